@@ -1,0 +1,37 @@
+"""Which of the two twins computes: the plain NumPy reference or the compiled kernels.
+
+Layers write ``ops().binary_dense(x, w)``; both modules export the same names with the same
+signatures. The environment variable ``MINIBNN_BACKEND`` sets the start value.
+"""
+
+import os
+from importlib import import_module
+
+from minibnn.errors import InputError
+
+BACKENDS = {"reference": "minibnn.ops.reference", "numba": "minibnn.ops.kernels"}
+_active = None  # (name, module), chosen on first use
+
+
+def use_backend(name):
+    """Switch every later operation to ``"reference"`` or ``"numba"``.
+
+    Raises InputError for any other name.
+    """
+    global _active
+    if name not in BACKENDS:
+        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, found {name!r}")
+    _active = name, import_module(BACKENDS[name])
+
+
+def backend_name():
+    """The name of the active backend."""
+    ops()
+    return _active[0]
+
+
+def ops():
+    """The module of the active backend."""
+    if _active is None:
+        use_backend(os.environ.get("MINIBNN_BACKEND", "numba"))
+    return _active[1]

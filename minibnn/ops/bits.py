@@ -1,0 +1,81 @@
+"""The sign convention, and ±1 arrays packed 32 to a word.
+
+sign(0) = sign(-0.0) = +1. Bit 1 means -1 (the sign bit); bits past the end are 0, so that they
+read as +1 and cancel in an exclusive or.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+WORD = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signs:
+    """An array of ±1, packed along one axis.
+
+    Attributes
+    ----------
+    words : uint32 array
+        Like ``shape`` but ``ceil(n / 32)`` long on ``axis``, where n = shape[axis]. Bit j of the
+        k-th word along it is element 32 k + j; bit 1 means -1, unused high bits are 0.
+    shape : tuple of int
+        Shape of the ±1 array.
+    axis : int
+        The packed axis, the one a product sums over; 0 <= axis < len(shape).
+    """
+
+    words: np.ndarray
+    shape: tuple
+    axis: int
+
+    def __post_init__(self):
+        expected = packed_shape(self.shape, self.axis)
+        if self.words.dtype != np.uint32 or self.words.shape != expected:
+            raise ValueError(
+                f"words of signs {self.shape} packed along axis {self.axis} must be uint32 "
+                f"{expected}, found {self.words.dtype} {self.words.shape}"
+            )
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def unpack(self, dtype=np.int8):
+        """The ±1 array, of ``shape`` and ``dtype``."""
+        return unpack_signs(self, dtype)
+
+
+def packed_shape(shape, axis):
+    """Shape of the words of a ±1 array of ``shape`` packed along ``axis`` (not negative)."""
+    return (*shape[:axis], -(-shape[axis] // WORD), *shape[axis + 1 :])
+
+
+def binarize(x, dtype=np.int8):
+    """+1 where x >= 0 (so for both zeros), -1 where x < 0; an array like x of ``dtype``."""
+    return np.where(np.asarray(x) < 0, dtype(-1), dtype(1))
+
+
+def pack_signs(x, axis):
+    """Pack the signs of a real or integer array along ``axis``, which may be negative."""
+    x = np.asarray(x)
+    axis = range(x.ndim)[axis]
+    bits = np.packbits(np.moveaxis(x, axis, -1) < 0, axis=-1, bitorder="little")
+    missing = -bits.shape[-1] % 4
+    bits = np.pad(bits, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
+    words = np.ascontiguousarray(np.moveaxis(bits.view("<u4"), -1, axis)).astype(np.uint32)
+    return Signs(words, x.shape, axis)
+
+
+def unpack_signs(signs, dtype=np.int8):
+    """The ±1 array behind packed signs, of ``signs.shape`` and ``dtype``."""
+    words = np.ascontiguousarray(np.moveaxis(signs.words, signs.axis, -1)).astype("<u4")
+    n = signs.shape[signs.axis]
+    if n == 0:
+        return np.ones(signs.shape, dtype)
+    bits = np.unpackbits(words.view(np.uint8), axis=-1, count=n, bitorder="little")
+    return np.moveaxis(1 - 2 * bits.astype(np.int8), -1, signs.axis).astype(dtype)
