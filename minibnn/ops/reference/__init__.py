@@ -1,0 +1,54 @@
+"""Every operation in plain NumPy: what one reads beside the paper, and the oracle of the kernels.
+
+``minibnn.ops.kernels`` exports the same names with the same signatures. Floats keep their type:
+float32 in, float32 out, and float64 likewise; packed signs, bytes and integers give float32.
+"""
+
+from minibnn.ops.bits import pack_signs, unpack_signs
+from minibnn.ops.reference.losses import softmax_cross_entropy
+from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad, batch_statistics
+from minibnn.ops.reference.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from minibnn.ops.reference.products import (
+    binary_conv2d,
+    binary_conv2d_grad_input,
+    binary_conv2d_grad_kernel,
+    binary_dense,
+    binary_dense_grad_input,
+    binary_dense_grad_kernel,
+    conv2d,
+    conv2d_grad_input,
+    conv2d_grad_kernel,
+    dense,
+    dense_grad_input,
+    dense_grad_kernel,
+)
+from minibnn.ops.reference.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
+
+__all__ = [
+    "approx_sign_grad",
+    "avg_pool2d",
+    "avg_pool2d_grad",
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_statistics",
+    "binary_conv2d",
+    "binary_conv2d_grad_input",
+    "binary_conv2d_grad_kernel",
+    "binary_dense",
+    "binary_dense_grad_input",
+    "binary_dense_grad_kernel",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_kernel",
+    "dense",
+    "dense_grad_input",
+    "dense_grad_kernel",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "pack_signs",
+    "sign",
+    "softmax_cross_entropy",
+    "ste_sign_grad",
+    "swish_sign_grad",
+    "unpack_signs",
+]

@@ -1,0 +1,50 @@
+"""Batch normalisation over all axes but the last (arXiv 1502.03167), of integers or floats."""
+
+import numpy as np
+
+from minibnn.ops.rounding import bn_factor, integer_statistics
+
+
+def batch_statistics(x):
+    """Mean and biased variance of each channel, both float64.
+
+    Integers are summed as integers, so their statistics depend on no order.
+    """
+    x = x.reshape(-1, x.shape[-1])
+    if np.issubdtype(x.dtype, np.integer):
+        x = x.astype(np.int64)
+        return integer_statistics(x.sum(0), (x * x).sum(0), len(x))
+    x = x.astype(np.float64)
+    mean = x.mean(0)
+    return mean, np.square(x - mean).mean(0)
+
+
+def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
+    """y = (x - mean) * factor + beta with factor = [gamma] / sqrt(variance + epsilon).
+
+    mean, variance, beta and gamma are (C,); y has the dtype of ``mean``. Each of the three steps
+    is rounded, in this order, so that every path gives the same bits.
+    """
+    factor = bn_factor(variance, epsilon, gamma)
+    return (x.astype(mean.dtype) - mean) * factor + beta.astype(mean.dtype)
+
+
+def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
+    """Gradients through the batch's own mean and variance.
+
+    With xhat = (x - mean) / sqrt(variance + epsilon) and N entries per channel:
+    dbeta = sum dy, dgamma = sum dy xhat, dx = factor (dy - dbeta / N - xhat dgamma / N).
+
+    Returns
+    -------
+    dx like dy; dgamma and dbeta (C,), summed in float64 and rounded once. dgamma is returned also
+    where there is no gamma.
+    """
+    axes = tuple(range(dy.ndim - 1))
+    n = dy.size // dy.shape[-1]
+    xhat = (x.astype(dy.dtype) - mean) * bn_factor(variance, epsilon)
+    dbeta = dy.sum(axes, dtype=np.float64).astype(dy.dtype)
+    dgamma = (dy * xhat).sum(axes, dtype=np.float64).astype(dy.dtype)
+    per_entry = dy.dtype.type(1 / n)
+    dx = dy - dbeta * per_entry - xhat * (dgamma * per_entry)
+    return bn_factor(variance, epsilon, gamma) * dx, dgamma, dbeta

@@ -1,0 +1,58 @@
+"""Max and average pooling of NHWC images, and their gradients, tap by tap of the window."""
+
+import numpy as np
+
+from minibnn.ops.shapes import windows
+
+
+def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """Largest entry of each window; ``same`` pads with minus infinity.
+
+    Returns
+    -------
+    y : like x, NHWC
+    where : uint8, like y
+        Which entry of the window it was, counted row by row; of equals the first.
+    """
+    place = windows(x.shape[1:3], pool_size, strides, padding)
+    padded = np.full((len(x), *place.padded, x.shape[3]), -np.inf)
+    padded[:, *place.inside()] = x
+    entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in place.taps()])
+    return entries.max(0).astype(x.dtype), entries.argmax(0).astype(np.uint8)
+
+
+def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """dL/dx: each dy goes to the entry ``where`` points at."""
+    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
+    for k, (_, (rows, columns)) in enumerate(place.taps()):
+        dx[:, rows, columns] += np.where(where == k, dy, dy.dtype.type(0))
+    return np.ascontiguousarray(dx[:, *place.inside()])
+
+
+def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """Mean over the pixels of each window that exist (Keras' rule for ``same``)."""
+    place = windows(x.shape[1:3], pool_size, strides, padding)
+    if not np.issubdtype(x.dtype, np.floating):
+        x = x.astype(np.float32)
+    padded = np.zeros((len(x), *place.padded, x.shape[3]), x.dtype)
+    padded[:, *place.inside()] = x
+    total = sum(padded[:, rows, columns] for _, (rows, columns) in place.taps())
+    return total / _pixels(place, x.dtype)
+
+
+def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """dL/dx: each dy, shared equally among the pixels of its window."""
+    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
+    share = dy / _pixels(place, dy.dtype)
+    for _, (rows, columns) in place.taps():
+        dx[:, rows, columns] += share
+    return np.ascontiguousarray(dx[:, *place.inside()])
+
+
+def _pixels(place, dtype):
+    """How many pixels of each window lie in the image: (rows, columns, 1)."""
+    image = np.zeros(place.padded, dtype)
+    image[place.inside()] = 1
+    return sum(image[rows, columns] for _, (rows, columns) in place.taps())[..., None]

@@ -1,0 +1,191 @@
+"""Matrix products and convolutions of signs, bytes and floats.
+
+Shapes: images NHWC, kernels HWIO (height, width, inputs, outputs), dense kernels (I, O).
+An operand ``x`` is one of
+
+- Signs, packed along its last axis: ±1;
+- uint8: a picture's bytes b, which stand for (2b - 255) / 255 in [-1, 1];
+- float32 or float64: itself.
+
+A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients.
+"""
+
+import numpy as np
+
+from minibnn.ops.bits import Signs
+from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
+from minibnn.ops.shapes import windows
+
+# -- dense ------------------------------------------------------------------------------------
+
+
+def dense(x, w):
+    """y = x @ w: x (B, I), w (I, O) float, y (B, O).
+
+    One product per sample, so that a sample's result does not depend on its batch.
+    """
+    x, scale = _numbers(x, w.dtype)
+    return _times((x[:, None] @ w)[:, 0], scale)
+
+
+def dense_grad_input(dy, w):
+    """dx = dy @ w.T: dy (B, O), w (I, O), dx (B, I)."""
+    return dy @ w.T
+
+
+def dense_grad_kernel(x, dy):
+    """dw = x.T @ dy: x (B, I), dy (B, O), dw (I, O)."""
+    x, scale = _numbers(x, dy.dtype)
+    return _times(x.T @ dy, scale)
+
+
+def binary_dense(x, w):
+    """y = x @ w for a binary kernel.
+
+    Parameters
+    ----------
+    x : Signs (B, I) on axis 1, uint8 or float (B, I)
+    w : Signs (I, O) on axis 0
+
+    Returns
+    -------
+    (B, O): for signs whole numbers, int16 where I fits, else int32. For bytes the exact sums of
+    w * (2b - 255), times float32(1 / 255). For floats a product in that type.
+    """
+    n = w.shape[0]
+    if isinstance(x, Signs):  # sums of ±1 are exact in float32
+        return dense(x.unpack(np.float32), w.unpack(np.float32)).astype(sum_dtype(n))
+    if x.dtype == np.uint8:
+        dtype = byte_sum_dtype(n)
+        return _scale_bytes(dense(_centred(x, dtype), w.unpack(dtype)))
+    return dense(x, w.unpack(x.dtype))
+
+
+def binary_dense_grad_input(dy, w_t):
+    """dx = dy @ w.T: dy (B, O) float, w_t the transposed kernel, Signs (O, I) on axis 0."""
+    return dy @ w_t.unpack(dy.dtype)
+
+
+def binary_dense_grad_kernel(x, dy):
+    """dw = x.T @ dy (Eq. 3), by the binary weight: x as in the forward product, dy (B, O)."""
+    return dense_grad_kernel(x, dy)
+
+
+# -- convolution ------------------------------------------------------------------------------
+
+
+def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
+    """Cross-correlation, as every framework calls it: x NHWC, w HWIO float.
+
+    ``same`` pads with ``pad_value``, 0 or 1, on the scale of [-1, 1]. A sample's result does not
+    depend on its batch.
+    """
+    x, scale = _numbers(x, w.dtype)
+    return _times(_correlate(x, w, strides, padding, pad_value / scale), scale)
+
+
+def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
+    """dL/dx of ``conv2d``, of shape ``input_shape`` (NHWC)."""
+    return _spread(dy, w.swapaxes(2, 3), input_shape, strides, padding)
+
+
+def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
+    """dL/dw of ``conv2d`` (HWIO), for a kernel of ``kernel_size`` (height, width)."""
+    x, scale = _numbers(x, dy.dtype)
+    place = windows(x.shape[1:3], kernel_size, strides, padding)
+    x = _pad(x, place, pad_value / scale)
+    dw = np.empty((*kernel_size, x.shape[3], dy.shape[3]), dy.dtype)
+    dy = dy.reshape(-1, dy.shape[3])
+    for tap, (rows, columns) in place.taps():
+        dw[tap] = x[:, rows, columns].reshape(-1, x.shape[3]).T @ dy
+    return _times(dw, scale)
+
+
+def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
+    """Convolution with a binary kernel.
+
+    Parameters
+    ----------
+    x : Signs NHWC on axis 3, uint8 or float NHWC
+    w : Signs HWIO on axis 2
+    pad_value : 0 or 1
+        0 adds nothing at the border (Larq's default; the border then is no sign), 1 pads with +1.
+
+    Returns
+    -------
+    NHWC, typed as by ``binary_dense``.
+    """
+    n = w.shape[0] * w.shape[1] * w.shape[2]
+    place = strides, padding
+    if isinstance(x, Signs):
+        y = _correlate(x.unpack(np.float32), w.unpack(np.float32), *place, pad_value)
+        return y.astype(sum_dtype(n))
+    if x.dtype == np.uint8:
+        dtype = byte_sum_dtype(n)
+        return _scale_bytes(
+            _correlate(_centred(x, dtype), w.unpack(dtype), *place, 255 * pad_value)
+        )
+    return _correlate(x, w.unpack(x.dtype), *place, pad_value)
+
+
+def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
+    """dL/dx of ``binary_conv2d``: w_t Signs (H, W, O, I) on axis 2, the kernel transposed."""
+    return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
+
+
+def binary_conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
+    """dL/dw of ``binary_conv2d`` by the binary weights (HWIO float)."""
+    return conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+
+
+# -- the loops over taps ----------------------------------------------------------------------
+
+
+def _correlate(x, w, strides, padding, pad_value):
+    """Per tap, the pixels it meets times its matrix (I, O); one product per sample."""
+    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
+    x = _pad(x, place, pad_value)
+    y = 0
+    for tap, (rows, columns) in place.taps():
+        seen = x[:, rows, columns].reshape(len(x), -1, x.shape[3])
+        y = y + seen @ w[tap]
+    return y.reshape(len(x), *place.output, w.shape[3])
+
+
+def _spread(dy, w_t, input_shape, strides, padding):
+    """Per tap, dy times its transposed matrix (O, I), added to the pixels it met."""
+    place = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
+    dx = np.zeros((len(dy), *place.padded, w_t.shape[3]), np.result_type(dy, w_t))
+    flat = dy.reshape(-1, dy.shape[3])
+    for tap, (rows, columns) in place.taps():
+        dx[:, rows, columns] += (flat @ w_t[tap]).reshape(*dy.shape[:3], -1)
+    return np.ascontiguousarray(dx[:, *place.inside()])
+
+
+def _pad(x, place, value):
+    rows, columns = (place.top, place.bottom), (place.left, place.right)
+    return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
+
+
+# -- operands ---------------------------------------------------------------------------------
+
+
+def _numbers(x, dtype):
+    """(array, scale) with x = array * scale; whole numbers wherever x is signs or bytes."""
+    if isinstance(x, Signs):
+        return x.unpack(dtype), 1
+    if x.dtype == np.uint8:
+        return _centred(x, dtype), 1 / 255
+    return x, 1
+
+
+def _centred(x, dtype):
+    return 2 * x.astype(dtype) - 255
+
+
+def _times(y, scale):
+    return y if scale == 1 else y * y.dtype.type(scale)
+
+
+def _scale_bytes(sums):
+    return sums.astype(np.float32) * BYTE_SCALE
