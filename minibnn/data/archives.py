@@ -1,0 +1,85 @@
+"""Named files out of a .tar.gz, read in memory: nothing is ever extracted to disk."""
+
+import gzip
+import tarfile
+import zlib
+from pathlib import PurePosixPath
+
+from minibnn.errors import InputError
+
+_SLACK = 16 << 20  # bytes an archive may hold beside the files we want, headers included
+_MEMBERS = 100
+
+
+def read_members(path, folder, sizes):
+    """Yield (name, content) of the members ``folder``/name of the archive ``path``, in its order.
+
+    Parameters
+    ----------
+    path : Path of a .tar.gz
+    folder : str
+        The one folder the archive may hold.
+    sizes : dict {name: (smallest, largest)}
+        The wanted files; a member that declares another size is refused before it is read.
+
+    Raises
+    ------
+    InputError, naming archive and member, for a member outside ``folder``, a wanted one that is
+    no regular file, comes twice or is missing, for more content than the wanted files explain,
+    and for an archive that is cut off or damaged.
+    """
+    missing = dict(sizes)
+    limit = sum(largest for _, largest in sizes.values()) + _SLACK
+    try:
+        with gzip.open(path) as unpacked:
+            bounded = _Bounded(unpacked, limit, path)
+            with tarfile.open(fileobj=bounded, mode="r|") as archive:
+                for count, member in enumerate(archive, start=1):
+                    name = _name_inside(member, folder, path)
+                    if count > _MEMBERS:
+                        raise InputError(f"{path}: expected at most {_MEMBERS} members, found more")
+                    if name not in sizes:
+                        continue
+                    where = f"{path}: {member.name}"
+                    if name not in missing:
+                        raise InputError(f"{where}: expected once, found again")
+                    if not member.isreg() or member.issparse():
+                        raise InputError(f"{where}: expected a regular file, found another kind")
+                    smallest, largest = missing.pop(name)
+                    if not smallest <= member.size <= largest:
+                        raise InputError(
+                            f"{where}: expected {smallest} to {largest} bytes, found {member.size}"
+                        )
+                    yield name, archive.extractfile(member).read(largest)
+            while bounded.read(1 << 20):  # to the end: gzip's checksum comes last
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}: expected a whole .tar.gz archive, found one cut off or damaged ({error})"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if missing:
+        raise InputError(f"{path}: expected {folder}/{next(iter(missing))}, found no such member")
+
+
+def _name_inside(member, folder, path):
+    """The member's name relative to ``folder`` ("" for the folder itself)."""
+    parts = PurePosixPath(member.name).parts
+    if parts[:1] != (folder,) or ".." in parts:
+        raise InputError(f"{path}: expected members inside {folder}/, found {member.name!r}")
+    return "/".join(parts[1:])
+
+
+class _Bounded:
+    """A stream that refuses to unpack more than ``limit`` bytes in all."""
+
+    def __init__(self, stream, limit, path):
+        self.stream, self.left, self.path = stream, limit, path
+
+    def read(self, size):
+        content = self.stream.read(min(size, self.left + 1))
+        self.left -= len(content)
+        if self.left < 0:
+            raise InputError(f"{self.path}: unpacks to more bytes than CIFAR-10 has")
+        return content

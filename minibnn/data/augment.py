@@ -1,0 +1,110 @@
+"""The paper's augmentation on bytes: zero-pad, random crop, random horizontal flip.
+
+SEMANTICS: pad 32x32 to 40x40 with byte 0 (black, so -1 after scaling), crop 32x32, flip half.
+Gathering the batch, cropping and flipping are one pass over the output. The random draws are
+made elsewhere (``draw``), so both twins are plain functions of their arguments.
+"""
+
+import numpy as np
+from numba import njit
+
+from minibnn.errors import InputError
+from minibnn.ops.backend import backend_name
+
+PAD = 4
+AUGMENTATIONS = ("none", "paper")
+
+
+def draw(rng, count, pad=PAD):
+    """Random crops and flips for ``count`` pictures.
+
+    Returns offsets (count, 2) uint8 in 0..2 pad (top and left corner of the crop in the padded
+    picture) and flips (count,) bool.
+    """
+    offsets = rng.integers(0, 2 * pad, (count, 2), dtype=np.uint8, endpoint=True)
+    return offsets, rng.integers(0, 2, count, dtype=np.uint8).astype(bool)
+
+
+def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
+    """Pictures ``rows`` of ``images``, padded with 0, cropped back to their size, flipped.
+
+    Parameters
+    ----------
+    images : (N, H, W, C) uint8
+    offsets : (B, 2) integers in 0..2 pad
+        Row and column in the padded picture where the crop starts; ``pad`` is the middle.
+    flips : (B,) bool
+        Whether to mirror left and right, after the crop.
+    rows : (B,) integers in range(N), optional
+        Which pictures; 0, 1, ... B - 1 if left out.
+
+    Returns
+    -------
+    (B, H, W, C) uint8, a new array.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise InputError(
+            "augmentation works on bytes: images must be uint8 (N, H, W, C), "
+            f"found {images.dtype} {images.shape}"
+        )
+    rows = np.arange(len(flips)) if rows is None else np.asarray(rows, np.int64)
+    offsets = np.asarray(offsets).astype(np.int64)
+    flips = np.asarray(flips, np.bool_)
+    if offsets.shape != (len(rows), 2) or flips.shape != rows.shape:
+        raise InputError(
+            f"offsets and flips must be ({len(rows)}, 2) and ({len(rows)},), "
+            f"found {offsets.shape} and {flips.shape}"
+        )
+    if len(rows) and (rows.min() < 0 or rows.max() >= len(images)):
+        raise InputError(f"rows must be from 0 to {len(images) - 1}")
+    if len(rows) and (offsets.min() < 0 or offsets.max() > 2 * pad):
+        raise InputError(f"offsets must be from 0 to {2 * pad}")
+    twin = _pad_crop_flip if backend_name() == "numba" else pad_crop_flip_reference
+    return twin(_read_only(images), offsets, flips, pad, rows)
+
+
+def pad_crop_flip_reference(images, offsets, flips, pad, rows):
+    """Twin of the compiled kernel: the definition, picture by picture."""
+    _, height, width, _ = images.shape
+    out = np.empty((len(rows), *images.shape[1:]), np.uint8)
+    for i, row in enumerate(rows):
+        top, left = offsets[i]
+        padded = np.pad(images[row], ((pad, pad), (pad, pad), (0, 0)))
+        crop = padded[top : top + height, left : left + width]
+        out[i] = crop[:, ::-1] if flips[i] else crop
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _pad_crop_flip(images, offsets, flips, pad, rows):
+    _, height, width, channels = images.shape
+    out = np.empty((len(rows), height, width, channels), np.uint8)
+    for i in range(len(rows)):
+        row, down, right = rows[i], offsets[i, 0] - pad, offsets[i, 1] - pad
+        first, last = max(0, -right), min(width, width - right)  # columns of the crop with data
+        for y in range(height):
+            if y + down < 0 or y + down >= height or first >= last:
+                out[i, y] = 0
+                continue
+            line, target = images[row, y + down], out[i, y]
+            if flips[i]:
+                for x in range(first):
+                    target[width - 1 - x] = 0
+                for x in range(first, last):
+                    for c in range(channels):
+                        target[width - 1 - x, c] = line[x + right, c]
+                for x in range(last, width):
+                    target[width - 1 - x] = 0
+            else:
+                target[:first] = 0
+                target[first:last] = line[first + right : last + right]
+                target[last:] = 0
+    return out
+
+
+def _read_only(images):
+    """A C-contiguous read-only view, so that the kernel is compiled for one type of array."""
+    view = np.ascontiguousarray(images).view()
+    view.flags.writeable = False
+    return view

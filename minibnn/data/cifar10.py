@@ -1,0 +1,148 @@
+"""CIFAR-10 from the official files: binary or Python layout, folder or archive, or downloaded.
+
+A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. 50,000 training and
+10,000 test pictures of 32x32 in 10 classes. https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minibnn.data.archives import read_members
+from minibnn.data.cifar10_python import decode_python
+from minibnn.data.dataset import Dataset
+from minibnn.data.download import fetch
+from minibnn.errors import InputError
+
+CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+RECORDS = 10_000  # in each of the six files
+PIXELS = 3 * 32 * 32  # of a picture: 32x32 red, then green, then blue, row by row
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+ENVIRONMENT = "MINIBNN_DATA"
+
+
+class Layout(NamedTuple):
+    """One of the two ways CIFAR-10 is distributed."""
+
+    folder: str
+    archive: str
+    files: tuple  # five of training data, then the test data
+
+
+BINARY = Layout(
+    "cifar-10-batches-bin",
+    "cifar-10-binary.tar.gz",
+    (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"),
+)
+PYTHON = Layout(
+    "cifar-10-batches-py",
+    "cifar-10-python.tar.gz",
+    (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
+)
+LAYOUTS = (BINARY, PYTHON)
+
+
+def load_cifar10(data_dir=None, download=True, progress=None):
+    """CIFAR-10 as a Dataset; see ``minibnn.data.load``.
+
+    Without ``data_dir`` and MINIBNN_DATA the official binary archive is taken from the user's
+    cache, where it is put by the first download.
+    """
+    data_dir = data_dir or os.environ.get(ENVIRONMENT)
+    if data_dir:
+        layout, place = find(Path(data_dir).expanduser())
+    else:
+        layout, place = BINARY, fetch(URL, SHA256, BINARY.archive, download, progress)
+    return assemble(layout, place)
+
+
+def find(path):
+    """(layout, folder or archive) at ``path``: the folder itself, its parent, or an archive."""
+    if path.is_file():
+        for layout in LAYOUTS:
+            if path.name == layout.archive:
+                return layout, path
+        names = " or ".join(layout.archive for layout in LAYOUTS)
+        raise InputError(f"{path}: expected a folder or the official archive {names}, found a file")
+    if not path.is_dir():
+        raise InputError(f"{path}: expected a folder with CIFAR-10, found no such folder")
+    for layout in LAYOUTS:
+        for folder in (path, path / layout.folder):
+            if any((folder / name).exists() for name in layout.files):
+                return layout, folder
+    for layout in LAYOUTS:
+        if (path / layout.archive).is_file():
+            return layout, path / layout.archive
+    raise InputError(
+        f"{path}: expected CIFAR-10 (a folder {BINARY.folder} or {PYTHON.folder}, or an archive "
+        f"{BINARY.archive} or {PYTHON.archive}), found none of them"
+    )
+
+
+def assemble(layout, place):
+    """Read the six files of ``place`` (a folder or an archive) into a Dataset."""
+    images = np.empty((6 * RECORDS, 32, 32, 3), np.uint8)
+    labels = np.empty(6 * RECORDS, np.int64)
+    if layout is BINARY:
+        decode, smallest = decode_binary, RECORDS * (1 + PIXELS)
+        largest = smallest
+    else:  # pixels and labels, and up to 1 kB per record of labels, file names and pickling
+        decode, smallest, largest = decode_python, RECORDS * PIXELS, RECORDS * (PIXELS + 1024)
+    sizes = dict.fromkeys(layout.files, (smallest, largest))
+    read = read_folder if place.is_dir() else read_members
+    for name, content in read(place, layout.folder, sizes):
+        where = f"{place}/{name}" if place.is_dir() else f"{place}: {layout.folder}/{name}"
+        records, found = decode(content, where, RECORDS)
+        here = slice(layout.files.index(name) * RECORDS, (layout.files.index(name) + 1) * RECORDS)
+        images[here] = records.reshape(RECORDS, 3, 32, 32).transpose(0, 2, 3, 1)
+        labels[here] = _checked_labels(found, where)
+    train = slice(0, 5 * RECORDS)
+    test = slice(5 * RECORDS, None)
+    return Dataset(images[train], labels[train], images[test], labels[test], CLASSES, "cifar10")
+
+
+def decode_binary(content, where, records):
+    """(records, 3072) pixels and (records,) labels of a binary batch file; its size is right."""
+    rows = np.frombuffer(content, np.uint8).reshape(records, 1 + PIXELS)
+    return rows[:, 1:], rows[:, 0]
+
+
+def read_folder(folder, _, sizes):
+    """Yield (name, content) of the files ``sizes`` names, sizes checked before reading."""
+    for name, (smallest, largest) in sizes.items():
+        path = folder / name
+        if not path.is_file():
+            found = "something else" if path.exists() else "no such file"
+            raise InputError(f"{path}: expected a CIFAR-10 batch file, found {found}")
+        try:
+            with path.open("rb") as file:
+                check_size(os.fstat(file.fileno()).st_size, smallest, largest, path)
+                content = file.read(largest)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+        check_size(len(content), smallest, largest, path)
+        yield name, content
+
+
+def check_size(size, smallest, largest, where):
+    """InputError unless smallest <= size <= largest."""
+    if not smallest <= size <= largest:
+        expected = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+        raise InputError(f"{where}: expected {expected} bytes, found {size}")
+
+
+def _checked_labels(labels, where):
+    labels = np.asarray(labels, np.int64)
+    if labels.min() < 0 or labels.max() >= len(CLASSES):
+        worst = labels.max() if labels.max() >= len(CLASSES) else labels.min()
+        raise InputError(f"{where}: expected labels 0 to 9, found {worst}: not a CIFAR-10 file")
+    missing = len(CLASSES) - len(np.unique(labels))
+    if missing:
+        raise InputError(
+            f"{where}: expected pictures of all 10 classes, found {10 - missing}: "
+            "not a CIFAR-10 file"
+        )
+    return labels

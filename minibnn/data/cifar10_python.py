@@ -1,0 +1,131 @@
+"""Batch files of CIFAR-10's Python layout, read without trusting the pickle.
+
+A pickle may name any Python function and have it called. Here it gets to call nothing: the names
+a pickled NumPy array is made of become inert descriptions, every other name is refused, and the
+array is then built from the described bytes. All sizes are checked against the bytes that are
+there before anything is unpickled.
+"""
+
+import io
+import pickle
+import pickletools
+
+import numpy as np
+
+from minibnn.errors import InputError
+
+# Modules were renamed in NumPy 2; _codecs.encode is how Python 3 writes bytes in protocol 2.
+_ARRAY = {(f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")}
+_BUFFER = {(f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")}
+_ENCODE = ("_codecs", "encode")
+_DTYPE = ("numpy", "dtype")
+_ALLOWED = {*_ARRAY, *_BUFFER, _ENCODE, _DTYPE, ("numpy", "ndarray")}
+_REFUSED = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"}
+_PIXELS = 3072
+
+
+def decode_python(content, where, records):
+    """(records, 3072) pixels and a list of labels of a batch file's ``content``.
+
+    Raises InputError, naming ``where``, if it is anything but a pickled dict of "data", a uint8
+    array, and "labels", a list of integers (their range is the caller's to check).
+    """
+    batch = describe(content, where)
+    if not isinstance(batch, dict):
+        raise InputError(f"{where}: expected a pickled dict, found {type(batch).__name__}")
+    data, labels = (batch.get(key, batch.get(key.encode())) for key in ("data", "labels"))
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+        raise InputError(f"{where}: expected 'labels', a list of integers: not a CIFAR-10 file")
+    if len(labels) != records:
+        raise InputError(f"{where}: expected {records} labels, found {len(labels)}")
+    if min(labels) < 0 or max(labels) > 255:
+        raise InputError(f"{where}: expected labels 0 to 9: not a CIFAR-10 file")
+    return _array(data, (records, _PIXELS), where), labels
+
+
+def describe(content, where):
+    """Unpickle plain Python values; arrays become descriptions (``_Made``), nothing is called."""
+    try:
+        _check_operations(content, where)
+        return _Describer(io.BytesIO(content), encoding="bytes").load()
+    except InputError:
+        raise
+    except _Refused as refused:
+        raise InputError(
+            f"{where}: the pickle asks for {refused}, which no CIFAR-10 file needs: refused, "
+            "nothing was run"
+        ) from None
+    except Exception as error:  # a damaged pickle fails in many ways, none of them ours
+        raise InputError(
+            f"{where}: expected a pickled CIFAR-10 batch, found something damaged "
+            f"({type(error).__name__})"
+        ) from error
+
+
+def _check_operations(content, where):
+    """Every operation's declared size is there, memo slots are small, none is refused."""
+    for operation, argument, _ in pickletools.genops(content):
+        if operation.name in _REFUSED:
+            raise _Refused(f"the operation {operation.name}")
+        if operation.name in ("PUT", "LONG_BINPUT") and argument > len(content):
+            raise InputError(f"{where}: a memo slot {argument} in the pickle is absurdly large")
+
+
+class _Refused(pickle.UnpicklingError):
+    pass
+
+
+class _Describer(pickle.Unpickler):
+    def find_class(self, module, name):
+        if (module, name) not in _ALLOWED:
+            raise _Refused(f"{module}.{name}"[:100])
+        return _Name((module, name))
+
+
+class _Name:
+    """Stands for an allowed global; calling it only notes what it was called with."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, *arguments):
+        return _Made(self.name, arguments)
+
+
+class _Made:
+    """What a pickle asks to make: the global's name, its arguments and the state set later."""
+
+    __slots__ = ("arguments", "name", "state")
+
+    def __init__(self, name, arguments):
+        self.name, self.arguments, self.state = name, arguments, None
+
+    def __setstate__(self, state):
+        self.state = state
+
+
+def _array(made, shape, where):
+    """The uint8 array of ``shape`` that ``made`` describes."""
+    try:
+        if made.name in _ARRAY:
+            _, found, dtype, fortran, raw = made.state
+        elif made.name in _BUFFER:
+            raw, dtype, found, order = made.arguments
+            fortran = order == "F"
+        else:
+            raise TypeError
+        if isinstance(raw, _Made) and raw.name == _ENCODE and raw.arguments[1] == "latin1":
+            raw = raw.arguments[0].encode("latin1")
+        if dtype.name != _DTYPE or dtype.arguments[0] not in ("u1", b"u1", "|u1", b"|u1"):
+            raise TypeError
+        if tuple(found) != shape or len(raw) != shape[0] * shape[1]:
+            raise InputError(
+                f"{where}: expected 'data' of shape {shape}, found {found} of {len(raw)} bytes"
+            )
+        return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{where}: expected 'data', a uint8 array: not a CIFAR-10 file") from error

@@ -1,0 +1,189 @@
+"""A data set in memory: training and test pictures, checked once when it is made."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minibnn.errors import InputError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Pictures and labels, split into training and test (and perhaps validation) data.
+
+    Attributes
+    ----------
+    train_images, test_images : (N, H, W, C) uint8, or float32 in [-1, 1]
+        Pictures stay bytes until the first layer.
+    train_labels, test_labels : (N,) int64, each in range(len(classes))
+    classes : tuple of str
+    name : str
+    validation_images, validation_labels
+        Held out by ``split_validation``, else None.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: tuple
+    name: str = "arrays"
+    validation_images: np.ndarray | None = None
+    validation_labels: np.ndarray | None = None
+
+    @property
+    def input_shape(self):
+        """(H, W, C) of every picture."""
+        return self.train_images.shape[1:]
+
+    def __repr__(self):
+        held_out = "" if self.validation_labels is None else f"{len(self.validation_labels)} + "
+        height, width, channels = self.input_shape
+        return (
+            f"Dataset({self.name!r}: {len(self.train_labels)} + {held_out}{len(self.test_labels)} "
+            f"pictures {height}x{width}x{channels} {self.train_images.dtype}, "
+            f"{len(self.classes)} classes)"
+        )
+
+    def split_validation(self, n, seed=0):
+        """Hold ``n`` training pictures out for validation; the test set is left alone.
+
+        Stratified: every class keeps its share (of 50,000 CIFAR pictures, n = 5000 takes 500 of
+        each class). Which ones is a function of the labels, ``n`` and ``seed``; the order of the
+        rest is kept.
+        """
+        if self.validation_labels is not None:
+            raise InputError("split_validation: this data set already has a validation part")
+        n = _whole_number(n, "the number of validation pictures", 1, len(self.train_labels) - 1)
+        held_out = stratified_choice(self.train_labels, n, seed)
+        kept = np.delete(np.arange(len(self.train_labels)), held_out)
+        return replace(
+            self,
+            train_images=self.train_images[kept],
+            train_labels=self.train_labels[kept],
+            validation_images=self.train_images[held_out],
+            validation_labels=self.train_labels[held_out],
+        )
+
+    def subset(self, train=None, test=None, seed=0):
+        """A smaller data set for a quick run: ``train`` and ``test`` pictures, stratified.
+
+        None keeps that part whole.
+        """
+        parts = {}
+        for part, n in (("train", train), ("test", test)):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if n is not None:
+                n = _whole_number(n, f"the number of {part} pictures", 1, len(labels))
+                chosen = stratified_choice(labels, n, seed)
+                images, labels = images[chosen], labels[chosen]
+            parts |= {f"{part}_images": images, f"{part}_labels": labels}
+        return replace(self, **parts)
+
+
+def from_arrays(train_images, train_labels, test_images, test_labels, classes=None, name="arrays"):
+    """A data set of your own pictures.
+
+    Parameters
+    ----------
+    train_images, test_images : (N, H, W, C) or (N, H, W) arrays
+        uint8, or floats in [-1, 1] (kept as float32); both of the same kind and size.
+    train_labels, test_labels : (N,) or (N, 1) integers from 0
+    classes : sequence of str, optional
+        Names of the classes; "0", "1", ... up to the largest label if left out.
+    name : str
+
+    Raises
+    ------
+    InputError where anything does not fit, naming the argument.
+
+    >>> images = np.zeros((6, 8, 8), np.uint8)
+    >>> from_arrays(images[:4], [0, 1, 0, 1], images[4:], [0, 1])
+    Dataset('arrays': 4 + 2 pictures 8x8x1 uint8, 2 classes)
+    """
+    train_images = check_images(train_images, "train_images")
+    test_images = check_images(test_images, "test_images")
+    for what, train, test in (
+        ("dtype", train_images.dtype, test_images.dtype),
+        ("height, width and channels", train_images.shape[1:], test_images.shape[1:]),
+    ):
+        if train != test:
+            raise InputError(
+                f"test_images must have the {what} of train_images, {train}, found {test}"
+            )
+    train_labels = check_labels(train_labels, "train_labels", len(train_images))
+    test_labels = check_labels(test_labels, "test_labels", len(test_images))
+    if classes is None:
+        classes = range(max(train_labels.max(), test_labels.max()) + 1)
+    classes = tuple(str(c) for c in classes)
+    for labels, argument in ((train_labels, "train_labels"), (test_labels, "test_labels")):
+        if labels.max() >= len(classes):
+            raise InputError(
+                f"{argument} must be below the number of classes {len(classes)}, "
+                f"found {labels.max()}"
+            )
+    return Dataset(train_images, train_labels, test_images, test_labels, classes, str(name))
+
+
+def check_images(images, argument):
+    """Pictures as (N, H, W, C), uint8 or float32, C-contiguous; InputError if they are not."""
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or 0 in images.shape:
+        raise InputError(
+            f"{argument} must be pictures (N, H, W, C) or (N, H, W), none of them 0, "
+            f"found shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images)
+    if images.dtype.kind != "f":
+        raise InputError(f"{argument} must be uint8 or floats in [-1, 1], found {images.dtype}")
+    low, high = images.min(), images.max()  # NaN if there is one anywhere
+    if not (low >= -1 and high <= 1):
+        raise InputError(f"{argument} must lie in [-1, 1] if floats, found {low:g} to {high:g}")
+    return np.ascontiguousarray(images, np.float32)
+
+
+def check_labels(labels, argument, count):
+    """Labels as (count,) int64, none negative; InputError if they are not."""
+    labels = np.asarray(labels)
+    if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{argument} must be {count} integers (one per picture), "
+            f"found {labels.dtype} of shape {labels.shape}"
+        )
+    labels = labels.reshape(count)
+    if labels.min() < 0 or labels.max() > 2**31:
+        raise InputError(f"{argument} must count from 0, found {labels.min()} to {labels.max()}")
+    return labels.astype(np.int64)
+
+
+def stratified_choice(labels, n, seed):
+    """Ascending indices of ``n`` entries of ``labels``, each class with its share.
+
+    Shares are rounded down and the rest goes to the largest remainders (lowest class first).
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    shares, remainders = np.divmod(counts * n, len(labels))
+    largest = np.argsort(-remainders, kind="stable")[: n - shares.sum()]
+    shares[largest] += 1
+    rng = np.random.default_rng(check_seed(seed))
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == c))[:share]
+        for c, share in zip(classes, shares, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def check_seed(seed):
+    """The seed as an int >= 0; InputError otherwise."""
+    return _whole_number(seed, "the seed", 0, None)
+
+
+def _whole_number(value, what, low, high):
+    span = f"{low} or more" if high is None else f"from {low} to {high}"
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
+        raise InputError(f"{what} must be a whole number {span}, found {value!r}")
+    return int(value)

@@ -1,0 +1,66 @@
+"""Fixtures every wing uses, and Hypothesis' profiles.
+
+HYPOTHESIS_PROFILE chooses "dev" (25 examples), "default" (50) or "ci" (300).
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+for profile, examples in (("dev", 25), ("default", 50), ("ci", 300)):
+    settings.register_profile(profile, max_examples=examples, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def shared_cifar():
+    """Folder with CIFAR-10's binary layout, expanded once per user from ../shared/cifar10."""
+    fcntl = pytest.importorskip("fcntl")
+    pytest.importorskip("PIL", reason="expanding ../shared/cifar10 needs Pillow (extra: test)")
+    script = Path(__file__).resolve().parents[2] / "shared" / "cifar10" / "expand.py"
+    if not script.is_file():
+        pytest.skip("../shared/cifar10 is not there")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    folder = cache / "minibnn-tests" / "cifar10"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # two test runs must not write the same files
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([sys.executable, script, folder], check=True, timeout=300)
+    return folder
+
+
+@pytest.fixture
+def use_backend():
+    """``minibnn.use_backend``; the backend in use before the test is restored after it."""
+    from minibnn.ops import backend
+
+    active = backend._active
+    yield backend.use_backend
+    backend._active = active
+
+
+@pytest.fixture(params=["reference", "numba"])
+def each_backend(request, use_backend):
+    """Runs the test once per backend; its name."""
+    use_backend(request.param)
+    return request.param
+
+
+@pytest.fixture
+def use_threads():
+    """A function that sets Numba's number of threads; restored after the test."""
+    import numba
+
+    before = numba.get_num_threads()
+
+    def set_threads(count):
+        if count > numba.config.NUMBA_NUM_THREADS:
+            pytest.skip(f"needs {count} threads, Numba has {numba.config.NUMBA_NUM_THREADS}")
+        numba.set_num_threads(count)
+
+    yield set_threads
+    numba.set_num_threads(before)
