@@ -1,0 +1,30 @@
+"""How a hyperparameter becomes a constant of an array's number type.
+
+It is rounded once, and whatever is derived from it (1 - gamma) is then computed in that type, in
+NumPy and in the compiled twins alike: a float64 gamma would pull float32 sums up to float64 and
+change about a quarter of the last bits.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+
+def constant(value, dtype):
+    """``value`` as a scalar of ``dtype``; exactly, as a Fraction, for object arrays.
+
+    >>> constant(0.1, np.float32), constant(0.5, object)
+    (np.float32(0.1), Fraction(1, 2))
+    """
+    dtype = np.dtype(dtype)
+    return Fraction(value) if dtype.kind == "O" else dtype.type(value)
+
+
+def adam_rate(lr, beta_1, beta_2, t, dtype):
+    """Adam's learning rate at step t = 1, 2, ...: lr * sqrt(1 - beta_2^t) / (1 - beta_1^t).
+
+    The constants are the rounded ones that the averages use; the result is rounded once.
+    """
+    lr, beta_1, beta_2 = (float(constant(value, dtype)) for value in (lr, beta_1, beta_2))
+    return constant(lr * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t), dtype)

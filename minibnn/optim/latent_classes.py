@@ -1,0 +1,205 @@
+"""LatentSGD and LatentAdam: latent weights kept for a network that holds only signs."""
+
+import zlib
+
+import numpy as np
+
+from minibnn.ops.bits import binarize
+from minibnn.optim.arguments import Choice, Number, Start, Whole
+from minibnn.optim.latent import (
+    DECAYS,
+    LatentAdamState,
+    LatentSGDState,
+    latent_adam_step,
+    latent_sgd_step,
+)
+from minibnn.optim.optimizer import Optimizer, compiled, count_flips, start_array
+
+TINY = np.finfo(np.float32).smallest_normal
+
+
+def fans(shape):
+    """Inputs and outputs of a kernel: dense (I, O), or convolution (..., I, O) times its taps."""
+    if len(shape) < 2:
+        return shape[0], shape[0]
+    taps = int(np.prod(shape[:-2]))
+    return taps * shape[-2], taps * shape[-1]
+
+
+def start_magnitudes(optimizer, p):
+    """|latent| at the start, float32: ``optimizer.initial`` says which, ``.seed`` the draw."""
+    initial = optimizer.initial
+    if isinstance(initial, float):
+        return np.full(p.shape, initial, np.float32)
+    if initial == "glorot_uniform":
+        limit = np.sqrt(6.0 / sum(fans(p.shape)))
+        # A parameter's draw depends on its name alone, not on what else the network has.
+        random = np.random.default_rng([optimizer.seed, zlib.crc32(p.name.encode())])
+        return random.uniform(0.0, limit, p.shape).astype(np.float32)
+    return np.abs(start_array(optimizer, initial, p))
+
+
+def with_signs(magnitude, w):
+    """magnitude * w; a -1 at magnitude 0 gets the smallest normal number, as -0.0 means +1."""
+    return np.where((magnitude == 0) & (w < 0), -TINY, magnitude * w).astype(np.float32)
+
+
+class LatentOptimizer(Optimizer):
+    """A latent weight for every bit, whose sign is that bit, beside the step function's state."""
+
+    def _layer_hyper(self, p, hyper):
+        """With lr_scaling="glorot" a layer's rate is divided by sqrt(1.5 / (fan_in + fan_out))."""
+        if self.lr_scaling is None:
+            return hyper
+        return hyper | {"lr": hyper["lr"] * (sum(fans(p.shape)) / 1.5) ** 0.5}
+
+    def _start(self, p):
+        latent = with_signs(start_magnitudes(self, p), p.value)
+        return latent, self._start_inner(p)
+
+    def _assigned(self, p):
+        latent, _ = self._states[p.name]
+        wrong = binarize(latent) != p.value
+        if wrong.any():
+            latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
+
+    def _train(self, p, hyper):
+        hyper = self._layer_hyper(p, hyper)
+        latent, state = self._states[p.name]
+        with p.writable() as w:
+            if kernels := compiled():
+                flips, state = getattr(kernels, self.update)(w, latent, p.grad, state, **hyper)
+            else:
+                latent, state = type(self).step_function(latent, p.grad, state, **hyper)
+                new = binarize(latent, w.dtype.type)  # Eq. 2
+                flips = count_flips(w, new)
+                w[...] = new
+        self._states[p.name] = latent, state
+        return flips
+
+    def _arrays(self, state):
+        return {"latent": state[0]} | super()._arrays(state[1])
+
+    def _field_names(self):
+        return ("latent", *super()._field_names())
+
+    def _restore(self, fields):
+        return fields.pop("latent"), self._restore_inner(fields)
+
+
+class LatentSGD(LatentOptimizer):
+    """Gradient descent on latent weights, for binary parameters.
+
+    Parameters
+    ----------
+    lr, momentum, weight_decay, decay, clip, ste_clip
+        See ``latent_sgd_step``; the numbers take schedules.
+    initial : "glorot_uniform", number or dict of arrays by parameter name
+        Start magnitudes: |U(-l, l)| with l = sqrt(6 / (fan_in + fan_out)), or as given. The
+        signs are the network's; a -1 whose magnitude is 0 starts at the smallest normal number.
+    seed : int
+        Of the start magnitudes.
+    lr_scaling : None or "glorot"
+        Multiply a layer's rate by 1 / sqrt(1.5 / (fan_in + fan_out)), as BinaryNet's authors do.
+    """
+
+    kind = "latent-sgd"
+    arguments = {  # noqa: RUF012
+        "lr": Number("(0, inf)"),
+        "momentum": Number("[0, 1)"),
+        "weight_decay": Number("[0, inf)"),
+        "decay": Choice(DECAYS),
+        "clip": Number("(0, inf)", optional=True),
+        "ste_clip": Number("(0, inf)", optional=True),
+        "initial": Start(("glorot_uniform",)),
+        "seed": Whole(),
+        "lr_scaling": Choice(("glorot",), optional=True),
+    }
+    step_function = latent_sgd_step
+    update = "latent_sgd_update"
+
+    def __init__(
+        self,
+        lr=0.01,
+        momentum=0.0,
+        weight_decay=0.0,
+        decay="shrink",
+        clip=1.0,
+        ste_clip=None,
+        initial="glorot_uniform",
+        seed=0,
+        lr_scaling=None,
+    ):
+        super().__init__(
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            decay=decay,
+            clip=clip,
+            ste_clip=ste_clip,
+            initial=initial,
+            seed=seed,
+            lr_scaling=lr_scaling,
+        )
+
+    def _start_inner(self, p):
+        return LatentSGDState(np.zeros(p.shape, np.float32) if self.momentum else None)
+
+    def _field_names(self):
+        return ("latent", "velocity") if self.momentum else ("latent",)
+
+    def _restore_inner(self, fields):
+        return LatentSGDState(fields.get("velocity"))
+
+
+class LatentAdam(LatentOptimizer):
+    """Adam (Keras' form) on latent weights, for binary parameters.
+
+    The arguments are those of ``latent_adam_step`` and, for the start, of ``LatentSGD``.
+    """
+
+    kind = "latent-adam"
+    arguments = {  # noqa: RUF012
+        "lr": Number("(0, inf)"),
+        "beta_1": Number("[0, 1)"),
+        "beta_2": Number("[0, 1)"),
+        "epsilon": Number("(0, inf)"),
+        "clip": Number("(0, inf)", optional=True),
+        "ste_clip": Number("(0, inf)", optional=True),
+        "initial": Start(("glorot_uniform",)),
+        "seed": Whole(),
+        "lr_scaling": Choice(("glorot",), optional=True),
+    }
+    fields = ("m", "v", "t")
+    step_function = latent_adam_step
+    update = "latent_adam_update"
+
+    def __init__(
+        self,
+        lr=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        clip=1.0,
+        ste_clip=None,
+        initial="glorot_uniform",
+        seed=0,
+        lr_scaling=None,
+    ):
+        super().__init__(
+            lr=lr,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            clip=clip,
+            ste_clip=ste_clip,
+            initial=initial,
+            seed=seed,
+            lr_scaling=lr_scaling,
+        )
+
+    def _start_inner(self, p):
+        return LatentAdamState(np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32))
+
+    def _restore_inner(self, fields):
+        return LatentAdamState(fields["m"], fields["v"], int(fields["t"]))

@@ -1,0 +1,251 @@
+"""What the optimizer classes share: arguments and schedules, state per parameter, the check that
+every gradient is a number. The mathematics is in the step functions of the other modules.
+"""
+
+import copy
+from typing import ClassVar
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.ops.backend import backend_name
+from minibnn.optim import schedules
+from minibnn.optim.arguments import ARRAYS
+
+
+class NonFiniteError(ArithmeticError):
+    """A gradient holds NaN or infinity; ``parameter`` is its name. Nothing has been written."""
+
+    def __init__(self, parameter):
+        super().__init__(f"the gradient of {parameter} holds NaN or infinity")
+        self.parameter = parameter
+
+
+def compiled():
+    """The module of compiled step functions, or None where the NumPy ones are to run."""
+    if backend_name() != "numba":
+        return None
+    from minibnn.ops.kernels import optim as kernels  # compiles: only when asked for
+
+    return kernels
+
+
+def check_gradients(parameters):
+    """Raise unless every parameter has a finite gradient of its shape."""
+    kernels = compiled()
+    for p in parameters:
+        if p.grad is None:
+            raise InputError(f"{p.name} has no gradient yet: run backward before step")
+        if p.grad.shape != p.shape:
+            raise InputError(
+                f"the gradient of {p.name} must have shape {p.shape}, found {p.grad.shape}"
+            )
+        if not (kernels.all_finite(p.grad) if kernels else np.isfinite(p.grad).all()):
+            raise NonFiniteError(p.name)
+
+
+def count_flips(w, new):
+    """Entries of two ±1 arrays that differ, an int."""
+    return int(np.count_nonzero(w != new))
+
+
+class Optimizer:
+    """State per parameter around a step function; each argument is a checked attribute.
+
+    A subclass names its command-line ``kind``, its ``arguments`` with what they may be, the
+    ``fields`` of its state, its ``step_function`` and the ``update`` of ``ops.kernels.optim``
+    that does the same in place.
+    """
+
+    kind = ""
+    trains = "binary"  # or "real": which parameters
+    arguments: ClassVar[dict] = {}
+    start_arguments = ("initial", "seed", "lr_scaling")  # not for the step function
+    fields = ()
+    step_function = None
+    update = ""
+
+    def __init__(self, **arguments):
+        for name, value in arguments.items():
+            setattr(self, name, value)
+        self.iterations = 0
+        self._span = None  # (steps per epoch, steps in all)
+        self._states = {}
+        self._versions = {}
+
+    def __setattr__(self, name, value):
+        if name in self.arguments:
+            value = self.arguments[name].check(f"{self.kind}: {name}", value)
+        object.__setattr__(self, name, value)
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({arguments.partition(', ')[2]})"
+
+    # -- schedules ---------------------------------------------------------------------------
+
+    def bind(self, steps_per_epoch, total_steps):
+        """Tell the schedules how long an epoch and the run are; returns self."""
+        self._span = steps_per_epoch, total_steps
+        return self
+
+    def hyperparameters(self, step=None):
+        """Arguments of the step function as they stand at ``step`` (default: the next one)."""
+        step = self.iterations if step is None else step
+        names = (name for name in self.arguments if name not in self.start_arguments)
+        return {name: self._at(getattr(self, name), step) for name in names}
+
+    def _at(self, value, step):
+        if not isinstance(value, schedules.SCHEDULES):
+            return value
+        return (value.bind(*self._span) if self._span else value)(step)
+
+    # -- steps -------------------------------------------------------------------------------
+
+    def step(self, parameters):
+        """Train each parameter by its gradient.
+
+        Returns
+        -------
+        dict of parameter name to number of flips, for the binary ones.
+
+        Raises
+        ------
+        InputError for a parameter of the wrong kind or without a gradient, NonFiniteError for
+        NaN or infinity in one; then nothing has been written.
+        """
+        parameters = list(parameters)
+        check_gradients(parameters)
+        return self.apply(parameters)
+
+    def apply(self, parameters):
+        """``step`` for gradients that are known to be finite."""
+        self.prepare(parameters)
+        hyper = self.hyperparameters()
+        flips = {p.name: self._train(p, hyper) for p in parameters}
+        self.iterations += 1
+        return flips if self.trains == "binary" else {}
+
+    def prepare(self, parameters):
+        """Make the state of parameters not met before, without training them."""
+        for p in parameters:
+            if (found := "binary" if p.binary else "real") != self.trains:
+                raise InputError(
+                    f"{self.kind} trains {self.trains} parameters, and {p.name} is {found}: "
+                    f"use Split(binary=..., real=...)"
+                )
+            if p.name not in self._states:
+                self._states[p.name] = self._start(p)
+            self._check_shapes(p)
+            if self._versions.get(p.name) != p.version:
+                self._assigned(p)
+                self._versions[p.name] = p.version
+
+    def _start(self, p):
+        """State of a parameter at its first step."""
+        raise NotImplementedError
+
+    def _assigned(self, p):
+        """Adapt the state to values that somebody else has written into a parameter."""
+
+    def _train(self, p, hyper):
+        """One step of one parameter; returns the number of entries it flipped."""
+        state = self._states[p.name]
+        with p.writable() as value:
+            if kernels := compiled():
+                update = getattr(kernels, self.update)
+                flips, self._states[p.name] = update(value, p.grad, state, **hyper)
+                return flips
+            new, self._states[p.name] = type(self).step_function(value, p.grad, state, **hyper)
+            flips = count_flips(value, new) if p.binary else 0
+            value[...] = new
+        return flips
+
+    # -- configuration and state --------------------------------------------------------------
+
+    def config(self):
+        """The arguments as a plain dict that fits into JSON; ``from_config`` reads it."""
+        return {"kind": self.kind} | {name: _plain(getattr(self, name)) for name in self.arguments}
+
+    def state_dict(self):
+        """Copies of the state: "iterations" and "PARAMETER/FIELD" for every array."""
+        arrays = {"iterations": np.array(self.iterations, np.int64)}
+        for name, state in self._states.items():
+            for field, value in self._arrays(state).items():
+                arrays[f"{name}/{field}"] = np.array(value)
+        return arrays
+
+    def load_state_dict(self, arrays):
+        """Take over what ``state_dict`` gave; InputError if it is another optimizer's."""
+        found = {}
+        iterations = None
+        for key, value in arrays.items():
+            name, slash, field = key.rpartition("/")
+            if slash:
+                found.setdefault(name, {})[field] = np.array(value)
+            elif key == "iterations":
+                iterations = int(value)
+            else:
+                raise InputError(f"{self.kind}: state has no entry {key!r}")
+        if iterations is None:
+            raise InputError(f"{self.kind}: state lacks the entry 'iterations'")
+        for name, fields in found.items():
+            if set(fields) != set(self._field_names()):
+                raise InputError(
+                    f"{self.kind}: state of {name} must be {', '.join(self._field_names())}; "
+                    f"found {', '.join(sorted(fields))}"
+                )
+        self._states = {name: self._restore(fields) for name, fields in found.items()}
+        self._versions = {}
+        self.iterations = iterations
+
+    def state_bytes(self):
+        """Bytes of state held, the parameters themselves not counted."""
+        return sum(
+            value.nbytes
+            for state in self._states.values()
+            for value in self._arrays(state).values()
+            if isinstance(value, np.ndarray)
+        )
+
+    def copy(self):
+        """An independent optimizer with the same arguments and state."""
+        return copy.deepcopy(self)
+
+    def _field_names(self):
+        return self.fields
+
+    def _arrays(self, state):
+        return {name: value for name, value in state._asdict().items() if value is not None}
+
+    def _restore(self, fields):
+        raise NotImplementedError
+
+    def _check_shapes(self, p):
+        for field, value in self._arrays(self._states[p.name]).items():
+            if np.ndim(value) and value.shape != p.shape:
+                raise InputError(
+                    f"{self.kind}: state {p.name}/{field} must have shape {p.shape}, "
+                    f"found {value.shape}"
+                )
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return ARRAYS
+    return str(value) if isinstance(value, schedules.SCHEDULES) else value
+
+
+def start_array(optimizer, initial, p):
+    """Array ``initial[p.name]`` of a start given by parameter name, checked, in float32."""
+    if initial == ARRAYS:
+        raise InputError(f"{optimizer.kind}: start arrays are not in a configuration: load a state")
+    if p.name not in initial:
+        raise InputError(f"{optimizer.kind}: initial has no array for {p.name}")
+    array = np.array(initial[p.name], np.float32)
+    if array.shape != p.shape or not np.isfinite(array).all():
+        raise InputError(
+            f"{optimizer.kind}: initial[{p.name!r}] must be finite and of shape {p.shape}, "
+            f"found {array.shape}"
+        )
+    return array

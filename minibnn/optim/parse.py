@@ -1,0 +1,64 @@
+"""Optimizers from the command line's text, and from the configuration of a run."""
+
+import inspect
+
+from minibnn.errors import InputError
+from minibnn.optim.bop import Bop
+from minibnn.optim.latent_classes import LatentAdam, LatentSGD
+from minibnn.optim.real import SGD, Adam
+from minibnn.optim.split import Split
+
+OPTIMIZERS = {cls.kind: cls for cls in (Bop, LatentSGD, LatentAdam, SGD, Adam)}
+
+
+def parse_optimizer(text):
+    """The optimizer that a text like ``bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8`` describes.
+
+    InputError for an unknown name, argument or value names the valid ones.
+
+    >>> parse_optimizer("adam:lr=0.01").lr
+    0.01
+    """
+    kind, _, rest = text.strip().partition(":")
+    arguments = {}
+    for part in filter(None, (part.strip() for part in rest.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not value:
+            raise InputError(f"optimizer {text!r}: expected NAME=VALUE, found {part!r}")
+        if name in arguments:
+            raise InputError(f"optimizer {text!r}: {name} is given twice")
+        arguments[name] = value
+    return _build(kind, arguments)
+
+
+def from_config(config):
+    """The optimizer, without its state, whose ``config()`` this is."""
+    config = dict(config)
+    kind = config.pop("kind", None)
+    if kind == Split.kind:
+        return Split(**{name: from_config(part) for name, part in config.items()})
+    return _build(kind, config)
+
+
+def describe(kinds=None):
+    """One line for each optimizer: its name and arguments with their defaults."""
+    return "\n".join(_signature(OPTIMIZERS[kind]) for kind in kinds or OPTIMIZERS)
+
+
+def _signature(cls):
+    defaults = inspect.signature(cls).parameters.values()
+    return f"{cls.kind}:" + ",".join(f"{p.name}={_text(p.default)}" for p in defaults)
+
+
+def _text(value):
+    return "none" if value is None else str(value)
+
+
+def _build(kind, arguments):
+    if kind not in OPTIMIZERS:
+        raise InputError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; found {kind!r}")
+    cls = OPTIMIZERS[kind]
+    for name in arguments:
+        if name not in cls.arguments:
+            raise InputError(f"{kind} takes {', '.join(cls.arguments)}; found {name!r}")
+    return cls(**arguments)

@@ -1,0 +1,212 @@
+"""Hyperparameters that change over a run: ``schedule(step) -> float``, step 0 at the first update.
+
+On the command line: ``step:1e-4:0.1:100ep`` times 0.1 at every 100th epoch, ``exp:...`` the same
+smoothly, ``linear:1e-4:1e-6`` and ``cosine:1e-3:0`` over the whole run, or over a span given as a
+last part, ``:50ep`` in epochs or ``:5000`` in steps; ``poly:1e-4:0:2`` has a power. A span in
+epochs, or over the whole run, gets its length in steps from ``bind``.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from minibnn.errors import InputError
+
+SYNTAX = (
+    "a number, step:VALUE:FACTOR:SPAN, exp:VALUE:FACTOR:SPAN, linear:FROM:TO[:SPAN], "
+    "cosine:FROM:TO[:SPAN] or poly:FROM:TO:POWER[:SPAN], with a SPAN like 100ep or 5000 (steps)"
+)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same value at every step."""
+
+    value: float
+
+    @property
+    def bounds(self):
+        return self.value, self.value
+
+    def bind(self, steps_per_epoch, total_steps):
+        return self
+
+    def __call__(self, step):
+        return self.value
+
+    def __str__(self):
+        return repr(self.value)
+
+
+@dataclass(frozen=True)
+class _Spanned:
+    """What schedules with a length share: ``steps`` is a number, "100ep" or None (the run)."""
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if name not in ("steps", "staircase") and not math.isfinite(value):
+                raise InputError(f"schedule {self}: {name} must be finite, found {value!r}")
+        _read_span(self.steps, self)
+
+    @property
+    def bounds(self):
+        """The value at step 0 and the one it tends to."""
+        return self.initial, self.final
+
+    def bind(self, steps_per_epoch, total_steps):
+        """This schedule with its span in steps."""
+        if self.steps is None:
+            return replace(self, steps=max(1, total_steps))
+        length, unit = _read_span(self.steps, self)
+        return self if unit == 1 else replace(self, steps=max(1, round(length * steps_per_epoch)))
+
+    def _progress(self, step):
+        """Spans gone by since step 0, a real number."""
+        if not isinstance(self.steps, int):
+            raise InputError(f"schedule {self} counts epochs: call bind(steps_per_epoch, total)")
+        return step / self.steps
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(_Spanned):
+    """initial * rate^(step / steps); with ``staircase`` the exponent is rounded down.
+
+    >>> decay = ExponentialDecay(1.0, 0.5, steps=10, staircase=True)
+    >>> decay(9), decay(10), decay(20)
+    (1.0, 0.5, 0.25)
+    """
+
+    initial: float
+    rate: float
+    steps: int | str
+    staircase: bool = False
+
+    def __post_init__(self):
+        if self.steps is None:
+            raise InputError("an exponential decay needs steps, such as 1000 or '100ep'")
+        super().__post_init__()
+        if not 0 < self.rate <= 1:
+            raise InputError(f"schedule {self}: the factor must be in (0, 1], found {self.rate}")
+
+    @property
+    def final(self):
+        return self.initial if self.rate == 1 else 0.0
+
+    def __call__(self, step):
+        spans = self._progress(step)
+        if self.staircase:
+            spans = step // self.steps
+        return self.initial * self.rate**spans
+
+    def __str__(self):
+        return f"{'step' if self.staircase else 'exp'}:{self.initial!r}:{self.rate!r}:{self.steps}"
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(_Spanned):
+    """(initial - final) * (1 - step / steps)^power + final, and final from step ``steps`` on."""
+
+    initial: float
+    final: float = 0.0
+    steps: int | str | None = None
+    power: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.power <= 0:
+            raise InputError(f"schedule {self}: the power must be positive, found {self.power}")
+
+    def __call__(self, step):
+        left = 1.0 - min(self._progress(step), 1.0)
+        return (self.initial - self.final) * left**self.power + self.final
+
+    def __str__(self):
+        name, power = ("linear", "") if self.power == 1 else ("poly", f":{self.power!r}")
+        return f"{name}:{self.initial!r}:{self.final!r}{power}{_write_span(self.steps)}"
+
+
+def linear(initial, final=0.0, steps=None):
+    """A straight line from ``initial`` to ``final``."""
+    return PolynomialDecay(initial, final, steps)
+
+
+@dataclass(frozen=True)
+class CosineDecay(_Spanned):
+    """final + (initial - final) * (1 + cos(pi * step / steps)) / 2, and final from then on."""
+
+    initial: float
+    final: float = 0.0
+    steps: int | str | None = None
+
+    def __call__(self, step):
+        wave = math.cos(math.pi * min(self._progress(step), 1.0))
+        return self.final + (self.initial - self.final) * 0.5 * (1.0 + wave)
+
+    def __str__(self):
+        return f"cosine:{self.initial!r}:{self.final!r}{_write_span(self.steps)}"
+
+
+SCHEDULES = (Constant, ExponentialDecay, PolynomialDecay, CosineDecay)
+
+
+def parse(text):
+    """The number (a float) or the schedule that ``text`` describes; InputError says what is valid.
+
+    >>> parse("1e-4"), parse("step:1e-4:0.1:100ep")
+    (0.0001, ExponentialDecay(initial=0.0001, rate=0.1, steps='100ep', staircase=True))
+    """
+    name, *parts = text.strip().split(":")
+    try:
+        if not parts:
+            return float(name)
+        if name in ("step", "exp"):
+            value, factor, span = parts
+            return ExponentialDecay(float(value), float(factor), _span(span), name == "step")
+        if name in ("linear", "cosine"):
+            value, final, *span = parts
+            kind = PolynomialDecay if name == "linear" else CosineDecay
+            return kind(float(value), float(final), *map(_span, _at_most_one(span)))
+        if name == "poly":
+            value, final, power, *span = parts
+            steps = [*map(_span, _at_most_one(span)), None][0]
+            return PolynomialDecay(float(value), float(final), steps, float(power))
+    except InputError:
+        raise
+    except ValueError:
+        pass
+    raise InputError(f"expected {SYNTAX}; found {text!r}")
+
+
+def _at_most_one(parts):
+    if len(parts) > 1:
+        raise ValueError
+    return parts
+
+
+def _span(text):
+    """Steps as an int, epochs as the text they are."""
+    return text if text.endswith("ep") else int(text)
+
+
+def _read_span(steps, schedule):
+    """Length and unit of a span: (100, "ep") or (5000, 1); InputError unless it is positive."""
+    if steps is None:
+        return None, None
+    try:
+        if isinstance(steps, str):
+            length, unit = float(steps.removesuffix("ep")), "ep"
+            good = steps.endswith("ep") and 0 < length < math.inf
+        else:
+            length, unit = int(steps), 1
+            good = length == steps and length > 0
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise InputError(
+            f"schedule {schedule}: a span is a positive number of steps, such as 5000, or of "
+            f"epochs, such as '100ep'; found {steps!r}"
+        )
+    return length, unit
+
+
+def _write_span(steps):
+    return "" if steps is None else f":{steps}"
