@@ -66,7 +66,7 @@ def pack_signs(x, axis):
     axis = range(x.ndim)[axis]
     bits = np.packbits(np.moveaxis(x, axis, -1) < 0, axis=-1, bitorder="little")
     missing = -bits.shape[-1] % 4
-    bits = np.pad(bits, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
+    bits = np.ascontiguousarray(np.pad(bits, [(0, 0)] * (x.ndim - 1) + [(0, missing)]))
     words = np.ascontiguousarray(np.moveaxis(bits.view("<u4"), -1, axis)).astype(np.uint32)
     return Signs(words, x.shape, axis)
 

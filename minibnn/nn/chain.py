@@ -1,0 +1,125 @@
+"""Layers one after another: the loops that Sequential and Residual share."""
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.nn.layers.layer import Layer, floats
+
+
+class Chain:
+    """A list of layers run in order, and backwards in reverse order."""
+
+    def __init__(self, layers):
+        self.layers = list(layers)
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise InputError(f"layers must be layers of minibnn.nn, found {layer!r}")
+
+    def build(self, input_shape, rng):
+        for layer in self.layers:
+            layer.build(input_shape, rng)
+            input_shape = layer.output_shape(input_shape)
+        trained = [k for k, layer in enumerate(self.layers) if layer.parameters()]
+        self.first_trained = min(trained, default=len(self.layers))
+
+    def output_shape(self, input_shape):
+        for layer in self.layers:
+            input_shape = layer.output_shape(input_shape)
+        return input_shape
+
+    def forward(self, x, training=False):
+        for layer in self.layers:
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dy, need_dx=True):
+        """dx; without ``need_dx`` None, and nothing is computed before the first parameter."""
+        for k in reversed(range(len(self.layers))):
+            wanted = need_dx or k > self.first_trained
+            dy = self.layers[k].backward(dy, wanted)
+            if not wanted:
+                return None
+        return dy
+
+    def parameters(self):
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def config(self):
+        return [layer.config() for layer in self.layers]
+
+    def walk(self):
+        """Every layer, those inside others included; an outer one before its inner ones."""
+        for layer in self.layers:
+            yield layer
+            for chain in layer.inner_chains():
+                yield from chain.walk()
+
+
+class Residual(Layer):
+    """y = body(x) + shortcut(x), in floats; the shortcut is x itself for None.
+
+    ``body`` and ``shortcut`` are lists of layers, or their configurations.
+    """
+
+    prefix = "residual"
+
+    def __init__(self, body, shortcut=None):
+        self.body = Chain(layers_from_config(body))
+        self.shortcut = Chain([] if shortcut is None else layers_from_config(shortcut))
+
+    def config(self):
+        return {
+            "kind": "Residual",
+            "body": self.body.config(),
+            "shortcut": self.shortcut.config() or None,
+        }
+
+    def inner_chains(self):
+        return self.body, self.shortcut
+
+    def build(self, input_shape, rng):
+        self.body.build(input_shape, rng)
+        self.shortcut.build(input_shape, rng)
+        shapes = self.body.output_shape(input_shape), self.shortcut.output_shape(input_shape)
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"Residual adds body and shortcut: shapes must be equal, found {shapes[0]} "
+                f"and {shapes[1]}"
+            )
+
+    def output_shape(self, input_shape):
+        return self.body.output_shape(input_shape)
+
+    def parameters(self):
+        return self.body.parameters() + self.shortcut.parameters()
+
+    def forward(self, x, training=False):
+        return floats(self.body.forward(x, training)) + floats(self.shortcut.forward(x, training))
+
+    def backward(self, dy, need_dx=True):
+        dx = self.body.backward(dy, need_dx)
+        dx_shortcut = self.shortcut.backward(dy, need_dx)
+        return np.add(dx, dx_shortcut) if need_dx else None
+
+    def __repr__(self):
+        return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"
+
+
+def layers_from_config(layers):
+    """Layers, from layers or from the plain dicts of their ``config()``."""
+    return [_from_config(layer) if isinstance(layer, dict) else layer for layer in layers]
+
+
+def _from_config(config):
+    from minibnn.nn import layers
+
+    kinds = {kind: getattr(layers, kind) for kind in layers.__all__ if kind != "Layer"}
+    kinds["Residual"] = Residual
+    options = dict(config)
+    kind = options.pop("kind", None)
+    if kind not in kinds:
+        raise InputError(f"a layer's kind must be one of {', '.join(kinds)}, found {kind!r}")
+    try:
+        return kinds[kind](**options)
+    except TypeError as error:
+        raise InputError(f"{kind} cannot be built from {options}: {error}") from None

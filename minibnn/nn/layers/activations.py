@@ -1,0 +1,75 @@
+"""Layers without a kernel that work on each number by itself: Sign, ReLU, Flatten."""
+
+import math
+
+import numpy as np
+
+from minibnn.nn.layers.layer import Layer, numbers
+from minibnn.nn.quantizers import get_quantizer, quantizer_config
+from minibnn.ops.backend import ops
+from minibnn.ops.bits import WORD, Signs
+
+
+class Sign(Layer):
+    """Signs of x, packed along the channels; sign(0) = +1.
+
+    ``quantizer`` is the pseudo-gradient: "ste_sign", "approx_sign", "swish_sign", or one of
+    ``minibnn.nn.quantizers`` with other numbers.
+    """
+
+    prefix = "sign"
+    arguments = ("quantizer",)
+
+    def __init__(self, quantizer="ste_sign"):
+        self.quantizer = get_quantizer(quantizer)
+
+    def config(self):
+        return {"kind": "Sign", "quantizer": quantizer_config(self.quantizer)}
+
+    def forward(self, x, training=False):
+        self.x = numbers(x)
+        return ops().sign(self.x)
+
+    def backward(self, dy, need_dx=True):
+        return self.quantizer.gradient(dy, self.x) if need_dx else None
+
+    def gives_signs(self, given_signs):
+        return True
+
+
+class ReLU(Layer):
+    """max(x, 0)."""
+
+    prefix = "relu"
+
+    def forward(self, x, training=False):
+        x = numbers(x)
+        self.positive = x > 0
+        return np.where(self.positive, x, x.dtype.type(0))
+
+    def backward(self, dy, need_dx=True):
+        return np.where(self.positive, dy, dy.dtype.type(0)) if need_dx else None
+
+
+class Flatten(Layer):
+    """(B, H, W, C) to (B, H W C), in that order; Signs stay Signs."""
+
+    prefix = "flatten"
+
+    def forward(self, x, training=False):
+        self.shape = x.shape
+        flat = (len(x), math.prod(x.shape[1:]))
+        if not isinstance(x, Signs):
+            return x.reshape(flat)
+        if x.axis == x.ndim - 1 and x.shape[-1] % WORD == 0:  # the words already stand in a row
+            return Signs(x.words.reshape(len(x), -1), flat, 1)
+        return ops().pack_signs(x.unpack().reshape(flat), 1)
+
+    def backward(self, dy, need_dx=True):
+        return dy.reshape(self.shape) if need_dx else None
+
+    def output_shape(self, input_shape):
+        return (math.prod(input_shape),)
+
+    def gives_signs(self, given_signs):
+        return given_signs

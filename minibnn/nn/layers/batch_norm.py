@@ -1,0 +1,82 @@
+"""Batch normalisation, the only real numbers in the paper's networks."""
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.nn.layers.layer import Layer, numbers
+from minibnn.nn.parameter import Parameter
+from minibnn.ops.backend import ops
+from minibnn.ops.rounding import bn_factor
+
+
+class BatchNorm(Layer):
+    """y = [gamma] (x - mean) / sqrt(variance + epsilon) + [beta], per channel (the last axis).
+
+    Training uses the batch's mean and biased variance; evaluation uses moving ones, which start
+    at 0 and 1 and take 1 - momentum of each batch's mean and unbiased variance (N / (N - 1)), as
+    the paper of batch normalisation and Keras' fused path do. Defaults are Keras', but for
+    ``scale``: without it sign(BatchNorm(x)) is one threshold per channel.
+    """
+
+    prefix = "batch_norm"
+    arguments = ("scale", "center", "momentum", "epsilon")
+
+    def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
+        if not 0 <= momentum < 1:
+            raise InputError(f"momentum must be in [0, 1), found {momentum!r}")
+        if not epsilon > 0:
+            raise InputError(f"epsilon must be above 0, found {epsilon!r}")
+        self.scale, self.center = bool(scale), bool(center)
+        self.momentum, self.epsilon = float(momentum), float(epsilon)
+        self.beta = self.gamma = None
+
+    def build(self, input_shape, rng):
+        channels = input_shape[-1]
+        self.gamma = Parameter(f"{self.name}/gamma", np.ones(channels))
+        self.beta = Parameter(f"{self.name}/beta", np.zeros(channels))
+        self.moving_mean = np.zeros(channels, np.float32)
+        self.moving_variance = np.ones(channels, np.float32)
+
+    def parameters(self):
+        return [self.gamma] * self.scale + [self.beta] * self.center
+
+    def state(self):
+        return {
+            "moving_mean": self.moving_mean.copy(),
+            "moving_variance": self.moving_variance.copy(),
+        }
+
+    def load_state(self, arrays):
+        self.moving_mean[...] = arrays["moving_mean"]
+        self.moving_variance[...] = arrays["moving_variance"]
+
+    def forward(self, x, training=False):
+        x = numbers(x)
+        dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
+        if training:
+            mean, variance = ops().batch_statistics(x)
+            self._move(mean, variance, x.size // x.shape[-1])
+        else:
+            mean, variance = self.moving_mean, self.moving_variance
+        self.x, self.training = x, training
+        self.mean, self.variance = mean.astype(dtype), variance.astype(dtype)
+        return ops().batch_norm(
+            x, self.mean, self.variance, self.beta.value, self.epsilon, self._gamma()
+        )
+
+    def backward(self, dy, need_dx=True):
+        arguments = dy, self.x, self.mean, self.variance, self.epsilon, self._gamma()
+        dx, self.gamma.grad, self.beta.grad = ops().batch_norm_grad(*arguments)
+        if not self.training:  # fixed statistics: a plain scaling
+            dx = dy * bn_factor(self.variance, self.epsilon, self._gamma())
+        return dx if need_dx else None
+
+    def _gamma(self):
+        return self.gamma.value if self.scale else None
+
+    def _move(self, mean, variance, n):
+        keep, take = np.float32(self.momentum), np.float32(1 - self.momentum)
+        unbiased = variance * (n / max(n - 1, 1))
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            moving *= keep
+            moving += take * new.astype(np.float32)

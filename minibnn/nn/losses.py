@@ -1,0 +1,51 @@
+"""Losses: (logits, labels) -> (mean loss, dL/dlogits)."""
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.nn.layers.layer import floats
+from minibnn.ops.backend import ops
+
+
+def softmax_cross_entropy(logits, labels):
+    """Mean over the batch of -log softmax(logits)[label], and (softmax - one_hot) / B.
+
+    logits (B, C) floats or whole numbers; labels (B,) integers in [0, C).
+
+    >>> loss, dlogits = softmax_cross_entropy(np.zeros((1, 4), np.float32), np.array([2]))
+    >>> round(loss, 4), dlogits  # log 4
+    (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]], dtype=float32))
+    """
+    return ops().softmax_cross_entropy(floats(logits), check_labels(labels, logits.shape))
+
+
+def squared_hinge(logits, labels):
+    """Mean over batch and classes of max(0, 1 - t y)^2 with t = +1 for the label, else -1.
+
+    The loss of Courbariaux et al. (arXiv 1602.02830).
+
+    >>> squared_hinge(np.float32([[2, -0.5]]), np.array([0]))
+    (0.125, array([[-0. ,  0.5]], dtype=float32))
+    """
+    logits = floats(logits)
+    t = np.full(logits.shape, -1, logits.dtype)
+    t[np.arange(len(t)), check_labels(labels, logits.shape)] = 1
+    short = np.maximum(0, 1 - t * logits)
+    return float(np.square(short).mean(dtype=np.float64)), -2 * t * short / short.size
+
+
+LOSSES = {"softmax_cross_entropy": softmax_cross_entropy, "squared_hinge": squared_hinge}
+
+
+def check_labels(labels, shape):
+    """Integer labels that fit logits of ``shape``, or InputError."""
+    labels = np.asarray(labels)
+    if labels.shape != shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"labels must be {shape[0]} whole numbers, found {labels.dtype} {labels.shape}"
+        )
+    if len(labels) and not 0 <= labels.min() <= labels.max() < shape[1]:
+        raise InputError(
+            f"labels must lie in 0 to {shape[1] - 1}, found {labels.min()} to {labels.max()}"
+        )
+    return labels

@@ -1,0 +1,149 @@
+"""A network: layers with names, parameters, a state that can be saved, and a summary."""
+
+import copy
+from collections import Counter
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.nn.chain import Chain, layers_from_config
+from minibnn.nn.summary import summarize
+
+
+class Sequential:
+    """Layers one after another on inputs of one shape.
+
+    Parameters
+    ----------
+    layers : list of layers
+        Each becomes this network's own and gets its name: "conv1", "batch_norm1", "conv2", ...
+    input_shape : tuple of int
+        Of one input: (height, width, channels), or (features,).
+    seed : int
+        Of the random start of the kernels.
+    name : str
+    """
+
+    def __init__(self, layers, input_shape, seed=0, name="sequential"):
+        self.chain = Chain(layers_from_config(layers))
+        self.input_shape = _shape(input_shape)
+        self.seed = seed
+        self.name = name
+        counts = Counter()
+        for layer in self.chain.walk():
+            if layer.name is not None:
+                raise InputError(f"{layer.name} already belongs to a network: make a new layer")
+            counts[layer.prefix] += 1
+            layer.name = f"{layer.prefix}{counts[layer.prefix]}"
+        self.chain.build(self.input_shape, np.random.default_rng(seed))
+        self.output_shape = self.chain.output_shape(self.input_shape)
+
+    @property
+    def layers(self):
+        return self.chain.layers
+
+    def parameters(self):
+        """All parameters, in layer order."""
+        return self.chain.parameters()
+
+    def forward(self, x, training=False):
+        """The last layer's output.
+
+        x is (B, *input_shape): uint8, whose bytes b stand for (2b - 255) / 255, or floats.
+        Training normalises by the batch's own statistics and moves the moving ones.
+        """
+        if tuple(x.shape[1:]) != self.input_shape:
+            wanted = ", ".join(["N", *map(str, self.input_shape)])
+            raise InputError(f"inputs must have shape ({wanted}), found {tuple(x.shape)}")
+        dtype = getattr(x, "dtype", np.dtype(np.float32))  # Signs have none
+        if dtype not in (np.uint8, np.float32, np.float64):
+            raise InputError(f"inputs must be uint8 bytes or float32, found {dtype}")
+        return self.chain.forward(x, training)
+
+    def backward(self, dy, need_dx=False):
+        """Set ``grad`` of every parameter, for the last forward pass; dx if ``need_dx``."""
+        return self.chain.backward(dy, need_dx)
+
+    def predict(self, images, batch_size=100):
+        """Outputs in evaluation mode (moving statistics), ``batch_size`` inputs at a time."""
+        if not len(images):
+            return np.zeros((0, *self.output_shape), np.float32)
+        starts = range(0, len(images), batch_size)
+        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
+
+    def state_dict(self):
+        """Copies of all arrays: name -> array; binary kernels are int8 ±1."""
+        arrays = {p.name: p.value.copy() for p in self.parameters()}
+        for layer in self.chain.walk():
+            arrays |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
+        return arrays
+
+    def load_state_dict(self, arrays):
+        """Put back what ``state_dict`` gave; InputError if it does not fit, and nothing changes."""
+        mine = self.state_dict()
+        for name in mine.keys() ^ arrays.keys():
+            where = "is missing" if name in mine else "is not part of this network"
+            raise InputError(f"array {name} {where}")
+        parameters = self.parameters()
+        for p in parameters:
+            p.check(arrays[p.name])
+        for name, value in mine.items():
+            if np.shape(arrays[name]) != value.shape:
+                found = np.shape(arrays[name])
+                raise InputError(f"{name} must have shape {value.shape}, found {found}")
+        for p in parameters:
+            p.assign(arrays[p.name])
+        for layer in self.chain.walk():
+            layer.load_state({key: arrays[f"{layer.name}/{key}"] for key in layer.state()})
+
+    def config(self):
+        """Plain dict (JSON) to rebuild the network from, without its arrays."""
+        return {
+            "kind": "Sequential",
+            "name": self.name,
+            "input_shape": list(self.input_shape),
+            "seed": self.seed,
+            "layers": copy.deepcopy(self.chain.config()),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """A network with freshly drawn kernels from the dict of ``config()``."""
+        options = dict(config)
+        if options.pop("kind", None) != "Sequential" or "layers" not in options:
+            raise InputError("a network's configuration must be a dict of kind Sequential")
+        try:
+            return cls(**options)
+        except TypeError as error:
+            raise InputError(
+                f"a network cannot be built from this configuration: {error}"
+            ) from None
+
+    def copy(self):
+        """An independent network with the same arrays."""
+        twin = Sequential.from_config(self.config())
+        twin.load_state_dict(self.state_dict())
+        return twin
+
+    def save(self, path):
+        """Write configuration and arrays into one file; ``minibnn.load`` reads it."""
+        from minibnn.nn.saving import save_network
+
+        save_network(self, path)
+
+    def summary(self):
+        """Table of the layers; ``print`` it."""
+        return summarize(self)
+
+    def __repr__(self):
+        return f"<Sequential {self.name} {self.input_shape} -> {self.output_shape}>"
+
+
+def _shape(values):
+    try:
+        shape = tuple(int(v) for v in values)
+    except (TypeError, ValueError):
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(f"input_shape must be positive whole numbers, found {values!r}")
+    return shape

@@ -1,0 +1,91 @@
+"""What an optimizer trains: a binary kernel of ±1, or an array of floats."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.ops.backend import ops
+
+
+class Parameter:
+    """A named array of a layer with its gradient.
+
+    Attributes
+    ----------
+    name : str
+        "layer/what", unique in a network.
+    value : array
+        Read-only view of the current value; int8 ±1 for a binary one, else float32. It follows
+        every later change: copy it to keep it.
+    grad : array or None
+        dL/dvalue, overwritten by each backward pass.
+    binary : bool
+    version : int
+        How often ``assign`` was called: an optimizer with latent weights signs them anew when it
+        changed.
+    """
+
+    def __init__(self, name, value, binary=False):
+        self.name = name
+        self.binary = binary
+        self.grad = None
+        self.version = 0
+        self._array = np.array(value, np.int8 if binary else np.float32, order="C")
+        self._packed = {}
+        self.value = self._array.view()
+        self.value.flags.writeable = False
+
+    @property
+    def shape(self):
+        return self._array.shape
+
+    @property
+    def size(self):
+        return self._array.size
+
+    def assign(self, array):
+        """Replace the value. InputError if shape or entries do not fit; nothing changes then."""
+        checked = self.check(array)
+        with self.writable() as own:
+            own[...] = checked
+        self.version += 1
+
+    def check(self, array):
+        """``array`` as this parameter would hold it, or InputError."""
+        array = np.asarray(array)
+        if array.shape != self.shape:
+            raise InputError(f"{self.name} must have shape {self.shape}, found {array.shape}")
+        if not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
+            raise InputError(f"{self.name} must be real numbers, found {array.dtype}")
+        if self.binary and not np.all((array == 1) | (array == -1)):
+            odd = array[(array != 1) & (array != -1)][0]
+            raise InputError(f"{self.name} is binary: every entry must be +1 or -1, found {odd}")
+        return array.astype(self._array.dtype)
+
+    @contextmanager
+    def writable(self):
+        """The array itself, for an optimizer's step; packed forms are made anew afterwards."""
+        try:
+            yield self._array
+        finally:
+            self._packed.clear()
+
+    @property
+    def signs(self):
+        """A binary kernel packed for the forward product, along its inputs (axis -2)."""
+        return self._pack("signs", lambda kernel: kernel)
+
+    @property
+    def signs_t(self):
+        """Inputs and outputs swapped, packed along the outputs: for the gradient of the input."""
+        return self._pack("signs_t", lambda kernel: kernel.swapaxes(-1, -2))
+
+    def _pack(self, which, view):
+        if which not in self._packed:
+            self._packed[which] = ops().pack_signs(view(self._array), -2)
+        return self._packed[which]
+
+    def __repr__(self):
+        kind = "binary" if self.binary else "real"
+        return f"<Parameter {self.name} {self.shape} {kind}>"

@@ -1,0 +1,72 @@
+"""Pseudo-gradients of the sign, as Larq defines them; forward they are all sign(x), sign(0) = +1.
+
+============  =====================================================  =========================
+name          dx                                                     source
+============  =====================================================  =========================
+ste_sign      dy where abs(x) <= clip_value (None: everywhere)       arXiv 1602.02830
+approx_sign   (2 - 2 abs(x)) dy where abs(x) <= 1                    arXiv 1808.00278
+swish_sign    beta (2 - z tanh(z/2)) / (1 + cosh z) dy, z = beta x   arXiv 1812.11800
+============  =====================================================  =========================
+"""
+
+from dataclasses import asdict, dataclass
+
+from minibnn.errors import InputError
+from minibnn.ops.backend import ops
+
+
+@dataclass(frozen=True)
+class SteSign:
+    """Straight-through estimator: the gradient passes where |x| <= clip_value, inclusive."""
+
+    clip_value: float | None = 1.0
+    name = "ste_sign"
+
+    def gradient(self, dy, x):
+        return ops().ste_sign_grad(dy, x, self.clip_value)
+
+
+@dataclass(frozen=True)
+class ApproxSign:
+    """Triangle: the derivative of a piecewise quadratic that approximates the sign."""
+
+    name = "approx_sign"
+
+    def gradient(self, dy, x):
+        return ops().approx_sign_grad(dy, x)
+
+
+@dataclass(frozen=True)
+class SwishSign:
+    """Derivative of the SignSwish function; narrower for a larger beta."""
+
+    beta: float = 5.0
+    name = "swish_sign"
+
+    def gradient(self, dy, x):
+        return ops().swish_sign_grad(dy, x, self.beta)
+
+
+QUANTIZERS = {kind.name: kind for kind in (SteSign, ApproxSign, SwishSign)}
+ste_sign = SteSign()
+approx_sign = ApproxSign()
+swish_sign = SwishSign()
+
+
+def get_quantizer(which):
+    """A quantizer from itself, its name, or the plain dict of ``quantizer_config``."""
+    if isinstance(which, tuple(QUANTIZERS.values())):
+        return which
+    options = dict(which) if isinstance(which, dict) else {"name": which}
+    name = options.pop("name", None)
+    if name not in QUANTIZERS:
+        raise InputError(f"quantizer must be one of {', '.join(QUANTIZERS)}, found {name!r}")
+    try:
+        return QUANTIZERS[name](**options)
+    except TypeError:
+        raise InputError(f"quantizer {name} does not take {', '.join(options)}") from None
+
+
+def quantizer_config(quantizer):
+    """Plain dict from which ``get_quantizer`` makes an equal quantizer."""
+    return {"name": quantizer.name, **asdict(quantizer)}

@@ -1,0 +1,133 @@
+"""What a network costs: parameters, memory and multiply-adds, layer by layer."""
+
+from dataclasses import dataclass
+
+FIELDS = ("bits", "floats", "packed", "float32", "binary_macs", "real_macs")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Costs of a layer, or of a whole network.
+
+    Attributes
+    ----------
+    bits, floats : int
+        1-bit and 32-bit numbers kept for inference (moving statistics included).
+    packed, float32 : int
+        Bytes with 8 binary weights to a byte, and with 4 bytes for every number.
+    binary_macs, real_macs : int
+        Multiply-adds per sample; binary where both the kernel and its input are signs.
+    """
+
+    layer: str
+    kind: str
+    output: tuple
+    bits: int = 0
+    floats: int = 0
+    binary_macs: int = 0
+    real_macs: int = 0
+
+    @property
+    def packed(self):
+        return -(-self.bits // 8) + 4 * self.floats
+
+    @property
+    def float32(self):
+        return 4 * (self.bits + self.floats)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Rows per layer and the totals; ``str`` is the table."""
+
+    name: str
+    rows: tuple
+    trained: int
+
+    def total(self, field):
+        """Sum of one of ``bits, floats, packed, float32, binary_macs, real_macs``."""
+        return sum(getattr(row, field) for row in self.rows)
+
+    def __str__(self):
+        head = ["layer", "kind", "output", "1-bit", "32-bit", "packed", "float32"]
+        head += ["1-bit MACs", "32-bit MACs"]
+        lines = [head]
+        for row in self.rows:
+            output = "x".join(map(str, row.output))
+            lines.append([row.layer, row.kind, output, *_costs(lambda f, row=row: getattr(row, f))])
+        lines.append(["total", "", "", *_costs(self.total)])
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
+        rule = "-" * len(max(text, key=len))
+        numbers = self.total("bits") + self.total("floats")
+        return "\n".join(
+            [
+                self.name,
+                rule,
+                text[0],
+                rule,
+                *text[1:-1],
+                rule,
+                text[-1],
+                rule,
+                f"{self.trained:,} of {numbers:,} parameters are trained. MACs are multiply-adds "
+                "per sample.",
+            ]
+        )
+
+
+def summarize(network):
+    """The Summary of a Sequential network."""
+    rows = []
+    _collect(network.chain, network.input_shape, False, rows)
+    return Summary(network.name, tuple(rows), sum(p.size for p in network.parameters()))
+
+
+def _collect(chain, shape, signs, rows):
+    """Append a row per layer of ``chain``, inner layers before the one that holds them.
+
+    ``signs`` says whether the inputs are signs. Returns shape and kind of the outputs.
+    """
+    for layer in chain.layers:
+        inner = layer.inner_chains()
+        for one in inner:
+            _collect(one, shape, signs, rows)
+        own = [] if inner else layer.parameters()
+        bits = sum(p.size for p in own if p.binary)
+        others = sum(p.size for p in own) - bits + sum(a.size for a in layer.state().values())
+        macs = layer.macs(shape)
+        binary = macs if signs and bits else 0
+        shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
+        rows.append(
+            Row(layer.name, type(layer).__name__, shape, bits, others, binary, macs - binary)
+        )
+
+
+def _costs(value):
+    bits, floats, packed, float32, binary, real = map(value, FIELDS)
+    return [_count(bits), _count(floats), _bytes(packed), _bytes(float32), _big(binary), _big(real)]
+
+
+def _aligned(line, widths):
+    """Names to the left, numbers to the right."""
+    for k, (cell, width) in enumerate(zip(line, widths, strict=True)):
+        yield cell.ljust(width) if k < 3 else cell.rjust(width)
+
+
+def _count(n):
+    return f"{n:,}" if n else "-"
+
+
+def _bytes(n):
+    for unit in ("B", "KiB", "MiB"):
+        if n < 1024 or unit == "MiB":
+            return f"{n:.4g} {unit}" if n else "-"
+        n /= 1024
+
+
+def _big(n):
+    for unit in ("", " k", " M"):
+        if n < 1000:
+            return f"{n:.4g}{unit}" if n else "-"
+        n /= 1000
+    return f"{n:.4g} G"

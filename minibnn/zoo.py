@@ -1,0 +1,69 @@
+"""Published networks, and a small sibling for quick runs."""
+
+from minibnn.nn import (
+    BatchNorm,
+    BinaryConv2D,
+    BinaryDense,
+    Flatten,
+    MaxPool2D,
+    Sequential,
+    Sign,
+)
+
+
+def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024, seed=0):
+    """The BinaryNet of the paper's code (``bnn_optimization/models/binarynet.py``).
+
+    Six 3x3 convolutions (f, f, pool, 2f, 2f, pool, 4f, 4f, pool) and three dense layers, no
+    biases; the first convolution sees real pictures and has no padding. Max pooling comes before
+    batch normalisation, which has no scale, stands after every layer, the last one included, and
+    keeps Keras' constants (momentum 0.99, epsilon 0.001). Courbariaux' own net also pads the
+    first convolution.
+    """
+    f = filters
+    layers = [
+        BinaryConv2D(f, 3, padding="valid"),
+        BatchNorm(),
+        *_convolution(f, pool=True),
+        *_convolution(2 * f),
+        *_convolution(2 * f, pool=True),
+        *_convolution(4 * f),
+        *_convolution(4 * f, pool=True),
+        Sign(),
+        Flatten(),
+        *_dense_layers(dense_units, dense_units, classes),
+    ]
+    return Sequential(layers, input_shape, seed=seed, name="binarynet")
+
+
+def digits_net(input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, seed=0):
+    """A small sibling of ``binarynet`` for 8x8 pictures: f, 2f, pool, and two dense layers."""
+    layers = [
+        BinaryConv2D(filters, 3, padding="valid"),
+        BatchNorm(),
+        *_convolution(2 * filters, pool=True),
+        Sign(),
+        Flatten(),
+        *_dense_layers(dense_units, classes),
+    ]
+    return Sequential(layers, input_shape, seed=seed, name="digits")
+
+
+MODELS = {"binarynet": binarynet, "digits": digits_net}
+
+
+def _convolution(filters, pool=False):
+    return [
+        Sign(),
+        BinaryConv2D(filters, 3, padding="same"),
+        *([MaxPool2D(2)] if pool else []),
+        BatchNorm(),
+    ]
+
+
+def _dense_layers(*units):
+    """Dense layers on signs with signs between them; the last normalisation gives the logits."""
+    layers = []
+    for k, width in enumerate(units):
+        layers += [Sign()] * (k > 0) + [BinaryDense(width), BatchNorm()]
+    return layers
