@@ -1,0 +1,60 @@
+"""What may be called after every epoch.
+
+A callback is any callable ``callback(run, row)``, or an object with ``on_epoch_end(run, row)``.
+``run`` has ``name``, ``net``, ``optimizer``, ``history`` (the row included) and ``epoch``; ``row``
+is the epoch's row of metrics. Returning True ends the training after this epoch; in lockstep,
+once every run's callback has returned True for the same epoch.
+
+A resumed run has no memory but its history, so a callback that decides should decide from
+``run.history``, as EarlyStopping does.
+"""
+
+from minibnn.errors import InputError
+
+
+class EarlyStopping:
+    """Stop when a column of the metrics has not improved for ``patience`` epochs.
+
+    Parameters
+    ----------
+    column : str
+        Such as "test_accuracy", "validation_loss" or "train_loss". What ends in "loss" improves
+        downwards, everything else upwards.
+    patience : int
+        Epochs without a new best value before the run is stopped.
+    min_delta : float
+        How much better a value must be to count as improved.
+    """
+
+    def __init__(self, column="validation_accuracy", patience=10, min_delta=0.0):
+        if patience < 1:
+            raise InputError(f"patience must be 1 or more, found {patience!r}")
+        self.column, self.patience, self.min_delta = column, patience, min_delta
+
+    def on_epoch_end(self, run, row):
+        if row.get(self.column) is None:
+            measured = ", ".join(c for c in row if isinstance(row[c], float))
+            raise InputError(f"EarlyStopping: {self.column!r} is not measured; {measured} are")
+        sign = -1 if self.column.endswith("loss") else 1
+        best, best_at = None, 0
+        for i, value in enumerate(run.history[self.column]):
+            if value is not None and (best is None or sign * value > best + self.min_delta):
+                best, best_at = sign * value, i
+        return len(run.history) - 1 - best_at >= self.patience
+
+
+def call(callbacks, run, row):
+    """Call all of them; whether any asked for the end."""
+    answers = [getattr(c, "on_epoch_end", c)(run, row) for c in callbacks]
+    return any(answer is True for answer in answers)
+
+
+def check_callbacks(callbacks):
+    """The callbacks as a tuple; InputError if one can't be called."""
+    callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    for callback in callbacks:
+        if not callable(getattr(callback, "on_epoch_end", callback)):
+            raise InputError(
+                f"a callback must be callable or have on_epoch_end(run, row), found {callback!r}"
+            )
+    return callbacks

@@ -1,0 +1,109 @@
+"""What a run is: its settings as a plain dict, and whether two of them are the same run."""
+
+import zlib
+
+import numpy as np
+
+from minibnn._version import __version__
+from minibnn.errors import InputError
+from minibnn.ops import backend
+
+# Recorded, but no reason to refuse a resume: how the run was started, and what computes it.
+_NOT_IDENTITY = ("options", "epochs", "checkpoint_every", "minibnn", "computed_by")
+
+
+def describe_run(
+    kind, net, data, *, epochs, batch_size, seed, loss, augment, validation, checkpoint_every
+):
+    """Everything but the optimizers that is needed to repeat a run, as JSON can hold it."""
+    return {
+        "kind": kind,
+        "minibnn": __version__,
+        "computed_by": describe_backend(),
+        "data": describe_data(data),
+        "network": net.config(),
+        "loss": loss,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "augment": augment,
+        "validation": validation,
+        "checkpoint_every": checkpoint_every,
+    }
+
+
+def describe_backend():
+    """The backend and its vector path: bits are promised to repeat where both are the same."""
+    describe = getattr(backend, "describe", lambda: {"backend": backend.backend_name()})
+    return describe()
+
+
+def describe_data(data):
+    """Name, sizes and a CRC-32 of pictures and labels."""
+    crc = 0
+    for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):
+        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+    return {
+        "name": data.name,
+        "train": len(data.train_images),
+        "test": len(data.test_images),
+        "shape": list(data.train_images.shape[1:]),
+        "classes": len(data.classes),
+        "crc32": f"{crc:08x}",
+    }
+
+
+def check_same_run(found, asked, folder):
+    """Hold the settings of the run in ``folder`` against those asked for.
+
+    Parameters
+    ----------
+    found, asked : dict
+        config.json as it is, and as this start would write it.
+
+    Returns
+    -------
+    list of str
+        What changed without being another run (version, backend), to be told.
+
+    Raises
+    ------
+    InputError naming the first setting that differs, or epochs if they would shrink.
+    """
+    known = {key: value for key, value in found.items() if key not in _NOT_IDENTITY}
+    wanted = {key: value for key, value in asked.items() if key not in _NOT_IDENTITY}
+    for key, was, now in _differences(known, wanted):
+        raise InputError(f"{folder} holds another run: {key} was {was}, now {now}")
+    if found.get("epochs", 0) > asked["epochs"]:
+        raise InputError(
+            f"epochs may only be raised: {folder} was started for {found['epochs']}, "
+            f"now {asked['epochs']}"
+        )
+    notes = []
+    if found.get("minibnn") != asked["minibnn"]:
+        notes.append(f"started with minibnn {found.get('minibnn')}, now {asked['minibnn']}")
+    if found.get("computed_by") != asked["computed_by"]:
+        was, now = (_words(config.get("computed_by")) for config in (found, asked))
+        notes.append(f"started on {was}, now on {now}: last bits may differ from one long run")
+    return notes
+
+
+def _words(computed_by):
+    return " ".join(str(value) for value in (computed_by or {}).values()) or "an unknown backend"
+
+
+def _differences(found, asked, at=""):
+    """(dotted key, value found, value asked) of every leaf that differs."""
+    if isinstance(found, dict) and isinstance(asked, dict):
+        for key in sorted({*found, *asked}, key=str):
+            yield from _differences(found.get(key), asked.get(key), f"{at}{key}.")
+    elif isinstance(found, list) and isinstance(asked, list) and len(found) == len(asked):
+        for i, pair in enumerate(zip(found, asked, strict=True)):
+            yield from _differences(*pair, f"{at}{i}.")
+    elif found != asked:
+        yield at.rstrip("."), _short(found), _short(asked)
+
+
+def _short(value):
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,29 @@
+"""How a run can end early: it cannot go on, or it was asked to stop."""
+
+import signal
+
+from minibnn.errors import InputError
+
+
+class TrainingError(InputError):
+    """Training cannot go on: a loss or gradient is not finite, or saving failed.
+
+    The last checkpoint, if there was one, is still what it was.
+    """
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for the end; the batch was finished and, with a run folder, saved.
+
+    Attributes
+    ----------
+    signum : int
+        The signal, SIGINT (Ctrl-C) or SIGTERM.
+    exit_code : int
+        What a shell expects: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+
+    def __init__(self, message, signum=signal.SIGINT):
+        super().__init__(message)
+        self.signum = int(signum)
+        self.exit_code = 128 + self.signum

@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM while a run is on: remembered until the batch is done."""
+
+import contextlib
+import signal
+
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+class StopRequest:
+    """Remembers the first SIGINT or SIGTERM; a second one acts at once, as without us.
+
+    Use as a context manager. Signals can only be caught in the main thread; in others this does
+    nothing.
+
+    Attributes
+    ----------
+    signum : int or None
+        The signal that came.
+    """
+
+    def __init__(self):
+        self.signum = None
+        self._before = {}
+
+    @property
+    def name(self):
+        """ "Ctrl-C" or "SIGTERM"."""
+        return _NAMES[self.signum]
+
+    def __enter__(self):
+        with contextlib.suppress(ValueError):  # not in the main thread
+            for signum in _NAMES:
+                if signal.getsignal(signum) != signal.SIG_IGN:  # as in the background of a script
+                    self._before[signum] = signal.signal(signum, self._remember)
+        return self
+
+    def __exit__(self, *_):
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+        self._before = {}
+
+    def _remember(self, signum, _frame):
+        self.signum = signum
+        self.__exit__()

@@ -1,0 +1,144 @@
+"""``lockstep``: several optimizers from one initial network, on one stream of batches."""
+
+from contextlib import ExitStack
+from functools import partial
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.training.callbacks import check_callbacks
+from minibnn.training.loop import Keeper, train
+from minibnn.training.metrics import Lockstep, MetricsFile
+from minibnn.training.plots import draw_curves
+from minibnn.training.progress import reporter
+from minibnn.training.run_folder import RunFolder
+from minibnn.training.settings import Settings, Task
+from minibnn.training.start import adopt_config, finished_note, open_run
+from minibnn.training.threads import compute_threads
+
+
+def lockstep(
+    net,
+    optimizers,
+    data,
+    *,
+    epochs,
+    batch_size=100,
+    seed=0,
+    out=None,
+    loss="softmax_cross_entropy",
+    augment=None,
+    validation=0,
+    callbacks=(),
+    checkpoint_every=1,
+    resume=False,
+    force=False,
+    progress=None,
+    threads=None,
+    options=None,
+):
+    """Train copies of ``net``, one per optimizer, side by side.
+
+    Every batch is seen by all before the next is made. Each run is bit for bit what ``fit`` would
+    make of it alone, and ``out/NAME/`` is its ordinary run folder.
+
+    Parameters
+    ----------
+    net : network
+        The common start; it is not changed.
+    optimizers : dict of str to optimizer
+        Copied too. Names are made of letters, digits and ``. _ + -``.
+    others
+        As in ``fit``.
+
+    Returns
+    -------
+    Lockstep
+
+    Raises
+    ------
+    InputError, TrainingError, Interrupted
+        As ``fit``.
+    """
+    if not optimizers:
+        raise InputError("lockstep needs at least one optimizer, found none")
+    settings = Settings(epochs, batch_size, seed, loss, augment, validation, checkpoint_every)
+    task = Task(net, data, settings)
+    callbacks = check_callbacks(callbacks)
+    runs = [task.run(name, net.copy(), o.copy()) for name, o in optimizers.items()]
+    result = Lockstep({run.name: run.history for run in runs}, {run.name: run.net for run in runs})
+    report = reporter(progress)
+    how = {
+        "epochs": settings.epochs,
+        "report": report,
+        "callbacks": callbacks,
+        "checkpoint_every": settings.checkpoint_every,
+        "between_epochs": partial(add_agreement, runs),
+    }
+    with compute_threads(threads), ExitStack() as stack:
+        if out is None:
+            train(runs, task.batches, task.data, **how)
+            return result
+        folders = _enter(stack, RunFolder(out, resume, force), runs)
+        keeper = _open(folders, runs, optimizers, task, options, report)
+        if not finished_note(runs[0], settings, folders[0], report):
+            train(runs, task.batches, task.data, keeper=keeper, **how)
+            draw_curves(folders[0].path / "compare.png", result.histories)
+    return result
+
+
+def add_agreement(runs, rows):
+    """Into each run's row, the share of its binary weights that equal those of each other run."""
+    for run, row in zip(runs, rows, strict=True):
+        for other in runs:
+            if other is not run:
+                row[f"agreement:{other.name}"] = agreement(run.net, other.net)
+
+
+def agreement(a, b):
+    """Share of binary weights that are equal in two networks of one architecture; None of none."""
+    equal = total = 0
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        if p.binary:
+            equal += int(np.count_nonzero(p.value == q.value))
+            total += p.size
+    return equal / total if total else None
+
+
+def _enter(stack, common, runs):
+    """The locked folders: the common one, then one per run below it."""
+    below = [
+        RunFolder(common.path / run.name, common.resume and common.path.exists(), common.force)
+        for run in runs
+    ]
+    common.check()
+    for folder in below:
+        if common.resume:
+            folder.path.mkdir(exist_ok=True)  # a run killed early may not have made it
+        folder.check()
+    return [stack.enter_context(folder) for folder in (common, *below)]
+
+
+def _open(folders, runs, optimizers, task, options, report):
+    """Bring all runs to where their folders stand, the same place; returns their Keeper."""
+    common, *below = folders
+    keeper = Keeper(runs, common.path, below, [])
+    keeper.settle()
+    configs = {run.name: run.optimizer.config() for run in runs}
+    adopt_config(common, task.describe("lockstep", options, optimizers=configs), report)
+    for run, folder in zip(runs, below, strict=True):
+        config = task.describe("fit", None, name=run.name, optimizer=configs[run.name])
+        keeper.files.append(open_run(folder, run, config, task.data, report))
+    for run in runs:
+        if (run.epoch, run.step, run.stopped) != (runs[0].epoch, runs[0].step, runs[0].stopped):
+            raise InputError(
+                f"{common.path} cannot be resumed: {runs[0].name} stands after {runs[0].position}, "
+                f"{run.name} after {run.position}"
+            )
+    columns = runs[0].columns(task.data.validation_images is not None)
+    columns += [f"agreement:{run.name}" for run in runs]
+    keeper.files.append(MetricsFile(common.metrics, columns))
+    rows = keeper.files[-1].cut(runs[0].epoch)
+    for run in runs:
+        run.history.rows[:] = [row for row in rows if row["name"] == run.name]
+    return keeper

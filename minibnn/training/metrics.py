@@ -1,0 +1,250 @@
+"""What a run measured, one row per epoch: in memory (History, Lockstep) and in metrics.csv."""
+
+import csv
+import io
+import os
+
+from minibnn.errors import InputError
+from minibnn.training.atomic import write_atomic
+
+COLUMNS = (
+    "epoch",
+    "name",
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "flips",
+    "flip_ratio",
+    "seconds",
+)
+VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy")
+
+
+class History:
+    """The epochs of one run.
+
+    Attributes
+    ----------
+    name : str
+        The run's name, usually its optimizer's.
+    rows : list of dict
+        One per epoch, oldest first, with the columns of metrics.csv. Epochs count from 1,
+        accuracies are shares from 0 to 1, ``flip_ratio`` is the mean share of binary weights
+        that flip in a step, ``seconds`` is wall time. What was not measured is None.
+    """
+
+    def __init__(self, name, rows=()):
+        self.name = name
+        self.rows = list(rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, column):
+        """The values of one column, one per epoch."""
+        if not any(column in row for row in self.rows):
+            raise KeyError(column)
+        return [row.get(column) for row in self.rows]
+
+    @property
+    def last(self):
+        """The row of the last epoch; an empty dict before the first."""
+        return self.rows[-1] if self.rows else {}
+
+    def best(self, column="test_accuracy"):
+        """The row with the highest value of ``column`` (the first such), or {}."""
+        rows = [row for row in self.rows if row.get(column) is not None]
+        return max(rows, key=lambda row: row[column], default={})
+
+    def to_dict(self):
+        """Columns as lists: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
+        columns = dict.fromkeys(column for row in self.rows for column in row)
+        return {column: self[column] for column in columns}
+
+    def __str__(self):
+        columns = [c for c in (*COLUMNS, *VALIDATION_COLUMNS) if _measured(self.rows, c)]
+        return text_table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])
+
+    def __repr__(self):
+        return f"<History of {self.name}: {len(self)} epochs>"
+
+
+class Lockstep:
+    """What a lockstep run measured.
+
+    Attributes
+    ----------
+    histories : dict of str to History
+        Per optimizer, in the order given. Besides a run's own columns, ``agreement:OTHER`` is
+        the share of binary weights that are equal in its network and OTHER's.
+    nets : dict of str to network
+        The trained networks.
+    """
+
+    def __init__(self, histories, nets):
+        self.histories = histories
+        self.nets = nets
+
+    def __getitem__(self, name):
+        return self.histories[name]
+
+    @property
+    def rows(self):
+        """All rows, by epoch and optimizer."""
+        epochs = zip(*(history.rows for history in self.histories.values()), strict=True)
+        return [row for rows in epochs for row in rows]
+
+    def agreement(self, a, b):
+        """Share of equal binary weights of networks ``a`` and ``b``, one per epoch."""
+        return self[a][f"agreement:{b}"]
+
+    def to_dict(self):
+        """``{name: columns as lists}``, agreement included."""
+        return {name: history.to_dict() for name, history in self.histories.items()}
+
+    def __str__(self):
+        return closing_table(self)
+
+    def __repr__(self):
+        epochs = max((len(history) for history in self.histories.values()), default=0)
+        return f"<Lockstep of {', '.join(self.histories)}: {epochs} epochs>"
+
+
+def closing_table(result):
+    """Per optimizer its last and best epoch, then the agreement of each pair."""
+    held_out = any(row.get("validation_accuracy") is not None for row in result.rows)
+    part = "validation" if held_out else "test"
+    head = ["optimizer", "epochs", "train loss", "train acc.", "test loss", "test acc."]
+    head += [f"best {part} acc.", "flips, last epoch", "seconds"]
+    lines = []
+    for name, history in result.histories.items():
+        last, best = history.last, history.best(f"{part}_accuracy")
+        cells = [name, str(len(history))]
+        cells += [_cell(c, last.get(c)) for c in COLUMNS[2:6]]
+        accuracy = _cell("test_accuracy", best.get(f"{part}_accuracy"))
+        cells.append(f"{accuracy} (epoch {best.get('epoch', '-')})")
+        cells.append(_cell("flips", last.get("flips")))
+        cells.append(_cell("seconds", sum(row["seconds"] or 0 for row in history.rows)))
+        lines.append(cells)
+    text = text_table(head, lines)
+    names = list(result.histories)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            share = result[a].last.get(f"agreement:{b}")
+            if share is not None:
+                text += f"\n{100 * share:.1f} % of the binary weights of {a} and {b} agree"
+    return text
+
+
+def row_text(row):
+    """One epoch in a line's worth of words, without its number and name."""
+    parts = [f"loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.1f} %"]
+    for part in ("validation", "test"):
+        if row.get(f"{part}_accuracy") is not None:
+            parts.append(f"{part} {100 * row[f'{part}_accuracy']:.1f} %")
+    parts.append(f"flips {row['flips']:,}")
+    parts.append(f"{row['seconds']:.1f} s")
+    return " | ".join(parts)
+
+
+def text_table(head, lines):
+    """Right-aligned columns of text, the first one left-aligned."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *lines, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "  ".join(f"{cell:{'<>'[i > 0]}{widths[i]}}" for i, cell in enumerate(line)).rstrip()
+        for line in (head, rule, *lines)
+    )
+
+
+def _cell(column, value):
+    if value is None:
+        return "-"
+    if "accuracy" in column:
+        return f"{100 * value:.2f} %"
+    if column == "flip_ratio":
+        return f"{value:.2e}"
+    if column == "seconds":
+        return f"{value:.1f}"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _measured(rows, column):
+    return any(row.get(column) is not None for row in rows)
+
+
+class MetricsFile:
+    """metrics.csv of a run folder: cut back at the start, then appended row by row."""
+
+    def __init__(self, path, columns):
+        self.path = path
+        self.columns = list(columns)
+
+    def cut(self, epochs):
+        """Keep the rows of the first ``epochs`` epochs, rewrite the file, return the rows."""
+        rows = [row for row in read_rows(self.path) if row["epoch"] <= epochs]
+        write_atomic(self.path, self._text(rows, header=True).encode())
+        return rows
+
+    def append(self, rows):
+        """Add rows and see them safe on the disk."""
+        with open(self.path, "a", encoding="utf-8", newline="") as file:
+            file.write(self._text(rows))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _text(self, rows, header=False):
+        file = io.StringIO()
+        writer = csv.DictWriter(file, self.columns, lineterminator="\n", extrasaction="ignore")
+        if header:
+            writer.writeheader()
+        for row in rows:
+            writer.writerow({c: _written(row.get(c)) for c in self.columns})
+        return file.getvalue()
+
+
+def read_rows(path):
+    """The rows of a metrics.csv as dicts; none if there is no file.
+
+    A last line that was cut off by a crash is left out. Numbers come back as they were written.
+
+    Raises InputError for a file that is no metrics.csv.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no metrics.csv: it is not text") from None
+    lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    if not lines:
+        return []
+    head, *lines = lines
+    if tuple(head[: len(COLUMNS)]) != COLUMNS:
+        raise InputError(f"{path} is no metrics.csv: its columns begin {','.join(head[:3])!r}")
+    rows = []
+    for number, line in enumerate(lines, 2):
+        try:
+            cells = zip(head, line, strict=True)
+            rows.append({column: _value(column, text) for column, text in cells})
+        except ValueError:
+            raise InputError(f"{path}, line {number}: not a row of {len(head)} values") from None
+    return rows
+
+
+def _written(value):
+    if value is None:
+        return ""
+    return repr(float(value)) if isinstance(value, float) else value
+
+
+def _value(column, text):
+    if column == "name":
+        return text
+    if text == "":
+        return None
+    return int(text) if column in ("epoch", "flips") or column.startswith("flips:") else float(text)

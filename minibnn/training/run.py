@@ -1,0 +1,186 @@
+"""One network being trained by one optimizer: a step, an epoch's sums, and its whole state."""
+
+import math
+import re
+import time
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.optim import NonFiniteError
+from minibnn.training import checkpoint
+from minibnn.training.errors import TrainingError
+from minibnn.training.evaluate import evaluate
+from minibnn.training.metrics import COLUMNS, VALIDATION_COLUMNS, History
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def check_name(name):
+    """A run's name is also a folder's: InputError unless it is letters, digits, ``. _ + -``."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError(
+            f"a run's name must be made of letters, digits and . _ + - (first a letter or "
+            f"digit), found {name!r}"
+        )
+    return name
+
+
+class Run:
+    """A network, its optimizer, and what they measured.
+
+    Parameters
+    ----------
+    name : str
+    net : network
+    optimizer : optimizer, already bound to the length of the run
+    loss : callable (logits, labels) -> (loss, dlogits)
+
+    Attributes
+    ----------
+    history : History
+    epoch : int
+        Epochs finished.
+    step : int
+        Steps done of the epoch after those.
+    stopped : bool
+        Whether a callback ended the run.
+    """
+
+    def __init__(self, name, net, optimizer, loss):
+        self.name = check_name(name)
+        self.net, self.optimizer, self.loss = net, optimizer, loss
+        self.history = History(name)
+        self.epoch, self.step, self.stopped = 0, 0, False
+        self._parameters = net.parameters()
+        binary = [p for p in self._parameters if p.binary]
+        self._binary_weights = sum(p.size for p in binary)
+        self._flip_columns = [f"flips:{p.name}" for p in binary]
+        self._clear_sums()
+
+    @property
+    def position(self):
+        """Where the run stands, in words."""
+        return f"{self.epoch} epochs and {self.step} steps"
+
+    def columns(self, validation):
+        """Columns of metrics.csv, with or without those of a validation part."""
+        return [*COLUMNS, *(VALIDATION_COLUMNS if validation else ()), *self._flip_columns]
+
+    def train_step(self, x, labels):
+        """Forward, backward and the optimizer's step on one batch.
+
+        Raises TrainingError, naming layer or parameter, if loss or a gradient is not finite.
+        """
+        start = time.perf_counter()
+        logits = self.net.forward(x, training=True)
+        loss, dlogits = self.loss(logits, labels)
+        if not math.isfinite(loss):
+            raise TrainingError(self._where(f"the loss is {loss}; {where_not_finite(self.net, x)}"))
+        self.net.backward(dlogits)
+        try:
+            flips = self.optimizer.step(self._parameters)
+        except NonFiniteError as error:
+            raise TrainingError(self._where(str(error))) from None
+        self._loss += float(loss)
+        self._correct += int(np.count_nonzero(logits.argmax(axis=1) == labels))
+        self._seen += len(labels)
+        for name, count in flips.items():
+            self._flips[f"flips:{name}"] += int(count)
+        self.step += 1
+        self._seconds += time.perf_counter() - start
+
+    def end_epoch(self):
+        """The row of the epoch just done, without test or validation; sums start anew."""
+        flips = sum(self._flips.values())
+        chances = self._binary_weights * self.step
+        row = {
+            "epoch": self.epoch + 1,
+            "name": self.name,
+            "train_loss": self._loss / self.step,
+            "train_accuracy": self._correct / self._seen,
+            "test_loss": None,
+            "test_accuracy": None,
+            "flips": flips,
+            "flip_ratio": flips / chances if chances else 0.0,
+            "seconds": self._seconds,
+            **self._flips,
+        }
+        self.epoch, self.step = self.epoch + 1, 0
+        self._clear_sums()
+        return row
+
+    def measure(self, row, part, images, labels, batch_size):
+        """Put loss and accuracy on ``part`` ("test", "validation") into ``row``.
+
+        Raises TrainingError if the loss is not finite.
+        """
+        start = time.perf_counter()
+        result = evaluate(self.net, images, labels, batch_size=batch_size, loss=self.loss)
+        if not math.isfinite(result.loss):
+            what = where_not_finite(self.net, images[:batch_size], training=False)
+            raise TrainingError(
+                f"{self.name}, epoch {row['epoch']}: the {part} loss is {result.loss}; {what}"
+            )
+        row[f"{part}_loss"], row[f"{part}_accuracy"] = result.loss, result.accuracy
+        row["seconds"] += time.perf_counter() - start
+
+    def encode(self):
+        """The whole state as the bytes of a checkpoint."""
+        arrays = {f"network/{name}": a for name, a in self.net.state_dict().items()}
+        for name, value in self.optimizer.state_dict().items():
+            arrays[f"optimizer/{name}"] = value
+        meta = {
+            "network": self.net.config(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "stopped": self.stopped,
+            "sums": {
+                "loss": self._loss,
+                "correct": self._correct,
+                "seen": self._seen,
+                "flips": self._flips,
+            },
+        }
+        return checkpoint.encode(meta, arrays)
+
+    def restore(self, path):
+        """Go back to the state in a checkpoint file.
+
+        Raises InputError if it cannot be read or is from another network or optimizer.
+        """
+        meta, arrays = checkpoint.read(path)
+        parts = {"network": {}, "optimizer": {}}
+        for name, array in arrays.items():
+            part, _, name = name.partition("/")
+            parts[part][name] = array
+        try:
+            self.net.load_state_dict(parts["network"])
+            self.optimizer.load_state_dict(parts["optimizer"])
+            self._flips = {c: int(meta["sums"]["flips"][c]) for c in self._flip_columns}
+        except (InputError, KeyError) as error:
+            raise InputError(f"{path} is from another model or optimizer: {error}") from None
+        self.epoch, self.step, self.stopped = meta["epoch"], meta["step"], meta["stopped"]
+        sums = meta["sums"]
+        self._loss, self._correct, self._seen = sums["loss"], sums["correct"], sums["seen"]
+
+    def _clear_sums(self):
+        self._loss, self._correct, self._seen, self._seconds = 0.0, 0, 0, 0.0
+        self._flips = dict.fromkeys(self._flip_columns, 0)
+
+    def _where(self, what):
+        return f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}"
+
+
+def where_not_finite(net, x, training=True):
+    """Words for the first place where NaN or infinity appears on the way through ``net``."""
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isfinite(x).all():
+        return "the pictures hold NaN or infinity"
+    for name, array in net.state_dict().items():
+        if not np.isfinite(array).all():
+            return f"{name} holds NaN or infinity"
+    for layer in net.copy().layers:  # a copy: the moving statistics would change
+        x = layer.forward(x, training)
+        if isinstance(x, np.ndarray) and not np.isfinite(x).all():
+            return f"the first layer whose output holds NaN or infinity is {layer.name}"
+    return "every layer's output is finite, so it is the loss itself"

@@ -1,0 +1,147 @@
+"""The folder a run leaves behind: whose it is, what may be written to it, and where it stands.
+
+::
+
+    config.json      everything needed to repeat the run
+    metrics.csv      a row per epoch and optimizer
+    checkpoint.npz   weights, optimizer state and position
+    *.png            pictures of the metrics
+
+A folder in use is locked by ``flock`` on its file ``.lock``; the lock ends with the process, even
+a killed one.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from minibnn.errors import InputError
+from minibnn.training.atomic import staged, write_atomic
+
+CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
+PICTURES = ("curves.png", "compare.png")
+
+
+def next_free_folder(command, dataset, parent="runs"):
+    """``runs/<command>-<dataset>-<n>`` with the first free n; the folder is not made yet."""
+    n = 1
+    while (Path(parent) / f"{command}-{dataset}-{n}").exists():
+        n += 1
+    return Path(parent) / f"{command}-{dataset}-{n}"
+
+
+class RunFolder:
+    """A locked run folder; use as a context manager.
+
+    Entering it applies the rules: a folder that holds a run is refused without ``resume`` or
+    ``force``, a missing one with ``resume``; ``force`` removes the old run's files (and only
+    those). Parents are made as needed.
+
+    Attributes
+    ----------
+    path, config, metrics, checkpoint : Path
+    """
+
+    def __init__(self, path, resume=False, force=False):
+        self.path = Path(path)
+        self.resume, self.force = resume, force
+        self.config = self.path / CONFIG
+        self.metrics = self.path / METRICS
+        self.checkpoint = self.path / CHECKPOINT
+        self._lock = None
+
+    def __enter__(self):
+        self.check()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.path)
+        try:
+            self.check()  # now that nobody else can change it
+            if self.force:
+                self._clear()
+            if not self.resume:
+                staged(self.checkpoint).unlink(missing_ok=True)
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        self._lock.close()
+
+    def check(self):
+        """Raise InputError if the rules forbid to use this folder; change nothing."""
+        if self.resume and self.force:
+            raise InputError("resume goes on with a run, force discards it: choose one")
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"out must be a folder, and {self.path} is a file")
+        if self.resume and not self.path.exists():
+            raise InputError(f"there is no run to resume: the folder {self.path} does not exist")
+        if self.holds_run() and not self.resume and not self.force:
+            raise InputError(
+                f"{self.path} already holds a run; go on with it (resume), "
+                "replace it (force) or name another folder"
+            )
+
+    def holds_run(self):
+        """Whether there is anything of a run here."""
+        return any(p.exists() for p in (self.config, self.metrics, self.checkpoint))
+
+    def read_config(self):
+        """config.json as a dict, or None if there is none."""
+        return read_config(self.path, missing_ok=True)
+
+    def write_config(self, config):
+        text = json.dumps(config, indent=2, allow_nan=False) + "\n"
+        write_atomic(self.config, text.encode())
+
+    def _clear(self):
+        """Remove the files of the run here, and of the runs of a comparison below."""
+        with contextlib.suppress(InputError):  # an unreadable config.json is removed as well
+            for name in (self.read_config() or {}).get("optimizers", ()):
+                below = RunFolder(self.path / name, force=True)
+                if below.holds_run():
+                    with below:
+                        pass
+                    (below.path / ".lock").unlink()
+                    with contextlib.suppress(OSError):  # it holds files that are not ours
+                        below.path.rmdir()
+        for name in (CONFIG, METRICS, CHECKPOINT, *PICTURES):
+            (self.path / name).unlink(missing_ok=True)
+            staged(self.path / name).unlink(missing_ok=True)
+
+
+def read_config(folder, missing_ok=False):
+    """config.json of a run folder, a dict.
+
+    Raises InputError if it is missing (unless ``missing_ok``: None) or not readable.
+    """
+    path = Path(folder) / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        raise InputError(f"{folder} is no run folder: it has no {CONFIG}") from None
+    except ValueError:
+        raise InputError(f"{path} is damaged: it is not JSON") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is damaged: it must hold an object")
+    return config
+
+
+def _locked(folder):
+    """The open lock file of ``folder``, holding the process's number while locked."""
+    file = open(folder / ".lock", "a+", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read(20).strip() or "unknown"
+        file.close()
+        raise InputError(f"{folder} is in use by another process (number {owner})") from None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

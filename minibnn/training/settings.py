@@ -1,0 +1,90 @@
+"""What fit and lockstep have in common before the first batch: settings checked, data ready."""
+
+from dataclasses import dataclass
+
+from minibnn.data import Batches
+from minibnn.errors import InputError
+from minibnn.nn import LOSSES
+from minibnn.training.config import describe_run
+from minibnn.training.evaluate import check_labels, loss_function
+from minibnn.training.run import Run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments that fit and lockstep share; see ``fit`` for what they mean."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    loss: str
+    augment: str | None
+    validation: int
+    checkpoint_every: int
+
+    def __post_init__(self):
+        for name, low in (
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("seed", 0),
+            ("validation", 0),
+            ("checkpoint_every", 1),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
+                raise InputError(f"{name} must be a whole number from {low} on, found {value!r}")
+            object.__setattr__(self, name, int(value))
+        if self.loss not in LOSSES:
+            raise InputError(f"loss must be one of {', '.join(LOSSES)}, found {self.loss!r}")
+        if self.augment is None:
+            object.__setattr__(self, "augment", "none")
+
+
+class Task:
+    """A network to be trained, data that fits it, and the stream of batches.
+
+    Attributes
+    ----------
+    data : Dataset, with its validation part if there is one
+    batches : Batches
+    """
+
+    def __init__(self, net, data, settings):
+        self.net, self.settings = net, settings
+        if tuple(data.input_shape) != tuple(net.input_shape):
+            raise InputError(
+                f"the network takes pictures {_times(net.input_shape)}, those of {data.name} are "
+                f"{_times(data.input_shape)}"
+            )
+        self._whole = data
+        if settings.validation:
+            data = data.split_validation(settings.validation, settings.seed)
+        self.data = data
+        self.batches = Batches(
+            data.train_images,
+            data.train_labels,
+            settings.batch_size,
+            settings.seed,
+            augment=settings.augment,
+        )
+        for labels in (data.train_labels, data.test_labels):
+            check_labels(labels, net.output_shape[-1])
+
+    def run(self, name, net, optimizer):
+        """A Run of ``net`` by ``optimizer``, which is told how long it will be.
+
+        Raises InputError if the optimizer cannot train one of the parameters.
+        """
+        steps = self.batches.steps_per_epoch
+        optimizer.bind(steps, steps * self.settings.epochs)
+        optimizer.prepare(net.parameters())
+        return Run(name, net, optimizer, loss_function(self.settings.loss))
+
+    def describe(self, kind, options, **optimizers):
+        """config.json, without how it ends."""
+        config = describe_run(kind, self.net, self._whole, **vars(self.settings))
+        return config | optimizers | {"options": options}
+
+
+def _times(shape):
+    return "x".join(str(n) for n in shape)

@@ -1,0 +1,46 @@
+"""The start of a run in a folder: a new one is described, an old one is taken up again."""
+
+import json
+
+from minibnn.training.config import check_same_run
+from minibnn.training.metrics import MetricsFile
+
+
+def adopt_config(folder, config, report):
+    """Write ``config`` as the folder's, after holding it against the one of a run resumed."""
+    config = json.loads(json.dumps(config))
+    found = folder.read_config() if folder.resume else None
+    if found is not None:
+        for note in check_same_run(found, config, folder.path):
+            report.note(f"{folder.path} was {note}")
+        # How it was started stays on record.
+        config |= {key: found[key] for key in ("minibnn", "computed_by") if key in found}
+        config["options"] = (found.get("options") or {}) | (config["options"] or {}) or None
+    if found != config:
+        folder.write_config(config)
+
+
+def open_run(folder, run, config, data, report):
+    """Bring ``run`` to where its folder stands; returns its MetricsFile.
+
+    Raises InputError if the folder holds a run with other settings.
+    """
+    adopt_config(folder, config, report)
+    if folder.resume and folder.checkpoint.exists():
+        run.restore(folder.checkpoint)
+    metrics = MetricsFile(folder.metrics, run.columns(data.validation_images is not None))
+    run.history.rows[:] = metrics.cut(run.epoch)
+    if len(run.history) < run.epoch:
+        report.note(f"{folder.metrics} lacks rows of the {run.epoch} epochs done so far")
+    return metrics
+
+
+def finished_note(run, settings, folder, report):
+    """Whether the run was over already; then say so."""
+    if run.stopped:
+        report.note(f"the run in {folder.path} was stopped by a callback in epoch {run.epoch}")
+    elif run.epoch >= settings.epochs:
+        report.note(f"the run in {folder.path} is finished: all {run.epoch} epochs are done")
+    else:
+        return False
+    return True
