@@ -1,6 +1,15 @@
 """How a network learns: small step functions, and classes that hold their state."""
 
 from minibnn.optim.bop import Bop, BopState, bop_step
+from minibnn.optim.hysteresis import (
+    DoubleWellSGD,
+    DoubleWellSGDState,
+    SchmittSGD,
+    SchmittSGDState,
+    double_well_sgd_step,
+    schmitt_sgd_step,
+)
+from minibnn.optim.inertia import InertiaSGD, InertiaSGDState, inertia_sgd_step
 from minibnn.optim.latent import (
     LatentAdamState,
     LatentSGDState,
@@ -18,18 +27,34 @@ from minibnn.optim.schedules import (
     PolynomialDecay,
     linear,
 )
+from minibnn.optim.second_order import (
+    CEMA,
+    Bop2ndOrder,
+    Bop2ndState,
+    CEMAState,
+    bop2nd_step,
+    cema_step,
+)
 from minibnn.optim.split import Split
 
 __all__ = [
+    "CEMA",
     "OPTIMIZERS",
     "SGD",
     "Adam",
     "AdamState",
     "Bop",
+    "Bop2ndOrder",
+    "Bop2ndState",
     "BopState",
+    "CEMAState",
     "Constant",
     "CosineDecay",
+    "DoubleWellSGD",
+    "DoubleWellSGDState",
     "ExponentialDecay",
+    "InertiaSGD",
+    "InertiaSGDState",
     "LatentAdam",
     "LatentAdamState",
     "LatentSGD",
@@ -37,14 +62,21 @@ __all__ = [
     "NonFiniteError",
     "PolynomialDecay",
     "SGDState",
+    "SchmittSGD",
+    "SchmittSGDState",
     "Split",
     "adam_step",
+    "bop2nd_step",
     "bop_step",
+    "cema_step",
     "describe",
+    "double_well_sgd_step",
     "from_config",
+    "inertia_sgd_step",
     "latent_adam_step",
     "latent_sgd_step",
     "linear",
     "parse_optimizer",
+    "schmitt_sgd_step",
     "sgd_step",
 ]

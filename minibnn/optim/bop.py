@@ -1,6 +1,6 @@
 """Bop, the paper's Algorithm 2: weights are bits, and a moving average decides when they flip."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class Bop(Optimizer):
     """
 
     kind = "bop"
-    arguments = {  # noqa: RUF012
+    arguments: ClassVar = {
         "gamma": Number("(0, 1]"),
         "threshold": Number("[0, inf)"),
         "rule": Choice(RULES),

@@ -1,6 +1,7 @@
 """LatentSGD and LatentAdam: latent weights kept for a network that holds only signs."""
 
 import zlib
+from typing import ClassVar
 
 import numpy as np
 
@@ -44,14 +45,15 @@ def with_signs(magnitude, w):
     return np.where((magnitude == 0) & (w < 0), -TINY, magnitude * w).astype(np.float32)
 
 
+def layer_rate(optimizer, p, hyper):
+    """hyper with the rate of p's layer: lr_scaling="glorot" divides by sqrt(1.5 / fans)."""
+    if optimizer.lr_scaling is None:
+        return hyper
+    return hyper | {"lr": hyper["lr"] / (1.5 / sum(fans(p.shape))) ** 0.5}
+
+
 class LatentOptimizer(Optimizer):
     """A latent weight for every bit, whose sign is that bit, beside the step function's state."""
-
-    def _layer_hyper(self, p, hyper):
-        """With lr_scaling="glorot" a layer's rate is divided by sqrt(1.5 / (fan_in + fan_out))."""
-        if self.lr_scaling is None:
-            return hyper
-        return hyper | {"lr": hyper["lr"] * (sum(fans(p.shape)) / 1.5) ** 0.5}
 
     def _start(self, p):
         latent = with_signs(start_magnitudes(self, p), p.value)
@@ -64,7 +66,7 @@ class LatentOptimizer(Optimizer):
             latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
 
     def _train(self, p, hyper):
-        hyper = self._layer_hyper(p, hyper)
+        hyper = layer_rate(self, p, hyper)
         latent, state = self._states[p.name]
         with p.writable() as w:
             if kernels := compiled():
@@ -104,7 +106,7 @@ class LatentSGD(LatentOptimizer):
     """
 
     kind = "latent-sgd"
-    arguments = {  # noqa: RUF012
+    arguments: ClassVar = {
         "lr": Number("(0, inf)"),
         "momentum": Number("[0, 1)"),
         "weight_decay": Number("[0, inf)"),
@@ -159,7 +161,7 @@ class LatentAdam(LatentOptimizer):
     """
 
     kind = "latent-adam"
-    arguments = {  # noqa: RUF012
+    arguments: ClassVar = {
         "lr": Number("(0, inf)"),
         "beta_1": Number("[0, 1)"),
         "beta_2": Number("[0, 1)"),

@@ -4,11 +4,16 @@ import inspect
 
 from minibnn.errors import InputError
 from minibnn.optim.bop import Bop
+from minibnn.optim.hysteresis import DoubleWellSGD, SchmittSGD
+from minibnn.optim.inertia import InertiaSGD
 from minibnn.optim.latent_classes import LatentAdam, LatentSGD
 from minibnn.optim.real import SGD, Adam
+from minibnn.optim.second_order import CEMA, Bop2ndOrder
 from minibnn.optim.split import Split
 
-OPTIMIZERS = {cls.kind: cls for cls in (Bop, LatentSGD, LatentAdam, SGD, Adam)}
+BINARY = (Bop, LatentSGD, LatentAdam, Bop2ndOrder, CEMA, InertiaSGD, SchmittSGD, DoubleWellSGD)
+REAL = (SGD, Adam)
+OPTIMIZERS = {cls.kind: cls for cls in (*BINARY, *REAL)}
 
 
 def parse_optimizer(text):

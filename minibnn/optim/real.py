@@ -1,6 +1,6 @@
 """SGD and Adam for real parameters."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def sgd_step(value, g, state, *, lr, momentum=0.0):
     lr, mu = constant(lr, value.dtype), constant(momentum, value.dtype)
     if momentum:
         g = mu * state.velocity + g
-        state = SGDState(g)
+        state = state._replace(velocity=g)
     return value - lr * g, state
 
 
@@ -52,7 +52,7 @@ class SGD(Optimizer):
 
     kind = "sgd"
     trains = "real"
-    arguments = {"lr": Number("(0, inf)"), "momentum": Number("[0, 1)")}  # noqa: RUF012
+    arguments: ClassVar = {"lr": Number("(0, inf)"), "momentum": Number("[0, 1)")}
     step_function = sgd_step
     update = "sgd_update"
 
@@ -74,7 +74,7 @@ class Adam(Optimizer):
 
     kind = "adam"
     trains = "real"
-    arguments = {  # noqa: RUF012
+    arguments: ClassVar = {
         "lr": Number("(0, inf)"),
         "beta_1": Number("[0, 1)"),
         "beta_2": Number("[0, 1)"),

@@ -1,0 +1,123 @@
+"""Two latent-weight methods that are Bop with a threshold, in other clothes.
+
+Bop's weight holds while |m| <= threshold and else follows -sign(m): a Schmitt trigger. Let
+m = -weight_decay * latent and gamma = lr * weight_decay; then the band of latent weights in which
+the bit holds has the half width deadband = threshold / weight_decay.
+"""
+
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from minibnn.ops.hyperparameters import constant
+from minibnn.optim.arguments import Number, Start
+from minibnn.optim.optimizer import Optimizer, start_array
+
+
+class SchmittSGDState(NamedTuple):
+    latent: np.ndarray  # like w, of either sign within the deadband
+
+
+def schmitt_sgd_step(w, g, state, *, lr, weight_decay, deadband):
+    """Latent SGD with weight decay whose bit holds while |latent| <= deadband.
+
+    >>> state = SchmittSGDState(np.float32([0.5, 0.5]))
+    >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
+    >>> schmitt_sgd_step(np.int8([1, 1]), np.float32([2, 4]), state, **hyper)
+    (array([ 1, -1], dtype=int8), SchmittSGDState(latent=array([-0.5, -1.5], dtype=float32)))
+    """
+    dtype = state.latent.dtype
+    lr, lam, theta = (constant(x, dtype) for x in (lr, weight_decay, deadband))
+    latent = (1 - lr * lam) * state.latent - lr * g
+    flip = np.where(w > 0, latent < -theta, latent > theta)
+    return np.where(flip, -w, w), SchmittSGDState(latent)
+
+
+class DoubleWellSGDState(NamedTuple):
+    latent: np.ndarray  # like w and with its sign: the Schmitt form's latent + deadband * w
+
+
+def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
+    """Latent SGD in a potential with two wells, which jumps when its sign changes.
+
+    The loss gains weight_decay / 2 * (|latent| - deadband)^2; where the latent weight changes
+    sign, 2 * deadband * (the new sign) is added. At 0 the bit holds.
+
+    >>> state = DoubleWellSGDState(np.float32([1.5, 1.5]))
+    >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
+    >>> double_well_sgd_step(np.int8([1, 1]), np.float32([2, 4]), state, **hyper)
+    (array([ 1, -1], dtype=int8), DoubleWellSGDState(latent=array([ 0.5, -2.5], dtype=float32)))
+    """
+    dtype = state.latent.dtype
+    lr, lam, theta = (constant(x, dtype) for x in (lr, weight_decay, deadband))
+    bottom = theta * w  # of the well of this sign
+    latent = state.latent - lr * (g + lam * (state.latent - bottom))
+    flip = w * latent < 0
+    latent = np.where(flip, latent - 2 * bottom, latent)
+    return np.where(flip, -w, w), DoubleWellSGDState(latent)
+
+
+class _Hysteresis(Optimizer):
+    arguments: ClassVar = {
+        "lr": Number("(0, inf)"),
+        "weight_decay": Number("[0, inf)"),
+        "deadband": Number("[0, inf)"),
+        "initial": Start(signed=True),
+    }
+    fields = ("latent",)
+
+    def __init__(self, lr=0.01, weight_decay=0.1, deadband=1e-3, initial=0.0):
+        super().__init__(lr=lr, weight_decay=weight_decay, deadband=deadband, initial=initial)
+
+    def _start_latent(self, p):
+        if isinstance(self.initial, float):
+            return (self.initial * p.value).astype(np.float32)
+        return start_array(self, self.initial, p)
+
+
+class SchmittSGD(_Hysteresis):
+    """Bop's first latent twin, for binary parameters. See ``schmitt_sgd_step``.
+
+    ``initial`` is the start of the latent weight: a number, which gets the network's sign, or
+    arrays by parameter name, taken as they are. 0 is Bop's start m0 = 0; it is -weight_decay times
+    the latent weight.
+    """
+
+    kind = "schmitt-sgd"
+    step_function = schmitt_sgd_step
+    update = "schmitt_sgd_update"
+
+    def _start(self, p):
+        return SchmittSGDState(self._start_latent(p))
+
+    def _assigned(self, p):
+        latent = self._states[p.name].latent
+        theta = np.float32(self._at(self.deadband, self.iterations))
+        wrong = p.value * latent < -theta  # outside the band on the other side
+        latent[wrong] = -latent[wrong]
+
+    def _restore(self, fields):
+        return SchmittSGDState(**fields)
+
+
+class DoubleWellSGD(_Hysteresis):
+    """Bop's second latent twin, for binary parameters. See ``double_well_sgd_step``.
+
+    ``initial`` as in ``SchmittSGD``: of the latent weight less deadband times the bit.
+    """
+
+    kind = "double-well-sgd"
+    step_function = double_well_sgd_step
+    update = "double_well_sgd_update"
+
+    def _start(self, p):
+        theta = np.float32(self._at(self.deadband, self.iterations))
+        return DoubleWellSGDState(self._start_latent(p) + theta * p.value)
+
+    def _assigned(self, p):
+        latent = self._states[p.name].latent
+        wrong = p.value * latent < 0
+        latent[wrong] = -latent[wrong]
+
+    def _restore(self, fields):
+        return DoubleWellSGDState(**fields)

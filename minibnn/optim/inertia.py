@@ -1,0 +1,112 @@
+"""Latent SGD without a latent weight: the bit and its inertia |latent| (Eq. 4)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.ops.hyperparameters import constant
+from minibnn.optim.latent import DECAYS, masked
+from minibnn.optim.latent_classes import TINY, LatentSGD, layer_rate, start_magnitudes
+from minibnn.optim.optimizer import Optimizer
+
+
+class InertiaSGDState(NamedTuple):
+    inertia: np.ndarray  # like w, >= 0: magnitude of the latent weight
+    velocity: np.ndarray | None = None  # unused without momentum, and may be None
+
+
+def inertia_sgd_step(
+    w,
+    g,
+    state,
+    *,
+    lr,
+    momentum=0.0,
+    weight_decay=0.0,
+    decay="shrink",
+    clip=None,
+    ste_clip=None,
+):
+    """``latent_sgd_step`` on latent = w * inertia, multiplied by w: the same bits, bit for bit.
+
+    With s = inertia - lr * w * g the weight flips where s < 0, and where s = 0 if it was -1
+    (sign(0) = +1); the new inertia is |s|. Hyperparameters as in ``latent_sgd_step``. A -1 of
+    inertia 0 has no latent twin, as w * inertia would be a +1. Also exact on Fractions.
+
+    >>> w, state = np.int8([1, -1]), InertiaSGDState(np.float32([0.5, 0.5]))
+    >>> w, state = inertia_sgd_step(w, np.float32([2, 2]), state, lr=0.5)
+    >>> state.inertia  # the weights are -1 and -1 now
+    array([0.5, 1.5], dtype=float32)
+    """
+    inertia, velocity = state
+    dtype = inertia.dtype
+    lr, lam = constant(lr, dtype), constant(weight_decay, dtype)
+    push = w * masked(g, inertia, ste_clip)  # Eq. 4: the gradient as seen along w
+    if weight_decay and decay == "coupled":
+        push = push + lam * inertia
+    if momentum:
+        push = constant(momentum, dtype) * (w * velocity) + push
+        velocity = w * push
+    if weight_decay and decay == "decoupled":
+        push = push + lam * inertia
+    if weight_decay and decay == "shrink":
+        inertia = (1 - lr * lam) * inertia
+    elif decay not in DECAYS:
+        raise InputError(f"decay must be one of {', '.join(DECAYS)}; found {decay!r}")
+    s = inertia - lr * push
+    flip = (s < 0) | ((s == 0) & (w < 0))
+    inertia = np.abs(s)
+    if clip is not None:
+        inertia = np.minimum(inertia, constant(clip, dtype))
+    return np.where(flip, -w, w), InertiaSGDState(inertia, velocity)
+
+
+class InertiaSGD(Optimizer):
+    """``LatentSGD`` in its inertia form; arguments, start and trajectory are the same."""
+
+    kind = "inertia-sgd"
+    arguments = LatentSGD.arguments
+    step_function = inertia_sgd_step
+    update = "inertia_sgd_update"
+
+    def __init__(
+        self,
+        lr=0.01,
+        momentum=0.0,
+        weight_decay=0.0,
+        decay="shrink",
+        clip=1.0,
+        ste_clip=None,
+        initial="glorot_uniform",
+        seed=0,
+        lr_scaling=None,
+    ):
+        super().__init__(
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            decay=decay,
+            clip=clip,
+            ste_clip=ste_clip,
+            initial=initial,
+            seed=seed,
+            lr_scaling=lr_scaling,
+        )
+
+    def _start(self, p):
+        velocity = np.zeros(p.shape, np.float32) if self.momentum else None
+        return InertiaSGDState(start_magnitudes(self, p), velocity)
+
+    def _assigned(self, p):
+        inertia = self._states[p.name].inertia
+        inertia[(inertia == 0) & (p.value < 0)] = TINY  # as LatentSGD keeps its -1
+
+    def _train(self, p, hyper):
+        return super()._train(p, layer_rate(self, p, hyper))
+
+    def _field_names(self):
+        return ("inertia", "velocity") if self.momentum else ("inertia",)
+
+    def _restore(self, fields):
+        return InertiaSGDState(**fields)
