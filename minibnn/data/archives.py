@@ -2,7 +2,6 @@
 
 import gzip
 import tarfile
-import zlib
 from pathlib import PurePosixPath
 
 from minibnn.errors import InputError
@@ -28,39 +27,48 @@ def read_members(path, folder, sizes):
     no regular file, comes twice or is missing, for more content than the wanted files explain,
     and for an archive that is cut off or damaged.
     """
-    missing = dict(sizes)
     limit = sum(largest for _, largest in sizes.values()) + _SLACK
     try:
         with gzip.open(path) as unpacked:
-            bounded = _Bounded(unpacked, limit, path)
-            with tarfile.open(fileobj=bounded, mode="r|") as archive:
-                for count, member in enumerate(archive, start=1):
-                    name = _name_inside(member, folder, path)
-                    if count > _MEMBERS:
-                        raise InputError(f"{path}: expected at most {_MEMBERS} members, found more")
-                    if name not in sizes:
-                        continue
-                    where = f"{path}: {member.name}"
-                    if name not in missing:
-                        raise InputError(f"{where}: expected once, found again")
-                    if not member.isreg() or member.issparse():
-                        raise InputError(f"{where}: expected a regular file, found another kind")
-                    smallest, largest = missing.pop(name)
-                    if not smallest <= member.size <= largest:
-                        raise InputError(
-                            f"{where}: expected {smallest} to {largest} bytes, found {member.size}"
-                        )
-                    yield name, archive.extractfile(member).read(largest)
-            while bounded.read(1 << 20):  # to the end: gzip's checksum comes last
-                pass
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: expected a whole .tar.gz archive, found one cut off or damaged ({error})"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+            yield from _read(_Bounded(unpacked, limit, path), folder, sizes, path)
+    except InputError:
+        raise
+    except gzip.BadGzipFile as error:
+        raise _damaged(path, error) from error
+    except OSError:
+        raise
+    except Exception as error:  # tarfile and zlib fail in many ways
+        raise _damaged(path, error) from error
+
+
+def _read(stream, folder, sizes, path):
+    missing = dict(sizes)
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for count, member in enumerate(archive, start=1):
+            where = f"{path}: {member.name!r}"
+            name = _name_inside(member, folder, path)
+            if count > _MEMBERS:
+                raise InputError(f"{path}: expected at most {_MEMBERS} members, found more")
+            if not (member.isreg() or member.isdir()) or member.issparse():
+                raise InputError(f"{where}: expected a regular file, found a link or device")
+            if name not in sizes:
+                continue
+            if name not in missing:
+                raise InputError(f"{where}: expected once, found again")
+            smallest, largest = missing.pop(name)
+            check_size(member.size if member.isreg() else 0, smallest, largest, where)
+            yield name, archive.extractfile(member).read()
+    while stream.read(1 << 20):  # to the end: gzip's checksum comes last
+        pass
     if missing:
         raise InputError(f"{path}: expected {folder}/{next(iter(missing))}, found no such member")
+
+
+def check_size(size, smallest, largest, where):
+    """InputError, naming ``where``, unless smallest <= size <= largest."""
+    if not smallest <= size <= largest:
+        expected = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+        raise InputError(f"{where}: expected {expected} bytes, found {size}")
 
 
 def _name_inside(member, folder, path):
@@ -69,6 +77,13 @@ def _name_inside(member, folder, path):
     if parts[:1] != (folder,) or ".." in parts:
         raise InputError(f"{path}: expected members inside {folder}/, found {member.name!r}")
     return "/".join(parts[1:])
+
+
+def _damaged(path, error):
+    what = type(error).__name__
+    return InputError(
+        f"{path}: expected a whole .tar.gz archive, found one cut off or damaged ({what})"
+    )
 
 
 class _Bounded:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibnn.data.augment import AUGMENTATIONS, draw, pad_crop_flip
-from minibnn.data.dataset import check_seed
+from minibnn.data.checks import check_seed, whole_number
 from minibnn.errors import InputError
 
 _STREAM = 1  # keeps the draws of the batches apart from others made with the same seed
@@ -34,11 +34,7 @@ class Batches:
     def __init__(self, images, labels, batch_size, seed=0, augment=None):
         if len(images) != len(labels):
             raise InputError(f"labels must be {len(images)}, one per picture, found {len(labels)}")
-        if batch_size != int(batch_size) or not 1 <= batch_size <= len(images):
-            raise InputError(
-                f"batch_size must be a whole number from 1 to {len(images)} (the number of "
-                f"training pictures), found {batch_size!r}"
-            )
+        batch_size = whole_number(batch_size, "batch_size", 1, len(images))
         if augment not in (None, *AUGMENTATIONS):
             raise InputError(
                 f"augment must be one of {', '.join(AUGMENTATIONS)}, found {augment!r}"
@@ -48,7 +44,7 @@ class Batches:
                 f"augment 'paper' works on bytes: images must be uint8, found {images.dtype}"
             )
         self.images, self.labels = images, labels
-        self.batch_size, self.seed = int(batch_size), check_seed(seed)
+        self.batch_size, self.seed = batch_size, check_seed(seed)
         self.augment = "none" if augment is None else augment
 
     @property

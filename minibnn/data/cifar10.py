@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.data.archives import read_members
+from minibnn.data.archives import check_size, read_members
 from minibnn.data.cifar10_python import decode_python
 from minibnn.data.dataset import Dataset
 from minibnn.data.download import fetch
@@ -52,11 +52,15 @@ def load_cifar10(data_dir=None, download=True, progress=None):
     cache, where it is put by the first download.
     """
     data_dir = data_dir or os.environ.get(ENVIRONMENT)
-    if data_dir:
-        layout, place = find(Path(data_dir).expanduser())
-    else:
-        layout, place = BINARY, fetch(URL, SHA256, BINARY.archive, download, progress)
-    return assemble(layout, place)
+    try:
+        if data_dir:
+            layout, place = find(Path(data_dir).expanduser())
+        else:
+            layout, place = BINARY, fetch(URL, SHA256, BINARY.archive, download, progress)
+        return assemble(layout, place)
+    except OSError as error:
+        where = error.filename or data_dir or BINARY.archive
+        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from error
 
 
 def find(path):
@@ -89,8 +93,8 @@ def assemble(layout, place):
     if layout is BINARY:
         decode, smallest = decode_binary, RECORDS * (1 + PIXELS)
         largest = smallest
-    else:  # pixels and labels, and up to 1 kB per record of labels, file names and pickling
-        decode, smallest, largest = decode_python, RECORDS * PIXELS, RECORDS * (PIXELS + 1024)
+    else:  # some writers use two bytes for a pixel; 1 kB is plenty for a label and a file name
+        decode, smallest, largest = decode_python, RECORDS * PIXELS, RECORDS * (2 * PIXELS + 1024)
     sizes = dict.fromkeys(layout.files, (smallest, largest))
     read = read_folder if place.is_dir() else read_members
     for name, content in read(place, layout.folder, sizes):
@@ -117,21 +121,11 @@ def read_folder(folder, _, sizes):
         if not path.is_file():
             found = "something else" if path.exists() else "no such file"
             raise InputError(f"{path}: expected a CIFAR-10 batch file, found {found}")
-        try:
-            with path.open("rb") as file:
-                check_size(os.fstat(file.fileno()).st_size, smallest, largest, path)
-                content = file.read(largest)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+        with path.open("rb") as file:
+            check_size(os.fstat(file.fileno()).st_size, smallest, largest, path)
+            content = file.read(largest)
         check_size(len(content), smallest, largest, path)
         yield name, content
-
-
-def check_size(size, smallest, largest, where):
-    """InputError unless smallest <= size <= largest."""
-    if not smallest <= size <= largest:
-        expected = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
-        raise InputError(f"{where}: expected {expected} bytes, found {size}")
 
 
 def _checked_labels(labels, where):

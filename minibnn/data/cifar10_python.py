@@ -83,7 +83,10 @@ class _Describer(pickle.Unpickler):
 
 
 class _Name:
-    """Stands for an allowed global; calling it only notes what it was called with."""
+    """Stands for an allowed global; calling it only notes what it was called with.
+
+    The exception is text to latin1 bytes, which is as harmless as it sounds.
+    """
 
     __slots__ = ("name",)
 
@@ -91,6 +94,8 @@ class _Name:
         self.name = name
 
     def __call__(self, *arguments):
+        if self.name == _ENCODE and arguments[1:] == ("latin1",):
+            return str.encode(arguments[0], "latin1")
         return _Made(self.name, arguments)
 
 
@@ -116,14 +121,10 @@ def _array(made, shape, where):
             fortran = order == "F"
         else:
             raise TypeError
-        if isinstance(raw, _Made) and raw.name == _ENCODE and raw.arguments[1] == "latin1":
-            raw = raw.arguments[0].encode("latin1")
         if dtype.name != _DTYPE or dtype.arguments[0] not in ("u1", b"u1", "|u1", b"|u1"):
             raise TypeError
-        if tuple(found) != shape or len(raw) != shape[0] * shape[1]:
-            raise InputError(
-                f"{where}: expected 'data' of shape {shape}, found {found} of {len(raw)} bytes"
-            )
+        if found != shape or len(raw) != shape[0] * shape[1]:
+            raise InputError(f"{where}: expected 'data' of shape {shape}, found another shape")
         return np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
     except InputError:
         raise

@@ -4,6 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from minibnn.data.checks import (
+    check_classes,
+    check_images,
+    check_labels,
+    check_seed,
+    whole_number,
+)
 from minibnn.errors import InputError
 
 
@@ -54,7 +61,7 @@ class Dataset:
         """
         if self.validation_labels is not None:
             raise InputError("split_validation: this data set already has a validation part")
-        n = _whole_number(n, "the number of validation pictures", 1, len(self.train_labels) - 1)
+        n = whole_number(n, "the number of validation pictures", 1, len(self.train_labels) - 1)
         held_out = stratified_choice(self.train_labels, n, seed)
         kept = np.delete(np.arange(len(self.train_labels)), held_out)
         return replace(
@@ -74,7 +81,7 @@ class Dataset:
         for part, n in (("train", train), ("test", test)):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if n is not None:
-                n = _whole_number(n, f"the number of {part} pictures", 1, len(labels))
+                n = whole_number(n, f"the number of {part} pictures", 1, len(labels))
                 chosen = stratified_choice(labels, n, seed)
                 images, labels = images[chosen], labels[chosen]
             parts |= {f"{part}_images": images, f"{part}_labels": labels}
@@ -114,8 +121,8 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
     train_labels = check_labels(train_labels, "train_labels", len(train_images))
     test_labels = check_labels(test_labels, "test_labels", len(test_images))
     if classes is None:
-        classes = range(max(train_labels.max(), test_labels.max()) + 1)
-    classes = tuple(str(c) for c in classes)
+        classes = [str(c) for c in range(max(train_labels.max(), test_labels.max()) + 1)]
+    classes = check_classes(classes)
     for labels, argument in ((train_labels, "train_labels"), (test_labels, "test_labels")):
         if labels.max() >= len(classes):
             raise InputError(
@@ -123,40 +130,6 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
                 f"found {labels.max()}"
             )
     return Dataset(train_images, train_labels, test_images, test_labels, classes, str(name))
-
-
-def check_images(images, argument):
-    """Pictures as (N, H, W, C), uint8 or float32, C-contiguous; InputError if they are not."""
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or 0 in images.shape:
-        raise InputError(
-            f"{argument} must be pictures (N, H, W, C) or (N, H, W), none of them 0, "
-            f"found shape {images.shape}"
-        )
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
-    if images.dtype.kind != "f":
-        raise InputError(f"{argument} must be uint8 or floats in [-1, 1], found {images.dtype}")
-    low, high = images.min(), images.max()  # NaN if there is one anywhere
-    if not (low >= -1 and high <= 1):
-        raise InputError(f"{argument} must lie in [-1, 1] if floats, found {low:g} to {high:g}")
-    return np.ascontiguousarray(images, np.float32)
-
-
-def check_labels(labels, argument, count):
-    """Labels as (count,) int64, none negative; InputError if they are not."""
-    labels = np.asarray(labels)
-    if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{argument} must be {count} integers (one per picture), "
-            f"found {labels.dtype} of shape {labels.shape}"
-        )
-    labels = labels.reshape(count)
-    if labels.min() < 0 or labels.max() > 2**31:
-        raise InputError(f"{argument} must count from 0, found {labels.min()} to {labels.max()}")
-    return labels.astype(np.int64)
 
 
 def stratified_choice(labels, n, seed):
@@ -174,16 +147,3 @@ def stratified_choice(labels, n, seed):
         for c, share in zip(classes, shares, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
-
-
-def check_seed(seed):
-    """The seed as an int >= 0; InputError otherwise."""
-    return _whole_number(seed, "the seed", 0, None)
-
-
-def _whole_number(value, what, low, high):
-    span = f"{low} or more" if high is None else f"from {low} to {high}"
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        raise InputError(f"{what} must be a whole number {span}, found {value!r}")
-    return int(value)

@@ -27,7 +27,7 @@ def fetch(url, sha256, name, download=True, progress=None):
         return path
     advice = f"fetch {url} yourself and name its folder with --data-dir or MINIBNN_DATA"
     if not download:
-        raise InputError(f"{path}: not in the cache, and download is off; {advice}")
+        raise InputError(f"{path}: not in the cache (or damaged), and download is off; {advice}")
     bar = _Bar(name, progress)
     logger = pooch.get_logger()
     level = logger.level
@@ -38,7 +38,7 @@ def fetch(url, sha256, name, download=True, progress=None):
             f"sha256:{sha256}",
             fname=name,
             path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar),
+            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16),
         )
     except ValueError as error:
         raise InputError(
@@ -46,12 +46,19 @@ def fetch(url, sha256, name, download=True, progress=None):
             f"the download was thrown away; {advice}"
         ) from error
     except OSError as error:  # requests' errors are OSErrors, and so is a full disk
-        reason = error.strerror or type(error).__name__
-        raise InputError(f"{url}: could not be downloaded ({reason}); {advice}") from error
+        raise InputError(f"{url}: could not be downloaded ({_reason(error)}); {advice}") from error
     finally:
         logger.setLevel(level)
         bar.close()
     return path
+
+
+def _reason(error):
+    response = getattr(error, "response", None)
+    if response is not None:
+        response.close()
+        return f"the server says {response.status_code} {response.reason}"
+    return error.strerror or f"no network? {type(error).__name__}"
 
 
 class _Bar:
@@ -66,7 +73,7 @@ class _Bar:
     def update(self, count):
         self.done += count
         if self.report:
-            self.report(self.done, self.total)
+            self.report(min(self.done, self.total), self.total)
 
     def reset(self):  # pooch resets and updates once more at the end
         self.done = 0

@@ -62,6 +62,8 @@ def _read(archive, path):
 
 def _check_declared(archive, member, left, where):
     """InputError unless the declared shape, size and packed size agree and fit into memory."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"{where}: expected an array as numpy.savez writes it")
     with archive.open(member) as stream:
         try:
             version = np.lib.format.read_magic(stream)
@@ -72,7 +74,9 @@ def _check_declared(archive, member, left, where):
                 read = np.lib.format.read_array_header_2_0
             shape, _, dtype = read(stream)
             header = stream.tell()
-        except ValueError as error:
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+            raise
+        except Exception as error:  # a header is Python source: it fails in many ways
             raise InputError(f"{where}: expected an array as numpy.savez writes it") from error
     if dtype.hasobject:
         raise InputError(f"{where}: expected numbers or strings, found pickled objects: refused")

@@ -1,0 +1,74 @@
+"""Is this array a set of pictures, are these its labels? Otherwise one clear line."""
+
+import numpy as np
+
+from minibnn.errors import InputError
+
+MOST_CLASSES = 1 << 16  # a larger label is a mistake, and names for as many classes a burden
+
+
+def check_images(images, argument):
+    """Pictures as (N, H, W, C), uint8 or float32, C-contiguous; InputError if they are not."""
+    images = _as_array(images, argument)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or 0 in images.shape:
+        raise InputError(
+            f"{argument} must be pictures (N, H, W, C) or (N, H, W), none of them 0, "
+            f"found shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images)
+    if images.dtype.kind != "f":
+        raise InputError(f"{argument} must be uint8 or floats in [-1, 1], found {images.dtype}")
+    low, high = images.min(), images.max()  # NaN if there is one anywhere
+    if not (low >= -1 and high <= 1):
+        raise InputError(f"{argument} must lie in [-1, 1] if floats, found {low:g} to {high:g}")
+    return np.ascontiguousarray(images, np.float32)
+
+
+def check_labels(labels, argument, count):
+    """Labels as (count,) int64 from 0; InputError if they are not."""
+    labels = _as_array(labels, argument)
+    if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{argument} must be {count} integers (one per picture), "
+            f"found {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= MOST_CLASSES:
+        raise InputError(
+            f"{argument} must be from 0 to {MOST_CLASSES - 1}, "
+            f"found {labels.min()} to {labels.max()}"
+        )
+    return labels.reshape(count).astype(np.int64)
+
+
+def check_classes(classes):
+    """Names of the classes as a tuple of str; InputError if they are not different strings."""
+    names = [] if isinstance(classes, str) else np.asarray(classes).tolist()
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise InputError(f"classes must be a sequence of names (strings), found {classes!r:.60}")
+    if len(set(names)) != len(names):
+        raise InputError("classes must be different names, found one of them twice")
+    return tuple(names)
+
+
+def check_seed(seed):
+    """The seed as an int >= 0; InputError otherwise."""
+    return whole_number(seed, "the seed", 0)
+
+
+def whole_number(value, what, low, high=None):
+    """``value`` as an int in low..high; InputError, calling it ``what``, otherwise."""
+    span = f"{low} or more" if high is None else f"from {low} to {high}"
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < low or (high is not None and value > high):
+        raise InputError(f"{what} must be a whole number {span}, found {value!r}")
+    return int(value)
+
+
+def _as_array(values, argument):
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"{argument} must be an array, found rows of different shapes") from error

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from minibnn import InputError
+from minibnn.data import pad_crop_flip
+from minibnn.data.augment import draw
+
+
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    channels=st.integers(1, 4),
+    pad=st.integers(0, 5),
+    seed=st.integers(0, 2**32),
+)
+@example(height=2, width=2, channels=1, pad=5, seed=1)  # crops that miss the picture altogether
+def test_kernel_equals_its_twin(height, width, channels, pad, seed):
+    from minibnn.ops import backend
+
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (5, height, width, channels), dtype=np.uint8)
+    rows = rng.integers(0, 5, 7)
+    offsets, flips = draw(rng, 7, pad)
+    before, active = images.copy(), backend._active
+    results = {}
+    for name in ("reference", "numba"):
+        try:
+            backend.use_backend(name)
+            results[name] = pad_crop_flip(images, offsets, flips, pad, rows)
+        finally:
+            backend._active = active
+    assert results["numba"].dtype == np.uint8
+    assert_array_equal(results["numba"], results["reference"])
+    assert_array_equal(images, before)
+
+
+def test_the_middle_crop_is_the_picture_itself(each_backend):
+    images = np.random.default_rng(0).integers(0, 256, (3, 6, 5, 2), dtype=np.uint8)
+    middle = np.full((3, 2), 4)
+    assert_array_equal(pad_crop_flip(images, middle, [False] * 3), images)
+    assert_array_equal(pad_crop_flip(images, middle, [True] * 3), images[:, :, ::-1])
+
+
+def test_offsets_shift_and_pad_with_zero(each_backend):
+    image = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
+    down_right = pad_crop_flip(image, [[0, 2]], [False], pad=1)  # one row up, one column right
+    assert_array_equal(down_right[0, :, :, 0], [[0, 0, 0], [2, 3, 0], [5, 6, 0]])
+    flipped = pad_crop_flip(image, [[0, 2]], [True], pad=1)
+    assert_array_equal(flipped[0, :, :, 0], [[0, 0, 0], [0, 3, 2], [0, 6, 5]])
+
+
+def test_draws_cover_every_offset_and_both_flips():
+    offsets, flips = draw(np.random.default_rng(0), 81 * 100)
+    pairs, counts = np.unique(offsets, axis=0, return_counts=True)
+    assert len(pairs) == 81
+    assert counts.min() > 50  # 100 expected; 5 standard deviations
+    assert 0.45 < flips.mean() < 0.55
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"images": np.zeros((2, 4, 4, 1), np.float32)}, "bytes.*float32"),
+        ({"images": np.zeros((4, 4, 1), np.uint8)}, "uint8"),
+        ({"offsets": [[0, 9], [0, 0]]}, "offsets must be from 0 to 8"),
+        ({"offsets": [[0, -1], [0, 0]]}, "offsets must be from 0 to 8"),
+        ({"offsets": [[0, 0]]}, "offsets and flips"),
+        ({"flips": [True]}, "offsets"),
+        ({"rows": [0, 2]}, "rows must be from 0 to 1"),
+        ({"rows": [0, -1]}, "rows must be from 0 to 1"),
+    ],
+)
+def test_arguments_that_would_read_outside_are_refused(change, named):
+    arguments = {
+        "images": np.zeros((2, 4, 4, 1), np.uint8),
+        "offsets": [[0, 0], [8, 8]],
+        "flips": [True, False],
+        "rows": [0, 1],
+    }
+    with pytest.raises(InputError, match=named):
+        pad_crop_flip(**(arguments | change))

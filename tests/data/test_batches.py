@@ -1,0 +1,120 @@
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from minibnn import InputError
+from minibnn.data import Batches
+from minibnn.data.augment import pad_crop_flip_reference
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (23, 6, 5, 3), dtype=np.uint8)
+LABELS = np.arange(23)
+
+
+def batches(augment=None, *, seed=0, size=4):
+    return Batches(IMAGES, LABELS, size, seed, augment)
+
+
+def same(one, other):
+    assert len(one) == len(other)
+    for (x, y), (other_x, other_y) in zip(one, other, strict=True):
+        assert_array_equal(x, other_x)
+        assert_array_equal(y, other_y)
+
+
+def test_an_epoch_shows_every_picture_at_most_once_and_drops_the_partial_batch():
+    epoch = list(batches().epoch(0))
+    assert len(epoch) == len(batches()) == batches().steps_per_epoch == 5
+    seen = np.concatenate([labels for _, labels in epoch])
+    assert len(np.unique(seen)) == len(seen) == 20
+    for images, labels in epoch:
+        assert_array_equal(images, IMAGES[labels])  # labels are row numbers here
+
+
+@given(
+    seed=st.integers(0, 2**40),
+    e=st.integers(0, 2**32),
+    start=st.integers(0, 5),
+    augment=st.sampled_from([None, "paper"]),
+)
+def test_a_batch_depends_on_seed_epoch_and_position_only(seed, e, start, augment):
+    fresh = batches(augment, seed=seed)
+    used = batches(augment, seed=seed)
+    next(used.epoch(e + 1))  # what was asked for before does not matter
+    same(list(fresh.epoch(e))[start:], list(used.epoch(e, start)))
+
+
+def test_epochs_and_seeds_differ():
+    orders = [
+        np.concatenate([labels for _, labels in batches(seed=seed).epoch(e)]).tolist()
+        for seed in (0, 1)
+        for e in (0, 1)
+    ]
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_augmented_batches_are_crops_of_the_pictures_their_labels_name():
+    shifts = [(top, left, flip) for top in range(9) for left in range(9) for flip in (False, True)]
+    offsets, flips = np.array([s[:2] for s in shifts]), np.array([s[2] for s in shifts])
+    changed = 0
+    for images, labels in batches("paper").epoch(0):
+        for image, label in zip(images, labels, strict=True):
+            rows = np.full(len(shifts), label)
+            possible = pad_crop_flip_reference(IMAGES, offsets, flips, 4, rows)
+            assert (possible == image).all((1, 2, 3)).any()
+            changed += not np.array_equal(image, IMAGES[label])
+    assert changed > 10
+
+
+def test_augmentation_leaves_the_order_alone():
+    plain = [labels.tolist() for _, labels in batches().epoch(3)]
+    assert [labels.tolist() for _, labels in batches("paper").epoch(3)] == plain
+
+
+def test_backends_give_the_same_batches(use_backend):
+    epochs = []
+    for name in ("reference", "numba"):
+        use_backend(name)
+        epochs.append(list(batches("paper").epoch(2)))
+    same(*epochs)
+
+
+@pytest.mark.parametrize("augment", [None, "paper"])
+def test_batches_are_the_callers_to_keep_and_no_thread_is_started(augment):
+    kept = IMAGES.copy()
+    stream = batches(augment).epoch(0)
+    first, _ = next(stream)
+    copy = first.copy()
+    second, _ = next(stream)
+    second[:] = 0
+    assert_array_equal(first, copy)
+    first[:] = 0
+    assert_array_equal(IMAGES, kept)
+    assert threading.active_count() == 1
+
+
+def test_float_pictures_pass_through():
+    images = np.linspace(-1, 1, 8 * 4, dtype=np.float32).reshape(8, 2, 2, 1)
+    (x, y), _ = Batches(images, np.arange(8), 4, 0).epoch(0)
+    assert_array_equal(x, images[y])
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 23, found 0"),
+        ({"batch_size": 24}, "batch_size .*found 24"),
+        ({"batch_size": 2.0}, "batch_size"),
+        ({"seed": -1}, "seed"),
+        ({"labels": np.arange(22)}, "labels must be 23"),
+        ({"augment": "mixup"}, "augment must be one of none, paper, found 'mixup'"),
+        ({"augment": "paper", "images": IMAGES.astype(np.float32)}, "bytes.*float32"),
+    ],
+)
+def test_bad_arguments_are_named(change, named):
+    good = {"images": IMAGES, "labels": LABELS, "batch_size": 4, "seed": 0}
+    with pytest.raises(InputError, match=named):
+        Batches(**(good | change))

@@ -1,0 +1,121 @@
+"""A hostile batch file: nothing it names is run, whatever it looks like."""
+
+import os
+import pickle
+import subprocess
+
+import numpy as np
+import pytest
+from cifar_files import pictures, python2_dump, python_contents, write_folder
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minibnn import InputError
+from minibnn.data import cifar10, load
+from minibnn.data.cifar10_python import decode_python
+
+IMAGES, LABELS = pictures()
+GOOD = python_contents(IMAGES, LABELS, python2_dump)
+
+
+class Calls:
+    """Pickles as a call of ``function`` with ``arguments``."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def hostile(proof):
+    """Ways to have a file made when the pickle is loaded."""
+    return {
+        "system": Calls(os.system, f"touch {proof}"),
+        "popen": Calls(subprocess.Popen, ["touch", str(proof)]),
+        "eval": Calls(eval, f"open({str(proof)!r}, 'w')"),
+        "open": Calls(open, str(proof), "w"),
+        "getattr": Calls(getattr, os, "system"),
+        "numpy file": Calls(np.save, str(proof), 1),
+        "numpy object": np.array([Calls(open, str(proof), "w")], object),
+    }
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+@pytest.mark.parametrize("way", [way for way in hostile("") if way != "getattr"])
+@pytest.mark.parametrize("place", ["data", "labels", "the whole", "a key"])
+def test_nothing_is_run(tmp_path, monkeypatch, way, protocol, place):
+    monkeypatch.setattr(cifar10, "RECORDS", 20)
+    proof = tmp_path / "ran"
+    evil = hostile(proof)[way]
+    batch = {"data": {"data": evil, "labels": [0]}, "labels": {"labels": evil}}.get(place, evil)
+    if place == "a key":
+        if way == "numpy object":
+            evil = Calls(open, str(proof), "w")
+        batch = {evil: 1}
+    content = pickle.dumps([batch, bytes(61440)], protocol)  # large enough to be looked at
+    folder = write_folder(tmp_path / "py", GOOD | {"data_batch_2": content})
+    with pytest.raises(InputError, match="data_batch_2: ") as caught:
+        load("cifar10", folder)
+    assert "\n" not in str(caught.value)
+    assert not proof.exists()
+    with pytest.raises(InputError, match="refused, nothing was run"):
+        decode_python(content, "batch", 20)
+
+
+def test_the_same_file_would_run_if_trusted(tmp_path):
+    proof = tmp_path / "ran"
+    pickle.loads(pickle.dumps(Calls(os.system, f"touch {proof}")))
+    assert proof.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"(S'true'\nios\nsystem\n.",  # INST names a class without GLOBAL
+        b"\x80\x02cnumpy\ndtype\n)\x81.",  # NEWOBJ
+        b"\x80\x02\x82\x01.",  # an extension code
+        b"Psomething\n.",  # a persistent id
+        b"\x80\x04\x8c\x0enumpy.f2py\x8c\x07compile\x93.",
+        b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.dumps\x93.",
+        b"cnumpy\nload\n.",
+        b"cnumpy.core.multiarray\nfromfile\n.",
+    ],
+)
+def test_operations_and_names_no_batch_needs_are_refused(content):
+    with pytest.raises(InputError, match=r"^batch: "):
+        decode_python(content, "batch", 20)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02r\xff\xff\xff\xff.",  # a memo of 4 billion slots
+        b"\x80\x02]r\xff\xff\xff\xff.",
+        b"]p99999999999\n.",
+        b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x3f.",  # a byte array of 2^62 bytes
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\x00\x00\x00.",  # bytes, 2^40 of them
+        b"\x80\x02\x8b\xff\xff\xff\x7f.",  # a number of 2^31 bytes
+        b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f.",  # a frame
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(L999999999999L\ntS'b'\ntR.",
+    ],
+)
+def test_huge_declared_sizes_are_refused_before_memory_is_taken(content):
+    with pytest.raises(InputError, match=r"^batch: "):
+        decode_python(content, "batch", 20)
+
+
+@given(st.data())
+def test_a_damaged_batch_is_an_input_error_or_the_same_kind_of_thing(data):
+    content = bytearray(GOOD["test_batch"])
+    head, tail = st.integers(0, 200), st.integers(len(content) - 80, len(content) - 1)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(head | tail)] = data.draw(st.integers(0, 255))
+    try:
+        pixels, labels = decode_python(bytes(content), "batch", 20)
+    except InputError as error:
+        assert str(error).startswith("batch: ")
+        assert "\n" not in str(error)
+    else:
+        assert (pixels.shape, pixels.dtype, len(labels)) == ((20, 3072), np.uint8, 20)

@@ -1,0 +1,152 @@
+"""Downloads from a server on this machine; no test goes further."""
+
+import hashlib
+import http.server
+import socket
+import threading
+
+import pytest
+from cifar_files import binary_contents, pictures, write_archive
+from numpy.testing import assert_array_equal
+
+from minibnn import InputError
+from minibnn.data import cifar10, load
+
+ARCHIVE = "cifar-10-binary.tar.gz"
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A running server of the folder ``served``; ``.asked`` lists what was asked for."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    def handler(*arguments):
+        return Handler(*arguments, directory=folder)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        running.asked, running.folder = [], folder
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10, "RECORDS", 20)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("MINIBNN_DATA", raising=False)
+    import pooch
+
+    folder = pooch.os_cache("minibnn")
+    if tmp_path not in folder.parents:
+        pytest.skip(f"the user's cache is not below XDG_CACHE_HOME here but {folder}")
+    return folder
+
+
+@pytest.fixture
+def offered(server, cache, monkeypatch):
+    """The archive on the server, its address and checksum in place of the official ones."""
+    path = write_archive(
+        server.folder / ARCHIVE, "cifar-10-batches-bin", binary_contents(*pictures())
+    )
+    port = server.server_address[1]
+    monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{port}/{ARCHIVE}")
+    monkeypatch.setattr(cifar10, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    return path
+
+
+def refused(match, **arguments):
+    with pytest.raises(InputError, match=match) as caught:
+        load("cifar10", **arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_archive_is_downloaded_once(offered, server, cache, capsys):
+    images, labels = pictures()
+    data = load("cifar10")
+    assert_array_equal(data.train_images, images[:100])
+    assert_array_equal(data.test_labels, labels[100:])
+    assert capsys.readouterr().err.startswith(f"downloading {ARCHIVE}")
+    load("cifar10")
+    assert server.asked == [f"/{ARCHIVE}"]
+    assert capsys.readouterr().err == ""
+    assert [path.name for path in cache.iterdir()] == [ARCHIVE]
+    assert_array_equal(load("cifar10", download=False).train_labels, labels[:100])
+
+
+def test_progress_is_told_to_whoever_asks(offered, capsys):
+    told = []
+    load("cifar10", progress=lambda done, total: told.append((done, total)))
+    size = offered.stat().st_size
+    assert told[-1] == (size, size)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_can_be_switched_off(offered, capsys):
+    load("cifar10", progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_checksum_mismatch_is_refused_and_leaves_nothing(offered, cache, monkeypatch):
+    offered.write_bytes(offered.read_bytes() + b"\0")
+    refused("expected SHA-256 .*checksum mismatch", progress=False)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_again(offered, server, cache):
+    cache.mkdir(parents=True)
+    (cache / ARCHIVE).write_bytes(b"half a downl")
+    refused("not in the cache .or damaged., and download is off", download=False)
+    load("cifar10", progress=False)
+    assert server.asked == [f"/{ARCHIVE}"]
+
+
+def test_a_missing_page_is_named(offered, cache):
+    offered.unlink()
+    refused("could not be downloaded .the server says 404.*MINIBNN_DATA", progress=False)
+    assert list(cache.iterdir()) == []
+
+
+def test_no_network_is_one_clear_line(offered, cache, monkeypatch):
+    with socket.socket() as nobody:  # a port on which nothing listens
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{port}/{ARCHIVE}")
+    refused("could not be downloaded .no network.*--data-dir or MINIBNN_DATA", progress=False)
+
+
+def test_a_connection_that_breaks_off_leaves_nothing(offered, server, cache, monkeypatch):
+    def half(handler):
+        content = offered.read_bytes()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+
+    monkeypatch.setattr(Handler, "do_GET", half)
+    refused("could not be downloaded|checksum mismatch", progress=False)
+    assert list(cache.iterdir()) == []
+
+
+def test_download_off_never_asks(offered, server, cache):
+    refused("not in the cache", download=False)
+    assert server.asked == []
+
+
+def test_the_official_archive_is_what_is_fetched():
+    assert cifar10.URL == "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    assert len(cifar10.SHA256) == 64

@@ -1,0 +1,106 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn import InputError
+from minibnn.data import load, npz
+
+GOOD = {
+    "train_images": np.random.default_rng(0).integers(0, 256, (4, 3, 3), dtype=np.uint8),
+    "train_labels": np.array([0, 1, 1, 0]),
+    "test_images": np.zeros((2, 3, 3), np.uint8),
+    "test_labels": np.array([0, 1]),
+}
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz_file_is_read(tmp_path, save):
+    save(tmp_path / "own.npz", **GOOD, classes=["left", "right"], remark=np.zeros(3))
+    data = load(f"npz:{tmp_path / 'own.npz'}")
+    assert_array_equal(data.train_images[..., 0], GOOD["train_images"])
+    assert_array_equal(data.train_labels, GOOD["train_labels"])
+    assert (data.name, data.classes) == ("own", ("left", "right"))
+
+
+def refused(path, match):
+    with pytest.raises(InputError, match=match) as caught:
+        load(f"npz:{path}")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_cut_off_and_foreign_files_are_named(tmp_path):
+    path = tmp_path / "own.npz"
+    refused(path, "no such file")
+    np.savez_compressed(path, **GOOD)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 37):
+        path.write_bytes(whole[:length])
+        refused(path, "cut off or damaged")
+    npy = io.BytesIO()
+    np.save(npy, GOOD["train_images"])
+    path.write_bytes(npy.getvalue())
+    refused(path, "expected an .npz file")
+
+
+def test_any_flipped_byte_in_the_pixels_is_noticed(tmp_path):
+    path = tmp_path / "own.npz"
+    np.savez(path, **GOOD)
+    content = bytearray(path.read_bytes())
+    content[content.index(GOOD["train_images"].tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    refused(path, "damaged")
+
+
+def test_missing_arrays_and_wrong_ones_are_named(tmp_path):
+    path = tmp_path / "own.npz"
+    np.savez(path, **{name: array for name, array in GOOD.items() if name != "test_labels"})
+    refused(path, "'test_labels'")
+    np.savez(path, **GOOD | {"train_labels": np.array([0.0, 1, 1, 0])})
+    refused(path, "train_labels must be 4 integers")
+
+
+def test_pickled_objects_are_refused_and_not_run(tmp_path):
+    proof = tmp_path / "ran"
+
+    class Malicious:
+        def __reduce__(self):
+            return open, (str(proof), "w")
+
+    labels = np.array([Malicious()] * 4, object)
+    np.savez(tmp_path / "own.npz", allow_pickle=True, **GOOD | {"train_labels": labels})
+    refused(tmp_path / "own.npz", "train_labels: expected numbers or strings, found pickled")
+    assert not proof.exists()
+
+
+def write_raw(path, member, content, compression=zipfile.ZIP_STORED):
+    np.savez(path, **{name: array for name, array in GOOD.items() if name != member})
+    with zipfile.ZipFile(path, "a", compression) as archive:
+        archive.writestr(f"{member}.npy", content)
+
+
+def test_a_header_that_promises_more_than_is_there_is_refused_before_reading(tmp_path):
+    header = io.BytesIO()
+    declared = {"descr": "|u1", "fortran_order": False, "shape": (10**7, 1000, 1000, 3)}
+    np.lib.format.write_array_header_1_0(header, declared)
+    write_raw(tmp_path / "own.npz", "train_images", header.getvalue() + bytes(100))
+    refused(tmp_path / "own.npz", "train_images: declares uint8 .*30000000000000 bytes.*holds 100")
+
+
+def test_more_than_there_is_memory_is_refused_before_reading(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "_memory", lambda: 10**5)
+    big = np.zeros((2, 300, 300, 1), np.uint8)  # packs into a few hundred bytes
+    np.savez_compressed(tmp_path / "own.npz", **GOOD | {"train_images": big})
+    refused(tmp_path / "own.npz", "more than there is memory")
+
+
+def test_packing_nobody_needs_and_garbage_headers_are_refused(tmp_path):
+    npy = io.BytesIO()
+    np.save(npy, GOOD["train_labels"])
+    write_raw(tmp_path / "own.npz", "train_labels", npy.getvalue(), zipfile.ZIP_LZMA)
+    refused(tmp_path / "own.npz", "train_labels: expected an array as numpy.savez writes it")
+    write_raw(tmp_path / "own.npz", "train_labels", b"\x93NUMPY\x01\x00\x04\x00{{{{")
+    refused(tmp_path / "own.npz", "train_labels: expected an array as numpy.savez writes it")
