@@ -1,0 +1,136 @@
+"""Latent SGD and Adam by hand: where decay and momentum stand, clip, the inclusive mask."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn.errors import InputError
+from minibnn.ops.kernels import optim as kernels
+from minibnn.optim import AdamState, LatentSGDState, latent_adam_step, latent_sgd_step
+
+SGD = pytest.mark.parametrize(
+    "step", [latent_sgd_step, kernels.latent_sgd_step], ids=["numpy", "compiled"]
+)
+ADAM = pytest.mark.parametrize(
+    "step", [latent_adam_step, kernels.latent_adam_step], ids=["numpy", "compiled"]
+)
+
+
+@SGD
+def test_plain_descent_without_a_state(step):
+    latent, state = step(np.float32([0.5, -0.25]), np.float32([2, -4]), None, lr=0.25)
+    assert_array_equal(latent, np.float32([0, 0.75]))
+    assert state is None
+
+
+@SGD
+@pytest.mark.parametrize(
+    "decay, first, second",
+    [
+        ("shrink", [-0.0625, -1.21875], [-0.3046875, 0.43359375]),
+        ("decoupled", [-0.0625, -1.21875], [-0.3046875, 0.43359375]),
+        ("coupled", [-0.0625, -1.21875], [-0.3359375, 0.44921875]),
+    ],
+)
+def test_two_steps_with_momentum_and_decay(step, decay, first, second):
+    """Without history the three forms agree; then the coupled velocity remembers the decay."""
+    hyper = {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.25, "decay": decay}
+    latent, state = np.float32([0.5, -0.25]), LatentSGDState(np.zeros(2, np.float32))
+    latent, state = step(latent, np.float32([1, 2]), state, **hyper)
+    assert_array_equal(latent, np.float32(first))
+    latent, state = step(latent, np.float32([0, -4]), state, **hyper)
+    assert_array_equal(latent, np.float32(second))
+    velocity = [0.546875, -3.3359375] if decay == "coupled" else [0.5, -3]
+    assert_array_equal(state.velocity, np.float32(velocity))
+
+
+@SGD
+def test_forms_of_decay_round_differently(step):
+    """Shrink multiplies by 1 - lr * lambda; the others subtract lr * (g + lambda * w)."""
+    random = np.random.default_rng(0)
+    latent, g = random.normal(size=(2, 1000)).astype(np.float32)
+    results = {
+        decay: step(latent, g, None, lr=0.1, weight_decay=0.3, decay=decay)[0]
+        for decay in ("shrink", "coupled", "decoupled")
+    }
+    assert_array_equal(results["coupled"], results["decoupled"])
+    assert 0.05 < np.mean(results["shrink"] != results["coupled"]) < 0.95
+    np.testing.assert_allclose(results["shrink"], results["coupled"], rtol=1e-4, atol=1e-6)
+
+
+@SGD
+def test_clip_comes_after_the_update(step):
+    latent, state = step(
+        np.float32([0.75, -0.75, 0.5]),
+        np.float32([-4, 4, 2]),
+        LatentSGDState(None),
+        lr=0.25,
+        clip=1.0,
+    )
+    assert_array_equal(latent, np.float32([1, -1, 0]))
+    assert state == LatentSGDState(None)
+
+
+@SGD
+def test_mask_is_inclusive_and_stops_the_gradient_but_not_the_velocity(step):
+    latent = np.float32([1, -1, 1.5, 0.5])
+    state = LatentSGDState(np.float32([0, 0, 2, 0]))
+    hyper = {"lr": 1, "momentum": 0.5, "ste_clip": 1.0}
+    latent, state = step(latent, np.ones(4, np.float32), state, **hyper)
+    assert_array_equal(latent, np.float32([0, -2, 0.5, -0.5]))
+    assert_array_equal(state.velocity, np.float32([1, 1, 1, 1]))
+
+
+@SGD
+def test_velocity_is_left_alone_without_momentum(step):
+    velocity = np.float32([7])
+    latent, state = step(np.float32([1]), np.float32([2]), LatentSGDState(velocity), lr=0.5)
+    assert latent == 0 and state.velocity == 7
+
+
+@SGD
+def test_unknown_decay(step):
+    one = np.ones(1, np.float32)
+    with pytest.raises(InputError, match="decay must be one of shrink, coupled, decoupled"):
+        step(one, one, None, lr=1, decay="l2")
+
+
+@ADAM
+def test_adam_by_hand(step):
+    """Betas 1/2 and 3/4: first m = v = 1, rate = sqrt(1/4) / (1/2) = 1."""
+    hyper = {"lr": 1, "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0}
+    state = AdamState(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    latent, state = step(np.float32([1]), np.float32([2]), state, **hyper)
+    assert (latent, state.m, state.v, state.t) == (0, 1, 1, 1)
+    latent, state = step(latent, np.float32([0]), state, **hyper)
+    assert (state.m, state.v, state.t) == (0.5, 0.75, 2)
+    # sqrt(1 - 9/16) / (1 - 1/4) * 0.5 / sqrt(0.75)
+    assert latent == pytest.approx(-0.5091750772173156, rel=1e-6)
+
+
+@ADAM
+def test_adams_epsilon_stands_outside_the_bias_correction(step):
+    """Keras: 1 * 1 / (1 + 1); inside, as in torch, it would be 2 / (2 + 1)."""
+    hyper = {"lr": 1, "beta_1": 0.5, "beta_2": 0.75, "epsilon": 1}
+    state = AdamState(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    assert step(np.float32([1]), np.float32([2]), state, **hyper)[0] == 0.5
+
+
+@ADAM
+def test_adam_masks_and_clips(step):
+    zeros = np.zeros(3, np.float32)
+    hyper = {"lr": 1, "beta_1": 0.5, "beta_2": 0.75, "epsilon": 1, "clip": 1.5, "ste_clip": 1}
+    latent, state = step(
+        np.float32([1, 1.25, -1]), np.float32([2, 2, 2]), AdamState(zeros, zeros), **hyper
+    )
+    assert_array_equal(latent, np.float32([0.5, 1.25, -1.5]))
+    assert_array_equal(state.m, np.float32([1, 0, 1]))
+
+
+@ADAM
+def test_first_step_of_adam_is_the_rate_whatever_the_gradient(step):
+    """The correction uses the rounded betas, so that it cancels them."""
+    g = np.float32([1e-3, 0.1, 1, 10, 1e3])
+    zeros = np.zeros(5, np.float32)
+    latent, _ = step(zeros, g, AdamState(zeros, zeros), lr=0.125, epsilon=0)
+    np.testing.assert_allclose(latent, -0.125, rtol=3e-7)

@@ -1,0 +1,185 @@
+"""What every step function keeps to, sent through one table: NumPy and compiled form."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from cases import CASES
+from numpy.testing import assert_array_equal
+
+from minibnn.ops.kernels import optim as kernels
+
+SHAPES = [(1,), (33,), (3, 5, 7), (2 * 16384 + 5,)]
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+both_forms = pytest.mark.parametrize("form", ["numpy", "compiled"])
+
+
+def inputs(case, shape=(40,), dtype=np.float32, seed=0):
+    random = np.random.default_rng(seed)
+    g = random.normal(size=shape).astype(dtype)
+    return case.value(random, shape, dtype), g, case.state(random, shape, dtype)
+
+
+def form_of(case, form):
+    return case.step if form == "numpy" else getattr(kernels, f"{case.name}_step")
+
+
+def arrays(value, state):
+    return [x for x in (value, *state) if isinstance(x, np.ndarray)]
+
+
+def assert_same_bits(ours, theirs):
+    (value, state), (other_value, other_state) = ours, theirs
+    assert type(state) is type(other_state)
+    for a, b in zip((value, *state), (other_value, *other_state), strict=True):
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        assert_array_equal(a, b)
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@every_case
+@both_forms
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inputs_stay_and_types_are_kept(case, form, dtype):
+    value, g, state = inputs(case, dtype=dtype)
+    before = [x.copy() for x in (g, *arrays(value, state))]
+    new, new_state = form_of(case, form)(value, g, state, **case.hyper)
+    for now, was in zip((g, *arrays(value, state)), before, strict=True):
+        assert_array_equal(now, was)
+    assert new.dtype == value.dtype and type(new_state) is type(state)
+    assert all(x.dtype == dtype and x.shape == g.shape for x in arrays(new, new_state)[1:])
+    assert set(np.unique(case.bits(new))) <= {-1, 1}
+
+
+@every_case
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_form_equals_numpy_bit_for_bit(case, shape, dtype):
+    ours = theirs = inputs(case, shape, dtype)
+    for step in range(3):
+        g = np.random.default_rng(step).normal(size=shape).astype(dtype)
+        theirs = case.step(theirs[0], g, theirs[-1], **case.hyper)
+        ours = form_of(case, "compiled")(ours[0], g, ours[-1], **case.hyper)
+        assert_same_bits(ours, theirs)
+
+
+@every_case
+def test_compiled_form_works_in_place_and_into_other_arrays(case):
+    value, g, state = inputs(case, (1000,))
+    expected = case.step(value, g, state, **case.hyper)
+    step = form_of(case, "compiled")
+    other = type(state)(*(np.empty_like(x) if isinstance(x, np.ndarray) else x for x in state))
+    elsewhere = np.empty_like(value), other
+    got = step(value, g, state, out=elsewhere, **case.hyper)
+    assert got[0] is elsewhere[0]
+    assert_same_bits(got, expected)
+    got = step(value, g, state, out=(value, state), **case.hyper)
+    assert got[0] is value
+    assert_same_bits(got, expected)
+
+
+@every_case
+def test_number_of_threads_changes_nothing(case, use_threads):
+    args = inputs(case, (5 * 16384 + 7,))
+    results = []
+    for threads in (1, 2):
+        use_threads(threads)
+        results.append(form_of(case, "compiled")(*args, **case.hyper))
+    assert_same_bits(*results)
+
+
+@every_case
+@both_forms
+def test_zero_gradients_from_a_zero_start_flip_nothing(case, form):
+    """Larq's rule at threshold 0 is the exception: the next test."""
+    value, g, state = inputs(case)
+    kept = ("inertia", "t") if case.name == "inertia_sgd" else ("t",)
+    state = state._replace(
+        **{
+            name: np.zeros_like(x)
+            for name, x in state._asdict().items()
+            if x is not None and name not in kept
+        }
+    )
+    before = case.bits(value)
+    for _ in range(3):
+        value, state = form_of(case, form)(value, np.zeros_like(g), state, **case.hyper)
+        assert_array_equal(case.bits(value), before)
+
+
+def test_larq_sets_dead_weights_to_plus_one_at_threshold_zero():
+    case = next(case for case in CASES if case.hyper.get("rule") == "larq")
+    w, zero = np.int8([1, -1]), np.zeros(2, np.float32)
+    for form in ("numpy", "compiled"):
+        step = form_of(case, form)
+        state = type(inputs(case)[2])(zero)
+        assert_array_equal(step(w, zero, state, gamma=0.5, threshold=0)[0], [1, -1])
+        assert_array_equal(step(w, zero, state, gamma=0.5, threshold=0, rule="larq")[0], [1, 1])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.exact], ids=lambda c: c.label)
+def test_runs_exactly_on_fractions(case):
+    """Against float64 on dyadic numbers short enough that no step of theirs rounds."""
+    random = np.random.default_rng(1)
+    hyper = {
+        key: x if isinstance(x, str) else round(x * 4) / 4 or 0.25 for key, x in case.hyper.items()
+    }
+    value, g, state = inputs(case, (60,), np.float64)
+    state = type(state)(*(x if x is None else quarters(x) for x in state))
+    if case.kind != "w":
+        value = quarters(value)
+    exact_value, exact_state = fractions(value), type(state)(*map(fractions, state))
+    for _ in range(5):
+        g = quarters(random.normal(size=60))
+        value, state = case.step(value, g, state, **hyper)
+        exact_value, exact_state = case.step(exact_value, fractions(g), exact_state, **hyper)
+        for name, x in state._asdict().items():
+            if x is not None:
+                assert_array_equal(fractions(x), getattr(exact_state, name))
+                assert all(type(entry) is Fraction for entry in getattr(exact_state, name))
+        assert_array_equal(fractions(value), exact_value)
+
+
+def quarters(x):
+    return np.round(x * 4) / 4
+
+
+def fractions(x):
+    if x is None:
+        return None
+    return np.array([Fraction(float(entry)) for entry in x], dtype=object)
+
+
+def test_wrong_words_name_the_valid_ones():
+    for case in CASES:
+        for key, word in case.hyper.items():
+            if isinstance(word, str):
+                value, g, state = inputs(case, (1,))
+                for form in ("numpy", "compiled"):
+                    with pytest.raises(ValueError, match=f"{key} must be one of .*{word}"):
+                        form_of(case, form)(value, g, state, **(case.hyper | {key: "other"}))
+
+
+def test_compiled_form_refuses_arrays_it_would_misread():
+    case = CASES[0]
+    w, g, state = inputs(case, (8,))
+    with pytest.raises(TypeError, match="contiguous"):
+        kernels.bop_update(np.ones(16, np.int8)[::2], g, state, **case.hyper)
+    with pytest.raises(TypeError, match="float64"):
+        kernels.bop_step(w, g.astype(np.float64), state, **case.hyper)
+    with pytest.raises(TypeError, match="shape"):
+        kernels.bop_step(w[:4], g, state, **case.hyper)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_all_finite_finds_one_bad_entry_anywhere(dtype, bad):
+    x = np.zeros(16384 * 2 + 3, dtype)
+    x[0], x[1] = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
+    assert kernels.all_finite(x)
+    assert kernels.all_finite(x.reshape(-1, 1).T[:, ::2])
+    for place in (0, 16383, 16384, x.size - 1):
+        y = x.copy()
+        y[place] = bad
+        assert not kernels.all_finite(y)
