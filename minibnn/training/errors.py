@@ -21,9 +21,12 @@ class Interrupted(KeyboardInterrupt):
         The signal, SIGINT (Ctrl-C) or SIGTERM.
     exit_code : int
         What a shell expects: 130 after Ctrl-C, 143 after SIGTERM.
+    folder : Path or None
+        Where the state is, to be resumed.
     """
 
-    def __init__(self, message, signum=signal.SIGINT):
+    def __init__(self, message, signum=signal.SIGINT, folder=None):
         super().__init__(message)
         self.signum = int(signum)
+        self.folder = folder
         self.exit_code = 128 + self.signum

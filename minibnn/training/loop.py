@@ -77,6 +77,8 @@ def train(
                         keeper.save()
                 if stop.signum and not over:
                     _save_and_stop(stop, keeper, saved=True)
+        except TrainingError as error:
+            raise TrainingError(f"{error}; {keeper.kept()}" if keeper else str(error)) from error
         finally:
             report.end()
 
@@ -92,8 +94,11 @@ def _save_and_stop(stop, keeper, saved=False):
         raise Interrupted(f"stopped by {stop.name}; there is no run folder to save to", stop.signum)
     if not saved:
         keeper.save()
+    run = keeper.runs[0]
     raise Interrupted(
-        f"stopped by {stop.name}; saved in {keeper.path}, go on with resume", stop.signum
+        f"stopped by {stop.name} after {run.position}; saved in {keeper.path}, go on with resume",
+        stop.signum,
+        keeper.path,
     )
 
 
@@ -134,12 +139,15 @@ class Keeper:
         except OSError as error:
             for path in paths:
                 staged(path).unlink(missing_ok=True)
-            kept = "the checkpoint before it is kept" if paths[0].exists() else "nothing is saved"
-            raise TrainingError(
-                f"saving {path} failed: {error.strerror or error}; {kept}"
-            ) from error
+            raise TrainingError(f"saving {path} failed: {error.strerror or error}") from error
         for path in paths:
             commit(path)
+
+    def kept(self):
+        """What there is to go back to, in words."""
+        if not self.folders[0].checkpoint.exists():
+            return f"there is no checkpoint in {self.path} yet"
+        return f"the last checkpoint in {self.path} is kept"
 
     def settle(self):
         """Finish or discard a save that a crash cut short."""

@@ -24,37 +24,35 @@ def draw_curves(path, histories, title=None):
     from matplotlib.figure import Figure
 
     pairs = [
-        (a, b) for a, b in combinations(histories, 2) if histories[a].last.get(f"agreement:{b}")
+        (a, b)
+        for a, b in combinations(histories, 2)
+        if histories[a].last.get(f"agreement:{b}") is not None
     ]
-    figure = Figure(figsize=(10, 7.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    accuracy, loss, flips, agreement = figure.subplots(2, 2).flat
-    held_out = any(
-        history.last.get("validation_loss") is not None for history in histories.values()
-    )
+    held_out = any(h.last.get("validation_loss") is not None for h in histories.values())
     part = "validation" if held_out else "test"
+    figure = Figure(figsize=(10, 7.5) if pairs else (12, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    accuracy, loss, flips, *rest = figure.subplots(*((2, 2) if pairs else (1, 3))).flat
     for k, (name, history) in enumerate(histories.items()):
-        style = {"color": COLOURS[k % len(COLOURS)], "marker": _MARKERS[k % len(_MARKERS)]}
-        style |= {"markersize": 4, "linewidth": 1.6}
+        style = {"color": COLOURS[k % len(COLOURS)]}
+        marked = style | {"marker": _MARKERS[k % len(_MARKERS)], "label": name}
         for axes, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
-            _line(
-                axes, history, f"train_{column}", scale, **style | {"linestyle": ":", "marker": ""}
-            )
-            _line(axes, history, f"{part}_{column}", scale, label=name, **style)
-        _line(flips, history, "flip_ratio", 100, label=name, **style)
+            _line(axes, history, f"train_{column}", scale, linestyle=":", **style)
+            _line(axes, history, f"{part}_{column}", scale, **marked)
+        _line(flips, history, "flip_ratio", 100, **marked)
     for k, (a, b) in enumerate(pairs):
         style = {"color": COLOURS[-1 - k % len(COLOURS)], "marker": _MARKERS[k % len(_MARKERS)]}
-        label = f"{a} and {b}"
-        _line(agreement, histories[a], f"agreement:{b}", 100, label=label, markersize=4, **style)
-    _label(accuracy, "Accuracy", "right answers (%)", f"solid: {part}, dotted: training")
-    _label(loss, "Loss", "mean loss per picture", f"solid: {part}, dotted: training")
+        _line(rest[0], histories[a], f"agreement:{b}", 100, label=f"{a} and {b}", **style)
+    lines = f"solid: {part}, dotted: training"
+    _label(accuracy, "Accuracy", "right answers (%)", lines)
+    _label(loss, "Loss", "mean loss per picture", lines)
     _label(flips, "Flips", "binary weights flipped per step (%)")
     if all(value > 0 for h in histories.values() for value in h["flip_ratio"]):
         flips.set_yscale("log")
+        for axis in (flips.yaxis.set_major_formatter, flips.yaxis.set_minor_formatter):
+            axis("{x:g}")
     if pairs:
-        _label(agreement, "Agreement", "binary weights that are equal (%)")
-    else:
-        agreement.remove()
+        _label(rest[0], "Agreement", "binary weights that are equal (%)")
     if title:
         figure.suptitle(title)
     file = io.BytesIO()
@@ -64,7 +62,9 @@ def draw_curves(path, histories, title=None):
 
 def _line(axes, history, column, scale, **style):
     points = [(r["epoch"], scale * r[column]) for r in history.rows if r.get(column) is not None]
-    axes.plot([x for x, _ in points], [y for _, y in points], **style)
+    every = max(1, len(points) // 20)
+    x, y = [x for x, _ in points], [y for _, y in points]
+    axes.plot(x, y, linewidth=1.6, markersize=4, markevery=every, **style)
 
 
 def _label(axes, title, unit, legend_title=None):

@@ -156,10 +156,10 @@ class Lines(Silent):
     def epoch(self, rows):
         self._pace.epoch()
         self._at = 0
-        for line in epoch_lines(rows, self._epochs):
-            self._say(line)
+        lines = list(epoch_lines(rows, self._epochs))
         if rows[-1]["epoch"] < self._epochs and self._pace.rate:
-            self._say(f"{' ' * len(f'epoch /{self._epochs}{self._epochs}')}  {self._pace}")
+            lines[-1] += f" | {self._pace}"
+        self._say("\n".join(lines))
 
     def note(self, text):
         self._say(f"note: {text}")

@@ -15,12 +15,12 @@ class Settings:
     """The arguments that fit and lockstep share; see ``fit`` for what they mean."""
 
     epochs: int
-    batch_size: int
-    seed: int
-    loss: str
-    augment: str | None
-    validation: int
-    checkpoint_every: int
+    batch_size: int = 100
+    seed: int = 0
+    loss: str = "softmax_cross_entropy"
+    augment: str | None = None
+    validation: int = 0
+    checkpoint_every: int = 1
 
     def __post_init__(self):
         for name, low in (

@@ -1,0 +1,65 @@
+"""The command line: one module per command, and how errors end it.
+
+Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+"""
+
+import click
+
+from minibnn._version import __version__
+from minibnn.cli.compare import compare
+from minibnn.cli.train import train
+from minibnn.errors import InputError
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:  # training's own kind knows its exit code
+            text = str(stop) or "stopped by Ctrl-C"
+            if folder := getattr(stop, "folder", None):
+                text += f": minibnn {ctx.invoked_subcommand} --resume --out {folder}"
+            _say(text)
+            ctx.exit(getattr(stop, "exit_code", 130))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="minibnn %(version)s")
+def commands():
+    """Binarized neural networks from scratch.
+
+    Every weight of these networks is +1 or -1. "minibnn compare" trains one network twice, by Bop
+    (the weights are all there is) and by gradient descent on latent weights, and draws how they
+    learn; "minibnn train" trains one. Both work without any download on small pictures of
+    hand-written digits.
+    """
+
+
+commands.add_command(compare)
+commands.add_command(train)
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit code.
+
+    What a user can mend ends in one line on standard error and 2; Ctrl-C in 130, SIGTERM in 143.
+    """
+    try:
+        return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.ClickException as error:
+        about = getattr(error, "ctx", None)
+        hint = f" (see {about.command_path} --help)" if about else ""
+        _say(error.format_message() + hint)
+    except click.Abort:
+        _say("stopped by Ctrl-C")
+        return 130
+    except (InputError, OSError) as error:
+        _say(str(error))
+    return 2
+
+
+def _say(text):
+    click.echo(f"minibnn: {' '.join(text.split())}", err=True)

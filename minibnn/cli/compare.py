@@ -1,0 +1,77 @@
+"""``minibnn compare``: several optimizers, one initial network, one stream of batches."""
+
+from itertools import chain, count
+
+import click
+
+from minibnn.cli.options import Start, settle_options, shared_options
+from minibnn.errors import InputError
+
+DEFAULT = ("bop:gamma=1e-3,threshold=1e-6", "latent-sgd:lr=0.1")
+
+
+@click.command(short_help="Train one network by several optimizers, side by side.")
+@click.option(
+    "--optimizer",
+    multiple=True,
+    default=DEFAULT,
+    show_default=True,
+    metavar="[NAME=]SPEC",
+    help="For the binary weights, as often as you like: a name and its settings, such as "
+    "bop:gamma=1e-3,threshold=1e-6 or slow=latent-adam:lr=1e-4.",
+)
+@shared_options
+@click.pass_context
+def compare(ctx, **options):
+    """Train copies of one binarized network by several optimizers, on the same batches.
+
+    Shows loss, accuracy and flips of each, and how many of their binary weights agree.
+
+    \b
+    minibnn compare
+    minibnn compare --optimizer fast=bop:gamma=1e-2 --optimizer slow=bop:gamma=1e-4
+    minibnn compare --dataset cifar10 --epochs 2
+
+    Ctrl-C finishes the batch, saves, and says how to go on.
+    """
+    kept, how = settle_options(ctx, options)
+    kept["optimizer"] = list(kept["optimizer"])
+    kept["epochs"] = 20 if kept["epochs"] is None else kept["epochs"]
+    named = name_specs(kept["optimizer"])
+
+    from minibnn import optim
+    from minibnn.training import lockstep
+
+    optimizers = {
+        name: optim.Split(
+            binary=optim.parse_optimizer(spec), real=optim.parse_optimizer(kept["real_optimizer"])
+        )
+        for name, spec in named.items()
+    }
+    start = Start("compare", kept, how)
+    start.announce()
+    result = lockstep(start.net, optimizers, start.data, **start.arguments)
+    click.echo()
+    click.echo(str(result))
+    click.echo(f"picture: {start.out}/compare.png")
+
+
+def name_specs(specs):
+    """``{name: spec}`` of ``[NAME=]SPEC``; without a name it is the optimizer's, numbered if taken.
+
+    >>> name_specs(["bop:gamma=1e-2", "bop:gamma=1e-3", "slow=bop:gamma=1e-4"])
+    {'bop': 'bop:gamma=1e-2', 'bop-2': 'bop:gamma=1e-3', 'slow': 'bop:gamma=1e-4'}
+    """
+    named = {}
+    for text in specs:
+        head, equals, rest = text.partition("=")
+        if equals and ":" not in head:
+            name, spec = head.strip(), rest
+            if name in named:
+                raise InputError(f"--optimizer: two are named {name!r}, give each its own name")
+        else:
+            kind, spec = text.partition(":")[0].strip(), text
+            numbered = (f"{kind}-{number}" for number in count(2))
+            name = next(name for name in chain([kind], numbered) if name not in named)
+        named[name] = spec
+    return named
