@@ -35,3 +35,12 @@ def ops():
     if _active is None:
         use_backend(os.environ.get("MINIBNN_BACKEND", "numba"))
     return _active[1]
+
+
+def describe():
+    """What decides the last bits of a result: the backend and its vector path."""
+    if backend_name() == "reference":
+        return {"backend": "reference", "simd": None}
+    from minibnn.ops.kernels.simd import vector_path
+
+    return {"backend": "numba", "simd": vector_path()}

@@ -1,0 +1,54 @@
+"""The operations of ``minibnn.ops.reference``, compiled: same names, same signatures.
+
+Their docstrings are there. ``tiles`` has the two register tiles that make the products fast;
+``forward``, ``grad_input`` and ``grad_kernel`` the loops around them.
+"""
+
+from minibnn.ops.kernels.losses import softmax_cross_entropy
+from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_grad, batch_statistics
+from minibnn.ops.kernels.packing import pack_signs, unpack_signs
+from minibnn.ops.kernels.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from minibnn.ops.kernels.products import (
+    binary_conv2d,
+    binary_conv2d_grad_input,
+    binary_conv2d_grad_kernel,
+    binary_dense,
+    binary_dense_grad_input,
+    binary_dense_grad_kernel,
+    conv2d,
+    conv2d_grad_input,
+    conv2d_grad_kernel,
+    dense,
+    dense_grad_input,
+    dense_grad_kernel,
+)
+from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
+
+__all__ = [
+    "approx_sign_grad",
+    "avg_pool2d",
+    "avg_pool2d_grad",
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_statistics",
+    "binary_conv2d",
+    "binary_conv2d_grad_input",
+    "binary_conv2d_grad_kernel",
+    "binary_dense",
+    "binary_dense_grad_input",
+    "binary_dense_grad_kernel",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_kernel",
+    "dense",
+    "dense_grad_input",
+    "dense_grad_kernel",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "pack_signs",
+    "sign",
+    "softmax_cross_entropy",
+    "ste_sign_grad",
+    "swish_sign_grad",
+    "unpack_signs",
+]

@@ -1,0 +1,269 @@
+"""Floats x bits: the gradients of the inputs of binary layers, on the table tile.
+
+dx of a pixel is the sum over taps and outputs of dy times a sign. The tables are made of dy, four
+outputs of a pixel each, and serve every input channel and every tap that meets the pixel.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numba import get_num_threads, get_thread_id, prange
+
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.layout import depth_of, kernel_lanes, steps, up_to
+from minibnn.ops.kernels.scratch import scratch
+from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tables import WORD_TABLES, all_row_tables, row_tables
+from minibnn.ops.kernels.tiles import GROUP, table_tile
+from minibnn.ops.shapes import windows
+
+BAND = 100_000  # floats of tables a task holds, about half of a second-level cache
+ONE, TWO, FOUR, SIX = (0,), (0,) * 2, (0,) * 4, (0,) * 6
+FRESH = ()  # sums start at zero
+
+
+def grad_input_dense(dy, w_t):
+    """dy (B, O) float32 by the transposed kernel, Signs (O, I) on axis 0: (B, I) float32."""
+    batch, outputs = dy.shape
+    inputs = w_t.shape[1]
+    depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
+    tables = scratch("dense tables", (batch * depth * WORD_TABLES,), np.float32)
+    path = simd()
+    all_row_tables(path, dy.reshape(-1), batch, outputs, depth, tables)
+    dx = np.empty((batch, lanes), np.float32)
+    _dense(
+        path,
+        tables,
+        steps(batch, depth * WORD_TABLES),
+        depth,
+        kernel_lanes(w_t.words, inputs, "backward kernel"),
+        lanes,
+        dx.reshape(-1),
+        steps(batch, lanes),
+    )
+    return dx if lanes == inputs else np.ascontiguousarray(dx[:, :inputs])
+
+
+def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
+    """dy NHWC float32, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``, float32."""
+    kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
+    depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
+    w = kernel_lanes(w_t.words, inputs, "backward kernel")
+    dx = np.empty((*input_shape[:3], lanes), np.float32)
+    path = simd()
+    for phase in _phases(input_shape[1:3], kernel_size, strides, padding, depth, lanes):
+        if len(phase.offsets) == 0:
+            first, (sy, sx) = phase.first, strides
+            dx[:, first[0] :: sy, first[1] :: sx] = 0
+            continue
+        bands, per_band = phase.bands, phase.rows_in_band
+        tables = scratch(
+            "band tables", (get_num_threads(), phase.tables + GROUP), np.float32, fill=0
+        )
+        _bands(
+            path,
+            dy.reshape(-1),
+            len(dy),
+            *dy.shape[1:3],
+            outputs,
+            depth,
+            *phase.grid,
+            phase.reach,
+            bands,
+            per_band,
+            tables,
+            phase.rows,
+            phase.offsets,
+            w,
+            phase.planes,
+            lanes,
+            dx.reshape(-1),
+            phase.outs,
+        )
+    return dx if lanes == inputs else np.ascontiguousarray(dx[..., :inputs])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phase:
+    """The input pixels that meet the same taps: with strides s, every s-th row and column.
+
+    Attributes
+    ----------
+    first : (int, int)
+        The first of these pixels.
+    grid : (int, int)
+        How many rows and columns of them there are.
+    reach : (int, int, int, int)
+        Offsets into dy of the first and last row, then column, that pixel (0, 0) meets.
+    bands, rows_in_band : int
+        The grid's rows are cut into bands whose tables fit a cache.
+    tables : int
+        Floats of tables of one band.
+    rows, offsets, planes, outs : int32 arrays
+        For the tile: a pixel's tables, a tap's tables and its words, a pixel's output.
+    """
+
+    first: tuple
+    grid: tuple
+    reach: tuple
+    bands: int
+    rows_in_band: int
+    tables: int
+    rows: np.ndarray
+    offsets: np.ndarray
+    planes: np.ndarray
+    outs: np.ndarray
+
+
+@lru_cache(maxsize=256)
+def _phases(image, kernel_size, strides, padding, depth, lanes):
+    place = windows(tuple(image), tuple(kernel_size), tuple(strides), padding)
+    out = []
+    for y0 in range(min(strides[0], image[0])):
+        for x0 in range(min(strides[1], image[1])):
+            out.append(_phase(place, (y0, x0), depth, lanes))
+    return out
+
+
+def _phase(place, first, depth, lanes):
+    # Tap k of output o meets input o * stride + k - padding, so input f + g * stride meets,
+    # through each tap that divides, output g + (f + padding - k) / stride.
+    steps_y, steps_x = (
+        [(k, (f + before - k) // stride) for k in range(size) if (f + before - k) % stride == 0]
+        for f, before, stride, size in zip(
+            first, (place.top, place.left), place.strides, place.kernel, strict=True
+        )
+    )
+    grid = tuple(
+        -(-(size - f) // s) for size, f, s in zip(place.image, first, place.strides, strict=True)
+    )
+    empty = np.empty(0, np.int32)
+    if not steps_y or not steps_x:
+        return Phase(first, grid, (0, 0, 0, 0), 0, 0, 0, empty, empty, empty, empty)
+    low_y, high_y = (f(e for _, e in steps_y) for f in (min, max))
+    low_x, high_x = (f(e for _, e in steps_x) for f in (min, max))
+    pixel = depth * WORD_TABLES
+    across = grid[1] + high_x - low_x
+    fitting = max(1, BAND // (across * pixel) - (high_y - low_y))
+    bands = -(-grid[0] // fitting)
+    rows_in_band = -(-grid[0] // bands)
+    bands = -(-grid[0] // rows_in_band)
+    y, x = (a.ravel() for a in np.mgrid[: grid[0], : grid[1]])
+    sy, sx = place.strides
+    target = (first[0] + sy * y) * place.image[1] + first[1] + sx * x
+    taps = [(ky, ey, kx, ex) for ky, ey in steps_y for kx, ex in steps_x]
+    offsets = [((ey - low_y) * across + ex - low_x) * pixel for _, ey, _, ex in taps]
+    planes = [(ky * place.kernel[1] + kx) * depth * lanes for ky, _, kx, _ in taps]
+    return Phase(
+        first,
+        grid,
+        (low_y, high_y, low_x, high_x),
+        bands,
+        rows_in_band,
+        (rows_in_band + high_y - low_y) * across * pixel,
+        ((y * across + x) * pixel).astype(np.int32),
+        np.array(offsets, np.int32),
+        np.array(planes, np.int32),
+        (target * lanes).astype(np.int32),
+    )
+
+
+@kernel(parallel=True)
+def _bands(
+    simd, dy, images, height, width, outputs, depth, grid_y, grid_x, reach, bands, rows_in_band,
+    tables, rows, offsets, w, planes, lanes, dx, outs,
+):  # fmt: skip
+    """A task makes the tables of a band of one image and looks up all its pixels."""
+    low_y, high_y, low_x, high_x = reach
+    across = grid_x + high_x - low_x
+    pixel = depth * WORD_TABLES
+    image = len(dx) // images
+    for task in prange(images * bands):
+        n, first = task // bands, task % bands * rows_in_band
+        last = min(first + rows_in_band, grid_y)
+        mine = tables[get_thread_id()]
+        for y in range(first + low_y, last + high_y):
+            line = (y - first - low_y) * across
+            if y < 0 or y >= height:
+                mine[line * pixel : (line + across) * pixel] = 0
+                continue
+            for x in range(low_x, grid_x + high_x):
+                at = (line + x - low_x) * pixel
+                if x < 0 or x >= width:
+                    mine[at : at + pixel] = 0
+                else:
+                    source = ((n * height + y) * width + x) * outputs
+                    row_tables(simd, dy, source, outputs, depth, mine, at)
+        start = -first * across * pixel
+        _sweep_columns(
+            simd, mine, start, rows, first * grid_x, last * grid_x, offsets, depth, w, planes,
+            lanes, dx, n * image, outs,
+        )  # fmt: skip
+
+
+@kernel(parallel=True)
+def _dense(simd, tables, rows, depth, w, lanes, dx, outs):
+    """A task owns some lanes of all rows."""
+    zero = np.zeros(1, np.int32)
+    columns = 64 if lanes >= 64 else lanes
+    for task in prange(-(-lanes // columns)):
+        column = min(task * columns, lanes - columns)
+        if columns == 64:
+            _sweep_rows(
+                simd, FOUR, tables, 0, rows, 0, len(rows), zero, depth, w, zero, column, lanes,
+                dx, column, outs,
+            )  # fmt: skip
+        else:
+            for left in range(0, lanes, GROUP):
+                _sweep_rows(
+                    simd, ONE, tables, 0, rows, 0, len(rows), zero, depth, w, zero, left, lanes,
+                    dx, left, outs,
+                )  # fmt: skip
+
+
+@kernel
+def _sweep_columns(
+    simd, tables, start, rows, first, last, offsets, depth, w, planes, lanes, out, place, outs
+):  # fmt: skip
+    """Widest tiles first; the last tile of a row or column overlaps the one before it."""
+    if lanes >= 64:
+        for left in range(0, lanes, 64):
+            column = min(left, lanes - 64)
+            _sweep_rows(
+                simd, FOUR, tables, start, rows, first, last, offsets, depth, w, planes, column,
+                lanes, out, place + column, outs,
+            )  # fmt: skip
+    elif lanes >= 32:
+        for left in range(0, lanes, 32):
+            column = min(left, lanes - 32)
+            _sweep_rows(
+                simd, TWO, tables, start, rows, first, last, offsets, depth, w, planes, column,
+                lanes, out, place + column, outs,
+            )  # fmt: skip
+    else:
+        _sweep_rows(
+            simd, ONE, tables, start, rows, first, last, offsets, depth, w, planes, 0, lanes,
+            out, place, outs,
+        )  # fmt: skip
+
+
+@kernel
+def _sweep_rows(
+    simd, width, tables, start, rows, first, last, offsets, depth, w, planes, column, lanes,
+    out, place, outs,
+):  # fmt: skip
+    taps = len(offsets)
+    if last - first >= 6:
+        for top in range(first, last, 6):
+            row = min(top, last - 6)
+            table_tile(
+                simd, SIX, width, FRESH, tables, start, rows, row, offsets, taps, depth, w,
+                planes, column, lanes, out, place, outs,
+            )  # fmt: skip
+    else:
+        for row in range(first, last):
+            table_tile(
+                simd, ONE, width, FRESH, tables, start, rows, row, offsets, taps, depth, w,
+                planes, column, lanes, out, place, outs,
+            )  # fmt: skip

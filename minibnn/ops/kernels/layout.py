@@ -1,0 +1,132 @@
+"""Where the operands of a product lie: lists of offsets for the tiles, one set for each geometry.
+
+A convolution is a sum over the taps of its kernel of products of rows with a matrix. The tiles
+take a row as an offset into an array and a tap as another, so the pixels of one image give one
+list of rows, the taps one list of offsets, and every image the same lists, further on.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from minibnn.ops.bits import WORD
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.scratch import scratch
+from minibnn.ops.kernels.tiles import GROUP
+from minibnn.ops.shapes import windows
+
+
+def up_to(n, multiple):
+    """The least multiple that is not less than n."""
+    return -(-n // multiple) * multiple
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gather:
+    """What a product of packed pixels with a kernel reads and writes, for one image.
+
+    Attributes
+    ----------
+    rows : int32 (P,)
+        Where each output pixel's first tap starts in the padded image of words.
+    offsets : int32 (taps,)
+        From there to each tap.
+    image : int
+        Words of a padded image.
+    missing : bool (classes, taps)
+        The taps that lie in the padding, for each class of output pixels that lack the same ones.
+    classes : int32 (P,)
+        The class of each output pixel.
+    """
+
+    rows: np.ndarray
+    offsets: np.ndarray
+    image: int
+    missing: np.ndarray
+    classes: np.ndarray
+
+
+@lru_cache(maxsize=256)
+def gather(image, kernel_size, strides, padding, depth, pooled=False):
+    """The Gather of a kernel on an image whose pixels hold ``depth`` words.
+
+    With ``pooled``, pixels come in the order of 2x2 windows, four by four, and those that no
+    window covers are left out.
+    """
+    place = windows(image, kernel_size, strides, padding)
+    height, width = place.output
+    y, x = np.mgrid[:height, :width]
+    if pooled:
+        y, x = (window_order(pixels) for pixels in (y, x))
+    y, x = y.ravel(), x.ravel()
+    across = place.padded[1]
+    ky, kx = (t.ravel() for t in np.mgrid[: kernel_size[0], : kernel_size[1]])
+    rows = (y * strides[0] * across + x * strides[1]) * depth
+    real_y = (y * strides[0])[:, None] + ky - place.top
+    real_x = (x * strides[1])[:, None] + kx - place.left
+    outside = (real_y < 0) | (real_y >= image[0]) | (real_x < 0) | (real_x >= image[1])
+    missing, classes = np.unique(outside, axis=0, return_inverse=True)
+    return Gather(
+        rows.astype(np.int32),
+        ((ky * across + kx) * depth).astype(np.int32),
+        place.padded[0] * across * depth,
+        missing,
+        classes.reshape(-1).astype(np.int32),
+    )
+
+
+def window_order(pixels):
+    """(H, W) to (H // 2 * W // 2, 4): the pixels of each 2x2 window, row by row."""
+    height, width = (n // 2 for n in pixels.shape)
+    cut = pixels[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
+    return cut.transpose(0, 2, 1, 3).reshape(height * width, 4)
+
+
+@lru_cache(maxsize=256)
+def steps(count, pitch):
+    """int32 offsets 0, pitch, 2 pitch, ..., ``count`` of them."""
+    return (np.arange(count) * pitch).astype(np.int32)
+
+
+def padded_words(words, place):
+    """Packed pixels (N, H, W, depth) with a border of words 0 where ``place`` pads; flat.
+
+    A word 0 reads as signs +1, so ``missing`` taps have to be taken off again.
+    """
+    if place.padded == place.image:
+        return np.ascontiguousarray(words).reshape(-1)
+    n, _, _, depth = words.shape
+    out = scratch("padded words", (n, *place.padded, depth), np.uint32)
+    _pad_words(np.ascontiguousarray(words), place.top, place.left, out)
+    return out.reshape(-1)
+
+
+@kernel
+def _pad_words(words, top, left, out):
+    height, width = words.shape[1:3]
+    for n in range(words.shape[0]):
+        for y in range(out.shape[1]):
+            inside = top <= y < top + height
+            out[n, y, :left] = 0
+            if inside:
+                out[n, y, left : left + width] = words[n, y - top]
+            else:
+                out[n, y, left : left + width] = 0
+            out[n, y, left + width :] = 0
+
+
+def kernel_lanes(words, lanes, name):
+    """Packed kernel (stretches, depth, lanes) flat, with lanes filled up to a whole group."""
+    missing = up_to(lanes, GROUP) - lanes
+    if not missing:
+        return np.ascontiguousarray(words).reshape(-1)
+    flat = words.reshape(-1, lanes)
+    out = scratch(name, (len(flat), lanes + missing), np.uint32, fill=0)
+    out[:, :lanes] = flat
+    return out.reshape(-1)
+
+
+def depth_of(channels):
+    """Words that hold the signs of so many channels."""
+    return -(-channels // WORD)

@@ -1,0 +1,104 @@
+"""Batch normalisation, in passes over rows of channels.
+
+Sums over the batch are made of parts whose size depends on the shape alone, added up in order, so
+that they do not depend on the number of threads; those of integers are exact anyway.
+"""
+
+import numpy as np
+from numba import prange
+
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.rounding import bn_factor, integer_statistics
+
+PART = 512  # rows of one partial sum
+
+
+def batch_statistics(x):
+    flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    parts = -(-len(flat) // PART)
+    if np.issubdtype(x.dtype, np.integer):
+        sums = np.empty((parts, 2, flat.shape[1]), np.int64)
+        _integer_sums(flat, sums)
+        total, squares = sums.sum(0)
+        return integer_statistics(total, squares, len(flat))
+    sums = np.empty((parts, flat.shape[1]), np.float64)
+    _deviations(flat, np.zeros(flat.shape[1]), 1, sums)
+    mean = sums.sum(0) / len(flat)
+    _deviations(flat, mean, 2, sums)
+    return mean, sums.sum(0) / len(flat)
+
+
+def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
+    factor = bn_factor(variance, epsilon, gamma)
+    y = np.empty(x.shape, mean.dtype)
+    flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    _affine(flat, mean, factor, beta.astype(mean.dtype, copy=False), y.reshape(flat.shape))
+    return y
+
+
+def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
+    channels, dtype = dy.shape[-1], dy.dtype
+    mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
+    flat_dy = np.ascontiguousarray(dy).reshape(-1, channels)
+    flat_x = np.ascontiguousarray(x).reshape(-1, channels)
+    n = len(flat_dy)
+    inverse = bn_factor(variance, epsilon)
+    sums = np.empty((-(-n // PART), 2, channels), np.float64)
+    _grad_sums(flat_dy, flat_x, mean, inverse, sums)
+    dbeta, dgamma = sums.sum(0).astype(dtype)
+    dx = np.empty(dy.shape, dtype)
+    per_entry = dtype.type(1 / n)
+    _grad(
+        flat_dy, flat_x, mean, inverse, bn_factor(variance, epsilon, gamma),
+        dbeta * per_entry, dgamma * per_entry, dx.reshape(n, channels),
+    )  # fmt: skip
+    return dx, dgamma, dbeta
+
+
+@kernel(parallel=True)
+def _integer_sums(x, sums):
+    for part in prange(len(sums)):
+        sums[part] = 0
+        for r in range(part * PART, min((part + 1) * PART, len(x))):
+            for c in range(x.shape[1]):
+                value = np.int64(x[r, c])
+                sums[part, 0, c] += value
+                sums[part, 1, c] += value * value
+
+
+@kernel(parallel=True)
+def _deviations(x, mean, power, sums):
+    for part in prange(len(sums)):
+        sums[part] = 0
+        for r in range(part * PART, min((part + 1) * PART, len(x))):
+            for c in range(x.shape[1]):
+                value = np.float64(x[r, c]) - mean[c]
+                sums[part, c] += value * value if power == 2 else value
+
+
+@kernel(parallel=True)
+def _affine(x, mean, factor, beta, y):
+    for part in prange(-(-len(x) // PART)):
+        for r in range(part * PART, min((part + 1) * PART, len(x))):
+            for c in range(x.shape[1]):
+                y[r, c] = (y.dtype.type(x[r, c]) - mean[c]) * factor[c] + beta[c]
+
+
+@kernel(parallel=True)
+def _grad_sums(dy, x, mean, inverse, sums):
+    for part in prange(len(sums)):
+        sums[part] = 0
+        for r in range(part * PART, min((part + 1) * PART, len(x))):
+            for c in range(x.shape[1]):
+                xhat = (dy.dtype.type(x[r, c]) - mean[c]) * inverse[c]
+                sums[part, 0, c] += np.float64(dy[r, c])
+                sums[part, 1, c] += np.float64(dy[r, c] * xhat)
+
+
+@kernel(parallel=True)
+def _grad(dy, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
+    for part in prange(-(-len(x) // PART)):
+        for r in range(part * PART, min((part + 1) * PART, len(x))):
+            for c in range(x.shape[1]):
+                xhat = (dy.dtype.type(x[r, c]) - mean[c]) * inverse[c]
+                dx[r, c] = factor[c] * (dy[r, c] - mean_dy[c] - xhat * mean_dy_xhat[c])

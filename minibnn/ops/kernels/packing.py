@@ -1,0 +1,73 @@
+"""Packing and unpacking along any axis, over all threads."""
+
+from math import prod
+
+import numpy as np
+from numba import prange
+
+from minibnn.ops.bits import WORD, Signs, packed_shape
+from minibnn.ops.kernels.compile import kernel
+
+
+def pack_signs(x, axis):
+    x = np.asarray(x)
+    axis = range(x.ndim)[axis]
+    if x.dtype.kind == "b" or x.dtype == np.float16:
+        x = x.astype(np.float32)
+    if axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous:
+        return _pack_transposed(x)
+    words = np.empty(packed_shape(x.shape, axis), np.uint32)
+    outer, n, inner = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
+    flat = np.ascontiguousarray(x)
+    if inner == 1:
+        _pack_rows(flat.reshape(outer, n), words.reshape(outer, -1))
+    else:
+        _pack(flat.reshape(outer, n, inner), words.reshape(outer, -1, inner))
+    return Signs(words, x.shape, axis)
+
+
+def _pack_transposed(x):
+    """Of a swapped view the words are transposed, of which there are 32 times fewer."""
+    rows = pack_signs(x.swapaxes(-1, -2), -1)
+    return Signs(np.ascontiguousarray(rows.words.swapaxes(-1, -2)), x.shape, x.ndim - 2)
+
+
+def unpack_signs(signs, dtype=np.int8):
+    axis, shape = signs.axis, signs.shape
+    outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
+    out = np.empty(shape, dtype)
+    words = np.ascontiguousarray(signs.words).reshape(outer, -1, inner)
+    _unpack(words, out.reshape(outer, shape[axis], inner))
+    return out
+
+
+@kernel(parallel=True)
+def _pack_rows(x, words):
+    for row in prange(len(x)):
+        for k in range(words.shape[1]):
+            word = np.uint32(0)
+            for j in range(min(WORD, x.shape[1] - WORD * k)):
+                word |= np.uint32(x[row, WORD * k + j] < 0) << np.uint32(j)
+            words[row, k] = word
+
+
+@kernel(parallel=True)
+def _pack(x, words):
+    outer, depth, inner = words.shape
+    for task in prange(outer * depth):
+        n, k = task // depth, task % depth
+        words[n, k] = 0
+        for j in range(min(WORD, x.shape[1] - WORD * k)):
+            for i in range(inner):
+                words[n, k, i] |= np.uint32(x[n, WORD * k + j, i] < 0) << np.uint32(j)
+
+
+@kernel(parallel=True)
+def _unpack(words, out):
+    outer, depth, inner = words.shape
+    for task in prange(outer * depth):
+        n, k = task // depth, task % depth
+        for j in range(min(WORD, out.shape[1] - WORD * k)):
+            for i in range(inner):
+                bit = (words[n, k, i] >> np.uint32(j)) & np.uint32(1)
+                out[n, WORD * k + j, i] = np.int32(1) - np.int32(2) * np.int32(bit)

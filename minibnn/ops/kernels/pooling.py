@@ -1,0 +1,114 @@
+"""Max and average pooling; a task owns one row of outputs, or one image of gradients."""
+
+import numpy as np
+from numba import prange
+
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.shapes import windows
+
+
+def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    place = windows(x.shape[1:3], pool_size, strides, padding)
+    y = np.empty((len(x), *place.output, x.shape[3]), x.dtype)
+    where = np.empty(y.shape, np.uint8)
+    _max(np.ascontiguousarray(x), pool_size, strides, (place.top, place.left), y, where)
+    return y, where
+
+
+def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.empty(tuple(input_shape), dy.dtype)
+    _max_grad(np.ascontiguousarray(dy), where, pool_size, strides, (place.top, place.left), dx)
+    return dx
+
+
+def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    place = windows(x.shape[1:3], pool_size, strides, padding)
+    dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float32
+    y = np.zeros((len(x), *place.output, x.shape[3]), dtype)
+    _avg(np.ascontiguousarray(x), pool_size, strides, (place.top, place.left), y)
+    return y
+
+
+def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros(tuple(input_shape), dy.dtype)
+    _avg_grad(np.ascontiguousarray(dy), pool_size, strides, (place.top, place.left), dx)
+    return dx
+
+
+@kernel
+def _span(output, stride, before, pool, size):
+    """First and last entry + 1 of a window, and of those that exist."""
+    first = output * stride - before
+    return first, max(first, 0), min(first + pool, size)
+
+
+@kernel(parallel=True)
+def _max(x, pool, strides, before, y, where):
+    images, height, width, channels = y.shape
+    for task in prange(images * height):
+        n, row = task // height, task % height
+        top, y0, y1 = _span(row, strides[0], before[0], pool[0], x.shape[1])
+        for column in range(width):
+            left, x0, x1 = _span(column, strides[1], before[1], pool[1], x.shape[2])
+            entry = np.uint8((y0 - top) * pool[1] + x0 - left)
+            for c in range(channels):
+                y[n, row, column, c] = x[n, y0, x0, c]
+                where[n, row, column, c] = entry
+            for i in range(y0, y1):
+                for j in range(x0, x1):
+                    entry = np.uint8((i - top) * pool[1] + j - left)
+                    for c in range(channels):
+                        larger = x[n, i, j, c] > y[n, row, column, c]
+                        if larger:
+                            y[n, row, column, c] = x[n, i, j, c]
+                            where[n, row, column, c] = entry
+
+
+@kernel(parallel=True)
+def _max_grad(dy, where, pool, strides, before, dx):
+    images, height, width, channels = dy.shape
+    for n in prange(images):
+        dx[n] = 0
+        for row in range(height):
+            for column in range(width):
+                top, left = row * strides[0] - before[0], column * strides[1] - before[1]
+                for k in range(pool[0] * pool[1]):
+                    i, j = top + k // pool[1], left + k % pool[1]
+                    if 0 <= i < dx.shape[1] and 0 <= j < dx.shape[2]:
+                        for c in range(channels):
+                            mine = where[n, row, column, c] == k
+                            dx[n, i, j, c] += dy[n, row, column, c] if mine else dy.dtype.type(0)
+
+
+@kernel(parallel=True)
+def _avg(x, pool, strides, before, y):
+    images, height, width, channels = y.shape
+    for task in prange(images * height):
+        n, row = task // height, task % height
+        _, y0, y1 = _span(row, strides[0], before[0], pool[0], x.shape[1])
+        for column in range(width):
+            _, x0, x1 = _span(column, strides[1], before[1], pool[1], x.shape[2])
+            for i in range(y0, y1):
+                for j in range(x0, x1):
+                    for c in range(channels):
+                        y[n, row, column, c] += y.dtype.type(x[n, i, j, c])
+            count = y.dtype.type((y1 - y0) * (x1 - x0))
+            for c in range(channels):
+                y[n, row, column, c] /= count
+
+
+@kernel(parallel=True)
+def _avg_grad(dy, pool, strides, before, dx):
+    images, height, width, channels = dy.shape
+    for n in prange(images):
+        for row in range(height):
+            _, y0, y1 = _span(row, strides[0], before[0], pool[0], dx.shape[1])
+            for column in range(width):
+                _, x0, x1 = _span(column, strides[1], before[1], pool[1], dx.shape[2])
+                count = dy.dtype.type((y1 - y0) * (x1 - x0))
+                for i in range(y0, y1):
+                    for j in range(x0, x1):
+                        for c in range(channels):
+                            dx[n, i, j, c] += dy[n, row, column, c] / count

@@ -1,0 +1,65 @@
+"""The sign and its pseudo-gradients, entry by entry."""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.packing import pack_signs
+
+PART = 1 << 14  # entries of one task
+
+
+def sign(x):
+    return pack_signs(x, -1)
+
+
+def ste_sign_grad(dy, x, clip_value=1.0):
+    if clip_value is None:
+        return dy.copy()
+    return _each(_ste, dy, x, dy.dtype.type(clip_value))
+
+
+def approx_sign_grad(dy, x):
+    return _each(_approx, dy, x, dy.dtype.type(0))
+
+
+def swish_sign_grad(dy, x, beta=5.0):
+    return _each(_swish, dy, x, dy.dtype.type(beta))
+
+
+def _each(pass_, dy, x, number):
+    dx = np.empty(dy.shape, dy.dtype)
+    pass_(
+        np.ascontiguousarray(dy).reshape(-1), np.ascontiguousarray(x).reshape(-1), number,
+        dx.reshape(-1),
+    )  # fmt: skip
+    return dx
+
+
+@kernel(parallel=True)
+def _ste(dy, x, clip_value, dx):
+    for part in prange(-(-len(dy) // PART)):
+        for k in range(part * PART, min((part + 1) * PART, len(dy))):
+            dx[k] = dy[k] if abs(x[k]) <= clip_value else dy.dtype.type(0)
+
+
+@kernel(parallel=True)
+def _approx(dy, x, zero, dx):
+    two = dy.dtype.type(2)
+    for part in prange(-(-len(dy) // PART)):
+        for k in range(part * PART, min((part + 1) * PART, len(dy))):
+            slope = two - two * abs(dy.dtype.type(x[k]))
+            dx[k] = max(slope, zero) * dy[k]
+
+
+@kernel(parallel=True)
+def _swish(dy, x, beta, dx):
+    one, two = dy.dtype.type(1), dy.dtype.type(2)
+    for part in prange(-(-len(dy) // PART)):
+        for k in range(part * PART, min((part + 1) * PART, len(dy))):
+            z = beta * dy.dtype.type(x[k])
+            e = math.exp(-abs(z))
+            slope = beta * (two - z * math.tanh(z / two)) * (two * e / ((one + e) * (one + e)))
+            dx[k] = slope * dy[k]

@@ -1,0 +1,50 @@
+"""The vector path the kernels use: AVX-512, AVX2 or any other CPU."""
+
+import os
+from functools import cache
+
+from minibnn.errors import InputError
+
+LANES = {"avx512": 16, "avx2": 8, "generic": 4}  # 32-bit lanes of a vector, best path first
+_FEATURES = {"avx512": {"avx512f", "avx512bw", "avx512vl"}, "avx2": {"avx2"}, "generic": set()}
+_forced = None
+
+
+@cache
+def vector_paths():
+    """Names of the paths this CPU has, the best one first."""
+    from llvmlite import binding
+
+    present = {name for name, has in binding.get_host_cpu_features().items() if has}
+    return tuple(name for name, needed in _FEATURES.items() if needed <= present)
+
+
+def vector_path():
+    """The path in use: ``use_simd``'s, else that of ``MINIBNN_SIMD``, else the CPU's best."""
+    if _forced is not None:
+        return _forced
+    name = os.environ.get("MINIBNN_SIMD")
+    return _checked(name, "MINIBNN_SIMD") if name else vector_paths()[0]
+
+
+def use_simd(name):
+    """Force a path, or with None go back to the environment's or the best one.
+
+    Raises InputError for a path that this CPU lacks.
+    """
+    global _forced
+    _forced = None if name is None else _checked(name, "simd")
+
+
+def simd():
+    """The path in use as a kernel's argument: a tuple as long as a vector has lanes."""
+    return (0,) * LANES[vector_path()]
+
+
+def _checked(name, where):
+    if name not in vector_paths():
+        raise InputError(
+            f"{where} must be one of the vector paths of this CPU, {', '.join(vector_paths())}; "
+            f"found {name!r}"
+        )
+    return name

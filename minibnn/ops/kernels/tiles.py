@@ -1,0 +1,368 @@
+"""The register tiles every product is made of, emitted once for any vector width.
+
+A tile keeps ``height`` rows of one operand against ``width`` groups of 16 neighbouring output
+lanes of the other, whose packed words run along the summed axis:
+
+* ``popcount_tile``, bits x bits: broadcast a row's word, exclusive or, count, add.
+* ``table_tile``, floats x bits: four floats have 16 signed sums; with those in a table, four bits
+  of the packed operand look the right sum up, so that one permutation and one addition do 64
+  multiply-adds on 16 lanes.
+* ``select_tile``, the same after the bits were chosen, element by element, among several places
+  (only the maximum of a pooling window has a gradient).
+
+``build_table`` makes a table, ``transpose_tile`` turns bits that run along channels into bits that
+run along pixels.
+
+The vector path is part of the argument types: ``simd`` is a tuple as long as a vector has 32-bit
+lanes (16 AVX-512, 8 AVX2, 4 elsewhere), since a global would be no part of the key under which
+Numba caches the caller on disk. The sizes of a tile are lengths of tuples too, ``(0,) * n``. A tile
+larger than a path's registers is cut into smaller ones.
+
+Arrays are one-dimensional and contiguous, every offset counts elements, and a row is given by
+lists: what it reads starts at ``start + rows[row + r] + offsets[t]`` for stretch t of ``taps``,
+what it writes at ``place + outs[row + r]``. Bounds are the caller's business.
+"""
+
+from inspect import Parameter, Signature
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I1, I8, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 32, 64)), ir.FloatType())
+GROUP = 16  # output lanes that ``width`` counts in
+TABLE = 16  # floats of a table: the sums of 4 numbers with all signs
+NIBBLES = 8  # tables that one word looks up
+
+# Rows and vectors of sums a path keeps in registers at once.
+REGISTERS = {16: (6, 4), 8: (4, 2), 4: (4, 2)}
+
+
+class _Emitter:
+    """Loads, stores and arithmetic on vectors of 32-bit lanes."""
+
+    def __init__(self, context, builder, lanes):
+        self.context, self.builder, self.lanes = context, builder, lanes
+        self.ints, self.floats = ir.VectorType(I32, lanes), ir.VectorType(F32, lanes)
+
+    def pointer(self, array_type, value):
+        return self.context.make_array(array_type)(self.context, self.builder, value).data
+
+    def add(self, *terms):
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.builder.add(total, term)
+        return total
+
+    def times(self, a, b):
+        return self.builder.mul(a, b)
+
+    def at(self, pointer, *terms):
+        return self.builder.gep(pointer, [self.add(*terms)])
+
+    def entry(self, pointer, *terms):
+        """A list's entry as a 64-bit integer."""
+        return self.builder.sext(self.builder.load(self.at(pointer, *terms)), I64)
+
+    def load(self, kind, pointer, *terms):
+        address = self.builder.bitcast(self.at(pointer, *terms), kind.as_pointer())
+        return self.builder.load(address, align=4)
+
+    def store(self, value, pointer, *terms):
+        kind = pointer.type.pointee
+        if isinstance(kind, ir.IntType) and kind.width < 32:
+            value = self.builder.trunc(value, ir.VectorType(kind, self.lanes))
+        address = self.builder.bitcast(self.at(pointer, *terms), value.type.as_pointer())
+        self.builder.store(value, address, align=1)
+
+    def splat(self, value):
+        undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
+        one = self.builder.insert_element(undefined, value, I32(0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, one, zeros)
+
+    def number(self, value):
+        return ir.Constant(self.ints, [value] * self.lanes)
+
+    def zero(self):
+        return ir.Constant(self.floats, [0.0] * self.lanes)
+
+    def variable(self, start):
+        """A slot for a vector; LLVM keeps it in a register."""
+        slot = cgutils.alloca_once(self.builder, start.type)
+        self.builder.store(start, slot)
+        return slot
+
+    def call(self, name, kind, *arguments):
+        signature = ir.FunctionType(kind, [a.type for a in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
+        return self.builder.call(function, arguments)
+
+    def popcount(self, words):
+        return self.call(f"llvm.ctpop.v{self.lanes}i32", self.ints, words)
+
+    def loop(self, count):
+        return cgutils.for_range(self.builder, count, intp=I64)
+
+
+def _pieces(lanes, height, width):
+    """(rows, vectors) of each piece of a tile that fits the registers of a path."""
+    high, wide = REGISTERS[lanes]
+    vectors = width * GROUP // lanes
+    return [
+        (range(r, min(r + high, height)), range(v, min(v + wide, vectors)))
+        for v in range(0, vectors, wide)
+        for r in range(0, height, high)
+    ]
+
+
+def _tile(names, constants):
+    """Make an intrinsic of ``emit(e, *constants, **arguments)``.
+
+    It takes ``simd``, then ``constants``, tuples whose lengths reach ``emit`` as numbers, then
+    ``names``: arrays reach it as pointers, whole numbers as 64-bit integers.
+    """
+    every = ["simd", *constants.split(), *names.split()]
+    first = 1 + len(constants.split())
+
+    def decorate(emit):
+        def typer(typingctx, *kinds):
+            sizes = [len(k) for k in kinds[1:first]]
+            rest = [k if isinstance(k, types.Array) else types.int64 for k in kinds[first:]]
+
+            def codegen(context, builder, signature, args):
+                e = _Emitter(context, builder, len(kinds[0]))
+                values = {
+                    name: e.pointer(kind, value) if isinstance(kind, types.Array) else value
+                    for name, kind, value in zip(every[first:], rest, args[first:], strict=True)
+                }
+                emit(e, *sizes, **values)
+                return context.get_dummy_value()
+
+            return types.void(*kinds[:first], *rest), codegen
+
+        parameters = [
+            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("typingctx", *every)
+        ]
+        typer.__signature__ = Signature(parameters)
+        typer.__name__, typer.__doc__ = emit.__name__, emit.__doc__
+        return intrinsic(typer)
+
+    return decorate
+
+
+@_tile(
+    "x start rows row offsets taps depth w planes column stride base bases out place outs where",
+    constants="height width pooled",
+)
+def popcount_tile(
+    e, height, width, pooled,
+    x, start, rows, row, offsets, taps, depth, w, planes, column, stride, base, bases,
+    out, place, outs, where,
+):  # fmt: skip
+    """Dot products of rows of packed signs with groups of lanes of packed signs.
+
+    out[r, lane] = base[bases[row + r] + column + lane] - 2 * differing bits, over ``taps``
+    stretches of ``depth`` words: word d of stretch t of a row meets
+    w[planes[t] + d * stride + column + lane]. Integers are narrowed to the type of ``out``.
+
+    With ``pooled`` = 1 the rows are one pooling window in row-major order: only their maximum is
+    stored, where the first row would go, and the number of the first maximal row in ``where``.
+    """
+    b = e.builder
+    for rows_here, vectors in _pieces(e.lanes, height, width):
+        grid = [(r, v) for r in rows_here for v in vectors]
+        counts = {cell: e.variable(e.number(0)) for cell in grid}
+        with e.loop(taps) as tap:
+            offset = e.add(start, e.entry(offsets, tap.index))
+            sources = {r: e.at(x, offset, e.entry(rows, row, I64(r))) for r in rows_here}
+            plane = e.at(w, column, e.entry(planes, tap.index))
+            with e.loop(depth) as word:
+                line = e.times(word.index, stride)
+                columns = {v: e.load(e.ints, plane, line, I64(v * e.lanes)) for v in vectors}
+                for r in rows_here:
+                    mine = e.splat(b.load(e.at(sources[r], word.index)))
+                    for v in vectors:
+                        differ = e.popcount(b.xor(mine, columns[v]))
+                        b.store(b.add(b.load(counts[r, v]), differ), counts[r, v])
+        sums = {}
+        for r, v in grid:
+            origin = e.entry(bases, row, I64(r))
+            full = e.load(e.ints, base, origin, column, I64(v * e.lanes))
+            sums[r, v] = b.sub(full, b.shl(b.load(counts[r, v]), e.number(1)))
+        if not pooled:
+            for r, v in grid:
+                target = e.entry(outs, row, I64(r))
+                e.store(sums[r, v], out, place, target, I64(v * e.lanes))
+            continue
+        for v in vectors:
+            best, which = sums[0, v], e.number(0)
+            for r in rows_here[1:]:
+                larger = b.icmp_signed(">", sums[r, v], best)
+                best = b.select(larger, sums[r, v], best)
+                which = b.select(larger, e.number(r), which)
+            target = e.add(place, e.entry(outs, row), I64(v * e.lanes))
+            e.store(best, out, target)
+            e.store(which, where, target)
+
+
+def _lookups(e, words, nibble):
+    """Per vector of words, what finds the entry of four of its bits in a table.
+
+    AVX-512 permutes 16 floats by the low four bits of each lane. AVX2 permutes eight by the low
+    three; since a sum with all signs turned is its negative, the fourth bit turns the three and
+    the sign.
+    """
+    b = e.builder
+    shifted = {v: b.lshr(word, e.number(4 * nibble)) for v, word in words.items()}
+    if e.lanes == 16:
+        return {v: (word, None) for v, word in shifted.items()}
+    turned = {v: b.ashr(b.shl(word, e.number(28)), e.number(31)) for v, word in shifted.items()}
+    sign = e.number(-(2**31))
+    return {v: (b.xor(shifted[v], turned[v]), b.and_(turned[v], sign)) for v in words}
+
+
+def _look_up(e, table, index, sign):
+    if e.lanes == 16:
+        return e.call("llvm.x86.avx512.permvar.sf.512", e.floats, table, index)
+    found = e.call("llvm.x86.avx2.permps", e.floats, table, index)
+    return e.builder.bitcast(e.builder.xor(e.builder.bitcast(found, e.ints), sign), e.floats)
+
+
+@_tile(
+    "tables start rows row offsets taps depth w planes column stride out place outs",
+    constants="height width accumulate",
+)
+def table_tile(
+    e, height, width, accumulate,
+    tables, start, rows, row, offsets, taps, depth, w, planes, column, stride, out, place, outs,
+):  # fmt: skip
+    """Sums of floats with packed signs.
+
+    out[r, lane] = (or, with ``accumulate`` = 1, +=) the sum over ``taps`` stretches of ``depth``
+    words: word d of stretch t, w[planes[t] + d * stride + column + lane], looks up 8 tables in
+    a row, four bits each, that start at d * 128 within the row's stretch.
+    """
+    b = e.builder
+    for rows_here, vectors in _pieces(e.lanes, height, width):
+        sums = {}
+        for r in rows_here:
+            target = e.add(place, e.entry(outs, row, I64(r)))
+            for v in vectors:
+                old = e.load(e.floats, out, target, I64(v * e.lanes)) if accumulate else e.zero()
+                sums[r, v] = e.variable(old)
+        with e.loop(taps) as tap:
+            offset = e.add(start, e.entry(offsets, tap.index))
+            sources = {r: e.at(tables, offset, e.entry(rows, row, I64(r))) for r in rows_here}
+            plane = e.at(w, column, e.entry(planes, tap.index))
+            with e.loop(depth) as word:
+                line = e.times(word.index, stride)
+                words = {v: e.load(e.ints, plane, line, I64(v * e.lanes)) for v in vectors}
+                first = e.times(word.index, I64(NIBBLES * TABLE))
+                for nibble in range(NIBBLES):
+                    indices = _lookups(e, words, nibble)
+                    for r in rows_here:
+                        table = e.load(e.floats, sources[r], first, I64(nibble * TABLE))
+                        for v in vectors:
+                            found = _look_up(e, table, *indices[v])
+                            b.store(b.fadd(b.load(sums[r, v]), found), sums[r, v])
+        for r in rows_here:
+            target = e.add(place, e.entry(outs, row, I64(r)))
+            for v in vectors:
+                e.store(b.load(sums[r, v]), out, target, I64(v * e.lanes))
+
+
+@_tile(
+    "tables start rows row offsets masks mask_start mask_rows mask_offsets mask_pitch taps depth "
+    "w planes column stride out place outs",
+    constants="height width choices",
+)
+def select_tile(
+    e, height, width, choices,
+    tables, start, rows, row, offsets, masks, mask_start, mask_rows, mask_offsets, mask_pitch,
+    taps, depth, w, planes, column, stride, out, place, outs,
+):  # fmt: skip
+    """``table_tile`` with ``accumulate``, whose bits are first chosen among several places.
+
+    The bits of word d of stretch t are, for a row, the union over c < ``choices`` of
+    w[planes[t * choices + c] + d * stride + column + lane] & masks[m + c * mask_pitch + d] with
+    m = mask_start + mask_rows[row + r] + mask_offsets[t]. Where no mask has a bit, a sum is
+    looked up as if the sign were +1: there the table holds zeros.
+    """
+    b = e.builder
+    for rows_here, vectors in _pieces(e.lanes, height, width):
+        sums = {}
+        for r in rows_here:
+            target = e.add(place, e.entry(outs, row, I64(r)))
+            for v in vectors:
+                sums[r, v] = e.variable(e.load(e.floats, out, target, I64(v * e.lanes)))
+        with e.loop(taps) as tap:
+            offset = e.add(start, e.entry(offsets, tap.index))
+            mask_offset = e.add(mask_start, e.entry(mask_offsets, tap.index))
+            sources, chosen = {}, {}
+            for r in rows_here:
+                sources[r] = e.at(tables, offset, e.entry(rows, row, I64(r)))
+                chosen[r] = e.at(masks, mask_offset, e.entry(mask_rows, row, I64(r)))
+            first_plane = e.times(tap.index, I64(choices))
+            places = [e.at(w, column, e.entry(planes, first_plane, I64(c))) for c in range(choices)]
+            with e.loop(depth) as word:
+                line = e.times(word.index, stride)
+                first = e.times(word.index, I64(NIBBLES * TABLE))
+                for r in rows_here:
+                    words = {}
+                    for c in range(choices):
+                        pitch = e.times(I64(c), mask_pitch)
+                        mask = e.splat(b.load(e.at(chosen[r], pitch, word.index)))
+                        for v in vectors:
+                            part = e.load(e.ints, places[c], line, I64(v * e.lanes))
+                            part = b.and_(part, mask)
+                            words[v] = b.or_(words[v], part) if c else part
+                    for nibble in range(NIBBLES):
+                        table = e.load(e.floats, sources[r], first, I64(nibble * TABLE))
+                        for v, index in _lookups(e, words, nibble).items():
+                            found = _look_up(e, table, *index)
+                            b.store(b.fadd(b.load(sums[r, v]), found), sums[r, v])
+        for r in rows_here:
+            target = e.add(place, e.entry(outs, row, I64(r)))
+            for v in vectors:
+                e.store(b.load(sums[r, v]), out, target, I64(v * e.lanes))
+
+
+@_tile("values at step tables place", constants="")
+def build_table(e, values, at, step, tables, place):
+    """tables[place + k] = the sum of values[at + i * step], i < 4, negative where k has bit i."""
+    b = e.builder
+    for part in range(TABLE // e.lanes):
+        total = None
+        for i in range(4):
+            signs = [-1.0 if (part * e.lanes + k) >> i & 1 else 1.0 for k in range(e.lanes)]
+            number = e.splat(b.load(e.at(values, at, e.times(I64(i), step))))
+            signed = b.fmul(number, ir.Constant(e.floats, signs))
+            total = signed if total is None else b.fadd(total, signed)
+        e.store(total, tables, place, I64(part * e.lanes))
+
+
+@_tile("x sources row count out place", constants="words")
+def transpose_tile(e, words, x, sources, row, count, out, place):
+    """Bits that run along channels, turned into bits that run along pixels.
+
+    Bit j of out[place + 32 k + i] is bit i of x[sources[row + j] + k], for j < ``count`` <= 32,
+    i < 32 and k < ``words``; higher bits are 0.
+    """
+    b = e.builder
+    parts = 32 // e.lanes
+    gathered = {(k, p): e.variable(e.number(0)) for k in range(words) for p in range(parts)}
+    flags = ir.VectorType(I1, e.lanes)
+    with e.loop(count) as pixel:
+        bit = e.splat(b.shl(I32(1), b.trunc(pixel.index, I32)))
+        source = e.at(x, e.entry(sources, row, pixel.index))
+        for k in range(words):
+            word = b.load(e.at(source, I64(k)))
+            for p in range(parts):
+                mine = b.trunc(b.lshr(word, I32(p * e.lanes)), ir.IntType(e.lanes))
+                turned_on = b.select(b.bitcast(mine, flags), bit, e.number(0))
+                slot = gathered[k, p]
+                b.store(b.or_(b.load(slot), turned_on), slot)
+    for (k, p), slot in gathered.items():
+        e.store(b.load(slot), out, place, I64(32 * k + p * e.lanes))
