@@ -48,7 +48,9 @@ def test_members_outside_the_folder_are_refused(path, name):
     )
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE]
+)
 @pytest.mark.parametrize("name", ["test_batch.bin", "readme.html"])
 def test_links_and_devices_are_refused(path, kind, name):
     contents = {key: content for key, content in CONTENTS.items() if key != name}

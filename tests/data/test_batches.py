@@ -69,6 +69,12 @@ def test_augmented_batches_are_crops_of_the_pictures_their_labels_name():
     assert changed > 10
 
 
+def test_every_batch_of_an_epoch_has_its_own_crops():
+    alike = Batches(np.repeat(IMAGES[:1], 40, axis=0), np.zeros(40), 20, 0, "paper")
+    (one, _), (other, _) = alike.epoch(0)
+    assert sum(np.array_equal(x, y) for x, y in zip(one, other, strict=True)) < 3
+
+
 def test_augmentation_leaves_the_order_alone():
     plain = [labels.tolist() for _, labels in batches().epoch(3)]
     assert [labels.tolist() for _, labels in batches("paper").epoch(3)] == plain

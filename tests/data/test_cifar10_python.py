@@ -3,6 +3,7 @@
 import os
 import pickle
 import subprocess
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -104,6 +105,24 @@ def test_operations_and_names_no_batch_needs_are_refused(content):
 def test_huge_declared_sizes_are_refused_before_memory_is_taken(content):
     with pytest.raises(InputError, match=r"^batch: "):
         decode_python(content, "batch", 20)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02]r\x00\x00\x80\x00.",  # a memo of 8 million slots
+        b"]p8000000\n.",
+        b"\x80\x05\x96\x00\x00\x00\x08\x00\x00\x00\x00.",  # a byte array of 128 MB
+    ],
+)
+def test_a_small_batch_takes_little_memory(content):
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"^batch: "):
+            decode_python(content, "batch", 20)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.data())

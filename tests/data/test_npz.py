@@ -97,6 +97,20 @@ def test_more_than_there_is_memory_is_refused_before_reading(tmp_path, monkeypat
     refused(tmp_path / "own.npz", "more than there is memory")
 
 
+def test_a_directory_that_promises_more_than_can_be_packed_is_refused(tmp_path):
+    npy = io.BytesIO()
+    declared = {"descr": "|u1", "fortran_order": False, "shape": (5000, 2000)}
+    np.lib.format.write_array_header_1_0(npy, declared)
+    size = len(npy.getvalue()) + 100
+    write_raw(
+        tmp_path / "own.npz", "train_images", npy.getvalue() + bytes(100), zipfile.ZIP_DEFLATED
+    )
+    content = (tmp_path / "own.npz").read_bytes()
+    lie = (size - 100 + 5000 * 2000).to_bytes(4, "little")
+    (tmp_path / "own.npz").write_bytes(content.replace(size.to_bytes(4, "little"), lie))
+    refused(tmp_path / "own.npz", "train_images: declares 10000128 bytes .*more than is possible")
+
+
 def test_packing_nobody_needs_and_garbage_headers_are_refused(tmp_path):
     npy = io.BytesIO()
     np.save(npy, GOOD["train_labels"])
