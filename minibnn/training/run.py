@@ -91,7 +91,11 @@ class Run:
         self._seconds += time.perf_counter() - start
 
     def end_epoch(self):
-        """The row of the epoch just done, without test or validation; sums start anew."""
+        """The row of the epoch just done, without test or validation; sums start anew.
+
+        Raises TrainingError if NaN or infinity got into the network: a sign would hide it.
+        """
+        self._check_state()
         flips = sum(self._flips.values())
         chances = self._binary_weights * self.step
         row = {
@@ -126,7 +130,8 @@ class Run:
         row["seconds"] += time.perf_counter() - start
 
     def encode(self):
-        """The whole state as the bytes of a checkpoint."""
+        """The whole state as the bytes of a checkpoint; TrainingError if it is not finite."""
+        self._check_state()
         arrays = {f"network/{name}": a for name, a in self.net.state_dict().items()}
         for name, value in self.optimizer.state_dict().items():
             arrays[f"optimizer/{name}"] = value
@@ -164,6 +169,10 @@ class Run:
         sums = meta["sums"]
         self._loss, self._correct, self._seen = sums["loss"], sums["correct"], sums["seen"]
 
+    def _check_state(self):
+        if found := not_finite(self.net):
+            raise TrainingError(f"{self.name}, epoch {self.epoch + (self.step > 0)}: {found}")
+
     def _clear_sums(self):
         self._loss, self._correct, self._seen, self._seconds = 0.0, 0, 0, 0.0
         self._flips = dict.fromkeys(self._flip_columns, 0)
@@ -172,13 +181,20 @@ class Run:
         return f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}"
 
 
+def not_finite(net):
+    """Words for the first array of ``net`` that holds NaN or infinity, or None."""
+    for name, array in net.state_dict().items():
+        if not np.isfinite(array).all():
+            return f"{name} holds NaN or infinity"
+    return None
+
+
 def where_not_finite(net, x, training=True):
     """Words for the first place where NaN or infinity appears on the way through ``net``."""
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isfinite(x).all():
         return "the pictures hold NaN or infinity"
-    for name, array in net.state_dict().items():
-        if not np.isfinite(array).all():
-            return f"{name} holds NaN or infinity"
+    if found := not_finite(net):
+        return found
     for layer in net.copy().layers:  # a copy: the moving statistics would change
         x = layer.forward(x, training)
         if isinstance(x, np.ndarray) and not np.isfinite(x).all():

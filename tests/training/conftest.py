@@ -1,0 +1,46 @@
+"""A subprocess that can be killed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def start_python():
+    """Start Python on a program that may import small_runs; returns the Popen."""
+    started = []
+
+    def start(program):
+        paths = [Path(__file__).parent, Path(__file__).parents[2], os.environ.get("PYTHONPATH", "")]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+        # A background shell may have told its children to ignore Ctrl-C.
+        program = f"import signal\nsignal.signal(2, signal.default_int_handler)\n{program}"
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run_python(start_python):
+    """Run such a program to its end; returns (exit code, stdout, stderr)."""
+
+    def run(program):
+        process = start_python(program)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    return run

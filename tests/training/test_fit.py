@@ -1,0 +1,205 @@
+"""fit: what it measures, that it repeats, and what it refuses."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from small_runs import fit, optimizer, small_data, small_net, without_seconds
+
+import minibnn as bnn
+from minibnn.training import TrainingError
+
+
+def same_state(a, b):
+    state = b.state_dict()
+    for name, array in a.state_dict().items():
+        assert_array_equal(array, state[name], err_msg=name)
+
+
+def test_it_trains_in_place_and_learns():
+    net = small_net()
+    history = fit(net=net, epochs=8)
+    assert history["train_accuracy"][-1] > 0.6 > history["train_accuracy"][0]
+    result = bnn.evaluate(net, small_data())
+    assert (result.loss, result.accuracy) == (
+        history.last["test_loss"],
+        history.last["test_accuracy"],
+    )
+
+
+def test_metrics_are_what_a_plain_loop_measures():
+    net, o, data = small_net(), optimizer(), small_data()
+    batches = bnn.data.Batches(data.train_images, data.train_labels, 20, 1)
+    o.bind(10, 30)
+    losses, right, flips = [], 0, {}
+    for x, labels in batches.epoch(0):
+        logits = net.forward(x, training=True)
+        loss, dlogits = bnn.nn.softmax_cross_entropy(logits, labels)
+        net.backward(dlogits)
+        for name, count in o.step(net.parameters()).items():
+            flips[name] = flips.get(name, 0) + count
+        losses.append(loss)
+        right += (logits.argmax(axis=1) == labels).sum()
+    row = fit(epochs=1).rows[0]
+    assert row["epoch"] == 1
+    assert row["name"] == "bop"
+    assert row["train_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
+    assert row["train_accuracy"] == right / 200
+    assert {c: n for c, n in row.items() if c.startswith("flips:")} == {
+        f"flips:{name}": count for name, count in flips.items()
+    }
+    assert row["flips"] == sum(flips.values())
+    weights = sum(p.size for p in net.parameters() if p.binary)
+    assert row["flip_ratio"] == row["flips"] / (10 * weights)
+    same_state(net, (again := small_net(), fit(net=again, epochs=1))[0])
+
+
+@pytest.mark.parametrize("augment", [None, "paper"])
+def test_the_same_seed_gives_the_same_run(augment):
+    a, b = small_net(), small_net()
+    first = fit(net=a, augment=augment)
+    second = fit(net=b, augment=augment)
+    assert without_seconds(first.rows) == without_seconds(second.rows)
+    same_state(a, b)
+
+
+def test_another_seed_gives_another_run():
+    assert fit(epochs=1).last["train_loss"] != fit(epochs=1, seed=2).last["train_loss"]
+
+
+def test_one_thread_and_two_give_the_same(tmp_path):
+    pytest.importorskip("numba")
+    fit(tmp_path / "one", threads=1)
+    try:
+        fit(tmp_path / "two", threads=2)
+    except bnn.InputError as error:
+        pytest.skip(str(error))
+    one, two = ((tmp_path / n / "checkpoint.npz").read_bytes() for n in ("one", "two"))
+    assert one == two
+
+
+def test_validation_keeps_the_test_pictures_for_the_end(tmp_path):
+    history = fit(tmp_path / "run", validation=40)
+    assert history["test_accuracy"][:-1] == [None, None]
+    assert 0 <= history.last["test_accuracy"] <= 1
+    assert all(v is not None for v in history["validation_accuracy"])
+    header = (tmp_path / "run/metrics.csv").read_text().splitlines()[0]
+    assert "seconds,validation_loss,validation_accuracy,flips:" in header
+
+
+def test_augmented_bytes_and_squared_hinge():
+    history = fit(loss="squared_hinge", augment="paper", epochs=2)
+    assert history["train_loss"][1] < history["train_loss"][0]
+
+
+def test_a_nan_in_the_weights_is_named_and_the_checkpoint_kept(tmp_path):
+    checkpoint = tmp_path / "run/checkpoint.npz"
+    before = {}
+
+    def break_it(run, row):
+        if row["epoch"] == 3:
+            before["checkpoint"] = checkpoint.read_bytes()
+            beta = next(p for p in run.net.parameters() if not p.binary)
+            beta.assign(np.full(beta.shape, np.nan))
+
+    with pytest.raises(TrainingError) as error:
+        fit(tmp_path / "run", epochs=5, callbacks=[break_it], checkpoint_every=2)
+    assert "bop, epoch 4: batch_norm1/beta holds NaN or infinity" in str(error.value)
+    assert str(error.value).endswith("run is kept")
+    assert checkpoint.read_bytes() == before["checkpoint"]
+
+
+def test_a_diverging_run_keeps_its_last_checkpoint(tmp_path):
+    fit(tmp_path / "run", epochs=1)
+    before = (tmp_path / "run/checkpoint.npz").read_bytes()
+
+    class Broken:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def step(self, parameters):
+            parameters[2].grad[...] = np.inf
+            return self.inner.step(parameters)
+
+    with pytest.raises(TrainingError) as error:
+        bnn.fit(
+            small_net(),
+            Broken(optimizer()),
+            small_data(),
+            epochs=2,
+            batch_size=20,
+            seed=1,
+            out=tmp_path / "run",
+            resume=True,
+            progress=False,
+        )
+    name = small_net().parameters()[2].name
+    assert f"epoch 2, step 1: the gradient of {name} holds NaN" in str(error.value)
+    assert "checkpoint" in str(error.value)
+    assert "kept" in str(error.value)
+    assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
+
+
+def test_infinity_inside_names_the_layer():
+    net = bnn.nn.Sequential(
+        [bnn.nn.Flatten(), bnn.nn.Dense(4), bnn.nn.ReLU(), bnn.nn.Dense(10)], (8, 8, 1)
+    )
+    for p in net.parameters():
+        if p.name.endswith("kernel"):
+            p.assign(np.full(p.shape, -3e38))
+    message = "first layer whose output holds NaN or infinity is dense1"
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match=message):
+        bnn.fit(net, bnn.optim.SGD(), small_data(), epochs=1, batch_size=20, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number from 1"),
+        ({"epochs": 2.5}, "epochs must be a whole number"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"batch_size": 211}, "batch_size must be a whole number from 1 to 210"),
+        ({"seed": -1}, "seed must be"),
+        ({"validation": 500}, "validation pictures must be"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be"),
+        ({"loss": "mse"}, "loss must be one of softmax_cross_entropy, squared_hinge"),
+        ({"augment": "cutout"}, "augment must be one of"),
+        ({"threads": 0}, "threads must be a whole number from 1"),
+        ({"threads": 10_000}, "threads must be a whole number from 1"),
+        ({"name": "../up"}, "run's name must be"),
+        ({"callbacks": [3]}, "callback must be callable"),
+        ({"progress": "loud"}, "progress must be"),
+    ],
+)
+def test_bad_arguments_are_named_and_no_folder_is_left(tmp_path, changes, message):
+    with pytest.raises(bnn.InputError, match=message):
+        fit(tmp_path / "run", **changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_and_labels_must_fit_the_network(tmp_path):
+    images, labels = np.zeros((30, 9, 8, 1), np.uint8), np.arange(30) % 10
+    data = bnn.data.from_arrays(images, labels, images, labels)
+    with pytest.raises(bnn.InputError, match="network takes pictures 8x8x1, .* are 9x8x1"):
+        bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
+    data = bnn.data.from_arrays(images[:, 1:], labels + 1, images[:, 1:], labels)
+    with pytest.raises(bnn.InputError, match="labels must be whole numbers from 0 to 9"):
+        bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
+
+
+def test_an_optimizer_that_cannot_train_the_network_is_refused_before_a_folder_is_made(tmp_path):
+    with pytest.raises(bnn.InputError, match="adam trains real parameters"):
+        bnn.fit(
+            small_net(), bnn.optim.Adam(), small_data(), epochs=1, out=tmp_path / "r", progress=False
+        )
+    assert not (tmp_path / "r").exists()
+
+
+def test_threads_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MINIBNN_NUM_THREADS", "many")
+    with pytest.raises(bnn.InputError, match="MINIBNN_NUM_THREADS must be a whole number"):
+        fit(epochs=1)
+    monkeypatch.setenv("MINIBNN_NUM_THREADS", "1")
+    fit(epochs=1)
