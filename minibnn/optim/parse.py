@@ -41,6 +41,9 @@ def from_config(config):
     config = dict(config)
     kind = config.pop("kind", None)
     if kind == Split.kind:
+        for name in config:
+            if name not in ("binary", "real"):
+                raise InputError(f"split takes binary, real; found {name!r}")
         return Split(**{name: from_config(part) for name, part in config.items()})
     return _build(kind, config)
 

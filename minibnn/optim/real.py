@@ -78,7 +78,7 @@ class Adam(Optimizer):
         "lr": Number("(0, inf)"),
         "beta_1": Number("[0, 1)"),
         "beta_2": Number("[0, 1)"),
-        "epsilon": Number("[0, inf)"),
+        "epsilon": Number("(0, inf)"),
     }
     fields = ("m", "v", "t")
     step_function = adam_step

@@ -1,0 +1,152 @@
+"""Where latent weights start, how an assigned bit signs them, and the scaling of rates."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn import optim
+from minibnn.errors import InputError
+from minibnn.nn.parameter import Parameter
+from minibnn.ops.bits import binarize
+from minibnn.optim.latent_classes import TINY, fans
+
+KERNEL = "conv1/kernel"
+
+
+def kernel(shape=(3, 3, 8, 16), seed=0, name=KERNEL):
+    return Parameter(name, np.random.default_rng(seed).choice([-1, 1], shape), True)
+
+
+def start(optimizer, *ps):
+    optimizer.prepare(ps)
+    return optimizer.state_dict()[f"{ps[0].name}/latent"]
+
+
+def test_fans():
+    assert fans((7, 3)) == (7, 3)
+    assert fans((3, 5, 8, 16)) == (15 * 8, 15 * 16)
+
+
+@pytest.mark.parametrize("make", [optim.LatentSGD, optim.LatentAdam])
+def test_glorot_magnitudes_with_the_networks_signs(make):
+    p = kernel()
+    latent = start(make(), p)
+    limit = np.sqrt(6 / (9 * 8 + 9 * 16))
+    assert latent.dtype == np.float32
+    assert_array_equal(binarize(latent), p.value)
+    assert 0.98 * limit < np.abs(latent).max() <= limit
+    assert np.abs(latent).mean() == pytest.approx(limit / 2, rel=0.05)
+
+
+def test_start_depends_on_seed_and_name_alone():
+    p, other = kernel(), kernel((4, 4), name="dense2/kernel")
+    latent = start(optim.LatentSGD(seed=1), p)
+    assert_array_equal(latent, start(optim.LatentSGD(seed=1), p, other))
+    assert_array_equal(latent, start(optim.LatentAdam(seed=1), p))
+    assert (np.abs(latent) != np.abs(start(optim.LatentSGD(seed=2), p))).any()
+    renamed = kernel(name="conv2/kernel")
+    assert (np.abs(latent) != np.abs(start(optim.LatentSGD(seed=1), renamed))).any()
+
+
+def test_start_by_number_and_by_arrays():
+    p = Parameter(KERNEL, [[1, -1], [-1, 1]], True)
+    assert_array_equal(start(optim.LatentSGD(initial=0.5), p), [[0.5, -0.5], [-0.5, 0.5]])
+    given = {KERNEL: [[-1, 2], [3, -4]]}  # magnitudes: the signs are the network's
+    assert_array_equal(start(optim.LatentSGD(initial=given), p), [[1, -2], [-3, 4]])
+    with pytest.raises(InputError, match="initial has no array for conv1/kernel"):
+        start(optim.LatentSGD(initial={}), p)
+    with pytest.raises(InputError, match="must be finite"):
+        start(optim.LatentSGD(initial={KERNEL: np.full((2, 2), np.nan)}), p)
+
+
+def test_a_minus_one_at_magnitude_zero_keeps_its_sign(each_backend):
+    p = Parameter(KERNEL, [[1, -1]], True)
+    optimizer = optim.LatentSGD(lr=0.5, initial=0)
+    assert_array_equal(start(optimizer, p), [[0, -TINY]])
+    p.grad = np.zeros((1, 2), np.float32)
+    assert optimizer.step([p]) == {KERNEL: 0}
+    assert_array_equal(p.value, [[1, -1]])
+
+
+@pytest.mark.parametrize("make", [optim.LatentSGD, optim.LatentAdam])
+def test_assigning_bits_signs_the_latent_weights(make, each_backend):
+    p = Parameter(KERNEL, [[1, -1, 1]], True)
+    optimizer = make(lr=1e-3, initial=0.5)
+    p.grad = np.zeros((1, 3), np.float32)
+    optimizer.step([p])
+    p.assign([[1, 1, -1]])
+    assert optimizer.step([p]) == {KERNEL: 0}
+    assert_array_equal(p.value, [[1, 1, -1]])
+    assert_array_equal(optimizer.state_dict()[f"{KERNEL}/latent"], [[0.5, 0.5, -0.5]])
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optim.SchmittSGD(lr=0.5, weight_decay=0, deadband=0.25),
+        optim.DoubleWellSGD(lr=0.5, weight_decay=0, deadband=0.25),
+        optim.InertiaSGD(lr=0.5),
+        optim.Bop(gamma=0.5, threshold=2),
+    ],
+    ids=lambda o: o.kind,
+)
+def test_assigned_bits_survive_a_step_without_gradient(optimizer, each_backend):
+    optimizer = optimizer.copy()
+    p = Parameter(KERNEL, [[1, -1, 1, -1]], True)
+    for g in (3, 0):
+        p.grad = np.full((1, 4), g, np.float32)
+        optimizer.step([p])
+    bits = -p.value
+    p.assign(bits)
+    assert optimizer.step([p]) == {KERNEL: 0}
+    assert_array_equal(p.value, bits)
+
+
+def test_glorot_scaling_of_the_rate(each_backend):
+    """Fans 72 and 144: the rate is divided by sqrt(1.5 / 216) = 1/12."""
+    p, q = kernel(), kernel()
+    p.grad = q.grad = np.random.default_rng(1).normal(size=p.shape).astype(np.float32)
+    plain, scaled = optim.LatentSGD(lr=0.012), optim.LatentSGD(lr=0.001, lr_scaling="glorot")
+    plain.step([p])
+    scaled.step([q])
+    np.testing.assert_allclose(
+        scaled.state_dict()[f"{KERNEL}/latent"],
+        plain.state_dict()[f"{KERNEL}/latent"],
+        rtol=1e-5, atol=1e-7,
+    )  # fmt: skip
+
+
+def test_inertia_class_walks_with_the_latent_class(each_backend):
+    hyper = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "seed": 4, "lr_scaling": "glorot"}
+    p, q = kernel(), kernel()
+    latent, inertia = optim.LatentSGD(**hyper), optim.InertiaSGD(**hyper)
+    for step in range(10):
+        g = np.random.default_rng(step).normal(size=p.shape) + p.value
+        p.grad = q.grad = g.astype(np.float32)
+        assert latent.step([p]) == inertia.step([q])
+        assert_array_equal(p.value, q.value)
+        magnitude = np.abs(latent.state_dict()[f"{KERNEL}/latent"])
+        assert_array_equal(magnitude, inertia.state_dict()[f"{KERNEL}/inertia"])
+
+
+def test_hysteresis_classes_walk_with_bop(each_backend):
+    lam, lr, threshold = 0.5, 0.25, 0.25
+    twin = {"lr": lr, "weight_decay": lam, "deadband": threshold / lam}
+    optimizers = [
+        optim.Bop(gamma=lr * lam, threshold=threshold),
+        optim.SchmittSGD(**twin),
+        optim.DoubleWellSGD(**twin),
+    ]
+    ps = [kernel((9, 11)) for _ in optimizers]
+    flipped = 0
+    for step in range(12):
+        g = np.random.default_rng(step).integers(-3, 4, (9, 11)) + ps[0].value
+        for p in ps:
+            p.grad = g.astype(np.float32)
+        counts = [optimizer.step([p]) for optimizer, p in zip(optimizers, ps, strict=True)]
+        assert counts[0] == counts[1]
+        flipped += counts[0][KERNEL]
+        assert_array_equal(ps[0].value, ps[1].value)
+        if step < 5:  # the double well is exact on fractions; floats stay exact for a few steps
+            assert_array_equal(ps[0].value, ps[2].value)
+    assert flipped > 20
