@@ -44,7 +44,7 @@ def save_network(network, path):
 def load_network(path):
     """The network in a file of ``save_network``; InputError if it is something else or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(HEADER).tobytes())
         version, config = header["format"], header["config"]

@@ -1,0 +1,329 @@
+"""Each layer: its output against naive loops, its gradients against central differences."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minibnn import nn
+from minibnn.errors import InputError
+from minibnn.nn.quantizers import ApproxSign, SteSign, SwishSign, get_quantizer, quantizer_config
+from minibnn.ops.bits import Signs, pack_signs
+
+pytestmark = pytest.mark.usefixtures("reference_backend")
+
+
+def built(layer, input_shape, seed=0):
+    """The layer with random parameters, also where it starts with zeros."""
+    nn.Sequential([layer], input_shape, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    for p in layer.parameters():
+        if not p.binary:
+            p.assign(rng.standard_normal(p.shape))
+    return layer
+
+
+SMOOTH = {
+    "binary dense": (lambda: nn.BinaryDense(4), (7,)),
+    "dense": (lambda: nn.Dense(4), (7,)),
+    "dense without bias": (lambda: nn.Dense(4, use_bias=False), (7,)),
+    "binary conv": (lambda: nn.BinaryConv2D(3, 3, strides=2), (5, 6, 2)),
+    "binary conv ones": (lambda: nn.BinaryConv2D(3, (3, 2), pad_value=1), (5, 4, 2)),
+    "conv": (lambda: nn.Conv2D(3, 3, padding="same"), (5, 4, 2)),
+    "conv strided": (lambda: nn.Conv2D(3, (2, 3), strides=(2, 1), use_bias=False), (5, 6, 2)),
+    "batch norm": (lambda: nn.BatchNorm(), (3, 2, 2)),
+    "batch norm scaled": (lambda: nn.BatchNorm(scale=True), (5,)),
+    "batch norm scaled only": (lambda: nn.BatchNorm(scale=True, center=False), (5,)),
+    "relu": (lambda: nn.ReLU(), (3, 4)),
+    "max pool": (lambda: nn.MaxPool2D(), (5, 4, 2)),
+    "max pool same": (lambda: nn.MaxPool2D(3, strides=2, padding="same"), (5, 4, 2)),
+    "avg pool": (lambda: nn.AvgPool2D(3, strides=2, padding="same"), (5, 4, 2)),
+    "global avg pool": (lambda: nn.GlobalAvgPool2D(), (3, 4, 2)),
+    "flatten": (lambda: nn.Flatten(), (3, 4, 2)),
+    "residual": (lambda: nn.Residual([nn.Conv2D(2, 3, padding="same"), nn.ReLU()]), (3, 4, 2)),
+    "residual shortcut": (
+        lambda: nn.Residual(
+            [nn.BinaryConv2D(4, 3, strides=2), nn.BatchNorm()],
+            shortcut=[nn.AvgPool2D(2), nn.Conv2D(4, 1)],
+        ),
+        (4, 4, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_by_central_differences_in_float64(name, training):
+    make, shape = SMOOTH[name]
+    layer = built(make(), shape)
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((4, *shape))
+    y = layer.forward(x, training)
+    assert y.dtype == np.float64
+    assert y.shape == (4, *layer.output_shape(shape))
+    dy = rng.standard_normal(y.shape)
+    loss = lambda x: float((layer.forward(x, training) * dy).sum())  # noqa: E731
+    layer.forward(x, training)
+    dx = layer.backward(dy)
+    close = {"rtol": 1e-6, "atol": 1e-7}
+    grads = {p.name: p.grad for p in layer.parameters() if not p.binary}
+    kernel_grads = {p.name: (p.grad * p.value).sum() for p in layer.parameters() if p.binary}
+    assert_allclose(dx, naive.central_differences(loss, x), **close)
+
+    for p in layer.parameters():
+        if p.binary:  # the loss is linear in a kernel: one exact difference along the kernel
+            before = p.value.copy()
+            p.assign(-before)
+            flipped = layer.forward(x, training)
+            p.assign(before)
+            if "residual" not in name:
+                change = ((layer.forward(x, training) - flipped) * dy).sum()
+                assert_allclose(kernel_grads[p.name], change / 2, **close)
+            continue
+        value, h = p.value.astype(np.float64), 2.0**-8
+        numeric = np.zeros(p.shape)
+        for place in np.ndindex(p.shape):
+            total = 0
+            for step in (h, -h):
+                moved = value.copy()
+                moved[place] += step
+                p.assign(moved)
+                total += loss(x) * (1 if step > 0 else -1)
+            rounded = [float(np.float32(value[place] + s)) for s in (h, -h)]
+            numeric[place] = total / (rounded[0] - rounded[1])
+        p.assign(value)
+        if name != "residual":  # its ReLU has a kink
+            assert_allclose(grads[p.name], numeric, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_without_dx_the_gradients_are_the_same(name):
+    make, shape = SMOOTH[name]
+    layer = built(make(), shape)
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, *shape)).astype(np.float32)
+    dy = rng.standard_normal((4, *layer.output_shape(shape))).astype(np.float32)
+    layer.forward(x, True)
+    dx = layer.backward(dy)
+    assert (dx.dtype, dx.shape) == (np.float32, x.shape)
+    grads = [p.grad.copy() for p in layer.parameters()]
+    layer.forward(x, True)
+    assert layer.backward(dy, need_dx=False) is None
+    for p, grad in zip(layer.parameters(), grads, strict=True):
+        assert p.grad.dtype == np.float32
+        assert_array_equal(p.grad, grad)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_layer_comes_back_from_its_configuration(name):
+    make, shape = SMOOTH[name]
+    net = nn.Sequential([make()], shape, seed=3)
+    again = nn.Sequential.from_config(net.config())
+    assert again.config() == net.config()
+    for a, b in zip(net.parameters(), again.parameters(), strict=True):
+        assert (a.name, a.binary) == (b.name, b.binary)
+        assert_array_equal(a.value, b.value)
+
+
+# -- kernels ----------------------------------------------------------------------------------
+
+
+def test_binary_layers_on_signs_give_whole_numbers():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 5, 5, 33))
+    conv = built(nn.BinaryConv2D(4, 3), (5, 5, 33))
+    y = conv.forward(pack_signs(x, 3))
+    assert y.dtype == np.int16
+    assert_array_equal(y, naive.conv2d(naive.sign(x), conv.kernel.value))
+    dense = built(nn.BinaryDense(4), (65,))
+    x = rng.standard_normal((2, 65))
+    assert_array_equal(
+        dense.forward(pack_signs(x, 1)), naive.dense(naive.sign(x), dense.kernel.value)
+    )
+
+
+def test_real_layers_take_signs_bytes_and_whole_numbers():
+    rng = np.random.default_rng(1)
+    raw = rng.integers(0, 256, (2, 5), dtype=np.uint8)
+    dense = built(nn.Dense(3), (5,))
+    w, bias = dense.kernel.value, dense.bias.value
+    for x, numbers in [
+        (pack_signs(raw - 127.5, 1), naive.sign(raw - 127.5)),
+        (raw, (2.0 * raw - 255) / 255),
+        (raw.astype(np.int16), raw),
+    ]:
+        y = dense.forward(x)
+        assert y.dtype == np.float32
+        assert_allclose(y, naive.dense(numbers, w) + bias, rtol=2e-5, atol=1e-5)
+
+
+def test_kernels_start_as_random_signs_or_in_glorots_range():
+    kernel = built(nn.BinaryConv2D(64, 3), (4, 4, 64)).kernel.value
+    assert set(np.unique(kernel)) == {-1, 1}
+    assert abs(kernel.mean(dtype=float)) < 0.02  # 5 standard deviations are 0.026
+    conv = nn.Conv2D(8, 3)
+    nn.Sequential([conv], (8, 8, 4))
+    limit = np.sqrt(6 / (9 * 4 + 9 * 8))
+    assert 0.95 * limit < np.abs(conv.kernel.value).max() <= limit
+    assert not conv.bias.value.any()
+
+
+# -- batch normalisation ----------------------------------------------------------------------
+
+
+def test_moving_statistics_by_hand():
+    layer = nn.BatchNorm(momentum=0.5)
+    nn.Sequential([layer], (1,))
+    x = np.array([[1], [2], [6]], np.int16)  # mean 3, unbiased variance (4 + 1 + 9) / 2 = 7
+    layer.forward(x, training=True)
+    assert_array_equal(layer.moving_mean, np.float32([1.5]))
+    assert_array_equal(layer.moving_variance, np.float32([0.5 + 3.5]))
+    y = layer.forward(x, training=False)
+    assert_array_equal(layer.moving_mean, np.float32([1.5]))  # evaluation moves nothing
+    assert_allclose(y, (x - 1.5) / np.sqrt(4 + 1e-3), rtol=1e-6)
+
+
+def test_training_normalises_by_the_batch():
+    x = (np.random.default_rng(0).standard_normal((50, 4, 4, 3)) * 7 + 3).astype(np.float32)
+    y = built(nn.BatchNorm(center=False), (4, 4, 3)).forward(x, training=True)
+    assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-6)
+    assert_allclose(y.var((0, 1, 2)), 1, rtol=1e-4)
+
+
+def test_one_entry_per_channel_is_no_division_by_zero():
+    layer = built(nn.BatchNorm(), (4,))
+    assert_array_equal(layer.forward(np.ones((1, 4), np.int16), True)[0], layer.beta.value)
+    assert np.isfinite(layer.moving_variance).all()
+
+
+def test_what_batch_norm_trains_and_what_it_only_keeps():
+    names = lambda layer: [p.name for p in built(layer, (3,)).parameters()]  # noqa: E731
+    assert names(nn.BatchNorm()) == ["batch_norm1/beta"]
+    assert names(nn.BatchNorm(scale=True)) == ["batch_norm1/gamma", "batch_norm1/beta"]
+    assert names(nn.BatchNorm(center=False)) == []
+    layer = built(nn.BatchNorm(), (3,))
+    layer.state()["moving_mean"][...] = 9
+    assert not layer.moving_mean.any()
+
+
+# -- signs ------------------------------------------------------------------------------------
+
+
+def test_sign_packs_and_its_gradient_is_the_quantizers():
+    x = np.float32([[-2, -1, -0.5, -0.0, 0, 0.5, 1, 2]])
+    dy = np.full((1, 8), 3, np.float32)
+    for spec, slope in [
+        ("ste_sign", [0, 1, 1, 1, 1, 1, 1, 0]),
+        (nn.ste_sign, [0, 1, 1, 1, 1, 1, 1, 0]),
+        (SteSign(clip_value=None), [1] * 8),
+        (SteSign(clip_value=0.5), [0, 0, 1, 1, 1, 1, 0, 0]),
+        ("approx_sign", [0, 0, 1, 2, 2, 1, 0, 0]),
+    ]:
+        layer = nn.Sign(spec)
+        y = layer.forward(x)
+        assert isinstance(y, Signs)
+        assert_array_equal(y.unpack(), [[-1, -1, -1, 1, 1, 1, 1, 1]])
+        assert_array_equal(layer.backward(dy), 3 * np.float32([slope]))
+    layer = nn.Sign("swish_sign")
+    layer.forward(x)
+    assert layer.backward(dy)[0, 4] == 15
+
+
+def test_sign_of_integer_sums_and_of_bytes():
+    layer = nn.Sign()
+    assert_array_equal(layer.forward(np.int16([[-1, 0, 5]])).unpack(), [[-1, 1, 1]])
+    assert_array_equal(layer.backward(np.ones((1, 3), np.float32)), [[1, 1, 0]])
+    assert_array_equal(layer.forward(np.uint8([[0, 127, 128, 255]])).unpack(), [[-1, -1, 1, 1]])
+
+
+def test_quantizers_by_name_and_configuration():
+    for quantizer in (SteSign(), SteSign(clip_value=None), ApproxSign(), SwishSign(beta=2.0)):
+        assert get_quantizer(quantizer_config(quantizer)) == quantizer
+        net = nn.Sequential([nn.Sign(quantizer)], (3,))
+        assert nn.Sequential.from_config(net.config()).layers[0].quantizer == quantizer
+    with pytest.raises(InputError, match="ste_sign, approx_sign, swish_sign, found 'dorefa'"):
+        nn.Sign("dorefa")
+    with pytest.raises(InputError, match="approx_sign does not take beta"):
+        nn.Sign({"name": "approx_sign", "beta": 1})
+
+
+# -- shapes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [3, 32, 33, 64])
+def test_flatten_and_max_pool_keep_signs_signs(channels):
+    x = np.random.default_rng(0).standard_normal((2, 4, 4, channels))
+    packed = pack_signs(x, 3)
+    flat = nn.Flatten().forward(packed)
+    assert (flat.shape, flat.axis) == ((2, 16 * channels), 1)
+    assert_array_equal(flat.words, naive.pack(x.reshape(2, -1), 1))
+    pool = nn.MaxPool2D()
+    y = pool.forward(packed)
+    expected, where = naive.max_pool2d(naive.sign(x), (2, 2), (2, 2), "valid")
+    assert_array_equal(y.unpack(), expected)
+    dy = np.random.default_rng(1).integers(-9, 9, expected.shape).astype(np.float32)
+    dx = naive.max_pool2d_grad(dy, where, x.shape, (2, 2), (2, 2), "valid")
+    assert_array_equal(pool.backward(dy), dx)
+
+
+def test_max_pool_keeps_bytes_bytes_and_average_pools_read_them():
+    x = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    assert nn.MaxPool2D().forward(x).dtype == np.uint8
+    numbers = (2.0 * x - 255) / 255
+    assert_allclose(nn.GlobalAvgPool2D().forward(x), numbers.mean((1, 2)), rtol=1e-5, atol=1e-6)
+    y = nn.AvgPool2D().forward(x)
+    assert y.dtype == np.float32
+    assert_allclose(y, naive.avg_pool2d(numbers, (2, 2), (2, 2), "valid"), rtol=1e-5, atol=1e-6)
+
+
+def test_residual_adds_whole_numbers_as_floats():
+    layer = built(nn.Residual([nn.Sign(), nn.BinaryConv2D(3, 3)]), (4, 4, 3))
+    x = np.full((1, 4, 4, 3), 32767, np.int16)
+    y = layer.forward(x)
+    assert y.dtype == np.float32
+    inner = naive.conv2d(naive.sign(x), layer.body.layers[1].kernel.value)
+    assert_array_equal(y, inner + 32767.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.BinaryDense(0), "units must be a positive whole number, found 0"),
+        (lambda: nn.Dense(2.5), "units must be a positive whole number, found 2.5"),
+        (lambda: nn.BinaryConv2D("8", 3), "filters must be a positive whole number, found '8'"),
+        (lambda: nn.Conv2D(8, (3, 0)), "kernel_size must be one or two positive whole numbers"),
+        (lambda: nn.BinaryConv2D(8, 3, strides=0), "strides must be one or two positive"),
+        (lambda: nn.BinaryConv2D(8, 3, padding="full"), "padding must be one of same, valid"),
+        (lambda: nn.BinaryConv2D(8, 3, pad_value=-1), "pad_value must be 0 or 1, found -1"),
+        (lambda: nn.MaxPool2D(17), "pool_size must cover at most 256 pixels"),
+        (lambda: nn.BatchNorm(momentum=1), r"momentum must be in \[0, 1\), found 1"),
+        (lambda: nn.BatchNorm(epsilon=0), "epsilon must be above 0, found 0"),
+    ],
+)
+def test_arguments_that_make_no_layer(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape", "message"),
+    [
+        (
+            [nn.BinaryDense(3)],
+            (4, 4, 1),
+            r"Flatten before\), found inputs of shape \(4, 4, 1\)",
+        ),
+        ([nn.BinaryConv2D(3, 3)], (4,), r"takes pictures .*, found inputs of shape \(4,\)"),
+        ([nn.MaxPool2D()], (4,), "MaxPool2D takes pictures"),
+        ([nn.GlobalAvgPool2D()], (4,), "GlobalAvgPool2D takes pictures"),
+        ([nn.BinaryConv2D(3, 5, padding="valid")], (4, 4, 1), "a window of 5x5 without padding"),
+        (
+            [nn.Residual([nn.Conv2D(2, 1)])],
+            (4, 4, 3),
+            r"shapes must be equal, found \(4, 4, 2\) and \(4, 4, 3\)",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit_their_inputs(layers, shape, message):
+    with pytest.raises(InputError, match=message):
+        nn.Sequential(layers, shape)

@@ -1,0 +1,282 @@
+"""Sequential: names, gradients through many layers, state, and what may be kept."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minibnn import nn
+from minibnn.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("reference_backend")
+
+
+def small(seed=0):
+    return nn.Sequential(
+        [
+            nn.BinaryConv2D(5, 3, padding="valid"),
+            nn.BatchNorm(),
+            nn.Sign(),
+            nn.BinaryConv2D(33, 3),
+            nn.MaxPool2D(2),
+            nn.BatchNorm(),
+            nn.Residual([nn.Sign("approx_sign"), nn.BinaryConv2D(33, 3), nn.BatchNorm(scale=True)]),
+            nn.Sign(),
+            nn.Flatten(),
+            nn.BinaryDense(7),
+            nn.BatchNorm(),
+            nn.ReLU(),
+            nn.Dense(4),
+        ],
+        (8, 8, 3),
+        seed=seed,
+        name="small",
+    )
+
+
+def batch(n=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, 8, 8, 3), dtype=np.uint8), rng.integers(0, 4, n)
+
+
+def trained_a_little(net):
+    """Moving statistics and betas away from their start."""
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        net.forward(batch(seed=rng.integers(99))[0], training=True)
+    for p in net.parameters():
+        if not p.binary:
+            p.assign(rng.standard_normal(p.shape))
+    return net
+
+
+def test_names_are_unique_and_in_layer_order():
+    assert [p.name for p in small().parameters()] == [
+        "conv1/kernel",
+        "batch_norm1/beta",
+        "conv2/kernel",
+        "batch_norm2/beta",
+        "conv3/kernel",
+        "batch_norm3/gamma",
+        "batch_norm3/beta",
+        "dense1/kernel",
+        "batch_norm4/beta",
+        "dense2/kernel",
+        "dense2/bias",
+    ]
+
+
+def test_the_seed_draws_the_kernels():
+    kernels = [small(seed).parameters()[4].value for seed in (0, 0, 1)]
+    assert_array_equal(kernels[0], kernels[1])
+    assert (kernels[0] != kernels[2]).any()
+
+
+def test_backward_overwrites_every_gradient():
+    net = small()
+    x, labels = batch()
+    assert all(p.grad is None for p in net.parameters())
+    grads = []
+    for _ in range(2):
+        logits = net.forward(x, training=True)
+        _, dlogits = nn.softmax_cross_entropy(logits, labels)
+        assert net.backward(dlogits) is None
+        grads.append([p.grad.copy() for p in net.parameters()])
+    for p, a, b in zip(net.parameters(), *grads, strict=True):
+        assert p.grad.shape == p.shape
+        assert p.grad.dtype == np.float32
+        assert_array_equal(a, b)
+
+
+def test_gradients_of_a_network_by_hand():
+    """sign(x w1) w2, no normalisation: dw1 = x^T (dy w2^T where |x w1| <= 1)."""
+    net = nn.Sequential([nn.BinaryDense(3), nn.Sign(), nn.BinaryDense(2)], (2,))
+    w1, w2 = np.array([[1, -1, 1], [1, 1, -1]]), np.array([[1, -1], [1, 1], [-1, 1]])
+    for p, w in zip(net.parameters(), (w1, w2), strict=True):
+        p.assign(w)
+    x = np.float32([[0.5, 0.25], [-1, 0.5]])  # x w1 = (.75, -.25, .25), (-.5, 1.5, -1.5)
+    y = net.forward(x)
+    assert_array_equal(y, [[-1, -1], [1, 1]])  # signs (+ - +), (- + -)
+    dy = np.float32([[1, 2], [3, 4]])
+    dx = net.backward(dy, need_dx=True)
+    dh = dy @ w2.T * [[1, 1, 1], [1, 0, 0]]
+    assert_array_equal(net.parameters()[0].grad, x.T @ dh)
+    assert_array_equal(net.parameters()[1].grad, np.array([[1, -1, 1], [-1, 1, -1]]).T @ dy)
+    assert_array_equal(dx, dh @ w1.T)
+
+
+def test_nothing_is_computed_before_the_first_parameter():
+    class Watched(nn.Flatten):
+        asked = 0
+
+        def backward(self, dy, need_dx=True):
+            self.asked += need_dx
+            return super().backward(dy, need_dx)
+
+    watched = Watched()
+    net = nn.Sequential([watched, nn.BinaryDense(2), nn.BatchNorm()], (2, 2, 1))
+    dy = np.ones((3, 2), np.float32)
+    net.forward(np.zeros((3, 2, 2, 1), np.float32), training=True)
+    assert net.backward(dy) is None
+    assert watched.asked == 0
+    assert net.backward(dy, need_dx=True).shape == (3, 2, 2, 1)
+    assert watched.asked == 1
+
+
+def test_a_real_network_by_central_differences():
+    net = nn.Sequential(
+        [
+            nn.Conv2D(3, 3),
+            nn.BatchNorm(scale=True),
+            nn.AvgPool2D(2),
+            nn.Residual([nn.Conv2D(3, 3, padding="same"), nn.BatchNorm()]),
+            nn.Flatten(),
+            nn.Dense(3),
+        ],
+        (6, 6, 2),
+    )
+    x, labels = np.random.default_rng(0).standard_normal((3, 6, 6, 2)), np.array([0, 1, 2])
+    loss = lambda x: nn.softmax_cross_entropy(net.forward(x, True), labels)  # noqa: E731
+    dx = net.backward(loss(x)[1], need_dx=True)
+    numeric = naive.central_differences(lambda x: loss(x)[0], x)
+    assert_allclose(dx, numeric, rtol=1e-5, atol=1e-8)
+
+
+def test_predict_is_evaluation_whatever_the_batch_size():
+    net = trained_a_little(small())
+    x, _ = batch(11)
+    whole = net.forward(x)
+    state = net.state_dict()
+    for size in (1, 4, 11, 100):
+        assert_array_equal(net.predict(x, batch_size=size), whole)
+    assert net.predict(x[:0]).shape == (0, 4)
+    for name, value in net.state_dict().items():
+        assert_array_equal(value, state[name])
+    assert (net.forward(x, training=True) != whole).any()
+
+
+def test_bytes_and_the_floats_they_stand_for_agree():
+    net = nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm()], (8, 8, 3))
+    x, _ = batch()
+    floats = ((2.0 * x - 255) / 255).astype(np.float32)
+    assert_allclose(net.forward(x), net.forward(floats), rtol=1e-5, atol=1e-5)
+
+
+def test_what_forward_and_backward_return_is_the_callers():
+    net = small()
+    x, labels = batch()
+    logits = net.forward(x, training=True)
+    dx = net.backward(nn.softmax_cross_entropy(logits, labels)[1], need_dx=True)
+    kept = [logits.copy(), dx.copy()]
+    other = net.forward(batch(seed=1)[0], training=True)
+    net.backward(nn.softmax_cross_entropy(other, labels)[1], need_dx=True)
+    assert_array_equal(logits, kept[0])
+    assert_array_equal(dx, kept[1])
+
+
+def test_inputs_stay_untouched():
+    net = small()
+    x, labels = batch()
+    before = x.copy()
+    logits = net.forward(x, training=True)
+    dlogits = nn.softmax_cross_entropy(logits, labels)[1]
+    kept = dlogits.copy()
+    net.backward(dlogits, need_dx=True)
+    assert_array_equal(x, before)
+    assert_array_equal(dlogits, kept)
+
+
+# -- state ------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_equal_and_independent():
+    net = trained_a_little(small())
+    twin = net.copy()
+    x, labels = batch()
+    assert twin.name == "small"
+    assert_array_equal(twin.predict(x), net.predict(x))
+    before = net.state_dict()
+    _, dlogits = nn.softmax_cross_entropy(twin.forward(x, training=True), labels)
+    twin.backward(dlogits)
+    for p in twin.parameters():
+        p.assign(-p.value)
+    for name, value in net.state_dict().items():
+        assert_array_equal(value, before[name])
+
+
+def test_the_state_of_a_network():
+    net = trained_a_little(small())
+    state = net.state_dict()
+    assert state["conv2/kernel"].dtype == np.int8
+    assert state["batch_norm1/moving_variance"].dtype == np.float32
+    state["batch_norm1/moving_mean"][...] = 0  # copies
+    state["conv2/kernel"][...] = 1
+    assert net.state_dict()["batch_norm1/moving_mean"].any()
+    assert (net.parameters()[2].value == -1).any()
+    other = small(seed=1)
+    versions = [p.version for p in other.parameters()]
+    other.load_state_dict(net.state_dict())
+    assert_array_equal(other.predict(batch()[0]), net.predict(batch()[0]))
+    assert [p.version for p in other.parameters()] == [v + 1 for v in versions]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("conv2/kernel"), "array conv2/kernel is missing"),
+        (lambda s: s.update(extra=np.ones(3)), "array extra is not part of this network"),
+        (lambda s: s.update({"dense2/bias": np.ones(3)}), r"dense2/bias must have shape \(4,\)"),
+        (lambda s: s.update({"dense1/kernel": s["dense1/kernel"] * 0}), r"must be \+1 or -1"),
+        (
+            lambda s: s.update({"batch_norm4/moving_mean": np.ones(3)}),
+            r"batch_norm4/moving_mean must have shape \(7,\), found \(3,\)",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, message):
+    net, other = small(), small(seed=1)
+    state = other.state_dict()
+    change(state)
+    before = net.state_dict()
+    with pytest.raises(InputError, match=message):
+        net.load_state_dict(state)
+    for name, value in net.state_dict().items():
+        assert_array_equal(value, before[name])
+
+
+# -- what a user can get wrong ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((2, 3, 8, 8), np.uint8), r"must have shape \(N, 8, 8, 3\), found \(2, 3, 8, 8\)"),
+        (np.zeros((8, 8, 3), np.uint8), r"must have shape \(N, 8, 8, 3\), found \(8, 8, 3\)"),
+        (np.zeros((2, 8, 8, 3), np.int64), "must be uint8 bytes or float32, found int64"),
+    ],
+)
+def test_inputs_that_do_not_fit(x, message):
+    with pytest.raises(InputError, match=message):
+        small().forward(x)
+
+
+def test_a_layer_belongs_to_one_network():
+    net = small()
+    with pytest.raises(InputError, match="conv1 already belongs to a network"):
+        nn.Sequential(net.layers[:1], (8, 8, 3))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"kind": "Sequential", "layers": [{"kind": "LSTM"}], "input_shape": [3]}, "found 'LSTM'"),
+        ({"kind": "Sequential", "layers": [{"kind": "Dense", "x": 1}], "input_shape": [3]}, "'x'"),
+        ({"kind": "Sequential", "layers": [7], "input_shape": [3]}, "found 7"),
+        ({"kind": "Sequential", "layers": [], "input_shape": [0]}, "input_shape must be positive"),
+        ({"kind": "Sequential", "layers": []}, "input_shape"),
+        ({"kind": "Model"}, "dict of kind Sequential"),
+    ],
+)
+def test_configurations_that_make_no_network(config, message):
+    with pytest.raises(InputError, match=message):
+        nn.Sequential.from_config(config)

@@ -1,0 +1,132 @@
+"""Networks in files: what comes back, what is refused, and that a failed write loses nothing."""
+
+import errno
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn import nn
+from minibnn.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("reference_backend")
+
+
+def small(seed=0):
+    layers = [nn.BinaryConv2D(5, 3), nn.BatchNorm(), nn.Sign(), nn.Flatten(), nn.BinaryDense(3)]
+    return nn.Sequential([*layers, nn.BatchNorm(scale=True)], (4, 5, 1), seed=seed)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    net = small()
+    net.forward(np.random.default_rng(0).integers(0, 256, (8, 4, 5, 1), dtype=np.uint8), True)
+    path = tmp_path / "net.npz"
+    net.save(path)
+    return net, path
+
+
+def test_a_network_comes_back(saved):
+    net, path = saved
+    again = nn.load_network(path)
+    assert again.config() == net.config()
+    for name, value in net.state_dict().items():
+        assert_array_equal(again.state_dict()[name], value)
+        assert again.state_dict()[name].dtype == value.dtype
+
+
+def test_the_file_holds_bits_and_is_the_same_every_time(saved, tmp_path):
+    net, path = saved
+    with np.load(path, allow_pickle=False) as file:
+        assert file["dense1/kernel.bits"].size == -(-100 * 3 // 8)
+    net.save(str(tmp_path / "again"))  # the name is kept as it is
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["again", "net.npz"]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, -1])
+def test_a_file_that_is_cut_off(saved, keep):
+    _, path = saved
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data)) if isinstance(keep, float) else keep])
+    with pytest.raises(InputError, match=r"net\.npz is"):
+        nn.load_network(path)
+
+
+def test_a_damaged_byte_is_noticed(saved):
+    _, path = saved
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("conv1/kernel.bits.npy")
+    data[member.header_offset + 200] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="damaged"):
+        nn.load_network(path)
+
+
+def rewrite(path, header=None, **arrays):
+    with np.load(path) as file:
+        content = {name: file[name] for name in file.files} | arrays
+    if header is not None:
+        content["network.json"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(path, **content)
+
+
+def test_what_is_no_network(saved, tmp_path):
+    net, path = saved
+    with pytest.raises(InputError, match=r"nothing\.npz does not exist"):
+        nn.load_network(tmp_path / "nothing.npz")
+    with pytest.raises(InputError, match="is not a saved network"):
+        nn.load_network(tmp_path)
+    np.savez(tmp_path / "other.npz", x=np.ones(3))
+    with pytest.raises(InputError, match=r"other\.npz is not a saved network"):
+        nn.load_network(tmp_path / "other.npz")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    with pytest.raises(InputError, match=r"array\.npy is not a saved network"):
+        nn.load_network(tmp_path / "array.npy")
+    rewrite(path, header={"format": 2, "config": net.config()})
+    with pytest.raises(InputError, match=r"has format 2; this version of minibnn reads 1"):
+        nn.load_network(path)
+
+
+def test_arrays_that_do_not_fit_the_configuration(saved):
+    _, path = saved
+    rewrite(path, **{"dense1/kernel.bits": np.zeros(5, np.uint8)})
+    with pytest.raises(InputError, match="dense1/kernel must hold 300 bits, found 40"):
+        nn.load_network(path)
+
+
+def test_nothing_in_a_file_is_executed(tmp_path):
+    path, canary = tmp_path / "evil.npz", tmp_path / "executed"
+
+    class Evil:
+        def __reduce__(self):
+            return canary.touch, ()
+
+    np.savez(path, **{"network.json": np.array([Evil()], object)})
+    with pytest.raises(InputError, match="is not a saved network"):
+        nn.load_network(path)
+    assert not canary.exists()
+
+
+def test_a_full_disk_keeps_the_old_file(saved, monkeypatch):
+    _, path = saved
+    before = path.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"part")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(InputError, match=r"cannot write .*net\.npz: No space left on device"):
+        small(seed=1).save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["net.npz"]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match="cannot write"):
+        small().save(tmp_path / "no" / "net.npz")
