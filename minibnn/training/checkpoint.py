@@ -66,7 +66,7 @@ def read(path):
     InputError if the file is missing, cut off, damaged, no checkpoint or of a newer version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             members = {name: file[name] for name in file.files}
         meta = json.loads(members["meta"].tobytes())
         is_ours = meta["format"] == FORMAT

@@ -99,19 +99,21 @@ def fit(
             keeper = Keeper([run], folder.path, [folder], [])
             keeper.settle()
             keeper.files.append(open_run(folder, run, config, task.data, report))
-            if finished_note(run, settings, folder, report):
-                return run.history
-            train(
-                [run],
-                task.batches,
-                task.data,
-                epochs=epochs,
-                report=report,
-                keeper=keeper,
-                callbacks=callbacks,
-                checkpoint_every=checkpoint_every,
-            )
-            draw_curves(folder.path / "curves.png", {run.name: run.history})
+            finished = finished_note(run, settings, folder, report)
+            if not finished:
+                train(
+                    [run],
+                    task.batches,
+                    task.data,
+                    epochs=epochs,
+                    report=report,
+                    keeper=keeper,
+                    callbacks=callbacks,
+                    checkpoint_every=checkpoint_every,
+                )
+            picture = folder.path / "curves.png"
+            if not finished or not picture.exists():
+                draw_curves(picture, {run.name: run.history})
     return run.history
 
 

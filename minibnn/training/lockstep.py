@@ -81,9 +81,12 @@ def lockstep(
             return result
         folders = _enter(stack, RunFolder(out, resume, force), runs)
         keeper = _open(folders, runs, optimizers, task, options, report)
-        if not finished_note(runs[0], settings, folders[0], report):
+        finished = finished_note(runs[0], settings, folders[0], report)
+        if not finished:
             train(runs, task.batches, task.data, keeper=keeper, **how)
-            draw_curves(folders[0].path / "compare.png", result.histories)
+        picture = folders[0].path / "compare.png"
+        if not finished or not picture.exists():
+            draw_curves(picture, result.histories)
     return result
 
 

@@ -1,7 +1,6 @@
 """One network being trained by one optimizer: a step, an epoch's sums, and its whole state."""
 
 import math
-import re
 import time
 
 import numpy as np
@@ -12,13 +11,12 @@ from minibnn.training import checkpoint
 from minibnn.training.errors import TrainingError
 from minibnn.training.evaluate import evaluate
 from minibnn.training.metrics import COLUMNS, VALIDATION_COLUMNS, History
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+from minibnn.training.run_folder import RUN_NAME
 
 
 def check_name(name):
     """A run's name is also a folder's: InputError unless it is letters, digits, ``. _ + -``."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not RUN_NAME.fullmatch(name):
         raise InputError(
             f"a run's name must be made of letters, digits and . _ + - (first a letter or "
             f"digit), found {name!r}"

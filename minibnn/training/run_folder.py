@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from pathlib import Path
 
 from minibnn.errors import InputError
@@ -22,6 +23,7 @@ from minibnn.training.atomic import staged, write_atomic
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 PICTURES = ("curves.png", "compare.png")
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
 
 def next_free_folder(command, dataset, parent="runs"):
@@ -100,6 +102,8 @@ class RunFolder:
         """Remove the files of the run here, and of the runs of a comparison below."""
         with contextlib.suppress(InputError):  # an unreadable config.json is removed as well
             for name in (self.read_config() or {}).get("optimizers", ()):
+                if not RUN_NAME.fullmatch(name):
+                    continue  # the file was edited: stay in this folder
                 below = RunFolder(self.path / name, force=True)
                 if below.holds_run():
                     with below:

@@ -1,5 +1,7 @@
 """Runs that take a fraction of a second: few digits, a tiny network. Also used by subprocesses."""
 
+import os
+
 import minibnn as bnn
 
 BOP = "bop:gamma=1e-2,threshold=1e-6"
@@ -15,9 +17,7 @@ def small_net(seed=0, filters=4):
 
 
 def optimizer(spec=BOP):
-    return bnn.optim.Split(
-        binary=bnn.optim.parse_optimizer(spec), real=bnn.optim.Adam(lr=0.01)
-    )
+    return bnn.optim.Split(binary=bnn.optim.parse_optimizer(spec), real=bnn.optim.Adam(lr=0.01))
 
 
 def fit(out=None, net=None, spec=BOP, **changes):
@@ -37,3 +37,18 @@ def compare(out=None, specs=None, **changes):
 
 def without_seconds(rows):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+class StopAt:
+    """A reporter that sends this process a signal after so many batches."""
+
+    def __init__(self, batches, signum):
+        self.left, self.signum = batches, signum
+
+    def step(self):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.signum)
+
+    def __getattr__(self, name):
+        return lambda *_: None

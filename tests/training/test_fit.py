@@ -182,7 +182,7 @@ def test_bad_arguments_are_named_and_no_folder_is_left(tmp_path, changes, messag
 def test_pictures_and_labels_must_fit_the_network(tmp_path):
     images, labels = np.zeros((30, 9, 8, 1), np.uint8), np.arange(30) % 10
     data = bnn.data.from_arrays(images, labels, images, labels)
-    with pytest.raises(bnn.InputError, match="network takes pictures 8x8x1, .* are 9x8x1"):
+    with pytest.raises(bnn.InputError, match=r"network takes pictures 8x8x1, .* are 9x8x1"):
         bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
     data = bnn.data.from_arrays(images[:, 1:], labels + 1, images[:, 1:], labels)
     with pytest.raises(bnn.InputError, match="labels must be whole numbers from 0 to 9"):
@@ -192,7 +192,12 @@ def test_pictures_and_labels_must_fit_the_network(tmp_path):
 def test_an_optimizer_that_cannot_train_the_network_is_refused_before_a_folder_is_made(tmp_path):
     with pytest.raises(bnn.InputError, match="adam trains real parameters"):
         bnn.fit(
-            small_net(), bnn.optim.Adam(), small_data(), epochs=1, out=tmp_path / "r", progress=False
+            small_net(),
+            bnn.optim.Adam(),
+            small_data(),
+            epochs=1,
+            out=tmp_path / "r",
+            progress=False,
         )
     assert not (tmp_path / "r").exists()
 

@@ -1,12 +1,11 @@
 """A resumed run equals an uninterrupted one, bit for bit, however it ended."""
 
 import json
-import os
 import signal
 
 import numpy as np
 import pytest
-from small_runs import LATENT, fit, small_net, without_seconds
+from small_runs import LATENT, StopAt, fit, small_net, without_seconds
 
 import minibnn as bnn
 from minibnn.training import Interrupted
@@ -35,21 +34,6 @@ def test_more_epochs_later_are_as_all_at_once(tmp_path, spec):
     loaded = bnn.load(tmp_path / "whole").state_dict()
     for name, array in net.state_dict().items():
         np.testing.assert_array_equal(array, loaded[name])
-
-
-class StopAt:
-    """A reporter that sends this process a signal after so many batches."""
-
-    def __init__(self, batches, signum):
-        self.left, self.signum = batches, signum
-
-    def step(self):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), self.signum)
-
-    def __getattr__(self, name):
-        return lambda *_: None
 
 
 @pytest.mark.parametrize("spec", [BOP, SGD, ADAM])

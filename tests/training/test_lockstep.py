@@ -1,0 +1,213 @@
+"""Lockstep: each run as if alone, on the same batches, and how far the weights agree."""
+
+import json
+import signal
+import warnings
+
+import numpy as np
+import pytest
+from small_runs import (
+    BOP,
+    LATENT,
+    StopAt,
+    compare,
+    fit,
+    optimizer,
+    small_data,
+    small_net,
+    without_seconds,
+)
+
+import minibnn as bnn
+from minibnn.training import Interrupted
+from minibnn.training.metrics import read_rows
+
+
+def assert_same_comparison(a, b, names=("bop", "latent-sgd")):
+    for name in names:
+        one, two = (folder / name / "checkpoint.npz" for folder in (a, b))
+        assert one.read_bytes() == two.read_bytes()
+        one, two = (read_rows(folder / name / "metrics.csv") for folder in (a, b))
+        assert without_seconds(one) == without_seconds(two)
+    one, two = (read_rows(folder / "metrics.csv") for folder in (a, b))
+    assert without_seconds(one) == without_seconds(two)
+
+
+def test_each_run_is_what_fit_makes_of_it_alone(tmp_path):
+    net = small_net()
+    before = net.state_dict()
+    result = compare(tmp_path / "both", augment="paper")
+    for name, spec in (("bop", BOP), ("latent-sgd", LATENT)):
+        fit(tmp_path / name, spec=spec, augment="paper")
+        alone = (tmp_path / name / "checkpoint.npz").read_bytes()
+        assert (tmp_path / "both" / name / "checkpoint.npz").read_bytes() == alone
+        one, two = (
+            json.loads((tmp_path / path / name / "config.json").read_text())
+            for path in ("both", "")
+        )
+        assert one == two
+    loaded = bnn.load(tmp_path / "both/bop").state_dict()
+    for name, array in result.nets["bop"].state_dict().items():
+        np.testing.assert_array_equal(array, loaded[name])
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_net_and_optimizers_are_left_alone():
+    net, o = small_net(), optimizer()
+    before = net.state_dict()
+    bnn.lockstep(net, {"a": o}, small_data(), epochs=1, batch_size=20, progress=False)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert o.iterations == 0
+
+
+def test_two_equal_optimizers_agree_wholly(tmp_path):
+    result = compare(tmp_path / "run", specs={"a": BOP, "b": BOP, "c": LATENT})
+    assert result.agreement("a", "b") == [1.0, 1.0, 1.0]
+    assert result.agreement("b", "a") == [1.0, 1.0, 1.0]
+    assert all(0 < share < 1 for share in result.agreement("a", "c"))
+    assert result.agreement("a", "c") == result.agreement("b", "c")
+    assert "100.0 % of the binary weights of a and b agree" in str(result)
+
+
+def test_agreement_is_the_share_of_equal_weights():
+    result = compare(epochs=1)
+    a, b = (
+        np.concatenate([p.value.ravel() for p in result.nets[n].parameters() if p.binary])
+        for n in ("bop", "latent-sgd")
+    )
+    assert result.agreement("bop", "latent-sgd") == [np.mean(a == b)]
+
+
+def test_what_a_comparison_leaves_behind(tmp_path):
+    result = compare(tmp_path / "run", validation=20)
+    names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
+    own = {".lock", "checkpoint.npz", "config.json", "metrics.csv"}
+    assert names == {".lock", "config.json", "metrics.csv", "compare.png", "bop", "latent-sgd"} | {
+        f"{run}/{name}" for run in ("bop", "latent-sgd") for name in own
+    }
+    rows = read_rows(tmp_path / "run/metrics.csv")
+    assert rows == [row | {f"agreement:{row['name']}": None} for row in result.rows]
+    assert [(row["epoch"], row["name"]) for row in rows] == [
+        (epoch, name) for epoch in (1, 2, 3) for name in ("bop", "latent-sgd")
+    ]
+    header = (tmp_path / "run/metrics.csv").read_text().splitlines()[0]
+    assert header.endswith("agreement:bop,agreement:latent-sgd")
+    assert set(result.to_dict()) == {"bop", "latent-sgd"}
+
+
+@pytest.mark.parametrize("batches", [1, 10, 17])
+def test_interrupted_and_resumed(tmp_path, batches):
+    compare(tmp_path / "whole", augment="paper")
+    with pytest.raises(Interrupted):
+        compare(tmp_path / "parts", augment="paper", progress=StopAt(batches, signal.SIGINT))
+    result = compare(tmp_path / "parts", augment="paper", resume=True)
+    assert_same_comparison(tmp_path / "whole", tmp_path / "parts")
+    assert [row["epoch"] for row in result.rows] == [1, 1, 2, 2, 3, 3]
+    assert len(result.agreement("bop", "latent-sgd")) == 3
+
+
+def test_more_epochs_later(tmp_path):
+    compare(tmp_path / "whole", epochs=4)
+    compare(tmp_path / "parts", epochs=2)
+    compare(tmp_path / "parts", epochs=4, resume=True)
+    assert_same_comparison(tmp_path / "whole", tmp_path / "parts")
+    with pytest.warns(UserWarning, match="finished"):
+        result = compare(tmp_path / "parts", epochs=4, resume=True)
+    assert [row["epoch"] for row in result.rows] == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+KILLED = """
+import os
+from small_runs import compare
+from minibnn.training import {module} as module
+{name}, calls = module.{name}, []
+def kill(*args):
+    calls.append(args)
+    if len(calls) == {at}:
+        os.kill(os.getpid(), 9)
+    return {name}(*args)
+module.{name} = kill
+compare({out!r}, epochs=3, checkpoint_every={every})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "every"),
+    [
+        ("stage", 2, 1),  # one of the first two checkpoints lies beside
+        ("stage", 4, 1),
+        ("commit", 3, 1),  # both of the second epoch lie beside
+        ("commit", 4, 1),  # the first of them is renamed
+        ("commit", 4, 2),  # that of the last epoch: the resume only finishes the renaming
+    ],
+)
+def test_killed_between_the_checkpoints_of_one_epoch(tmp_path, run_python, name, at, every):
+    out = tmp_path / "killed"
+    program = KILLED.format(module="loop", name=name, at=at, every=every, out=str(out))
+    code, _, err = run_python(program)
+    assert code == -signal.SIGKILL, err
+    compare(tmp_path / "whole", checkpoint_every=every)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the run in .* is finished")
+        compare(out, checkpoint_every=every, resume=True)
+    assert (out / "compare.png").exists()
+    assert_same_comparison(tmp_path / "whole", out)
+    assert not list(out.rglob("*.new"))
+
+
+def test_a_full_disk_keeps_all_checkpoints_of_the_epoch_before(tmp_path, monkeypatch):
+    compare(tmp_path / "run", epochs=1)
+    before = [(tmp_path / "run" / n / "checkpoint.npz").read_bytes() for n in ("bop", "latent-sgd")]
+    with monkeypatch.context() as patch:
+        from minibnn.training import atomic
+
+        def stage(path, data):
+            if "latent-sgd" in str(path):
+                raise OSError(28, "No space left on device")
+            atomic.stage(path, data)
+
+        patch.setattr("minibnn.training.loop.stage", stage)
+        with pytest.raises(bnn.InputError, match="No space left on device; the last checkpoint"):
+            compare(tmp_path / "run", epochs=2, resume=True)
+    after = [(tmp_path / "run" / n / "checkpoint.npz").read_bytes() for n in ("bop", "latent-sgd")]
+    assert before == after
+    assert not list((tmp_path / "run").rglob("*.new"))
+
+
+def test_bad_arguments(tmp_path):
+    with pytest.raises(bnn.InputError, match="at least one optimizer"):
+        compare(tmp_path / "run", specs={})
+    with pytest.raises(bnn.InputError, match="run's name must be made of letters"):
+        compare(tmp_path / "run", specs={"a/b": BOP})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_optimizers_are_another_run(tmp_path):
+    compare(tmp_path / "run")
+    with pytest.raises(bnn.InputError, match=r"optimizers.bop.binary.gamma was 0.01, now 0.5"):
+        compare(tmp_path / "run", specs={"bop": "bop:gamma=0.5", "latent-sgd": LATENT}, resume=True)
+    with pytest.raises(bnn.InputError, match=r"optimizers.new was absent"):
+        compare(tmp_path / "run", specs={"bop": BOP, "latent-sgd": LATENT, "new": BOP}, resume=True)
+    with pytest.raises(bnn.InputError, match="holds another run: "):
+        fit(tmp_path / "run", resume=True)
+
+
+def test_a_run_that_went_on_alone_cannot_be_resumed_in_step(tmp_path):
+    compare(tmp_path / "run", epochs=2)
+    fit(tmp_path / "run/bop", epochs=3, resume=True)
+    with pytest.raises(bnn.InputError, match=r"bop stands after 3 epochs .* latent-sgd after 2"):
+        compare(tmp_path / "run", epochs=3, resume=True)
+
+
+def test_callbacks_end_it_when_all_agree():
+    asked = []
+
+    def stop(run, row):
+        asked.append((row["epoch"], run.name))
+        return run.name == "bop" or row["epoch"] == 2
+
+    result = compare(callbacks=[stop], epochs=4)
+    assert asked == [(1, "bop"), (1, "latent-sgd"), (2, "bop"), (2, "latent-sgd")]
+    assert len(result["bop"]) == 2

@@ -1,0 +1,220 @@
+"""Run folders: who may write to them, and that a failing disk costs nothing that was saved."""
+
+import json
+import os
+
+import pytest
+from small_runs import compare, fit
+
+import minibnn as bnn
+from minibnn.training import TrainingError, atomic
+from minibnn.training.run_folder import RunFolder, next_free_folder
+
+
+def test_what_a_run_leaves_behind(tmp_path):
+    fit(tmp_path / "deep/er/run", options={"command": "train"})
+    names = {p.name for p in (tmp_path / "deep/er/run").iterdir()}
+    assert names == {".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv"}
+    config = json.loads((tmp_path / "deep/er/run/config.json").read_text())
+    assert config["kind"] == "fit"
+    assert config["name"] == "bop"
+    assert config["minibnn"] == bnn.__version__
+    assert config["data"] | {"crc32": ""} == {
+        "name": "digits", "train": 210, "test": 53, "shape": [8, 8, 1], "classes": 10, "crc32": "",
+    }  # fmt: skip
+    assert config["options"] == {"command": "train"}
+    net = bnn.nn.Sequential.from_config(config["network"])
+    optimizer = bnn.optim.from_config(config["optimizer"])
+    history = bnn.fit(
+        net,
+        optimizer,
+        bnn.data.load("digits").subset(train=210, test=53),
+        progress=False,
+        **{key: config[key] for key in ("epochs", "batch_size", "seed", "loss", "augment")},
+    )
+    metrics = (tmp_path / "deep/er/run/metrics.csv").read_text().splitlines()
+    assert metrics[-1].startswith(f"3,bop,{history.last['train_loss']!r},")
+
+
+def test_next_free_folder(tmp_path):
+    assert next_free_folder("train", "digits", tmp_path) == tmp_path / "train-digits-1"
+    (tmp_path / "train-digits-1").mkdir()
+    (tmp_path / "train-digits-3").mkdir()
+    assert next_free_folder("train", "digits", tmp_path) == tmp_path / "train-digits-2"
+    assert next_free_folder("compare", "digits", tmp_path) == tmp_path / "compare-digits-1"
+
+
+def test_another_run_is_not_overwritten(tmp_path):
+    fit(tmp_path / "run", epochs=1)
+    before = (tmp_path / "run/checkpoint.npz").read_bytes()
+    with pytest.raises(bnn.InputError, match=r"run already holds a run; .*resume.*force"):
+        fit(tmp_path / "run", epochs=1, seed=5)
+    assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
+    with pytest.raises(bnn.InputError, match="choose one"):
+        fit(tmp_path / "run", resume=True, force=True)
+
+
+def test_force_removes_the_run_and_nothing_else(tmp_path):
+    fit(tmp_path / "run", epochs=2)
+    (tmp_path / "run/notes.txt").write_text("mine")
+    fit(tmp_path / "run", epochs=1, seed=5, force=True)
+    fit(tmp_path / "fresh", epochs=1, seed=5)
+    assert (tmp_path / "run/notes.txt").read_text() == "mine"
+    fresh = (tmp_path / "fresh/checkpoint.npz").read_bytes()
+    assert (tmp_path / "run/checkpoint.npz").read_bytes() == fresh
+
+
+def test_force_on_a_comparison_removes_its_runs(tmp_path):
+    compare(tmp_path / "run", epochs=1)
+    (tmp_path / "run/latent-sgd/notes.txt").write_text("mine")
+    (tmp_path / "run/bop-9").mkdir()
+    fit(tmp_path / "run", epochs=1, force=True)
+    names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
+    assert names == {
+        ".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
+        "latent-sgd", "latent-sgd/notes.txt", "bop-9",
+    }  # fmt: skip
+
+
+def test_force_does_not_follow_names_out_of_the_folder(tmp_path):
+    fit(tmp_path / "other", epochs=1)
+    fit(tmp_path / "run", epochs=1)
+    path = tmp_path / "run/config.json"
+    config = json.loads(path.read_text()) | {"optimizers": {"../other": {}, "": {}}}
+    path.write_text(json.dumps(config))
+    fit(tmp_path / "run", epochs=1, force=True)
+    assert (tmp_path / "other/checkpoint.npz").exists()
+
+
+def test_resume_needs_a_folder(tmp_path):
+    with pytest.raises(bnn.InputError, match=r"no run to resume: the folder .*run does not exist"):
+        fit(tmp_path / "run", resume=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resume_of_a_folder_without_checkpoint_starts_from_the_beginning(tmp_path):
+    (tmp_path / "run").mkdir()
+    assert len(fit(tmp_path / "run", resume=True)) == 3
+
+
+def test_out_is_a_file(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(bnn.InputError, match=r"out must be a folder, and .*run is a file"):
+        fit(tmp_path / "run")
+
+
+def test_damaged_config(tmp_path):
+    fit(tmp_path / "run", epochs=1)
+    for text in ('{"kind": ', "[]"):
+        (tmp_path / "run/config.json").write_text(text)
+        with pytest.raises(bnn.InputError, match=r"config.json is damaged"):
+            fit(tmp_path / "run", resume=True)
+
+
+def test_damaged_metrics(tmp_path):
+    fit(tmp_path / "run", epochs=1)
+    (tmp_path / "run/metrics.csv").write_text("time,height\n1,2\n")
+    with pytest.raises(bnn.InputError, match=r"is no metrics.csv"):
+        fit(tmp_path / "run", resume=True)
+
+
+def test_a_folder_in_use_is_refused_and_names_the_process(tmp_path, start_python):
+    out = tmp_path / "run"
+    process = start_python(
+        f"import time\nfrom minibnn.training.run_folder import RunFolder\n"
+        f"with RunFolder({str(out)!r}):\n    print('locked', flush=True)\n    time.sleep(60)"
+    )
+    assert process.stdout.readline() == "locked\n"
+    with pytest.raises(
+        bnn.InputError, match=rf"in use by another process \(number {process.pid}\)"
+    ):
+        fit(out)
+    process.kill()
+    process.wait()
+    fit(out, epochs=1)  # the lock ended with the process
+
+
+def test_two_at_once_in_one_process(tmp_path):
+    with RunFolder(tmp_path / "run"), pytest.raises(bnn.InputError, match="in use"):
+        fit(tmp_path / "run")
+
+
+def test_a_comparison_locks_its_runs(tmp_path):
+    compare(tmp_path / "run", epochs=1)
+    with (
+        RunFolder(tmp_path / "run/bop", resume=True),
+        pytest.raises(bnn.InputError, match="in use"),
+    ):
+        compare(tmp_path / "run", resume=True)
+
+
+def full_after(monkeypatch, writes):
+    """Let the disk be full for synced files from the given one on."""
+    fsync, count = os.fsync, [0]
+
+    def failing(fd):
+        count[0] += 1
+        if count[0] > writes:
+            raise OSError(28, "No space left on device")
+        fsync(fd)
+
+    monkeypatch.setattr(atomic.os, "fsync", failing)
+
+
+def test_a_full_disk_while_saving_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    fit(tmp_path / "run", epochs=1)
+    before = (tmp_path / "run/checkpoint.npz").read_bytes()
+    with monkeypatch.context() as patch:
+        encode = atomic.stage
+
+        def stage(path, data):
+            if path.name == "checkpoint.npz":
+                full_after(patch, 0)
+            encode(path, data)
+
+        patch.setattr("minibnn.training.loop.stage", stage)
+        with pytest.raises(TrainingError) as error:
+            fit(tmp_path / "run", epochs=3, resume=True)
+    assert "checkpoint.npz failed: No space left on device; the last checkpoint" in str(error.value)
+    assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
+    assert not list((tmp_path / "run").glob("*.new"))
+    fit(tmp_path / "run", epochs=3, resume=True)
+    fit(tmp_path / "whole", epochs=3)
+    whole = (tmp_path / "whole/checkpoint.npz").read_bytes()
+    assert (tmp_path / "run/checkpoint.npz").read_bytes() == whole
+
+
+LIMITED = """
+import resource
+from small_runs import fit
+size = {size}
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+try:
+    fit({out!r}, epochs=3, resume=True)
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_a_real_write_that_fails(tmp_path, run_python):
+    fit(tmp_path / "run", epochs=1)
+    before = (tmp_path / "run/checkpoint.npz").read_bytes()
+    assert len(before) > 8000
+    program = LIMITED.format(size=8000, out=str(tmp_path / "run"))
+    code, out, err = run_python(program)
+    assert code == 0, err
+    assert "checkpoint.npz failed: File too large; the last checkpoint" in out
+    assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
+    assert not list((tmp_path / "run").glob("*.new"))
+
+
+def test_write_atomic_replaces_in_one_step(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    atomic.write_atomic(path, b"one")
+    assert path.read_bytes() == b"one"
+    with monkeypatch.context() as patch:
+        full_after(patch, 0)
+        with pytest.raises(OSError, match="No space"):
+            atomic.write_atomic(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
