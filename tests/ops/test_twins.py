@@ -1,0 +1,467 @@
+"""Every operation of ``ops.reference`` against its compiled twin of the same name.
+
+Integers and packed words are equal. Sums of floats are within 2e-6 of the sum of magnitudes, both
+from the reference in float64: no product or order of adding is prescribed, only that nothing but
+rounding differs. Operations with a fixed order of roundings are equal bit for bit.
+"""
+
+import inspect
+from itertools import product
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn.ops import kernels, reference
+from minibnn.ops.bits import Signs, pack_signs, unpack_signs
+
+TOLERANCE = 2e-6
+NAMES = reference.__all__
+CASES = {}  # name -> function(rng) that yields argument tuples
+EXACT = {
+    "batch_norm",
+    "binary_conv2d on bytes",
+    "binary_dense on bytes",
+    "max_pool2d",
+    "pack_signs",
+    "sign",
+    "ste_sign_grad",
+    "unpack_signs",
+}
+LENGTHS = (1, 31, 32, 33, 63, 64, 65, 130)
+DENSE = [(3, 63, 5), (17, 64, 33), (1, 65, 1), (5, 1, 70), (33, 130, 64), (50, 257, 31)]
+CONVOLUTIONS = [  # images, kernel, strides
+    ((2, 6, 7, 3), (3, 3, 3, 5), (1, 1)),
+    ((1, 9, 8, 64), (3, 3, 64, 33), (1, 1)),
+    ((3, 8, 5, 33), (2, 2, 33, 64), (2, 2)),
+    ((2, 7, 9, 65), (1, 1, 65, 31), (2, 1)),
+    ((2, 11, 6, 31), (5, 3, 31, 17), (1, 3)),
+    ((1, 5, 5, 1), (4, 5, 1, 1), (3, 3)),
+    ((5, 4, 4, 130), (3, 3, 130, 9), (1, 1)),
+]
+PADDINGS = [("same", 0), ("same", 1), ("valid", 0)]
+
+
+def cases(*names):
+    def keep(function):
+        CASES.update(dict.fromkeys(names, function))
+        return function
+
+    return keep
+
+
+def real(rng, *shape):
+    """Floats of mixed size, some of them zero, as behind a max pool."""
+    x = rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 2, shape)
+    return np.where(rng.random(shape) < 0.3, 0, x).astype(np.float32)
+
+
+def signs(rng, *shape, axis):
+    return pack_signs(rng.standard_normal(shape), axis)
+
+
+def byte(rng, *shape):
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def kinds(rng, *shape):
+    """A binary layer's input as signs, bytes and floats."""
+    return signs(rng, *shape, axis=len(shape) - 1), byte(rng, *shape), real(rng, *shape)
+
+
+# -- products ---------------------------------------------------------------------------------
+
+
+@cases("binary_dense")
+def _(rng):
+    for B, I, O in DENSE:
+        for x in kinds(rng, B, I):
+            yield x, signs(rng, I, O, axis=0)
+    ones = np.ones((2, 40_000))
+    yield pack_signs(ones, 1), pack_signs(-ones.T, 0)  # past int16
+    yield np.full((2, 70_000), 255, np.uint8), pack_signs(np.ones((70_000, 3)), 0)  # past 2^24
+
+
+@cases("binary_dense_grad_input")
+def _(rng):
+    for B, I, O in DENSE:
+        yield real(rng, B, O), signs(rng, O, I, axis=0)
+    yield real(rng, 9, 65)[::2], signs(rng, 65, 7, axis=0)
+    yield np.asfortranarray(real(rng, 9, 65)), signs(rng, 65, 7, axis=0)
+
+
+@cases("binary_dense_grad_kernel")
+def _(rng):
+    for B, I, O in DENSE:
+        for x in kinds(rng, B, I):
+            yield x, real(rng, B, O)
+    yield signs(rng, 7, 65, axis=1), real(rng, 9, 7).T
+
+
+@cases("dense", "dense_grad_kernel")
+def _(rng, swap=False):
+    for B, I, O in DENSE:
+        for x in kinds(rng, B, I)[1:]:
+            yield x, real(rng, *((B, O) if swap else (I, O)))
+    yield real(rng, 65, 7).T, real(rng, *((7, 65) if swap else (65, 7)))
+
+
+CASES["dense_grad_kernel"] = lambda rng, make=CASES["dense"]: make(rng, swap=True)
+
+
+@cases("dense_grad_input")
+def _(rng):
+    for B, I, O in DENSE:
+        yield real(rng, B, O), real(rng, I, O)
+    yield real(rng, 7, 9).T, real(rng, 7, 65).T
+
+
+@cases("binary_conv2d")
+def _(rng):
+    for (image, kernel, strides), (padding, pad) in product(CONVOLUTIONS, PADDINGS):
+        for x in kinds(rng, *image):
+            yield x, signs(rng, *kernel, axis=2), strides, padding, pad
+    yield np.zeros((1, 4, 4, 3), np.uint8), signs(rng, 3, 3, 3, 2, axis=2)
+    image = byte(rng, 4, 6, 6, 6).transpose(0, 2, 3, 1)[::2]
+    yield image, signs(rng, 3, 3, 6, 2, axis=2)
+
+
+@cases("conv2d")
+def _(rng):
+    for (image, kernel, strides), (padding, pad) in product(CONVOLUTIONS, PADDINGS):
+        for x in kinds(rng, *image)[1:]:
+            yield x, real(rng, *kernel), strides, padding, pad
+
+
+def output_shape(image, kernel, strides, padding):
+    return (image[0], *naive.output_size(image, kernel, strides, padding), kernel[3])
+
+
+def convolution_places():
+    for (image, kernel, strides), padding in product(CONVOLUTIONS, ("same", "valid")):
+        yield image, kernel, strides, padding, output_shape(image, kernel, strides, padding)
+
+
+@cases("binary_conv2d_grad_input")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        w_t = signs(rng, *kernel[:2], kernel[3], kernel[2], axis=2)
+        yield real(rng, *output), w_t, image, strides, padding
+    dy = real(rng, 2, 8, 6, 7).transpose(0, 2, 3, 1)
+    yield dy, signs(rng, 3, 3, 8, 5, axis=2), (2, 6, 7, 5)
+
+
+@cases("conv2d_grad_input")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        yield real(rng, *output), real(rng, *kernel), image, strides, padding
+
+
+@cases("binary_conv2d_grad_kernel")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        for x, pad in product(kinds(rng, *image), (0, 1)):
+            yield x, real(rng, *output), kernel[:2], strides, padding, pad
+    dy = real(rng, 2, 8, 6, 7).transpose(0, 2, 3, 1)
+    yield signs(rng, 2, 6, 7, 5, axis=3), dy, (3, 3)
+
+
+@cases("conv2d_grad_kernel")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        for x, pad in product(kinds(rng, *image)[1:], (0, 1)):
+            yield x, real(rng, *output), kernel[:2], strides, padding, pad
+
+
+# -- pooling and normalisation ----------------------------------------------------------------
+
+POOLS = [
+    (image, *place, padding)
+    for image in ((2, 6, 7, 3), (1, 9, 8, 65), (3, 5, 5, 64))
+    for place in (((2, 2), (2, 2)), ((3, 3), (2, 2)), ((3, 2), (1, 2)), ((2, 3), (3, 3)))
+    for padding in ("valid", "same")
+]
+
+
+def preactivations(rng, *shape):
+    """What a pool or a normalisation gets: whole numbers (with ties) and floats."""
+    yield rng.integers(-9, 10, shape).astype(np.int16)
+    yield rng.integers(-70_000, 70_001, shape).astype(np.int32)
+    yield real(rng, *shape)
+
+
+@cases("max_pool2d")
+def _(rng):
+    for image, *place in POOLS:
+        small = rng.integers(-1, 1, image).astype(np.int8), byte(rng, *image) // 64
+        for x in (*preactivations(rng, *image), *small):
+            yield x, *place
+    yield (real(rng, 2, 4, 4, 3),)
+    yield (np.full((1, 3, 3, 2), -32768, np.int16), (3, 3), (1, 1), "same")
+    yield (real(rng, 2, 5, 4, 6).transpose(0, 2, 3, 1),)
+
+
+def pooled(rng):
+    for image, *place in POOLS:
+        yield image, place, (image[0], *naive.output_size(image, *place), image[3])
+
+
+@cases("max_pool2d_grad")
+def _(rng):
+    for image, place, output in pooled(rng):
+        _, where = reference.max_pool2d(rng.integers(-2, 3, image), *place)
+        yield real(rng, *output), where, image, *place
+
+
+@cases("avg_pool2d")
+def _(rng):
+    for image, *place in POOLS:
+        for x in preactivations(rng, *image):
+            yield x, *place
+    yield (real(rng, 2, 5, 4, 6).transpose(0, 2, 3, 1),)
+
+
+@cases("avg_pool2d_grad")
+def _(rng):
+    for image, place, output in pooled(rng):
+        yield real(rng, *output), image, *place
+
+
+SHAPES = [(1, 1), (2, 65), (50, 64), (3, 4, 5, 63), (2, 9, 9, 33), (100, 7)]
+
+
+@cases("batch_statistics")
+def _(rng):
+    for shape in SHAPES:
+        yield from ((x,) for x in preactivations(rng, *shape))
+    yield (np.full((1000, 3), 32767, np.int16),)
+    yield (np.full((1000, 3), 1e4, np.float32),)
+    yield (real(rng, 2, 8, 6, 7).transpose(0, 2, 3, 1),)
+
+
+def normalised(rng):
+    for shape in SHAPES:
+        for x in preactivations(rng, *shape):
+            mean, variance = (s.astype(np.float32) for s in reference.batch_statistics(x))
+            for gamma in (None, real(rng, shape[-1])):
+                yield x, mean, variance, gamma
+
+
+@cases("batch_norm")
+def _(rng):
+    for x, mean, variance, gamma in normalised(rng):
+        yield x, mean, variance, real(rng, x.shape[-1]), 1e-3, gamma
+
+
+@cases("batch_norm_grad")
+def _(rng):
+    for x, mean, variance, gamma in normalised(rng):
+        yield real(rng, *x.shape), x, mean, variance, 1e-3, gamma
+
+
+# -- signs, losses and packing ----------------------------------------------------------------
+
+
+def zeros_and_clips(x):
+    """x with both zeros and ±1 in it, where conventions show."""
+    if np.issubdtype(x.dtype, np.floating):
+        x.flat[::7], x.flat[1::7], x.flat[2::7], x.flat[3::7] = 0.0, -0.0, 1, -1
+    return x
+
+
+@cases("sign")
+def _(rng):
+    for shape in (*SHAPES, *((3, n) for n in LENGTHS)):
+        yield from ((zeros_and_clips(x),) for x in preactivations(rng, *shape))
+    yield (real(rng, 65, 3).T,)
+
+
+@cases("ste_sign_grad", "approx_sign_grad", "swish_sign_grad")
+def _(rng, options=((),)):
+    for shape in SHAPES:
+        for x, option in product(preactivations(rng, *shape), options):
+            yield real(rng, *shape), zeros_and_clips(x), *option
+    yield real(rng, 65, 3).T, real(rng, 65, 3).T
+
+
+CASES["ste_sign_grad"] = lambda rng, make=CASES["approx_sign_grad"]: make(
+    rng, ((), (0.5,), (1,), (None,))
+)
+CASES["swish_sign_grad"] = lambda rng, make=CASES["approx_sign_grad"]: make(rng, ((), (2.0,)))
+
+
+@cases("softmax_cross_entropy")
+def _(rng):
+    for B, C in ((1, 2), (5, 10), (64, 3), (33, 1000), (3, 1)):
+        for labels in (np.int64, np.int32, np.uint8):
+            yield 5 * real(rng, B, C), rng.integers(0, min(C, 200), B).astype(labels)
+    yield np.float32([[1e38, -1e38], [0, 1e4]]), np.array([0, 0])
+
+
+@cases("pack_signs")
+def _(rng):
+    for n in LENGTHS:
+        x = zeros_and_clips(real(rng, 3, n, 2))
+        for dtype in (np.float32, np.int8, np.int16, np.int32):
+            yield x.astype(dtype), 1
+        yield x, -2
+        yield x.swapaxes(0, 1), 0
+        yield x.T, -2
+        yield np.sign(x[0] + 0.5).astype(np.int8).T, -2
+        yield real(rng, n), 0
+        yield real(rng, 3, 3, 5, n), -2
+        yield real(rng, 3, 3, n, 5), -2
+
+
+@cases("unpack_signs")
+def _(rng):
+    for n, axis in product(LENGTHS, range(3)):
+        shape = [2, 3, 2]
+        shape[axis] = n
+        for dtype in ((), (np.int8,), (np.float32,), (np.int32,)):
+            yield signs(rng, *shape, axis=axis), *dtype
+
+
+# -- how large the terms of a sum are ---------------------------------------------------------
+
+
+def magnitudes(name, arguments):
+    """Sum of the terms' magnitudes per entry of each result, in float64."""
+    if name == "batch_statistics":
+        x = np.abs(exact_numbers(arguments[0])).reshape(-1, arguments[0].shape[-1])
+        return x.mean(0), np.square(x).mean(0)
+    if name == "batch_norm_grad":
+        return _batch_norm_grad_magnitudes(*map(exact_numbers, arguments))
+    if name == "softmax_cross_entropy":
+        logits = np.abs(exact_numbers(arguments[0]))
+        return float(logits.max(1).mean()) + np.log(logits.shape[1]), np.float64(1 / len(logits))
+    if name in ("approx_sign_grad", "swish_sign_grad"):
+        dy, x = (np.abs(exact_numbers(a)) for a in arguments[:2])
+        slope = arguments[2] if len(arguments) > 2 else 5.0
+        return dy * (2 + 2 * x if name == "approx_sign_grad" else slope * (1 + np.abs(slope * x)))
+    if name == "max_pool2d_grad":
+        return reference.max_pool2d_grad(absolute(arguments[0]), *arguments[1:])
+    if name == "binary_conv2d_grad_kernel" and isinstance(arguments[0], Signs):
+        # Bits at the border are summed as +1 and taken off again: those terms count, too.
+        place = arguments[3:5] or ((1, 1), "same")
+        arguments = (*arguments[:3], *place, 1)
+    return getattr(reference, name)(*map(absolute, arguments))  # linear in each argument
+
+
+def _batch_norm_grad_magnitudes(dy, x, mean, variance, epsilon, gamma):
+    factor = 1 / np.sqrt(variance + epsilon)
+    axes, n = tuple(range(dy.ndim - 1)), dy.size // dy.shape[-1]
+    xhat, dy = (np.abs(x) + np.abs(mean)) * factor, np.abs(dy)
+    dbeta, dgamma = dy.sum(axes), (dy * xhat).sum(axes)
+    scale = factor if gamma is None else factor * np.abs(gamma)
+    return scale * (dy + dbeta / n + xhat * dgamma / n), dgamma, dbeta
+
+
+def exact_numbers(x):
+    """An array argument in float64, where 2 to the 53 is enough for everything here."""
+    return x.astype(np.float64) if isinstance(x, np.ndarray) else x
+
+
+def as_float64(x):
+    return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype == np.float32 else x
+
+
+def absolute(x):
+    if isinstance(x, Signs):
+        return Signs(np.zeros_like(x.words), x.shape, x.axis)
+    if not isinstance(x, np.ndarray):
+        return x
+    if x.dtype == np.uint8:  # a picture's bytes
+        return np.abs(2.0 * x - 255) / 255
+    return np.abs(x.astype(np.float64))
+
+
+# -- the test ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    if not any(hasattr(kernels, name) for name in NAMES):
+        pytest.skip("no kernel is exported yet")
+
+
+def test_both_backends_export_the_same_names():
+    assert sorted(NAMES) == NAMES
+    assert not set(NAMES) - set(kernels.__all__)
+    assert set(NAMES) == set(CASES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_signatures_are_equal(name):
+    assert inspect.signature(getattr(kernels, name)) == inspect.signature(getattr(reference, name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_is_its_reference(name):
+    for number, arguments in enumerate(CASES[name](np.random.default_rng(0))):
+        before = [copy(a) for a in arguments]
+        expected = tuple_of(getattr(reference, name)(*arguments))
+        found = tuple_of(getattr(kernels, name)(*arguments))
+        where = f"{name}, case {number}: " + ", ".join(map(describe, arguments))
+        assert len(found) == len(expected), where
+        for a, b in zip(arguments, before, strict=True):
+            assert_same(a, b, f"{where}: changed its input")
+        exact = name in EXACT or (f"{name} on bytes" in EXACT and is_bytes(arguments[0]))
+        floats = [k for k, e in enumerate(expected) if not exact and is_float(e)]
+        if floats:
+            truth = tuple_of(getattr(reference, name)(*map(as_float64, arguments)))
+            sizes = tuple_of(magnitudes(name, arguments))
+        for k, (f, e) in enumerate(zip(found, expected, strict=True)):
+            if k not in floats:
+                assert_same(f, e, where)
+                continue
+            assert np.shape(f) == np.shape(e), where
+            assert np.asarray(f).dtype == np.asarray(e).dtype, where
+            error = np.abs(np.asarray(f, np.float64) - truth[k])
+            allowed = TOLERANCE * sizes[k] + np.finfo(np.float32).tiny
+            worst = np.max(error / allowed, initial=0)
+            assert worst <= 1, f"{where}: result {k} is {worst:.3g} times too far off"
+
+
+def tuple_of(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def is_float(x):
+    return isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype.kind == "f")
+
+
+def is_bytes(x):
+    return isinstance(x, np.ndarray) and x.dtype == np.uint8
+
+
+def copy(x):
+    if isinstance(x, Signs):
+        return Signs(x.words.copy(), x.shape, x.axis)
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def assert_same(a, b, message):
+    assert type(a) is type(b), message
+    if isinstance(a, Signs):
+        assert (a.shape, a.axis) == (b.shape, b.axis), message
+        a, b = a.words, b.words
+    if isinstance(a, np.ndarray):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape), message
+        assert_array_equal(a, b, err_msg=message)
+    else:
+        assert a == b, message
+
+
+def describe(x):
+    if isinstance(x, Signs):
+        return f"Signs{x.shape}"
+    return f"{x.dtype}{x.shape}" if isinstance(x, np.ndarray) else repr(x)
+
+
+def test_words_past_the_end_are_zero_in_both():
+    x = -np.ones((2, 33), np.float32)
+    for backend in (reference, kernels):
+        assert_array_equal(backend.sign(x).words, np.uint32([[2**32 - 1, 1]] * 2))
+        assert_array_equal(unpack_signs(backend.pack_signs(x, 1)), x)
