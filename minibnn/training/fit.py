@@ -1,8 +1,8 @@
 """``fit``: train one network by one optimizer."""
 
+from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.loop import Keeper, train
-from minibnn.training.plots import draw_curves
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
@@ -113,7 +113,7 @@ def fit(
                 )
             picture = folder.path / "curves.png"
             if not finished or not picture.exists():
-                draw_curves(picture, {run.name: run.history})
+                plots.draw_curves(picture, {run.name: run.history})
     return run.history
 
 

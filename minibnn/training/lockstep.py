@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.loop import Keeper, train
 from minibnn.training.metrics import Lockstep, MetricsFile
-from minibnn.training.plots import draw_curves
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
@@ -86,7 +86,7 @@ def lockstep(
             train(runs, task.batches, task.data, keeper=keeper, **how)
         picture = folders[0].path / "compare.png"
         if not finished or not picture.exists():
-            draw_curves(picture, result.histories)
+            plots.draw_curves(picture, result.histories)
     return result
 
 

@@ -1,4 +1,4 @@
-"""A subprocess that can be killed."""
+"""A subprocess that can be killed; runs that do not spend their time on drawing."""
 
 import os
 import subprocess
@@ -6,6 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def empty_pictures(monkeypatch, request):
+    """Runs write empty pictures; test_plots draws real ones."""
+    if request.path.name != "test_plots.py":
+        monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
 
 
 @pytest.fixture

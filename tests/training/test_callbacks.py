@@ -1,0 +1,76 @@
+"""Callbacks and early stopping."""
+
+from types import SimpleNamespace
+
+import pytest
+from small_runs import fit, without_seconds
+
+import minibnn as bnn
+from minibnn.training import EarlyStopping, History
+
+
+class Recorder:
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, run, row):
+        assert run.history.last is row
+        assert run.epoch == row["epoch"]
+        self.seen.append((run.name, row["epoch"], row["test_accuracy"]))
+        return "anything but True"
+
+
+def test_objects_and_functions_are_called_after_each_epoch():
+    recorder, epochs = Recorder(), []
+    history = fit(callbacks=[recorder, lambda run, row: epochs.append(row["epoch"])])
+    assert recorder.seen == [("bop", row["epoch"], row["test_accuracy"]) for row in history.rows]
+    assert epochs == [1, 2, 3]
+
+
+def test_true_ends_the_run_and_a_resume_leaves_it_ended(tmp_path):
+    history = fit(tmp_path / "run", callbacks=lambda run, row: row["epoch"] == 2, epochs=9)
+    assert len(history) == 2
+    with pytest.warns(UserWarning, match="stopped by a callback in epoch 2"):
+        again = fit(tmp_path / "run", epochs=9, resume=True)
+    assert again.rows == history.rows
+
+
+def test_an_early_stop_measures_the_test_pictures():
+    history = fit(validation=20, callbacks=[lambda run, row: row["epoch"] == 2], epochs=9)
+    assert history["test_accuracy"][0] is None
+    assert history["test_accuracy"][1] is not None
+
+
+def stopped_at(values, **arguments):
+    stopping = EarlyStopping("x_loss" if arguments.pop("down", False) else "x", **arguments)
+    run = SimpleNamespace(history=History("a"))
+    for epoch, value in enumerate(values, 1):
+        row = {"epoch": epoch, stopping.column: value}
+        run.history.rows.append(row)
+        if stopping.on_epoch_end(run, row):
+            return epoch
+    return None
+
+
+def test_early_stopping():
+    assert stopped_at([0.1, 0.5, 0.4, 0.5, 0.6], patience=2) == 4
+    assert stopped_at([0.1, 0.5, 0.4, 0.5, 0.6], patience=3) is None
+    assert stopped_at([0.1, 0.5, 0.55, 0.59, 0.7], patience=2, min_delta=0.1) == 4
+    assert stopped_at([3.0, 2.0, 2.5, 1.0, 1.5, 1.2], patience=2, down=True) == 6
+    assert stopped_at([0.1] * 5, patience=1) == 2
+
+
+def test_early_stopping_survives_a_resume(tmp_path):
+    stop = EarlyStopping("test_loss", patience=1)
+    whole = fit(tmp_path / "whole", callbacks=[stop], epochs=30)
+    assert 1 < len(whole) < 30
+    fit(tmp_path / "parts", callbacks=[stop], epochs=len(whole) - 1)
+    parts = fit(tmp_path / "parts", callbacks=[stop], epochs=30, resume=True)
+    assert without_seconds(parts.rows) == without_seconds(whole.rows)
+
+
+def test_a_column_that_is_not_measured():
+    with pytest.raises(bnn.InputError, match=r"'validation_accuracy' is not measured; .*test_loss"):
+        fit(callbacks=[EarlyStopping()])
+    with pytest.raises(bnn.InputError, match="patience must be 1 or more"):
+        EarlyStopping(patience=0)

@@ -1,0 +1,87 @@
+"""evaluate and load."""
+
+import numpy as np
+import pytest
+from small_runs import compare, fit, small_data, small_net
+
+import minibnn as bnn
+
+
+def test_evaluate_counts_every_picture():
+    net, data = small_net(), small_data()
+    result = bnn.evaluate(net, data)
+    assert result.count == 53
+    logits = net.predict(data.test_images)
+    right = logits.argmax(axis=1) == data.test_labels
+    assert result.accuracy == right.mean()
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = -log_p[np.arange(53), data.test_labels].mean()
+    assert result.loss == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 52, 1000])
+def test_the_batch_size_does_not_matter(batch_size):
+    net, data = small_net(), small_data()
+    fit(net=net, epochs=1)
+    assert bnn.evaluate(net, data, batch_size=batch_size) == bnn.evaluate(net, data)
+
+
+def test_evaluate_arrays_and_other_losses():
+    net, data = small_net(), small_data()
+    whole = bnn.evaluate(net, data.train_images, data.train_labels)
+    assert whole.count == 210
+    hinge = bnn.evaluate(net, data, loss="squared_hinge")
+    assert hinge.accuracy == bnn.evaluate(net, data).accuracy
+    assert hinge.loss != bnn.evaluate(net, data).loss
+
+
+def test_evaluate_leaves_the_network_alone():
+    net = small_net()
+    before = net.state_dict()
+    bnn.evaluate(net, small_data())
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_evaluate_bad_arguments():
+    net, data = small_net(), small_data()
+    with pytest.raises(bnn.InputError, match="labels are missing"):
+        bnn.evaluate(net, data.test_images)
+    with pytest.raises(bnn.InputError, match="labels must be one per picture"):
+        bnn.evaluate(net, data.test_images, data.test_labels[:-1])
+    with pytest.raises(bnn.InputError, match="labels must be whole numbers from 0 to 9"):
+        bnn.evaluate(net, data.test_images, data.test_labels + 1)
+    with pytest.raises(bnn.InputError, match="at least one"):
+        bnn.evaluate(net, data.test_images[:0], data.test_labels[:0])
+    with pytest.raises(bnn.InputError, match="loss must be one of"):
+        bnn.evaluate(net, data, loss="mse")
+
+
+def test_load_a_file_a_run_folder_or_a_checkpoint(tmp_path):
+    net = small_net()
+    fit(tmp_path / "run", net=net)
+    net.save(tmp_path / "net.npz")
+    for path in (tmp_path / "net.npz", tmp_path / "run", tmp_path / "run/checkpoint.npz"):
+        loaded = bnn.load(str(path))
+        assert loaded.config() == net.config()
+        for name, array in net.state_dict().items():
+            np.testing.assert_array_equal(loaded.state_dict()[name], array)
+
+
+def test_load_bad_paths(tmp_path):
+    with pytest.raises(bnn.InputError, match=r"nothing.npz"):
+        bnn.load(tmp_path / "nothing.npz")
+    with pytest.raises(bnn.InputError, match=r"is no run folder: it has no config.json"):
+        bnn.load(tmp_path)
+    compare(tmp_path / "both", epochs=1)
+    with pytest.raises(
+        bnn.InputError, match=r"compares several runs; name one: .*/bop, .*/latent-s"
+    ):
+        bnn.load(tmp_path / "both")
+    (tmp_path / "both/bop/checkpoint.npz").unlink()
+    with pytest.raises(bnn.InputError, match=r"has no checkpoint.npz yet"):
+        bnn.load(tmp_path / "both/bop")
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK")
+    with pytest.raises(bnn.InputError, match="cut off or damaged"):
+        bnn.load(tmp_path / "checkpoint.npz")

@@ -1,0 +1,69 @@
+"""The pictures: written whole, with labelled axes, one line per optimizer and measure."""
+
+import numpy as np
+import pytest
+from matplotlib import image
+from small_runs import BOP, compare, fit
+
+from minibnn.training import History
+from minibnn.training.plots import COLOURS, draw_curves
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are saved."""
+    from matplotlib.figure import Figure
+
+    seen, savefig = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda f, *a, **k: (seen.append(f), savefig(f, *a, **k)))
+    return seen
+
+
+def test_a_comparison(tmp_path, figures):
+    specs = {"bop": BOP, "fast": "bop:gamma=0.1", "latent-adam": "latent-adam:lr=1e-2"}
+    result = compare(tmp_path / "run", specs=specs)
+    picture = image.imread(tmp_path / "run/compare.png")
+    assert picture.shape[0] > 700
+    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 20
+    accuracy, loss, flips, agreement = figures[0].axes
+    for axes in figures[0].axes:
+        assert axes.get_xlabel() == "epoch"
+        assert axes.get_ylabel()
+        assert axes.get_title()
+    assert "%" in accuracy.get_ylabel()
+    legend = [text.get_text() for text in accuracy.get_legend().get_texts()]
+    assert legend == list(specs)
+    assert len(accuracy.lines) == len(loss.lines) == 2 * len(specs)
+    assert len(flips.lines) == len(agreement.lines) == 3
+    line = next(line for line in accuracy.lines if line.get_label() == "fast")
+    np.testing.assert_allclose(line.get_ydata(), 100 * np.array(result["fast"]["test_accuracy"]))
+    colours = {line.get_color() for line in accuracy.lines}
+    assert colours == set(COLOURS[:3])
+
+
+def test_a_single_run_has_no_agreement(tmp_path, figures):
+    fit(tmp_path / "run", validation=20)
+    assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len(figures[0].axes) == 3
+    assert "validation" in figures[0].axes[0].get_legend().get_title().get_text()
+
+
+def test_the_same_rows_give_the_same_picture(tmp_path):
+    histories = {"a": fit()}
+    draw_curves(tmp_path / "one.png", histories)
+    draw_curves(tmp_path / "two.png", histories)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_a_run_without_flips_or_with_one_epoch(tmp_path):
+    row = fit(epochs=1).rows[0] | {"flips": 0, "flip_ratio": 0.0}
+    draw_curves(tmp_path / "a.png", {"a": History("a", [row])})
+    assert (tmp_path / "a.png").exists()
+
+
+def test_pyplot_is_left_alone(tmp_path, run_python):
+    program = (
+        "import sys\nfrom small_runs import fit\n"
+        f"fit({str(tmp_path / 'run')!r}, epochs=1)\nprint('matplotlib.pyplot' in sys.modules)"
+    )
+    assert run_python(program)[1] == "False\n"

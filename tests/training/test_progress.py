@@ -1,0 +1,119 @@
+"""What a person sees: plain lines, a live bar, and times that can be believed."""
+
+import io
+
+import pytest
+from small_runs import compare, fit
+
+from minibnn.training.progress import Live, Pace, Silent, duration, reporter
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_pace_leaves_the_compiler_out_and_counts_the_measuring():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin(epochs=3, epoch=0, steps=10, step=0, batch_size=50, evaluations=300)
+    assert pace.rate is None
+    assert pace.remaining is None
+    assert str(pace) == ""
+    clock.now += 30  # the first batch compiles
+    pace.step()
+    assert pace.remaining is None
+    for _ in range(4):
+        clock.now += 2
+        pace.step()
+    assert pace.rate == 25
+    # 25 steps of 2 s, and 3 measurements of 6 batches at a third of a step
+    assert pace.remaining == pytest.approx(25 * 2 + 3 * 6 * 2 / 3)
+    for _ in range(5):
+        clock.now += 2
+        pace.step()
+    clock.now += 7
+    pace.epoch()
+    assert pace.remaining == pytest.approx(20 * 2 + 2 * 7)
+    assert str(pace) == "25 pictures/s, 54 s left"
+
+
+def test_pace_follows_a_change():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin(epochs=1, epoch=0, steps=3000, step=0, batch_size=1, evaluations=0)
+    for seconds in [1] * 300 + [3] * 1000:
+        clock.now += seconds
+        pace.step()
+    assert 2.9 < 1 / pace.rate <= 3
+
+
+def test_a_resumed_run_counts_what_is_left():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin(epochs=4, epoch=2, steps=10, step=6, batch_size=50, evaluations=0)
+    for _ in range(2):
+        clock.now += 1
+        pace.step()
+    assert pace.remaining == 12
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_plain_lines(capsys):
+    fit(progress=None, epochs=2)
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("epoch 1/2  loss ")
+    assert "pictures/s" in lines[0]
+    assert "left" in lines[0]
+    assert "left" not in lines[1]
+    assert "\x1b" not in out
+    compare(progress=None, epochs=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == ["bop", "latent-sgd"]
+
+
+def test_a_long_epoch_says_something(capsys, monkeypatch):
+    monkeypatch.setattr("minibnn.training.progress._QUIET_SECONDS", -1)
+    fit(progress=None, epochs=1)
+    assert "batch 10 of 10: " in capsys.readouterr().out
+
+
+def test_live_bar(monkeypatch, capsys):
+    from rich.console import Console
+
+    screen = io.StringIO()
+    live = Live()
+    live._console = Console(file=screen, force_terminal=True, width=120, highlight=False)
+    fit(progress=live, epochs=2)
+    text = screen.getvalue()
+    assert "epoch 1/2  loss" in text
+    assert "epoch 2/2  loss" in text
+    assert "batches" in text
+    assert text.rstrip().endswith("\x1b[2K")  # the bar is gone
+
+
+def test_false_is_silent(capsys):
+    fit(epochs=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_notes_are_not_lost_in_silence():
+    with pytest.warns(UserWarning, match="look here"):
+        Silent().note("look here")
+
+
+def test_a_terminal_gets_the_bar(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert isinstance(reporter(), Live)
