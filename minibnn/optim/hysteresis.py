@@ -66,7 +66,7 @@ class _Hysteresis(Optimizer):
     }
     fields = ("latent",)
 
-    def __init__(self, lr=0.01, weight_decay=0.1, deadband=1e-3, initial=0.0):
+    def __init__(self, lr=1.0, weight_decay=1e-3, deadband=1e-3, initial=0.0):
         super().__init__(lr=lr, weight_decay=weight_decay, deadband=deadband, initial=initial)
 
     def _start_latent(self, p):

@@ -72,7 +72,7 @@ class InertiaSGD(Optimizer):
 
     def __init__(
         self,
-        lr=0.01,
+        lr=1.0,
         momentum=0.0,
         weight_decay=0.0,
         decay="shrink",

@@ -77,7 +77,7 @@ class LatentOptimizer(Optimizer):
                 flips = count_flips(w, new)
                 w[...] = new
         self._states[p.name] = latent, state
-        return flips
+        return int(flips)
 
     def _arrays(self, state):
         return {"latent": state[0]} | super()._arrays(state[1])
@@ -122,7 +122,7 @@ class LatentSGD(LatentOptimizer):
 
     def __init__(
         self,
-        lr=0.01,
+        lr=1.0,
         momentum=0.0,
         weight_decay=0.0,
         decay="shrink",

@@ -155,7 +155,7 @@ class Optimizer:
             if kernels := compiled():
                 update = getattr(kernels, self.update)
                 flips, self._states[p.name] = update(value, p.grad, state, **hyper)
-                return flips
+                return int(flips)
             new, self._states[p.name] = type(self).step_function(value, p.grad, state, **hyper)
             flips = count_flips(value, new) if p.binary else 0
             value[...] = new
