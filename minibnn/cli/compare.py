@@ -48,9 +48,9 @@ def compare(ctx, **options):
         )
         for name, spec in named.items()
     }
-    start = Start("compare", kept, how)
-    start.announce()
-    result = lockstep(start.net, optimizers, start.data, **start.arguments)
+    with Start("compare", kept, how) as start:
+        start.announce()
+        result = lockstep(start.net, optimizers, start.data, **start.arguments)
     click.echo()
     click.echo(str(result))
     click.echo(f"picture: {start.out}/compare.png")

@@ -1,6 +1,7 @@
 """Options that the training commands share, and what they stand for."""
 
 import re
+from contextlib import ExitStack
 
 import click
 
@@ -125,8 +126,10 @@ def settle_options(ctx, options):
     return kept, how
 
 
-class Start:
+class Start(ExitStack):
     """Data, network and the arguments that fit and lockstep share, from the options.
+
+    Use as a context manager: a run folder made for a start that fails is removed again.
 
     Parameters
     ----------
@@ -137,8 +140,9 @@ class Start:
     """
 
     def __init__(self, command, kept, how):
+        super().__init__()
         from minibnn import data, zoo
-        from minibnn.training.run_folder import RunFolder, next_free_folder
+        from minibnn.training.run_folder import RunFolder, new_folder
         from minibnn.training.settings import Settings
         from minibnn.training.threads import thread_count
 
@@ -164,7 +168,9 @@ class Start:
         self.net = zoo.MODELS[model](
             self.data.input_shape, len(self.data.classes), seed=kept["seed"], **sizes
         )
-        self.out = how["out"] or next_free_folder(command, _folder_name(kept["dataset"]))
+        self.out = how["out"]
+        if self.out is None:
+            self.out = self.enter_context(new_folder(command, _folder_name(kept["dataset"])))
         self.arguments = vars(settings) | {
             "out": self.out,
             "resume": how["resume"],

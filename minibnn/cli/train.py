@@ -36,12 +36,11 @@ def train(ctx, **options):
 
     binary, real = (optim.parse_optimizer(kept[o]) for o in ("optimizer", "real_optimizer"))
     optimizer = optim.Split(binary=binary, real=real)
-    start = Start("train", kept, how)
-    start.announce()
-    history = fit(start.net, optimizer, start.data, **start.arguments)
-    if history.rows:
-        click.echo()
-        click.echo(summary(history))
+    with Start("train", kept, how) as start:
+        start.announce()
+        history = fit(start.net, optimizer, start.data, **start.arguments)
+    click.echo()
+    click.echo(summary(history))
     click.echo(f"picture: {start.out}/curves.png")
 
 

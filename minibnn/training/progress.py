@@ -58,8 +58,9 @@ class Pace:
     """How fast it goes and how long it will take.
 
     The first batch of a session is left out, since it waits for the compiler. The remaining time
-    counts the steps and the measuring after each epoch; until that was seen once, a picture
-    measured is taken for a third of one trained. Means follow the last 200 steps.
+    counts the steps and the measuring after each epoch. Until that was seen once, a picture
+    measured is taken for a third of one trained; then for at most one, since the first measuring
+    may wait for the compiler too. Means follow the last 200 steps.
     """
 
     def __init__(self, clock=time.monotonic):
@@ -84,6 +85,8 @@ class Pace:
 
     def epoch(self):
         seconds = self._tick()
+        if self._step:
+            seconds = min(seconds, self._evaluated_batches * self._step)
         self._done, self._in_epoch = self._done + 1, 0
         self._evaluations_seen += 1
         if self._evaluation is None:

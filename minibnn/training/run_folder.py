@@ -13,6 +13,7 @@ a killed one.
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -26,12 +27,24 @@ PICTURES = ("curves.png", "compare.png")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
 
-def next_free_folder(command, dataset, parent="runs"):
-    """``runs/<command>-<dataset>-<n>`` with the first free n; the folder is not made yet."""
-    n = 1
-    while (Path(parent) / f"{command}-{dataset}-{n}").exists():
-        n += 1
-    return Path(parent) / f"{command}-{dataset}-{n}"
+@contextlib.contextmanager
+def new_folder(command, dataset, parent="runs"):
+    """Make ``runs/<command>-<dataset>-<n>`` with the first free n, for nobody else.
+
+    A context manager; if what follows fails before a run is there, the folder goes again.
+    """
+    parent, numbers = Path(parent), itertools.count(1)
+    while True:
+        path = parent / f"{command}-{dataset}-{next(numbers)}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            break
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty: a run began
+            path.rmdir()
+            parent.rmdir()
 
 
 class RunFolder:

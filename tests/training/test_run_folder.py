@@ -8,7 +8,7 @@ from small_runs import compare, fit
 
 import minibnn as bnn
 from minibnn.training import TrainingError, atomic
-from minibnn.training.run_folder import RunFolder, next_free_folder
+from minibnn.training.run_folder import RunFolder, new_folder
 
 
 def test_what_a_run_leaves_behind(tmp_path):
@@ -36,12 +36,20 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert metrics[-1].startswith(f"3,bop,{history.last['train_loss']!r},")
 
 
-def test_next_free_folder(tmp_path):
-    assert next_free_folder("train", "digits", tmp_path) == tmp_path / "train-digits-1"
-    (tmp_path / "train-digits-1").mkdir()
-    (tmp_path / "train-digits-3").mkdir()
-    assert next_free_folder("train", "digits", tmp_path) == tmp_path / "train-digits-2"
-    assert next_free_folder("compare", "digits", tmp_path) == tmp_path / "compare-digits-1"
+def test_new_folders_are_numbered_and_go_again_if_nothing_begins(tmp_path):
+    runs = tmp_path / "runs"
+    with new_folder("train", "digits", runs) as first:
+        with new_folder("train", "digits", runs) as second:
+            (second / "config.json").touch()
+        with new_folder("compare", "digits", runs) as other:
+            assert other == runs / "compare-digits-1"
+    assert (first, second) == (runs / "train-digits-1", runs / "train-digits-2")
+    assert list(runs.iterdir()) == [second]
+    with new_folder("train", "digits", runs) as again:
+        assert again == first
+    with pytest.raises(bnn.InputError), new_folder("a", "b", tmp_path / "new"):
+        raise bnn.InputError("no")
+    assert not (tmp_path / "new").exists()
 
 
 def test_another_run_is_not_overwritten(tmp_path):
