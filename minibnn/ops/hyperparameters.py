@@ -14,10 +14,14 @@ import numpy as np
 def constant(value, dtype):
     """``value`` as a scalar of ``dtype``; exactly, as a Fraction, for object arrays.
 
+    An array, one value for every weight, becomes an array (NumPy step functions only).
+
     >>> constant(0.1, np.float32), constant(0.5, object)
     (np.float32(0.1), Fraction(1, 2))
     """
     dtype = np.dtype(dtype)
+    if isinstance(value, np.ndarray):
+        return value.astype(dtype)
     return Fraction(value) if dtype.kind == "O" else dtype.type(value)
 
 
@@ -26,5 +30,6 @@ def adam_rate(lr, beta_1, beta_2, t, dtype):
 
     The constants are the rounded ones that the averages use; the result is rounded once.
     """
-    lr, beta_1, beta_2 = (float(constant(value, dtype)) for value in (lr, beta_1, beta_2))
+    beta_1, beta_2 = float(constant(beta_1, dtype)), float(constant(beta_2, dtype))
+    lr = np.float64(constant(lr, dtype))
     return constant(lr * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t), dtype)

@@ -65,7 +65,7 @@ class Choice:
         return f"one of {', '.join(self.words)}" + " or none" * self.optional
 
     def check(self, name, value):
-        if value in self.words:
+        if isinstance(value, str) and value in self.words:
             return value
         if self.optional and (value is None or str(value).lower() == "none"):
             return None
@@ -104,7 +104,7 @@ class Start:
     def check(self, name, value):
         if isinstance(value, Mapping):
             return dict(value)
-        if value in self.words or value == ARRAYS:
+        if isinstance(value, str) and value in (*self.words, ARRAYS):
             return value
         try:
             number = math.nan if isinstance(value, bool) else float(value)

@@ -43,14 +43,14 @@ def inertia_sgd_step(
     dtype = inertia.dtype
     lr, lam = constant(lr, dtype), constant(weight_decay, dtype)
     push = w * masked(g, inertia, ste_clip)  # Eq. 4: the gradient as seen along w
-    if weight_decay and decay == "coupled":
+    if np.any(weight_decay) and decay == "coupled":
         push = push + lam * inertia
-    if momentum:
+    if np.any(momentum):
         push = constant(momentum, dtype) * (w * velocity) + push
         velocity = w * push
-    if weight_decay and decay == "decoupled":
+    if np.any(weight_decay) and decay == "decoupled":
         push = push + lam * inertia
-    if weight_decay and decay == "shrink":
+    if np.any(weight_decay) and decay == "shrink":
         inertia = (1 - lr * lam) * inertia
     elif decay not in DECAYS:
         raise InputError(f"decay must be one of {', '.join(DECAYS)}; found {decay!r}")

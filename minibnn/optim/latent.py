@@ -79,14 +79,14 @@ def latent_sgd_step(
     dtype = latent.dtype
     lr, lam = constant(lr, dtype), constant(weight_decay, dtype)
     g = masked(g, latent, ste_clip)
-    if weight_decay and decay == "coupled":
+    if np.any(weight_decay) and decay == "coupled":
         g = g + lam * latent  # gradient of L + lambda/2 |w|^2
-    if momentum:
+    if np.any(momentum):
         g = constant(momentum, dtype) * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
-    if weight_decay and decay == "decoupled":
+    if np.any(weight_decay) and decay == "decoupled":
         g = g + lam * latent
-    if weight_decay and decay == "shrink":
+    if np.any(weight_decay) and decay == "shrink":
         latent = (1 - lr * lam) * latent
     elif decay not in DECAYS:
         raise InputError(f"decay must be one of {', '.join(DECAYS)}; found {decay!r}")

@@ -68,11 +68,12 @@ class LatentOptimizer(Optimizer):
     def _train(self, p, hyper):
         hyper = layer_rate(self, p, hyper)
         latent, state = self._states[p.name]
+        g = np.asarray(p.grad, np.float32)
         with p.writable() as w:
             if kernels := compiled():
-                flips, state = getattr(kernels, self.update)(w, latent, p.grad, state, **hyper)
+                flips, state = getattr(kernels, self.update)(w, latent, g, state, **hyper)
             else:
-                latent, state = type(self).step_function(latent, p.grad, state, **hyper)
+                latent, state = type(self).step_function(latent, g, state, **hyper)
                 new = binarize(latent, w.dtype.type)  # Eq. 2
                 flips = count_flips(w, new)
                 w[...] = new

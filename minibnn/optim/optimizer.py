@@ -150,13 +150,13 @@ class Optimizer:
 
     def _train(self, p, hyper):
         """One step of one parameter; returns the number of entries it flipped."""
-        state = self._states[p.name]
+        state, g = self._states[p.name], np.asarray(p.grad, np.float32)
         with p.writable() as value:
             if kernels := compiled():
                 update = getattr(kernels, self.update)
-                flips, self._states[p.name] = update(value, p.grad, state, **hyper)
+                flips, self._states[p.name] = update(value, g, state, **hyper)
                 return int(flips)
-            new, self._states[p.name] = type(self).step_function(value, p.grad, state, **hyper)
+            new, self._states[p.name] = type(self).step_function(value, g, state, **hyper)
             flips = count_flips(value, new) if p.binary else 0
             value[...] = new
         return flips

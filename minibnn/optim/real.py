@@ -20,7 +20,7 @@ def sgd_step(value, g, state, *, lr, momentum=0.0):
     array([0.5], dtype=float32)
     """
     lr, mu = constant(lr, value.dtype), constant(momentum, value.dtype)
-    if momentum:
+    if np.any(momentum):
         g = mu * state.velocity + g
         state = state._replace(velocity=g)
     return value - lr * g, state

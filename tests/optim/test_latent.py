@@ -134,3 +134,35 @@ def test_first_step_of_adam_is_the_rate_whatever_the_gradient(step):
     zeros = np.zeros(5, np.float32)
     latent, _ = step(zeros, g, AdamState(zeros, zeros), lr=0.125, epsilon=0)
     np.testing.assert_allclose(latent, -0.125, rtol=3e-7)
+
+
+@pytest.mark.parametrize("decay", ["shrink", "coupled", "decoupled"])
+def test_hyperparameters_of_every_weight_its_own_and_theorem_1(decay):
+    """NumPy form: rates, decays, clips and starts scaled weight by weight leave every sign."""
+    random = np.random.default_rng(0)
+    scale = np.float32(2) ** random.integers(-5, 6, 200).astype(np.float32)
+    hyper = {"momentum": 0.5, "decay": decay}
+    start = random.normal(size=200).astype(np.float32)
+    state = LatentSGDState(np.zeros(200, np.float32))
+    plain, scaled = (start, state), (scale * start, state)
+    for _ in range(20):
+        g = random.normal(size=200).astype(np.float32)
+        plain = latent_sgd_step(
+            *plain[:1], g, plain[1], lr=0.3, weight_decay=0.2, clip=1.0, **hyper
+        )
+        scaled = latent_sgd_step(
+            scaled[0], g, scaled[1], lr=0.3 * scale, weight_decay=0.2 / scale, clip=scale, **hyper
+        )
+        assert_array_equal(scaled[0], scale * plain[0])
+
+
+def test_adam_takes_a_rate_for_every_weight():
+    random = np.random.default_rng(0)
+    scale = np.float32([0.25, 1, 8])
+    zeros = np.zeros(3, np.float32)
+    plain, scaled = (zeros, AdamState(zeros, zeros)), (zeros, AdamState(zeros, zeros))
+    for _ in range(5):
+        g = random.normal(size=3).astype(np.float32)
+        plain = latent_adam_step(plain[0], g, plain[1], lr=0.1)
+        scaled = latent_adam_step(scaled[0], g, scaled[1], lr=np.float32(0.1) * scale)
+        assert_array_equal(scaled[0], scale * plain[0])
