@@ -56,8 +56,11 @@ def main(arguments=None):
     except click.Abort:
         _say("stopped by Ctrl-C")
         return 130
-    except (InputError, OSError) as error:
+    except InputError as error:
         _say(str(error))
+    except OSError as error:
+        known = error.filename and error.strerror
+        _say(f"{error.filename}: {error.strerror}" if known else str(error))
     return 2
 
 

@@ -4,17 +4,15 @@ from itertools import chain, count
 
 import click
 
-from minibnn.cli.options import Start, settle_options, shared_options
+from minibnn.cli.options import BOP, LATENT_SGD, Start, settle_options, shared_options
 from minibnn.errors import InputError
-
-DEFAULT = ("bop:gamma=1e-3,threshold=1e-6", "latent-sgd:lr=0.1")
 
 
 @click.command(short_help="Train one network by several optimizers, side by side.")
 @click.option(
     "--optimizer",
     multiple=True,
-    default=DEFAULT,
+    default=(BOP, LATENT_SGD),
     show_default=True,
     metavar="[NAME=]SPEC",
     help="For the binary weights, as often as you like: a name and its settings, such as "
@@ -36,7 +34,6 @@ def compare(ctx, **options):
     """
     kept, how = settle_options(ctx, options)
     kept["optimizer"] = list(kept["optimizer"])
-    kept["epochs"] = 20 if kept["epochs"] is None else kept["epochs"]
     named = name_specs(kept["optimizer"])
 
     from minibnn import optim

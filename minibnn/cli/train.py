@@ -2,9 +2,7 @@
 
 import click
 
-from minibnn.cli.options import Start, settle_options, shared_options
-
-BOP = "bop:gamma=1e-3,threshold=1e-6"
+from minibnn.cli.options import BOP, Start, settle_options, shared_options
 
 
 @click.command(short_help="Train one network.")
@@ -29,7 +27,6 @@ def train(ctx, **options):
     Ctrl-C finishes the batch, saves, and says how to go on.
     """
     kept, how = settle_options(ctx, options)
-    kept["epochs"] = 20 if kept["epochs"] is None else kept["epochs"]
 
     from minibnn import optim
     from minibnn.training import fit

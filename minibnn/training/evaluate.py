@@ -6,6 +6,7 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
+from minibnn.training.threads import one_blas_thread
 
 
 class Evaluation(NamedTuple):
@@ -50,8 +51,9 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
             f"labels must be one per picture and at least one, found {labels.shape} for "
             f"{len(images)} pictures"
         )
-    logits = net.predict(images, batch_size=batch_size)
-    check_labels(labels, logits.shape[-1])
+    check_labels(labels, net.output_shape[-1])
+    with one_blas_thread():
+        logits = net.predict(images, batch_size=batch_size)
     mean, _ = loss_function(loss)(logits, labels)
     right = int(np.count_nonzero(logits.argmax(axis=1) == labels))
     return Evaluation(float(mean), right / len(labels), len(labels))

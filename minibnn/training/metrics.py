@@ -6,6 +6,7 @@ import os
 
 from minibnn.errors import InputError
 from minibnn.training.atomic import write_atomic
+from minibnn.training.errors import TrainingError
 
 COLUMNS = (
     "epoch",
@@ -190,11 +191,14 @@ class MetricsFile:
         return rows
 
     def append(self, rows):
-        """Add rows and see them safe on the disk."""
-        with open(self.path, "a", encoding="utf-8", newline="") as file:
-            file.write(self._text(rows))
-            file.flush()
-            os.fsync(file.fileno())
+        """Add rows and see them safe on the disk; TrainingError if that fails."""
+        try:
+            with open(self.path, "a", encoding="utf-8", newline="") as file:
+                file.write(self._text(rows))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise TrainingError(f"writing {self.path} failed: {error.strerror}") from error
 
     def _text(self, rows, header=False):
         file = io.StringIO()

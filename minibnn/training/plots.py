@@ -22,6 +22,7 @@ def draw_curves(path, histories, title=None):
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     pairs = [
         (a, b)
@@ -48,9 +49,9 @@ def draw_curves(path, histories, title=None):
     _label(loss, "Loss", "mean loss per picture", lines)
     _label(flips, "Flips", "binary weights flipped per step (%)")
     if all(value > 0 for h in histories.values() for value in h["flip_ratio"]):
-        flips.set_yscale("log")
-        for axis in (flips.yaxis.set_major_formatter, flips.yaxis.set_minor_formatter):
-            axis("{x:g}")
+        flips.set_yscale("log", subs=())
+        flips.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        flips.yaxis.set_major_formatter("{x:g}")
     if pairs:
         _label(rest[0], "Agreement", "binary weights that are equal (%)")
     if title:

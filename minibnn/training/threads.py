@@ -30,16 +30,21 @@ def thread_count(threads=None):
     )
 
 
-@contextlib.contextmanager
-def compute_threads(threads=None):
-    """Inside, ``thread_count(threads)`` threads compute and BLAS uses one.
+def one_blas_thread():
+    """A context manager: inside, BLAS uses one thread.
 
-    With more, BLAS sums in another order, and results would depend on the number of threads.
+    With more it sums in another order, and results would depend on the number of threads.
     """
     from threadpoolctl import threadpool_limits
 
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+@contextlib.contextmanager
+def compute_threads(threads=None):
+    """Inside, ``thread_count(threads)`` threads compute and BLAS uses one."""
     count = thread_count(threads)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         if count is None:
             yield
             return

@@ -4,10 +4,11 @@ import json
 import os
 
 import pytest
-from small_runs import compare, fit
+from small_runs import compare, fit, without_seconds
 
 import minibnn as bnn
 from minibnn.training import TrainingError, atomic
+from minibnn.training.metrics import read_rows
 from minibnn.training.run_folder import RunFolder, new_folder
 
 
@@ -190,6 +191,31 @@ def test_a_full_disk_while_saving_leaves_the_old_checkpoint(tmp_path, monkeypatc
     fit(tmp_path / "whole", epochs=3)
     whole = (tmp_path / "whole/checkpoint.npz").read_bytes()
     assert (tmp_path / "run/checkpoint.npz").read_bytes() == whole
+
+
+def test_a_full_disk_while_writing_metrics(tmp_path, monkeypatch):
+    fit(tmp_path / "run", epochs=1)
+
+    def failing(fd):
+        raise OSError(28, "No space left on device")
+
+    def fill(run, row):
+        if row["epoch"] == 3:
+            monkeypatch.setattr("minibnn.training.metrics.os.fsync", failing)
+
+    message = r"writing .*metrics.csv failed: No space left on device; the last checkpoint"
+    with pytest.raises(TrainingError, match=message):
+        fit(tmp_path / "run", epochs=4, resume=True, callbacks=[fill])
+    monkeypatch.undo()
+    fit(tmp_path / "run", epochs=4, resume=True)
+    fit(tmp_path / "whole", epochs=4)
+    assert_same_files(tmp_path / "run", tmp_path / "whole")
+
+
+def assert_same_files(a, b):
+    assert (a / "checkpoint.npz").read_bytes() == (b / "checkpoint.npz").read_bytes()
+    one, two = (without_seconds(read_rows(folder / "metrics.csv")) for folder in (a, b))
+    assert one == two
 
 
 LIMITED = """
