@@ -2,12 +2,14 @@
 
 import copy
 from collections import Counter
+from operator import index
 
 import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.nn.chain import Chain, layers_from_config
 from minibnn.nn.summary import summarize
+from minibnn.ops.bits import Signs
 
 
 class Sequential:
@@ -27,7 +29,7 @@ class Sequential:
     def __init__(self, layers, input_shape, seed=0, name="sequential"):
         self.chain = Chain(layers_from_config(layers))
         self.input_shape = _shape(input_shape)
-        self.seed = seed
+        self.seed = _seed(seed)
         self.name = name
         counts = Counter()
         for layer in self.chain.walk():
@@ -35,7 +37,7 @@ class Sequential:
                 raise InputError(f"{layer.name} already belongs to a network: make a new layer")
             counts[layer.prefix] += 1
             layer.name = f"{layer.prefix}{counts[layer.prefix]}"
-        self.chain.build(self.input_shape, np.random.default_rng(seed))
+        self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self.output_shape = self.chain.output_shape(self.input_shape)
 
     @property
@@ -52,12 +54,12 @@ class Sequential:
         x is (B, *input_shape): uint8, whose bytes b stand for (2b - 255) / 255, or floats.
         Training normalises by the batch's own statistics and moves the moving ones.
         """
-        if tuple(x.shape[1:]) != self.input_shape:
+        x = x if isinstance(x, Signs) else np.asarray(x)
+        if x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])
-            raise InputError(f"inputs must have shape ({wanted}), found {tuple(x.shape)}")
-        dtype = getattr(x, "dtype", np.dtype(np.float32))  # Signs have none
-        if dtype not in (np.uint8, np.float32, np.float64):
-            raise InputError(f"inputs must be uint8 bytes or float32, found {dtype}")
+            raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
+        if not isinstance(x, Signs) and x.dtype not in (np.uint8, np.float32, np.float64):
+            raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
         return self.chain.forward(x, training)
 
     def backward(self, dy, need_dx=False):
@@ -139,10 +141,19 @@ class Sequential:
         return f"<Sequential {self.name} {self.input_shape} -> {self.output_shape}>"
 
 
+def _seed(value):
+    try:
+        if index(value) >= 0:
+            return index(value)
+    except TypeError:
+        pass
+    raise InputError(f"seed must be a whole number from 0 on, found {value!r}")
+
+
 def _shape(values):
     try:
-        shape = tuple(int(v) for v in values)
-    except (TypeError, ValueError):
+        shape = tuple(index(v) for v in values)
+    except TypeError:
         shape = ()
     if not shape or min(shape) < 1:
         raise InputError(f"input_shape must be positive whole numbers, found {values!r}")

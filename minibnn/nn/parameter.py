@@ -33,8 +33,12 @@ class Parameter:
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self._packed = {}
-        self.value = self._array.view()
-        self.value.flags.writeable = False
+
+    @property
+    def value(self):
+        view = self._array.view()
+        view.flags.writeable = False
+        return view
 
     @property
     def shape(self):

@@ -1,5 +1,7 @@
 """Losses: values by hand, gradients by central differences, labels that do not fit."""
 
+import doctest
+
 import naive
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minibnn import nn
 from minibnn.errors import InputError
+from minibnn.nn import losses
 from minibnn.nn.losses import LOSSES
 
 pytestmark = pytest.mark.usefixtures("reference_backend")
@@ -56,3 +59,8 @@ def test_squared_hinge_by_hand():
 def test_labels_that_do_not_fit(name, labels, message):
     with pytest.raises(InputError, match=message):
         LOSSES[name](np.zeros((2, 3), np.float32), np.array(labels))
+
+
+def test_the_numbers_in_the_docstrings():
+    results = doctest.testmod(losses)
+    assert (results.failed, results.attempted) == (0, 3)

@@ -1,5 +1,8 @@
 """Sequential: names, gradients through many layers, state, and what may be kept."""
 
+import copy
+import pickle
+
 import naive
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minibnn import nn
 from minibnn.errors import InputError
+from minibnn.ops.bits import pack_signs
 
 pytestmark = pytest.mark.usefixtures("reference_backend")
 
@@ -204,6 +208,18 @@ def test_a_copy_is_equal_and_independent():
         assert_array_equal(value, before[name])
 
 
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_pythons_own_copies_are_whole(duplicate):
+    net = trained_a_little(small())
+    twin, x = duplicate(net), batch()[0]
+    for p in twin.parameters():
+        p.assign(-p.value)
+        assert (p.value != 0).any()
+    for p, q in zip(twin.parameters(), net.parameters(), strict=True):
+        assert_array_equal(p.value, -q.value)
+    assert (twin.predict(x) != net.predict(x)).any()
+
+
 def test_the_state_of_a_network():
     net = trained_a_little(small())
     state = net.state_dict()
@@ -258,6 +274,19 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
 def test_inputs_that_do_not_fit(x, message):
     with pytest.raises(InputError, match=message):
         small().forward(x)
+
+
+def test_inputs_need_not_be_arrays():
+    net = nn.Sequential([nn.BinaryDense(2)], (3,))
+    x = np.random.default_rng(0).standard_normal((2, 3)).round(3)
+    assert_array_equal(net.forward(x.tolist()), net.forward(x))
+    assert net.forward(pack_signs(x, 1)).dtype == np.int16
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "0", None])
+def test_seeds_are_whole_numbers(seed):
+    with pytest.raises(InputError, match="seed must be a whole number from 0 on"):
+        small(seed)
 
 
 def test_a_layer_belongs_to_one_network():
