@@ -7,6 +7,7 @@ import numpy as np
 from minibnn._version import __version__
 from minibnn.errors import InputError
 from minibnn.ops import backend
+from minibnn.optim import schedules
 
 # Recorded, but no reason to refuse a resume: how the run was started, and what computes it.
 _NOT_IDENTITY = ("options", "epochs", "checkpoint_every", "minibnn", "computed_by")
@@ -80,12 +81,26 @@ def check_same_run(found, asked, folder):
             f"now {asked['epochs']}"
         )
     notes = []
+    if found.get("epochs") != asked["epochs"] and _has_schedule(asked):
+        notes.append(
+            f"started for {found.get('epochs')} epochs, now {asked['epochs']}: schedules over the "
+            f"whole run go on as those of {asked['epochs']} epochs"
+        )
     if found.get("minibnn") != asked["minibnn"]:
         notes.append(f"started with minibnn {found.get('minibnn')}, now {asked['minibnn']}")
     if found.get("computed_by") != asked["computed_by"]:
         was, now = (_words(config.get("computed_by")) for config in (found, asked))
         notes.append(f"started on {was}, now on {now}: last bits may differ from one long run")
     return notes
+
+
+def _has_schedule(config):
+    """Whether a hyperparameter has a schedule over the whole run."""
+    if isinstance(config, dict):
+        return any(_has_schedule(value) for key, value in config.items() if key != "options")
+    if isinstance(config, str) and config.startswith(("linear:", "cosine:", "poly:")):
+        return schedules.parse(config).steps is None
+    return False
 
 
 def _words(computed_by):

@@ -6,7 +6,7 @@ from minibnn.training.loop import Keeper, train
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
-from minibnn.training.start import finished_note, open_run
+from minibnn.training.start import adopt_config, finished_note, open_run
 from minibnn.training.threads import compute_threads
 
 
@@ -98,7 +98,8 @@ def fit(
         with RunFolder(out, resume, force) as folder:
             keeper = Keeper([run], folder.path, [folder], [])
             keeper.settle()
-            keeper.files.append(open_run(folder, run, config, task.data, report))
+            adopt_config(folder, config, report)
+            keeper.files.append(open_run(folder, run, task.data, report))
             finished = finished_note(run, settings, folder, report)
             if not finished:
                 train(

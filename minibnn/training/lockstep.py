@@ -131,7 +131,8 @@ def _open(folders, runs, optimizers, task, options, report):
     adopt_config(common, task.describe("lockstep", options, optimizers=configs), report)
     for run, folder in zip(runs, below, strict=True):
         config = task.describe("fit", None, name=run.name, optimizer=configs[run.name])
-        keeper.files.append(open_run(folder, run, config, task.data, report))
+        adopt_config(folder, config)
+        keeper.files.append(open_run(folder, run, task.data, report))
     for run in runs:
         if (run.epoch, run.step, run.stopped) != (runs[0].epoch, runs[0].step, runs[0].stopped):
             raise InputError(

@@ -6,12 +6,16 @@ from minibnn.training.config import check_same_run
 from minibnn.training.metrics import MetricsFile
 
 
-def adopt_config(folder, config, report):
-    """Write ``config`` as the folder's, after holding it against the one of a run resumed."""
+def adopt_config(folder, config, report=None):
+    """Write ``config`` as the folder's, after holding it against the one of a run resumed.
+
+    Raises InputError if the folder holds a run with other settings.
+    """
     config = json.loads(json.dumps(config))
     found = folder.read_config() if folder.resume else None
     if found is not None:
-        for note in check_same_run(found, config, folder.path):
+        notes = check_same_run(found, config, folder.path)
+        for note in notes if report else ():
             report.note(f"{folder.path} was {note}")
         # How it was started stays on record.
         config |= {key: found[key] for key in ("minibnn", "computed_by") if key in found}
@@ -20,12 +24,11 @@ def adopt_config(folder, config, report):
         folder.write_config(config)
 
 
-def open_run(folder, run, config, data, report):
+def open_run(folder, run, data, report):
     """Bring ``run`` to where its folder stands; returns its MetricsFile.
 
-    Raises InputError if the folder holds a run with other settings.
+    Raises InputError if the checkpoint cannot be read or is another run's.
     """
-    adopt_config(folder, config, report)
     if folder.resume and folder.checkpoint.exists():
         run.restore(folder.checkpoint)
     metrics = MetricsFile(folder.metrics, run.columns(data.validation_images is not None))

@@ -166,6 +166,13 @@ def test_other_settings_are_another_run(tmp_path, changes, key):
     assert after == before
 
 
+def test_a_schedule_over_the_whole_run_is_told_to_stretch(tmp_path):
+    spec = "bop:gamma=cosine:1e-2:1e-4,threshold=1e-6"
+    fit(tmp_path / "run", spec=spec, epochs=2)
+    with pytest.warns(UserWarning, match="started for 2 epochs, now 3: schedules over the whole"):
+        fit(tmp_path / "run", spec=spec, epochs=3, resume=True)
+
+
 def test_another_machine_or_version_is_told_not_refused(tmp_path):
     fit(tmp_path / "run")
     path = tmp_path / "run/config.json"
