@@ -16,7 +16,7 @@ _FUNCTIONS = {
     "load": "minibnn.training",
     "use_backend": "minibnn.ops.backend",
 }
-__all__ = ["InputError", "__version__", *_SUBPACKAGES, *_FUNCTIONS]  # noqa: PLE0604
+__all__ = ["InputError", "__version__", *_SUBPACKAGES, *_FUNCTIONS]
 
 
 def __getattr__(name):

@@ -43,6 +43,16 @@ def use_backend():
     backend._active = active
 
 
+@pytest.fixture
+def use_simd():
+    """``simd.use_simd``; the vector path in use before the test is restored after it."""
+    from minibnn.ops.kernels import simd
+
+    forced = simd._forced
+    yield simd.use_simd
+    simd._forced = forced
+
+
 @pytest.fixture(params=["reference", "numba"])
 def each_backend(request, use_backend):
     """Runs the test once per backend; its name."""

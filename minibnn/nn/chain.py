@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.nn.fused import fuse
 from minibnn.nn.layers.layer import Layer, floats
 
 
@@ -19,8 +20,9 @@ class Chain:
         for layer in self.layers:
             layer.build(input_shape, rng)
             input_shape = layer.output_shape(input_shape)
-        trained = [k for k, layer in enumerate(self.layers) if layer.parameters()]
-        self.first_trained = min(trained, default=len(self.layers))
+        self.steps = fuse(self.layers)
+        trained = [k for k, step in enumerate(self.steps) if step.parameters()]
+        self.first_trained = min(trained, default=len(self.steps))
 
     def output_shape(self, input_shape):
         for layer in self.layers:
@@ -28,15 +30,15 @@ class Chain:
         return input_shape
 
     def forward(self, x, training=False):
-        for layer in self.layers:
-            x = layer.forward(x, training)
+        for step in self.steps:
+            x = step.forward(x, training)
         return x
 
     def backward(self, dy, need_dx=True):
         """dx; without ``need_dx`` None, and nothing is computed before the first parameter."""
-        for k in reversed(range(len(self.layers))):
+        for k in reversed(range(len(self.steps))):
             wanted = need_dx or k > self.first_trained
-            dy = self.layers[k].backward(dy, wanted)
+            dy = self.steps[k].backward(dy, wanted)
             if not wanted:
                 return None
         return dy

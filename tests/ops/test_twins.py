@@ -15,13 +15,16 @@ from numpy.testing import assert_array_equal
 
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import Signs, pack_signs, unpack_signs
+from minibnn.ops.kernels.simd import vector_paths
 
 TOLERANCE = 2e-6
 NAMES = reference.__all__
 CASES = {}  # name -> function(rng) that yields argument tuples
 EXACT = {
     "batch_norm",
+    "batch_norm_sign",
     "binary_conv2d on bytes",
+    "binary_conv2d_pool",
     "binary_dense on bytes",
     "max_pool2d",
     "pack_signs",
@@ -174,6 +177,39 @@ def _(rng):
             yield x, real(rng, *output), kernel[:2], strides, padding, pad
 
 
+@cases("binary_conv2d_pool")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        if min(output[1:3]) >= 2:
+            for pad in (0, 1) if padding == "same" else (0,):
+                w = signs(rng, *kernel, axis=2)
+                yield signs(rng, *image, axis=3), w, strides, padding, pad
+    yield signs(rng, 2, 4, 4, 65, axis=3), signs(rng, 3, 3, 65, 2, axis=2)
+
+
+def maxima(rng, output):
+    """dy and where after 2x2 max pooling of an output of this shape."""
+    shape = (output[0], output[1] // 2, output[2] // 2, output[3])
+    return real(rng, *shape), rng.integers(0, 4, shape, dtype=np.uint8)
+
+
+@cases("binary_conv2d_pool_grad_input")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        if min(output[1:3]) >= 2:
+            w_t = signs(rng, *kernel[:2], kernel[3], kernel[2], axis=2)
+            yield *maxima(rng, output), w_t, image, strides, padding
+
+
+@cases("binary_conv2d_pool_grad_kernel")
+def _(rng):
+    for image, kernel, strides, padding, output in convolution_places():
+        if min(output[1:3]) >= 2:
+            for pad in (0, 1):
+                x = signs(rng, *image, axis=3)
+                yield x, *maxima(rng, output), kernel[:2], strides, padding, pad
+
+
 # -- pooling and normalisation ----------------------------------------------------------------
 
 POOLS = [
@@ -260,6 +296,25 @@ def _(rng):
         yield real(rng, *x.shape), x, mean, variance, 1e-3, gamma
 
 
+@cases("batch_norm_sign")
+def _(rng):
+    for x, mean, variance, gamma in normalised(rng):
+        # Entries equal to the mean are exactly 0.
+        yield x, mean, variance, np.zeros_like(mean), 1e-3, gamma
+        for clip_value in (1.0, 0.25, None):
+            yield x, mean, variance, real(rng, x.shape[-1]), 1e-3, gamma, clip_value
+    x = rng.integers(-3, 4, (5, 70)).astype(np.int16)
+    zero, one = np.zeros(70, np.float32), np.full(70, 0.75, np.float32)
+    yield x, zero, one, -zero, 0.25
+
+
+@cases("batch_norm_sign_grad")
+def _(rng):
+    for x, mean, variance, gamma in normalised(rng):
+        gate = signs(rng, *x.shape, axis=x.ndim - 1)
+        yield real(rng, *x.shape), gate, x, mean, variance, 1e-3, gamma
+
+
 # -- signs, losses and packing ----------------------------------------------------------------
 
 
@@ -333,6 +388,10 @@ def magnitudes(name, arguments):
         return x.mean(0), np.square(x).mean(0)
     if name == "batch_norm_grad":
         return _batch_norm_grad_magnitudes(*map(exact_numbers, arguments))
+    if name == "batch_norm_sign_grad":
+        dy, gate, *rest = arguments
+        passed = np.where(gate.unpack() > 0, dy, 0)
+        return _batch_norm_grad_magnitudes(*map(exact_numbers, (passed, *rest)))
     if name == "softmax_cross_entropy":
         logits = np.abs(exact_numbers(arguments[0]))
         return float(logits.max(1).mean()) + np.log(logits.shape[1]), np.float64(1 / len(logits))
@@ -342,6 +401,20 @@ def magnitudes(name, arguments):
         return dy * (2 + 2 * x if name == "approx_sign_grad" else slope * (1 + np.abs(slope * x)))
     if name == "max_pool2d_grad":
         return reference.max_pool2d_grad(absolute(arguments[0]), *arguments[1:])
+    if name in ("binary_conv2d_pool_grad_input", "binary_conv2d_pool_grad_kernel"):
+        k = name.endswith("kernel")  # its x comes first
+        dy, where = np.abs(arguments[k]), arguments[k + 1]
+        arguments = (
+            *map(absolute, arguments[:k]),
+            dy.astype(np.float64),
+            where,
+            *arguments[k + 2 :],
+        )
+        if k:
+            arguments = (*arguments[:6], 1)
+        return getattr(reference, name)(
+            *(absolute(a) if isinstance(a, Signs) else a for a in arguments)
+        )
     if name == "binary_conv2d_grad_kernel" and isinstance(arguments[0], Signs):
         # Bits at the border are summed as +1 and taken off again: those terms count, too.
         place = arguments[3:5] or ((1, 1), "same")
@@ -397,8 +470,16 @@ def test_signatures_are_equal(name):
     assert inspect.signature(getattr(kernels, name)) == inspect.signature(getattr(reference, name))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_kernel_is_its_reference(name):
+def on_paths():
+    """Each name once, and those on tiles once more for each other vector path of this CPU."""
+    tiled = [n for n in NAMES if n.startswith("binary_") or n.startswith("batch_norm_sign")]
+    yield from ((name, vector_paths()[0]) for name in NAMES)
+    yield from product(tiled, vector_paths()[1:])
+
+
+@pytest.mark.parametrize("name, path", list(on_paths()))
+def test_kernel_is_its_reference(name, path, use_simd):
+    use_simd(path)
     for number, arguments in enumerate(CASES[name](np.random.default_rng(0))):
         before = [copy(a) for a in arguments]
         expected = tuple_of(getattr(reference, name)(*arguments))

@@ -51,7 +51,10 @@ class BatchNorm(Layer):
         self.moving_variance[...] = arrays["moving_variance"]
 
     def forward(self, x, training=False):
-        x = numbers(x)
+        return ops().batch_norm(*self.normalisation(numbers(x), training))
+
+    def normalisation(self, x, training):
+        """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics."""
         dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
         if training:
             mean, variance = ops().batch_statistics(x)
@@ -60,18 +63,21 @@ class BatchNorm(Layer):
             mean, variance = self.moving_mean, self.moving_variance
         self.x, self.training = x, training
         self.mean, self.variance = mean.astype(dtype), variance.astype(dtype)
-        return ops().batch_norm(
-            x, self.mean, self.variance, self.beta.value, self.epsilon, self._gamma()
-        )
+        return x, self.mean, self.variance, self.beta.value, self.epsilon, self.gamma_value()
 
     def backward(self, dy, need_dx=True):
-        arguments = dy, self.x, self.mean, self.variance, self.epsilon, self._gamma()
+        arguments = dy, self.x, self.mean, self.variance, self.epsilon, self.gamma_value()
         dx, self.gamma.grad, self.beta.grad = ops().batch_norm_grad(*arguments)
-        if not self.training:  # fixed statistics: a plain scaling
-            dx = dy * bn_factor(self.variance, self.epsilon, self._gamma())
+        if not self.training:
+            dx = self.scaled(dy)
         return dx if need_dx else None
 
-    def _gamma(self):
+    def scaled(self, dy):
+        """dx where the statistics are fixed, as in evaluation: a plain scaling."""
+        return dy * bn_factor(self.variance, self.epsilon, self.gamma_value())
+
+    def gamma_value(self):
+        """gamma, or None without ``scale``."""
         return self.gamma.value if self.scale else None
 
     def _move(self, mean, variance, n):

@@ -5,6 +5,7 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 """
 
 from minibnn.ops.kernels.losses import softmax_cross_entropy
+from minibnn.ops.kernels.norm_sign import batch_norm_sign, batch_norm_sign_grad
 from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_grad, batch_statistics
 from minibnn.ops.kernels.packing import pack_signs, unpack_signs
 from minibnn.ops.kernels.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
@@ -12,6 +13,9 @@ from minibnn.ops.kernels.products import (
     binary_conv2d,
     binary_conv2d_grad_input,
     binary_conv2d_grad_kernel,
+    binary_conv2d_pool,
+    binary_conv2d_pool_grad_input,
+    binary_conv2d_pool_grad_kernel,
     binary_dense,
     binary_dense_grad_input,
     binary_dense_grad_kernel,
@@ -30,10 +34,15 @@ __all__ = [
     "avg_pool2d_grad",
     "batch_norm",
     "batch_norm_grad",
+    "batch_norm_sign",
+    "batch_norm_sign_grad",
     "batch_statistics",
     "binary_conv2d",
     "binary_conv2d_grad_input",
     "binary_conv2d_grad_kernel",
+    "binary_conv2d_pool",
+    "binary_conv2d_pool_grad_input",
+    "binary_conv2d_pool_grad_kernel",
     "binary_dense",
     "binary_dense_grad_input",
     "binary_dense_grad_kernel",

@@ -5,6 +5,7 @@ from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import depth_of, gather, kernel_lanes, padded_words, steps, up_to
+from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import GROUP, popcount_tile
 from minibnn.ops.rounding import sum_dtype
@@ -22,7 +23,7 @@ def signs_dense(x, w):
     outputs = w.shape[1]
     depth = depth_of(n)
     lanes = up_to(outputs, GROUP)
-    out = np.empty((batch, lanes), sum_dtype(n))
+    out = empty((batch, lanes), sum_dtype(n))
     _products(
         simd(),
         np.ascontiguousarray(x.words).reshape(-1),
@@ -55,8 +56,8 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     bits = kernel_lanes(w.words, outputs, "forward kernel")
     base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
     size = tuple(n // 2 for n in place.output) if pooled else place.output
-    out = np.empty((len(x), *size, lanes), sum_dtype(taps * channels))
-    where = np.empty(out.shape, np.uint8) if pooled else NO_PLACES
+    out = empty((len(x), *size, lanes), sum_dtype(taps * channels))
+    where = empty(out.shape, np.uint8) if pooled else NO_PLACES
     _products(
         simd(),
         padded_words(x.words, place),
@@ -93,7 +94,7 @@ def _bases(bits, taps, depth, lanes, channels, missing, pad_value):
     """
     base = np.full((len(missing), lanes), taps * channels, np.int32)
     if pad_value == 0 and missing.any():
-        negative = np.empty((taps, lanes), np.int32)
+        negative = empty((taps, lanes), np.int32)
         _count_negative(bits.reshape(taps, depth, lanes), negative)
         base -= missing.astype(np.int32) @ (channels - 2 * negative)
     return base

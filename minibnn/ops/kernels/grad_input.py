@@ -12,9 +12,9 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import depth_of, kernel_lanes, steps, up_to
-from minibnn.ops.kernels.scratch import scratch
+from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tables import WORD_TABLES, all_row_tables, row_tables
+from minibnn.ops.kernels.tables import WORD_TABLES, all_row_tables, build_tables
 from minibnn.ops.kernels.tiles import GROUP, table_tile
 from minibnn.ops.shapes import windows
 
@@ -31,7 +31,7 @@ def grad_input_dense(dy, w_t):
     tables = scratch("dense tables", (batch * depth * WORD_TABLES,), np.float32)
     path = simd()
     all_row_tables(path, dy.reshape(-1), batch, outputs, depth, tables)
-    dx = np.empty((batch, lanes), np.float32)
+    dx = empty((batch, lanes), np.float32)
     _dense(
         path,
         tables,
@@ -50,7 +50,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
     depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
     w = kernel_lanes(w_t.words, inputs, "backward kernel")
-    dx = np.empty((*input_shape[:3], lanes), np.float32)
+    dx = empty((*input_shape[:3], lanes), np.float32)
     path = simd()
     for phase in _phases(input_shape[1:3], kernel_size, strides, padding, depth, lanes):
         if len(phase.offsets) == 0:
@@ -194,7 +194,7 @@ def _bands(
                     mine[at : at + pixel] = 0
                 else:
                     source = ((n * height + y) * width + x) * outputs
-                    row_tables(simd, dy, source, outputs, depth, mine, at)
+                    build_tables(simd, dy, source, 1, outputs, depth, mine, at)
         start = -first * across * pixel
         _sweep_columns(
             simd, mine, start, rows, first * grid_x, last * grid_x, offsets, depth, w, planes,

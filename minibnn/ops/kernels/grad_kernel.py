@@ -1,8 +1,12 @@
 """Bits x floats: the gradients of binary kernels, on the table tile.
 
 dw of a tap is the sum over output pixels of the sign the tap met times dy. So the signs are packed
-anew, along pixels, once for each tap, and the tables are made of dy, four pixels of one output
-each; they serve every tap and every input channel.
+anew, along pixels, and the tables are made of dy, four pixels of one output each; they serve every
+tap and every input channel.
+
+Before 2x2 max pooling only one pixel in four has a gradient, for each output at another place. Then
+the sums run over windows instead of pixels, and the select tile first chooses, for each window, the
+sign that the tap met at the window's maximum: a quarter of the look-ups is left.
 """
 
 import numpy as np
@@ -10,17 +14,20 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, gather, padded_words, steps
-from minibnn.ops.kernels.scratch import scratch
+from minibnn.ops.kernels.layout import depth_of, gather, padded_words, steps, window_shifts
+from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tables import WORD_TABLES, column_tables
-from minibnn.ops.kernels.tiles import table_tile, transpose_tile
+from minibnn.ops.kernels.tables import WORD_TABLES, build_tables
+from minibnn.ops.kernels.tiles import select_tile, table_tile, transpose_tile
 from minibnn.ops.shapes import windows
 
-UNIT = 16  # outputs of one task: a cache line of the result
+UNIT = 16  # outputs summed at once: a cache line of the result
+WIDE = 512  # outputs from which on a task owns four units: long rows are many pages apart
 STRETCH = 8  # words of pixels summed at a time: their tables stay in the first-level cache
 ONE, TWO, FOUR, FIVE, SIX = ((0,) * n for n in (1, 2, 4, 5, 6))
 ADD = (0,)  # sums go on top of what is there
+PLACES = 4  # pixels of a 2x2 window
+NO_PLACES = np.empty((0, 0), np.uint8)
 
 
 def grad_kernel_dense(x, dy):
@@ -29,36 +36,57 @@ def grad_kernel_dense(x, dy):
     depth = depth_of(inputs)
     words = np.ascontiguousarray(x.words).reshape(-1)
     planes = _along_pixels(words, 0, 1, steps(batch, depth), steps(1, 0), depth)
-    dw = np.empty((inputs, dy.shape[1]), np.float32)
-    _sum(planes, dy, 1, inputs, np.zeros((1, dy.shape[1]), np.float32), dw)
+    dw = empty((inputs, dy.shape[1]), np.float32)
+    _sum(planes, steps(1, 0), dy, NO_PLACES, np.zeros((1, dy.shape[1]), np.float32), dw)
     return dw
 
 
-def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value):
-    """x Signs NHWC on axis 3, dy NHWC float32: dw HWIO float32."""
+def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=None):
+    """x Signs NHWC on axis 3, dy NHWC float32: dw HWIO float32.
+
+    With ``where`` (uint8 like dy), dy is the gradient after 2x2 max pooling.
+    """
     place = windows(x.shape[1:3], kernel_size, strides, padding)
     inputs, outputs = x.shape[3], dy.shape[3]
     depth, taps = depth_of(inputs), kernel_size[0] * kernel_size[1]
-    lists = gather(place.image, place.kernel, strides, padding, depth)
-    words = padded_words(x.words, place)
-    planes = _along_pixels(words, lists.image, len(x), lists.rows, lists.offsets, depth)
+    pooled = where is not None
+    lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
+    dy = dy.reshape(len(x), -1, outputs)
+    where = where.reshape(dy.shape) if pooled else None
     extra = np.zeros((taps, outputs), np.float32)
     if pad_value == 0 and lists.missing.any():
-        extra = _missed(dy.reshape(len(x), -1, outputs), lists)
-    dw = np.empty((*kernel_size, inputs, outputs), np.float32)
-    _sum(planes, dy.reshape(-1, outputs), taps, inputs, extra, dw.reshape(-1, outputs))
+        extra = _missed(dy, where, lists)
+    if pooled:
+        rows = np.ascontiguousarray(lists.rows[::PLACES])
+        offsets, sources = window_shifts(place.padded[1], place.kernel, strides, depth)
+    else:
+        rows, offsets, sources = lists.rows, lists.offsets, steps(taps, 1)
+    words = padded_words(x.words, place)
+    planes = _along_pixels(words, lists.image, len(x), rows, offsets, depth)
+    dw = empty((*kernel_size, inputs, outputs), np.float32)
+    _sum(
+        planes,
+        sources,
+        dy.reshape(-1, outputs),
+        where.reshape(-1, outputs) if pooled else NO_PLACES,
+        extra,
+        dw.reshape(-1, outputs),
+    )
     return dw
 
 
-def _missed(dy, lists):
+def _missed(dy, where, lists):
     """(taps, O): the sum of dy over the pixels whose tap lies in the padding, packed as +1."""
     lacking = lists.missing[lists.classes]
     border = np.flatnonzero(lacking.any(axis=1))
-    sums = dy[:, border].sum(axis=0, dtype=np.float64)
-    out = np.zeros((lacking.shape[1], dy.shape[2]))
-    for tap in range(len(out)):
-        out[tap] = sums[lacking[border, tap]].sum(axis=0)
-    return out.astype(np.float32)
+    if where is None:
+        sums = dy[:, border].sum(axis=0, dtype=np.float64)
+    else:
+        window, place = border // PLACES, border % PLACES
+        here = where[:, window] == place[:, None].astype(np.uint8)
+        sums = np.where(here, dy[:, window], np.float32(0)).sum(axis=0, dtype=np.float64)
+    taps = lacking.shape[1]
+    return np.stack([sums[lacking[border, t]].sum(axis=0) for t in range(taps)]).astype(np.float32)
 
 
 def _along_pixels(words, image, images, rows, offsets, depth):
@@ -91,104 +119,158 @@ def _transpose(simd, words, image, rows, offsets, pixels, depth, planes):
                 k += 1
 
 
-def _sum(planes, dy, taps, inputs, extra, dw):
-    """dw[t * inputs + i, o] = sum over pixels of signs * dy, less ``extra`` (taps, O)."""
-    lanes = planes.shape[2]
+def _sum(planes, sources, dy, where, extra, dw):
+    """dw[t * I + i, o] = the sum over pixels of signs times dy, less ``extra`` (taps, O).
+
+    ``sources`` names the plane of each tap, or, with ``where``, those of each tap's four places.
+    """
+    _, stretch, lanes = planes.shape
+    taps, outputs = extra.shape
     threads = get_num_threads()
+    units = 4 if outputs >= WIDE else 1
     _units(
         simd(),
         planes.reshape(-1),
-        planes.shape[1],
-        np.ascontiguousarray(dy).reshape(-1),
-        dy.shape[1],
-        taps,
+        stretch,
         lanes,
-        inputs,
+        (sources.astype(np.int64) * stretch * lanes).astype(np.int32),
+        steps(units * UNIT, taps * lanes),
+        dy.reshape(-1),
+        where.reshape(-1),
         scratch("kernel tables", (threads, UNIT * STRETCH * WORD_TABLES), np.float32),
-        scratch("kernel sums", (threads, UNIT * taps * lanes), np.float32),
-        steps(UNIT, STRETCH * WORD_TABLES),
+        scratch("kernel masks", (threads, UNIT * PLACES * STRETCH), np.uint32),
+        scratch("kernel block", (threads, STRETCH * WORD * UNIT), np.float32),
+        scratch("kernel sums", (threads, units * UNIT * taps * lanes), np.float32),
         extra,
         dw,
     )
 
 
 @kernel(parallel=True)
-def _units(simd, planes, stretch, dy, outputs, taps, lanes, inputs, tables, sums, rows, extra, dw):
-    """A task owns 16 outputs of all taps and inputs, and sums over the pixels in their order."""
+def _units(
+    simd, planes, stretch, lanes, sources, outs, dy, where, tables, masks, blocks, sums, extra, dw
+):
+    """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
+    outputs = extra.shape[1]
     pixels = len(dy) // outputs
-    outs = (np.arange(UNIT) * taps * lanes).astype(np.int32)
-    for task in prange(-(-outputs // UNIT)):
-        column = task * UNIT
-        count = min(UNIT, outputs - column)
-        table, total = tables[get_thread_id()], sums[get_thread_id()]
+    rows = (np.arange(UNIT) * STRETCH * WORD_TABLES).astype(np.int32)
+    mask_rows = (np.arange(UNIT) * PLACES * STRETCH).astype(np.int32)
+    width = len(outs)
+    for task in prange(-(-outputs // width)):
+        thread = get_thread_id()
+        table, mask, block, total = tables[thread], masks[thread], blocks[thread], sums[thread]
         total[:] = 0
-        for first in range(0, stretch, STRETCH):
-            depth = min(STRETCH, stretch - first)
-            last = min((first + depth) * WORD, pixels)
-            for r in range(UNIT):
-                if r < count:
-                    column_tables(
-                        simd, dy, first * WORD, last, outputs, column + r, depth, table, rows[r]
-                    )
+        for unit in range(task * width, min((task + 1) * width, outputs), UNIT):
+            count = min(UNIT, outputs - unit)
+            mine = outs[unit - task * width :]
+            for first in range(0, stretch, STRETCH):
+                depth = min(STRETCH, stretch - first)
+                begin, end = first * WORD, min((first + depth) * WORD, pixels)
+                _copy_block(dy, begin, end, outputs, unit, count, block)
+                for r in range(UNIT):
+                    build_tables(simd, block, r, UNIT, end - begin, depth, table, rows[r])
+                if len(where) == 0:
+                    _sweep_all(
+                        simd, SIX, table, rows, 0, depth, planes, sources, first, lanes,
+                        total, mine,
+                    )  # fmt: skip
+                    for r in (6, 11):
+                        _sweep_all(
+                            simd, FIVE, table, rows, r, depth, planes, sources, first, lanes,
+                            total, mine,
+                        )  # fmt: skip
                 else:
-                    table[rows[r] : rows[r] + depth * WORD_TABLES] = 0
-            _sweep(
-                simd, SIX, table, rows, 0, depth, planes, first, stretch, taps, lanes, total, outs
-            )
-            if count > 6:
-                _sweep(
-                    simd,
-                    FIVE,
-                    table,
-                    rows,
-                    6,
-                    depth,
-                    planes,
-                    first,
-                    stretch,
-                    taps,
-                    lanes,
-                    total,
-                    outs,
-                )
-            if count > 11:
-                _sweep(
-                    simd,
-                    FIVE,
-                    table,
-                    rows,
-                    11,
-                    depth,
-                    planes,
-                    first,
-                    stretch,
-                    taps,
-                    lanes,
-                    total,
-                    outs,
-                )
-        for t in range(taps):
-            for i in range(inputs):
-                for r in range(count):
-                    dw[t * inputs + i, column + r] = (
-                        total[(r * taps + t) * lanes + i] - extra[t, column + r]
-                    )
+                    _mask_block(where, begin, end, outputs, unit, count, mask)
+                    for r in range(0, UNIT, 4):
+                        _sweep_chosen(
+                            simd, table, rows, mask, mask_rows, r, depth, planes, sources, first,
+                            lanes, total, mine,
+                        )  # fmt: skip
+        column = task * width
+        _store(total, lanes, column, min(width, outputs - column), width, extra, dw)
 
 
 @kernel
-def _sweep(simd, height, tables, rows, row, depth, planes, first, stretch, taps, lanes, out, outs):
+def _copy_block(dy, begin, end, outputs, column, count, block):
+    """The task's outputs of some pixels, side by side; outputs that do not exist are 0."""
+    if count == UNIT:  # rows lie far apart: a copy of constant length keeps many on their way
+        for p in range(begin, end):
+            for r in range(UNIT):
+                block[(p - begin) * UNIT + r] = dy[p * outputs + column + r]
+        return
+    for p in range(begin, end):
+        for r in range(UNIT):
+            here = r < count
+            block[(p - begin) * UNIT + r] = dy[p * outputs + column + r] if here else np.float32(0)
+
+
+@kernel
+def _mask_block(where, begin, end, outputs, column, count, mask):
+    """Bit j of mask[r, place, word]: the maximum of window 32 word + j of output r sat there."""
+    mask[:] = 0
+    for p in range(begin, end):
+        word, bit = (p - begin) // WORD, np.uint32(1) << np.uint32((p - begin) % WORD)
+        for r in range(count):
+            mask[(r * PLACES + where[p * outputs + column + r]) * STRETCH + word] |= bit
+
+
+@kernel
+def _sweep_all(simd, height, tables, rows, row, depth, planes, sources, first, lanes, out, outs):
     zero = np.zeros(1, np.int32)
+    for t in range(len(sources)):
+        start, left = sources[t] + first * lanes, 0
+        while left < lanes:
+            to = t * lanes + left
+            if left + 64 <= lanes:
+                table_tile(
+                    simd, height, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
+                    start + left, lanes, out, to, outs,
+                )  # fmt: skip
+                left += 64
+            else:
+                table_tile(
+                    simd, height, TWO, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
+                    start + left, lanes, out, to, outs,
+                )  # fmt: skip
+                left += 32
+
+
+@kernel
+def _sweep_chosen(
+    simd, tables, rows, masks, mask_rows, row, depth, planes, sources, first, lanes, out, outs
+):
+    zero = np.zeros(1, np.int32)
+    for t in range(len(sources) // PLACES):
+        places, left = sources[t * PLACES : (t + 1) * PLACES], 0
+        while left < lanes:
+            start, to = first * lanes + left, t * lanes + left
+            if left + 64 <= lanes:
+                select_tile(
+                    simd, FOUR, FOUR, FOUR, tables, 0, rows, row, zero, masks, 0, mask_rows, zero,
+                    STRETCH, 1, depth, planes, places, start, lanes, out, to, outs,
+                )  # fmt: skip
+                left += 64
+            else:
+                select_tile(
+                    simd, FOUR, TWO, FOUR, tables, 0, rows, row, zero, masks, 0, mask_rows, zero,
+                    STRETCH, 1, depth, planes, places, start, lanes, out, to, outs,
+                )  # fmt: skip
+                left += 32
+
+
+@kernel
+def _store(total, lanes, column, count, width, extra, dw):
+    """Sums (outputs, taps, lanes), turned around block by block into dw (taps * I, outputs)."""
+    taps = len(extra)
+    inputs = len(dw) // taps
+    block = np.empty(UNIT * width, np.float32)
     for t in range(taps):
-        start = (t * stretch + first) * lanes
-        left = 0
-        while left + 64 <= lanes:
-            table_tile(
-                simd, height, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
-                start + left, lanes, out, t * lanes + left, outs,
-            )  # fmt: skip
-            left += 64
-        if left < lanes:
-            table_tile(
-                simd, height, TWO, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
-                start + left, lanes, out, t * lanes + left, outs,
-            )  # fmt: skip
+        for i in range(0, inputs, UNIT):
+            here = min(UNIT, inputs - i)
+            for r in range(count):
+                at = (r * taps + t) * lanes + i
+                for k in range(here):
+                    block[k * width + r] = total[at + k] - extra[t, column + r]
+            for k in range(here):
+                row = dw[t * inputs + i + k, column : column + count]
+                row[:] = block[k * width : k * width + count]

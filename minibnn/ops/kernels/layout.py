@@ -76,6 +76,21 @@ def gather(image, kernel_size, strides, padding, depth, pooled=False):
     )
 
 
+@lru_cache(maxsize=256)
+def window_shifts(across, kernel_size, strides, depth):
+    """How far a kernel's taps reach from the first pixel of a 2x2 window of outputs.
+
+    Returns (offsets, sources), int32: the distinct shifts in a padded image that is ``across``
+    pixels wide, in words; and, tap by tap, the shift of each of the window's four pixels.
+    """
+    ky, kx, py, px = (
+        a.ravel() for a in np.meshgrid(*map(np.arange, (*kernel_size, 2, 2)), indexing="ij")
+    )
+    shifts = ((ky + py * strides[0]) * across + kx + px * strides[1]) * depth
+    offsets, sources = np.unique(shifts, return_inverse=True)
+    return offsets.astype(np.int32), sources.reshape(-1).astype(np.int32)
+
+
 def window_order(pixels):
     """(H, W) to (H // 2 * W // 2, 4): the pixels of each 2x2 window, row by row."""
     height, width = (n // 2 for n in pixels.shape)

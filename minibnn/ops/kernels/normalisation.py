@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.rounding import bn_factor, integer_statistics
 
 PART = 512  # rows of one partial sum
@@ -30,7 +31,7 @@ def batch_statistics(x):
 
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     factor = bn_factor(variance, epsilon, gamma)
-    y = np.empty(x.shape, mean.dtype)
+    y = empty(x.shape, mean.dtype)
     flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     _affine(flat, mean, factor, beta.astype(mean.dtype, copy=False), y.reshape(flat.shape))
     return y
@@ -46,7 +47,7 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
     sums = np.empty((-(-n // PART), 2, channels), np.float64)
     _grad_sums(flat_dy, flat_x, mean, inverse, sums)
     dbeta, dgamma = sums.sum(0).astype(dtype)
-    dx = np.empty(dy.shape, dtype)
+    dx = empty(dy.shape, dtype)
     per_entry = dtype.type(1 / n)
     _grad(
         flat_dy, flat_x, mean, inverse, bn_factor(variance, epsilon, gamma),

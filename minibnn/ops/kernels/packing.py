@@ -7,6 +7,7 @@ from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.scratch import empty
 
 
 def pack_signs(x, axis):
@@ -16,7 +17,7 @@ def pack_signs(x, axis):
         x = x.astype(np.float32)
     if axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous:
         return _pack_transposed(x)
-    words = np.empty(packed_shape(x.shape, axis), np.uint32)
+    words = empty(packed_shape(x.shape, axis), np.uint32)
     outer, n, inner = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
     flat = np.ascontiguousarray(x)
     if inner == 1:
@@ -35,7 +36,7 @@ def _pack_transposed(x):
 def unpack_signs(signs, dtype=np.int8):
     axis, shape = signs.axis, signs.shape
     outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
-    out = np.empty(shape, dtype)
+    out = empty(shape, dtype)
     words = np.ascontiguousarray(signs.words).reshape(outer, -1, inner)
     _unpack(words, out.reshape(outer, shape[axis], inner))
     return out

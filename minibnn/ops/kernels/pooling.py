@@ -4,20 +4,21 @@ import numpy as np
 from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.shapes import windows
 
 
 def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     place = windows(x.shape[1:3], pool_size, strides, padding)
-    y = np.empty((len(x), *place.output, x.shape[3]), x.dtype)
-    where = np.empty(y.shape, np.uint8)
+    y = empty((len(x), *place.output, x.shape[3]), x.dtype)
+    where = empty(y.shape, np.uint8)
     _max(np.ascontiguousarray(x), pool_size, strides, (place.top, place.left), y, where)
     return y, where
 
 
 def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
-    dx = np.empty(tuple(input_shape), dy.dtype)
+    dx = empty(tuple(input_shape), dy.dtype)
     _max_grad(np.ascontiguousarray(dy), where, pool_size, strides, (place.top, place.left), dx)
     return dx
 

@@ -8,6 +8,7 @@ from minibnn.ops.kernels.forward import signs_conv2d, signs_dense
 from minibnn.ops.kernels.grad_input import grad_input_conv2d, grad_input_dense
 from minibnn.ops.kernels.grad_kernel import grad_kernel_conv2d, grad_kernel_dense
 from minibnn.ops.kernels.packing import unpack_signs
+from minibnn.ops.kernels.pooling import max_pool2d_grad
 from minibnn.ops.kernels.real import (
     conv2d,
     conv2d_grad_input,
@@ -17,11 +18,15 @@ from minibnn.ops.kernels.real import (
     dense_grad_kernel,
 )
 from minibnn.ops.kernels.simd import vector_path
+from minibnn.ops.shapes import windows
 
 __all__ = [
     "binary_conv2d",
     "binary_conv2d_grad_input",
     "binary_conv2d_grad_kernel",
+    "binary_conv2d_pool",
+    "binary_conv2d_pool_grad_input",
+    "binary_conv2d_pool_grad_kernel",
     "binary_dense",
     "binary_dense_grad_input",
     "binary_dense_grad_kernel",
@@ -68,6 +73,30 @@ def binary_conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same"
         dy = np.ascontiguousarray(dy)
         return grad_kernel_conv2d(x, dy, tuple(kernel_size), strides, padding, pad_value)
     return conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+
+
+def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
+    return signs_conv2d(x, w, strides, padding, pad_value, pooled=True)
+
+
+def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
+    dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
+    return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
+
+
+def binary_conv2d_pool_grad_kernel(
+    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0
+):
+    if _tables_fit(dy):
+        dy, where = np.ascontiguousarray(dy), np.ascontiguousarray(where)
+        return grad_kernel_conv2d(x, dy, tuple(kernel_size), strides, padding, pad_value, where)
+    dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
+    return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+
+
+def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
+    place = windows(tuple(input_shape[1:3]), tuple(kernel_size), tuple(strides), padding)
+    return max_pool2d_grad(dy, where, (len(dy), *place.output, dy.shape[3]))
 
 
 def _tables_fit(dy):

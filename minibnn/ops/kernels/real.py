@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 from minibnn.ops.bits import Signs
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.packing import unpack_signs
+from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype
 from minibnn.ops.shapes import windows
 
@@ -123,7 +124,7 @@ def _numbers(place):
 
 def _forward(x, w, strides, padding, pad_value, bytes_):
     place = windows(x.shape[1:3], w.shape[:2], strides, padding)
-    y = np.empty((len(x), *place.output, w.shape[3]), w.dtype)
+    y = empty((len(x), *place.output, w.shape[3]), w.dtype)
     pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
     with one_blas_thread():
         _correlate(

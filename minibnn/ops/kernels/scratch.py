@@ -1,30 +1,76 @@
-"""Buffers that products use while they run, kept between calls.
+"""Memory that is used again: buffers of the kernels, and arrays nobody holds any more.
 
-A name belongs to one use, so no two live at once under it; kernels are called from one thread.
-Nothing that is returned to a caller lives here.
+A fresh large array costs a page fault for each 4 kB, as much as computing what goes into it. In a
+training step the same sizes come again and again, so ``empty`` hands out memory that it got back:
+an array is its owner's for as long as any reference to it, or to a view of it, exists.
 """
 
+import sys
 from math import prod
+from threading import Lock
 
 import numpy as np
 
 _LINE = 64  # bytes of a cache line, to which buffers are aligned
+_SMALL = 1 << 16  # bytes below which NumPy's own allocation is as good
+_KEPT = 1 << 28  # bytes of unused memory that are kept at most
 _buffers = {}
+_pool, _lock = [], Lock()
+
+# References to a block that only its list knows; every array made of it keeps it as its base.
+_probe = [np.empty(1)]
+_UNUSED = sys.getrefcount(_probe[0])
 
 
 def scratch(name, shape, dtype, fill=None):
-    """An array of ``shape`` and ``dtype`` with arbitrary content, or filled with ``fill``."""
+    """A kernel's buffer of ``shape`` and ``dtype``, with arbitrary content or filled.
+
+    A name belongs to one use, so no two live at once under it; kernels are called from one
+    thread. Nothing that is returned to a caller lives here.
+    """
     size = prod(shape) * np.dtype(dtype).itemsize
-    buffer = _buffers.get(name)
-    if buffer is None or buffer.nbytes < size + _LINE:
-        _buffers[name] = buffer = np.empty(size + _LINE, np.uint8)
-    start = -buffer.ctypes.data % _LINE
-    array = buffer[start : start + size].view(dtype).reshape(shape)
+    if name not in _buffers or _buffers[name].nbytes < size + _LINE:
+        _buffers[name] = np.empty(size + _LINE, np.uint8)
+    array = _aligned(_buffers[name], size).view(dtype).reshape(shape)
     if fill is not None:
         array.fill(fill)
     return array
 
 
+def empty(shape, dtype):
+    """Like ``numpy.empty``, in memory that an earlier array gave back if there is some."""
+    size = prod(shape) * np.dtype(dtype).itemsize
+    if size < _SMALL:
+        return np.empty(shape, dtype)
+    with _lock:
+        return _aligned(_take(size + _LINE), size).view(dtype).reshape(shape)
+
+
+def _take(size):
+    """An unused block of at least ``size`` bytes and at most twice that, or a new one."""
+    unused = [k for k in range(len(_pool)) if sys.getrefcount(_pool[k]) == _UNUSED]
+    fitting = [k for k in unused if size <= _pool[k].nbytes <= 2 * size]
+    if fitting:
+        best = min(fitting, key=lambda k: _pool[k].nbytes)
+        _pool.append(_pool.pop(best))  # the most recently used stand last
+    else:
+        spare = sum(_pool[k].nbytes for k in unused) + size - _KEPT
+        for gone, k in enumerate(unused):
+            if spare > 0:
+                spare -= _pool.pop(k - gone).nbytes
+            else:
+                break
+        _pool.append(np.empty(size, np.uint8))
+    return _pool[-1]
+
+
+def _aligned(block, size):
+    start = -block.ctypes.data % _LINE
+    return block[start : start + size]
+
+
 def release():
-    """Give the memory of all buffers back."""
+    """Give all memory that nobody uses back."""
     _buffers.clear()
+    with _lock:
+        _pool[:] = [_pool[k] for k in range(len(_pool)) if sys.getrefcount(_pool[k]) > _UNUSED]

@@ -7,6 +7,7 @@ from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.packing import pack_signs
+from minibnn.ops.kernels.scratch import empty
 
 PART = 1 << 14  # entries of one task
 
@@ -30,7 +31,7 @@ def swish_sign_grad(dy, x, beta=5.0):
 
 
 def _each(pass_, dy, x, number):
-    dx = np.empty(dy.shape, dy.dtype)
+    dx = empty(dy.shape, dy.dtype)
     pass_(
         np.ascontiguousarray(dy).reshape(-1), np.ascontiguousarray(x).reshape(-1), number,
         dx.reshape(-1),

@@ -6,7 +6,11 @@ from functools import cache
 from minibnn.errors import InputError
 
 LANES = {"avx512": 16, "avx2": 8, "generic": 4}  # 32-bit lanes of a vector, best path first
-_FEATURES = {"avx512": {"avx512f", "avx512bw", "avx512vl"}, "avx2": {"avx2"}, "generic": set()}
+_FEATURES = {
+    "avx512": {"avx512f", "avx512bw", "avx512vl"},
+    "avx2": {"avx2", "fma"},
+    "generic": set(),
+}
 _forced = None
 
 

@@ -67,7 +67,7 @@ class _Emitter:
 
     def load(self, kind, pointer, *terms):
         address = self.builder.bitcast(self.at(pointer, *terms), kind.as_pointer())
-        return self.builder.load(address, align=4)
+        return self.builder.load(address, align=1)
 
     def store(self, value, pointer, *terms):
         kind = pointer.type.pointee
@@ -101,6 +101,9 @@ class _Emitter:
 
     def popcount(self, words):
         return self.call(f"llvm.ctpop.v{self.lanes}i32", self.ints, words)
+
+    def fma(self, a, b, c):
+        return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
 
     def loop(self, count):
         return cgutils.for_range(self.builder, count, intp=I64)
@@ -338,8 +341,9 @@ def build_table(e, values, at, step, tables, place):
         for i in range(4):
             signs = [-1.0 if (part * e.lanes + k) >> i & 1 else 1.0 for k in range(e.lanes)]
             number = e.splat(b.load(e.at(values, at, e.times(I64(i), step))))
-            signed = b.fmul(number, ir.Constant(e.floats, signs))
-            total = signed if total is None else b.fadd(total, signed)
+            signs = ir.Constant(e.floats, signs)
+            # A product with ±1 is exact, so this rounds like a sum.
+            total = b.fmul(number, signs) if total is None else e.fma(number, signs, total)
         e.store(total, tables, place, I64(part * e.lanes))
 
 
@@ -366,3 +370,33 @@ def transpose_tile(e, words, x, sources, row, count, out, place):
                 b.store(b.or_(b.load(slot), turned_on), slot)
     for (k, p), slot in gathered.items():
         e.store(b.load(slot), out, place, I64(32 * k + p * e.lanes))
+
+
+@_tile("x at mean factor beta channel limit signs gate place", constants="")
+def sign_tile(e, x, at, mean, factor, beta, channel, limit, signs, gate, place):
+    """The signs of 32 normalised numbers, and which of them lie outside +-limit[0], as two words.
+
+    Bit i of signs[place] is y < 0 for y = (x[at + i] - mean) * factor + beta, each step rounded,
+    with the constants of ``channel`` + i; bit i of gate[place] is not |y| <= limit[0].
+    """
+    b = e.builder
+    kind = x.type.pointee
+    bound = e.splat(b.load(limit))
+    words = [I32(0), I32(0)]
+    for first in range(0, 32, e.lanes):
+        here = I64(first)
+        numbers = e.load(ir.VectorType(kind, e.lanes), x, at, here)
+        if kind != F32:
+            if kind.width < 32:
+                numbers = b.sext(numbers, e.ints)
+            numbers = b.sitofp(numbers, e.floats)
+        centred = b.fsub(numbers, e.load(e.floats, mean, channel, here))
+        scaled = b.fmul(centred, e.load(e.floats, factor, channel, here))
+        y = b.fadd(scaled, e.load(e.floats, beta, channel, here))
+        size = e.call(f"llvm.fabs.v{e.lanes}f32", e.floats, y)
+        flags = b.fcmp_ordered("<", y, e.zero()), b.fcmp_unordered(">", size, bound)
+        for k, flag in enumerate(flags):
+            part = b.zext(b.bitcast(flag, ir.IntType(e.lanes)), I32)
+            words[k] = b.or_(words[k], b.shl(part, I32(first)))
+    for word, target in zip(words, (signs, gate), strict=True):
+        b.store(word, e.at(target, place))

@@ -5,6 +5,13 @@ float32 in, float32 out, and float64 likewise; packed signs, bytes and integers 
 """
 
 from minibnn.ops.bits import pack_signs, unpack_signs
+from minibnn.ops.reference.fused import (
+    batch_norm_sign,
+    batch_norm_sign_grad,
+    binary_conv2d_pool,
+    binary_conv2d_pool_grad_input,
+    binary_conv2d_pool_grad_kernel,
+)
 from minibnn.ops.reference.losses import softmax_cross_entropy
 from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad, batch_statistics
 from minibnn.ops.reference.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
@@ -30,10 +37,15 @@ __all__ = [
     "avg_pool2d_grad",
     "batch_norm",
     "batch_norm_grad",
+    "batch_norm_sign",
+    "batch_norm_sign_grad",
     "batch_statistics",
     "binary_conv2d",
     "binary_conv2d_grad_input",
     "binary_conv2d_grad_kernel",
+    "binary_conv2d_pool",
+    "binary_conv2d_pool_grad_input",
+    "binary_conv2d_pool_grad_kernel",
     "binary_dense",
     "binary_dense_grad_input",
     "binary_dense_grad_kernel",

@@ -1,0 +1,117 @@
+"""Batch normalisation and sign in one pass, forward and backward."""
+
+import numpy as np
+from numba import prange
+
+from minibnn.ops.bits import WORD, Signs, packed_shape
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.scratch import empty
+from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tiles import sign_tile
+from minibnn.ops.rounding import bn_factor
+
+PART = 512  # rows of one partial sum
+
+
+def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
+    factor, beta = bn_factor(variance, epsilon, gamma), beta.astype(mean.dtype, copy=False)
+    limit = mean.dtype.type(np.inf if clip_value is None else clip_value)
+    shape, axis = x.shape, x.ndim - 1
+    signs, gate = (empty(packed_shape(shape, axis), np.uint32) for _ in range(2))
+    flat = np.ascontiguousarray(x).reshape(-1, shape[-1])
+    words = signs.reshape(len(flat), -1), gate.reshape(len(flat), -1)
+    if mean.dtype == np.float32 and x.dtype != np.float64:
+        _tiled(simd(), flat, mean, factor, beta, limit, *words)
+    else:
+        _plain(flat, mean, factor, beta, limit, *words, 0)
+    return Signs(signs, shape, axis), Signs(gate, shape, axis)
+
+
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
+    channels, dtype = dy.shape[-1], dy.dtype
+    mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
+    dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
+    n, shape = len(dy), gate.shape
+    words = gate.words.reshape(n, -1)
+    inverse = bn_factor(variance, epsilon)
+    sums = np.zeros((-(-n // PART), 2, channels), np.float64)
+    _grad_sums(dy, words, x, mean, inverse, sums)
+    dbeta, dgamma = sums.sum(0).astype(dtype)
+    dx, per_entry = empty(shape, dtype), dtype.type(1 / n)
+    _grad(
+        dy, words, x, mean, inverse, bn_factor(variance, epsilon, gamma),
+        dbeta * per_entry, dgamma * per_entry, dx.reshape(n, channels),
+    )  # fmt: skip
+    return dx, dgamma, dbeta
+
+
+@kernel(parallel=True)
+def _tiled(simd, x, mean, factor, beta, limit, signs, gate):
+    rows, channels = x.shape
+    whole = channels // WORD
+    flat, to_signs, to_gate = x.reshape(-1), signs.reshape(-1), gate.reshape(-1)
+    limits = np.full(1, limit)
+    for part in prange(-(-rows // PART)):
+        first, last = part * PART, min((part + 1) * PART, rows)
+        for r in range(first, last):
+            for k in range(whole):
+                sign_tile(
+                    simd, flat, r * channels + WORD * k, mean, factor, beta, WORD * k, limits,
+                    to_signs, to_gate, r * signs.shape[1] + k,
+                )  # fmt: skip
+        if whole < signs.shape[1]:
+            own = slice(first, last)
+            _words(x[own], mean, factor, beta, limit, signs[own], gate[own], whole)
+
+
+@kernel
+def _words(x, mean, factor, beta, limit, signs, gate, first):
+    """Words ``first`` and later of each row, number by number."""
+    dtype = mean.dtype.type
+    for r in range(len(x)):
+        for k in range(first, signs.shape[1]):
+            negative, stopped = np.uint32(0), np.uint32(0)
+            for j in range(min(WORD, x.shape[1] - WORD * k)):
+                c = WORD * k + j
+                y = (dtype(x[r, c]) - mean[c]) * factor[c] + beta[c]
+                negative |= np.uint32(y < 0) << np.uint32(j)
+                stopped |= np.uint32(not abs(y) <= limit) << np.uint32(j)
+            signs[r, k], gate[r, k] = negative, stopped
+
+
+@kernel(parallel=True)
+def _plain(x, mean, factor, beta, limit, signs, gate, first):
+    for part in prange(-(-len(x) // PART)):
+        own = slice(part * PART, min((part + 1) * PART, len(x)))
+        _words(x[own], mean, factor, beta, limit, signs[own], gate[own], first)
+
+
+@kernel(parallel=True)
+def _grad_sums(dy, gate, x, mean, inverse, sums):
+    dtype, channels = dy.dtype.type, dy.shape[1]
+    for part in prange(len(sums)):
+        for r in range(part * PART, min((part + 1) * PART, len(dy))):
+            for k in range(gate.shape[1]):
+                word = gate[r, k]
+                for j in range(min(WORD, channels - WORD * k)):
+                    c = WORD * k + j
+                    stopped = (word >> np.uint32(j)) & np.uint32(1)
+                    passed = dtype(0) if stopped else dy[r, c]
+                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
+                    sums[part, 0, c] += np.float64(passed)
+                    sums[part, 1, c] += np.float64(passed * xhat)
+
+
+@kernel(parallel=True)
+def _grad(dy, gate, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
+    dtype, channels = dy.dtype.type, dy.shape[1]
+    for part in prange(-(-len(dy) // PART)):
+        for r in range(part * PART, min((part + 1) * PART, len(dy))):
+            for k in range(gate.shape[1]):
+                word = gate[r, k]
+                for j in range(min(WORD, channels - WORD * k)):
+                    c = WORD * k + j
+                    stopped = (word >> np.uint32(j)) & np.uint32(1)
+                    passed = dtype(0) if stopped else dy[r, c]
+                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
+                    dx[r, c] = factor[c] * (passed - mean_dy[c] - xhat * mean_dy_xhat[c])

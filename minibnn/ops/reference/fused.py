@@ -1,0 +1,62 @@
+"""Neighbouring operations that kernels do in one pass; here, one after the other.
+
+Between two binary layers nothing but whole numbers and bits has to be kept: the sums, their signs,
+and which of them a pseudo-gradient passes.
+"""
+
+import numpy as np
+
+from minibnn.ops.bits import pack_signs
+from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad
+from minibnn.ops.reference.pooling import max_pool2d, max_pool2d_grad
+from minibnn.ops.reference.products import (
+    binary_conv2d,
+    binary_conv2d_grad_input,
+    binary_conv2d_grad_kernel,
+)
+from minibnn.ops.shapes import windows
+
+
+def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
+    """``binary_conv2d`` of Signs, then 2x2 max pooling with strides of 2: (y, where)."""
+    return max_pool2d(binary_conv2d(x, w, strides, padding, pad_value))
+
+
+def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
+    """dL/dx of ``binary_conv2d_pool``: dy goes to the maxima, and from there to x."""
+    dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
+    return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
+
+
+def binary_conv2d_pool_grad_kernel(
+    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0
+):
+    """dL/dw of ``binary_conv2d_pool`` by the binary weights (HWIO float)."""
+    dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
+    return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+
+
+def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
+    place = windows(tuple(input_shape[1:3]), tuple(kernel_size), tuple(strides), padding)
+    return max_pool2d_grad(dy, where, (len(dy), *place.output, dy.shape[3]))
+
+
+def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
+    """Sign of ``batch_norm``, with what the straight-through estimator needs.
+
+    Returns
+    -------
+    signs : Signs like x, packed along the last axis
+    gate : Signs like x
+        +1 where the normalised x lies within ``clip_value`` (None: everywhere), so that the
+        gradient passes; -1 elsewhere.
+    """
+    y = batch_norm(x, mean, variance, beta, epsilon, gamma)
+    passes = np.full(y.shape, True) if clip_value is None else np.abs(y) <= clip_value
+    return pack_signs(y, -1), pack_signs(np.where(passes, 1, -1), -1)
+
+
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
+    """``batch_norm_grad`` of what the gate lets pass; dy is the gradient of the signs."""
+    passed = np.where(gate.unpack() > 0, dy, dy.dtype.type(0))
+    return batch_norm_grad(passed, x, mean, variance, epsilon, gamma)
