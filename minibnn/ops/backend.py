@@ -5,6 +5,7 @@ signatures. The environment variable ``MINIBNN_BACKEND`` sets the start value.
 """
 
 import os
+from contextlib import contextmanager
 from importlib import import_module
 
 from minibnn.errors import InputError
@@ -22,6 +23,19 @@ def use_backend(name):
     if name not in BACKENDS:
         raise InputError(f"backend must be one of {', '.join(BACKENDS)}, found {name!r}")
     _active = name, import_module(BACKENDS[name])
+
+
+@contextmanager
+def using(name):
+    """Inside, operations run on the backend ``name``; afterwards on the one before."""
+    global _active
+    before = _active
+    if before is None or before[0] != name:
+        use_backend(name)
+    try:
+        yield
+    finally:
+        _active = before
 
 
 def backend_name():

@@ -1,0 +1,151 @@
+"""What ``verify`` found: rows, and the tables made of them."""
+
+from dataclasses import dataclass, field
+
+PASSED, FAILED, SKIPPED, NOTE = "holds", "FAILS", "not run", "note"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One statement, or one rule for somebody else's step function.
+
+    Attributes
+    ----------
+    id, statement, exactness : str
+    cases, ties : int
+        Cases tried, and ties met in them.
+    broken, counterexamples : int
+        Counterexamples that broke as they must, of how many.
+    verdict : str
+        "holds", "FAILS", "not run" (an earlier rule is broken) or "note".
+    why : str
+        Which rule is broken, and where.
+    case : dict or None
+        The smallest case found in which it fails.
+    paste : str
+        Lines of Python that show the failure.
+    seconds : float
+    """
+
+    id: str
+    statement: str
+    exactness: str = ""
+    cases: int = 0
+    ties: int = 0
+    broken: int = 0
+    counterexamples: int = 0
+    verdict: str = PASSED
+    why: str = ""
+    case: dict | None = field(default=None, repr=False)
+    paste: str = field(default="", repr=False)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Rows of a verification; ``str`` is the table, failures below it."""
+
+    rows: tuple
+    seed: int
+    generator: str
+    seconds: float
+
+    @property
+    def ok(self):
+        """Whether nothing fails and everything ran."""
+        return all(row.verdict in (PASSED, NOTE) for row in self.rows)
+
+    def __getitem__(self, id):
+        """The row with this id."""
+        for row in self.rows:
+            if row.id == id:
+                return row
+        raise KeyError(id)
+
+    @property
+    def failed(self):
+        """Ids of the rows that fail."""
+        return [row.id for row in self.rows if row.verdict == FAILED]
+
+    def to_dict(self):
+        """Plain numbers and texts, as JSON can hold them."""
+        rows = [vars(row) | {"case": row.case and repr(row.case)} for row in self.rows]
+        return {
+            "ok": self.ok,
+            "seed": self.seed,
+            "generator": self.generator,
+            "seconds": round(self.seconds, 3),
+            "rows": rows,
+        }
+
+    def __str__(self):
+        lines = [table(self.rows)]
+        for row in self.rows:
+            if row.verdict == FAILED:
+                lines += ["", f"{row.id} fails: {row.why}"]
+                if row.paste:
+                    lines += ["Smallest case found, to paste into Python:", "", row.paste]
+            elif row.why:
+                lines += ["", f"{row.id}: {row.why}"]
+        count = sum(row.verdict == FAILED for row in self.rows)
+        held = sum(row.verdict == PASSED for row in self.rows)
+        lines += ["", f"{held} of {len(self.rows)} hold" + (f", {count} fail" if count else "")
+                  + f"; seed {self.seed}, cases from {self.generator}, {self.seconds:.1f} s"]  # fmt: skip
+        return "\n".join(lines)
+
+
+def table(rows):
+    """The rows as aligned text."""
+    against = any(row.counterexamples for row in rows)
+    head = ["id", "statement", "class", "cases", "ties"]
+    head += ["counterexamples"] * against + ["verdict", "seconds"]
+    lines = []
+    for row in rows:
+        cells = [row.id, row.statement, row.exactness]
+        cells += [f"{row.cases:,}" if row.cases else "-", f"{row.ties:,}" if row.ties else "-"]
+        if against:
+            cells.append(f"{row.broken}/{row.counterexamples}" if row.counterexamples else "-")
+        lines.append([*cells, row.verdict, f"{row.seconds:.1f}"])
+    return aligned(head, lines, left=3)
+
+
+def aligned(head, lines, left=1):
+    """Columns of text with a rule under the head; the first ``left`` to the left."""
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "  ".join(
+            f"{cell:{'<' if k < left else '>'}{width}}"
+            for k, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (head, rule, *lines)
+    )
+
+
+def explanation(entry):
+    """An entry in words, with a small trajectory as a table."""
+    lines = [f"{entry.id}  {entry.title}", ""]
+    for name, words in (
+        ("statement", entry.statement),
+        ("holds if", entry.preconditions),
+        ("class", entry.exactness),
+        ("why", entry.proof),
+        ("source", entry.source),
+    ):
+        lines += wrapped(name, words)
+    lines += ["", "A small case:", f"  {entry.example!r}", ""]
+    rows = entry.check(entry.example).rows
+    head = list(rows[0])
+    lines += ["  " + line for line in
+              aligned(head, [[row.get(c, "") for c in head] for row in rows], left=0).splitlines()]  # fmt: skip
+    lines += ["", "It breaks, as it must, where a precondition is dropped:"]
+    for example in entry.counterexamples:
+        lines += wrapped("  -", f"{example.words}. Then: {entry.breaks(example)}")
+    return "\n".join(lines)
+
+
+def wrapped(name, words, width=96):
+    from textwrap import wrap
+
+    indent = " " * 11 if not name.startswith(" ") else " " * 4
+    return wrap(words, width, initial_indent=f"{name:<{len(indent)}}", subsequent_indent=indent)
