@@ -53,7 +53,7 @@ def _average_cases(draw, steps):
 def _check_average(case, run):
     loop = Loop(case)
     part, rule = case["part"], case["rule"]
-    w, state = run.signs(case["bits"]), BopState(loop.array(case["m"]))
+    w, state = run.signs(case["bits"], loop.exact), BopState(loop.array(case["m"]))
     exact_m = [rational(x) for x in state.m]
     largest = max(abs(rational(x)) for x in (*exact_m, *loop.table.flat))
     threshold = loop.number(case["threshold"])
@@ -180,7 +180,7 @@ def _check_spacing(case, run):
     least = least_spacing(Fraction(case["gamma"]), ratio, case["rule"])
     if case["part"] == "attained":
         return _check_attained(case, run, loop, hyper, ratio, least)
-    w, state = run.signs(case["bits"]), BopState(loop.array(case["m"]))
+    w, state = run.signs(case["bits"], loop.exact), BopState(loop.array(case["m"]))
     latent = loop.array(case["m"])
     last = [None] * loop.n
     first = _first_flip(Fraction(case["gamma"]), ratio, case["rule"])
@@ -226,7 +226,7 @@ def _check_attained(case, run, loop, hyper, ratio, least):
     if tau + over == 0:
         over = loop.number(2.0**-9)
     start = (tau + over) * loop.array([1])
-    w, state = run.signs([1]), BopState(start)
+    w, state = run.signs([1], loop.exact), BopState(start)
     w, state = run.steps.bop_step(w, start, state, **hyper)
     run.row(step=0, g=start, m=state.m, bits=w)
     if w[0] > 0:
@@ -309,7 +309,7 @@ def _penalty_cases(draw, steps):
 
 def _check_penalty(case, run):
     loop = Loop(case | {"gradients": always(*[0] * case["steps"])})
-    w = run.signs(case["bits"])
+    w = run.signs(case["bits"], loop.exact)
     threshold, lam = loop.number(case["threshold"]), loop.number(case["weight_decay"])
     hyper = {"gamma": loop.number(case["gamma"]), "threshold": threshold}
     hyper |= {"rule": case["rule"], "average": case["average"]}

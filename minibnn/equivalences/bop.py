@@ -201,7 +201,7 @@ def schmitt_trigger(bits, m, threshold, rule):
 def _check_hysteresis(case, run):
     loop = Loop(case)
     lam, threshold = loop.number(case["weight_decay"]), loop.number(case["threshold"])
-    w = bits = run.signs(case["bits"])
+    w = bits = run.signs(case["bits"], loop.exact)
     m = loop.array(case["m"])
     state = BopState(m)
     deadband = loop.number(case.get("deadband", threshold / lam))

@@ -35,7 +35,7 @@ class Draw:
         return [self.values(options, *shape[1:]) for _ in range(shape[0])]
 
 
-def shrink(data, fails, budget=600):
+def shrink(data, fails, budget=800):
     """A simpler string of bytes that still fails; ``fails(bytes)`` is asked ``budget`` times.
 
     >>> shrink(bytes([7, 9, 200, 4]), lambda data: data[2] > 30)
@@ -57,9 +57,10 @@ def shrink(data, fails, budget=600):
         width = len(best)
         while width:
             for start in range(0, len(best), width):
-                try_instead(
-                    best[:start] + bytes(len(best[start : start + width])) + best[start + width :]
-                )
+                end = min(start + width, len(best))
+                try_instead(best[:start] + bytes(end - start) + best[end:])
+                if best[start:end].strip(b"\0"):
+                    try_instead(best[:start] + best[end:] + bytes(end - start))
             width //= 2
         for k in range(len(best)):
             step = best[k]

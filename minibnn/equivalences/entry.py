@@ -9,6 +9,7 @@ from minibnn import optim
 from minibnn.equivalences import draws
 from minibnn.ops.backend import using
 from minibnn.ops.bits import binarize
+from minibnn.ops.hyperparameters import constant
 from minibnn.optim.bop import AVERAGES, RULES
 from minibnn.optim.latent import DECAYS
 
@@ -48,9 +49,9 @@ class Steps:
             if name.endswith("_step"):
                 setattr(self, name, _library_step(name, backend))
         if bop_step:
-            self.bop_step = _without_dialect(bop_step)
+            self.bop_step = _as_called(bop_step)
         if latent_sgd_step:
-            self.latent_sgd_step = _without_dialect(latent_sgd_step)
+            self.latent_sgd_step = _as_called(latent_sgd_step, weight_decay=0)
 
 
 def _library_step(name, backend):
@@ -67,10 +68,11 @@ def _library_step(name, backend):
     return step
 
 
-def _without_dialect(step):
-    """``step`` called as somebody else's is: the dialect is declared, not passed."""
+def _as_called(step, **defaults):
+    """``step`` as somebody else's is called: constants of the arrays' type, and no dialect."""
 
     def call(value, g, state, *, rule=None, average=None, decay=None, **hyper):
+        hyper = {name: constant(x, g.dtype) for name, x in (defaults | hyper).items()}
         return step(value, g, state, **hyper)
 
     return call
@@ -94,9 +96,12 @@ class Run:
 
     def bits(self, latent):
         """Signs of latent weights, in the type of weights that the step functions are given."""
-        return binarize(latent, self.steps.sign_type)
+        return self.signs(binarize(latent), latent.dtype == object)
 
-    def signs(self, values):
+    def signs(self, values, exact=False):
+        """An array of +1 and -1 in that type; somebody else's get Fractions beside Fractions."""
+        if exact and self.steps.foreign:
+            return np.array([Fraction(int(x)) for x in values], object)
         return np.array(values, self.steps.sign_type)
 
     def tie(self, at_threshold):

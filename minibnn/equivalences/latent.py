@@ -30,7 +30,7 @@ def _inertia_cases(draw, steps):
     n, length = sizes(draw)
     rates = RATIONAL_RATES if exact else RATES
     hyper = {"lr": draw.choice(rates), "weight_decay": draw.choice((0, *rates))}
-    hyper["decay"] = "shrink" if steps.foreign else draw.choice(steps.decays)
+    hyper["decay"] = draw.choice(steps.decays)
     if not steps.foreign:
         hyper["momentum"] = draw.choice((0, 0.5, 0.9))
         hyper["clip"] = draw.choice((None, 1.0, 0.3))

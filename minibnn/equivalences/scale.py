@@ -347,7 +347,7 @@ def _check_scaled(case, run, loop, dialect):
     unscaled = case.get("unscaled", ())
     scale = loop.array(case["scale"])
     threshold = loop.number(case["threshold"])
-    w = v = run.signs(case["bits"])
+    w = v = run.signs(case["bits"], loop.exact)
     m = loop.array(case["m"])
     state = BopState(m)
     states = [
@@ -372,7 +372,7 @@ def _check_scaled(case, run, loop, dialect):
 
 def _check_mirror(case, run, loop, dialect):
     threshold = loop.number(case["threshold"])
-    w = run.signs(case["bits"])
+    w = run.signs(case["bits"], loop.exact)
     v = -w
     m = loop.array(case["m"])
     state, mirrored = BopState(m), BopState(-m)
@@ -392,7 +392,7 @@ def _check_accumulator(case, run, loop, dialect):
     from minibnn.optim.bop import flip_signs
 
     threshold = loop.number(case["threshold"])
-    w = v = run.signs(case["bits"])
+    w = v = run.signs(case["bits"], loop.exact)
     state = BopState(loop.array(case["m"]))
     before = loop.number(case["gamma"][0])
     a = state.m / before

@@ -165,7 +165,7 @@ def _check_storage(case, run):
         run.row(optimizer=case["optimizer"], reals=found)
         return run.same(f"reals per weight of {case['optimizer']}", found, case.get("reals", reals))
     loop = Loop(case)
-    w, state = run.signs(case["bits"]), BopState(loop.array(case["m"]))
+    w, state = run.signs(case["bits"], loop.exact), BopState(loop.array(case["m"]))
     threshold = loop.number(case["threshold"])
     for t in range(loop.steps):
         g = loop.gradient(t, w)
@@ -230,7 +230,7 @@ def _check_parallel(case, run):
     """Bop on the mean over all samples, and on the mean of the workers' means."""
     samples = [Loop({**case, "gradients": table}) for table in case["samples"]]
     loop = samples[0]
-    w = v = run.signs(case["bits"])
+    w = v = run.signs(case["bits"], loop.exact)
     zero = loop.array([0] * loop.n)
     state = other = BopState(zero)
     locals_ = [BopState(zero) for _ in case["shards"]]
@@ -371,7 +371,7 @@ def _second_cases(draw, steps):
 def _check_second(case, run):
     loop = Loop(case)
     part = case["part"]
-    w = v = run.signs(case["bits"])
+    w = v = run.signs(case["bits"], loop.exact)
     m = loop.array(case["m"])
     state = other = Bop2ndState(m, loop.array(case["v"]))
     plain = BopState(m)
