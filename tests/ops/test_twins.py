@@ -187,6 +187,16 @@ def _(rng):
     yield signs(rng, 2, 4, 4, 65, axis=3), signs(rng, 3, 3, 65, 2, axis=2)
 
 
+WINDOWED = [  # images, kernels with 64 inputs and more, which a tile of their own serves
+    ((7, 5), (3, 3, 64, 10), "same"),
+    ((8, 9), (3, 3, 70, 33), "same"),
+    ((9, 9), (5, 4, 130, 65), "valid"),
+    ((6, 7), (2, 3, 64, 64), "valid"),
+    ((5, 4), (1, 1, 65, 32), "same"),
+    ((2, 2), (3, 3, 128, 31), "same"),
+]
+
+
 def maxima(rng, output):
     """dy and where after 2x2 max pooling of an output of this shape."""
     shape = (output[0], output[1] // 2, output[2] // 2, output[3])
@@ -199,6 +209,16 @@ def _(rng):
         if min(output[1:3]) >= 2:
             w_t = signs(rng, *kernel[:2], kernel[3], kernel[2], axis=2)
             yield *maxima(rng, output), w_t, image, strides, padding
+    for size, kernel, padding in WINDOWED:
+        w_t = signs(rng, *kernel[:2], kernel[3], kernel[2], axis=2)
+        image = (2, *size, kernel[2])
+        yield (
+            *maxima(rng, output_shape(image, kernel, (1, 1), padding)),
+            w_t,
+            image,
+            (1, 1),
+            padding,
+        )
 
 
 @cases("binary_conv2d_pool_grad_kernel")

@@ -195,8 +195,9 @@ def _copy_block(dy, begin, end, outputs, column, count, block):
     """The task's outputs of some pixels, side by side; outputs that do not exist are 0."""
     if count == UNIT:  # rows lie far apart: a copy of constant length keeps many on their way
         for p in range(begin, end):
+            to, row = block[(p - begin) * UNIT :], dy[p * outputs + column :]
             for r in range(UNIT):
-                block[(p - begin) * UNIT + r] = dy[p * outputs + column + r]
+                to[r] = row[r]
         return
     for p in range(begin, end):
         for r in range(UNIT):
@@ -210,8 +211,9 @@ def _mask_block(where, begin, end, outputs, column, count, mask):
     mask[:] = 0
     for p in range(begin, end):
         word, bit = (p - begin) // WORD, np.uint32(1) << np.uint32((p - begin) % WORD)
+        row, to = where[p * outputs + column :], mask[word:]
         for r in range(count):
-            mask[(r * PLACES + where[p * outputs + column + r]) * STRETCH + word] |= bit
+            to[(r * PLACES + row[r]) * STRETCH] |= bit
 
 
 @kernel
@@ -269,8 +271,10 @@ def _store(total, lanes, column, count, width, extra, dw):
             here = min(UNIT, inputs - i)
             for r in range(count):
                 at = (r * taps + t) * lanes + i
+                row, to, less = total[at : at + here], block[r:], extra[t, column + r]
                 for k in range(here):
-                    block[k * width + r] = total[at + k] - extra[t, column + r]
+                    to[k * width] = row[k] - less
             for k in range(here):
-                row = dw[t * inputs + i + k, column : column + count]
-                row[:] = block[k * width : k * width + count]
+                to, row = dw[t * inputs + i + k, column:], block[k * width :]
+                for r in range(count):
+                    to[r] = row[r]

@@ -7,6 +7,7 @@ from minibnn.ops.kernels import real
 from minibnn.ops.kernels.forward import signs_conv2d, signs_dense
 from minibnn.ops.kernels.grad_input import grad_input_conv2d, grad_input_dense
 from minibnn.ops.kernels.grad_kernel import grad_kernel_conv2d, grad_kernel_dense
+from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d_grad
 from minibnn.ops.kernels.real import (
@@ -80,6 +81,9 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
+    if _tables_fit(dy) and fits_windows(strides, w_t.shape[3]):
+        dy, where = np.ascontiguousarray(dy), np.ascontiguousarray(where)
+        return grad_input_windows(dy, where, w_t, input_shape, padding)
     dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
     return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
 

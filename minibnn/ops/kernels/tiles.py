@@ -400,3 +400,24 @@ def sign_tile(e, x, at, mean, factor, beta, channel, limit, signs, gate, place):
             words[k] = b.or_(words[k], b.shl(part, I32(first)))
     for word, target in zip(words, (signs, gate), strict=True):
         b.store(word, e.at(target, place))
+
+
+@_tile("where at masks place pitch", constants="choices")
+def mask_tile(e, choices, where, at, masks, place, pitch):
+    """Bit i of masks[place + c * pitch] is where[at + i] == c, for i < 32 and c < ``choices``."""
+    b = e.builder
+    address = b.bitcast(e.at(where, at), ir.VectorType(I8, 32).as_pointer())
+    found = b.load(address, align=1)
+    for c in range(choices):
+        equal = b.icmp_unsigned("==", found, ir.Constant(found.type, [c] * 32))
+        b.store(b.bitcast(equal, I32), e.at(masks, place, e.times(I64(c), pitch)))
+
+
+@_tile("tables first second out count", constants="")
+def add_tables(e, tables, first, second, out, count):
+    """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` tables."""
+    with e.loop(count) as table:
+        start = e.times(table.index, I64(TABLE))
+        for part in range(0, TABLE, e.lanes):
+            a, b = (e.load(e.floats, tables, t, start, I64(part)) for t in (first, second))
+            e.store(e.builder.fadd(a, b), tables, out, start, I64(part))

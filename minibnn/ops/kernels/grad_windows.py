@@ -1,0 +1,297 @@
+"""The gradient of a binary convolution's input where 2x2 max pooling follows.
+
+Of each window of outputs only the maximum has a gradient, for each output channel at another place.
+An input pixel that meets several pixels of a window therefore needs one look-up, not several, once
+the sign was chosen that belongs to the maximum's place: with a 3x3 kernel a pixel meets nine
+outputs but four windows, of which it sees all four places (once), two (twice) or one.
+
+Where it sees some places only, the maxima that sit elsewhere must not count: each window has its
+tables nine times, for all rows or one and for all columns or one. The windows of an image pass
+through a ring of as many rows as a kernel reaches.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from numba import get_num_threads, get_thread_id, prange
+
+from minibnn.ops.bits import WORD
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.layout import depth_of, kernel_lanes, up_to
+from minibnn.ops.kernels.scratch import empty, scratch
+from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tables import WORD_TABLES, build_tables
+from minibnn.ops.kernels.tiles import GROUP, add_tables, mask_tile, select_tile, table_tile
+from minibnn.ops.shapes import windows
+
+ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4
+ADD = (0,)  # sums go on top of what is there
+COLUMNS = 64  # input channels of a tile
+KINDS = 9  # tables of a window: rows {0}, {1}, both, times columns {0}, {1}, both
+BOTH = 2
+PLACES = 4
+
+# Columns of a step: places seen, row and column of its window, kind of table, first mask, distance
+# of masks, and where the words of each place's tap start.
+SEEN, ROW, COLUMN, KIND, MASK, PITCH, PLANES = range(7)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reach:
+    """How the pixels of an image meet the 2x2 windows of a convolution's outputs.
+
+    Pixel (y, x) is 2 (Y, X) + (a, b) - padding, with a and b 0 or 1: its parity.
+
+    Attributes
+    ----------
+    low, rows : (int, int)
+        The first window that pixels with (Y, X) = (0, 0) meet, and how many in each direction.
+    first, last : int32 (2, 2)
+        Of Y, then X: the first and last + 1 for parities 0 and 1.
+    steps : int32 (4, steps, 10)
+        For each parity 2 a + b the windows a pixel meets; unused rows see no place.
+    """
+
+    low: tuple
+    rows: tuple
+    first: np.ndarray
+    last: np.ndarray
+    steps: np.ndarray
+
+
+@lru_cache(maxsize=256)
+def _reach(image, kernel_size, padding, depth, lanes):
+    place = windows(image, kernel_size, (1, 1), padding)
+    before = place.top, place.left
+    # Along one axis, pixel 2 Y + parity - padding meets, through tap k, output 2 Y + parity - k:
+    # pixel (parity - k) % 2 of window Y + (parity - k) // 2.
+    meets = [
+        [
+            {(e, tuple(p for p, _ in seen)): [k for _, k in seen] for e, seen in group.items()}
+            for group in (_windows_met(parity, size) for parity in (0, 1))
+        ]
+        for size in kernel_size
+    ]
+    reached = [[e for group in axis for e, _ in group] for axis in meets]
+    steps = [
+        [
+            _step(ey, rows, ky, ex, columns, kx, kernel_size[1], depth, lanes)
+            for ((ey, rows), ky), ((ex, columns), kx) in product(
+                meets[0][a].items(), meets[1][b].items()
+            )
+        ]
+        for a, b in product((0, 1), (0, 1))
+    ]
+    longest = max(map(len, steps))
+    table = np.zeros((4, longest, PLANES + PLACES), np.int32)
+    for parity, mine in enumerate(steps):
+        mine.sort()  # the windows of which one place is seen come first
+        table[parity, : len(mine)] = mine
+    size, before, parity = np.array(image)[:, None], np.array(before)[:, None], np.arange(2)
+    return Reach(
+        tuple(min(axis) for axis in reached),
+        tuple(max(axis) - min(axis) + 1 for axis in reached),
+        (-(-(before - parity) // 2)).astype(np.int32),
+        (-(-(size + before - parity) // 2)).astype(np.int32),
+        table,
+    )
+
+
+def _windows_met(parity, size):
+    """Window -> [(place along this axis, tap)], by place."""
+    out = {}
+    for k in range(size):
+        out.setdefault((parity - k) // 2, []).append(((parity - k) % 2, k))
+    return {window: sorted(seen) for window, seen in out.items()}
+
+
+def _step(ey, rows, ky, ex, columns, kx, across, depth, lanes):
+    kind = 3 * (BOTH if len(rows) == 2 else rows[0]) + (BOTH if len(columns) == 2 else columns[0])
+    planes = [(i * across + j) * depth * lanes for i in ky for j in kx]
+    return [
+        len(planes),
+        ey,
+        ex,
+        kind,
+        (2 * rows[0] + columns[0]) * depth,
+        (1 if len(columns) == 2 else 2) * depth,
+        *planes,
+        *[0] * (PLACES - len(planes)),
+    ]
+
+
+def fits_windows(strides, inputs):
+    """Whether ``grad_input_windows`` can do it: steps of 1, and enough inputs for its tile."""
+    return tuple(strides) == (1, 1) and inputs >= COLUMNS
+
+
+def grad_input_windows(dy, where, w_t, input_shape, padding):
+    """dx (``input_shape``, float32) of a convolution followed by 2x2 max pooling.
+
+    dy and where (uint8) NHWC as the pool gave them, w_t Signs (H, W, O, I) on axis 2.
+    """
+    outputs, inputs = w_t.shape[2:]
+    depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
+    reach = _reach(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), padding, depth, lanes)
+    place = windows(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), (1, 1), padding)
+    first_column = int(reach.first[1].min()) + reach.low[1]
+    across = int(reach.last[1].max()) + reach.low[1] + reach.rows[1] - 1 - first_column
+    threads = get_num_threads()
+    ring = reach.rows[0] * across
+    dx = empty((*input_shape[:3], lanes), np.float32)
+    _images(
+        simd(),
+        dy.reshape(-1),
+        where.reshape(-1),
+        len(dy),
+        *dy.shape[1:3],
+        outputs,
+        depth,
+        (place.top, place.left),
+        *input_shape[1:3],
+        first_column,
+        across,
+        reach.low[0],
+        reach.rows[0],
+        reach.first,
+        reach.last,
+        reach.steps,
+        scratch("window tables", (threads, ring * KINDS * depth * WORD_TABLES), np.float32),
+        scratch("window masks", (threads, ring * PLACES * depth), np.uint32),
+        scratch("window values", (threads, PLACES * depth * WORD), np.float32),
+        kernel_lanes(w_t.words, inputs, "backward kernel"),
+        lanes,
+        dx.reshape(-1),
+    )
+    return dx if lanes == inputs else np.ascontiguousarray(dx[..., :inputs])
+
+
+@kernel(parallel=True)
+def _images(
+    simd, dy, where, images, rows, columns, outputs, depth, before, height, width, first_column,
+    across, low, ring, first, last, steps, tables, masks, values, w, lanes, dx,
+):  # fmt: skip
+    """A task owns an image: row after row of windows, and the pixels that meet them."""
+    pixel, mask_pixel = KINDS * depth * WORD_TABLES, PLACES * depth
+    x_count = max(last[1, 0], last[1, 1]) - min(first[1, 0], first[1, 1])
+    table_rows = (np.arange(x_count) * pixel).astype(np.int32)
+    mask_rows = (np.arange(x_count) * mask_pixel).astype(np.int32)
+    outs = (np.arange(x_count) * 2 * lanes).astype(np.int32)
+    begin, end = min(first[0, 0], first[0, 1]), max(last[0, 0], last[0, 1])
+    for n in prange(images):
+        thread = get_thread_id()
+        table, mask, value = tables[thread], masks[thread], values[thread]
+        for y in range(begin, end):
+            # The first row fills the ring, each later one replaces its oldest.
+            for row in range(y + low if y == begin else y + low + ring - 1, y + low + ring):
+                slot = (row - begin - low) % ring * across
+                for c in range(across):
+                    at, column = slot + c, first_column + c
+                    if 0 <= row < rows and 0 <= column < columns:
+                        source = ((n * rows + row) * columns + column) * outputs
+                        _window(
+                            simd, dy, where, source, outputs, depth, value, table, at * pixel,
+                            mask, at * mask_pixel,
+                        )  # fmt: skip
+                    else:
+                        table[at * pixel : (at + 1) * pixel] = 0
+                        mask[at * mask_pixel : (at + 1) * mask_pixel] = 0
+            for parity in range(4):
+                a, b = parity // 2, parity % 2
+                if first[0, a] <= y < last[0, a]:
+                    from_x, count = first[1, b], last[1, b] - first[1, b]
+                    target_y = 2 * y + a - before[0]
+                    target_x = 2 * from_x + b - before[1]
+                    place = ((n * height + target_y) * width + target_x) * lanes
+                    _row(
+                        simd, steps[parity], y - begin - low, ring, across, from_x - first_column,
+                        count, table, table_rows, pixel, mask, mask_rows, mask_pixel, depth, w,
+                        lanes, dx, place, outs,
+                    )  # fmt: skip
+
+
+@kernel
+def _window(simd, dy, where, source, outputs, depth, values, table, place, masks, mask_place):
+    """The nine tables and four masks of one window."""
+    length, size = depth * WORD, depth * WORD_TABLES
+    # Slices start at 0, so that the loop over them has no negative index to look out for.
+    numbers, places = dy[source : source + outputs], where[source : source + outputs]
+    for p in range(PLACES):
+        mine = values[p * length : (p + 1) * length]
+        for o in range(outputs):
+            mine[o] = numbers[o] if places[o] == p else np.float32(0)
+        mine[outputs:] = 0
+        kind = 3 * (p // 2) + p % 2
+        build_tables(simd, values, p * length, 1, length, depth, table, place + kind * size)
+    count = size // 16
+    for row in range(2):  # both columns of a row, then both rows of a column
+        at = place + 3 * row * size
+        add_tables(simd, table, at, at + size, at + BOTH * size, count)
+    for column in range(3):
+        at = place + column * size
+        add_tables(simd, table, at, at + 3 * size, at + 3 * BOTH * size, count)
+    for d in range(outputs // WORD):
+        mask_tile(simd, FOUR, where, source + WORD * d, masks, mask_place + d, depth)
+    for d in range(outputs // WORD, depth):
+        for p in range(PLACES):
+            word = np.uint32(0)
+            for j in range(outputs - WORD * d):
+                word |= np.uint32(where[source + WORD * d + j] == p) << np.uint32(j)
+            masks[mask_place + p * depth + d] = word
+
+
+@kernel
+def _row(
+    simd, steps, y, ring, across, from_x, count, table, table_rows, pixel, mask, mask_rows,
+    mask_pixel, depth, w, lanes, dx, place, outs,
+):  # fmt: skip
+    """Every second pixel of a row of the image, by all its channels."""
+    size, zero = depth * WORD_TABLES, np.zeros(1, np.int32)
+    for left in range(0, lanes, COLUMNS):
+        column = min(left, lanes - COLUMNS)
+        if count >= 4:
+            for top in range(0, count, 4):
+                _pixels(
+                    simd, FOUR, min(top, count - 4), steps, y, ring, across, from_x, table,
+                    table_rows, pixel, mask, mask_rows, mask_pixel, depth, size, w, column, lanes,
+                    dx, place + column, outs, zero,
+                )  # fmt: skip
+        else:
+            for x in range(count):
+                _pixels(
+                    simd, ONE, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask,
+                    mask_rows, mask_pixel, depth, size, w, column, lanes, dx, place + column, outs,
+                    zero,
+                )  # fmt: skip
+
+
+@kernel
+def _pixels(
+    simd, height, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask, mask_rows,
+    mask_pixel, depth, size, w, column, lanes, dx, place, outs, zero,
+):  # fmt: skip
+    for r in range(len(height)):
+        at = place + outs[x + r]
+        dx[at : at + COLUMNS] = 0
+    for s in range(len(steps)):
+        step = steps[s]
+        seen, planes = step[SEEN], step[PLANES:]
+        at = (y + step[ROW]) % ring * across + from_x + step[COLUMN]
+        start, mask_start = at * pixel + step[KIND] * size, at * mask_pixel + step[MASK]
+        if seen == 1:
+            table_tile(
+                simd, height, FOUR, ADD, table, start, table_rows, x, zero, 1, depth, w, planes,
+                column, lanes, dx, place, outs,
+            )  # fmt: skip
+        elif seen == 2:
+            select_tile(
+                simd, height, FOUR, TWO, table, start, table_rows, x, zero, mask, mask_start,
+                mask_rows, zero, step[PITCH], 1, depth, w, planes, column, lanes, dx, place, outs,
+            )  # fmt: skip
+        elif seen == PLACES:
+            select_tile(
+                simd, height, FOUR, FOUR, table, start, table_rows, x, zero, mask, mask_start,
+                mask_rows, zero, step[PITCH], 1, depth, w, planes, column, lanes, dx, place, outs,
+            )  # fmt: skip
