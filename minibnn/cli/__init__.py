@@ -3,6 +3,8 @@
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """
 
+import shlex
+
 import click
 
 from minibnn._version import __version__
@@ -16,9 +18,10 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:  # training's own kind knows its exit code
-            text = str(stop) or "stopped by Ctrl-C"
+            text = stop.args[0] if stop.args else "stopped by Ctrl-C"
             if folder := getattr(stop, "folder", None):
-                text += f": minibnn {ctx.invoked_subcommand} --resume --out {folder}"
+                command = f"minibnn {ctx.invoked_subcommand} --resume --out"
+                text += f"; go on with: {command} {shlex.quote(str(folder))}"
             _say(text)
             ctx.exit(getattr(stop, "exit_code", 130))
 

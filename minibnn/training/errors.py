@@ -30,3 +30,6 @@ class Interrupted(KeyboardInterrupt):
         self.signum = int(signum)
         self.folder = folder
         self.exit_code = 128 + self.signum
+
+    def __str__(self):
+        return f"{self.args[0]}; go on with resume=True" if self.folder else self.args[0]

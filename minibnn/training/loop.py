@@ -96,7 +96,7 @@ def _save_and_stop(stop, keeper, saved=False):
         keeper.save()
     run = keeper.runs[0]
     raise Interrupted(
-        f"stopped by {stop.name} after {run.position}; saved in {keeper.path}, go on with resume",
+        f"stopped by {stop.name} after {run.position}; saved in {keeper.path}",
         stop.signum,
         keeper.path,
     )
