@@ -1,0 +1,185 @@
+"""The package as a whole: what an import costs, which room may use which, and what it ships."""
+
+import ast
+import configparser
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import minibnn
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(minibnn.__file__).parent
+
+# An import may only point to a lower floor, or stay in its room.
+FLOORS = {
+    "errors": 0,
+    "_version": 0,
+    "ops": 1,
+    "data": 2,
+    "nn": 2,
+    "optim": 2,
+    "deploy": 3,
+    "training": 3,
+    "zoo": 3,
+    "bench": 4,
+    "equivalences": 4,
+    "cli": 5,
+    "__init__": 6,
+    "__main__": 6,
+}
+NUMERIC = {"numpy", "numba", "llvmlite", "scipy"}  # llvmlite is Numba's compiler
+# Of other packages, what a room may import; one that is not here may import none.
+OTHERS = {
+    "ops": NUMERIC | {"threadpoolctl"},
+    "ops.reference": {"numpy"},
+    "data": NUMERIC | {"pooch"},
+    "nn": NUMERIC,
+    "optim": NUMERIC,
+    "zoo": NUMERIC,
+    "deploy": NUMERIC | {"onnx"},
+    "training": NUMERIC | {"matplotlib", "rich", "threadpoolctl"},
+    "bench": NUMERIC | {"rich", "threadpoolctl"},
+    "equivalences": NUMERIC | {"hypothesis"},  # hypothesis if it is there
+    "cli": {"click", "rich"},
+}
+WHEN_USED = {"hypothesis", "matplotlib", "onnx", "pooch", "rich"}  # inside functions only
+# Files over 400 lines, and why they are one idea all the same.
+LONG = {
+    "minibnn/equivalences/latent.py": "one statement after another, each a few functions",
+    "minibnn/equivalences/ports.py": "one rule after another",
+    "minibnn/equivalences/scale.py": "one statement after another, each a few functions",
+    "minibnn/equivalences/second.py": "one statement after another, each a few functions",
+    "minibnn/ops/kernels/tiles.py": "all tiles of one emitter",
+    "tests/ops/test_reference.py": "one test for each operation",
+    "tests/ops/test_twins.py": "the cases of each operation",
+}
+
+
+def python(code, *flags):
+    command = [sys.executable, *flags, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def imports(file):
+    """Full names of the modules a file imports, at any depth of it; each without its top dots."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            if node.module == "minibnn":
+                yield from (f"minibnn.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def sources():
+    """(path below the package, its room and that room's part, modules imported) of every module."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        path = file.relative_to(PACKAGE)
+        parts = path.with_suffix("").parts
+        yield path.as_posix(), parts[0], ".".join(parts[:2]), list(imports(file))
+
+
+def top(name):
+    return name.partition(".")[0]
+
+
+def test_import_loads_nothing_heavy():
+    heavy = "numpy numba llvmlite scipy matplotlib rich click pooch threadpoolctl hypothesis"
+    code = f"import sys, minibnn; print([m for m in {heavy.split()} if m in sys.modules])"
+    assert python(code).strip() == "[]"
+
+
+def test_import_warns_of_nothing():
+    assert python("import minibnn", "-W", "error") == ""
+
+
+def test_everything_announced_is_there():
+    code = """
+import minibnn
+for name in minibnn.__all__:
+    try:
+        getattr(minibnn, name)
+    except ModuleNotFoundError as error:
+        print(error.name)
+"""
+    # deploy has its place among the rooms, but is not built yet
+    assert python(code).split() in ([], ["minibnn.deploy"])
+    with pytest.raises(AttributeError, match="'minibnn' has no attribute 'nothing'"):
+        _ = minibnn.nothing
+
+
+def test_imports_point_to_lower_floors():
+    wrong = []
+    for file, room, _, names in sources():
+        used = {name.split(".")[1] for name in names if name.startswith("minibnn.")}
+        used -= {"__version__"}  # the package's own, there before anything is loaded
+        assert {room, *used} <= FLOORS.keys(), f"{file}: no such room"
+        if FLOORS[room] < 4:  # its attributes load any room
+            assert "minibnn" not in names, f"{file}: say which part of minibnn is meant"
+        wrong += [(file, o) for o in used if o != room and FLOORS[o] >= FLOORS[room]]
+    assert not wrong
+
+
+def test_other_packages_stay_where_they_are_needed():
+    wrong = []
+    for file, room, part, names in sources():
+        may = OTHERS.get(part, OTHERS.get(room, set())) | {"minibnn"}
+        found = {top(name) for name in names} - sys.stdlib_module_names
+        wrong += [(file, name) for name in found - may]
+    assert not wrong
+
+
+def test_packages_that_load_slowly_are_imported_when_used():
+    wrong = []
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.parse(file.read_text("utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            wrong += [(file.name, name) for name in names if top(name) in WHEN_USED]
+    assert not wrong
+
+
+def test_every_package_imported_is_declared():
+    options = setup_cfg()
+    declared = {requirement(line) for line in options["options"]["install_requires"].split("\n")}
+    used = {top(name) for *_, names in sources() for name in names}
+    used -= sys.stdlib_module_names | {"minibnn"}
+    extra = {"llvmlite", "hypothesis", "onnx"}  # with Numba; if it is there; if it is there
+    assert used - extra == declared - {""}
+
+
+def setup_cfg():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", "utf-8")
+    return parser
+
+
+def requirement(line):
+    """The name in a requirement such as ``numpy>=2.0``."""
+    return line.partition(">")[0].strip()
+
+
+def test_the_oracle_imports_nothing_from_minibnn():
+    found = {top(name) for name in imports(ROOT / "tests" / "naive.py")}
+    assert found <= {"numpy"} | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("folder", ["minibnn", "tests", "examples"])
+def test_a_long_file_has_a_reason(folder):
+    """Over 400 lines, ask which second idea moved in; if none did, list the file in LONG."""
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        name = file.relative_to(ROOT).as_posix()
+        lines = len(file.read_text("utf-8").splitlines())
+        assert lines <= 400 or name in LONG, f"{name} has {lines} lines"
+
+
+def test_data_and_licences_are_beside_the_code():
+    assert files("minibnn").joinpath("py.typed").is_file()
+    assert files("minibnn.data").joinpath("digits.npz").is_file()
+    assert "CC BY 4.0" in files("minibnn.data").joinpath("LICENSE-digits.txt").read_text("utf-8")
