@@ -44,7 +44,7 @@ OTHERS = {
     "training": NUMERIC | {"matplotlib", "rich", "threadpoolctl"},
     "bench": NUMERIC | {"rich", "threadpoolctl"},
     "equivalences": NUMERIC | {"hypothesis"},  # hypothesis if it is there
-    "cli": {"click", "rich"},
+    "cli": {"click", "hypothesis", "matplotlib", "numpy", "rich"},
 }
 WHEN_USED = {"hypothesis", "matplotlib", "onnx", "pooch", "rich"}  # inside functions only
 # Files over 400 lines, and why they are one idea all the same.
