@@ -10,6 +10,7 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.compare import compare
 from minibnn.cli.train import train
+from minibnn.cli.verify import verify
 from minibnn.errors import InputError
 
 
@@ -34,12 +35,13 @@ def commands():
     Every weight of these networks is +1 or -1. "minibnn compare" trains one network twice, by Bop
     (the weights are all there is) and by gradient descent on latent weights, and draws how they
     learn; "minibnn train" trains one. Both work without any download on small pictures of
-    hand-written digits.
+    hand-written digits. "minibnn verify" proves by running which optimizers are the same.
     """
 
 
 commands.add_command(compare)
 commands.add_command(train)
+commands.add_command(verify)
 
 
 def main(arguments=None):

@@ -5,6 +5,7 @@ from itertools import chain, count
 import click
 
 from minibnn.cli.options import BOP, LATENT_SGD, Start, settle_options, shared_options
+from minibnn.cli.presets import run_preset
 from minibnn.errors import InputError
 
 
@@ -18,9 +19,21 @@ from minibnn.errors import InputError
     help="For the binary weights, as often as you like: a name and its settings, such as "
     "bop:gamma=1e-3,threshold=1e-6 or slow=latent-adam:lr=1e-4.",
 )
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="Show an equivalence instead: sgd-decay-is-bop, latent-scale, loss-scale, hysteresis or "
+    "inertia. Two optimizers and a control, all signs compared after every step.",
+)
+@click.option(
+    "--steps",
+    type=int,
+    metavar="N",
+    help="Steps of a --preset. Default: 200, on cifar10 100.",
+)
 @shared_options
 @click.pass_context
-def compare(ctx, **options):
+def compare(ctx, preset, steps, **options):
     """Train copies of one binarized network by several optimizers, on the same batches.
 
     Shows loss, accuracy and flips of each, and how many of their binary weights agree.
@@ -29,9 +42,14 @@ def compare(ctx, **options):
     minibnn compare
     minibnn compare --optimizer fast=bop:gamma=1e-2 --optimizer slow=bop:gamma=1e-4
     minibnn compare --dataset cifar10 --epochs 2
+    minibnn compare --preset sgd-decay-is-bop
 
     Ctrl-C finishes the batch, saves, and says how to go on.
     """
+    if preset is not None:
+        return run_preset(ctx, preset, steps, options)
+    if steps is not None:
+        raise InputError("--steps belongs to --preset; without one, choose --epochs")
     kept, how = settle_options(ctx, options)
     kept["optimizer"] = list(kept["optimizer"])
     named = name_specs(kept["optimizer"])

@@ -22,7 +22,7 @@ E9, E16: one executable case each stands for them), Adam's sup-distance under ot
 from minibnn.equivalences.catalogue import CATALOGUE
 from minibnn.equivalences.entry import Broken, Counterexample, Entry
 from minibnn.equivalences.report import Report, Row, explanation
-from minibnn.equivalences.verify import verify
+from minibnn.equivalences.verify import chosen, verify
 
 __all__ = [
     "CATALOGUE",
@@ -31,6 +31,7 @@ __all__ = [
     "Entry",
     "Report",
     "Row",
+    "chosen",
     "explanation",
     "verify",
 ]

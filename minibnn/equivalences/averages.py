@@ -1,7 +1,7 @@
 """What Bop's average does: E5 (facts), E11 (how often a weight can flip), E19 (an L2 penalty)."""
 
 from fractions import Fraction
-from math import floor, log
+from math import floor, log2
 
 import numpy as np
 
@@ -105,9 +105,10 @@ E5 = Entry(
         "rule: +1). tau >= max(|m0|, G): never a flip."
     ),
     preconditions=(
-        "the inclusive and Larq's rule never flip only for tau > max(|m0|, G): at equality they do"
+        "the inclusive and Larq's rule never flip only for tau > max(|m0|, G): at equality they "
+        "do; float32 follows within 2^-22 G per step"
     ),
-    exactness="Q; float32 within 2^-22 G per step",
+    exactness="Q, T",
     proof="Unroll the recursion; its weights are >= 0 and sum to 1.",
     source="Helwegen et al. 2019, equation 5 (whose sum needs m0 = 0)",
     make=_average_cases,
@@ -167,8 +168,11 @@ def _spacing_cases(draw, steps):
         return case | {"bits": [1], "m": [0], "gradients": always(0)}
     m = [0] * n if part == "first" else draw.values(QUARTERS[:9], n)
     length = min(2 * length, 8) if numbers == "float32" else 2 * length
-    return case | {"bits": draw.values((1, -1), n), "m": m,
-                   "gradients": gradients(draw, n, length, (3, -3, 2, -2, 1, -1, 0))}  # fmt: skip
+    return case | {
+        "bits": draw.values((1, -1), n),
+        "m": m,
+        "gradients": gradients(draw, n, length, (3, -3, 2, -2, 1, -1, 0)),
+    }
 
 
 def _check_spacing(case, run):
@@ -216,18 +220,14 @@ def _first_flip(gamma, ratio, rule):
 
 def _check_attained(case, run, loop, hyper, ratio, least):
     """Just above the threshold, then the largest gradient the other way: exactly ``least``."""
-    gamma, bound, tau = hyper["gamma"], loop.number(case["bound"]), hyper["threshold"]
+    bound, tau = loop.number(case["bound"]), hyper["threshold"]
+    # Any start in (tau, tau + G slack) takes no longer than one at tau would.
     slack = (1 - ratio) / (1 - Fraction(case["gamma"])) ** least - (1 + ratio)
-    over = bound * loop.number(min(Fraction(1, 64), max(slack, 0) / 2 if slack > 0 else 0))
-    if case["gamma"] == 1 or (slack == 0 and case["rule"] == "strict"):
-        return
-    if not loop.exact:
-        over = bound * loop.number(2.0 ** floor(log(float(over / bound), 2))) if over else over
-    if tau + over == 0:
-        over = loop.number(2.0**-9)
-    start = (tau + over) * loop.array([1])
-    w, state = run.signs([1], loop.exact), BopState(start)
-    w, state = run.steps.bop_step(w, start, state, **hyper)
+    above = Fraction(0)
+    if slack:  # a power of two, so that float32 sums are exact
+        above = Fraction(2) ** (floor(log2(slack)) - 1)
+    start = (tau + bound * loop.number(above)) * loop.array([1])
+    w, state = run.steps.bop_step(run.signs([1], loop.exact), start, BopState(start), **hyper)
     run.row(step=0, g=start, m=state.m, bits=w)
     if w[0] > 0:
         return  # at the tie itself Larq's rule keeps a +1
@@ -236,10 +236,8 @@ def _check_attained(case, run, loop, hyper, ratio, least):
         w, state = run.steps.bop_step(w, g, state, **hyper)
         run.tie(np.abs(state.m) == tau)
         run.row(step=t + 1, g=g, m=state.m, bits=w)
-        run.require(
-            (w[0] > 0) == (t + 1 == least),
-            f"flips back after {t + 1} steps, the worst case says {least}",
-        )
+        back = w[0] > 0
+        run.require(back == (t + 1 == least), f"back at step {t + 1}: {back}; the bound is {least}")
 
 
 def _spacing_case(g, part="apart", gamma=0.25, threshold=1.5, bit=1, m=0, bound=3, **more):
@@ -342,7 +340,7 @@ def _penalty_case(part="held", lam=1.0, threshold=0.5, steps=8, **more):
 
 E19 = Entry(
     id="E19",
-    title="An L2 penalty on weights of +1 and -1 makes them flip for nothing",
+    title="An L2 penalty makes ±1 weights flip for nothing",
     statement=(
         "The penalty is constant, yet g gains lambda b. At g = 0 from m0 = 0: no flip for "
         "lambda <= tau, and endless ones for lambda > tau."

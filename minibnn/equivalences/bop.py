@@ -91,8 +91,15 @@ def _check_decay(case, run):
             bound = loop.number(clip) * lam
             state = BopState(np.minimum(np.maximum(state.m, -bound), bound))
         run.tie(state.m == 0)
-        run.row(step=t + 1, g=g, latent=latent, **{"-lambda*latent": -lam * latent},
-                m=state.m, sign=bits, bop=w)  # fmt: skip
+        run.row(
+            step=t + 1,
+            g=g,
+            latent=latent,
+            **{"-lambda*latent": -lam * latent},
+            m=state.m,
+            sign=bits,
+            bop=w,
+        )
         run.same(f"bits of Bop and signs of the latent weights after step {t + 1}", w, bits)
         if not case.get("bits_alone"):
             run.same(f"m and -lambda * latent after step {t + 1}", state.m, -lam * latent)
@@ -118,7 +125,7 @@ E4 = Entry(
         "rule; in float32 lambda a power of two, and forms paired: shrink with convex, coupled "
         "with lerp"
     ),
-    exactness="B for lambda = 2^k, Q",
+    exactness="B, Q",
     proof=(
         "Multiply the latent update by -lambda: it is Bop's average, and with a power of two each "
         "rounding scales along. b m > 0 iff b and w disagree."
@@ -208,8 +215,11 @@ def _check_hysteresis(case, run):
     latent = -m / lam
     band, well = SchmittSGDState(latent), DoubleWellSGDState(latent + deadband * w)
     if case["part"] == "wells":
-        run.same("the bits and signs of the double well's latent weights at the start",
-                 hold(well.latent, w), w)  # fmt: skip
+        run.same(
+            "the bits and signs of the double well's latent weights at the start",
+            hold(well.latent, w),
+            w,
+        )
     for t in range(loop.steps):
         g = loop.gradient(t, bits)
         lr = loop.number(case["lr"][t])
@@ -246,14 +256,14 @@ E8 = Entry(
     title="Bop's threshold is hysteresis of latent SGD",
     statement=(
         "Bop is a Schmitt trigger on m: -1 above tau, +1 below -tau, else hold. So it is shrink "
-        "SGD whose bit holds while |w| <= theta = tau / lambda; and SGD on "
-        "L + lambda/2 (|W| - theta)^2 that adds 2 theta b_new when sign(W) changes, W = w + theta b."
+        "SGD whose bit holds while |w| <= theta = tau / lambda; and, with W = w + theta b, SGD on "
+        "L + lambda/2 (|W| - theta)^2 that adds 2 theta b_new when sign(W) changes."
     ),
     preconditions=(
-        "theta = tau / lambda; the wells also b0 m0 <= tau, so that sign(W0) = b0; the latent "
-        "twins are of the strict rule"
+        "theta = tau / lambda, in float32 lambda = 2^k; the wells also b0 m0 <= tau, so that "
+        "sign(W0) = b0, and Fractions; the latent twins are of the strict rule"
     ),
-    exactness="trigger B; band B for lambda = 2^k; wells Q",
+    exactness="B, Q",
     proof="b flips iff b m > tau iff b W < 0, as b W = theta - b m / lambda.",
     source='derived; BayesBiNN (Meng et al. 2020), table 1, says "hysteresis"',
     make=_hysteresis_cases,

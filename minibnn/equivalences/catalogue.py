@@ -1,6 +1,16 @@
 """The catalogue: every statement by its id, E1 to E19."""
 
-from minibnn.equivalences import averages, bop, latent, layers, scale, second
+from minibnn.equivalences import (
+    averages,
+    bop,
+    bop_scale,
+    estimators,
+    latent,
+    layers,
+    resources,
+    scale,
+    second_order,
+)
 
 CATALOGUE = {
     entry.id: entry
@@ -10,15 +20,15 @@ CATALOGUE = {
         latent.E3,
         bop.E4,
         averages.E5,
-        scale.E6,
-        second.E7,
+        bop_scale.E6,
+        second_order.E7,
         bop.E8,
-        latent.E9,
-        latent.E10,
+        estimators.E9,
+        estimators.E10,
         averages.E11,
-        second.E12,
-        second.E13,
-        second.E14,
+        resources.E12,
+        resources.E13,
+        second_order.E14,
         layers.E15,
         layers.E16,
         layers.E17,

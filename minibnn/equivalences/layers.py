@@ -87,7 +87,7 @@ E15 = Entry(
         "alpha, the one at alpha b is 1 / alpha of it."
     ),
     preconditions="a > 0, one a for batch and space, statistics of the scaled z, epsilon scaled",
-    exactness="B2; T for other scales",
+    exactness="B2, T",
     proof="Mean and deviation scale by a.",
     source="derived; XNOR-Net (Rastegari et al. 2016)",
     make=_absorb_cases,
@@ -329,19 +329,28 @@ E17 = Entry(
         "no pre-activation of exactly 0 (sign(0) = +1); exchange: sums of fixed order (the "
         "compiled kernels), else to rounding"
     ),
-    exactness="B; exchange under BLAS T",
+    exactness="B, T",
     proof="Negation commutes with rounding, and the gradients negate too.",
     source="derived",
     make=_symmetry_cases,
     run_case=_check_symmetry,
     example=_symmetry_case(),
     counterexamples=(
-        Counterexample("the bits out of the unit are kept", _symmetry_case() | {"outgoing kept": True}),
-        Counterexample("beta is kept", _symmetry_case(beta=[0.7, -0.3], steps=3) | {"beta kept": True}),
+        Counterexample(
+            "the bits out of the unit are kept", _symmetry_case() | {"outgoing kept": True}
+        ),
+        Counterexample(
+            "beta is kept", _symmetry_case(beta=[0.7, -0.3], steps=3) | {"beta kept": True}
+        ),
         Counterexample(
             "a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1",
-            _symmetry_case(unit=1, first=[[1, 1], [1, 1], [-1, 1]], beta=[0.125, 0.0], ties=True,
-                           x=[[1, 1, 1], [1, 1, -1], [1, -1, -1]]),
+            _symmetry_case(
+                unit=1,
+                first=[[1, 1], [1, 1], [-1, 1]],
+                beta=[0.125, 0.0],
+                ties=True,
+                x=[[1, 1, 1], [1, 1, -1], [1, -1, -1]],
+            ),
         ),
     ),
-)  # fmt: skip
+)

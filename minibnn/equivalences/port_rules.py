@@ -38,7 +38,7 @@ class BopRules:
     """What a step of Bop in the dialect (rule, average) gives."""
 
     kind, argument, state_type, field = "bop", "bop_step", BopState, "m"
-    call = "bop_step(w, g, BopState(m), *, gamma, threshold)"
+    call = "(w, g, BopState(m), *, gamma, threshold)"
     constants = ("gamma", "threshold")
     value_name = "w"
 
@@ -228,7 +228,7 @@ class LatentSGDRules:
     """What a step of latent SGD with weight decay gives; ``decay`` is "shrink" or "coupled"."""
 
     kind, argument, state_type, field = "sgd", "latent_sgd_step", LatentSGDState, "velocity"
-    call = "latent_sgd_step(latent, g, LatentSGDState(velocity), *, lr, weight_decay)"
+    call = "(latent, g, LatentSGDState(velocity), *, lr, weight_decay)"
     constants = ("lr", "weight_decay")
     value_name = "latent"
 

@@ -7,92 +7,20 @@ of all sizes and on ties; then the statements of the catalogue that are about th
 import inspect
 import time
 import warnings
-from fractions import Fraction
 from functools import partial
 
 import numpy as np
 
 from minibnn.equivalences import draws
 from minibnn.equivalences.entry import Broken, Run, Steps, text
+from minibnn.equivalences.port_call import Port, type_of
 from minibnn.equivalences.port_rules import BopRules, LatentSGDRules
 from minibnn.equivalences.report import FAILED, NOTE, PASSED, SKIPPED, Row
 from minibnn.equivalences.search import search
 from minibnn.optim.latent import DECAYS
 
-
 FORM = ("call", "output")  # without these nothing else can be asked
 MANY = 5  # single steps are cheap: cases of an equation per example
-
-
-class Port:
-    """A step function of somebody else's; calling it checks the form of what it returns.
-
-    It works on copies, so it can spoil nothing but its own row. Raises Broken.
-    """
-
-    def __init__(self, step, rules):
-        self.step, self.rules = step, rules
-
-    def __call__(self, value, g, state, **hyper):
-        return self.copied(self.raw(value.copy(), g.copy(), self.fresh(state, g), hyper), value, g)
-
-    def fresh(self, state, g):
-        """A state with an array of its own."""
-        array = getattr(state, self.rules.field)
-        return self.rules.state_type(np.zeros_like(g) if array is None else array.copy())
-
-    def raw(self, value, g, state, hyper):
-        """What the step function returns, whatever it is."""
-        try:
-            return self.step(value, g, state, **hyper)
-        except (Exception, SystemExit) as error:
-            words = " ".join(str(error).split())
-            constants = ", ".join(f"{name}={x!s}" for name, x in hyper.items())
-            raise Broken(
-                f"it raised {type(error).__name__} at {constants} and arrays of shape {g.shape}"
-                + (f": {words}" if words else "")
-            ) from None
-
-    def copied(self, result, value, g):
-        """Copies of (value, state) as the library has them; Broken if their form is wrong."""
-        rules = self.rules
-        pair = f"({rules.value_name}, state)"
-        if not isinstance(result, tuple | list) or len(result) != 2:
-            found = f"{len(result)} things" if isinstance(result, tuple | list) else _kind(result)
-            raise Broken(f"it must return {pair}, found {found}")
-        new, state = result
-        if not hasattr(state, rules.field):
-            raise Broken(
-                f"it must return {pair} with state.{rules.field}, found a state {_kind(state)}"
-            )
-        self._check_array(rules.value_name, new, value)
-        if rules.kind == "bop":
-            odd = new[(new != 1) & (new != -1)]
-            if len(odd):
-                raise Broken(f"every entry of w must be +1 or -1, found {odd[0]}")
-        field = getattr(state, rules.field)
-        if field is None and rules.kind == "sgd":
-            field = np.zeros_like(g)  # unused without momentum
-        self._check_array(f"state.{rules.field}", field, g)
-        return new.copy(), rules.state_type(field.copy())
-
-    def _check_array(self, name, found, like):
-        if not isinstance(found, np.ndarray):
-            raise Broken(f"{name} must be a NumPy array, found {_kind(found)}")
-        if found.dtype != like.dtype:
-            raise Broken(f"{name} must be {like.dtype} as it came, found {found.dtype}")
-        if found.shape != like.shape:
-            raise Broken(f"{name} must have shape {like.shape}, found {found.shape}")
-        if like.dtype == object:
-            odd = [x for x in found.reshape(-1) if not isinstance(x, Fraction | int)]
-            if odd:
-                raise Broken(f"{name} must stay Fractions, found {_kind(odd[0])}")
-        elif not np.isfinite(found).all():
-            raise Broken(f"{name} must be finite, found {found[~np.isfinite(found)][0]}")
-
-
-def _kind(x):
-    return f"of type {type(x).__name__}"
 
 
 class PortRows:
@@ -108,10 +36,10 @@ class PortRows:
         rules, what = self.rules, f"{self.rules.value_name} and state.{self.rules.field}"
         few = max(self.examples // 10, 5)
         rows = [
-            ("call", f"can be called as {rules.call}", self.check_call, 1),
+            ("call", f"callable as {rules.call}", self.check_call, 1),
             (
                 "output",
-                f"returns {what} of the types and shapes they came in",
+                f"returns {what} as they came",
                 self.check_form,
                 few,
             ),
@@ -176,13 +104,15 @@ class PortRows:
     def check_call(self, case):
         step, (value, g, state, hyper) = self.port.step, self.rules.arrays(case)
         if not callable(step):
-            raise Broken(f"{self.rules.argument} must be callable, found {_kind(step)}")
+            raise Broken(f"{self.rules.argument} must be callable, found {type_of(step)}")
         try:
             inspect.signature(step).bind(value, g, state, **hyper)
         except ValueError:
             pass  # a compiled function may not tell
         except TypeError as error:
-            raise Broken(f"it cannot be called as {self.rules.call}: {error}") from None
+            raise Broken(
+                f"it cannot be called as {self.rules.argument}{self.rules.call}: {error}"
+            ) from None
         self.port.raw(value, g, state, hyper)
         return 0
 
@@ -320,8 +250,9 @@ class PortRows:
             new, state = self._call(case)
         except Broken as broken:
             return "\n".join([*lines, f"# {broken}"])
-        for words, (x, state) in (("found", (new, state)), ("expected", rules.result(case))):
-            field = getattr(state, rules.field)
+        results = {"found": (new, state), "expected": rules.result(case)}
+        for words, (x, kept) in results.items():
+            field = getattr(kept, rules.field)
             lines.append(
                 f"# {words}: {rules.value_name} = {text(x)}, {rules.field} = {text(field)}"
             )

@@ -87,10 +87,12 @@ class Report:
                     lines += ["Smallest case found, to paste into Python:", "", row.paste]
             elif row.why:
                 lines += ["", f"{row.id}: {row.why}"]
-        count = sum(row.verdict == FAILED for row in self.rows)
-        held = sum(row.verdict == PASSED for row in self.rows)
-        lines += ["", f"{held} of {len(self.rows)} hold" + (f", {count} fail" if count else "")
-                  + f"; seed {self.seed}, cases from {self.generator}, {self.seconds:.1f} s"]  # fmt: skip
+        held, failed = (sum(row.verdict == v for row in self.rows) for v in (PASSED, FAILED))
+        lines += [
+            "",
+            f"{held} of {len(self.rows)} hold" + f", {failed} fail" * bool(failed) + f"; seed "
+            f"{self.seed}, cases from {self.generator}, {self.seconds:.1f} s",
+        ]
         return "\n".join(lines)
 
 
@@ -136,8 +138,8 @@ def explanation(entry):
     lines += ["", "A small case:", f"  {entry.example!r}", ""]
     rows = entry.check(entry.example).rows
     head = list(rows[0])
-    lines += ["  " + line for line in
-              aligned(head, [[row.get(c, "") for c in head] for row in rows], left=0).splitlines()]  # fmt: skip
+    trajectory = aligned(head, [[row[name] for name in head] for row in rows], left=0)
+    lines += ["  " + line for line in trajectory.splitlines()]
     lines += ["", "It breaks, as it must, where a precondition is dropped:"]
     for example in entry.counterexamples:
         lines += wrapped("  -", f"{example.words}. Then: {entry.breaks(example)}")

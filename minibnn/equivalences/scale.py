@@ -1,4 +1,4 @@
-"""What a change of scale does: E1 (latent weights), E2 (the learning rate), E6 (Bop)."""
+"""What a change of scale does to latent weights: E1, and E2 (the learning rate)."""
 
 from fractions import Fraction
 
@@ -20,7 +20,7 @@ from minibnn.equivalences.cases import (
     sizes,
 )
 from minibnn.equivalences.entry import Counterexample, Entry
-from minibnn.optim import BopState, LatentAdamState, LatentSGDState
+from minibnn.optim import LatentAdamState, LatentSGDState
 
 RATIONAL_SCALES = tuple(Fraction(*p) for p in ((2, 1), (3, 1), (1, 3), (7, 5), (1, 100), (50, 7)))
 
@@ -97,8 +97,11 @@ def _check_scale(case, run):
         b, states = each_weight(step, b, g, states, hypers)
         run.tie(a == 0)
         run.row(step=t + 1, g=g, latent=a, scaled=b, bits=run.bits(a))
-        run.same(f"signs of the latent weights and the scaled ones after step {t + 1}",
-                 run.bits(a), run.bits(b))  # fmt: skip
+        run.same(
+            f"signs of the latent weights and the scaled ones after step {t + 1}",
+            run.bits(a),
+            run.bits(b),
+        )
         if not case.get("bits_alone"):
             run.same(f"C * latent and the scaled latent weights after step {t + 1}", scale * a, b)
 
@@ -152,7 +155,7 @@ E1 = Entry(
             _scale_case((0.75,), ("latent",), lr=0.5),
         ),
         Counterexample(
-            "the paper's C = 0.01 in float32, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only",
+            "the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only",
             _scale_case((3, -2), latent=0.1, scale=0.01, lr=0.1),
         ),
     ),
@@ -243,8 +246,11 @@ def _check_large_rate(case, run):
         step = {"lr": rate * loop.number(case["schedule"][t])}
         latent, state = run.steps.latent_sgd_step(latent, g, state, **step)
         run.row(step=t + 1, g=g, latent=latent, bits=run.bits(latent))
-        run.same(f"signs at rate {rate} and at an infinite one after step {t + 1}",
-                 run.bits(latent), expected[t])  # fmt: skip
+        run.same(
+            f"signs at rate {rate} and at an infinite one after step {t + 1}",
+            run.bits(latent),
+            expected[t],
+        )
 
 
 def _power_above(x):
@@ -260,10 +266,11 @@ def _rate_case(g, part="zero start", schedule=None, **more):
 
 E2 = Entry(
     id="E2",
-    title="The learning rate is irrelevant from a zero start, or when large enough",
+    title="The learning rate is irrelevant from 0, or when large enough",
     statement=(
-        "w0 = 0: the bits do not depend on the learning rate. Else all rates above max |w0| / |S_t| "
-        "(over entries with sign(w0) != -sign(S_t), S_t the summed gradient) give the same bits. "
+        "w0 = 0: the bits do not depend on the learning rate. Else all rates above "
+        "max |w0| / |S_t| give the same bits (S_t the summed gradient, over entries with "
+        "sign(w0) != -sign(S_t)). "
         "Adam from w0 = 0: likewise; gradients times C need epsilon times C."
     ),
     preconditions=(
@@ -298,154 +305,4 @@ E2 = Entry(
         ),
     ),
     ports=("latent_sgd_step",),
-)
-
-
-# -- E6 --------------------------------------------------------------------------------------------
-
-
-def _bop_scale_cases(draw, steps):
-    numbers = arithmetic(draw, steps)
-    exact = numbers == "fraction"
-    n, length = sizes(draw)
-    part = draw.choice(("scale", "mirror", "accumulator"))
-    rules = steps.rules
-    if part == "mirror":
-        rules = [rule for rule in rules if rule != "larq"] or rules
-        part = part if "larq" not in rules else "scale"
-    if part == "accumulator":
-        gamma = draw.choice(RATIONAL_RATES if exact else POWERS[:2] + (0.25, 0.125, 2.0**-7))
-        gammas = [gamma if exact else min(gamma, 1.0)] * length
-        average = "convex"
-        part = part if "convex" in steps.averages else "scale"
-    else:
-        gammas = draw.values(RATIONAL_RATES if exact else RATES, length)
-        average = draw.choice(steps.averages)
-    average = average if average in steps.averages else steps.averages[0]
-    return {
-        "numbers": numbers,
-        "part": part,
-        "rule": draw.choice(rules),
-        "average": average,
-        "gamma": gammas,
-        "threshold": draw.choice((0, 0.25, 0.5, 1, *([Fraction(1, 3)] if exact else [0.1]))),
-        "scale": [draw.choice(RATIONAL_SCALES) if exact else power_of_two(draw) for _ in range(n)],
-        "bits": draw.values((1, -1), n),
-        "m": draw.values(QUARTERS if exact else draw.choice((QUARTERS, TENTHS)), n),
-        "gradients": gradients(draw, n, length, draw.choice((WHOLE, QUARTERS, THIRDS if exact else TENTHS))),
-    }  # fmt: skip
-
-
-def _check_bop_scale(case, run):
-    check = {"scale": _check_scaled, "mirror": _check_mirror, "accumulator": _check_accumulator}
-    loop = Loop(case)
-    dialect = {"rule": case["rule"], "average": case["average"]}
-    check[case["part"]](case, run, loop, dialect)
-
-
-def _check_scaled(case, run, loop, dialect):
-    unscaled = case.get("unscaled", ())
-    scale = loop.array(case["scale"])
-    threshold = loop.number(case["threshold"])
-    w = v = run.signs(case["bits"], loop.exact)
-    m = loop.array(case["m"])
-    state = BopState(m)
-    states = [
-        BopState(m[i : i + 1] if "m" in unscaled else c * m[i : i + 1]) for i, c in enumerate(scale)
-    ]
-    for t in range(loop.steps):
-        g = loop.gradient(t, w)
-        gamma = loop.number(case["gamma"][t])
-        w, state = run.steps.bop_step(w, g, state, gamma=gamma, threshold=threshold, **dialect)
-        hypers = [
-            {"gamma": gamma, "threshold": threshold * (1 if "threshold" in unscaled else c)}
-            | dialect
-            for c in scale
-        ]
-        v, states = each_weight(run.steps.bop_step, v, scale * g, states, hypers)
-        run.tie(np.abs(state.m) == threshold)
-        scaled = np.concatenate([s.m for s in states])
-        run.row(step=t + 1, g=g, m=state.m, scaled=scaled, bits=w)
-        run.same(f"bits of Bop and of Bop on scaled gradients after step {t + 1}", w, v)
-        run.same(f"C * m and the scaled run's m after step {t + 1}", scale * state.m, scaled)
-
-
-def _check_mirror(case, run, loop, dialect):
-    threshold = loop.number(case["threshold"])
-    w = run.signs(case["bits"], loop.exact)
-    v = -w
-    m = loop.array(case["m"])
-    state, mirrored = BopState(m), BopState(-m)
-    for t in range(loop.steps):
-        g = loop.gradient(t, w)
-        hyper = {"gamma": loop.number(case["gamma"][t]), "threshold": threshold} | dialect
-        w, state = run.steps.bop_step(w, g, state, **hyper)
-        v, mirrored = run.steps.bop_step(v, -g, mirrored, **hyper)
-        run.tie(np.abs(state.m) == threshold)
-        run.row(step=t + 1, g=g, m=state.m, bits=w, mirrored=v)
-        run.same(f"negated bits and those of the mirrored run after step {t + 1}", -w, v)
-        run.same(f"-m and the mirrored run's m after step {t + 1}", -state.m, mirrored.m)
-
-
-def _check_accumulator(case, run, loop, dialect):
-    """a <- (1 - gamma) a + g with threshold tau / gamma is Bop with m = gamma a."""
-    from minibnn.optim.bop import flip_signs
-
-    threshold = loop.number(case["threshold"])
-    w = v = run.signs(case["bits"], loop.exact)
-    state = BopState(loop.array(case["m"]))
-    before = loop.number(case["gamma"][0])
-    a = state.m / before
-    for t in range(loop.steps):
-        g = loop.gradient(t, w)
-        gamma = loop.number(case["gamma"][t])
-        if case.get("rescale", True):
-            a = a * (before / gamma)
-        a, before = (1 - gamma) * a + g, gamma
-        v = flip_signs(v, a, threshold / gamma, case["rule"])
-        w, state = run.steps.bop_step(w, g, state, gamma=gamma, threshold=threshold, **dialect)
-        run.tie(np.abs(state.m) == threshold)
-        run.row(step=t + 1, g=g, m=state.m, accumulator=a, bits=w)
-        run.same(f"bits of Bop and of its accumulator form after step {t + 1}", w, v)
-        run.same(f"m and gamma * a after step {t + 1}", state.m, gamma * a)
-
-
-def _bop_case(g, part="scale", gamma=0.5, threshold=1, m=0, bit=1, rule="strict", **more):
-    case = {"numbers": "float32", "part": part, "rule": rule, "average": "convex", "scale": [4.0]}
-    gammas = gamma if isinstance(gamma, list) else [gamma] * len(g)
-    case |= {"gamma": gammas, "threshold": threshold, "bits": [bit], "m": [m]}
-    return case | {"gradients": always(*g)} | more
-
-
-E6 = Entry(
-    id="E6",
-    title="Bop: only the threshold relative to the gradients' scale counts",
-    statement=(
-        "(g, tau, m0) -> (C g, C tau, C m0) with any C > 0 per weight: the same flips, by every "
-        "rule. (g, b, m0) -> (-g, -b, -m0): mirrored flips (strict and inclusive). With "
-        "a = m / gamma: a <- (1 - gamma) a + g and the threshold tau / gamma."
-    ),
-    preconditions=(
-        "tau and m0 scale too; the mirror excludes Larq's rule; where gamma changes, a is "
-        "rescaled by its old value over the new one"
-    ),
-    exactness="B2, Q; mirror B",
-    proof="m and b m - tau are homogeneous of degree 1, and rounding is odd.",
-    source="derived; Helwegen et al. 2019, section 6 notes the dependence on scale",
-    make=_bop_scale_cases,
-    run_case=_check_bop_scale,
-    example=_bop_case((3, 2, -1, -6, -6)),
-    counterexamples=(
-        Counterexample("the threshold keeps its size", _bop_case((1,), unscaled=("threshold",))),
-        Counterexample("m0 keeps its size", _bop_case((0,), m=4, unscaled=("m",))),
-        Counterexample(
-            "Larq's rule has no mirror: at a tie the weight becomes +1",
-            _bop_case((2,), "mirror", rule="larq", bit=1),
-        ),
-        Counterexample(
-            "the accumulator is not rescaled where gamma falls",
-            _bop_case((1, 3), "accumulator", [0.5, 0.25], 1.25, m=1, rescale=False),
-        ),
-    ),
-    ports=("bop_step",),
 )

@@ -1,4 +1,4 @@
-"""More than one average, or one in many places: E7, E12 (what is stored), E13 (workers), E14."""
+"""Two averages in a row or under each other: E7 (momentum) and E14 (Bop2ndOrder)."""
 
 from fractions import Fraction
 
@@ -85,7 +85,7 @@ def _momentum_case(part, g, roots=(Fraction(1, 2), Fraction(1, 3)), latent=0.5, 
 
 E7 = Entry(
     id="E7",
-    title="Momentum SGD with decay is two averages in a row, sometimes",
+    title="Momentum SGD with decay is two averages, sometimes",
     statement=(
         "Decoupled decay: m = -lambda (1 - mu) w is u <- mu u + (1 - mu) g, "
         "m <- (1 - lr lambda) m + lr lambda u with u0 = 0. Coupled (the usual L2): such a cascade "
@@ -103,206 +103,20 @@ E7 = Entry(
     counterexamples=(
         Counterexample(
             "coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings",
-            _momentum_case("impulse", (1, *[0] * 99), latent=0, numbers="float64",
-                           mu=0.9, **{"lr lambda": 0.01}),
+            _momentum_case(
+                "impulse",
+                (1, *[0] * 99),
+                latent=0,
+                numbers="float64",
+                mu=0.9,
+                **{"lr lambda": 0.01},
+            ),
         ),
         Counterexample(
             "coupled decay taken for the decoupled cascade",
-            _momentum_case("coupled", (1, 0), roots=(Fraction(9, 10), Fraction(3, 4)),
-                           mu=Fraction(9, 10)),
-        ),
-    ),
-)  # fmt: skip
-
-
-# -- E12 -------------------------------------------------------------------------------------------
-
-# Reals of state per weight, and whether the bit itself has to be kept beside them.
-STORED = {
-    "LatentSGD": (1, False, lambda: optim.LatentSGD()),
-    "LatentSGD with momentum": (2, False, lambda: optim.LatentSGD(momentum=0.9)),
-    "LatentAdam": (3, False, lambda: optim.LatentAdam()),
-    "InertiaSGD": (1, True, lambda: optim.InertiaSGD()),
-    "Bop": (1, True, lambda: optim.Bop()),
-    "Bop2ndOrder": (2, True, lambda: optim.Bop2ndOrder()),
-    "CEMA": (2, True, lambda: optim.CEMA()),
-    "SchmittSGD": (1, True, lambda: optim.SchmittSGD()),
-    "DoubleWellSGD": (1, False, lambda: optim.DoubleWellSGD()),
-}
-
-
-def measured_bytes(make, shape=(32, 32)):
-    """Bytes of state per weight, from a real optimizer after a step on a real parameter."""
-    p = Parameter("kernel", np.ones(shape, np.int8), binary=True)
-    p.grad = np.ones(shape, np.float32)
-    optimizer = make()
-    optimizer.step([p])
-    return optimizer.state_bytes() / p.size
-
-
-def storage_table():
-    """Rows of (optimizer, measured bytes of state per weight, reals, bit kept beside them)."""
-    return [(name, measured_bytes(make), reals, bit) for name, (reals, bit, make) in STORED.items()]
-
-
-def _storage_cases(draw, steps):
-    if draw.flag():
-        return {
-            "part": "count",
-            "optimizer": draw.choice(tuple(STORED)),
-            "shape": draw.values((3, 1, 2, 5), 2),
-        }
-    n, length = sizes(draw)
-    case = {"part": "bit", "gamma": draw.choice(RATES), "threshold": 0}
-    case |= {"bits": draw.values((1, -1), n), "m": draw.values(QUARTERS, n)}
-    return case | {"gradients": gradients(draw, n, length, WHOLE)}
-
-
-def _check_storage(case, run):
-    if case["part"] == "count":
-        reals, _, make = STORED[case["optimizer"]]
-        found = measured_bytes(make, tuple(case["shape"])) / 4
-        run.row(optimizer=case["optimizer"], reals=found)
-        return run.same(f"reals per weight of {case['optimizer']}", found, case.get("reals", reals))
-    loop = Loop(case)
-    w, state = run.signs(case["bits"], loop.exact), BopState(loop.array(case["m"]))
-    threshold = loop.number(case["threshold"])
-    for t in range(loop.steps):
-        g = loop.gradient(t, w)
-        hyper = {"gamma": loop.number(case["gamma"]), "threshold": threshold}
-        w, state = run.steps.bop_step(w, g, state, **hyper)
-        known = state.m != 0
-        run.tie(~known)
-        run.row(step=t + 1, g=g, m=state.m, bits=w)
-        run.same(f"bits and -sgn(m) after step {t + 1}", w[known], run.bits(-state.m)[known])
-
-
-E12 = Entry(
-    id="E12",
-    title="Numbers stored per weight",
-    statement=(
-        "Latent SGD 1 real, with momentum 2, Adam 3; Bop 1 and the bit, Bop2ndOrder and the "
-        "cascade 2 and the bit. At tau = 0 Bop's bit is -sgn(m) wherever m is not 0, so it is "
-        "redundant there."
-    ),
-    preconditions="counted on the optimizers' own state; redundant only at tau = 0",
-    exactness="a count; the bit B",
-    proof="b m > 0 flips, so after a step b m <= 0.",
-    source="Helwegen et al. 2019, section 4; their code keeps b as float32, so 2 reals",
-    make=_storage_cases,
-    run_case=_check_storage,
-    example={"part": "count", "optimizer": "Bop", "shape": [3, 3]},
-    counterexamples=(
-        Counterexample(
-            "tau = 1: the bit is not in m",
-            {"part": "bit", "gamma": 0.5, "threshold": 1, "bits": [1], "m": [0],
-             "gradients": always(1)},
-        ),
-        Counterexample(
-            "\"Adam stores the two averages\": and the latent weight",
-            {"part": "count", "optimizer": "LatentAdam", "shape": [2, 2], "reals": 2},
-        ),
-    ),
-)  # fmt: skip
-
-
-# -- E13 -------------------------------------------------------------------------------------------
-
-
-def _parallel_cases(draw, steps):
-    numbers = draw.choice(("float32", "fraction"))
-    workers = draw.choice((2, 4) if numbers == "float32" else (2, 3))
-    per_worker = draw.choice((1, 2))
-    n, length = sizes(draw)
-    n = min(n, 2)
-    samples = [workers * per_worker]
-    return {
-        "numbers": numbers,
-        "part": draw.choice(("mean gradient", "mean average")),
-        "shards": [per_worker] * workers,
-        "threshold": draw.choice((0, 0.5, 0.25)),
-        "bits": draw.values((1, -1), n),
-        "samples": [gradients(draw, n, min(length, 4), WHOLE) for _ in range(samples[0])],
-    }
-
-
-def _check_parallel(case, run):
-    """Bop on the mean over all samples, and on the mean of the workers' means."""
-    samples = [Loop({**case, "gradients": table}) for table in case["samples"]]
-    loop = samples[0]
-    w = v = run.signs(case["bits"], loop.exact)
-    zero = loop.array([0] * loop.n)
-    state = other = BopState(zero)
-    locals_ = [BopState(zero) for _ in case["shards"]]
-    hyper = {"gamma": loop.number(0.5), "threshold": loop.number(case["threshold"])}
-    for t in range(loop.steps):
-        each = [sample.gradient(t, w) for sample in samples]
-        w, state = run.steps.bop_step(w, _mean(each, loop), state, **hyper)
-        means, done = [], 0
-        for size in case["shards"]:
-            means.append(_mean(each[done : done + size], loop))
-            done += size
-        if case["part"] == "mean gradient":
-            v, other = run.steps.bop_step(v, _mean(means, loop), other, **hyper)
-        elif case["part"] == "mean average":
-            locals_ = [
-                run.steps.bop_step(v, g, s, **hyper)[1] for g, s in zip(means, locals_, strict=True)
-            ]
-            v, _ = run.steps.bop_step(v, _mean([s.m for s in locals_], loop), BopState(zero),
-                                      gamma=1, threshold=hyper["threshold"])  # fmt: skip
-        else:  # votes on the local flips
-            stepped = [
-                run.steps.bop_step(v, g, s, **hyper) for g, s in zip(means, locals_, strict=True)
-            ]
-            locals_ = [s for _, s in stepped]
-            v = run.bits(sum(x.astype(int) for x, _ in stepped))
-        run.tie(np.abs(state.m) == hyper["threshold"])
-        run.row(step=t + 1, mean=_mean(each, loop), m=state.m, bits=w, workers=v)
-        run.same(f"bits of one worker and of {len(case['shards'])} after step {t + 1}", w, v)
-
-
-def _mean(arrays, loop):
-    total = arrays[0]
-    for x in arrays[1:]:
-        total = total + x
-    return total / loop.number(len(arrays))
-
-
-def _parallel_case(per_sample, shards, part="mean gradient", numbers="float32", threshold=0.5):
-    """``per_sample[s]`` are the gradients of sample s at the steps."""
-    case = {"numbers": numbers, "part": part, "shards": shards, "threshold": threshold}
-    return case | {"bits": [1], "samples": [always(*g) for g in per_sample]}
-
-
-E13 = Entry(
-    id="E13",
-    title="Data parallel training is training on the whole batch",
-    statement=(
-        "The mean of K workers' mean gradients is the mean over the batch; averaging the workers' "
-        "m is averaging their gradients."
-    ),
-    preconditions=(
-        "equal shards (or weights by size), losses per sample, no batch statistics; in float32 "
-        "exact partial sums"
-    ),
-    exactness="Q; B for exact sums",
-    proof="Linearity of the mean and of the moving average.",
-    source="Helwegen et al. 2019, algorithm 2 (the 1/K)",
-    make=_parallel_cases,
-    run_case=_check_parallel,
-    example=_parallel_case([(3, 1, -4), (1, 1, 0)], [1, 1]),
-    counterexamples=(
-        Counterexample(
-            "shards of 1 and 3 samples, all workers weighted alike",
-            _parallel_case([(4,), (0,), (0,), (0,)], [1, 3], threshold=0.75),
-        ),
-        Counterexample(
-            "a vote on local flips",
-            _parallel_case([(8,), (0,), (0,)], [1, 1, 1], "vote", "fraction"),
-        ),
-        Counterexample(
-            "float32 sums that round: 0.1 + 0.2 + 0.3 in another order",
-            _parallel_case([(2**24,), (1,), (1,), (-(2**24),)], [2, 2], threshold=0.0),
+            _momentum_case(
+                "coupled", (1, 0), roots=(Fraction(9, 10), Fraction(3, 4)), mu=Fraction(9, 10)
+            ),
         ),
     ),
 )
@@ -311,20 +125,23 @@ E13 = Entry(
 # -- E14 -------------------------------------------------------------------------------------------
 
 
-def flip_storm(size=4096, seed=0):
-    """Shares of weights that Bop2ndOrder and Bop flip at their first step, by class defaults.
+def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
+    """Rows of (deviation of normal gradients, share of weights that Bop2ndOrder and Bop flip).
 
-    Gradients are normal with a deviation of 1e-3.
+    At the first step, with the defaults of the classes.
     """
     random = np.random.default_rng(seed)
     signs = 1 - 2 * random.integers(0, 2, size, dtype=np.int8)
-    g = (1e-3 * random.standard_normal(size)).astype(np.float32)
-    shares = []
-    for optimizer in (optim.Bop2ndOrder(), optim.Bop()):
-        p = Parameter("kernel", signs, binary=True)
-        p.grad = g
-        shares.append(optimizer.step([p])["kernel"] / size)
-    return tuple(shares)
+    draws = random.standard_normal(size)
+    rows = []
+    for deviation in deviations:
+        shares = []
+        for optimizer in (optim.Bop2ndOrder(), optim.Bop()):
+            p = Parameter("kernel", signs, binary=True)
+            p.grad = (deviation * draws).astype(np.float32)
+            shares.append(optimizer.step([p])["kernel"] / size)
+        rows.append((deviation, *shares))
+    return rows
 
 
 def _second_cases(draw, steps):
@@ -414,7 +231,7 @@ def _second_case(part, g, m=0.0, v=1.0, **more):
 
 E14 = Entry(
     id="E14",
-    title="When Bop2ndOrder is Bop, and what its zero start does",
+    title="When Bop2ndOrder is Bop, and its zero start",
     statement=(
         "b m / (sqrt(v) + epsilon) > tau flips. It is Bop if sigma = 0 and v0 = 1; if tau = 0 and "
         "v > 0; if |g| = G and v0 = G^2, at threshold tau G. gamma = sigma = 1, tau < 1: sign "
@@ -423,7 +240,7 @@ E14 = Entry(
         'and v / sigma, the published "unbiased" form: the threshold tau gamma / sqrt(sigma).'
     ),
     preconditions='as stated; epsilon = 0 for the scale and the "unbiased" form',
-    exactness="B where v is exact, B2",
+    exactness="B, B2",
     proof="sqrt(v) is 1, positive or G; a common factor cancels in m / sqrt(v).",
     source="Suarez-Ramirez et al. 2021 and their code",
     make=_second_cases,

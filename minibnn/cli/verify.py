@@ -1,0 +1,117 @@
+"""``minibnn verify``: the catalogue of equivalences, run on this machine."""
+
+import contextlib
+import json
+import tempfile
+
+import click
+
+from minibnn.errors import InputError
+
+
+@click.command(short_help="Check when optimizers are the same algorithm.")
+@click.argument("ids", nargs=-1, metavar="[E1 E4 ...]")
+@click.option(
+    "--examples",
+    type=int,
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Cases to try for each statement.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the cases.")
+@click.option(
+    "--backend",
+    default="reference",
+    show_default=True,
+    metavar="NAME",
+    help="Which of the library's own computations are checked: reference (NumPy) or numba (the "
+    "compiled ones, which compile first).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option(
+    "--explain",
+    metavar="ID",
+    help="Instead of running: one statement in words, a small trajectory, and how it breaks.",
+)
+@click.pass_context
+def verify(ctx, ids, examples, seed, backend, as_json, explain):
+    """Run the catalogue of statements on when two binary optimizers are the same.
+
+    Every statement is tried on many small cases, ties included, and every counterexample must
+    break it. Exits with 1 if a statement fails, and prints the smallest case in which it does.
+
+    \b
+    minibnn verify
+    minibnn verify E1 E4 --examples 1000
+    minibnn verify --explain E4
+    """
+    from minibnn import equivalences
+
+    if explain is not None:
+        if ids:
+            raise InputError(f"--explain takes one statement, found {' '.join(ids)} beside it")
+        entry = equivalences.chosen([explain])[0]
+        click.echo(equivalences.explanation(entry))
+        return
+    quiet = as_json or not click.get_text_stream("stderr").isatty()
+
+    def progress(row):
+        if not quiet:
+            click.echo(f"\r{row.id:<4} {row.verdict:<8}", nl=False, err=True)
+
+    with _home_of_hypothesis():
+        report = equivalences.verify(
+            list(ids) or None, examples=examples, seed=seed, backend=backend, progress=progress
+        )
+    if not quiet:
+        click.echo("\r", nl=False, err=True)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        click.echo(report)
+        if notes := measured(ids):
+            click.echo(notes)
+    if not report.ok:
+        ctx.exit(1)
+
+
+@contextlib.contextmanager
+def _home_of_hypothesis():
+    """A passing folder for what Hypothesis writes: a command should leave none behind."""
+    try:
+        from hypothesis.configuration import set_hypothesis_home_dir
+    except ImportError:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="minibnn-") as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
+
+
+def measured(ids):
+    """What E12 and E14 state, as measured on the optimizers themselves."""
+    from minibnn.equivalences.report import aligned
+    from minibnn.equivalences.resources import storage_table
+    from minibnn.equivalences.second_order import flip_storm
+
+    wanted = {id.upper() for id in ids} or {"E12", "E14"}
+    lines = []
+    if "E12" in wanted:
+        rows = [
+            [name, f"{size:g}", f"{reals}", "1 bit" if bit else "-"]
+            for name, size, reals, bit in storage_table()
+        ]
+        head = ["E12: optimizer", "bytes of state per weight", "reals", "kept beside them"]
+        lines += ["", aligned(head, rows)]
+    if "E14" in wanted:
+        rows = [
+            [f"{size:g}", f"{100 * second:.1f} %", f"{100 * first:.1f} %"]
+            for size, second, first in flip_storm()
+        ]
+        head = ["E14: size of gradients", "Bop2ndOrder flips at step 1", "Bop flips at step 1"]
+        lines += ["", aligned(head, rows)]
+    return "\n".join(lines)
