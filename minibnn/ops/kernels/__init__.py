@@ -4,6 +4,8 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them.
 """
 
+import numba
+
 from minibnn.ops.kernels.losses import softmax_cross_entropy
 from minibnn.ops.kernels.norm_sign import batch_norm_sign, batch_norm_sign_grad
 from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_grad, batch_statistics
@@ -27,6 +29,7 @@ from minibnn.ops.kernels.products import (
     dense_grad_kernel,
 )
 from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
+from minibnn.ops.threads import thread_count
 
 __all__ = [
     "approx_sign_grad",
@@ -61,3 +64,6 @@ __all__ = [
     "swish_sign_grad",
     "unpack_signs",
 ]
+
+if (_threads := thread_count()) is not None:
+    numba.set_num_threads(_threads)

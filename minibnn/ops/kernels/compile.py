@@ -26,6 +26,11 @@ def _folder():
 
 _CACHE = _folder()
 
+# GNU OpenMP lets a thread that waits spin for milliseconds, during which nobody else can use its
+# core: on a busy machine two threads are then slower than one. A few microseconds are enough here.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
 
 def kernel(function=None, **options):
     """``numba.njit`` with a cache on disk and without the GIL; options are njit's."""

@@ -4,7 +4,14 @@ import numpy as np
 from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, gather, kernel_lanes, padded_words, steps, up_to
+from minibnn.ops.kernels.layout import (
+    depth_of,
+    gather,
+    kernel_lanes,
+    padded_lanes,
+    padded_words,
+    steps,
+)
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import GROUP, popcount_tile
@@ -22,7 +29,7 @@ def signs_dense(x, w):
     batch, n = x.shape
     outputs = w.shape[1]
     depth = depth_of(n)
-    lanes = up_to(outputs, GROUP)
+    lanes = padded_lanes(outputs)
     out = empty((batch, lanes), sum_dtype(n))
     _products(
         simd(),
@@ -51,7 +58,7 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     """
     place = windows(x.shape[1:3], w.shape[:2], strides, padding)
     height, width, channels, outputs = w.shape
-    taps, depth, lanes = height * width, depth_of(channels), up_to(outputs, GROUP)
+    taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
     lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
     bits = kernel_lanes(w.words, outputs, "forward kernel")
     base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
@@ -161,14 +168,9 @@ def _sweep_columns(
             simd, height, FOUR, pooled, x, start, rows, first, last, offsets, depth, w, planes,
             lanes, base, bases, out, place, outs, where,
         )  # fmt: skip
-    elif lanes >= 32:
-        _sweep(
-            simd, height, TWO, pooled, x, start, rows, first, last, offsets, depth, w, planes,
-            lanes, base, bases, out, place, outs, where,
-        )  # fmt: skip
     else:
         _sweep(
-            simd, height, ONE, pooled, x, start, rows, first, last, offsets, depth, w, planes,
+            simd, height, TWO, pooled, x, start, rows, first, last, offsets, depth, w, planes,
             lanes, base, bases, out, place, outs, where,
         )  # fmt: skip
 

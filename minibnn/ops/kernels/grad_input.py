@@ -11,15 +11,15 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, kernel_lanes, steps, up_to
+from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes, steps
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tables import WORD_TABLES, all_row_tables, build_tables
-from minibnn.ops.kernels.tiles import GROUP, table_tile
+from minibnn.ops.kernels.tiles import table_tile
 from minibnn.ops.shapes import windows
 
 BAND = 100_000  # floats of tables a task holds, about half of a second-level cache
-ONE, TWO, FOUR, SIX = (0,), (0,) * 2, (0,) * 4, (0,) * 6
+ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
 FRESH = ()  # sums start at zero
 
 
@@ -27,7 +27,7 @@ def grad_input_dense(dy, w_t):
     """dy (B, O) float32 by the transposed kernel, Signs (O, I) on axis 0: (B, I) float32."""
     batch, outputs = dy.shape
     inputs = w_t.shape[1]
-    depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
+    depth, lanes = depth_of(outputs), padded_lanes(inputs)
     tables = scratch("dense tables", (batch * depth * WORD_TABLES,), np.float32)
     path = simd()
     all_row_tables(path, dy.reshape(-1), batch, outputs, depth, tables)
@@ -48,7 +48,7 @@ def grad_input_dense(dy, w_t):
 def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     """dy NHWC float32, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``, float32."""
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
-    depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
+    depth, lanes = depth_of(outputs), padded_lanes(inputs)
     w = kernel_lanes(w_t.words, inputs, "backward kernel")
     dx = empty((*input_shape[:3], lanes), np.float32)
     path = simd()
@@ -58,9 +58,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
             dx[:, first[0] :: sy, first[1] :: sx] = 0
             continue
         bands, per_band = phase.bands, phase.rows_in_band
-        tables = scratch(
-            "band tables", (get_num_threads(), phase.tables + GROUP), np.float32, fill=0
-        )
+        tables = scratch("band tables", (get_num_threads(), phase.tables), np.float32)
         _bands(
             path,
             dy.reshape(-1),
@@ -206,20 +204,18 @@ def _bands(
 def _dense(simd, tables, rows, depth, w, lanes, dx, outs):
     """A task owns some lanes of all rows."""
     zero = np.zeros(1, np.int32)
-    columns = 64 if lanes >= 64 else lanes
-    for task in prange(-(-lanes // columns)):
-        column = min(task * columns, lanes - columns)
-        if columns == 64:
+    for task in prange(-(-lanes // 64)):
+        if lanes >= 64:
+            column = min(task * 64, lanes - 64)
             _sweep_rows(
                 simd, FOUR, tables, 0, rows, 0, len(rows), zero, depth, w, zero, column, lanes,
                 dx, column, outs,
             )  # fmt: skip
         else:
-            for left in range(0, lanes, GROUP):
-                _sweep_rows(
-                    simd, ONE, tables, 0, rows, 0, len(rows), zero, depth, w, zero, left, lanes,
-                    dx, left, outs,
-                )  # fmt: skip
+            _sweep_rows(
+                simd, TWO, tables, 0, rows, 0, len(rows), zero, depth, w, zero, 0, lanes,
+                dx, 0, outs,
+            )  # fmt: skip
 
 
 @kernel
@@ -234,16 +230,9 @@ def _sweep_columns(
                 simd, FOUR, tables, start, rows, first, last, offsets, depth, w, planes, column,
                 lanes, out, place + column, outs,
             )  # fmt: skip
-    elif lanes >= 32:
-        for left in range(0, lanes, 32):
-            column = min(left, lanes - 32)
-            _sweep_rows(
-                simd, TWO, tables, start, rows, first, last, offsets, depth, w, planes, column,
-                lanes, out, place + column, outs,
-            )  # fmt: skip
     else:
         _sweep_rows(
-            simd, ONE, tables, start, rows, first, last, offsets, depth, w, planes, 0, lanes,
+            simd, TWO, tables, start, rows, first, last, offsets, depth, w, planes, 0, lanes,
             out, place, outs,
         )  # fmt: skip
 
@@ -254,11 +243,11 @@ def _sweep_rows(
     out, place, outs,
 ):  # fmt: skip
     taps = len(offsets)
-    if last - first >= 6:
-        for top in range(first, last, 6):
-            row = min(top, last - 6)
+    if last - first >= 4:
+        for top in range(first, last, 4):
+            row = min(top, last - 4)
             table_tile(
-                simd, SIX, width, FRESH, tables, start, rows, row, offsets, taps, depth, w,
+                simd, FOUR, width, FRESH, tables, start, rows, row, offsets, taps, depth, w,
                 planes, column, lanes, out, place, outs,
             )  # fmt: skip
     else:

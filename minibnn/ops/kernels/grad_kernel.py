@@ -24,7 +24,7 @@ from minibnn.ops.shapes import windows
 UNIT = 16  # outputs summed at once: a cache line of the result
 WIDE = 512  # outputs from which on a task owns four units: long rows are many pages apart
 STRETCH = 8  # words of pixels summed at a time: their tables stay in the first-level cache
-ONE, TWO, FOUR, FIVE, SIX = ((0,) * n for n in (1, 2, 4, 5, 6))
+ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
 ADD = (0,)  # sums go on top of what is there
 PLACES = 4  # pixels of a 2x2 window
 NO_PLACES = np.empty((0, 0), np.uint8)
@@ -170,15 +170,10 @@ def _units(
                 for r in range(UNIT):
                     build_tables(simd, block, r, UNIT, end - begin, depth, table, rows[r])
                 if len(where) == 0:
-                    _sweep_all(
-                        simd, SIX, table, rows, 0, depth, planes, sources, first, lanes,
-                        total, mine,
-                    )  # fmt: skip
-                    for r in (6, 11):
+                    for r in range(0, UNIT, 4):
                         _sweep_all(
-                            simd, FIVE, table, rows, r, depth, planes, sources, first, lanes,
-                            total, mine,
-                        )  # fmt: skip
+                            simd, table, rows, r, depth, planes, sources, first, lanes, total, mine
+                        )
                 else:
                     _mask_block(where, begin, end, outputs, unit, count, mask)
                     for r in range(0, UNIT, 4):
@@ -217,7 +212,7 @@ def _mask_block(where, begin, end, outputs, column, count, mask):
 
 
 @kernel
-def _sweep_all(simd, height, tables, rows, row, depth, planes, sources, first, lanes, out, outs):
+def _sweep_all(simd, tables, rows, row, depth, planes, sources, first, lanes, out, outs):
     zero = np.zeros(1, np.int32)
     for t in range(len(sources)):
         start, left = sources[t] + first * lanes, 0
@@ -225,13 +220,13 @@ def _sweep_all(simd, height, tables, rows, row, depth, planes, sources, first, l
             to = t * lanes + left
             if left + 64 <= lanes:
                 table_tile(
-                    simd, height, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
+                    simd, FOUR, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
                     start + left, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 64
             else:
                 table_tile(
-                    simd, height, TWO, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
+                    simd, FOUR, TWO, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
                     start + left, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 32

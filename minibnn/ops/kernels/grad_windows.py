@@ -19,11 +19,11 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, kernel_lanes, up_to
+from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tables import WORD_TABLES, build_tables
-from minibnn.ops.kernels.tiles import GROUP, add_tables, mask_tile, select_tile, table_tile
+from minibnn.ops.kernels.tiles import add_tables, mask_tile, select_tile, table_tile
 from minibnn.ops.shapes import windows
 
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4
@@ -133,7 +133,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     dy and where (uint8) NHWC as the pool gave them, w_t Signs (H, W, O, I) on axis 2.
     """
     outputs, inputs = w_t.shape[2:]
-    depth, lanes = depth_of(outputs), up_to(inputs, GROUP)
+    depth, lanes = depth_of(outputs), padded_lanes(inputs)
     reach = _reach(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), padding, depth, lanes)
     place = windows(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), (1, 1), padding)
     first_column = int(reach.first[1].min()) + reach.low[1]

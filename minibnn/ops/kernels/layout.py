@@ -13,13 +13,14 @@ import numpy as np
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.scratch import scratch
-from minibnn.ops.kernels.tiles import GROUP
 from minibnn.ops.shapes import windows
 
+LANES = 32  # output lanes that products come in: the narrowest tile's, two groups
 
-def up_to(n, multiple):
-    """The least multiple that is not less than n."""
-    return -(-n // multiple) * multiple
+
+def padded_lanes(n):
+    """n output lanes, filled up to the narrowest tile."""
+    return -(-n // LANES) * LANES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,18 +123,16 @@ def _pad_words(words, top, left, out):
     height, width = words.shape[1:3]
     for n in range(words.shape[0]):
         for y in range(out.shape[1]):
-            inside = top <= y < top + height
-            out[n, y, :left] = 0
-            if inside:
-                out[n, y, left : left + width] = words[n, y - top]
-            else:
-                out[n, y, left : left + width] = 0
-            out[n, y, left + width :] = 0
+            out[n, y] = 0
+            if top <= y < top + height:
+                for x in range(width):
+                    for k in range(words.shape[3]):
+                        out[n, y, left + x, k] = words[n, y - top, x, k]
 
 
 def kernel_lanes(words, lanes, name):
-    """Packed kernel (stretches, depth, lanes) flat, with lanes filled up to a whole group."""
-    missing = up_to(lanes, GROUP) - lanes
+    """Packed kernel (stretches, depth, lanes) flat, with lanes filled up to ``padded_lanes``."""
+    missing = padded_lanes(lanes) - lanes
     if not missing:
         return np.ascontiguousarray(words).reshape(-1)
     flat = words.reshape(-1, lanes)

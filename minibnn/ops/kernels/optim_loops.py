@@ -9,6 +9,7 @@ which Numba resolves when it compiles.
 
 import math
 
+import numpy as np
 from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
@@ -42,65 +43,102 @@ def decide(w, m, threshold, zero, rule):
     return flip
 
 
+@inlined
+def chunks(array):
+    return (array.size + CHUNK - 1) // CHUNK
+
+
+@inlined
+def part(array, chunk):
+    """A thread's share of an array; it starts at 0, so that no index can be negative."""
+    if array is None:
+        return None
+    return array[chunk * CHUNK : (chunk + 1) * CHUNK]
+
+
 @compiled
 def all_finite(bits, exponent):
     """Whether no float has all exponent bits set; ``bits`` is its memory as unsigned integers."""
     bad = 0
-    for chunk in prange((bits.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(bits.size, (chunk + 1) * CHUNK)):
-            count += (bits[i] & exponent) == exponent
-        bad += count
+    for chunk in prange(chunks(bits)):
+        bad += largest_exponent(part(bits, chunk), exponent) == exponent
     return bad == 0
 
 
-@compiled
-def bop(w, g, m, gamma, keep, threshold, rule, lerp):
-    flips = 0
+@inlined
+def largest_exponent(bits, exponent):
+    most = bits.dtype.type(0)
+    for i in range(bits.size):
+        most = max(most, bits[i] & exponent)
+    return most
+
+
+@inlined
+def bop_part(w, g, m, gamma, keep, threshold, rule, lerp):
     zero = m.dtype.type(0)
-    for chunk in prange((w.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(w.size, (chunk + 1) * CHUNK)):
-            m[i] = average(m[i], g[i], gamma, keep, lerp)
-            flip = decide(w[i], m[i], threshold, zero, rule)
-            w[i] = -w[i] if flip else w[i]
-            count += flip
-        flips += count
+    count = np.int32(0)
+    for i in range(w.size):
+        m[i] = average(m[i], g[i], gamma, keep, lerp)
+        flip = decide(w[i], m[i], threshold, zero, rule)
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def bop(w, g, m, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        flips += bop_part(part(w, chunk), part(g, chunk), part(m, chunk), *constants)
     return flips
 
 
-@compiled
-def bop2nd(w, g, m, v, gamma, keep, sigma, keep_v, threshold, epsilon, unbiased, rule, lerp):
-    flips = 0
+@inlined
+def bop2nd_part(w, g, m, v, gamma, keep, sigma, keep_v, threshold, epsilon, unbiased, rule, lerp):
     zero = m.dtype.type(0)
-    for chunk in prange((w.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(w.size, (chunk + 1) * CHUNK)):
-            m[i] = average(m[i], g[i], gamma, keep, lerp)
-            v[i] = average(v[i], g[i] * g[i], sigma, keep_v, lerp)
-            first, second = m[i], v[i]
-            if unbiased:
-                first, second = first / gamma, second / sigma
-            flip = decide(w[i], first / (math.sqrt(second) + epsilon), threshold, zero, rule)
-            w[i] = -w[i] if flip else w[i]
-            count += flip
-        flips += count
+    count = np.int32(0)
+    for i in range(w.size):
+        m[i] = average(m[i], g[i], gamma, keep, lerp)
+        v[i] = average(v[i], g[i] * g[i], sigma, keep_v, lerp)
+        first, second = m[i], v[i]
+        if unbiased:
+            first, second = first / gamma, second / sigma
+        flip = decide(w[i], first / (math.sqrt(second) + epsilon), threshold, zero, rule)
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def bop2nd(w, g, m, v, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        flips += bop2nd_part(
+            part(w, chunk), part(g, chunk), part(m, chunk), part(v, chunk), *constants
+        )
     return flips
 
 
-@compiled
-def cema(w, g, momentum, inertia, gamma, keep_m, alpha, keep_i):
-    flips = 0
+@inlined
+def cema_part(w, g, momentum, inertia, gamma, keep_m, alpha, keep_i):
     zero = inertia.dtype.type(0)
-    for chunk in prange((w.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(w.size, (chunk + 1) * CHUNK)):
-            momentum[i] = average(momentum[i], g[i], gamma, keep_m, False)
-            inertia[i] = average(inertia[i], momentum[i], alpha, keep_i, False)
-            flip = decide(w[i], inertia[i], zero, zero, STRICT)
-            w[i] = -w[i] if flip else w[i]
-            count += flip
-        flips += count
+    count = np.int32(0)
+    for i in range(w.size):
+        momentum[i] = average(momentum[i], g[i], gamma, keep_m, False)
+        inertia[i] = average(inertia[i], momentum[i], alpha, keep_i, False)
+        flip = decide(w[i], inertia[i], zero, zero, STRICT)
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def cema(w, g, momentum, inertia, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        flips += cema_part(
+            part(w, chunk), part(g, chunk), part(momentum, chunk), part(inertia, chunk), *constants
+        )
     return flips
 
 
@@ -112,30 +150,37 @@ def put_sign(w, i, latent):
     return flip
 
 
-@compiled
-def latent_sgd(w, latent, g, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
-    flips = 0
+@inlined
+def latent_sgd_part(w, latent, g, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
     zero = latent.dtype.type(0)
-    for chunk in prange((latent.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(latent.size, (chunk + 1) * CHUNK)):
-            x = latent[i]
-            push = g[i] if abs(x) <= ste_clip else zero
-            if decay == COUPLED:
-                push = push + lam * x
-            if velocity is not None:
-                push = mu * velocity[i] + push
-                velocity[i] = push
-            if decay == DECOUPLED:
-                push = push + lam * x
-            if decay == SHRINK:
-                x = factor * x
-            x = x - lr * push
-            x = min(max(x, -clip), clip)
-            latent[i] = x
-            if w is not None:
-                count += put_sign(w, i, x)
-        flips += count
+    count = np.int32(0)
+    for i in range(latent.size):
+        x = latent[i]
+        push = g[i] if abs(x) <= ste_clip else zero
+        if decay == COUPLED:
+            push = push + lam * x
+        if velocity is not None:
+            push = mu * velocity[i] + push
+            velocity[i] = push
+        if decay == DECOUPLED:
+            push = push + lam * x
+        if decay == SHRINK:
+            x = factor * x
+        x = x - lr * push
+        x = min(max(x, -clip), clip)
+        latent[i] = x
+        if w is not None:
+            count += np.int32(put_sign(w, i, x))
+    return count
+
+
+@compiled
+def latent_sgd(w, latent, g, velocity, *constants):
+    flips = 0
+    for chunk in prange(chunks(latent)):
+        flips += latent_sgd_part(
+            part(w, chunk), part(latent, chunk), part(g, chunk), part(velocity, chunk), *constants
+        )
     return flips
 
 
@@ -147,102 +192,145 @@ def adam_move(g, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
     return rate * m[i] / (math.sqrt(v[i]) + epsilon)
 
 
-@compiled
-def latent_adam(w, latent, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon, clip, ste_clip):
-    flips = 0
+@inlined
+def latent_adam_part(
+    w, latent, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon, clip, ste_clip
+):
     zero = latent.dtype.type(0)
-    for chunk in prange((latent.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(latent.size, (chunk + 1) * CHUNK)):
-            x = latent[i]
-            push = g[i] if abs(x) <= ste_clip else zero
-            x = x - adam_move(push, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon)
-            x = min(max(x, -clip), clip)
-            latent[i] = x
-            if w is not None:
-                count += put_sign(w, i, x)
-        flips += count
+    count = np.int32(0)
+    for i in range(latent.size):
+        x = latent[i]
+        push = g[i] if abs(x) <= ste_clip else zero
+        x = x - adam_move(push, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon)
+        x = min(max(x, -clip), clip)
+        latent[i] = x
+        if w is not None:
+            count += np.int32(put_sign(w, i, x))
+    return count
+
+
+@compiled
+def latent_adam(w, latent, g, m, v, *constants):
+    flips = 0
+    for chunk in prange(chunks(latent)):
+        flips += latent_adam_part(
+            part(w, chunk),
+            part(latent, chunk),
+            part(g, chunk),
+            part(m, chunk),
+            part(v, chunk),
+            *constants,
+        )
     return flips
 
 
-@compiled
-def inertia_sgd(w, g, inertia, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
-    flips = 0
+@inlined
+def inertia_sgd_part(w, g, inertia, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
     zero = inertia.dtype.type(0)
-    for chunk in prange((w.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(w.size, (chunk + 1) * CHUNK)):
-            x = inertia[i]
-            positive = w[i] > 0
-            push = g[i] if x <= ste_clip else zero
-            push = push if positive else -push
-            if decay == COUPLED:
-                push = push + lam * x
-            if velocity is not None:
-                old = velocity[i] if positive else -velocity[i]
-                push = mu * old + push
-                velocity[i] = push if positive else -push
-            if decay == DECOUPLED:
-                push = push + lam * x
-            if decay == SHRINK:
-                x = factor * x
-            x = x - lr * push
-            flip = x < zero or (x == zero and not positive)
-            w[i] = -w[i] if flip else w[i]
-            inertia[i] = min(abs(x), clip)
-            count += flip
-        flips += count
-    return flips
+    count = np.int32(0)
+    for i in range(w.size):
+        x = inertia[i]
+        positive = w[i] > 0
+        push = g[i] if x <= ste_clip else zero
+        push = push if positive else -push
+        if decay == COUPLED:
+            push = push + lam * x
+        if velocity is not None:
+            old = velocity[i] if positive else -velocity[i]
+            push = mu * old + push
+            velocity[i] = push if positive else -push
+        if decay == DECOUPLED:
+            push = push + lam * x
+        if decay == SHRINK:
+            x = factor * x
+        x = x - lr * push
+        flip = x < zero or (x == zero and not positive)
+        w[i] = -w[i] if flip else w[i]
+        inertia[i] = min(abs(x), clip)
+        count += np.int32(flip)
+    return count
 
 
 @compiled
-def schmitt_sgd(w, g, latent, lr, factor, deadband):
+def inertia_sgd(w, g, inertia, velocity, *constants):
     flips = 0
-    for chunk in prange((w.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(w.size, (chunk + 1) * CHUNK)):
-            x = factor * latent[i] - lr * g[i]
-            latent[i] = x
-            flip = (x < -deadband) if w[i] > 0 else (x > deadband)
-            w[i] = -w[i] if flip else w[i]
-            count += flip
-        flips += count
+    for chunk in prange(chunks(w)):
+        flips += inertia_sgd_part(
+            part(w, chunk), part(g, chunk), part(inertia, chunk), part(velocity, chunk), *constants
+        )
     return flips
 
 
+@inlined
+def schmitt_sgd_part(w, g, latent, lr, factor, deadband):
+    count = np.int32(0)
+    for i in range(w.size):
+        x = factor * latent[i] - lr * g[i]
+        latent[i] = x
+        flip = (x < -deadband) if w[i] > 0 else (x > deadband)
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
 @compiled
-def double_well_sgd(w, g, latent, lr, lam, deadband):
+def schmitt_sgd(w, g, latent, *constants):
     flips = 0
+    for chunk in prange(chunks(w)):
+        flips += schmitt_sgd_part(part(w, chunk), part(g, chunk), part(latent, chunk), *constants)
+    return flips
+
+
+@inlined
+def double_well_sgd_part(w, g, latent, lr, lam, deadband):
     zero = latent.dtype.type(0)
-    for chunk in prange((w.size + CHUNK - 1) // CHUNK):
-        count = 0
-        for i in range(chunk * CHUNK, min(w.size, (chunk + 1) * CHUNK)):
-            positive = w[i] > 0
-            own = deadband if positive else -deadband
-            x = latent[i]
-            x = x - lr * (g[i] + lam * (x - own))
-            flip = (x < zero) if positive else (x > zero)
-            latent[i] = x - (own + own) if flip else x
-            w[i] = -w[i] if flip else w[i]
-            count += flip
-        flips += count
+    count = np.int32(0)
+    for i in range(w.size):
+        positive = w[i] > 0
+        own = deadband if positive else -deadband
+        x = latent[i]
+        x = x - lr * (g[i] + lam * (x - own))
+        flip = (x < zero) if positive else (x > zero)
+        latent[i] = x - (own + own) if flip else x
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def double_well_sgd(w, g, latent, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        flips += double_well_sgd_part(
+            part(w, chunk), part(g, chunk), part(latent, chunk), *constants
+        )
     return flips
 
 
-@compiled
-def sgd(value, g, velocity, lr, mu):
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        for i in range(chunk * CHUNK, min(value.size, (chunk + 1) * CHUNK)):
-            push = g[i]
-            if velocity is not None:
-                push = mu * velocity[i] + push
-                velocity[i] = push
-            value[i] = value[i] - lr * push
+@inlined
+def sgd_part(value, g, velocity, lr, mu):
+    for i in range(value.size):
+        push = g[i]
+        if velocity is not None:
+            push = mu * velocity[i] + push
+            velocity[i] = push
+        value[i] = value[i] - lr * push
 
 
 @compiled
-def adam(value, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        for i in range(chunk * CHUNK, min(value.size, (chunk + 1) * CHUNK)):
-            move = adam_move(g[i], m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon)
-            value[i] = value[i] - move
+def sgd(value, g, velocity, *constants):
+    for chunk in prange(chunks(value)):
+        sgd_part(part(value, chunk), part(g, chunk), part(velocity, chunk), *constants)
+
+
+@inlined
+def adam_part(value, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
+    for i in range(value.size):
+        move = adam_move(g[i], m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon)
+        value[i] = value[i] - move
+
+
+@compiled
+def adam(value, g, m, v, *constants):
+    for chunk in prange(chunks(value)):
+        adam_part(part(value, chunk), part(g, chunk), part(m, chunk), part(v, chunk), *constants)

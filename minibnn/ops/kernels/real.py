@@ -190,7 +190,9 @@ def _collect(x, dy, kernel, strides, output, before, bytes_, pad, parts):
         for n in range(k * len(x) // len(parts), (k + 1) * len(x) // len(parts)):
             _columns(x[n], kernel, strides, output, before, bytes_, pad, columns)
             np.dot(columns.T, dy[n], product)
-            parts[k] += product
+            for i in range(product.shape[0]):
+                for o in range(product.shape[1]):
+                    parts[k, i, o] += product[i, o]
 
 
 @kernel(parallel=True)

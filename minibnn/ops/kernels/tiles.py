@@ -105,6 +105,10 @@ class _Emitter:
     def fma(self, a, b, c):
         return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
 
+    def table(self, word, nibble):
+        """Where in a row the table stands that four bits of a word look up."""
+        return self.times(self.add(self.times(word, I64(NIBBLES)), nibble), I64(TABLE))
+
     def loop(self, count):
         return cgutils.for_range(self.builder, count, intp=I64)
 
@@ -210,20 +214,19 @@ def popcount_tile(
             e.store(which, where, target)
 
 
-def _lookups(e, words, nibble):
-    """Per vector of words, what finds the entry of four of its bits in a table.
+def _lookups(e, words):
+    """Per vector of words, what finds the entry of its low four bits in a table.
 
     AVX-512 permutes 16 floats by the low four bits of each lane. AVX2 permutes eight by the low
     three; since a sum with all signs turned is its negative, the fourth bit turns the three and
     the sign.
     """
     b = e.builder
-    shifted = {v: b.lshr(word, e.number(4 * nibble)) for v, word in words.items()}
     if e.lanes == 16:
-        return {v: (word, None) for v, word in shifted.items()}
-    turned = {v: b.ashr(b.shl(word, e.number(28)), e.number(31)) for v, word in shifted.items()}
+        return {v: (word, None) for v, word in words.items()}
+    turned = {v: b.ashr(b.shl(word, e.number(28)), e.number(31)) for v, word in words.items()}
     sign = e.number(-(2**31))
-    return {v: (b.xor(shifted[v], turned[v]), b.and_(turned[v], sign)) for v in words}
+    return {v: (b.xor(words[v], turned[v]), b.and_(turned[v], sign)) for v in words}
 
 
 def _look_up(e, table, index, sign):
@@ -261,15 +264,19 @@ def table_tile(
             plane = e.at(w, column, e.entry(planes, tap.index))
             with e.loop(depth) as word:
                 line = e.times(word.index, stride)
-                words = {v: e.load(e.ints, plane, line, I64(v * e.lanes)) for v in vectors}
-                first = e.times(word.index, I64(NIBBLES * TABLE))
-                for nibble in range(NIBBLES):
-                    indices = _lookups(e, words, nibble)
+                words = {
+                    v: e.variable(e.load(e.ints, plane, line, I64(v * e.lanes))) for v in vectors
+                }
+                with e.loop(I64(NIBBLES)) as nibble:
+                    at = e.table(word.index, nibble.index)
+                    indices = _lookups(e, {v: b.load(slot) for v, slot in words.items()})
                     for r in rows_here:
-                        table = e.load(e.floats, sources[r], first, I64(nibble * TABLE))
+                        table = e.load(e.floats, sources[r], at)
                         for v in vectors:
                             found = _look_up(e, table, *indices[v])
                             b.store(b.fadd(b.load(sums[r, v]), found), sums[r, v])
+                    for slot in words.values():
+                        b.store(b.lshr(b.load(slot), e.number(4)), slot)
         for r in rows_here:
             target = e.add(place, e.entry(outs, row, I64(r)))
             for v in vectors:
@@ -311,7 +318,6 @@ def select_tile(
             places = [e.at(w, column, e.entry(planes, first_plane, I64(c))) for c in range(choices)]
             with e.loop(depth) as word:
                 line = e.times(word.index, stride)
-                first = e.times(word.index, I64(NIBBLES * TABLE))
                 for r in rows_here:
                     words = {}
                     for c in range(choices):
@@ -321,11 +327,14 @@ def select_tile(
                             part = e.load(e.ints, places[c], line, I64(v * e.lanes))
                             part = b.and_(part, mask)
                             words[v] = b.or_(words[v], part) if c else part
-                    for nibble in range(NIBBLES):
-                        table = e.load(e.floats, sources[r], first, I64(nibble * TABLE))
-                        for v, index in _lookups(e, words, nibble).items():
+                    slots = {v: e.variable(bits) for v, bits in words.items()}
+                    with e.loop(I64(NIBBLES)) as nibble:
+                        table = e.load(e.floats, sources[r], e.table(word.index, nibble.index))
+                        indices = _lookups(e, {v: b.load(slot) for v, slot in slots.items()})
+                        for v, index in indices.items():
                             found = _look_up(e, table, *index)
                             b.store(b.fadd(b.load(sums[r, v]), found), sums[r, v])
+                            b.store(b.lshr(b.load(slots[v]), e.number(4)), slots[v])
         for r in rows_here:
             target = e.add(place, e.entry(outs, row, I64(r)))
             for v in vectors:
