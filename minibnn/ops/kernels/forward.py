@@ -12,6 +12,7 @@ from minibnn.ops.kernels.layout import (
     padded_words,
     steps,
 )
+from minibnn.ops.kernels.plain import popcount
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import GROUP, popcount_tile
@@ -105,16 +106,6 @@ def _bases(bits, taps, depth, lanes, channels, missing, pad_value):
         _count_negative(bits.reshape(taps, depth, lanes), negative)
         base -= missing.astype(np.int32) @ (channels - 2 * negative)
     return base
-
-
-@kernel
-def popcount(word):
-    """Number of bits of a uint32 that are 1; the sums stay below 64 bits, so JIT off agrees."""
-    word = np.uint64(word)
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x55555555))
-    word = (word & np.uint64(0x33333333)) + ((word >> np.uint64(2)) & np.uint64(0x33333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F)
-    return np.int32(((word * np.uint64(0x01010101)) >> np.uint64(24)) & np.uint64(63))
 
 
 @kernel

@@ -10,8 +10,8 @@ lanes of the other, whose packed words run along the summed axis:
 * ``select_tile``, the same after the bits were chosen, element by element, among several places
   (only the maximum of a pooling window has a gradient).
 
-``build_table`` makes a table, ``transpose_tile`` turns bits that run along channels into bits that
-run along pixels.
+``plain.py`` has these three as plain loops. Of the rest, ``build_table`` makes a table and
+``transpose_tile`` turns bits that run along channels into bits that run along pixels.
 
 The vector path is part of the argument types: ``simd`` is a tuple as long as a vector has 32-bit
 lanes (16 AVX-512, 8 AVX2, 4 elsewhere), since a global would be no part of the key under which

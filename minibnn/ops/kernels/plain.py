@@ -1,0 +1,78 @@
+"""The tiles of ``tiles.py`` as plain loops: same arguments, one number at a time.
+
+What each tile computes is read here; the tests hold every tile against its loop. ``height`` and
+``width`` are tuples whose lengths count rows and groups of 16 lanes, as for the tiles.
+"""
+
+import numpy as np
+
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.tiles import GROUP, NIBBLES, TABLE
+
+
+@kernel
+def popcount(word):
+    """Number of bits of a uint32 that are 1; the sums stay below 64 bits, so JIT off agrees."""
+    word = np.uint64(word)
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x55555555))
+    word = (word & np.uint64(0x33333333)) + ((word >> np.uint64(2)) & np.uint64(0x33333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F)
+    return np.int32(((word * np.uint64(0x01010101)) >> np.uint64(24)) & np.uint64(63))
+
+
+@kernel
+def popcount_tile(
+    height, width, x, start, rows, row, offsets, taps, depth, w, planes, column, stride, base,
+    bases, out, place, outs,
+):  # fmt: skip
+    """``tiles.popcount_tile`` without pooling."""
+    for r in range(row, row + len(height)):
+        for lane in range(GROUP * len(width)):
+            differ = 0
+            for t in range(taps):
+                for d in range(depth):
+                    mine = x[start + rows[r] + offsets[t] + d]
+                    differ += popcount(mine ^ w[planes[t] + d * stride + column + lane])
+            out[place + outs[r] + lane] = base[bases[r] + column + lane] - 2 * differ
+
+
+@kernel
+def table_tile(
+    height, width, accumulate, tables, start, rows, row, offsets, taps, depth, w, planes, column,
+    stride, out, place, outs,
+):  # fmt: skip
+    """``tiles.table_tile``."""
+    for r in range(row, row + len(height)):
+        for lane in range(GROUP * len(width)):
+            at = place + outs[r] + lane
+            total = out[at] if len(accumulate) else np.float32(0)
+            for t in range(taps):
+                for d in range(depth):
+                    word = w[planes[t] + d * stride + column + lane]
+                    table = start + rows[r] + offsets[t] + d * NIBBLES * TABLE
+                    for n in range(NIBBLES):
+                        four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
+                        total += tables[table + n * TABLE + four]
+            out[at] = total
+
+
+@kernel
+def select_tile(
+    height, width, choices, tables, start, rows, row, offsets, masks, mask_start, mask_rows,
+    mask_offsets, mask_pitch, taps, depth, w, planes, column, stride, out, place, outs,
+):  # fmt: skip
+    """``tiles.select_tile``."""
+    for r in range(row, row + len(height)):
+        for lane in range(GROUP * len(width)):
+            at = place + outs[r] + lane
+            for t in range(taps):
+                for d in range(depth):
+                    word = np.uint32(0)
+                    for c in range(len(choices)):
+                        mask = mask_start + mask_rows[r] + mask_offsets[t] + c * mask_pitch + d
+                        source = planes[t * len(choices) + c] + d * stride + column + lane
+                        word |= w[source] & masks[mask]
+                    table = start + rows[r] + offsets[t] + d * NIBBLES * TABLE
+                    for n in range(NIBBLES):
+                        four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
+                        out[at] += tables[table + n * TABLE + four]

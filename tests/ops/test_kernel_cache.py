@@ -1,0 +1,190 @@
+"""Vector paths, threads, memory and the disk cache of the compiled kernels."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn import nn, optim, zoo
+from minibnn.errors import InputError
+from minibnn.ops import kernels
+from minibnn.ops.bits import pack_signs
+from minibnn.ops.kernels import scratch
+from minibnn.ops.kernels.simd import simd, vector_path, vector_paths
+
+SMALL = dict(input_shape=(16, 16, 3), classes=3, filters=9, dense_units=33)
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_environment_forces_a_vector_path(monkeypatch):
+    for path in vector_paths():
+        monkeypatch.setenv("MINIBNN_SIMD", path)
+        assert vector_path() == path
+    assert len(simd()) == {"avx512": 16, "avx2": 8, "generic": 4}[path]
+
+
+def test_a_path_the_cpu_lacks_is_one_clear_line(monkeypatch):
+    monkeypatch.setenv("MINIBNN_SIMD", "sse9")
+    with pytest.raises(InputError, match=r"^MINIBNN_SIMD must be one of .*generic; found 'sse9'$"):
+        vector_path()
+
+
+PATH_USED = """
+import numpy as np
+from minibnn.ops import kernels, reference
+from minibnn.ops.bits import pack_signs
+from minibnn.ops.kernels import forward
+rng = np.random.default_rng(0)
+x, w = (pack_signs(rng.standard_normal((40, 40)), axis) for axis in (1, 0))
+assert (kernels.binary_dense(x, w) == reference.binary_dense(x, w)).all()
+print(*{s[0].count for s in forward._products.signatures}, forward._products.stats.cache_hits)
+"""
+
+
+def test_a_warm_cache_gives_a_forced_path_its_own_code(tmp_path):
+    lanes = {"avx512": "16", "avx2": "8", "generic": "4"}
+    for hits in ("{}", "{("):  # first compiled, then from the cache
+        for path in vector_paths():
+            done = run(PATH_USED, MINIBNN_SIMD=path, NUMBA_CACHE_DIR=str(tmp_path))
+            assert done.returncode == 0, done.stderr
+            used, found = done.stdout.split(maxsplit=1)
+            assert used == lanes[path]
+            assert (found.strip() == "Counter()") == (hits == "{}")
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.startswith("kernels-")
+
+
+def test_the_cache_folder_changes_with_any_source(tmp_path, monkeypatch):
+    from minibnn.ops.kernels import compile as compiling
+
+    for file in ("a.py", "b.py"):
+        (tmp_path / file).write_text("1")
+    monkeypatch.setattr(compiling, "_HERE", tmp_path)
+    names = [compiling._folder()]
+    (tmp_path / "b.py").write_text("2")
+    names.append(compiling._folder())
+    (tmp_path / "b.py").rename(tmp_path / "c.py")
+    names.append(compiling._folder())
+    assert len(set(names)) == 3
+
+
+def step(net, optimizer, x, labels):
+    logits = net.forward(x, training=True)
+    loss, dlogits = nn.softmax_cross_entropy(logits, labels)
+    net.backward(dlogits)
+    optimizer.step(net.parameters())
+    return logits, loss
+
+
+def start(batch=8):
+    rng = np.random.default_rng(3)
+    net = zoo.binarynet(**SMALL, seed=1)
+    optimizer = optim.Split(optim.Bop(gamma=1e-2, threshold=1e-7), optim.Adam(0.01))
+    x = rng.integers(0, 256, (batch, *SMALL["input_shape"]), dtype=np.uint8)
+    return net, optimizer, x, rng.integers(0, 3, batch)
+
+
+@pytest.mark.parametrize("path", vector_paths())
+def test_twenty_steps_are_the_same_with_one_and_two_threads(path, use_simd, use_backend):
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("this machine offers Numba one thread")
+    use_backend("numba")
+    use_simd(path)
+    states, before = [], numba.get_num_threads()
+    try:
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            net, *rest = start()
+            for _ in range(20):
+                step(net, *rest)
+            states.append(net.state_dict())
+    finally:
+        numba.set_num_threads(before)
+    for name, array in states[0].items():
+        assert_array_equal(array, states[1][name], err_msg=name)
+    first = start()[0].state_dict()
+    assert any((states[0][n] != a).any() for n, a in first.items() if a.dtype == np.int8)
+
+
+def test_what_is_returned_is_never_written_again(use_backend):
+    use_backend("numba")
+    net, optimizer, x, labels = start(batch=40)
+    step(net, optimizer, x, labels)
+    kept = [net.forward(x, training=True), *(p.grad for p in net.parameters())]
+    shown = [array.copy() for array in kept]
+    for _ in range(3):
+        step(net, optimizer, x[::-1].copy(), labels)
+    for array, before in zip(kept, shown, strict=True):
+        assert_array_equal(array, before)
+
+
+def test_a_step_allocates_nothing_large_once_it_runs(use_backend):
+    use_backend("numba")
+    arguments = start(batch=64)
+    for _ in range(3):
+        step(*arguments)
+    before = (
+        {id(block) for block in scratch._pool},
+        {name: id(block) for name, block in scratch._buffers.items()},
+    )
+    for _ in range(4):
+        step(*arguments)
+    after = (
+        {id(block) for block in scratch._pool},
+        {name: id(block) for name, block in scratch._buffers.items()},
+    )
+    assert after == before
+    assert before[0]
+
+
+def test_memory_comes_back_only_when_nobody_holds_it():
+    scratch.release()
+    first = scratch.empty((100, 1000), np.float32)
+    view, address = first[3:].reshape(-1), first.ctypes.data
+    del first
+    second = scratch.empty((100, 1000), np.float32)
+    assert second.ctypes.data != address  # the view still stands on it
+    view[:] = 1
+    del view
+    assert scratch.empty((100, 1000), np.float32).ctypes.data == address
+    assert second.ctypes.data % 64 == 0
+
+
+WORKQUEUE = """
+import numpy as np
+import minibnn as bnn
+data = bnn.data.load("digits").subset(train=100, test=50, seed=0)
+net = bnn.zoo.digits_net(filters=8, dense_units=16)
+optimizer = bnn.optim.Split(bnn.optim.Bop(1e-2, 1e-7), bnn.optim.Adam(0.01))
+bnn.fit(net, optimizer, data, epochs=1, batch_size=50, augment="paper", progress=False)
+import numba
+print(numba.threading_layer())
+"""
+
+
+def test_training_runs_on_numbas_workqueue_layer():
+    done = run(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "workqueue"
+
+
+def test_inputs_of_other_layouts_are_not_misread():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 5, 64)).astype(np.float32)
+    signs = pack_signs(x, 1)
+    turned = pack_signs(np.asfortranarray(x), 1)
+    assert_array_equal(signs.words, turned.words)
+    assert_array_equal(kernels.pack_signs(x.transpose(2, 1, 0), 1).unpack(), signs.unpack().T)
