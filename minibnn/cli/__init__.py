@@ -8,6 +8,7 @@ import shlex
 import click
 
 from minibnn._version import __version__
+from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
 from minibnn.cli.train import train
 from minibnn.cli.verify import verify
@@ -39,6 +40,7 @@ def commands():
     """
 
 
+commands.add_command(bench)
 commands.add_command(compare)
 commands.add_command(train)
 commands.add_command(verify)

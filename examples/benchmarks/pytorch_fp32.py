@@ -1,0 +1,7 @@
+"""PyTorch in float32, channels last, eager."""
+
+import step
+from pytorch_net import PyTorch
+
+if __name__ == "__main__":
+    step.main(PyTorch)

@@ -1,0 +1,127 @@
+"""The step that every peer makes, and how a peer is asked for it.
+
+The network is BinaryNet: six 3x3 convolutions (f, f, pool, 2f, 2f, pool, 4f, 4f, pool) and three
+dense layers without biases; max pooling stands before batch normalisation, which has no scale;
+the sign of every layer's input but the first's is taken, its gradient passes where |x| <= 1. A step
+is: bytes to [-1, 1], forward, softmax cross-entropy, backward, Bop on the binary kernels, Adam on
+the offsets of batch normalisation. Every peer starts from the same kernels and trains on the same
+pictures, so that the losses and flips of its first steps show that it does the same.
+
+Needs NumPy only. A peer's script calls ``main`` with a function that makes an object with
+``train() -> loss``, ``infer() -> logits``, ``kernels() -> arrays in this order`` and ``versions``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+PICTURE, CLASSES = (32, 32, 3), 10
+GAMMA, THRESHOLD, LR = 1e-4, 1e-8, 0.01  # section 5.2 of the paper
+EPSILON, MOMENTUM = 1e-3, 0.99  # of batch normalisation
+POOLED = (1, 3, 5)  # the convolutions followed by 2x2 max pooling
+WARM = 3  # training steps before anything is timed
+
+
+def kernel_shapes(filters, dense_units):
+    """Shapes of the kernels, HWIO and [inputs, units]."""
+    f, height = filters, PICTURE[0] - 2
+    widths = (PICTURE[2], f, f, 2 * f, 2 * f, 4 * f, 4 * f)
+    shapes = [(3, 3, *pair) for pair in pairwise(widths)]
+    units = ((height // 8) ** 2 * 4 * f, dense_units, dense_units, CLASSES)
+    return shapes + list(pairwise(units))
+
+
+def first_kernels(filters, dense_units, seed=0):
+    """Random signs, int8."""
+    rng = np.random.default_rng(seed)
+    return [1 - 2 * rng.integers(0, 2, s, np.int8) for s in kernel_shapes(filters, dense_units)]
+
+
+def batch(size, seed=0):
+    """Random pictures (bytes, NHWC) and labels."""
+    rng = np.random.default_rng([seed, size])
+    return rng.integers(0, 256, (size, *PICTURE), np.uint8), rng.integers(0, CLASSES, size)
+
+
+def main(make):
+    """Run a peer: by itself, or with ``--worker`` for ``run.py``.
+
+    ``make(filters, dense_units, batch_size, threads)`` makes the peer.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__.splitlines()[0])
+    parser.add_argument("--filters", type=int, default=128, metavar="N")
+    parser.add_argument("--dense-units", type=int, metavar="N", help="default: 8 times filters")
+    parser.add_argument("--batch-size", type=int, default=50, metavar="N")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--steps", type=int, default=10, metavar="N", help="timed steps")
+    parser.add_argument("--worker", action="store_true", help="obey JSON lines on standard input")
+    asked = parser.parse_args()
+    # What libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w") if asked.worker else sys.stdout
+    if asked.worker:
+        os.dup2(2, 1)
+    size = asked.filters, asked.dense_units or 8 * asked.filters
+    begin = time.perf_counter()
+    peer = make(*size, asked.batch_size, asked.threads)
+    losses = [float(peer.train()) for _ in range(WARM)]
+    changed = zip(first_kernels(*size), peer.kernels(), strict=True)
+    flips = [int(np.count_nonzero(np.sign(a) != np.sign(b))) for a, b in changed]
+    ready = {
+        "losses": losses,
+        "flips": flips,
+        "versions": {"Python": platform.python_version(), **peer.versions},
+        "ready_seconds": time.perf_counter() - begin,
+    }
+    if not asked.worker:
+        trained = timed(peer.train, asked.steps)
+        peer.infer()  # may compile
+        inferred = timed(peer.infer, asked.steps)
+        print(json.dumps(ready, indent=2))
+        for name, seconds in (("training", trained), ("inference", inferred)):
+            middle = sorted(seconds)[len(seconds) // 2]
+            print(f"{name}: {asked.batch_size / middle:.1f} images/s")
+        print(f"peak memory: {peak_memory() / 1e6:.0f} MB")
+        return
+    _answer(answers, ready)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if order["do"] == "memory":
+            _answer(answers, {"peak_bytes": peak_memory()})
+        else:
+            call = {"train": peer.train, "infer": peer.infer}[order["do"]]
+            call()  # caches and clock belonged to somebody else
+            _answer(answers, {"seconds": timed(call, order["steps"])})
+
+
+def timed(call, steps):
+    """Seconds of each of ``steps`` calls."""
+    seconds = []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - begin)
+    return seconds
+
+
+def peak_memory():
+    """The most bytes this process has held in memory."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would remember the process that started this one
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _answer(answers, what):
+    print(json.dumps(what), file=answers, flush=True)

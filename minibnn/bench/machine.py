@@ -1,0 +1,81 @@
+"""What a measurement was made on."""
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def describe(threads):
+    """A dict of CPU, cores, threads, vector path, versions and how busy the machine is."""
+    from threadpoolctl import threadpool_info
+
+    from minibnn import __version__
+    from minibnn.ops.kernels.simd import vector_path
+
+    blas = {
+        f"{library['internal_api']} {library['version']}"
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    }
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "vector_path": vector_path(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "load_average": None if load is None else round(load, 2),
+        "versions": {
+            "minibnn": __version__,
+            "Python": platform.python_version(),
+            "NumPy": package_version("numpy"),
+            "Numba": package_version("numba"),
+            "LLVM": _llvm(),
+            "BLAS": ", ".join(sorted(blas)) or None,
+        },
+    }
+
+
+def cpu_name():
+    """The processor's own name, as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def package_version(name):
+    """The version of an installed package, or None."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def peak_memory():
+    """The most bytes this process has held in memory, or None where that cannot be had.
+
+    Where there is one, the system's count for this very program: ``ru_maxrss`` also remembers the
+    process that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _llvm():
+    from llvmlite import binding
+
+    return ".".join(map(str, binding.llvm_version_info))

@@ -1,0 +1,159 @@
+"""What the machine could do: each tile on operands in the first-level cache, and a plain copy."""
+
+import numpy as np
+from numba import prange
+
+from minibnn.bench.clock import FULL, measure
+from minibnn.ops.bits import WORD
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.simd import simd, vector_path
+from minibnn.ops.kernels.tables import WORD_TABLES
+from minibnn.ops.kernels.tiles import popcount_tile, select_tile, table_tile
+
+TWO, FOUR, SIX = (0,) * 2, (0,) * 4, (0,) * 6
+PLAIN, FRESH = (), ()
+LANES = 64  # output lanes of the tiles that wide layers use
+CALLS = 2000  # of the slowest tile in one run
+CHUNK = 1 << 16  # bytes that a thread copies at a time
+COPIED = 1 << 27  # bytes of a copy that no cache holds
+
+
+def tile_peaks(threads, effort=FULL):
+    """Multiply-adds per second of the tiles on ``threads`` threads.
+
+    Returns
+    -------
+    dict
+        "popcount" and "table" do one multiply-add for each sign. "select 2" and "select 4" first
+        choose among so many places of a pooling window: they are credited with the multiply-adds
+        of the pixels that need no look-up any more. None where a path has no tables.
+    """
+    peaks = {"popcount": _popcount(threads, effort)}
+    tables = vector_path() != "generic"
+    peaks["table"] = _table(threads, effort) if tables else None
+    for places in (TWO, FOUR):
+        rate = _select(places, threads, effort) if tables else None
+        peaks[f"select {len(places)}"] = rate
+    return peaks
+
+
+def copy_rate(total, effort=FULL):
+    """Bytes per second, read and written, of a copy that moves ``total`` bytes over all threads."""
+    source = np.ones(max(total // 2, 1), np.uint8)
+    target = np.zeros_like(source)
+    return 2 * source.nbytes / measure(lambda: _copy(source, target), effort).median
+
+
+def _popcount(threads, effort):
+    height, tiles, taps, depth = 4, 6, 9, 4
+    rows, pitch = height * tiles, taps * depth
+    rng = np.random.default_rng(0)
+    arrays = (
+        _words(rng, rows * pitch),
+        _steps(rows, pitch),
+        _steps(taps, depth),
+        depth,
+        _words(rng, taps * depth * LANES),
+        _steps(taps, depth * LANES),
+        np.full(LANES, WORD * pitch, np.int32),
+        _steps(rows, 0),
+        np.zeros((threads, rows * LANES), np.int16),
+        _steps(rows, LANES),
+        np.empty(0, np.uint8),
+    )
+    rounds = 10 * CALLS // tiles
+    run = measure(lambda: _run_popcount(simd(), *arrays, rounds), effort)
+    return threads * rounds * rows * LANES * pitch * WORD / run.median
+
+
+def _table(threads, effort):
+    height, taps, depth = 6, 9, 4
+    rng = np.random.default_rng(0)
+    arrays = (
+        _tables(rng, height * depth),
+        _steps(height, depth * WORD_TABLES),
+        _steps(taps, 0),
+        depth,
+        _words(rng, taps * depth * LANES),
+        _steps(taps, depth * LANES),
+        np.zeros((threads, height * LANES), np.float32),
+        _steps(height, LANES),
+    )
+    run = measure(lambda: _run_table(simd(), *arrays, CALLS), effort)
+    return threads * CALLS * height * LANES * taps * depth * WORD / run.median
+
+
+def _select(places, threads, effort):
+    height, depth = 4, 8
+    rng = np.random.default_rng(0)
+    arrays = (
+        _tables(rng, height * depth),
+        _steps(height, depth * WORD_TABLES),
+        _words(rng, height * len(places) * depth),
+        _steps(height, len(places) * depth),
+        depth,
+        _words(rng, len(places) * depth * LANES),
+        _steps(len(places), depth * LANES),
+        np.zeros((threads, height * LANES), np.float32),
+        _steps(height, LANES),
+    )
+    run = measure(lambda: _run_select(simd(), places, *arrays, 4 * CALLS), effort)
+    return threads * 4 * CALLS * height * LANES * depth * WORD * len(places) / run.median
+
+
+def _words(rng, count):
+    return rng.integers(0, 1 << 32, count, np.uint32)
+
+
+def _tables(rng, words):
+    return rng.normal(size=words * WORD_TABLES).astype(np.float32)
+
+
+def _steps(count, pitch):
+    return (np.arange(count) * pitch).astype(np.int32)
+
+
+@kernel(parallel=True)
+def _run_popcount(
+    simd, x, rows, offsets, depth, w, planes, base, bases, out, outs, where, rounds
+):  # fmt: skip
+    for thread in prange(len(out)):
+        mine = out[thread]
+        for _ in range(rounds):
+            for row in range(0, len(rows), len(FOUR)):
+                popcount_tile(
+                    simd, FOUR, FOUR, PLAIN, x, 0, rows, row, offsets, len(offsets), depth, w,
+                    planes, 0, LANES, base, bases, mine, 0, outs, where,
+                )  # fmt: skip
+
+
+@kernel(parallel=True)
+def _run_table(simd, tables, rows, offsets, depth, w, planes, out, outs, calls):
+    for thread in prange(len(out)):
+        mine = out[thread]
+        for _ in range(calls):
+            table_tile(
+                simd, SIX, FOUR, FRESH, tables, 0, rows, 0, offsets, len(offsets), depth, w,
+                planes, 0, LANES, mine, 0, outs,
+            )  # fmt: skip
+
+
+@kernel(parallel=True)
+def _run_select(
+    simd, places, tables, rows, masks, mask_rows, depth, w, planes, out, outs, calls
+):  # fmt: skip
+    zero = np.zeros(1, np.int32)
+    for thread in prange(len(out)):
+        mine = out[thread]
+        for _ in range(calls):
+            select_tile(
+                simd, FOUR, FOUR, places, tables, 0, rows, 0, zero, masks, 0, mask_rows, zero,
+                depth, 1, depth, w, planes, 0, LANES, mine, 0, outs,
+            )  # fmt: skip
+
+
+@kernel(parallel=True)
+def _copy(source, target):
+    for chunk in prange(-(-len(source) // CHUNK)):
+        first, last = chunk * CHUNK, min((chunk + 1) * CHUNK, len(source))
+        target[first:last] = source[first:last]

@@ -1,0 +1,40 @@
+"""Pictures per second of whole networks, in training and in evaluation mode."""
+
+from minibnn.bench.clock import FULL, measure
+from minibnn.bench.networks import Training, binarynet
+from minibnn.training.threads import compute_threads
+
+WIDTHS, BATCHES = (32, 64, 128), (1, 10, 50, 200)
+
+
+def measure_rates(threads, widths=WIDTHS, batches=BATCHES, effort=FULL):
+    """Yield a dict per width, batch size and number of threads: BinaryNet's pictures per second.
+
+    Training is forward, loss, backward and Bop's and Adam's steps; inference is the forward pass
+    of the same network in evaluation mode.
+    """
+    for filters in widths:
+        for size in batches:
+            training = Training(binarynet(filters), size)
+            for count in threads:
+                with compute_threads(count):
+                    steps = measure(training.step, effort)
+                    infers = measure(training.infer, effort)
+                yield {
+                    "filters": filters,
+                    "dense_units": 8 * filters,
+                    "batch": size,
+                    "threads": count,
+                    "training": _rate(size, steps),
+                    "inference": _rate(size, infers),
+                }
+
+
+def _rate(size, run):
+    return {
+        "images_per_s": size / run.median,
+        "seconds": run.median,
+        "low": run.low,
+        "high": run.high,
+        "runs": run.runs,
+    }

@@ -1,0 +1,171 @@
+"""Where the milliseconds of a training step go, and what each pass would take at its limit.
+
+A product cannot be faster than its tile on operands in the first-level cache, and nothing faster
+than its inputs and outputs can be copied; the limit of a pass is the later of the two. Arrays that
+stay in a cache may beat the copy, which is of arrays that do not.
+"""
+
+import time
+from collections import defaultdict
+from statistics import median
+
+import numpy as np
+
+from minibnn import nn
+from minibnn.bench.networks import Training, binarynet
+from minibnn.bench.peaks import COPIED, copy_rate, tile_peaks
+from minibnn.bench.products import limits, products
+from minibnn.ops import backend
+from minibnn.ops.bits import Signs
+from minibnn.training.threads import compute_threads
+
+# Which product of ``bench.products`` an operation is.
+OPERATIONS = {
+    "binary_conv2d": "forward",
+    "binary_conv2d_pool": "forward",
+    "binary_dense": "forward",
+    "binary_conv2d_grad_input": "input gradient",
+    "binary_conv2d_pool_grad_input": "input gradient",
+    "binary_dense_grad_input": "input gradient",
+    "binary_conv2d_grad_kernel": "kernel gradient",
+    "binary_conv2d_pool_grad_kernel": "kernel gradient",
+    "binary_dense_grad_kernel": "kernel gradient",
+}
+
+
+def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50, steps=9):
+    """A dict with the step's median seconds and a row per pass and layer, in their order."""
+    import numba
+
+    with compute_threads(threads), backend.using("numba"):
+        threads = numba.get_num_threads()
+        net = binarynet(filters, dense_units)
+        known = {
+            (p.layer, p.product): (p.macs, p.limit, p.signs) for p in products(net, batch_size)
+        }
+        peaks = tile_peaks(threads)
+        rates, copied = limits(peaks), copy_rate(COPIED)
+        training = Training(net, batch_size)
+        for _ in range(2):
+            training.step()
+        seen, whole = defaultdict(list), []
+        for _ in range(steps):
+            begin = time.perf_counter()
+            training.step()
+            whole.append(time.perf_counter() - begin)
+            for place, call in enumerate(_one_step(training)):
+                seen[place, *call[:2]].append(call[2:])
+    rows = []
+    for (_, layer, operation), found in seen.items():
+        seconds, moved = median(s for s, _ in found), found[0][1]
+        product = OPERATIONS.get(operation, "")
+        macs, limit, signs = known.get((layer, product), (0, "", False))
+        at_tile = macs / rates[limit] if rates.get(limit) else 0.0
+        at_memory = moved / copied
+        rows.append(
+            {
+                "layer": layer,
+                "operation": operation,
+                "product": product,
+                "signs": signs,
+                "macs": macs,
+                "bytes": moved,
+                "seconds": seconds,
+                "limit_seconds": max(at_tile, at_memory),
+                "limit": "tile" if at_tile > at_memory else "memory",
+            }
+        )
+    return {
+        "seconds": median(whole),
+        "filters": filters,
+        "batch": batch_size,
+        "threads": threads,
+        "copy_gb_per_s": copied / 1e9,
+        "peaks_gmacs_per_s": {k: v and v / 1e9 for k, v in peaks.items()},
+        "rows": rows,
+    }
+
+
+def by_pass(rows):
+    """Rows of the same pass of all layers added up; see ``PASSES``."""
+    out = {}
+    for row in rows:
+        name = _pass_of(row)
+        total = out.setdefault(
+            name, {"pass": name, "macs": 0, "bytes": 0, "seconds": 0.0, "limit_seconds": 0.0}
+        )
+        for field in ("macs", "bytes", "seconds", "limit_seconds"):
+            total[field] += row[field]
+    return list(out.values())
+
+
+def _pass_of(row):
+    if not row["product"]:
+        return row["operation"].replace("_", " ")
+    kind = "convolutions" if row["layer"].startswith("conv") else "dense layers"
+    if not row["signs"]:
+        kind = "first layer"
+    return f"{row['product']} of {kind}"
+
+
+def _one_step(training):
+    """Train once, operation by operation; (layer, operation, seconds, bytes moved) of each."""
+    calls, net = [], training.net
+    recorder, before = _Recorder(backend.ops(), calls), backend._active
+    backend._active = backend.backend_name(), recorder
+    try:
+        chain, x = net.chain, training.x
+        for step in chain.steps:
+            recorder.layer = _name(step)
+            x = step.forward(x, True)
+        recorder.layer = ""
+        _, dy = nn.softmax_cross_entropy(x, training.labels)
+        for k in reversed(range(len(chain.steps))):
+            recorder.layer = _name(chain.steps[k])
+            dy = chain.steps[k].backward(dy, k > chain.first_trained)
+            if dy is None:
+                break
+    finally:
+        backend._active = before
+    parameters = net.parameters()
+    begin = time.perf_counter()
+    training.optimizer.step(parameters)
+    moved = 2 * training.optimizer.state_bytes()
+    moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
+    calls.append(("", "optimizer_steps", time.perf_counter() - begin, moved))
+    return calls
+
+
+class _Recorder:
+    """A backend that passes every operation on and notes what it took."""
+
+    def __init__(self, module, calls):
+        self._module, self._calls, self.layer = module, calls, ""
+
+    def __getattr__(self, name):
+        operation = getattr(self._module, name)
+
+        def timed(*arguments, **options):
+            begin = time.perf_counter()
+            result = operation(*arguments, **options)
+            seconds = time.perf_counter() - begin
+            moved = _bytes((arguments, tuple(options.values()), result))
+            self._calls.append((self.layer, name, seconds, moved))
+            return result
+
+        return timed
+
+
+def _name(step):
+    """A step's first layer that has a name: fused pairs go by their first."""
+    while hasattr(step, "first"):
+        step = step.first
+    return step.name
+
+
+def _bytes(value):
+    if isinstance(value, Signs):
+        return value.words.nbytes
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    return sum(map(_bytes, value)) if isinstance(value, tuple) else 0

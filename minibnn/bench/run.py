@@ -1,0 +1,131 @@
+"""All measurements of ``minibnn bench``, one section after another."""
+
+import time
+
+from minibnn.bench.clock import FULL, LEAST, QUICK, compiling
+from minibnn.errors import InputError
+
+SECTIONS = ("products", "optimizers", "rates", "startup")
+SCHEMA = 1  # of the report; raised when a field changes its meaning
+EFFORTS = {"full": FULL, "quick": QUICK, "least": LEAST}
+
+
+def run(
+    sections=SECTIONS,
+    *,
+    quick=False,
+    cold=False,
+    peers=False,
+    threads=None,
+    filters=128,
+    batch_size=50,
+    effort=None,
+    told=lambda name, report: None,
+):
+    """Measure and return a plain dict that fits into JSON.
+
+    Parameters
+    ----------
+    sections : names out of SECTIONS
+    quick : bool
+        Fewer runs, and of ``rates`` only ``batch_size``.
+    cold, peers : bool
+        Also time compiling everything anew; other frameworks, in processes of their own.
+    threads : int, optional
+        Default: MINIBNN_NUM_THREADS, else all.
+    filters, batch_size : int
+        Of the BinaryNet that ``products`` and ``startup`` take.
+    effort : "full", "quick" or "least", optional
+        How often to repeat, if not as ``quick`` says.
+    told : callable (name, report)
+        Called before each section with its name and what is there so far, and after the last
+        one with None.
+    """
+    if unknown := sorted(set(sections) - set(SECTIONS)):
+        raise InputError(f"sections must be some of {', '.join(SECTIONS)}, found {unknown[0]!r}")
+    from minibnn.bench import machine
+    from minibnn.ops import backend
+    from minibnn.training.threads import compute_threads
+
+    begin = time.perf_counter()
+    effort = EFFORTS[effort or ("quick" if quick else "full")]
+    with backend.using("numba"), compute_threads(threads), compiling() as compiled:
+        import numba
+
+        count = numba.get_num_threads()
+        report = {
+            "schema": SCHEMA,
+            "settings": {
+                "sections": list(sections),
+                "quick": quick,
+                "filters": filters,
+                "batch": batch_size,
+            },
+            "machine": machine.describe(count),
+        }
+        size = {"filters": filters, "batch_size": batch_size}
+        jobs = {
+            "products": lambda: _products(report, count, effort, quick, **size),
+            "optimizers": lambda: _optimizers(effort, filters),
+            "rates": lambda: _rates(count, effort, quick, **size),
+            "startup": lambda: _startup(count, cold, quick, **size),
+        }
+        wanted = [name for name in SECTIONS if name in sections]
+        for name in wanted:
+            told(name, report)
+            report[name] = jobs[name]()
+        if peers:
+            from minibnn.bench.peers import measure_peers
+
+            told("peers", report)
+            report["peers"] = measure_peers(count, quick=quick, **size)
+    report["compile_seconds"] = compiled.seconds
+    report["seconds"] = time.perf_counter() - begin
+    told(None, report)
+    return report
+
+
+def _products(report, threads, effort, quick, filters, batch_size):
+    from minibnn.bench import products as room
+    from minibnn.bench.networks import binarynet
+    from minibnn.bench.peaks import COPIED, copy_rate, tile_peaks
+
+    peaks, blas = tile_peaks(threads, effort), {}
+    report["peaks"] = {
+        **{f"{name} gmacs_per_s": rate and rate / 1e9 for name, rate in peaks.items()},
+        "copy gb_per_s": copy_rate(COPIED, effort) / 1e9,
+    }
+    cases = room.products(binarynet(filters), batch_size)
+    layers = [room.measure_product(case, peaks, threads, effort, blas) for case in cases]
+    bare = [] if quick else room.bare_products()
+    return {
+        "layers": layers,
+        "totals": room.totals(layers),
+        "bare": [room.measure_product(case, peaks, threads, effort, blas) for case in bare],
+    }
+
+
+def _optimizers(effort, filters):
+    from minibnn.bench.optimizers import WEIGHTS, measure_optimizers
+
+    return list(measure_optimizers(WEIGHTS * filters**2 // 128**2, effort))
+
+
+def _rates(threads, effort, quick, filters, batch_size):
+    from minibnn.bench.rates import BATCHES, WIDTHS, measure_rates
+
+    widths = WIDTHS if filters in WIDTHS else (filters,)
+    counts = sorted({1, threads})
+    return list(measure_rates(counts, widths, (batch_size,) if quick else BATCHES, effort))
+
+
+def _startup(threads, cold, quick, **size):
+    from minibnn.bench import startup
+
+    found = {
+        "warm": startup.warm_start(threads, runs=1 if quick else 3, **size),
+        "memory": startup.memory(threads, **size),
+    }
+    if cold:
+        found["cold"] = startup.cold_start(threads, **size)
+    return found
