@@ -23,94 +23,16 @@ lists: what it reads starts at ``start + rows[row + r] + offsets[t]`` for stretc
 what it writes at ``place + outs[row + r]``. Bounds are the caller's business.
 """
 
-from inspect import Parameter, Signature
-
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-I1, I8, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 32, 64)), ir.FloatType())
+from minibnn.ops.kernels.emit import F32, I1, I8, I32, I64, tile
+
 GROUP = 16  # output lanes that ``width`` counts in
 TABLE = 16  # floats of a table: the sums of 4 numbers with all signs
 NIBBLES = 8  # tables that one word looks up
 
 # Rows and vectors of sums a path keeps in registers at once.
 REGISTERS = {16: (6, 4), 8: (4, 2), 4: (4, 2)}
-
-
-class _Emitter:
-    """Loads, stores and arithmetic on vectors of 32-bit lanes."""
-
-    def __init__(self, context, builder, lanes):
-        self.context, self.builder, self.lanes = context, builder, lanes
-        self.ints, self.floats = ir.VectorType(I32, lanes), ir.VectorType(F32, lanes)
-
-    def pointer(self, array_type, value):
-        return self.context.make_array(array_type)(self.context, self.builder, value).data
-
-    def add(self, *terms):
-        total = terms[0]
-        for term in terms[1:]:
-            total = self.builder.add(total, term)
-        return total
-
-    def times(self, a, b):
-        return self.builder.mul(a, b)
-
-    def at(self, pointer, *terms):
-        return self.builder.gep(pointer, [self.add(*terms)])
-
-    def entry(self, pointer, *terms):
-        """A list's entry as a 64-bit integer."""
-        return self.builder.sext(self.builder.load(self.at(pointer, *terms)), I64)
-
-    def load(self, kind, pointer, *terms):
-        address = self.builder.bitcast(self.at(pointer, *terms), kind.as_pointer())
-        return self.builder.load(address, align=1)
-
-    def store(self, value, pointer, *terms):
-        kind = pointer.type.pointee
-        if isinstance(kind, ir.IntType) and kind.width < 32:
-            value = self.builder.trunc(value, ir.VectorType(kind, self.lanes))
-        address = self.builder.bitcast(self.at(pointer, *terms), value.type.as_pointer())
-        self.builder.store(value, address, align=1)
-
-    def splat(self, value):
-        undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
-        one = self.builder.insert_element(undefined, value, I32(0))
-        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, one, zeros)
-
-    def number(self, value):
-        return ir.Constant(self.ints, [value] * self.lanes)
-
-    def zero(self):
-        return ir.Constant(self.floats, [0.0] * self.lanes)
-
-    def variable(self, start):
-        """A slot for a vector; LLVM keeps it in a register."""
-        slot = cgutils.alloca_once(self.builder, start.type)
-        self.builder.store(start, slot)
-        return slot
-
-    def call(self, name, kind, *arguments):
-        signature = ir.FunctionType(kind, [a.type for a in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
-        return self.builder.call(function, arguments)
-
-    def popcount(self, words):
-        return self.call(f"llvm.ctpop.v{self.lanes}i32", self.ints, words)
-
-    def fma(self, a, b, c):
-        return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
-
-    def table(self, word, nibble):
-        """Where in a row the table stands that four bits of a word look up."""
-        return self.times(self.add(self.times(word, I64(NIBBLES)), nibble), I64(TABLE))
-
-    def loop(self, count):
-        return cgutils.for_range(self.builder, count, intp=I64)
 
 
 def _pieces(lanes, height, width):
@@ -124,42 +46,7 @@ def _pieces(lanes, height, width):
     ]
 
 
-def _tile(names, constants):
-    """Make an intrinsic of ``emit(e, *constants, **arguments)``.
-
-    It takes ``simd``, then ``constants``, tuples whose lengths reach ``emit`` as numbers, then
-    ``names``: arrays reach it as pointers, whole numbers as 64-bit integers.
-    """
-    every = ["simd", *constants.split(), *names.split()]
-    first = 1 + len(constants.split())
-
-    def decorate(emit):
-        def typer(typingctx, *kinds):
-            sizes = [len(k) for k in kinds[1:first]]
-            rest = [k if isinstance(k, types.Array) else types.int64 for k in kinds[first:]]
-
-            def codegen(context, builder, signature, args):
-                e = _Emitter(context, builder, len(kinds[0]))
-                values = {
-                    name: e.pointer(kind, value) if isinstance(kind, types.Array) else value
-                    for name, kind, value in zip(every[first:], rest, args[first:], strict=True)
-                }
-                emit(e, *sizes, **values)
-                return context.get_dummy_value()
-
-            return types.void(*kinds[:first], *rest), codegen
-
-        parameters = [
-            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("typingctx", *every)
-        ]
-        typer.__signature__ = Signature(parameters)
-        typer.__name__, typer.__doc__ = emit.__name__, emit.__doc__
-        return intrinsic(typer)
-
-    return decorate
-
-
-@_tile(
+@tile(
     "x start rows row offsets taps depth w planes column stride base bases out place outs where",
     constants="height width pooled",
 )
@@ -214,6 +101,11 @@ def popcount_tile(
             e.store(which, where, target)
 
 
+def _table(e, word, nibble):
+    """Where in a row the table stands that four bits of a word look up."""
+    return e.times(e.add(e.times(word, I64(NIBBLES)), nibble), I64(TABLE))
+
+
 def _lookups(e, words):
     """Per vector of words, what finds the entry of its low four bits in a table.
 
@@ -236,7 +128,7 @@ def _look_up(e, table, index, sign):
     return e.builder.bitcast(e.builder.xor(e.builder.bitcast(found, e.ints), sign), e.floats)
 
 
-@_tile(
+@tile(
     "tables start rows row offsets taps depth w planes column stride out place outs",
     constants="height width accumulate",
 )
@@ -268,7 +160,7 @@ def table_tile(
                     v: e.variable(e.load(e.ints, plane, line, I64(v * e.lanes))) for v in vectors
                 }
                 with e.loop(I64(NIBBLES)) as nibble:
-                    at = e.table(word.index, nibble.index)
+                    at = _table(e, word.index, nibble.index)
                     indices = _lookups(e, {v: b.load(slot) for v, slot in words.items()})
                     for r in rows_here:
                         table = e.load(e.floats, sources[r], at)
@@ -283,7 +175,7 @@ def table_tile(
                 e.store(b.load(sums[r, v]), out, target, I64(v * e.lanes))
 
 
-@_tile(
+@tile(
     "tables start rows row offsets masks mask_start mask_rows mask_offsets mask_pitch taps depth "
     "w planes column stride out place outs",
     constants="height width choices",
@@ -329,7 +221,7 @@ def select_tile(
                             words[v] = b.or_(words[v], part) if c else part
                     slots = {v: e.variable(bits) for v, bits in words.items()}
                     with e.loop(I64(NIBBLES)) as nibble:
-                        table = e.load(e.floats, sources[r], e.table(word.index, nibble.index))
+                        table = e.load(e.floats, sources[r], _table(e, word.index, nibble.index))
                         indices = _lookups(e, {v: b.load(slot) for v, slot in slots.items()})
                         for v, index in indices.items():
                             found = _look_up(e, table, *index)
@@ -341,7 +233,7 @@ def select_tile(
                 e.store(b.load(sums[r, v]), out, target, I64(v * e.lanes))
 
 
-@_tile("values at step tables place", constants="")
+@tile("values at step tables place", constants="")
 def build_table(e, values, at, step, tables, place):
     """tables[place + k] = the sum of values[at + i * step], i < 4, negative where k has bit i."""
     b = e.builder
@@ -356,7 +248,7 @@ def build_table(e, values, at, step, tables, place):
         e.store(total, tables, place, I64(part * e.lanes))
 
 
-@_tile("x sources row count out place", constants="words")
+@tile("x sources row count out place", constants="words")
 def transpose_tile(e, words, x, sources, row, count, out, place):
     """Bits that run along channels, turned into bits that run along pixels.
 
@@ -381,7 +273,7 @@ def transpose_tile(e, words, x, sources, row, count, out, place):
         e.store(b.load(slot), out, place, I64(32 * k + p * e.lanes))
 
 
-@_tile("x at mean factor beta channel limit signs gate place", constants="")
+@tile("x at mean factor beta channel limit signs gate place", constants="")
 def sign_tile(e, x, at, mean, factor, beta, channel, limit, signs, gate, place):
     """The signs of 32 normalised numbers, and which of them lie outside +-limit[0], as two words.
 
@@ -411,7 +303,7 @@ def sign_tile(e, x, at, mean, factor, beta, channel, limit, signs, gate, place):
         b.store(word, e.at(target, place))
 
 
-@_tile("where at masks place pitch", constants="choices")
+@tile("where at masks place pitch", constants="choices")
 def mask_tile(e, choices, where, at, masks, place, pitch):
     """Bit i of masks[place + c * pitch] is where[at + i] == c, for i < 32 and c < ``choices``."""
     b = e.builder
@@ -422,7 +314,7 @@ def mask_tile(e, choices, where, at, masks, place, pitch):
         b.store(b.bitcast(equal, I32), e.at(masks, place, e.times(I64(c), pitch)))
 
 
-@_tile("tables first second out count", constants="")
+@tile("tables first second out count", constants="")
 def add_tables(e, tables, first, second, out, count):
     """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` tables."""
     with e.loop(count) as table:

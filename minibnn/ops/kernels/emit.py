@@ -1,0 +1,118 @@
+"""How a tile is written: vectors of any width in LLVM's language, from Numba.
+
+``tile`` turns a function that emits instructions into something a kernel can call.
+"""
+
+from inspect import Parameter, Signature
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I1, I8, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 32, 64)), ir.FloatType())
+
+
+class Emitter:
+    """Loads, stores and arithmetic on vectors of 32-bit lanes."""
+
+    def __init__(self, context, builder, lanes):
+        self.context, self.builder, self.lanes = context, builder, lanes
+        self.ints, self.floats = ir.VectorType(I32, lanes), ir.VectorType(F32, lanes)
+
+    def pointer(self, array_type, value):
+        return self.context.make_array(array_type)(self.context, self.builder, value).data
+
+    def add(self, *terms):
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.builder.add(total, term)
+        return total
+
+    def times(self, a, b):
+        return self.builder.mul(a, b)
+
+    def at(self, pointer, *terms):
+        return self.builder.gep(pointer, [self.add(*terms)])
+
+    def entry(self, pointer, *terms):
+        """A list's entry as a 64-bit integer."""
+        return self.builder.sext(self.builder.load(self.at(pointer, *terms)), I64)
+
+    def load(self, kind, pointer, *terms):
+        address = self.builder.bitcast(self.at(pointer, *terms), kind.as_pointer())
+        return self.builder.load(address, align=1)
+
+    def store(self, value, pointer, *terms):
+        kind = pointer.type.pointee
+        if isinstance(kind, ir.IntType) and kind.width < 32:
+            value = self.builder.trunc(value, ir.VectorType(kind, self.lanes))
+        address = self.builder.bitcast(self.at(pointer, *terms), value.type.as_pointer())
+        self.builder.store(value, address, align=1)
+
+    def splat(self, value):
+        undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
+        one = self.builder.insert_element(undefined, value, I32(0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, one, zeros)
+
+    def number(self, value):
+        return ir.Constant(self.ints, [value] * self.lanes)
+
+    def zero(self):
+        return ir.Constant(self.floats, [0.0] * self.lanes)
+
+    def variable(self, start):
+        """A slot for a vector; LLVM keeps it in a register."""
+        slot = cgutils.alloca_once(self.builder, start.type)
+        self.builder.store(start, slot)
+        return slot
+
+    def call(self, name, kind, *arguments):
+        signature = ir.FunctionType(kind, [a.type for a in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
+        return self.builder.call(function, arguments)
+
+    def popcount(self, words):
+        return self.call(f"llvm.ctpop.v{self.lanes}i32", self.ints, words)
+
+    def fma(self, a, b, c):
+        return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
+
+    def loop(self, count):
+        return cgutils.for_range(self.builder, count, intp=I64)
+
+
+def tile(names, constants):
+    """Make an intrinsic of ``emit(e, *constants, **arguments)``.
+
+    It takes ``simd``, then ``constants``, tuples whose lengths reach ``emit`` as numbers, then
+    ``names``: arrays reach it as pointers, whole numbers as 64-bit integers.
+    """
+    every = ["simd", *constants.split(), *names.split()]
+    first = 1 + len(constants.split())
+
+    def decorate(emit):
+        def typer(typingctx, *kinds):
+            sizes = [len(k) for k in kinds[1:first]]
+            rest = [k if isinstance(k, types.Array) else types.int64 for k in kinds[first:]]
+
+            def codegen(context, builder, signature, args):
+                e = Emitter(context, builder, len(kinds[0]))
+                values = {
+                    name: e.pointer(kind, value) if isinstance(kind, types.Array) else value
+                    for name, kind, value in zip(every[first:], rest, args[first:], strict=True)
+                }
+                emit(e, *sizes, **values)
+                return context.get_dummy_value()
+
+            return types.void(*kinds[:first], *rest), codegen
+
+        parameters = [
+            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("typingctx", *every)
+        ]
+        typer.__signature__ = Signature(parameters)
+        typer.__name__, typer.__doc__ = emit.__name__, emit.__doc__
+        return intrinsic(typer)
+
+    return decorate
