@@ -62,6 +62,7 @@ class Worker:
                 env=os.environ | limits | {"PYTHONWARNINGS": "ignore"},
             )
         except OSError as error:
+            self.said.close()
             raise PeerError(f"{name} cannot start: {python}: {error.strerror}") from None
 
     def wait(self):

@@ -14,7 +14,7 @@ class Effort(NamedTuple):
     seconds: float
 
 
-FULL = Effort(5, 50, 0.25)
+FULL = Effort(3, 50, 0.25)
 QUICK = Effort(3, 10, 0.05)
 LEAST = Effort(1, 1, 0.0)  # one run, to try things out
 

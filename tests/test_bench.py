@@ -1,0 +1,292 @@
+"""What ``minibnn bench`` counts and how it reports; how fast anything is, no test asks."""
+
+import io
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+
+from minibnn import zoo
+from minibnn.bench import SECTIONS, clock, machine, networks, peers, roofline, run, tables
+from minibnn.bench import products as product_room
+from minibnn.cli import main
+from minibnn.errors import InputError
+
+FILTERS, BATCH = 8, 2
+PRODUCTS = ("forward", "input gradient", "kernel gradient")
+
+
+@pytest.fixture(scope="module")
+def report():
+    return run(quick=True, peers=True, filters=FILTERS, batch_size=BATCH, effort="least")
+
+
+@pytest.fixture(scope="module")
+def passes():
+    return roofline.measure_roofline(filters=FILTERS, batch_size=BATCH, steps=1)
+
+
+# -- the report ----------------------------------------------------------------------------------
+
+
+def test_report_is_plain_and_complete(report):
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    expected = {"schema", "settings", "machine", "peaks", *SECTIONS, "peers"}
+    assert report.keys() == expected | {"compile_seconds", "seconds"}
+    assert report["settings"]["filters"] == FILTERS
+    about = report["machine"]
+    assert about["threads"] >= 1
+    assert about["vector_path"] in tables.PATHS
+    assert about["versions"].keys() >= {"minibnn", "Python", "NumPy", "Numba", "BLAS"}
+
+
+def test_every_number_measured_is_positive(report):
+    rows = [*report["products"]["layers"], *report["products"]["totals"], *report["optimizers"]]
+    rows += [row[job] for row in report["rates"] for job in ("training", "inference")]
+    for row in rows:
+        numbers = [v for k, v in row.items() if k.endswith(("_per_s", "seconds", "low", "high"))]
+        assert numbers
+        assert all(v is None or v > 0 for v in numbers), row
+        if "runs" in row:
+            assert row["runs"] >= 1
+            assert row["low"] <= row["seconds"] <= row["high"]
+
+
+def test_every_product_of_every_layer_is_there_once(report):
+    found = [(row["layer"], row["product"]) for row in report["products"]["layers"]]
+    layers = [f"conv{k}" for k in range(1, 7)] + [f"dense{k}" for k in range(1, 4)]
+    expected = [(layer, product) for layer in layers for product in PRODUCTS]
+    expected.remove(("conv1", "input gradient"))  # nobody wants the gradient of a picture
+    assert found == expected
+
+
+def test_multiply_adds_are_those_of_the_plain_layers(report):
+    net = zoo.binarynet(filters=FILTERS, dense_units=8 * FILTERS)
+    costs = {row.layer: row.binary_macs + row.real_macs for row in net.summary().rows}
+    for row in report["products"]["layers"]:
+        assert row["macs"] == BATCH * costs[row["layer"]]
+        assert row["macs"] == math.prod(row["shape"])
+        assert row["gmacs_per_s"] == pytest.approx(row["macs"] / row["seconds"] / 1e9)
+    pooled = {row["layer"] for row in report["products"]["layers"] if row["pooled"]}
+    assert pooled == {"conv2", "conv4", "conv6"}
+
+
+def test_totals_leave_the_first_layer_out(report):
+    rows = report["products"]["layers"]
+    for total in report["products"]["totals"]:
+        mine = [r for r in rows if r["product"] == total["product"] and r["layer"] != "conv1"]
+        if total["layer"] == "binary convolutions":
+            mine = [r for r in mine if r["layer"].startswith("conv")]
+        assert total["macs"] == sum(r["macs"] for r in mine)
+        assert total["seconds"] == pytest.approx(sum(r["seconds"] for r in mine))
+    assert len(report["products"]["totals"]) == 6
+
+
+def test_bytes_an_optimizer_must_move(report):
+    per_weight = {row["optimizer"]: row["bytes"] / row["weights"] for row in report["optimizers"]}
+    # gradient read; weights (1 byte for signs) and state read and written
+    assert per_weight == {
+        "Bop": 4 + 2 * (1 + 4),
+        "Bop2ndOrder": 4 + 2 * (1 + 8),
+        "CEMA": 4 + 2 * (1 + 8),
+        "LatentSGD": 4 + 2 * (1 + 4),
+        "LatentSGD, momentum": 4 + 2 * (1 + 8),
+        "LatentAdam": 4 + 2 * (1 + 12),
+        "SGD": 4 + 2 * 4,
+        "Adam": 4 + 2 * 12,
+    }
+
+
+def test_rates_for_one_thread_and_all(report):
+    threads = report["machine"]["threads"]
+    assert [row["threads"] for row in report["rates"]] == sorted({1, threads})
+    for row in report["rates"]:
+        assert (row["filters"], row["dense_units"], row["batch"]) == (FILTERS, 8 * FILTERS, BATCH)
+        rate = row["training"]["images_per_s"]
+        assert rate == pytest.approx(BATCH / row["training"]["seconds"])
+
+
+def test_startup_and_memory_come_from_other_processes(report):
+    warm, memory = report["startup"]["warm"], report["startup"]["memory"]
+    parts = ("import_seconds", "build_seconds", "first_step_seconds")
+    assert 0 < sum(warm[part] for part in parts) < warm["seconds"]
+    if memory["peak_bytes"] is not None:
+        assert 30e6 < memory["peak_bytes"] < 2e9
+    assert "cold" not in report["startup"]
+
+
+def test_only_what_is_asked_for():
+    told = []
+    found = run(
+        ("optimizers",), threads=1, filters=4, effort="least", told=lambda n, r: told.append(n)
+    )
+    assert found.keys() & {*SECTIONS, "peers"} == {"optimizers"}
+    assert told == ["optimizers", None]
+    assert found["machine"]["threads"] == 1
+    with pytest.raises(InputError, match=r"sections must be some of products.*found 'speed'"):
+        run(("speed",))
+
+
+@pytest.mark.slow
+def test_a_cold_start_compiles():
+    from minibnn.bench.startup import cold_start
+
+    found = cold_start(1, filters=FILTERS, batch_size=BATCH)
+    assert 0 < found["compile_seconds"] < found["first_step_seconds"] < found["seconds"]
+
+
+# -- its parts -----------------------------------------------------------------------------------
+
+
+def test_measure_counts_only_what_is_warm():
+    calls = []
+    timing = clock.measure(lambda: calls.append(time.sleep(0.001)), clock.Effort(4, 4, 0.0), warm=2)
+    assert len(calls) == 6
+    assert timing.runs == 4
+    assert 0.001 <= timing.low <= timing.median <= timing.high
+    clock.measure(lambda: calls.append(1), clock.Effort(2, 5, 60.0))
+    assert len(calls) == 6 + 1 + 5
+
+
+def test_compiling_counts_compilation_and_nothing_else():
+    import numba
+
+    function = numba.njit(lambda x: x + 1)
+    with clock.compiling() as spent:
+        function(1)
+        assert spent.seconds == 0  # known at the end
+    assert spent.seconds > 0
+    with clock.compiling() as spent:
+        function(1)
+    assert spent.seconds == 0
+
+
+def test_limits_of_pooled_products():
+    # If every look-up took the same time, a window's would stand for 4 pixels, and 4 look-ups
+    # would do the 9 multiply-adds of a pixel.
+    peaks = {"popcount": 20.0, "table": 1.0, "select 2": 2.0, "select 4": 4.0}
+    assert product_room.limits(peaks) == {
+        "popcount": 20.0,
+        "table": 1.0,
+        "select windows": 4.0,
+        "select pixels": pytest.approx(9 / 4),
+    }
+    assert product_room.limits(peaks | {"table": None}) == {"popcount": 20.0, "table": None}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_sgemm_takes_any_product(product):
+    assert product_room.sgemm(product, (3, 5, 2), 1, clock.LEAST) > 0
+
+
+def test_peak_memory_of_this_very_process():
+    before = machine.peak_memory()
+    if before is None:
+        pytest.skip("this system does not say")
+    array = np.ones(1 << 27, np.uint8)
+    assert machine.peak_memory() >= min(before, array.nbytes) > 0
+
+
+# -- the roofline --------------------------------------------------------------------------------
+
+
+def test_a_step_taken_apart_trains_the_same():
+    one, other = (networks.Training(networks.binarynet(FILTERS, seed=3), BATCH) for _ in range(2))
+    for _ in range(2):
+        one.step()
+        roofline._one_step(other)
+    for p, q in zip(one.net.parameters(), other.net.parameters(), strict=True):
+        np.testing.assert_array_equal(p.value, q.value)
+
+
+def test_roofline_has_every_product_and_pass(passes, report):
+    rows = passes["rows"]
+    found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
+    expected = {(r["layer"], r["product"]): r["macs"] for r in report["products"]["layers"]}
+    assert found == expected
+    assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1
+    assert {"batch_norm_sign", "batch_norm_sign_grad", "softmax_cross_entropy"} <= {
+        r["operation"] for r in rows
+    }
+    for row in rows:
+        assert row["seconds"] > 0
+        assert row["bytes"] > 0
+        assert 0 < row["limit_seconds"]
+    summed = roofline.by_pass(rows)
+    assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))
+    assert sum(r["macs"] for r in summed) == sum(expected.values())
+
+
+def test_roofline_in_markdown(passes):
+    text = tables.roofline_markdown(passes)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {7, 9}
+    assert "| forward of first layer |" in text
+    assert "| kernel gradient | conv6 |" in text
+    json.dumps(passes, allow_nan=False)
+
+
+# -- what a person sees --------------------------------------------------------------------------
+
+
+def test_tables(report):
+    from rich.console import Console
+
+    out = Console(file=io.StringIO(), width=110)
+    for line in [*tables.header(report), tables.footer(report)]:
+        out.print(line)
+    for name in (*SECTIONS, "peers"):
+        for shown in tables.section(name, report):
+            out.print(shown)
+    text = out.file.getvalue()
+    for word in ("conv2*", "dense3", "LatentAdam", "all binary layers", "peak memory", "pytorch"):
+        assert word in text
+
+
+@pytest.fixture
+def least(monkeypatch):
+    import sys
+
+    module = sys.modules["minibnn.bench.run"]
+    monkeypatch.setattr(module, "EFFORTS", dict.fromkeys(module.EFFORTS, clock.LEAST))
+
+
+def test_json_is_all_that_is_printed(least, capsys):
+    small = ["--quick", "--only", "optimizers", "--filters", "4"]
+    assert main(["bench", "--json", *small]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["settings"]["sections"] == ["optimizers"]
+    assert main(["bench", *small]) == 0
+    out = capsys.readouterr().out
+    assert "threads" in out
+    assert "Bop2ndOrder" in out
+    assert "s in all, of which" in out
+
+
+def test_wrong_options_are_one_line(capsys):
+    for options, message in (
+        (["--only", "speed"], "'speed' is not one of"),
+        (["--filters", "0"], "--filters"),
+        (["--threads", "4096"], "threads must be a whole number from 1 to"),
+    ):
+        assert main(["bench", *options]) == 2
+        err = capsys.readouterr().err
+        assert message in err
+        assert err.count("\n") == 1
+
+
+# -- peers ---------------------------------------------------------------------------------------
+
+
+def test_peers_that_are_missing_are_named(report, monkeypatch):
+    rows = {row["peer"]: row for row in report["peers"]["rows"]}
+    assert rows.keys() >= peers.NEEDS.keys()
+    for name, needed in peers.NEEDS.items():
+        if any(peers.find_spec(module) is None for module in needed):
+            assert rows[name]["skipped"].endswith("cannot be imported")
+    monkeypatch.setattr(peers, "scripts", lambda: None)
+    for row in peers.measure_peers(1)["rows"]:
+        assert "examples/benchmarks" in row["skipped"]
