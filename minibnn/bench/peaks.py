@@ -1,7 +1,8 @@
-"""What the machine could do: each tile on operands in the first-level cache, and a plain copy."""
+"""What the machine could do: each tile on operands in the first-level cache, BLAS, a plain copy."""
 
 import numpy as np
 from numba import prange
+from threadpoolctl import threadpool_limits
 
 from minibnn.bench.clock import FULL, measure
 from minibnn.ops.bits import WORD
@@ -15,20 +16,22 @@ PLAIN, FRESH = (), ()
 LANES = 64  # output lanes of the tiles that wide layers use
 CALLS = 2000  # of the slowest tile in one run
 CHUNK = 1 << 16  # bytes that a thread copies at a time
+SQUARE = 1024  # rows of BLAS's matrices
 COPIED = 1 << 27  # bytes of a copy that no cache holds
 
 
-def tile_peaks(threads, effort=FULL):
-    """Multiply-adds per second of the tiles on ``threads`` threads.
+def peak_rates(threads, effort=FULL):
+    """Multiply-adds per second of the tiles, and of BLAS, on ``threads`` threads.
 
     Returns
     -------
     dict
         "popcount" and "table" do one multiply-add for each sign. "select 2" and "select 4" first
         choose among so many places of a pooling window: they are credited with the multiply-adds
-        of the pixels that need no look-up any more. None where a path has no tables.
+        of the pixels that need no look-up any more. None where a path has no tables. "sgemm" is
+        float32 BLAS on large square matrices.
     """
-    peaks = {"popcount": _popcount(threads, effort)}
+    peaks = {"sgemm": _sgemm(threads, effort), "popcount": _popcount(threads, effort)}
     tables = vector_path() != "generic"
     peaks["table"] = _table(threads, effort) if tables else None
     for places in (TWO, FOUR):
@@ -42,6 +45,17 @@ def copy_rate(total, effort=FULL):
     source = np.ones(max(total // 2, 1), np.uint8)
     target = np.zeros_like(source)
     return 2 * source.nbytes / measure(lambda: _copy(source, target), effort).median
+
+
+def sgemm(a, b, out, threads, effort=FULL):
+    """Seconds of float32 BLAS on ``threads`` threads for out = a @ b."""
+    with threadpool_limits(limits=threads, user_api="blas"):
+        return measure(lambda: np.matmul(a, b, out=out), effort).median
+
+
+def _sgemm(threads, effort):
+    a, b, out = (np.ones((SQUARE, SQUARE), np.float32) for _ in range(3))
+    return SQUARE**3 / sgemm(a, b, out, threads, effort)
 
 
 def _popcount(threads, effort):

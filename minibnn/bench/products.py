@@ -12,6 +12,7 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.bench.clock import FULL, measure
+from minibnn.bench.peaks import sgemm
 from minibnn.ops.backend import ops
 from minibnn.ops.kernels.grad_windows import fits_windows
 
@@ -80,8 +81,8 @@ def bare_products(seed=0):
 
 
 def limits(peaks):
-    """Multiply-adds per second at the tile's peak: what each Product's ``limit`` names."""
-    out = {"popcount": peaks["popcount"], "table": peaks["table"]}
+    """Multiply-adds per second at the peak of tile or BLAS: what a Product's ``limit`` names."""
+    out = {name: peaks[name] for name in ("sgemm", "popcount", "table")}
     if peaks["table"] is None:
         return out
     # A window's look-up stands for its four pixels; where only some are seen, for so many.
@@ -99,7 +100,7 @@ def measure_product(case, peaks, threads, effort=FULL, blas=None):
     blas = {} if blas is None else blas
     key = case.product, case.shape
     if key not in blas:
-        blas[key] = sgemm(case.product, case.shape, threads, effort)
+        blas[key] = blas_seconds(case.product, case.shape, threads, effort)
     limit = limits(peaks).get(case.limit)
     return {
         "layer": case.layer,
@@ -152,23 +153,20 @@ def _total(name, product, rows):
     }
 
 
-def sgemm(product, shape, threads, effort=FULL):
+def blas_seconds(product, shape, threads, effort=FULL):
     """Seconds of float32 BLAS on ``threads`` threads for the same matrix product.
 
     Its operands lie ready as matrices; a convolution would have to gather them first.
     """
-    from threadpoolctl import threadpool_limits
-
     rows, summed, columns = shape
     x, w = np.ones((rows, summed), np.float32), np.ones((summed, columns), np.float32)
     y = np.ones((rows, columns), np.float32)
-    a, b, out = {
+    operands = {
         "forward": (x, w, y),
         "input gradient": (y, w.T, x),
         "kernel gradient": (x.T, y, w),
-    }[product]
-    with threadpool_limits(limits=threads, user_api="blas"):
-        return measure(lambda: np.matmul(a, b, out=out), effort).median
+    }
+    return sgemm(*operands[product], threads, effort)
 
 
 def _convolution(layer, shape, signs, pooled, rng):
@@ -187,10 +185,10 @@ def _convolution(layer, shape, signs, pooled, rng):
         x = rng.integers(0, 256, shape, np.uint8)
         dy = _floats((shape[0], *out_shape), rng)
         yield product(
-            "forward", "", lambda: ops().binary_conv2d(x, kernel.signs, *geometry, pad_value)
+            "forward", "sgemm", lambda: ops().binary_conv2d(x, kernel.signs, *geometry, pad_value)
         )
         yield product(
-            "kernel gradient", "",
+            "kernel gradient", "sgemm",
             lambda: ops().binary_conv2d_grad_kernel(x, dy, size, *geometry, pad_value),
         )  # fmt: skip
         return
@@ -232,7 +230,7 @@ def _dense(layer, shape, signs, pooled, rng):
     kernel.signs, kernel.signs_t  # noqa: B018  packed beforehand
     x = _signs(shape, 1, rng) if signs else rng.integers(0, 256, shape, np.uint8)
     dy = _floats((shape[0], layer.units), rng)
-    tile = "popcount" if signs else ""
+    tile = "popcount" if signs else "sgemm"
 
     def product(name, limit, call):
         return Product(layer.name, name, matrix, False, signs, limit, call)
@@ -243,7 +241,9 @@ def _dense(layer, shape, signs, pooled, rng):
             "input gradient", "table", lambda: ops().binary_dense_grad_input(dy, kernel.signs_t)
         )
     yield product(
-        "kernel gradient", "table" if signs else "", lambda: ops().binary_dense_grad_kernel(x, dy)
+        "kernel gradient",
+        "table" if signs else "sgemm",
+        lambda: ops().binary_dense_grad_kernel(x, dy),
     )
 
 

@@ -1,7 +1,8 @@
 """Where the milliseconds of a training step go, and what each pass would take at its limit.
 
-A product cannot be faster than its tile on operands in the first-level cache, and nothing faster
-than its inputs and outputs can be copied; the limit of a pass is the later of the two. Arrays that
+A product cannot be faster than its tile on operands in the first-level cache (the first layer's:
+than BLAS), and nothing faster than its inputs and outputs can be copied; the limit of a pass is the
+later of the two. Arrays that
 stay in a cache may beat the copy, which is of arrays that do not.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.bench.networks import Training, binarynet
-from minibnn.bench.peaks import COPIED, copy_rate, tile_peaks
+from minibnn.bench.peaks import COPIED, copy_rate, peak_rates
 from minibnn.bench.products import limits, products
 from minibnn.ops import backend
 from minibnn.ops.bits import Signs
@@ -43,7 +44,7 @@ def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50,
         known = {
             (p.layer, p.product): (p.macs, p.limit, p.signs) for p in products(net, batch_size)
         }
-        peaks = tile_peaks(threads)
+        peaks = peak_rates(threads)
         rates, copied = limits(peaks), copy_rate(COPIED)
         training = Training(net, batch_size)
         for _ in range(2):
@@ -60,7 +61,7 @@ def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50,
         seconds, moved = median(s for s, _ in found), found[0][1]
         product = OPERATIONS.get(operation, "")
         macs, limit, signs = known.get((layer, product), (0, "", False))
-        at_tile = macs / rates[limit] if rates.get(limit) else 0.0
+        at_peak = macs / rates[limit] if rates.get(limit) else 0.0
         at_memory = moved / copied
         rows.append(
             {
@@ -71,8 +72,8 @@ def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50,
                 "macs": macs,
                 "bytes": moved,
                 "seconds": seconds,
-                "limit_seconds": max(at_tile, at_memory),
-                "limit": "tile" if at_tile > at_memory else "memory",
+                "limit_seconds": max(at_peak, at_memory),
+                "limit": "product" if at_peak > at_memory else "memory",
             }
         )
     return {

@@ -88,9 +88,9 @@ def run(
 def _products(report, threads, effort, quick, filters, batch_size):
     from minibnn.bench import products as room
     from minibnn.bench.networks import binarynet
-    from minibnn.bench.peaks import COPIED, copy_rate, tile_peaks
+    from minibnn.bench.peaks import COPIED, copy_rate, peak_rates
 
-    peaks, blas = tile_peaks(threads, effort), {}
+    peaks, blas = peak_rates(threads, effort), {}
     report["peaks"] = {
         **{f"{name} gmacs_per_s": rate and rate / 1e9 for name, rate in peaks.items()},
         "copy gb_per_s": copy_rate(COPIED, effort) / 1e9,

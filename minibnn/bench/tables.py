@@ -45,10 +45,10 @@ def _products(report):
     found, peaks = report["products"], report["peaks"]
     table = _table(
         "Products, G multiply-adds/s",
-        ("layer", "rows x summed x columns", "ms", "G/s", "BLAS", "times", "tile's peak", "share"),
-        "Of all layers of a network, beside float32 BLAS on matrices that lie ready, and beside "
-        "the tile on operands in the first-level cache. * with 2x2 max pooling in one, counted "
-        "as the plain convolution; first layer: bytes, through BLAS.",
+        ("layer", "rows x summed x columns", "ms", "G/s", "BLAS", "times", "peak", "share"),
+        "Beside float32 BLAS on matrices that lie ready, and beside the peak: of the tile on "
+        "operands in the first-level cache, for the first layer (bytes) of BLAS. * with 2x2 max "
+        "pooling in one, counted as the plain convolution.",
     )
     for product in HEADINGS:
         table.add_section()
