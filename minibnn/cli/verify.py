@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import tempfile
 
 import click
@@ -10,7 +11,7 @@ from minibnn.errors import InputError
 
 
 @click.command(short_help="Check when optimizers are the same algorithm.")
-@click.argument("ids", nargs=-1, metavar="[E1 E4 ...]")
+@click.argument("ids", nargs=-1, metavar="[ids ...]")
 @click.option(
     "--examples",
     type=int,
@@ -54,7 +55,7 @@ def verify(ctx, ids, examples, seed, backend, as_json, explain):
         entry = equivalences.chosen([explain])[0]
         click.echo(equivalences.explanation(entry))
         return
-    quiet = as_json or not click.get_text_stream("stderr").isatty()
+    quiet = as_json or not sys.stderr.isatty()
 
     def progress(row):
         if not quiet:

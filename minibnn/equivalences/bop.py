@@ -59,7 +59,7 @@ def _decay_cases(draw, steps):
         "rule": draw.choice(steps.rules),
         "average": average,
         "decay": decay,
-        "lr": [r / lam if exact or lam > 1 else r for r in draw.values(rates, length)],
+        "lr": [r / max(lam, 1) for r in draw.values(rates, length)],
         "weight_decay": lam,
         "latent": draw.values(QUARTERS if exact or lattice else draw.choice((QUARTERS, TENTHS)), n),
     }
@@ -180,13 +180,15 @@ def _hysteresis_cases(draw, steps):
     m = draw.values(QUARTERS, n)
     if part == "wells":  # b m <= tau at the start
         m = [min(x * b, threshold) * b for x, b in zip(m, bits, strict=True)]
+    rates = RATIONAL_RATES if exact else RATES
+    lam = draw.choice(RATIONAL_LAMBDAS if exact else LAMBDAS)
     return {
         "numbers": numbers,
         "part": part,
         "rule": "strict" if twin else draw.choice(steps.rules),
         "average": "convex" if twin else draw.choice(steps.averages),
-        "lr": draw.values(RATIONAL_RATES if exact else RATES, length),
-        "weight_decay": draw.choice(RATIONAL_LAMBDAS if exact else LAMBDAS),
+        "lr": [r / max(lam, 1) for r in draw.values(rates, length)],
+        "weight_decay": lam,
         "threshold": threshold,
         "bits": bits,
         "m": m,

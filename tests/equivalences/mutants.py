@@ -51,9 +51,9 @@ def coupled_sgd(latent, g, state, *, lr, weight_decay):
     return latent - lr * (g + weight_decay * latent), state
 
 
-def framework_sgd(latent, g, state, *, lr, weight_decay, momentum=np.float32(0)):
+def framework_sgd(latent, g, state, *, lr, weight_decay):
     """The usual optimizer with its momentum at 0."""
-    velocity = momentum * state.velocity + (g + weight_decay * latent)
+    velocity = np.float32(0) * state.velocity + (g + weight_decay * latent)
     return latent - lr * velocity, LatentSGDState(velocity)
 
 
@@ -61,7 +61,7 @@ def framework_sgd(latent, g, state, *, lr, weight_decay, momentum=np.float32(0))
 
 
 def _bop(average=None, flips=None, result=None):
-    """Bop with one part replaced: ``average(m, g, gamma)``, ``flips(w, m, threshold, state, g)``."""
+    """Bop with a part replaced: ``average(m, g, gamma)``, ``flips(w, m, threshold, state, g)``."""
 
     def step(w, g, state, *, gamma, threshold):
         m = average(state.m, g, gamma) if average else (1 - gamma) * state.m + gamma * g
@@ -161,8 +161,54 @@ def wants_lr(w, g, state, *, lr, threshold):
     return w, state
 
 
+def wants_a_threshold(w, g, state, *, gamma, threshold):
+    if not threshold:
+        raise ValueError("threshold must be above 0")
+    return plain_bop(w, g, state, gamma=gamma, threshold=threshold)
+
+
 def _nothing(w, g, state, *, gamma, threshold):
     return None
+
+
+def flips_in_float64(w, g, state, *, gamma, threshold):
+    m = (1 - gamma) * state.m + gamma * g
+    exact = (1 - float(gamma)) * state.m.astype(float) + float(gamma) * g
+    return np.where(w * exact > float(threshold), -w, w), BopState(m)
+
+
+def rarely_wrong(seed):
+    random = np.random.default_rng(seed)
+
+    def step(w, g, state, *, gamma, threshold):
+        new, state = plain_bop(w, g, state, gamma=gamma, threshold=threshold)
+        if random.random() < 1 / 500:
+            new[(0,) * new.ndim] *= -1
+        return new, state
+
+    return step
+
+
+def inclusive_where(condition):
+    """Right but for arrays of which ``condition`` holds."""
+
+    def step(w, g, state, *, gamma, threshold):
+        new, state = plain_bop(w, g, state, gamma=gamma, threshold=threshold)
+        return (np.where(w * state.m >= threshold, -w, w) if condition(w) else new), state
+
+    return step
+
+
+def stuck_if_large(w, g, state, *, gamma, threshold):
+    new, state = plain_bop(w, g, state, gamma=gamma, threshold=threshold)
+    return (w if w.size > 5000 else new), state
+
+
+def last_entry_stuck(w, g, state, *, gamma, threshold):
+    new, state = plain_bop(w, g, state, gamma=gamma, threshold=threshold)
+    if new.size > 64:
+        new.reshape(-1)[-1] = w.reshape(-1)[-1]
+    return new, state
 
 
 BOP = {
@@ -194,7 +240,7 @@ BOP = {
     "gamma outside": _bop(lambda m, g, y: y * (m + g)),
     "no decay of m": _bop(lambda m, g, y: m + y * g),
     "gradient's sign": _bop(lambda m, g, y: (1 - y) * m - y * g),
-    "gamma rounded to 3 places": _bop(lambda m, g, y: (1 - np.round(y, 3)) * m + np.round(y, 3) * g),
+    "gamma rounded": _bop(lambda m, g, y: (1 - np.round(y, 3)) * m + np.round(y, 3) * g),
     "m clipped": _bop(lambda m, g, y: np.clip((1 - y) * m + y * g, -1, 1)),
     "g clipped": _bop(lambda m, g, y: (1 - y) * m + y * np.clip(g, -1, 1)),
     "g normalised": _bop(lambda m, g, y: (1 - y) * m + y * g / np.float32(max(1, np.abs(g).max()))),
@@ -205,7 +251,9 @@ BOP = {
     "starts at the first gradient": _bop(lambda m, g, y: np.where(m == 0, g, (1 - y) * m + y * g)),
     "m0 ignored": _bop(lambda m, g, y: y * g),
     "m not updated": _bop(lambda m, g, y: m),
-    "half precision": _bop(lambda m, g, y: ((1 - y) * m + y * g).astype(np.float16).astype(np.float32)),
+    "half precision": _bop(
+        lambda m, g, y: np.float32(np.float16(np.clip((1 - y) * m + y * g, -6e4, 6e4)))
+    ),
     "m reset by a flip": _bop(result=lambda w, m, s: (w, BopState(np.where(m > 0.5, 0 * m, m)))),
     "old state returned": _bop(result=lambda w, m, s: (w, s)),
     "state not returned": _bop(result=lambda w, m, s: w),
@@ -229,13 +277,26 @@ BOP = {
     "m kept inside": keeps_m_itself(),
     "bias correction": bias_corrected(),
     "forgets after 500 calls": forgets_after(500),
+    "flips in float64": flips_in_float64,
+    "rarely wrong": rarely_wrong(0),
+    "ties of single weights": inclusive_where(lambda w: w.size == 1),
+    "ties in convolutions": inclusive_where(lambda w: w.ndim == 4),
+    "large arrays": stuck_if_large,
+    "last entry": last_entry_stuck,
+    "no flip without gradient": _bop(flips=lambda w, m, t, s, g: (w * m > t) & (g != 0)),
+    "large m never flip": _bop(flips=lambda w, m, t, s, g: (w * m > t) & (w * m < 1e3)),
+    "threshold doubled": _bop(flips=lambda w, m, t, s, g: w * m > 2 * t),
+    "half precision threshold": _bop(
+        flips=lambda w, m, t, s, g: w * m > np.float32(np.float16(min(t, np.float32(6e4))))
+    ),
+    "gamma 1 read as off": _bop(lambda m, g, y: m if y == 1 else (1 - y) * m + y * g),
     "raises": lambda w, g, state, *, gamma, threshold: 1 / 0,
-    "raises at 0": lambda w, g, s, *, gamma, threshold: (_ for _ in ()).throw(ValueError("threshold must be above 0")) if not threshold else plain_bop(w, g, s, gamma=gamma, threshold=threshold),
+    "raises at 0": wants_a_threshold,
     "other argument": wants_lr,
     "no keywords": lambda w, g, state: (w, state),
     "returns nothing": _nothing,
     "no function": 3,
-}  # fmt: skip
+}
 
 
 # -- wrong latent SGD ------------------------------------------------------------------------------
@@ -295,4 +356,38 @@ SGD = {
     "other argument": lambda latent, g, state, *, lr, decay: (latent, state),
     "gradient averaged": _sgd(lambda w, g, lr, lam: (1 - lr * lam) * w - lr * g.mean()),
     "nothing": _sgd(lambda w, g, lr, lam: w),
+}
+
+
+# -- right by another dialect than the one claimed: (step, claimed, rows that must fail) -----------
+
+
+def inclusive_of_zero(w, g, state, *, gamma, threshold):
+    """|m| >= tau read with sgn(0) = w: dead weights flip at threshold 0."""
+    m = (1 - gamma) * state.m + gamma * g
+    return np.where(w * m >= threshold, -w, w), BopState(m)
+
+
+def inclusive_of_size(w, g, state, *, gamma, threshold):
+    m = (1 - gamma) * state.m + gamma * g
+    return np.where(np.abs(m) >= threshold, -w, w), BopState(m)
+
+
+def larq_to_minus(w, g, state, *, gamma, threshold):
+    """Larq's formula with sign(0) = -1."""
+    m = state.m + gamma * (g - state.m)
+    return np.where(-np.sign(w * m - threshold) * w <= 0, -1, 1).astype(w.dtype), BopState(m)
+
+
+DIALECTS = {
+    "strict for inclusive": (plain_bop, {"rule": "inclusive"}, "bop.ties"),
+    "strict for larq": (plain_bop, {"rule": "larq"}, "bop.ties E4"),
+    "inclusive for larq": (inclusive_bop, {"rule": "larq"}, "bop.ties"),
+    "larq for strict": (authors_bop, {}, "bop.ties E4"),
+    "convex for lerp": (plain_bop, {"average": "lerp"}, "bop.average E4"),
+    "lerp for convex": (larq_bop, {"rule": "larq"}, "bop.average E4"),
+    "larq and lerp for the defaults": (larq_bop, {}, "bop.average bop.ties"),
+    "dead weights flip": (inclusive_of_zero, {"rule": "inclusive"}, "bop.ties"),
+    "size alone": (inclusive_of_size, {"rule": "inclusive"}, "bop.rule"),
+    "larq, ties to -1": (larq_to_minus, {"rule": "larq", "average": "lerp"}, "bop.ties"),
 }

@@ -1,0 +1,140 @@
+"""minibnn verify and minibnn compare --preset, as a person meets them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from minibnn.cli import main
+from minibnn.equivalences import CATALOGUE
+
+SMALL = ("--filters", "4", "--dense-units", "16", "--steps", "8")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run a command line in an empty folder; returns (exit code, standard output, error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = main([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def fails(result, words):
+    code, _, err = result
+    assert code == 2
+    assert words in err
+    assert err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_verify(run):
+    code, out, err = run("verify", "--examples", "5")
+    assert (code, err) == (0, "")
+    assert "19 of 19 hold" in out
+    assert "E12: optimizer" in out and "Bop2ndOrder" in out
+    assert "E14: size of gradients" in out
+    assert not list(Path(".").iterdir())  # nothing of Hypothesis' either
+
+
+def test_verify_some(run):
+    code, out, _ = run("verify", "e4", "E1", "--examples", "5", "--seed", "3")
+    assert code == 0
+    assert "2 of 2 hold; seed 3" in out
+    assert "E12" not in out and "E14" not in out
+
+
+def test_verify_as_json(run):
+    code, out, _ = run("verify", "E12", "--examples", "5", "--json")
+    data = json.loads(out)
+    assert code == 0 and data["ok"]
+    assert data["rows"][0]["id"] == "E12"
+
+
+def test_verify_fails_with_1_and_a_case_to_paste(run, monkeypatch):
+    import dataclasses
+
+    def check(case, run):
+        run.require(False, "never true")
+
+    broken = dataclasses.replace(CATALOGUE["E4"], run_case=check)
+    monkeypatch.setitem(CATALOGUE, "E4", broken)
+    code, out, _ = run("verify", "E4", "--examples", "20")
+    assert code == 1
+    assert "E4 fails: never true" in out
+    assert 'CATALOGUE["E4"].check({' in out
+
+
+@pytest.mark.parametrize("id", CATALOGUE)
+def test_explain(run, id):
+    code, out, err = run("verify", "--explain", id)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{id}  {CATALOGUE[id].title}")
+    assert "It breaks, as it must" in out
+    assert max(map(len, out.splitlines())) < 600
+
+
+def test_bad_input(run):
+    fails(run("verify", "E20"), "there is no statement 'E20'; the catalogue has E1")
+    fails(run("verify", "--explain", "E0"), "there is no statement 'E0'")
+    fails(run("verify", "E1", "--explain", "E2"), "--explain takes one statement")
+    fails(run("verify", "--examples", "0"), "examples must be")
+    fails(run("verify", "--seed", "-1"), "seed must be")
+    fails(run("verify", "--backend", "gpu"), "backend must be one of")
+
+
+# -- presets ---------------------------------------------------------------------------------------
+
+
+def test_preset(run):
+    code, out, _ = run("compare", "--preset", "hysteresis", *SMALL)
+    assert code == 0
+    assert "preset:  hysteresis (E8)" in out
+    assert "signs differ after 8 steps" in out
+    assert "After every one of 8 steps all" in out
+    assert "The control drifts apart" in out
+    folder = Path("runs/compare-digits-1")
+    assert (folder / "compare.png").stat().st_size > 10_000
+    with open(folder / "differences.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 8
+    assert {row["differing"] for row in rows if row["name"] == "schmitt-sgd"} == {"0"}
+    assert any(int(row["differing"]) for row in rows if row["name"] == "control")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["preset"] == "hysteresis" and config["steps"] == 8
+
+
+def test_a_preset_that_fails_exits_with_1(run, monkeypatch):
+    from minibnn.equivalences import networks
+
+    sides = networks.PRESETS["inertia"].sides
+
+    def wrong(net):
+        first, twin, control = sides(net)
+        return [first, networks.Side(twin.name, twin.words, control.optimizer.copy()), control]
+
+    monkeypatch.setitem(networks.PRESETS, "inertia", networks.Preset("E3", "", wrong))
+    code, out, _ = run("compare", "--preset", "inertia", *SMALL)
+    assert code == 1
+    assert "the equivalence FAILS" in out
+
+
+def test_presets_keep_to_their_folder(run):
+    arguments = ("compare", "--preset", "inertia", *SMALL, "--out", "here")
+    assert run(*arguments)[0] == 0
+    fails(run(*arguments), "already holds a run")
+    assert run(*arguments, "--force")[0] == 0
+
+
+def test_bad_presets(run):
+    fails(run("compare", "--preset", "e4"), "--preset must be one of sgd-decay-is-bop")
+    fails(run("compare", "--steps", "5"), "--steps belongs to --preset")
+    preset = ("compare", "--preset", "inertia")
+    fails(run(*preset, "--steps", "0"), "--steps must be 1 or more")
+    fails(run(*preset, "--epochs", "2"), "leave --epochs out")
+    fails(run(*preset, "--optimizer", "bop"), "leave --optimizer out")
+    fails(run(*preset, "--resume", "--out", "x"), "leave --resume out")
+    assert not Path("runs").exists()

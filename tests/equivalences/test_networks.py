@@ -1,0 +1,101 @@
+"""Equivalences on whole networks: no sign differs, and the controls drift."""
+
+import numpy as np
+import pytest
+
+import minibnn as bnn
+from minibnn import InputError
+from minibnn.equivalences.networks import PRESETS, compare_sides
+from minibnn.training.threads import compute_threads
+
+every_preset = pytest.mark.parametrize("name", PRESETS)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return bnn.data.load("digits")
+
+
+def small_net(seed=0):
+    return bnn.zoo.digits_net(filters=8, dense_units=24, seed=seed)
+
+
+@every_preset
+def test_no_sign_differs(name, digits, each_backend):
+    result = compare_sides(name, small_net(), digits, steps=25)
+    first, twin, control = (side.name for side in result.sides)
+    assert result.ok
+    assert not result.differing[twin].any()
+    assert result.reals[twin] == 0
+    assert result.differing[control][-1].sum() > 0
+    assert result.first_difference(twin) is None
+    assert result.first_difference(control) >= 1
+    assert result.flips > 100  # the network moves
+    assert result.sentence(twin) == f"0 of {result.weights:,} signs differ after 25 steps"
+    np.testing.assert_array_equal(result.losses[first], result.losses[twin])
+    assert (result.losses[first] != result.losses[control]).any()
+
+
+@every_preset
+def test_number_of_threads_changes_nothing(name, digits):
+    runs = []
+    for threads in (1, 2):
+        with compute_threads(threads):
+            runs.append(compare_sides(name, small_net(), digits, steps=6))
+    for side in runs[0].sides:
+        np.testing.assert_array_equal(*(run.losses[side.name] for run in runs))
+    control = runs[0].sides[-1].name
+    np.testing.assert_array_equal(*(run.differing[control] for run in runs))
+
+
+def test_the_network_given_is_left_alone(digits):
+    net = small_net()
+    before = net.state_dict()
+    compare_sides("inertia", net, digits, steps=2)
+    for key, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+def test_steps_go_on_over_the_end_of_an_epoch(digits):
+    result = compare_sides("hysteresis", small_net(), digits, steps=4, batch_size=1000)
+    assert result.steps == 4
+    assert result.ok
+
+
+def test_unknown_preset(digits):
+    with pytest.raises(InputError, match=r"preset must be one of sgd-decay-is-bop, .*; found 'x'"):
+        compare_sides("x", small_net(), digits, steps=1)
+
+
+def test_a_twin_that_differs_is_found(digits, monkeypatch):
+    """The comparison can fail: the twin's optimizer is that of the control."""
+    from minibnn.equivalences import networks
+
+    preset = PRESETS["loss-scale"]
+
+    def sides(net):
+        first, twin, control = preset.sides(net)
+        return [first, networks.Side("scaled", twin.words, control.optimizer, 2.0), control]
+
+    monkeypatch.setitem(PRESETS, "loss-scale", networks.Preset("E6", "", sides))
+    result = compare_sides("loss-scale", small_net(), digits, steps=5)
+    assert not result.ok
+    assert result.first_difference("scaled") is not None
+
+
+@pytest.mark.slow
+@every_preset
+@pytest.mark.parametrize("threads", [1, 2])
+def test_digits_for_200_steps(name, digits, threads):
+    with compute_threads(threads):
+        assert compare_sides(name, bnn.zoo.digits_net(), digits, steps=200).ok
+
+
+@pytest.mark.slow
+@every_preset
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cifar10_for_100_steps(name, shared_cifar, threads):
+    data = bnn.data.load("cifar10", shared_cifar)
+    net = bnn.zoo.binarynet(filters=32, dense_units=256)
+    with compute_threads(threads):
+        assert compare_sides(name, net, data, steps=100, augment="paper").ok
