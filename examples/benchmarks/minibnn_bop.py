@@ -16,7 +16,10 @@ class Minibnn:
     def __init__(self, filters, dense_units, batch_size, threads):
         import numba
         import numpy
+        from numba.core import event
 
+        self.compiling = event.TimingListener()
+        event.register("numba:compile", self.compiling)
         numba.set_num_threads(threads)
         self.versions = {
             "minibnn": bnn.__version__, "NumPy": numpy.__version__, "Numba": numba.__version__
@@ -30,6 +33,11 @@ class Minibnn:
             real=bnn.optim.Adam(lr=step.LR),
         )
         self.x, self.labels = step.batch(batch_size)
+
+    @property
+    def compiled(self):
+        """Whether it had to compile, instead of finding everything on disk."""
+        return self.compiling.done
 
     def train(self):
         logits = self.net.forward(self.x, training=True)

@@ -8,7 +8,8 @@ the offsets of batch normalisation. Every peer starts from the same kernels and 
 pictures, so that the losses and flips of its first steps show that it does the same.
 
 Needs NumPy only. A peer's script calls ``main`` with a function that makes an object with
-``train() -> loss``, ``infer() -> logits``, ``kernels() -> arrays in this order`` and ``versions``.
+``train() -> loss``, ``infer() -> logits``, ``kernels() -> arrays in this order`` and ``versions``;
+``compiled``, if it has that, says that code was compiled that the next process finds on disk.
 """
 
 import argparse
@@ -76,6 +77,7 @@ def main(make):
     ready = {
         "losses": losses,
         "flips": flips,
+        "compiled": getattr(peer, "compiled", False),
         "versions": {"Python": platform.python_version(), **peer.versions},
         "ready_seconds": time.perf_counter() - begin,
     }
