@@ -73,7 +73,7 @@ def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50,
                 "bytes": moved,
                 "seconds": seconds,
                 "limit_seconds": max(at_peak, at_memory),
-                "limit": "product" if at_peak > at_memory else "memory",
+                "limit": "peak" if at_peak > at_memory else "memory",
             }
         )
     return {
