@@ -176,12 +176,15 @@ def _hysteresis_cases(draw, steps):
         part = "trigger"
     twin = part != "trigger"
     bits = draw.values((1, -1), n)
-    threshold = draw.choice((0.5, 1, 0, 0.25, 2, Fraction(1, 3) if exact else 0.1))
+    lattice = draw.flag()  # ties are common
+    thresholds = (0.5, 1, 0, 0.25)
+    threshold = draw.choice(thresholds if lattice else (*thresholds, 2, 0.1))
     m = draw.values(QUARTERS, n)
     if part == "wells":  # b m <= tau at the start
         m = [min(x * b, threshold) * b for x, b in zip(m, bits, strict=True)]
-    rates = RATIONAL_RATES if exact else RATES
-    lam = draw.choice(RATIONAL_LAMBDAS if exact else LAMBDAS)
+    rates = (0.5, 1.0) if lattice else RATIONAL_RATES if exact else RATES
+    lam = draw.choice((1.0, 0.5) if lattice else RATIONAL_LAMBDAS if exact else LAMBDAS)
+    palette = WHOLE if lattice else THIRDS if exact else TENTHS
     return {
         "numbers": numbers,
         "part": part,
@@ -192,7 +195,7 @@ def _hysteresis_cases(draw, steps):
         "threshold": threshold,
         "bits": bits,
         "m": m,
-        "gradients": gradients(draw, n, length, draw.choice((WHOLE, THIRDS if exact else TENTHS))),
+        "gradients": gradients(draw, n, length, palette),
     }
 
 
