@@ -60,6 +60,7 @@ def _check_clip(case, run):
             else:
                 b, _ = step(b, g, state, **hyper, ste_clip=1.0)
             run.same(f"latent weights with and without mask after step {t + 1}", a, b)
+            run.require((np.abs(a) <= clip).all(), f"|w| is above the clip after step {t + 1}")
         elif part == "dead beyond mask":
             a, _ = step(a, g, state, lr=lr, ste_clip=1.0, clip=case.get("clip"))
             run.same(f"latent weights beyond the mask before and after step {t + 1}", before, a)
@@ -104,7 +105,7 @@ E9 = Entry(
     id="E9",
     title="Weight clip and straight-through mask",
     statement=(
-        "(i) Under a clip at 1 the mask |w| <= 1 does nothing. (ii) Without clip and decay a "
+        "(i) Under a clip at 1 all |w| <= 1, and the mask |w| <= 1 does nothing. (ii) Without clip and decay a "
         "weight beyond the mask is dead. (iii) A clip at c >= |w0| + lr sum |g| does nothing. (iv) "
         "Open loop, the next flip comes no later with a clip. (v) A saturated weight needs at "
         "least c / (lr G) steps to flip, a +1 more."

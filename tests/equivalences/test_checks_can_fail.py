@@ -84,7 +84,47 @@ def adam_without_clip(latent, g, state, *, clip=None, **hyper):
     return optim.latent_adam_step(latent, g, state, **hyper, clip=clip and 1.0)
 
 
+def latent(change):
+    """Latent SGD with its arguments changed: ``change(latent, g, hyper)`` returns all three."""
+
+    def step(w, g, state, **hyper):
+        w, g, hyper = change(w, g, hyper)
+        return optim.latent_sgd_step(w, g, state, **hyper)
+
+    return step
+
+
+def strict_mask(w, g, hyper):
+    wide = hyper.get("ste_clip")
+    return (
+        w,
+        g if wide is None else np.where(np.abs(w) < wide, g, 0 * g),
+        hyper | {"ste_clip": None},
+    )
+
+
+def clip_before(w, g, state, *, clip=None, **hyper):
+    """Clips the weights that come, not those that go."""
+    if clip:
+        w = np.minimum(np.maximum(w, -np.float32(clip)), np.float32(clip))
+    return optim.latent_sgd_step(w, g, state, **hyper)
+
+
+def average_of_clipped(w, g, state, **hyper):
+    one = g.dtype.type(1) if g.dtype != object else 1
+    return optim.bop_step(w, np.minimum(np.maximum(g, -one), one), state, **hyper)
+
+
 WRONG = {
+    ("E9", "latent_sgd_step", "strict mask"): latent(strict_mask),
+    ("E9", "latent_sgd_step", "no mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": None})),
+    ("E9", "latent_sgd_step", "clip before the step"): clip_before,
+    ("E9", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, 8 * np.sign(g), h)),
+    ("E10", "latent_sgd_step", "half the rate"): latent(
+        lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2})
+    ),
+    ("E13", "bop_step", "clipped gradients"): average_of_clipped,
+    ("E18", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, np.sign(g), h)),
     ("E3", "inertia_sgd_step", "flips at s = 0 whatever the bit"): inertia(
         lambda m, flip: flip | (m == 0)
     ),
@@ -136,6 +176,17 @@ def test_wrong_thresholds_are_caught(wrong, monkeypatch):
     monkeypatch.setattr(layers, "sign_thresholds", wrong)
     row = verify_entry(CATALOGUE["E16"], Steps(), examples=100, seed=0)
     assert row.verdict == "FAILS"
+
+
+def epsilon_outside_the_root(x, mean, variance, beta, epsilon, gamma=None):
+    return (x - mean) / (np.sqrt(variance) + mean.dtype.type(epsilon)) + beta
+
+
+def test_wrong_batch_norm_is_caught(monkeypatch):
+    from minibnn.ops import reference
+
+    monkeypatch.setattr(reference, "batch_norm", epsilon_outside_the_root)
+    assert verify_entry(CATALOGUE["E15"], Steps(), examples=60, seed=0).verdict == "FAILS"
 
 
 def only_downwards(w, g, state, **hyper):
