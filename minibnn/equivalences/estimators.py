@@ -105,10 +105,10 @@ E9 = Entry(
     id="E9",
     title="Weight clip and straight-through mask",
     statement=(
-        "(i) Under a clip at 1 all |w| <= 1, and the mask |w| <= 1 does nothing. (ii) Without clip and decay a "
-        "weight beyond the mask is dead. (iii) A clip at c >= |w0| + lr sum |g| does nothing. (iv) "
-        "Open loop, the next flip comes no later with a clip. (v) A saturated weight needs at "
-        "least c / (lr G) steps to flip, a +1 more."
+        "(i) Under a clip at 1 all |w| <= 1, and the mask |w| <= 1 does nothing. (ii) Without "
+        "clip and decay a weight beyond the mask is dead. (iii) A clip at c >= |w0| + lr sum |g| "
+        "does nothing. (iv) Open loop, the next flip comes no later with a clip. (v) A "
+        "saturated weight needs at least c / (lr G) steps to flip, a +1 more."
     ),
     preconditions=(
         "(i) an inclusive mask and |w0| <= 1; (iv) the next flip from one state, not the number "
