@@ -49,11 +49,6 @@ OTHERS = {
 WHEN_USED = {"hypothesis", "matplotlib", "onnx", "pooch", "rich"}  # inside functions only
 # Files over 400 lines, and why they are one idea all the same.
 LONG = {
-    "minibnn/equivalences/latent.py": "one statement after another, each a few functions",
-    "minibnn/equivalences/ports.py": "one rule after another",
-    "minibnn/equivalences/scale.py": "one statement after another, each a few functions",
-    "minibnn/equivalences/second.py": "one statement after another, each a few functions",
-    "minibnn/ops/kernels/tiles.py": "all tiles of one emitter",
     "tests/ops/test_reference.py": "one test for each operation",
     "tests/ops/test_twins.py": "the cases of each operation",
 }
