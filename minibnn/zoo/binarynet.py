@@ -1,4 +1,4 @@
-"""Published networks, and a small sibling for quick runs."""
+"""BinaryNet, and a small sibling for quick runs."""
 
 from minibnn.nn import (
     BatchNorm,
@@ -47,9 +47,6 @@ def digits_net(input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, s
         *_dense_layers(dense_units, classes),
     ]
     return Sequential(layers, input_shape, seed=seed, name="digits")
-
-
-MODELS = {"binarynet": binarynet, "digits": digits_net}
 
 
 def _convolution(filters, pool=False):
