@@ -1,0 +1,90 @@
+"""Everything between whole numbers and the next sign is one comparison per channel.
+
+Batch normalisation and ReLU are monotone in each channel, their roundings included, and so is one
+after the other: among whole numbers there is one place at most where the sign changes. It is found
+by bisection of the very program that the layers run. Max pooling may come before, between and
+after: it commutes with what rises; behind a channel that falls it chooses among the signs.
+"""
+
+import numpy as np
+
+from minibnn import nn
+from minibnn.deploy import binary, shape
+
+
+def fold(layers, given):
+    """Steps for the layers up to the first Sign, for whole numbers given.
+
+    Returns
+    -------
+    (steps, number of layers), or None where this is no comparison: there is no sign, another
+    layer comes before it, or pooling stands where neither order is exact.
+    """
+    program, first_pools, last_pools = [], [], []
+    rising = np.ones(given.channels, bool)
+    for layer in layers:
+        if isinstance(layer, nn.Sign):
+            break
+        if isinstance(layer, nn.MaxPool2D):
+            (first_pools if rising.all() and not last_pools else last_pools).append(layer)
+        elif isinstance(layer, nn.BatchNorm | nn.ReLU):
+            turns = isinstance(layer, nn.BatchNorm) and layer.scale and layer.gamma.value < 0
+            if last_pools and np.any(turns):
+                return None
+            program.append(layer)
+            rising = rising ^ turns
+        else:
+            return None
+    else:
+        return None
+    found = _levels(program, rising, given.most)
+    if found is None:
+        return None
+    steps = _pools(first_pools, given)
+    last = steps[-1].output if steps else given
+    threshold = binary.Threshold(layer.name, last)
+    steps.append(threshold.fill(threshold.threshold_arrays(*found, given.most)))
+    return steps + _pools(last_pools, steps[-1].output), layers.index(layer) + 1
+
+
+def _pools(layers, given):
+    steps = []
+    for layer in layers:
+        options = {key: getattr(layer, key) for key in shape.MaxPool2D.fields}
+        steps.append(shape.MaxPool2D(layer.name, given, **options))
+        given = steps[-1].output
+    return steps
+
+
+def _levels(program, rising, most):
+    """(level, rising): where the sign of the program changes for whole numbers from -most to most.
+
+    None if a number on the way is not finite: only what is finite is monotone.
+    """
+    direction = np.where(rising, 1, -1)
+
+    def positive(z):
+        y, finite = _run(program, z)
+        return ~(y < 0), finite
+
+    for end in (-most, most):
+        if not positive(np.full(rising.shape, end))[1]:
+            return None
+    # u = direction * z runs upwards; look for the least u that gives +1.
+    least = np.full(rising.shape, -most, np.int64)
+    beyond = np.full(rising.shape, most + 1, np.int64)
+    while (least < beyond).any():
+        middle = (least + beyond) // 2
+        plus, _ = positive(direction * middle)
+        beyond = np.where(plus, middle, beyond)
+        least = np.where(plus, least, np.minimum(middle + 1, beyond))
+    constant = (least == -most) | (least > most)
+    return np.where(constant, least, direction * least), rising | constant
+
+
+def _run(program, z):
+    y, finite = z.astype(np.int32)[None], True
+    for layer in program:
+        y = layer.forward(y)
+        finite = finite and bool(np.isfinite(y).all())
+    return y[0], finite

@@ -1,0 +1,62 @@
+"""A trained network as bits and integer thresholds."""
+
+import numpy as np
+
+from minibnn.deploy.value import PICTURES, Value
+from minibnn.errors import InputError
+from minibnn.ops.bits import Signs
+
+
+class PackedNetwork:
+    """What ``pack`` makes of a network and ``load`` reads: steps one after another.
+
+    Attributes
+    ----------
+    steps : list of Step
+    input_shape, output_shape : tuple of int
+        Without the batch.
+    classes : tuple of str, or None
+        Names of the outputs, if they are known.
+    name : str
+    """
+
+    def __init__(self, steps, input_shape, classes=None, name="packed"):
+        self.steps = list(steps)
+        self.input_shape = tuple(input_shape)
+        last = self.steps[-1].output if self.steps else Value(PICTURES, self.input_shape)
+        self.output_shape = last.shape
+        self.classes = None if classes is None else tuple(classes)
+        self.name = name
+
+    def forward(self, x):
+        """The outputs for x (B, *input_shape), uint8 or floats: those of the network it was.
+
+        Raises InputError for another shape or dtype.
+        """
+        x = x if isinstance(x, Signs) else np.asarray(x)
+        if x.shape[1:] != self.input_shape:
+            wanted = ", ".join(["N", *map(str, self.input_shape)])
+            raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
+        if not isinstance(x, Signs) and x.dtype not in (np.uint8, np.float32, np.float64):
+            raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
+        for step in self.steps:
+            x = step.run(x)
+        return x
+
+    def predict(self, images, batch_size=100):
+        """Outputs, ``batch_size`` inputs at a time."""
+        if not len(images):
+            return np.zeros((0, *self.output_shape), np.float32)
+        starts = range(0, len(images), batch_size)
+        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
+
+    @property
+    def nbytes(self):
+        """Bytes of all its arrays."""
+        return sum(array.nbytes for step in self.steps for array in step.arrays.values())
+
+    def __repr__(self):
+        return (
+            f"<PackedNetwork {self.name} {self.input_shape} -> {self.output_shape}, "
+            f"{self.nbytes:,} bytes>"
+        )

@@ -1,0 +1,153 @@
+"""``pack``: a network's layers as steps on bits.
+
+Layers are translated one by one. Behind a binary product of signs, everything up to the next sign
+is one comparison with a whole number per channel (``fold``); where it is none, the layers are
+taken over as they are, and are exact too. At last neighbours that the backend can do in one pass
+become one step.
+"""
+
+import numpy as np
+
+from minibnn import nn
+from minibnn.deploy import binary, real, shape
+from minibnn.deploy.fold import fold
+from minibnn.deploy.network import PackedNetwork
+from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
+from minibnn.errors import InputError
+
+
+def pack(network, classes=None):
+    """A trained network as bits and integer thresholds.
+
+    Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
+
+    Parameters
+    ----------
+    network : Sequential
+        Its arrays are copied.
+    classes : sequence of str, optional
+        Names of the outputs.
+
+    Returns
+    -------
+    PackedNetwork
+
+    Raises
+    ------
+    InputError for a layer that cannot be packed, naming it, and for statistics that are not
+    finite.
+    """
+    given = Value(PICTURES, tuple(network.input_shape))
+    steps = fuse(steps_of(network.layers, given))
+    return PackedNetwork(steps, network.input_shape, classes, network.name)
+
+
+def steps_of(layers, given):
+    """The steps that do what the layers do on a Value."""
+    steps, rest = [], list(layers)
+    while rest:
+        made, done = _next(rest, given)
+        steps += made
+        del rest[:done]
+        given = steps[-1].output if steps else given
+    return steps
+
+
+def _next(layers, given):
+    """Steps of the first layers, and of how many."""
+    first, after = layers[0], layers[1:2]
+    if given.kind == SUMS and (folded := fold(layers, given)) is not None:
+        return folded
+    if isinstance(first, nn.Sign) and given.kind == SIGNS:
+        return [], 1
+    if isinstance(first, nn.BatchNorm):
+        signed = bool(after) and isinstance(after[0], nn.Sign)
+        kind = real.BatchNormSign if signed else real.BatchNorm
+        options = {"epsilon": first.epsilon, "scale": first.scale}
+        return [kind(first.name, given, **options).fill(_normalisation(first))], 1 + signed
+    if type(first) not in _TRANSLATIONS:
+        raise InputError(f"{first.name} cannot be packed: a layer of kind {type(first).__name__}")
+    return [_TRANSLATIONS[type(first)](first, given)], 1
+
+
+def _normalisation(layer):
+    arrays = {
+        "mean": layer.moving_mean.copy(),
+        "variance": layer.moving_variance.copy(),
+        "beta": layer.beta.value.copy(),
+    }
+    return arrays | ({"gamma": layer.gamma.value.copy()} if layer.scale else {})
+
+
+def _translate(kind, *options):
+    """A translation by the options that layer and step have in common."""
+
+    def translate(layer, given):
+        step = kind(layer.name, given, **{key: getattr(layer, key) for key in options})
+        return step.fill(_own_arrays(layer))
+
+    return translate
+
+
+def _own_arrays(layer):
+    arrays = {}
+    for p in layer.parameters():
+        value = p.signs.words if p.binary else p.value
+        arrays[p.name.rpartition("/")[2]] = np.array(value)
+    return arrays
+
+
+_TRANSLATIONS = {
+    nn.BinaryDense: _translate(binary.BinaryDense, *binary.BinaryDense.fields),
+    nn.BinaryConv2D: _translate(binary.BinaryConv2D, *binary.BinaryConv2D.fields),
+    nn.Sign: _translate(real.Sign),
+    nn.ReLU: _translate(real.ReLU),
+    nn.Flatten: _translate(shape.Flatten),
+    nn.MaxPool2D: _translate(shape.MaxPool2D, *shape.MaxPool2D.fields),
+    nn.AvgPool2D: _translate(real.AvgPool2D, *real.AvgPool2D.fields),
+    nn.GlobalAvgPool2D: _translate(real.GlobalAvgPool2D),
+    nn.Dense: _translate(real.Dense, *real.Dense.fields),
+    nn.Conv2D: _translate(real.Conv2D, *real.Conv2D.fields),
+}
+
+
+# -- one pass for neighbours ---------------------------------------------------------------------
+
+
+def fuse(steps):
+    """Products and the comparisons behind them as single steps."""
+    fused, rest = [], list(steps)
+    while rest:
+        step, done = _fused(rest)
+        fused.append(step)
+        del rest[:done]
+    return fused
+
+
+def _fused(steps):
+    first, second, third = [*steps, None, None][:3]
+    if first.given.kind != SIGNS:
+        return first, 1
+    if isinstance(first, binary.BinaryDense) and isinstance(second, binary.Threshold):
+        return _merged(binary.BinaryDenseThreshold, first, second), 2
+    if not isinstance(first, binary.BinaryConv2D):
+        return first, 1
+    if _halves(second) and isinstance(third, binary.Threshold):
+        return _merged(binary.BinaryConv2DThreshold, first, third, pool=True), 3
+    if isinstance(second, binary.Threshold):
+        if _halves(third) and second.thresholds.rising.all():  # then the order does not matter
+            return _merged(binary.BinaryConv2DThreshold, first, second, pool=True), 3
+        return _merged(binary.BinaryConv2DThreshold, first, second, pool=False), 2
+    return first, 1
+
+
+def _halves(step):
+    """Whether a step is the pooling that convolutions can do themselves."""
+    return isinstance(step, shape.MaxPool2D) and (
+        (step.pool_size, step.strides, step.padding) == ((2, 2), (2, 2), "valid")
+    )
+
+
+def _merged(kind, product, threshold, **options):
+    step = kind(product.name, product.given, **product.options(), **options)
+    return step.fill(product.arrays | threshold.arrays)
