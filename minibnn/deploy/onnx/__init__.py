@@ -1,0 +1,95 @@
+"""A network as an ONNX model of standard operators, for onnxruntime and whatever else reads it.
+
+``images``, uint8 [batch, height, width, channels], goes in and ``logits``, float32 [batch,
+classes], comes out. Every sum of a binary layer is a whole number below 2^24, exact in float32 in
+whatever order a runtime adds. Batch normalisation and sign behind it are a comparison with a
+number halfway between two whole ones. So every hidden sign equals that of the network here, and
+only the last batch normalisation rounds: in the order this package rounds, subtract, multiply,
+add. Operators are those of opset 13 (ONNX 1.8, onnxruntime 1.6, both of 2020).
+
+Real layers (``Dense``, ``Conv2D``, average pooling, ``Residual``) are written too; sums in float32
+depend on the order they are added in, so behind one of them equality ends and rounding begins.
+"""
+
+import json
+
+from minibnn._version import __version__
+from minibnn.errors import InputError
+
+OPSET = 13
+IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
+WEIGHTS = ("bits", "float32")
+
+
+def model(network, classes=None, weights="bits"):
+    """The ONNX model of a network.
+
+    Parameters
+    ----------
+    network : Sequential
+    classes : list of str, optional
+        Names of the outputs, kept in the model's metadata as a JSON list under "classes".
+    weights : str
+        "bits" keeps a binary kernel as 8 weights to a byte, with five operators behind it that
+        turn bits into ±1 (runtimes do so once, when they load it). "float32" keeps it as numbers,
+        32 times as large, for a runtime that lacks BitShift or wants kernels to be constants.
+
+    Returns
+    -------
+    onnx.ModelProto, checked by onnx.checker
+
+    Raises
+    ------
+    InputError if a layer has no such form (it says which and why), or onnx is not installed.
+    """
+    onnx = _onnx()
+    if weights not in WEIGHTS:
+        raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, found {weights!r}")
+    metadata = {"network": network.name, "input": _input_text(network.input_shape)}
+    if classes is not None:
+        metadata["classes"] = json.dumps(_names(classes, network.output_shape))
+
+    from minibnn.deploy.onnx.layers import translate
+
+    made = onnx.helper.make_model(
+        translate(network, weights),
+        producer_name="minibnn",
+        producer_version=__version__,
+        ir_version=IR_VERSION,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        doc_string=f"{network.name}, a binarized network; {metadata['input']}.",
+    )
+    onnx.helper.set_model_props(made, metadata)
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def write(network, path, classes=None, weights="bits"):
+    """Write ``model(network, classes, weights)`` to a file; the file is whole or not there."""
+    from minibnn.training.atomic import write_atomic
+
+    write_atomic(path, model(network, classes, weights).SerializeToString(deterministic=True))
+
+
+def _onnx():
+    try:
+        import onnx
+    except ImportError:
+        raise InputError(
+            'writing ONNX needs the package onnx: pip install "minibnn[onnx]"'
+        ) from None
+    return onnx
+
+
+def _input_text(shape):
+    axes = "height, width, channels" if len(shape) == 3 else "features"
+    return f"uint8 [batch, {axes}] = [batch, {', '.join(map(str, shape))}], a byte as it is"
+
+
+def _names(classes, output_shape):
+    classes = [str(name) for name in classes]
+    if output_shape != (len(classes),):
+        raise InputError(
+            f"classes must name each of the outputs {output_shape}, found {len(classes)} names"
+        )
+    return classes

@@ -1,0 +1,292 @@
+"""What each layer is in ONNX; which sums are whole numbers is followed from layer to layer."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minibnn import nn
+from minibnn.deploy.onnx.graph import Graph
+from minibnn.errors import InputError
+from minibnn.ops.rounding import BYTE_SCALE, bn_factor
+from minibnn.ops.shapes import windows
+from minibnn.ops.thresholds import sign_thresholds
+
+HALVES = 2**23  # below, float32 holds every whole number and every half between two
+
+
+@dataclass(frozen=True)
+class Value:
+    """What lies between two layers.
+
+    Attributes
+    ----------
+    name : str
+        In the graph. Pictures are NCHW there, for that is what ONNX convolves.
+    shape : tuple of int
+        As the layers here see it: without the batch, channels last.
+    bound : int or None
+        The graph holds whole numbers z with |z| <= bound; None for floats.
+    scale : float32 or None
+        The layers see float32(z) * scale: bytes are 2 b - 255 until they are normalised.
+    operand : bool
+        Signs or bytes: a product of it with signs is a sum of whole numbers here, too.
+    """
+
+    name: str
+    shape: tuple
+    bound: int | None = None
+    scale: np.float32 | None = None
+    operand: bool = False
+
+    @property
+    def signs(self):
+        return self.operand and self.scale is None
+
+    @property
+    def dtype(self):
+        """In the graph: float64 where sums over bytes could not be compared exactly in float32."""
+        return np.float64 if self.bound is not None and self.bound >= HALVES else np.float32
+
+
+def translate(network, weights):
+    """The GraphProto of a Sequential network."""
+    walk = _Walk(Graph(weights))
+    value = walk.pictures("images", network.input_shape)
+    value = walk.real(walk.chain(network.chain, value))
+    last = walk.graph.nodes[-1]
+    last.name = last.output[0] = "logits"
+    return walk.graph.proto(
+        network.name,
+        ("images", np.uint8, network.input_shape),
+        ("logits", np.float32, value.shape),
+    )
+
+
+class _Walk:
+    """Layer after layer into one graph; what a layer gives has the layer's name."""
+
+    def __init__(self, graph):
+        self.graph = graph
+
+    def pictures(self, given, shape):
+        """Bytes b as the whole numbers 2 b - 255."""
+        g = self.graph
+        x = g.cast(given, np.float32, f"{given}/numbers")
+        if len(shape) == 3:
+            x = g.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
+        x = g.node("Mul", [x, g.number(2)], f"{given}/doubled")
+        x = g.node("Sub", [x, g.number(255)], f"{given}/centred")
+        return Value(x, shape, 255, BYTE_SCALE, operand=True)
+
+    def chain(self, chain, value):
+        for k, layer in enumerate(chain.layers):
+            if type(layer) not in _KINDS:
+                kinds = ", ".join(kind.__name__ for kind in _KINDS)
+                raise InputError(
+                    f"{layer.name} ({type(layer).__name__}) has no form in ONNX here; "
+                    f"these kinds have one: {kinds}"
+                )
+            rest = chain.layers[k + 1 :]
+            if isinstance(layer, nn.BatchNorm) and (sign := _sign_ahead(rest)):
+                value = self.norm_sign(layer, value, (sign if sign is rest[0] else layer).name)
+            else:
+                value = _KINDS[type(layer)](self, layer, value)
+        return value
+
+    # -- products -----------------------------------------------------------------------------
+
+    def dense(self, layer, value):
+        """(B, I) times (I, O)."""
+        x, product = self._product(layer, value, math.prod(value.shape))
+        if product.dtype is np.float64:
+            x = self.graph.cast(x, np.float64, f"{layer.name}/input")
+        kernel = self._kernel(layer, layer.kernel.value, product.dtype)
+        y = self.graph.node("MatMul", [x, kernel], layer.name)
+        return self._bias(layer, replace(product, name=y, shape=(layer.units,)))
+
+    def conv(self, layer, value):
+        """HWIO becomes OIHW; padding is written out, the odd pixel at bottom and right."""
+        g, terms = self.graph, math.prod((*layer.kernel_size, value.shape[2]))
+        x, product = self._product(layer, value, terms)
+        if product.dtype is np.float64:
+            raise InputError(
+                f"{layer.name} sums {terms} bytes for each output; ONNX has no convolution that "
+                "adds so many exactly"
+            )
+        place = windows(value.shape[:2], layer.kernel_size, layer.strides, layer.padding)
+        pads = _pads(place)
+        if any(pads) and getattr(layer, "pad_value", 0):
+            one = g.number(1 if product.scale is None else 255)
+            axes = g.constant(f"pads/{'-'.join(map(str, pads))}", _all_axes(pads))
+            x = g.node("Pad", [x, axes, one], f"{layer.name}/padded")
+            pads = [0, 0, 0, 0]
+        kernel = self._kernel(layer, layer.kernel.value.transpose(3, 2, 0, 1), np.float32)
+        y = g.node("Conv", [x, kernel], layer.name, pads=pads, strides=list(layer.strides))
+        return self._bias(layer, replace(product, name=y, shape=(*place.output, layer.filters)))
+
+    def _product(self, layer, value, terms):
+        """Name of the left operand, and what kind of Value the product will be."""
+        if layer.kernel.binary and value.operand:
+            return value.name, Value("", (), value.bound * terms, value.scale)
+        return self.real(value).name, Value("", ())
+
+    def _kernel(self, layer, array, dtype):
+        if layer.kernel.binary:
+            return self.graph.signs(layer.kernel.name, array, dtype)
+        return self.graph.constant(layer.kernel.name, array)
+
+    def _bias(self, layer, value):
+        if not getattr(layer, "use_bias", False):
+            return value
+        return self._with("Add", value, layer.bias.name, layer.bias.value, f"{layer.name}/biased")
+
+    # -- normalisation and sign ---------------------------------------------------------------
+
+    def norm(self, layer, value):
+        """Subtract, multiply, add: three roundings, in the order of ``batch_norm``."""
+        value, name = self.real(value), layer.name
+        factor = bn_factor(layer.moving_variance, layer.epsilon, layer.gamma_value())
+        value = self._with("Sub", value, f"{name}/mean", layer.moving_mean, f"{name}/centred")
+        value = self._with("Mul", value, f"{name}/factor", factor, f"{name}/scaled")
+        return self._with("Add", value, f"{name}/beta", layer.beta.value, name)
+
+    def sign(self, layer, value):
+        """±1, with +1 for 0; ONNX's own Sign makes 0 of it."""
+        if value.name == layer.name:  # the normalisation before did it
+            return value
+        if value.signs:
+            return replace(value, name=self.graph.node("Identity", [value.name], layer.name))
+        if value.bound is None:
+            return self._sign_of_floats(value, layer.name)
+        channels = value.shape[-1]
+        return self._compared(value, np.zeros(channels), np.ones(channels, bool), layer.name)
+
+    def norm_sign(self, norm, value, name):
+        """Sign of the normalised value; for whole numbers one comparison."""
+        if value.bound is None:
+            return self._sign_of_floats(self.norm(norm, value), name)
+        threshold, rising = sign_thresholds(
+            norm.moving_mean, norm.moving_variance, norm.beta.value, norm.epsilon,
+            -value.bound, value.bound, norm.gamma_value(), value.scale,
+        )  # fmt: skip
+        return self._compared(value, threshold, rising, name)
+
+    def _compared(self, value, threshold, rising, name):
+        """+1 from the threshold on, upwards where ``rising``, else downwards.
+
+        Halfway to the next whole number there is no tie, and a runtime whose convolution rounds a
+        little does no harm.
+        """
+        halfway = np.where(rising, threshold - 0.5, threshold + 0.5).astype(value.dtype)
+        plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above").name
+        if not rising.all():
+            falling = self.graph.constant(f"{name}/falling", _column(~rising, value))
+            plus = self.graph.node("Xor", [plus, falling], f"{name}/plus")
+        return self._chosen(plus, 1, -1, value, name)
+
+    def _sign_of_floats(self, value, name):
+        minus = self.graph.node("Less", [value.name, self.graph.number(0)], f"{name}/minus")
+        return self._chosen(minus, -1, 1, value, name)
+
+    def _chosen(self, condition, yes, no, value, name):
+        g = self.graph
+        g.node("Where", [condition, g.number(yes), g.number(no)], name)
+        return Value(name, value.shape, 1, operand=True)
+
+    # -- pooling and shapes -------------------------------------------------------------------
+
+    def max_pool(self, layer, value):
+        """Of whole numbers, floats or signs: padding never is the largest."""
+        return self._pooled("MaxPool", layer, value)
+
+    def avg_pool(self, layer, value):
+        """Mean of the pixels that exist."""
+        return self._pooled("AveragePool", layer, self.real(value), count_include_pad=0)
+
+    def _pooled(self, kind, layer, value, **options):
+        place = windows(value.shape[:2], *layer.place)
+        options |= {"kernel_shape": list(layer.pool_size), "strides": list(layer.strides)}
+        y = self.graph.node(kind, [value.name], layer.name, pads=_pads(place), **options)
+        return replace(value, name=y, shape=(*place.output, value.shape[2]))
+
+    def global_avg_pool(self, layer, value):
+        value = self.real(value)
+        y = self.graph.node("GlobalAveragePool", [value.name], f"{layer.name}/nchw")
+        y = self.graph.node("Flatten", [y], layer.name)
+        return replace(value, name=y, shape=value.shape[2:])
+
+    def flatten(self, layer, value):
+        """Back to channels last, whose order the next kernel's inputs have."""
+        y = value.name
+        if len(value.shape) == 3:
+            y = self.graph.node("Transpose", [y], f"{layer.name}/nhwc", perm=[0, 2, 3, 1])
+        y = self.graph.node("Flatten", [y], layer.name)
+        return replace(value, name=y, shape=(math.prod(value.shape),))
+
+    # -- floats -------------------------------------------------------------------------------
+
+    def relu(self, layer, value):
+        value = self.real(value)
+        return replace(value, name=self.graph.node("Relu", [value.name], layer.name))
+
+    def residual(self, layer, value):
+        body, shortcut = (self.real(self.chain(c, value)) for c in (layer.body, layer.shortcut))
+        return replace(body, name=self.graph.node("Add", [body.name, shortcut.name], layer.name))
+
+    def real(self, value):
+        """The floats that the layers here see."""
+        if value.bound is None:
+            return value
+        g, x = self.graph, value.name
+        if value.dtype is np.float64:
+            x = g.cast(x, np.float32, f"{value.name}/float32")
+        if value.scale is not None:
+            scale = g.constant("byte_scale", value.scale)
+            x = g.node("Mul", [x, scale], f"{value.name}/real")
+        return Value(x, value.shape)
+
+    def _with(self, kind, value, constant, array, name):
+        """An operator with a number per channel."""
+        constant = self.graph.constant(constant, _column(array, value))
+        return replace(value, name=self.graph.node(kind, [value.name, constant], name))
+
+
+_KINDS = {
+    nn.AvgPool2D: _Walk.avg_pool,
+    nn.BatchNorm: _Walk.norm,
+    nn.BinaryConv2D: _Walk.conv,
+    nn.BinaryDense: _Walk.dense,
+    nn.Conv2D: _Walk.conv,
+    nn.Dense: _Walk.dense,
+    nn.Flatten: _Walk.flatten,
+    nn.GlobalAvgPool2D: _Walk.global_avg_pool,
+    nn.MaxPool2D: _Walk.max_pool,
+    nn.ReLU: _Walk.relu,
+    nn.Residual: _Walk.residual,
+    nn.Sign: _Walk.sign,
+}
+
+
+def _sign_ahead(layers):
+    """The Sign that comes next but for layers it may change places with, or None."""
+    for layer in layers:
+        if isinstance(layer, nn.Sign):
+            return layer
+        if not isinstance(layer, nn.MaxPool2D | nn.Flatten):
+            return None
+    return None
+
+
+def _column(array, value):
+    """A number per channel, (C,), as it stands beside the graph's NCHW or (B, C)."""
+    return array[:, None, None] if len(value.shape) == 3 else array
+
+
+def _pads(place):
+    return [place.top, place.left, place.bottom, place.right]
+
+
+def _all_axes(pads):
+    """As Pad wants it: where each of NCHW begins, then where each ends."""
+    return np.int64([0, 0, *pads[:2], 0, 0, *pads[2:]])

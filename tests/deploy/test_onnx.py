@@ -1,0 +1,331 @@
+"""ONNX models against the networks they come from: every hidden sign, and the logits."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minibnn import InputError, nn
+from minibnn.ops.bits import Signs
+from minibnn.ops.rounding import BYTE_SCALE
+
+onnx = pytest.importorskip("onnx", reason="needs onnx (extra: onnx)")
+runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+
+import minibnn.deploy.onnx as export  # noqa: E402  after onnx is known to be there
+
+
+@pytest.fixture(autouse=True)
+def reference_backend(use_backend):
+    use_backend("reference")
+
+
+# -- networks, pictures, runs -------------------------------------------------------------------
+
+
+def network(layers, shape, seed=0):
+    """A Sequential whose statistics are drawn so that sums meet the thresholds exactly."""
+    net = nn.Sequential(layers, shape, seed=seed)
+    rng = np.random.default_rng(seed)
+    x = pictures(net, 4, seed)
+    for layer in net.layers:
+        if isinstance(layer, nn.BatchNorm):
+            unsettle(layer, x, rng)
+        x = layer.forward(x)
+    return net
+
+
+def unsettle(layer, x, rng):
+    """Statistics of a normalisation that is given x; half of the means are entries of x."""
+    n = len(layer.moving_mean)
+    x = (x.unpack() if isinstance(x, Signs) else x).reshape(-1, n).astype(np.float32)
+    seen = x[rng.integers(len(x), size=n), np.arange(n)]
+    ties = rng.random(n) < 0.5
+    spread = x.std() + 1
+    layer.moving_mean[:] = np.where(ties, seen, rng.normal(0, spread, n))
+    layer.moving_variance[:] = rng.choice([0, 1e-6, 1, spread**2, 1e8], n)
+    beta = np.where(ties & (rng.random(n) < 0.8), 0, rng.normal(0, 2, n))
+    layer.beta.assign(beta if layer.center else np.zeros(n))
+    layer.gamma.assign(np.where(rng.random(n) < 0.1, 0, rng.normal(0, 2, n)))
+
+
+def pictures(net, n=5, seed=0):
+    rng = np.random.default_rng([seed, 1])
+    return rng.integers(0, 256, (n, *net.input_shape), dtype=np.uint8)
+
+
+def run(model, x, outputs=None):
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = runtime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(outputs, {"images": x})
+
+
+def hidden_signs(net, x):
+    """Name of each Sign -> what it gives, as the graph has it: channels before the pixels."""
+    signs = {}
+    for layer in net.layers:
+        x = layer.forward(x)
+        if isinstance(layer, nn.Sign):
+            y = x.unpack(np.float32)
+            signs[layer.name] = y.transpose(0, 3, 1, 2) if y.ndim == 4 else y
+    return signs
+
+
+def exposed(model, names):
+    """A copy of the model that also gives these values."""
+    twin = onnx.ModelProto.FromString(model.SerializeToString())
+    for name in names:
+        value = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        twin.graph.output.append(value)
+    return twin
+
+
+def agrees(net, weights="bits"):
+    """The model gives the network's signs exactly, its predictions and its logits."""
+    x = pictures(net)
+    model = export.model(net, weights=weights)
+    logits = net.forward(x)
+    signs = hidden_signs(net, x)
+    assert len(signs) == sum(isinstance(layer, nn.Sign) for layer in net.layers)
+    (found, *graph_signs) = run(exposed(model, signs), x, ["logits", *signs])
+    for name, graph_sign in zip(signs, graph_signs, strict=True):
+        assert_array_equal(graph_sign, signs[name], name)
+    assert_array_equal(run(model, x)[0], found)
+    assert found.dtype == np.float32
+    assert_array_equal(found.argmax(1), logits.argmax(1))
+    assert_allclose(found, logits, rtol=0, atol=1e-5 * np.abs(logits).max())
+    return model
+
+
+norms = st.builds(
+    nn.BatchNorm,
+    scale=st.booleans(),
+    center=st.booleans(),
+    epsilon=st.sampled_from([1e-30, 1e-3, 1.0]),
+)
+sides = st.tuples(st.integers(1, 3), st.integers(1, 3))
+convolutions = st.builds(
+    nn.BinaryConv2D,
+    st.sampled_from([1, 3, 8, 33]),
+    sides,
+    st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    st.sampled_from(["same", "valid"]),
+    st.integers(0, 1),
+)
+pools = st.builds(
+    nn.MaxPool2D, sides, st.sampled_from([None, 1, 2]), st.sampled_from(["same", "valid"])
+)
+
+
+@st.composite
+def networks(draw):
+    """Binary layers with a normalisation and a sign between; pooling before, between or after."""
+    shape = draw(st.tuples(st.integers(5, 9), st.integers(5, 9), st.integers(1, 4)))
+    layers = []
+    for _ in range(draw(st.integers(0, 2))):
+        block = [draw(norms), nn.Sign()] if draw(st.integers(0, 7)) else [nn.Sign()]
+        for _ in range(draw(st.integers(0, 1))):
+            block.insert(draw(st.integers(0, len(block))), draw(pools))
+        layers += [draw(convolutions), *block]
+    flatten = draw(st.integers(0, 1)) if layers and isinstance(layers[-1], nn.Sign) else 0
+    layers.insert(len(layers) - flatten, nn.Flatten())
+    for _ in range(draw(st.integers(0, 1))):
+        layers += [nn.BinaryDense(draw(st.sampled_from([1, 7, 40]))), draw(norms), nn.Sign()]
+    layers += [nn.BinaryDense(draw(st.integers(1, 6))), draw(norms)]
+    seed = draw(st.integers(0, 99))
+    try:
+        return network(layers, shape, seed)
+    except InputError:  # a kernel or pool larger than what is left of the picture
+        return network(
+            [nn.Flatten(), nn.BinaryDense(9), nn.BatchNorm(True), nn.Sign(), nn.BinaryDense(3)],
+            shape,
+            seed,
+        )
+
+
+# -- the same signs, the same logits --------------------------------------------------------------
+
+
+@given(networks(), st.sampled_from(export.WEIGHTS))
+def test_random_networks(net, weights):
+    agrees(net, weights)
+
+
+@pytest.mark.parametrize("pool", [0, 1, 2, 3])
+@pytest.mark.parametrize("pad_value", [0, 1])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_convolutions(strides, padding, pad_value, pool):
+    """A 3x2 kernel on 7x8 pixels pads unevenly; pooling before, between and after."""
+    behind = [nn.BatchNorm(scale=True), nn.Sign()]
+    if pool:
+        behind.insert(pool - 1, nn.MaxPool2D(2, 1, "same"))
+    options = {"strides": strides, "padding": padding, "pad_value": pad_value}
+    layers = [
+        nn.BinaryConv2D(33, (3, 2), **options),
+        nn.BatchNorm(scale=True),
+        nn.Sign(),
+        nn.BinaryConv2D(9, (2, 3), **options),
+        *behind,
+        nn.Flatten(),
+        nn.BinaryDense(10),
+        nn.BatchNorm(),
+    ]
+    net = network(layers, (7, 8, 3), seed=pool)
+    falling = [(layer.gamma.value < 0).sum() for layer in net.layers[:6] if hasattr(layer, "gamma")]
+    assert min(falling) > 0
+    agrees(net)
+
+
+def test_all_kinds_of_layers():
+    """Real sums depend on their order, so here also signs behind them are only nearly sure."""
+    layers = [
+        nn.Conv2D(6, 3, strides=2, padding="same"),
+        nn.BatchNorm(scale=True),
+        nn.MaxPool2D(2, 1, "same"),
+        nn.Residual([nn.Sign(), nn.BinaryConv2D(6, 3), nn.BatchNorm()]),
+        nn.Residual(
+            [nn.BinaryConv2D(5, 3, 2, pad_value=1), nn.ReLU()],
+            [nn.AvgPool2D(2, padding="same"), nn.Conv2D(5, 1, use_bias=False)],
+        ),
+        nn.AvgPool2D(2, 1, "same"),
+        nn.GlobalAvgPool2D(),
+        nn.Dense(4),
+        nn.ReLU(),
+        nn.Dense(3, use_bias=False),
+    ]
+    net = nn.Sequential(layers, (11, 10, 3), seed=3)
+    for p in net.parameters():
+        if p.name.endswith("bias"):
+            p.assign(np.linspace(-1, 1, p.size))
+    x = pictures(net)
+    logits = net.forward(x)
+    (found,) = run(export.model(net), x)
+    assert_allclose(found, logits, rtol=0, atol=1e-5 * np.abs(logits).max())
+
+
+def test_pooled_bytes_and_sums_that_nothing_normalises():
+    layers = [nn.MaxPool2D(2), nn.BinaryConv2D(8, 3), nn.MaxPool2D(2), nn.ReLU(), nn.Sign()]
+    layers += [nn.BinaryConv2D(3, 2), nn.Sign(), nn.Flatten(), nn.BinaryDense(4)]
+    agrees(network(layers, (9, 9, 2)))
+
+
+def test_vectors_of_more_bytes_than_float32_adds():
+    """255 * 33000 is above 2^23: between such whole numbers float32 has no halves."""
+    layers = [nn.BinaryDense(5), nn.BatchNorm(), nn.Sign(), nn.BinaryDense(2)]
+    net = nn.Sequential(layers, (33000,), seed=0)
+    net.layers[0].kernel.assign(np.ones((33000, 5), np.int8))
+    x = np.full((2, 33000), 255, np.uint8)
+    x[1, 0] = 254  # a sum that is smaller by 2
+    sums = 255 * 33000 - np.float32([0, 1, 2, 3, 4])
+    net.layers[1].moving_mean[:] = sums * BYTE_SCALE
+    agreed = export.model(net)
+    (signs,) = run(exposed(agreed, ["sign1"]), x, ["sign1"])
+    assert_array_equal(signs, hidden_signs(net, x)["sign1"])
+    assert_array_equal(signs, [[1, 1, 1, 1, 1], [-1, -1, 1, 1, 1]])
+    wide = nn.Sequential([nn.BinaryConv2D(1, 129, padding="valid")], (129, 129, 2))
+    with pytest.raises(InputError, match="conv1 sums 33282 bytes for each output"):
+        export.model(wide)
+
+
+# -- what is in the file --------------------------------------------------------------------------
+
+
+def small(units=10):
+    layers = [nn.BinaryConv2D(33, 3), nn.BatchNorm(scale=True), nn.Sign(), nn.Flatten()]
+    return network([*layers, nn.BinaryDense(units), nn.BatchNorm()], (6, 5, 3))
+
+
+def test_standard_operators_of_an_old_opset():
+    model = agrees(small())
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 13)]
+    assert model.ir_version == 7
+    assert {node.domain for node in model.graph.node} == {""}
+
+
+def test_another_runtime_that_rounds_as_numpy_does():
+    from onnx.reference import ReferenceEvaluator
+
+    net = small()
+    x = pictures(net)
+    model = exposed(export.model(net), ["sign1"])
+    logits, signs = ReferenceEvaluator(model).run(None, {"images": x})
+    assert_array_equal(signs, hidden_signs(net, x)["sign1"])
+    assert_array_equal(logits, net.forward(x))  # not one bit differs
+
+
+def test_names_shapes_and_any_batch():
+    net = small(3)
+    model = export.model(net, classes=["ant", "bee", "Wespe ä"])
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(metadata["classes"]) == ["ant", "bee", "Wespe ä"]
+    assert model.producer_name == "minibnn"
+    session = runtime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (given,), (output,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type, given.shape) == ("images", "tensor(uint8)", ["batch", 6, 5, 3])
+    assert (output.name, output.shape) == ("logits", ["batch", 3])
+    x = pictures(net, 9)
+    (logits,) = session.run(None, {"images": x})
+    assert_array_equal(session.run(None, {"images": x[4:5]})[0], logits[4:5])
+
+
+def test_a_weight_is_a_bit():
+    net = small(1000)  # 33 * 27 and 990 * 1000 weights; 891 is no multiple of 8
+    bits = sum(p.size for p in net.parameters() if p.binary)
+    reals = sum(p.size for p in net.parameters() if not p.binary) + 2 * 1033
+    packed, floats = (len(export.model(net, weights=w).SerializeToString()) for w in export.WEIGHTS)
+    assert packed < bits / 8 + 4 * reals + 5000
+    assert floats > 4 * bits
+    agrees(net, "float32")
+
+
+def test_thresholds_are_no_whole_numbers():
+    """So a sum that a runtime rounds a little is still on the right side."""
+    model = export.model(small())
+    (threshold,) = (c for c in model.graph.initializer if c.name == "sign1/threshold")
+    threshold = onnx.numpy_helper.to_array(threshold)
+    assert threshold.shape == (33, 1, 1)
+    assert_array_equal(threshold % 1, np.full_like(threshold, 0.5))
+
+
+def test_a_file(tmp_path):
+    net = small()
+    path = tmp_path / "small.onnx"
+    export.write(net, path, classes=list("abcdefghij"))
+    assert [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
+    onnx.checker.check_model(str(path), full_check=True)
+    first = path.read_bytes()
+    export.write(net.copy(), path, classes=list("abcdefghij"))
+    assert path.read_bytes() == first
+
+
+# -- what cannot be -------------------------------------------------------------------------------
+
+
+def test_refused():
+    class Odd(nn.ReLU):
+        pass
+
+    with pytest.raises(InputError, match=r"^relu1 \(Odd\) has no form in ONNX here; these kinds"):
+        export.model(nn.Sequential([nn.Flatten(), Odd()], (2, 2, 1)))
+    with pytest.raises(InputError, match="weights must be one of bits, float32, found 'int4'"):
+        export.model(small(), weights="int4")
+    with pytest.raises(InputError, match=r"each of the outputs \(10,\), found 2 names"):
+        export.model(small(), classes=["a", "b"])
+
+
+def test_without_onnx(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(InputError, match=r'pip install "minibnn\[onnx\]"'):
+        export.write(small(), tmp_path / "small.onnx")
+    assert not list(tmp_path.iterdir())
