@@ -4,6 +4,7 @@ import numpy as np
 
 from minibnn.data.augment import AUGMENTATIONS, draw, pad_crop_flip
 from minibnn.data.checks import check_seed, whole_number
+from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 
 _STREAM = 1  # keeps the draws of the batches apart from others made with the same seed
@@ -15,16 +16,18 @@ class Batches:
     Order and augmentation of epoch e come from a generator seeded with (seed, e), drawn for the
     whole epoch before its first batch. So a resumed run needs no random state: ``epoch(e, start)``
     goes on in the middle. The last partial batch is dropped. Making a batch is one compiled pass
-    over its bytes, too cheap for a thread of its own.
+    over its bytes, too cheap for a thread of its own; only pictures that stay in their files are
+    decoded by threads, ahead of training.
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8 or float32
+    images : (N, H, W, C) uint8 or float32, or FolderImages
     labels : (N,) integers
     batch_size : int
     seed : int >= 0
     augment : None, "none" or "paper"
-        "paper": pad with 4 black pixels, crop at random, flip at random (uint8 pictures only).
+        "paper": pad with 4 black pixels, crop at random, flip at random (uint8 pictures only);
+        of FolderImages, a random crop of 8 to 100 % of the area, resized, and a random flip.
 
     >>> batches = Batches(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10), batch_size=4, seed=0)
     >>> [labels.tolist() for _, labels in batches.epoch(0)]  # two pictures sit this epoch out
@@ -39,7 +42,8 @@ class Batches:
             raise InputError(
                 f"augment must be one of {', '.join(AUGMENTATIONS)}, found {augment!r}"
             )
-        if augment == "paper" and images.dtype != np.uint8:
+        self.in_files = isinstance(images, FolderImages)
+        if augment == "paper" and images.dtype != np.uint8 and not self.in_files:
             raise InputError(
                 f"augment 'paper' works on bytes: images must be uint8, found {images.dtype}"
             )
@@ -55,10 +59,25 @@ class Batches:
         return self.steps_per_epoch
 
     def epoch(self, e, start=0):
-        """Yield (images, labels) of batches ``start``, ``start + 1``, ... of epoch ``e``."""
+        """Yield (images, labels) of batches ``start``, ``start + 1``, ... of epoch ``e``.
+
+        Close the generator if it is left before its end: threads may be at work for it.
+        """
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(_STREAM, e)))
         count = self.steps_per_epoch * self.batch_size
-        order = rng.permutation(len(self.images))[:count]
+        order = rng.permutation(len(self.images))
+        if self.in_files:
+            yield from self.images.training_batches(
+                self.labels,
+                order,
+                self.batch_size,
+                start,
+                self.seed,
+                e,
+                augment=self.augment == "paper",
+            )
+            return
+        order = order[:count]
         if self.augment == "paper":
             offsets, flips = draw(rng, count)
         for step in range(start, self.steps_per_epoch):

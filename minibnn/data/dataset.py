@@ -1,4 +1,4 @@
-"""A data set in memory: training and test pictures, checked once when it is made."""
+"""A data set: training and test pictures, checked once when it is made."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,8 @@ class Dataset:
     Attributes
     ----------
     train_images, test_images : (N, H, W, C) uint8, or float32 in [-1, 1]
-        Pictures stay bytes until the first layer.
+        Pictures stay bytes until the first layer. Of an image-folder they are FolderImages
+        instead, which stay in their files.
     train_labels, test_labels : (N,) int64, each in range(len(classes))
     classes : tuple of str
     name : str
@@ -42,6 +43,12 @@ class Dataset:
     def input_shape(self):
         """(H, W, C) of every picture."""
         return self.train_images.shape[1:]
+
+    @property
+    def unreadable(self):
+        """Picture files met so far that cannot be decoded: {name: reason}; {} for arrays."""
+        problems = getattr(self.train_images, "problems", None)
+        return dict(problems.told) if problems else {}
 
     def __repr__(self):
         held_out = "" if self.validation_labels is None else f"{len(self.validation_labels)} + "

@@ -180,7 +180,9 @@ def test_all_files_belong_to_a_layout():
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(InputError, match="must be one of digits, cifar10, npz:FILE, found 'mnist'"):
+    with pytest.raises(
+        InputError, match="must be one of digits, cifar10, image-folder, npz:FILE, found 'mnist'"
+    ):
         load("mnist")
     with pytest.raises(InputError, match="found None"):
         load(None)

@@ -1,0 +1,136 @@
+"""Bytes of a picture file to a picture in RGB, whatever its format and mode.
+
+Only serial code that lets other threads run while it decodes: this is what loader threads do.
+"""
+
+import io
+import os
+import warnings
+
+import numpy as np
+
+from minibnn.errors import InputError
+
+FORMATS = ("JPEG", "PNG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # a name may lie about it
+MOST_BYTES = 1 << 28  # of a file
+MOST_PIXELS = 1 << 26  # 192 MB in RGB; ImageNet's largest have under a third of that
+MOST_ASPECT = 100  # a narrower one becomes huge when its shorter side is enlarged
+GAP = 2  # a JPEG may be decoded smaller if this many times the pixels wanted are left
+
+
+class Unreadable(Exception):
+    """These bytes are no whole picture; the message says why in a few words.
+
+    A property of the bytes alone: not of what is cut out of the picture, nor of the machine.
+    """
+
+
+def prepare():
+    """To be called from one thread, before others decode."""
+    from PIL import Image
+
+    Image.init()  # reads Pillow's modules, which is not for several threads at once
+    # Pillow warns of what it can live with (odd EXIF data). Whether those are shown, or are
+    # errors, must not decide what is a picture; that they are many, we report as sizes.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def read(path, printable=str):
+    """The content of a file; InputError, naming it, if it cannot be had."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                raise Unreadable(f"a file of more than {MOST_BYTES >> 20} MiB")
+            return file.read()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(f"{printable(path)}: cannot be read ({reason})") from error
+
+
+def cut(content, plan):
+    """A part of a picture, resized.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the file.
+    plan : callable (width, height) -> Crop
+        What to take of a picture of this size; see ``crops``.
+
+    Returns
+    -------
+    PIL.Image.Image in mode RGB
+
+    Raises
+    ------
+    Unreadable if the content is no whole picture.
+
+    Notes
+    -----
+    Bicubic, as Pillow does it (its support grows when pixels become fewer). Where at least
+    ``GAP`` times the pixels wanted are left in both directions, a JPEG is decoded at 1/2, 1/4 or
+    1/8 of its size, which libjpeg does in a fraction of the time. On photographs that changes
+    the result by less than 1 of 255 in the mean.
+    """
+    from PIL import Image
+
+    try:
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
+        width, height = picture.size
+        _check_size(width, height)
+        crop = plan(width, height)
+        box = crop.box
+        reduce = min((box[2] - box[0]) // crop.resized[0], (box[3] - box[1]) // crop.resized[1])
+        reduce //= GAP
+        if reduce >= 2:
+            drafted = picture.draft(None, (width // reduce, height // reduce))
+            if drafted is not None:  # a JPEG
+                factor = width / drafted[1][2]
+                box = tuple(side / factor for side in box)
+        picture = to_rgb(picture)
+        picture = picture.resize(crop.resized, Image.Resampling.BICUBIC, box=box)
+        if crop.window != (0, 0, *crop.resized):
+            picture = picture.crop(crop.window)
+        if crop.mirror:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return picture
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # decoders fail in many ways
+        raise Unreadable(_words(error)) from error
+
+
+def to_rgb(picture):
+    """The picture in mode RGB, decoded.
+
+    Grey is repeated, of 16 bits the upper 8 are kept, CMYK is converted without a profile,
+    transparency is dropped (the colours below it stay), of several frames the first is taken.
+    """
+    from PIL import Image
+
+    if picture.mode.startswith("I"):  # I;16 and its kin, and I as some files of 16 bits are read
+        grey = np.clip(np.asarray(picture), 0, 0xFFFF) >> 8
+        picture = Image.fromarray(grey.astype(np.uint8))
+    elif picture.mode == "F":
+        raise Unreadable("pixels are floating-point numbers")
+    elif picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    picture.load()
+    return picture.convert("RGB")
+
+
+def _check_size(width, height):
+    if width * height > MOST_PIXELS:
+        raise Unreadable(f"{width}x{height} is more than {MOST_PIXELS} pixels")
+    if max(width, height) > MOST_ASPECT * min(width, height):
+        raise Unreadable(f"{width}x{height} is too narrow")
+
+
+def _words(error):
+    """Pillow's reason in one short line; the same for the same bytes."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):  # its text holds an address in memory
+        return "not a picture"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"damaged: {text}"[:200]
