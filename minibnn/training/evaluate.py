@@ -1,26 +1,34 @@
 """Loss and accuracy of a network on pictures it does not learn from."""
 
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
 
+from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
 from minibnn.training.threads import one_blas_thread
 
 
 class Evaluation(NamedTuple):
-    """Mean loss, share of right answers (0 to 1) and number of pictures."""
+    """Mean loss, share of right answers (0 to 1) and number of pictures.
+
+    ``top5`` is the share of pictures whose class is among the five with the highest scores; None
+    of 5 classes or fewer.
+    """
 
     loss: float
     accuracy: float
     count: int
+    top5: float | None = None
 
 
 def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entropy"):
     """Measure ``net`` in evaluation mode.
 
-    Every picture counts, those of the last partial batch too.
+    Every picture counts, those of the last partial batch too; of pictures in files only those
+    that can be decoded.
 
     Parameters
     ----------
@@ -45,18 +53,47 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
         if not hasattr(data, "test_images"):
             raise InputError("evaluate takes a Dataset, or images and labels; labels are missing")
         data, labels = data.test_images, data.test_labels
-    images, labels = np.asarray(data), np.asarray(labels)
+    images = data if isinstance(data, FolderImages) else np.asarray(data)
+    labels = np.asarray(labels)
     if labels.shape != (len(images),) or len(images) == 0:
         raise InputError(
             f"labels must be one per picture and at least one, found {labels.shape} for "
             f"{len(images)} pictures"
         )
     check_labels(labels, net.output_shape[-1])
+    loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
     with one_blas_thread():
-        logits = net.predict(images, batch_size=batch_size)
-    mean, _ = loss_function(loss)(logits, labels)
-    right = int(np.count_nonzero(logits.argmax(axis=1) == labels))
-    return Evaluation(float(mean), right / len(labels), len(labels))
+        for logits, right in _scores(net, images, labels, batch_size):
+            count += len(right)
+            mean += (float(loss(logits, right)[0]) - mean) * (len(right) / count)
+            ranks = rank_of_label(logits, right)
+            best += int(np.count_nonzero(ranks == 0))
+            among_five += int(np.count_nonzero(ranks < 5))
+    if not count:
+        raise InputError(f"none of the {len(images)} pictures can be read")
+    top5 = among_five / count if net.output_shape[-1] > 5 else None
+    return Evaluation(mean, best / count, count, top5)
+
+
+def _scores(net, images, labels, batch_size):
+    """Yield (outputs, labels): all at once or, of pictures in files, a batch at a time."""
+    if not isinstance(images, FolderImages):
+        yield net.predict(images, batch_size=batch_size), labels
+        return
+    with closing(images.batches(batch_size)) as stream:
+        for x, kept in stream:
+            if len(kept):
+                yield net.predict(x, batch_size=batch_size), labels[kept]
+
+
+def rank_of_label(logits, labels):
+    """How many classes come before the right one: (B,) integers, 0 if it is the answer.
+
+    Equal scores rank in the order of the classes, and NaN before numbers, as ``argmax`` does it.
+    """
+    own = logits[np.arange(len(labels)), labels][:, np.newaxis]
+    earlier = np.arange(logits.shape[1]) < labels[:, np.newaxis]
+    return np.count_nonzero(~(logits <= own) | (logits == own) & earlier, axis=1)
 
 
 def check_labels(labels, classes):

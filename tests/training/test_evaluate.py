@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from small_runs import compare, fit, small_data, small_net
 
 import minibnn as bnn
+from minibnn.training.evaluate import rank_of_label
 
 
 def test_evaluate_counts_every_picture():
@@ -85,3 +87,33 @@ def test_load_bad_paths(tmp_path):
     (tmp_path / "checkpoint.npz").write_bytes(b"PK")
     with pytest.raises(bnn.InputError, match="cut off or damaged"):
         bnn.load(tmp_path / "checkpoint.npz")
+
+
+def test_ranks_follow_a_stable_sort_and_the_argmax():
+    rng = np.random.default_rng(0)
+    logits = rng.integers(0, 4, (200, 9)).astype(np.float32)  # many ties
+    labels = rng.integers(0, 9, 200)
+    order = np.argsort(-logits, axis=1, kind="stable")
+    expected = [list(row).index(label) for row, label in zip(order, labels, strict=True)]
+    assert_array_equal(rank_of_label(logits, labels), expected)
+    assert_array_equal(rank_of_label(logits, logits.argmax(axis=1)), 0)
+    logits[:, 3] = np.nan
+    assert_array_equal(rank_of_label(logits, labels) == 0, logits.argmax(axis=1) == labels)
+
+
+class Scores:
+    """A network whose outputs are given."""
+
+    def __init__(self, logits):
+        self.logits, self.output_shape = logits, logits.shape[1:]
+
+    def predict(self, images, batch_size):
+        return self.logits
+
+
+def test_top5_counts_the_five_highest_and_needs_six_classes():
+    logits = np.tile(np.float32([7, 6, 5, 4, 3, 2, 1]), (7, 1))
+    images = np.zeros((7, 1), np.uint8)
+    found = bnn.evaluate(Scores(logits), images, np.arange(7))
+    assert (found.accuracy, found.top5, found.count) == (1 / 7, 5 / 7, 7)
+    assert bnn.evaluate(Scores(logits[:, :5]), images, np.arange(7) % 5).top5 is None
