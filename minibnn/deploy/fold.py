@@ -12,8 +12,10 @@ from minibnn import nn
 from minibnn.deploy import binary, shape
 
 
-def fold(layers, given):
+def fold(layers, given, scale=None):
     """Steps for the layers up to the first Sign, for whole numbers given.
+
+    With ``scale`` the layers see float32(z) * scale: 1 / 255 for sums over bytes.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def fold(layers, given):
             return None
     else:
         return None
-    found = _levels(program, rising, given.most)
+    found = _levels(program, rising, given.most, scale)
     if found is None:
         return None
     steps = _pools(first_pools, given)
@@ -56,7 +58,7 @@ def _pools(layers, given):
     return steps
 
 
-def _levels(program, rising, most):
+def _levels(program, rising, most, scale):
     """(level, rising): where the sign of the program changes for whole numbers from -most to most.
 
     None if a number on the way is not finite: only what is finite is monotone.
@@ -64,7 +66,7 @@ def _levels(program, rising, most):
     direction = np.where(rising, 1, -1)
 
     def positive(z):
-        y, finite = _run(program, z)
+        y, finite = _run(program, z, scale)
         return ~(y < 0), finite
 
     for end in (-most, most):
@@ -82,8 +84,9 @@ def _levels(program, rising, most):
     return np.where(constant, least, direction * least), rising | constant
 
 
-def _run(program, z):
+def _run(program, z, scale):
     y, finite = z.astype(np.int32)[None], True
+    y = y if scale is None else y.astype(np.float32) * scale
     for layer in program:
         y = layer.forward(y)
         finite = finite and bool(np.isfinite(y).all())

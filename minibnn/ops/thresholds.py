@@ -12,7 +12,7 @@ from minibnn.errors import InputError
 from minibnn.ops.backend import ops
 
 
-def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None, scale=None):
+def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
     """Where the sign of ``batch_norm`` changes, for whole numbers z with low <= z <= high.
 
     Parameters
@@ -20,9 +20,7 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None, scale=
     mean, variance, beta, gamma : (C,) floats
         As ``batch_norm`` takes them; gamma may be None.
     low, high : int
-        -n and n for sums of n signs, 255 times that for sums over bytes.
-    scale : float32, optional
-        What is normalised is float32(z) * scale: 1 / 255 behind a first layer on bytes.
+        -n and n for sums of n signs.
 
     Returns
     -------
@@ -53,7 +51,6 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None, scale=
     while (least < beyond).any():
         middle = (least + beyond) // 2
         z = (direction * middle).astype(np.int32)
-        z = z if scale is None else z.astype(np.float32) * scale
         positive = ~(ops().batch_norm(z[None], mean, variance, beta, epsilon, gamma)[0] < 0)
         beyond = np.where(positive, middle, beyond)
         least = np.where(positive, least, np.minimum(middle + 1, beyond))
