@@ -89,7 +89,8 @@ def _scores(net, images, labels, batch_size):
 def rank_of_label(logits, labels):
     """How many classes come before the right one: (B,) integers, 0 if it is the answer.
 
-    Equal scores rank in the order of the classes, and NaN before numbers, as ``argmax`` does it.
+    Equal scores rank in the order of the classes, as ``argmax`` does it. NaN comes before every
+    number, and if the label's own score is NaN, all come before it.
     """
     own = logits[np.arange(len(labels)), labels][:, np.newaxis]
     earlier = np.arange(logits.shape[1]) < labels[:, np.newaxis]
