@@ -5,19 +5,16 @@ Arrays of ±1 (int8) are stored as bits, 1 for -1, eight to a byte. ``meta`` is 
 JSON in UTF-8; ``checksum`` is the SHA-256 of everything else.
 """
 
-import hashlib
-import io
 import json
-import zipfile
-import zlib
+import math
 
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.files import archive
 
 FORMAT = "minibnn checkpoint"
 VERSION = 1
-_EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the same date in every file
 
 
 def encode(meta, arrays):
@@ -40,17 +37,7 @@ def encode(meta, arrays):
     meta = {**meta, "format": FORMAT, "version": VERSION, "signs": signs}
     text = json.dumps(meta, sort_keys=True, allow_nan=False)
     members["meta"] = np.frombuffer(text.encode(), np.uint8)
-    members["checksum"] = _checksum(members)
-
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in members.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH_OF_ZIP)
-            entry.create_system = 3
-            entry.external_attr = 0o644 << 16
-            with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-    return file.getvalue()
+    return archive.encode(members)
 
 
 def read(path):
@@ -66,17 +53,15 @@ def read(path):
     InputError if the file is missing, cut off, damaged, no checkpoint or of a newer version.
     """
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            members = {name: file[name] for name in file.files}
+        with archive.opened(path) as file:
+            members = file.read_all()
         meta = json.loads(members["meta"].tobytes())
         is_ours = meta["format"] == FORMAT
     except FileNotFoundError:
         raise InputError(f"there is no checkpoint {path}") from None
     except KeyError:
         raise InputError(f"{path} is no minibnn checkpoint") from None
-    except (ValueError, EOFError, TypeError, AttributeError, MemoryError) as error:
-        raise _damaged(path) from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(path) from error
     if not is_ours:
         raise InputError(f"{path} is no minibnn checkpoint (it says {meta['format']!r})")
@@ -85,24 +70,22 @@ def read(path):
             f"{path} was written by a newer minibnn (checkpoint version {meta['version']}, "
             f"this one reads up to {VERSION}); upgrade minibnn to use it"
         )
-    checksum = members.pop("checksum", None)
-    if checksum is None or not np.array_equal(checksum, _checksum(members)):
-        raise _damaged(path)
-    del members["meta"]
-    for name, shape in meta["signs"].items():
-        count = int(np.prod(shape))
-        bits = np.unpackbits(members[name], count=count, bitorder="little")
-        members[name] = (1 - 2 * bits.astype(np.int8)).reshape(shape)
+    try:
+        archive.verify(members)
+        del members["meta"]
+        for name, shape in meta["signs"].items():
+            members[name] = _unpacked(members[name], shape)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path) from error
     return meta, members
 
 
-def _checksum(members):
-    digest = hashlib.sha256()
-    for name in sorted(members):
-        array = np.ascontiguousarray(members[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.data if array.size else b"")
-    return np.frombuffer(digest.digest(), np.uint8)
+def _unpacked(packed, shape):
+    count = math.prod(shape)
+    if len(packed) != -(-count // 8):
+        raise ValueError(f"{len(packed)} bytes do not hold {count} signs")
+    bits = np.unpackbits(packed, count=count, bitorder="little")
+    return (1 - 2 * bits.astype(np.int8)).reshape(shape)
 
 
 def _damaged(path):

@@ -1,0 +1,43 @@
+"""Files that are either the old one or the new one, whatever happens in between.
+
+The bytes are written beside the file (``NAME.new``), synced to the disk, and renamed over it.
+"""
+
+import os
+from pathlib import Path
+
+
+def staged(path):
+    """Where the new bytes of ``path`` lie until they are committed."""
+    return Path(f"{path}.new")
+
+
+def stage(path, data):
+    """Write and sync ``data`` beside ``path``; on failure nothing is left behind."""
+    new = staged(path)
+    try:
+        with open(new, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        new.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a failed write does not know it
+        raise
+
+
+def commit(path):
+    """Rename the staged bytes over ``path``, and sync the folder that holds the name."""
+    os.replace(staged(path), path)
+    folder = os.open(Path(path).parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_atomic(path, data):
+    """Replace ``path`` by ``data`` (bytes) in one step."""
+    stage(path, data)
+    commit(path)
