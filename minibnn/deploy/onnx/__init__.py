@@ -66,7 +66,7 @@ def model(network, classes=None, weights="bits"):
 
 def write(network, path, classes=None, weights="bits"):
     """Write ``model(network, classes, weights)`` to a file; the file is whole or not there."""
-    from minibnn.training.atomic import write_atomic
+    from minibnn.files.atomic import write_atomic
 
     write_atomic(path, model(network, classes, weights).SerializeToString(deterministic=True))
 
