@@ -3,7 +3,8 @@
 Batch normalisation and ReLU are monotone in each channel, their roundings included, and so is one
 after the other: among whole numbers there is one place at most where the sign changes. It is found
 by bisection of the very program that the layers run. Max pooling may come before, between and
-after: it commutes with what rises; behind a channel that falls it chooses among the signs.
+after: it commutes with what rises; behind a channel that falls it chooses among the signs. And
+flattening may come last.
 """
 
 import numpy as np
@@ -22,11 +23,13 @@ def fold(layers, given, scale=None):
     (steps, number of layers), or None where this is no comparison: there is no sign, another
     layer comes before it, or pooling stands where neither order is exact.
     """
-    program, first_pools, last_pools = [], [], []
+    program, first_pools, last_pools, flat = [], [], [], []
     rising = np.ones(given.channels, bool)
     for layer in layers:
         if isinstance(layer, nn.Sign):
             break
+        if flat:  # what follows has other channels
+            return None
         if isinstance(layer, nn.MaxPool2D):
             (first_pools if rising.all() and not last_pools else last_pools).append(layer)
         elif isinstance(layer, nn.BatchNorm | nn.ReLU):
@@ -35,6 +38,8 @@ def fold(layers, given, scale=None):
                 return None
             program.append(layer)
             rising = rising ^ turns
+        elif isinstance(layer, nn.Flatten):
+            flat.append(layer)
         else:
             return None
     else:
@@ -46,7 +51,9 @@ def fold(layers, given, scale=None):
     last = steps[-1].output if steps else given
     threshold = binary.Threshold(layer.name, last)
     steps.append(threshold.fill(threshold.threshold_arrays(*found, given.most)))
-    return steps + _pools(last_pools, steps[-1].output), layers.index(layer) + 1
+    steps += _pools(last_pools, steps[-1].output)
+    steps += [shape.Flatten(one.name, steps[-1].output) for one in flat]
+    return steps, layers.index(layer) + 1
 
 
 def _pools(layers, given):

@@ -217,6 +217,10 @@ def test_pooled_bytes_and_sums_that_nothing_normalises():
     agrees(network(layers, (9, 9, 2)))
 
 
+def test_signs_of_pictures_themselves():
+    agrees(network([nn.Sign(), nn.BinaryConv2D(8, 3), nn.Flatten(), nn.BinaryDense(4)], (5, 5, 3)))
+
+
 def test_vectors_of_more_bytes_than_float32_adds():
     """255 * 33000 is above 2^23: between such whole numbers float32 has no halves."""
     layers = [nn.BinaryDense(5), nn.BatchNorm(), nn.Sign(), nn.BinaryDense(2)]

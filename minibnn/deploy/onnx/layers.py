@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minibnn import nn
+from minibnn.deploy import binary, shape
+from minibnn.deploy.fold import fold
 from minibnn.deploy.onnx.graph import Graph
+from minibnn.deploy.value import SUMS
+from minibnn.deploy.value import Value as Sums
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE, bn_factor
 from minibnn.ops.shapes import windows
-from minibnn.ops.thresholds import sign_thresholds
 
 HALVES = 2**23  # below, float32 holds every whole number and every half between two
 
@@ -80,19 +83,34 @@ class _Walk:
         return Value(x, shape, 255, BYTE_SCALE, operand=True)
 
     def chain(self, chain, value):
-        for k, layer in enumerate(chain.layers):
-            if type(layer) not in _KINDS:
-                kinds = ", ".join(kind.__name__ for kind in _KINDS)
-                raise InputError(
-                    f"{layer.name} ({type(layer).__name__}) has no form in ONNX here; "
-                    f"these kinds have one: {kinds}"
-                )
-            rest = chain.layers[k + 1 :]
-            if isinstance(layer, nn.BatchNorm) and (sign := _sign_ahead(rest)):
-                value = self.norm_sign(layer, value, (sign if sign is rest[0] else layer).name)
-            else:
-                value = _KINDS[type(layer)](self, layer, value)
+        rest = list(chain.layers)
+        while rest:
+            value, done = self.folded(rest, value) or (self.layer(rest[0], value), 1)
+            del rest[:done]
         return value
+
+    def layer(self, layer, value):
+        if type(layer) not in _KINDS:
+            kinds = ", ".join(kind.__name__ for kind in _KINDS)
+            raise InputError(
+                f"{layer.name} ({type(layer).__name__}) has no form in ONNX here; "
+                f"these kinds have one: {kinds}"
+            )
+        return _KINDS[type(layer)](self, layer, value)
+
+    def folded(self, layers, value):
+        """What comes before the next sign as one comparison, and of how many layers; or None."""
+        if value.bound is None or value.signs:
+            return None
+        found = fold(layers, Sums(SUMS, value.shape, value.bound), value.scale)
+        if found is None:
+            return None
+        steps, done = found
+        for step in steps:
+            name = layers[done - 1].name if step is steps[-1] else f"{step.name}/first"
+            put = _STEPS[type(step)]
+            value = put(self, step, value, name)
+        return value, done
 
     # -- products -----------------------------------------------------------------------------
 
@@ -151,41 +169,25 @@ class _Walk:
         value = self._with("Mul", value, f"{name}/factor", factor, f"{name}/scaled")
         return self._with("Add", value, f"{name}/beta", layer.beta.value, name)
 
-    def sign(self, layer, value):
-        """±1, with +1 for 0; ONNX's own Sign makes 0 of it."""
-        if value.name == layer.name:  # the normalisation before did it
-            return value
-        if value.signs:
-            return replace(value, name=self.graph.node("Identity", [value.name], layer.name))
-        if value.bound is None:
-            return self._sign_of_floats(value, layer.name)
-        channels = value.shape[-1]
-        return self._compared(value, np.zeros(channels), np.ones(channels, bool), layer.name)
-
-    def norm_sign(self, norm, value, name):
-        """Sign of the normalised value; for whole numbers one comparison."""
-        if value.bound is None:
-            return self._sign_of_floats(self.norm(norm, value), name)
-        threshold, rising = sign_thresholds(
-            norm.moving_mean, norm.moving_variance, norm.beta.value, norm.epsilon,
-            -value.bound, value.bound, norm.gamma_value(), value.scale,
-        )  # fmt: skip
-        return self._compared(value, threshold, rising, name)
-
-    def _compared(self, value, threshold, rising, name):
-        """+1 from the threshold on, upwards where ``rising``, else downwards.
+    def threshold(self, step, value, name):
+        """+1 from the level on, upwards where ``rising``, else downwards.
 
         Halfway to the next whole number there is no tie, and a runtime whose convolution rounds a
         little does no harm.
         """
-        halfway = np.where(rising, threshold - 0.5, threshold + 0.5).astype(value.dtype)
+        level, rising = step.thresholds.level, step.thresholds.rising
+        halfway = np.where(rising, level - 0.5, level + 0.5).astype(value.dtype)
         plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above").name
         if not rising.all():
             falling = self.graph.constant(f"{name}/falling", _column(~rising, value))
             plus = self.graph.node("Xor", [plus, falling], f"{name}/plus")
         return self._chosen(plus, 1, -1, value, name)
 
-    def _sign_of_floats(self, value, name):
+    def sign(self, layer, value):
+        """±1, with +1 for 0; ONNX's own Sign makes 0 of it."""
+        if value.signs:
+            return replace(value, name=self.graph.node("Identity", [value.name], layer.name))
+        value, name = self.real(value), layer.name
         minus = self.graph.node("Less", [value.name, self.graph.number(0)], f"{name}/minus")
         return self._chosen(minus, -1, 1, value, name)
 
@@ -196,18 +198,20 @@ class _Walk:
 
     # -- pooling and shapes -------------------------------------------------------------------
 
-    def max_pool(self, layer, value):
+    def max_pool(self, layer, value, name=None):
         """Of whole numbers, floats or signs: padding never is the largest."""
-        return self._pooled("MaxPool", layer, value)
+        return self._pooled("MaxPool", layer, value, name or layer.name)
 
     def avg_pool(self, layer, value):
         """Mean of the pixels that exist."""
-        return self._pooled("AveragePool", layer, self.real(value), count_include_pad=0)
+        value = self.real(value)
+        return self._pooled("AveragePool", layer, value, layer.name, count_include_pad=0)
 
-    def _pooled(self, kind, layer, value, **options):
-        place = windows(value.shape[:2], *layer.place)
-        options |= {"kernel_shape": list(layer.pool_size), "strides": list(layer.strides)}
-        y = self.graph.node(kind, [value.name], layer.name, pads=_pads(place), **options)
+    def _pooled(self, kind, layer, value, name, **options):
+        size, strides = layer.pool_size, layer.strides
+        place = windows(value.shape[:2], size, strides, layer.padding)
+        options |= {"kernel_shape": list(size), "strides": list(strides), "pads": _pads(place)}
+        y = self.graph.node(kind, [value.name], name, **options)
         return replace(value, name=y, shape=(*place.output, value.shape[2]))
 
     def global_avg_pool(self, layer, value):
@@ -216,12 +220,12 @@ class _Walk:
         y = self.graph.node("Flatten", [y], layer.name)
         return replace(value, name=y, shape=value.shape[2:])
 
-    def flatten(self, layer, value):
+    def flatten(self, layer, value, name=None):
         """Back to channels last, whose order the next kernel's inputs have."""
-        y = value.name
+        y, name = value.name, name or layer.name
         if len(value.shape) == 3:
-            y = self.graph.node("Transpose", [y], f"{layer.name}/nhwc", perm=[0, 2, 3, 1])
-        y = self.graph.node("Flatten", [y], layer.name)
+            y = self.graph.node("Transpose", [y], f"{name}/nhwc", perm=[0, 2, 3, 1])
+        y = self.graph.node("Flatten", [y], name)
         return replace(value, name=y, shape=(math.prod(value.shape),))
 
     # -- floats -------------------------------------------------------------------------------
@@ -266,16 +270,11 @@ _KINDS = {
     nn.Residual: _Walk.residual,
     nn.Sign: _Walk.sign,
 }
-
-
-def _sign_ahead(layers):
-    """The Sign that comes next but for layers it may change places with, or None."""
-    for layer in layers:
-        if isinstance(layer, nn.Sign):
-            return layer
-        if not isinstance(layer, nn.MaxPool2D | nn.Flatten):
-            return None
-    return None
+_STEPS = {
+    binary.Threshold: _Walk.threshold,
+    shape.Flatten: _Walk.flatten,
+    shape.MaxPool2D: _Walk.max_pool,
+}
 
 
 def _column(array, value):
