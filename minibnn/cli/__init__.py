@@ -10,6 +10,8 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
+from minibnn.cli.recipes import recipes
+from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 from minibnn.cli.verify import verify
 from minibnn.errors import InputError
@@ -42,6 +44,8 @@ def commands():
 
 commands.add_command(bench)
 commands.add_command(compare)
+commands.add_command(recipes)
+commands.add_command(sweep)
 commands.add_command(train)
 commands.add_command(verify)
 

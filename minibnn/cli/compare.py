@@ -4,12 +4,26 @@ from itertools import chain, count
 
 import click
 
-from minibnn.cli.options import BOP, LATENT_SGD, Start, settle_options, shared_options
+from minibnn.cli.options import (
+    BOP,
+    LATENT_SGD,
+    REAL,
+    Start,
+    settle_options,
+    shared_options,
+)
 from minibnn.cli.presets import run_preset
 from minibnn.errors import InputError
 
 
 @click.command(short_help="Train one network by several optimizers, side by side.")
+@click.option(
+    "--recipe",
+    multiple=True,
+    metavar="NAME",
+    help="Compare recipes (minibnn recipes lists them): each one's optimizers, with its schedules "
+    "in proportion to --epochs; all else is as in the first.",
+)
 @click.option(
     "--optimizer",
     multiple=True,
@@ -17,7 +31,8 @@ from minibnn.errors import InputError
     show_default=True,
     metavar="[NAME=]SPEC",
     help="For the binary weights, as often as you like: a name and its settings, such as "
-    "bop:gamma=1e-3,threshold=1e-6 or slow=latent-adam:lr=1e-4.",
+    "bop:gamma=1e-3,threshold=1e-6 or slow=latent-adam:lr=1e-4, or recipe:bop-sec51,gamma=1e-2, "
+    "a recipe's with its real optimizer and perhaps other settings.",
 )
 @click.option(
     "--preset",
@@ -42,6 +57,7 @@ def compare(ctx, preset, steps, **options):
     minibnn compare
     minibnn compare --optimizer fast=bop:gamma=1e-2 --optimizer slow=bop:gamma=1e-4
     minibnn compare --dataset cifar10 --epochs 2
+    minibnn compare --recipe bop-sec51 --recipe bop-sec52 --width 0.25 --epochs 30
     minibnn compare --preset sgd-decay-is-bop
 
     Ctrl-C finishes the batch, saves, and says how to go on.
@@ -51,21 +67,20 @@ def compare(ctx, preset, steps, **options):
     if steps is not None:
         raise InputError("--steps belongs to --preset; without one, choose --epochs")
     kept, how = settle_options(ctx, options)
-    kept["optimizer"] = list(kept["optimizer"])
     named = name_specs(kept["optimizer"])
 
     from minibnn import optim
     from minibnn.training import lockstep
 
+    texts = {name: read_spec(spec, kept["real_optimizer"]) for name, spec in named.items()}
     optimizers = {
-        name: optim.Split(
-            binary=optim.parse_optimizer(spec), real=optim.parse_optimizer(kept["real_optimizer"])
-        )
-        for name, spec in named.items()
+        name: optim.Split(binary=optim.parse_optimizer(binary), real=optim.parse_optimizer(real))
+        for name, (binary, real) in texts.items()
     }
     with Start("compare", kept, how) as start:
         start.announce()
-        result = lockstep(start.net, optimizers, start.data, **start.arguments)
+        alone = {name: start.options_of(name, *pair) for name, pair in texts.items()}
+        result = lockstep(start.net, optimizers, start.data, run_options=alone, **start.arguments)
     click.echo()
     click.echo(str(result))
     click.echo(f"picture: {start.out}/compare.png")
@@ -76,6 +91,8 @@ def name_specs(specs):
 
     >>> name_specs(["bop:gamma=1e-2", "bop:gamma=1e-3", "slow=bop:gamma=1e-4"])
     {'bop': 'bop:gamma=1e-2', 'bop-2': 'bop:gamma=1e-3', 'slow': 'bop:gamma=1e-4'}
+    >>> name_specs(["recipe:bop-sec51", "recipe:bop-sec51,gamma=1"])
+    {'bop-sec51': 'recipe:bop-sec51', 'bop-sec51-2': 'recipe:bop-sec51,gamma=1'}
     """
     named = {}
     for text in specs:
@@ -85,8 +102,36 @@ def name_specs(specs):
             if name in named:
                 raise InputError(f"--optimizer: two are named {name!r}, give each its own name")
         else:
-            kind, spec = text.partition(":")[0].strip(), text
+            kind, spec = _kind(text), text
             numbered = (f"{kind}-{number}" for number in count(2))
             name = next(name for name in chain([kind], numbered) if name not in named)
         named[name] = spec
     return named
+
+
+def _kind(spec):
+    kind, _, rest = spec.partition(":")
+    return rest.partition(",")[0].strip() if kind.strip() == "recipe" else kind.strip()
+
+
+def read_spec(spec, real=None):
+    """The texts of a binary and a real optimizer.
+
+    ``spec`` is that of a binary one, or ``recipe:NAME`` and perhaps settings to change; ``real``,
+    if given, goes before the recipe's.
+
+    >>> read_spec("bop:gamma=1e-3")
+    ('bop:gamma=1e-3', 'adam:lr=0.01')
+    >>> read_spec("recipe:latent-adam-default,lr=1e-3")
+    ('latent-adam:lr=1e-3', 'adam:lr=5e-3')
+    """
+    kind, _, rest = spec.partition(":")
+    if kind.strip() != "recipe":
+        return spec, real or REAL
+    from minibnn.optim import change_arguments, read_arguments
+    from minibnn.zoo.recipes import recipe
+
+    name, _, changes = rest.partition(",")
+    chosen = recipe(name.strip())
+    binary = change_arguments(chosen.optimizer, read_arguments(changes))
+    return binary, real or chosen.real_optimizer

@@ -1,5 +1,6 @@
 """Options that the training commands share, and what they stand for."""
 
+import inspect
 import re
 from contextlib import ExitStack
 
@@ -10,6 +11,7 @@ from minibnn.errors import InputError
 # Both pass 97 % of the digits' test pictures well before the last epoch.
 BOP = "bop:gamma=cosine:1e-2:1e-4,threshold=1e-6"
 LATENT_SGD = "latent-sgd:lr=cosine:3:0,momentum=0.9"
+REAL = "adam:lr=0.01"
 
 _SHARED = (
     click.option(
@@ -35,6 +37,13 @@ _SHARED = (
     ),
     click.option("--filters", type=int, metavar="N", help="Filters of its first convolution."),
     click.option("--dense-units", type=int, metavar="N", help="Units of its hidden dense layers."),
+    click.option(
+        "--width",
+        type=float,
+        metavar="SHARE",
+        help="Scale filters and dense units alike: 0.25 makes 32 and 256 of binarynet's 128 and "
+        "1024.",
+    ),
     click.option(
         "--epochs",
         type=int,
@@ -72,10 +81,9 @@ _SHARED = (
     ),
     click.option(
         "--real-optimizer",
-        default="adam:lr=0.01",
-        show_default=True,
         metavar="SPEC",
-        help="For the few real parameters (batch normalisation): adam or sgd.",
+        help="For the few real parameters (batch normalisation): adam or sgd. Default: "
+        f"{REAL}, or the recipe's.",
     ),
     click.option(
         "--threads",
@@ -97,6 +105,7 @@ _SHARED = (
     ),
     click.option("--force", is_flag=True, help="Replace the run in --out."),
 )
+SIZES = ("filters", "dense_units")  # of a network, where it has them
 _NOT_KEPT = ("out", "resume", "force", "threads")  # how to run, not what
 
 
@@ -110,6 +119,8 @@ def shared_options(command):
 def settle_options(ctx, options):
     """What to run: the options given and, on a resume, for the rest those of the run's start.
 
+    What was given on the command line goes before a recipe, and both before the defaults.
+
     Returns
     -------
     (kept, how) : dicts
@@ -117,24 +128,77 @@ def settle_options(ctx, options):
     """
     how = {name: options[name] for name in _NOT_KEPT}
     kept = {name: value for name, value in options.items() if name not in _NOT_KEPT}
-    if how["resume"]:
-        if how["out"] is None:
-            raise InputError("--resume needs --out FOLDER, the run to go on with")
-        from minibnn.training.run_folder import read_config
-
-        config = read_config(how["out"], missing_ok=True) or {}
-        before = config.get("options") or {}
-        if before.get("command", ctx.info_name) != ctx.info_name:
+    given = {
+        name
+        for name in kept
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    for name in SIZES:
+        if {"width", name} <= given:
             raise InputError(
-                f"{how['out']} is a run of minibnn {before['command']}, not of {ctx.info_name}"
+                f"--width scales --filters and --dense-units: give it or "
+                f"--{name.replace('_', '-')}, not both"
             )
-        defaults = {
-            name
-            for name in kept
-            if ctx.get_parameter_source(name) is not click.core.ParameterSource.COMMANDLINE
-        }
-        kept |= {name: before[name] for name in defaults & before.keys()}
+    before = _options_before(ctx, how) if how["resume"] else {}
+    several = isinstance(kept["recipe"], tuple)  # those of a comparison
+    if several:
+        kept |= {name: list(kept[name]) for name in ("recipe", "optimizer")}
+    if (found := before.get("recipe")) and "recipe" in given and found != kept["recipe"]:
+        raise InputError(f"{how['out']} holds another run: its recipe was {_words(found)}")
+    if kept["recipe"]:
+        settings = recipe_options(kept["recipe"])
+        if several and "optimizer" in given:
+            kept["optimizer"] = settings["optimizer"] + kept["optimizer"]
+        kept |= {name: settings[name] for name in settings.keys() - given}
+    if "width" in given:  # the sizes kept are those of the width before
+        before = {name: x for name, x in before.items() if name not in SIZES}
+    kept |= {name: x for name, x in before.items() if name not in given | {"command"}}
+    if kept["real_optimizer"] is None and not several:
+        kept["real_optimizer"] = REAL
     return kept, how
+
+
+def _options_before(ctx, how):
+    """The options with which the run to be resumed was started."""
+    if how["out"] is None:
+        raise InputError("--resume needs --out FOLDER, the run to go on with")
+    from minibnn.training.run_folder import read_config
+
+    before = (read_config(how["out"], missing_ok=True) or {}).get("options") or {}
+    if before.get("command", ctx.info_name) != ctx.info_name:
+        raise InputError(
+            f"{how['out']} is a run of minibnn {before['command']}, not of {ctx.info_name}"
+        )
+    return before
+
+
+def recipe_options(names):
+    """What recipes set, by the names of the options, except those that depend on the pictures.
+
+    ``names`` is one of train's, or the list of compare's: the first one sets what all share.
+    """
+    from minibnn.zoo.recipes import recipe
+
+    several = isinstance(names, list)
+    chosen = [recipe(name) for name in (names if several else [names])]
+    shared = {option: getattr(chosen[0], option) for option in ("dataset", "epochs", "batch_size")}
+    if several:  # each with its own real optimizer
+        return shared | {"optimizer": [f"{one.name}=recipe:{one.name}" for one in chosen]}
+    real = chosen[0].real_optimizer
+    return shared | {"optimizer": chosen[0].optimizer, "real_optimizer": real}
+
+
+def _words(names):
+    return " and ".join(names) if isinstance(names, list) else names
+
+
+def first_recipe(kept):
+    """The recipe of the options, of several the first, or None."""
+    from minibnn.zoo.recipes import recipe
+
+    names = kept["recipe"]
+    name = names[0] if isinstance(names, list) and names else names
+    return recipe(name) if name else None
 
 
 class Start(ExitStack):
@@ -157,32 +221,30 @@ class Start(ExitStack):
         from minibnn.training.settings import Settings
         from minibnn.training.threads import thread_count
 
-        augment = kept["augment"]
-        if augment is None:
-            augment = kept["dataset"] == "cifar10"
         settings = Settings(
             epochs=kept["epochs"],
             batch_size=kept["batch_size"],
             seed=kept["seed"],
-            augment="paper" if augment else None,
             validation=kept["validation"],
         )
         thread_count(how["threads"])  # complain before a download
         if how["out"] is not None:
             RunFolder(how["out"], how["resume"], how["force"]).check()
-        model = kept["model"]
-        _check_model(model, zoo.MODELS)
+        _check_model(kept["model"], zoo.MODELS)
         self.data = data.load(kept["dataset"], kept["data_dir"])
-        if model is None:
-            model = "digits" if min(self.data.input_shape[:2]) < 16 else "binarynet"
-        sizes = {name: kept[name] for name in ("filters", "dense_units") if kept[name] is not None}
-        self.net = zoo.MODELS[model](
-            self.data.input_shape, len(self.data.classes), seed=kept["seed"], **sizes
+        kept = kept | network_options(kept, self.data.input_shape)
+        self.net = zoo.MODELS[kept["model"]](
+            self.data.input_shape,
+            len(self.data.classes),
+            seed=kept["seed"],
+            **{name: kept[name] for name in SIZES if kept[name] is not None},
         )
         self.out = how["out"]
         if self.out is None:
             self.out = self.enter_context(new_folder(command, _folder_name(kept["dataset"])))
+        self.kept = kept
         self.arguments = vars(settings) | {
+            "augment": "paper" if kept["augment"] else None,
             "out": self.out,
             "resume": how["resume"],
             "force": how["force"],
@@ -190,12 +252,56 @@ class Start(ExitStack):
             "options": {"command": command, **kept},
         }
 
+    def options_of(self, name, optimizer, real_optimizer):
+        """The options of ``minibnn train`` that would make one run of a comparison."""
+        own = {"recipe": None, "optimizer": optimizer, "real_optimizer": real_optimizer}
+        return {"command": "train", **self.kept, **own, "name": name}
+
     def announce(self):
         """Say what is about to run and where it is kept."""
         weights = sum(p.size for p in self.net.parameters() if p.binary)
         click.echo(f"data:    {self.data!r}")
         click.echo(f"network: {self.net.name}, {weights:,} binary weights")
+        if recipe := first_recipe(self.kept):
+            click.echo(f"recipe:  {_recipe_words(recipe, self.kept)}")
         click.echo(f"folder:  {self.out}")
+
+
+def network_options(kept, input_shape):
+    """The options model, filters, dense_units and augment, settled for pictures of a shape.
+
+    What was not given is the recipe's or the model's own; a recipe's network and augmentation are
+    for pictures of 16x16 and more.
+    """
+    from minibnn.zoo import MODELS, recipes
+
+    small = min(input_shape[:2]) < recipes.SMALLEST
+    recipe = None if small else first_recipe(kept)
+    model = kept["model"] or (recipe.model if recipe else "digits" if small else "binarynet")
+    augment = kept["augment"]
+    if augment is None:
+        augment = recipe.augment if recipe else kept["dataset"] == "cifar10"
+    arguments = inspect.signature(MODELS[model]).parameters
+    own = {name: arguments[name].default for name in SIZES if name in arguments}
+    if recipe and recipe.model == model:
+        own |= recipe.sizes
+    for name in SIZES:
+        if kept[name] is not None and name not in own:
+            raise InputError(f"--{name.replace('_', '-')}: {model} has no such size")
+    if kept["width"] is not None:
+        own = recipes.scaled(own, kept["width"])
+    sizes = {name: own.get(name) if kept[name] is None else kept[name] for name in SIZES}
+    return {"model": model, "augment": augment, **sizes}
+
+
+def _recipe_words(recipe, kept):
+    text = f"{recipe.name}, {recipe.summary}"
+    if (recipe.epochs, recipe.batch_size) != (kept["epochs"], kept["batch_size"]):
+        text += (
+            f"; published for {recipe.epochs} epochs in batches of {recipe.batch_size}, here "
+            f"{kept['epochs']} and {kept['batch_size']}, schedules in proportion"
+        )
+    return text
 
 
 def _check_model(model, models):

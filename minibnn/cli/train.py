@@ -3,9 +3,16 @@
 import click
 
 from minibnn.cli.options import BOP, Start, settle_options, shared_options
+from minibnn.errors import InputError
 
 
 @click.command(short_help="Train one network.")
+@click.option(
+    "--recipe",
+    metavar="NAME",
+    help="Train as somebody published it: data set, network, optimizers, schedules, batch, epochs "
+    "and augmentation, each of which another option may change. minibnn recipes lists them.",
+)
 @click.option(
     "--optimizer",
     default=BOP,
@@ -14,19 +21,31 @@ from minibnn.cli.options import BOP, Start, settle_options, shared_options
     help="For the binary weights: a name and its settings, such as "
     "bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8 or latent-adam:lr=1e-3.",
 )
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change one setting of --optimizer or of the recipe's, such as gamma=1e-2; real.lr=1e-3 "
+    "is one of --real-optimizer.",
+)
 @shared_options
 @click.pass_context
-def train(ctx, **options):
+def train(ctx, changes, **options):
     """Train one binarized network and keep everything in a run folder.
 
     \b
     minibnn train
     minibnn train --dataset cifar10 --filters 32 --dense-units 256 --epochs 8
+    minibnn train --recipe bop-sec51 --width 0.25 --epochs 20
+    minibnn train --recipe bop-sec52 --set threshold=1e-7
     minibnn train --resume --out runs/train-cifar10-1 --epochs 20
 
     Ctrl-C finishes the batch, saves, and says how to go on.
     """
     kept, how = settle_options(ctx, options)
+    kept |= change_settings(kept, changes)
+    kept.setdefault("name", kept["recipe"])
 
     from minibnn import optim
     from minibnn.training import fit
@@ -35,10 +54,33 @@ def train(ctx, **options):
     optimizer = optim.Split(binary=binary, real=real)
     with Start("train", kept, how) as start:
         start.announce()
-        history = fit(start.net, optimizer, start.data, **start.arguments)
+        history = fit(start.net, optimizer, start.data, name=kept["name"], **start.arguments)
     click.echo()
     click.echo(summary(history))
     click.echo(f"picture: {start.out}/curves.png")
+
+
+def change_settings(kept, changes):
+    """The options optimizer and real_optimizer after ``--set NAME=VALUE``, as a dict.
+
+    >>> change_settings({"optimizer": "bop:gamma=1e-3", "real_optimizer": "adam"}, ["gamma=1"])
+    {'optimizer': 'bop:gamma=1', 'real_optimizer': 'adam'}
+    """
+    wanted = {"optimizer": {}, "real_optimizer": {}}
+    for text in changes:
+        name, equals, value = (piece.strip() for piece in text.partition("="))
+        if not (name and equals and value):
+            raise InputError(f"--set must be NAME=VALUE, such as gamma=1e-3, found {text!r}")
+        option = "real_optimizer" if name.startswith("real.") else "optimizer"
+        if name.removeprefix("real.") in wanted[option]:
+            raise InputError(f"--set: {name} is given twice")
+        wanted[option][name.removeprefix("real.")] = value
+    from minibnn.optim import change_arguments
+
+    return {
+        option: change_arguments(kept[option], new) if new else kept[option]
+        for option, new in wanted.items()
+    }
 
 
 def summary(history):

@@ -18,7 +18,14 @@ from minibnn.optim.latent import (
 )
 from minibnn.optim.latent_classes import LatentAdam, LatentSGD
 from minibnn.optim.optimizer import NonFiniteError
-from minibnn.optim.parse import OPTIMIZERS, describe, from_config, parse_optimizer
+from minibnn.optim.parse import (
+    OPTIMIZERS,
+    change_arguments,
+    describe,
+    from_config,
+    parse_optimizer,
+    read_arguments,
+)
 from minibnn.optim.real import SGD, Adam, AdamState, SGDState, adam_step, sgd_step
 from minibnn.optim.schedules import (
     Constant,
@@ -69,6 +76,7 @@ __all__ = [
     "bop2nd_step",
     "bop_step",
     "cema_step",
+    "change_arguments",
     "describe",
     "double_well_sgd_step",
     "from_config",
@@ -77,6 +85,7 @@ __all__ = [
     "latent_sgd_step",
     "linear",
     "parse_optimizer",
+    "read_arguments",
     "schmitt_sgd_step",
     "sgd_step",
 ]

@@ -24,16 +24,55 @@ def parse_optimizer(text):
     >>> parse_optimizer("adam:lr=0.01").lr
     0.01
     """
-    kind, _, rest = text.strip().partition(":")
+    return _build(*_read(text))
+
+
+def change_arguments(text, changes):
+    """The text of an optimizer with some of its arguments replaced or added.
+
+    Parameters
+    ----------
+    text : str
+        As ``parse_optimizer`` takes it.
+    changes : dict of str to str
+
+    Raises
+    ------
+    InputError for an argument that the optimizer does not take, or a value out of range.
+
+    >>> change_arguments("bop:gamma=1e-3,threshold=1e-6", {"gamma": "cosine:1e-2:0"})
+    'bop:gamma=cosine:1e-2:0,threshold=1e-6'
+    """
+    kind, arguments = _read(text)
+    arguments |= changes
+    _build(kind, arguments)  # complains
+    return f"{kind}:" + ",".join(f"{name}={value}" for name, value in arguments.items())
+
+
+def read_arguments(text):
+    """``{name: value}``, both text, of ``NAME=VALUE,...``; InputError if it is something else.
+
+    >>> read_arguments("gamma=1e-3, threshold=0")
+    {'gamma': '1e-3', 'threshold': '0'}
+    """
     arguments = {}
-    for part in filter(None, (part.strip() for part in rest.split(","))):
+    for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not value:
-            raise InputError(f"optimizer {text!r}: expected NAME=VALUE, found {part!r}")
+            raise InputError(f"expected NAME=VALUE, found {part!r}")
         if name in arguments:
-            raise InputError(f"optimizer {text!r}: {name} is given twice")
+            raise InputError(f"{name} is given twice")
         arguments[name] = value
-    return _build(kind, arguments)
+    return arguments
+
+
+def _read(text):
+    """Name and arguments, still text, of an optimizer's text."""
+    kind, _, rest = text.strip().partition(":")
+    try:
+        return kind, read_arguments(rest)
+    except InputError as error:
+        raise InputError(f"optimizer {text!r}: {error}") from None
 
 
 def from_config(config):

@@ -2,19 +2,25 @@
 
 On the command line: ``step:1e-4:0.1:100ep`` times 0.1 at every 100th epoch, ``exp:...`` the same
 smoothly, ``linear:1e-4:1e-6`` and ``cosine:1e-3:0`` over the whole run, or over a span given as a
-last part, ``:50ep`` in epochs or ``:5000`` in steps; ``poly:1e-4:0:2`` has a power. A span in
-epochs, or over the whole run, gets its length in steps from ``bind``.
+last part, ``:50ep`` in epochs, ``:20%`` as a share of the run or ``:5000`` in steps;
+``poly:1e-4:0:2`` has a power. A span in epochs, in percent or over the whole run gets its length in
+steps from ``bind``. Schedules in percent keep their form when a run is made shorter or longer:
+``step:1e-4:0.1:20%`` over 500 epochs is ``step:1e-4:0.1:100ep``.
 """
 
 import math
+import sys
 from dataclasses import dataclass, replace
 
 from minibnn.errors import InputError
 
 SYNTAX = (
     "a number, step:VALUE:FACTOR:SPAN, exp:VALUE:FACTOR:SPAN, linear:FROM:TO[:SPAN], "
-    "cosine:FROM:TO[:SPAN] or poly:FROM:TO:POWER[:SPAN], with a SPAN like 100ep or 5000 (steps)"
+    "cosine:FROM:TO[:SPAN] or poly:FROM:TO:POWER[:SPAN], with a SPAN like 100ep, 20% (of the run) "
+    "or 5000 (steps)"
 )
+NAMES = ("step:", "exp:", "linear:", "cosine:", "poly:")  # how the text of one begins
+_UNITS = ("ep", "%")
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,8 @@ class Constant:
     """The same value at every step."""
 
     value: float
+
+    over_whole_run = False
 
     @property
     def bounds(self):
@@ -39,7 +47,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class _Spanned:
-    """What schedules with a length share: ``steps`` is a number, "100ep" or None (the run)."""
+    """What schedules with a length share: ``steps`` is a number, "100ep", "20%" or None (all)."""
 
     def __post_init__(self):
         for name, value in vars(self).items():
@@ -52,17 +60,27 @@ class _Spanned:
         """The value at step 0 and the one it tends to."""
         return self.initial, self.final
 
+    @property
+    def over_whole_run(self):
+        """Whether the span depends on how long the run is."""
+        return self.steps is None or str(self.steps).endswith("%")
+
     def bind(self, steps_per_epoch, total_steps):
         """This schedule with its span in steps."""
         if self.steps is None:
             return replace(self, steps=max(1, total_steps))
         length, unit = _read_span(self.steps, self)
-        return self if unit == 1 else replace(self, steps=max(1, round(length * steps_per_epoch)))
+        if unit == 1:
+            return self
+        steps = length * total_steps / 100 if unit == "%" else length * steps_per_epoch
+        return replace(self, steps=max(1, round(steps)))
 
     def _progress(self, step):
         """Spans gone by since step 0, a real number."""
         if not isinstance(self.steps, int):
-            raise InputError(f"schedule {self} counts epochs: call bind(steps_per_epoch, total)")
+            raise InputError(
+                f"schedule {self} counts epochs or the run: call bind(steps_per_epoch, total)"
+            )
         return step / self.steps
 
 
@@ -82,7 +100,7 @@ class ExponentialDecay(_Spanned):
 
     def __post_init__(self):
         if self.steps is None:
-            raise InputError("an exponential decay needs steps, such as 1000 or '100ep'")
+            raise InputError("an exponential decay needs steps, such as 1000, '100ep' or '20%'")
         super().__post_init__()
         if not 0 < self.rate <= 1:
             raise InputError(f"schedule {self}: the factor must be in (0, 1], found {self.rate}")
@@ -183,18 +201,22 @@ def _at_most_one(parts):
 
 
 def _span(text):
-    """Steps as an int, epochs as the text they are."""
-    return text if text.endswith("ep") else int(text)
+    """Steps as an int, epochs and shares as the text they are."""
+    return text if text.endswith(_UNITS) else int(text)
 
 
 def _read_span(steps, schedule):
-    """Length and unit of a span: (100, "ep") or (5000, 1); InputError unless it is positive."""
+    """Length and unit of a span: (100, "ep"), (20, "%") or (5000, 1).
+
+    InputError unless it is positive, and a share at most 100 %.
+    """
     if steps is None:
         return None, None
     try:
         if isinstance(steps, str):
-            length, unit = float(steps.removesuffix("ep")), "ep"
-            good = steps.endswith("ep") and 0 < length < math.inf
+            unit = next(unit for unit in (*_UNITS, "") if steps.endswith(unit))
+            length = float(steps.removesuffix(unit))
+            good = unit and 0 < length <= (100 if unit == "%" else sys.float_info.max)
         else:
             length, unit = int(steps), 1
             good = length == steps and length > 0
@@ -202,8 +224,8 @@ def _read_span(steps, schedule):
         good = False
     if not good:
         raise InputError(
-            f"schedule {schedule}: a span is a positive number of steps, such as 5000, or of "
-            f"epochs, such as '100ep'; found {steps!r}"
+            f"schedule {schedule}: a span is a positive number of steps, such as 5000, of epochs, "
+            f"such as '100ep', or a share of the run up to '100%'; found {steps!r}"
         )
     return length, unit
 

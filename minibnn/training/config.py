@@ -95,11 +95,11 @@ def check_same_run(found, asked, folder):
 
 
 def _has_schedule(config):
-    """Whether a hyperparameter has a schedule over the whole run."""
+    """Whether a hyperparameter has a schedule over the whole run, or over a share of it."""
     if isinstance(config, dict):
         return any(_has_schedule(value) for key, value in config.items() if key != "options")
-    if isinstance(config, str) and config.startswith(("linear:", "cosine:", "poly:")):
-        return schedules.parse(config).steps is None
+    if isinstance(config, str) and config.startswith(schedules.NAMES):
+        return schedules.parse(config).over_whole_run
     return False
 
 

@@ -36,6 +36,7 @@ def lockstep(
     progress=None,
     threads=None,
     options=None,
+    run_options=None,
 ):
     """Train copies of ``net``, one per optimizer, side by side.
 
@@ -48,6 +49,8 @@ def lockstep(
         The common start; it is not changed.
     optimizers : dict of str to optimizer
         Copied too. Names are made of letters, digits and ``. _ + -``.
+    run_options : dict of str to dict, optional
+        For each run, how it would be started alone, kept in its own config.json.
     others
         As in ``fit``.
 
@@ -80,7 +83,7 @@ def lockstep(
             train(runs, task.batches, task.data, **how)
             return result
         folders = _enter(stack, RunFolder(out, resume, force), runs)
-        keeper = _open(folders, runs, optimizers, task, options, report)
+        keeper = _open(folders, runs, optimizers, task, (options, run_options or {}), report)
         finished = finished_note(runs[0], settings, folders[0], report)
         if not finished:
             train(runs, task.batches, task.data, keeper=keeper, **how)
@@ -128,9 +131,11 @@ def _open(folders, runs, optimizers, task, options, report):
     keeper = Keeper(runs, common.path, below, [])
     keeper.settle()
     configs = {run.name: run.optimizer.config() for run in runs}
+    options, run_options = options
     adopt_config(common, task.describe("lockstep", options, optimizers=configs), report)
     for run, folder in zip(runs, below, strict=True):
-        config = task.describe("fit", None, name=run.name, optimizer=configs[run.name])
+        own = run_options.get(run.name)
+        config = task.describe("fit", own, name=run.name, optimizer=configs[run.name])
         adopt_config(folder, config)
         keeper.files.append(open_run(folder, run, task.data, report))
     for run in runs:

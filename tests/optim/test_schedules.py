@@ -54,12 +54,37 @@ def test_binding_turns_epochs_into_steps():
     assert decay.steps == "2ep"  # bind leaves the original
 
 
+def test_a_share_of_the_run_keeps_the_form_of_a_schedule():
+    decay = parse("step:1e-4:0.1:20%")
+    published = parse("step:1e-4:0.1:100ep")
+    # 500 epochs of 1000 steps: exactly the published one, step by step around each edge
+    for step in (0, 99_999, 100_000, 199_999, 200_000, 499_999):
+        assert decay.bind(1000, 500_000)(step) == published.bind(1000, 500_000)(step)
+    short = decay.bind(1000, 30_000)  # 30 epochs: a step down every 6
+    assert [short(step) for step in (5999, 6000)] == [1e-4, 1e-4 * 0.1]
+    assert parse("cosine:1:0:50%").bind(10, 80)(40) == 0
+    assert parse("linear:1:0:0.1%").bind(10, 100).steps == 1  # at least one
+    with pytest.raises(InputError, match="call bind"):
+        decay(0)
+
+
+@pytest.mark.parametrize(
+    "text, whole",
+    [("step:1:0.1:20%", True), ("step:1:0.1:100ep", False), ("linear:1:0", True),
+     ("linear:1:0:5", False), ("exp:1:0.5:100%", True), ("poly:1:0:2:1ep", False)],
+)  # fmt: skip
+def test_which_schedules_follow_the_length_of_the_run(text, whole):
+    assert parse(text).over_whole_run is whole
+
+
 @pytest.mark.parametrize(
     "text, expected",
     [
         ("1e-3", 1e-3),
         ("step:1e-4:0.1:100ep", ExponentialDecay(1e-4, 0.1, "100ep", staircase=True)),
         ("step:1e-4:0.1:100000", ExponentialDecay(1e-4, 0.1, 100000, staircase=True)),
+        ("step:1e-4:0.1:20%", ExponentialDecay(1e-4, 0.1, "20%", staircase=True)),
+        ("linear:1e-4:1e-6:12.5%", PolynomialDecay(1e-4, 1e-6, "12.5%")),
         ("exp:1e-4:0.1:2.5ep", ExponentialDecay(1e-4, 0.1, "2.5ep")),
         ("linear:1e-4:1e-6", PolynomialDecay(1e-4, 1e-6)),
         ("linear:1e-4:1e-6:50ep", PolynomialDecay(1e-4, 1e-6, "50ep")),
@@ -77,6 +102,7 @@ def test_text_and_back(text, expected):
 @pytest.mark.parametrize(
     "text",
     ["", "fast", "step", "step:1", "step:1:0.1", "step:1:0.1:ep", "step:1:0.1:5x", "linear:1",
+     "step:1:0.1:%", "step:1:0.1:0%", "step:1:0.1:101%", "linear:1:0:-5%",
      "linear:1:2:3:4", "cosine:a:b", "poly:1:2", "const:1", "step:1:0.1:1.5"],
 )  # fmt: skip
 def test_text_that_says_nothing_valid(text):

@@ -1,0 +1,68 @@
+"""``minibnn recipes``: the published recipes, and where their figures come from."""
+
+import textwrap
+
+import click
+
+
+@click.command(short_help="List the published training recipes.")
+@click.argument("name", required=False, metavar="[name]")
+def recipes(name):
+    """List the recipes of "minibnn train --recipe NAME", or tell all about one NAME.
+
+    \b
+    minibnn recipes
+    minibnn recipes bop-sec52
+    """
+    from minibnn.zoo.recipes import RECIPES, recipe
+
+    if name is not None:
+        click.echo(explain(recipe(name)))
+        return
+    from minibnn.training.metrics import text_table
+
+    head = ["recipe", "batch", "epochs", "reported", "what"]
+    lines = [
+        [r.name, str(r.batch_size), str(r.epochs), r.reported or "-", r.summary]
+        for r in RECIPES.values()
+    ]
+    width = max(len(line[-1]) for line in lines)
+    lines = [[*line[:-1], f"{line[-1]:<{width}}"] for line in lines]
+    click.echo(text_table([*head[:-1], f"{head[-1]:<{width}}"], lines))
+    click.echo("\nminibnn recipes NAME tells all about one, its source included.")
+
+
+def explain(recipe):
+    """All about one recipe, several lines."""
+    sizes = ", ".join(f"{size} {name.replace('_', ' ')}" for name, size in recipe.sizes.items())
+    rows = {
+        "source": recipe.source,
+        "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
+        "pictures": f"{recipe.dataset}, {'shifted and mirrored' * recipe.augment or 'as they are'}",
+        "network": f"{recipe.model}, {sizes}",
+        "binary weights": recipe.optimizer,
+        "real parameters": recipe.real_optimizer,
+        "epochs": f"{recipe.epochs}, in batches of {recipe.batch_size}",
+    }
+    lines = [f"{recipe.name}: {recipe.summary}", ""]
+    for label, text in rows.items():
+        lines += _wrapped(f"{label:<16} ", text)
+    if recipe.differences:
+        lines.append("")
+    for text in recipe.differences:
+        lines += _wrapped("- ", text)
+    lines += ["", f"minibnn train --recipe {recipe.name}"]
+    return "\n".join(lines)
+
+
+def _wrapped(head, text):
+    """``text`` in lines of at most 100 characters, the first after ``head``, others below it."""
+    indent = " " * len(head)
+    return textwrap.wrap(
+        text,
+        100,
+        initial_indent=head,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
