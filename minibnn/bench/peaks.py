@@ -136,8 +136,8 @@ def _run_popcount(
         for _ in range(rounds):
             for row in range(0, len(rows), len(FOUR)):
                 popcount_tile(
-                    simd, FOUR, FOUR, PLAIN, x, 0, rows, row, offsets, len(offsets), depth, w,
-                    planes, 0, LANES, base, bases, mine, 0, outs, where,
+                    simd, FOUR, FOUR, PLAIN, PLAIN, x, 0, rows, row, offsets, len(offsets), depth,
+                    w, planes, 0, LANES, base, bases, mine, 0, outs, where, base, w,
                 )  # fmt: skip
 
 

@@ -6,10 +6,42 @@ itself: the closed form mean - beta * sqrt(variance + epsilon) / gamma rounds di
 off by one now and then where the result is nearly 0.
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.ops.backend import ops
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thresholds:
+    """One comparison per channel, which stands for batch normalisation and sign.
+
+    Attributes
+    ----------
+    level : int32 (C,)
+    rising : bool (C,)
+        The sign of a whole number z is +1 where z >= level if rising, else where z <= level.
+    kept : dict
+        What kernels derive from the level and a layer's weights, once; the arrays are not to
+        change any more.
+    """
+
+    level: np.ndarray
+    rising: np.ndarray
+    kept: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        if self.level.dtype != np.int32 or self.rising.dtype != np.bool_:
+            raise ValueError(
+                f"level must be int32 and rising bool, found {self.level.dtype} and "
+                f"{self.rising.dtype}"
+            )
+        if self.level.ndim != 1 or self.level.shape != self.rising.shape:
+            raise ValueError(
+                f"level and rising must be (C,), found {self.level.shape} and {self.rising.shape}"
+            )
 
 
 def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):

@@ -11,6 +11,7 @@ from minibnn.ops.kernels.simd import LANES, vector_paths
 PATHS = [(0,) * LANES[path] for path in vector_paths()]
 WITH_TABLES = [simd for simd in PATHS if len(simd) >= 8]
 ROWS, TAPS, DEPTH, STRIDE = 7, 3, 2, 96
+NO_PLACES = np.empty(0, np.uint8)
 
 
 def sizes(*numbers):
@@ -31,9 +32,17 @@ def rng():
     return np.random.default_rng(0)
 
 
+NUMBERS = np.empty(0, np.int32), np.empty(0, np.uint32)  # no level, no bits to turn over
+
+
 @njit
-def _popcount(simd, height, width, pooled, *rest):
-    tiles.popcount_tile(simd, height, width, pooled, *rest)
+def _popcount(simd, height, width, pooled, signed, *rest):
+    tiles.popcount_tile(simd, height, width, pooled, signed, *rest)
+
+
+@njit
+def _level(simd, *rest):
+    tiles.level_tile(simd, *rest)
 
 
 def popcount_operands(rng, kind):
@@ -55,7 +64,7 @@ def test_popcount_tile(rng, simd, kind, height, width):
     expected = out.copy()
     outs = offsets(rng, ROWS, STRIDE)
     where = np.empty(0, np.uint8)
-    _popcount(simd, *sizes(height, width, 0), *operands, out, 16, outs, where)
+    _popcount(simd, *sizes(height, width, 0, 0), *operands, out, 16, outs, where, *NUMBERS)
     plain.popcount_tile(*sizes(height, width), *operands, expected, 16, outs)
     assert_array_equal(out, expected)
     assert expected.any()
@@ -72,10 +81,46 @@ def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     plain.popcount_tile(*sizes(4, 4), *operands, plainly.reshape(-1), 0, lines)
     where = np.full(out.size, 9, np.uint8)
     outs = np.full(ROWS, 32, np.int32)
-    _popcount(simd, *sizes(4, 4, 1), *operands, out, 16, outs, where)
+    _popcount(simd, *sizes(4, 4, 1, 0), *operands, out, 16, outs, where, *NUMBERS)
     assert_array_equal(out[48:112], plainly.max(0))
     assert_array_equal(where[48:112], plainly.argmax(0))
     assert not out[:48].any() and not out[112:].any() and (where[112:] == 9).all()
+
+
+@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("pooled", [0, 1])
+@pytest.mark.parametrize("width, column", [(4, 32), (2, 64)])
+def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
+    operands, _ = popcount_operands(rng, np.int32)
+    operands = (*operands[:9], column, *operands[10:])
+    level = rng.integers(-60, 60, STRIDE).astype(np.int32)
+    turned, lanes = words(rng, STRIDE // 32), 16 * width
+    sums = np.zeros((ROWS, lanes), np.int32)
+    plain.popcount_tile(
+        *sizes(4, width), *operands, sums.reshape(-1), 0, (np.arange(ROWS) * lanes).astype(np.int32)
+    )
+    sums = sums[1:5].max(0, keepdims=True) if pooled else sums[1:5]
+    bits = np.packbits(sums < level[column : column + lanes], axis=1, bitorder="little")
+    expected = bits.view("<u4") ^ turned[column // 32 :][: lanes // 32]
+    out = np.zeros(40, np.uint32)
+    outs = np.full(ROWS, 8, np.int32) if pooled else (np.arange(ROWS) * 5).astype(np.int32)
+    _popcount(simd, *sizes(4, width, pooled, 1), *operands, out, 3, outs, NO_PLACES, level, turned)
+    first = outs[1] + 3
+    assert_array_equal(
+        out[first:].reshape(-1)[: 5 * len(sums)].reshape(-1, 5)[:, : lanes // 32], expected
+    )
+    assert np.count_nonzero(out) == np.count_nonzero(expected)
+
+
+@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32])
+def test_level_tile(rng, simd, kind):
+    x = rng.integers(-9, 9, 80).astype(kind)
+    level = rng.integers(-9, 9, 64).astype(np.float32 if kind == np.float32 else np.int32)
+    turned, signs = words(rng, 3), np.zeros(4, np.uint32)
+    _level(simd, x, 7, level, 32, turned, 1, signs, 2)
+    below = np.packbits(x[7:39] < level[32:], bitorder="little").view("<u4")
+    assert_array_equal(signs, [0, 0, below[0] ^ turned[1], 0])
 
 
 @njit

@@ -16,6 +16,8 @@ from numpy.testing import assert_array_equal
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import Signs, pack_signs, unpack_signs
 from minibnn.ops.kernels.simd import vector_paths
+from minibnn.ops.shapes import windows
+from minibnn.ops.thresholds import Thresholds
 
 TOLERANCE = 2e-6
 NAMES = reference.__all__
@@ -25,11 +27,14 @@ EXACT = {
     "batch_norm_sign",
     "binary_conv2d on bytes",
     "binary_conv2d_pool",
+    "binary_conv2d_threshold",
     "binary_dense on bytes",
+    "binary_dense_threshold",
     "max_pool2d",
     "pack_signs",
     "sign",
     "ste_sign_grad",
+    "threshold_sign",
     "unpack_signs",
 }
 LENGTHS = (1, 31, 32, 33, 63, 64, 65, 130)
@@ -84,6 +89,51 @@ def _(rng):
     ones = np.ones((2, 40_000))
     yield pack_signs(ones, 1), pack_signs(-ones.T, 0)  # past int16
     yield np.full((2, 70_000), 255, np.uint8), pack_signs(np.ones((70_000, 3)), 0)  # past 2^24
+
+
+def thresholds(rng, channels, reach):
+    """Levels inside and outside of what the sums reach, for rising and falling channels."""
+    level = rng.integers(-reach, reach + 1, channels)
+    level[::7] = rng.choice([-10 * reach, 10 * reach], len(level[::7]))
+    return Thresholds(level.astype(np.int32), rng.random(channels) < 0.6)
+
+
+@cases("binary_dense_threshold")
+def _(rng):
+    for B, I, O in DENSE:
+        w = signs(rng, I, O, axis=0)
+        yield signs(rng, B, I, axis=1), w, thresholds(rng, O, int(I**0.5))
+        yield byte(rng, B, I), w, thresholds(rng, O, int(150 * I**0.5))
+    many = np.full((2, 70_000), 255, np.uint8)  # sums past 2^24
+    yield (
+        many,
+        pack_signs(np.ones((70_000, 3)), 0),
+        Thresholds(
+            np.int32([70_000 * 255, 70_000 * 255 + 1, 70_000 * 255]), np.array([True, True, False])
+        ),
+    )
+
+
+@cases("binary_conv2d_threshold")
+def _(rng):
+    for (image, kernel, strides), place, pool in product(CONVOLUTIONS, PADDINGS, (False, True)):
+        size = windows(image[1:3], kernel[:2], strides, place[0]).output
+        if pool and min(size) < 2:
+            continue
+        w, taps = signs(rng, *kernel, axis=2), kernel[0] * kernel[1] * kernel[2]
+        arguments = strides, *place, pool
+        some = thresholds(rng, kernel[3], int(taps**0.5))
+        yield signs(rng, *image, axis=3), w, some, *arguments
+        yield signs(rng, *image, axis=3), w, some, *arguments  # the second time with what is kept
+        yield byte(rng, *image), w, thresholds(rng, kernel[3], int(150 * taps**0.5)), *arguments
+
+
+@cases("threshold_sign")
+def _(rng):
+    for channels, kind in product(LENGTHS, (np.int16, np.int32, np.int64, np.float64)):
+        z = rng.integers(-9, 10, (2, 3, channels)).astype(kind)
+        yield z, thresholds(rng, channels, 8)
+        yield z[:, ::2], thresholds(rng, channels, 8)
 
 
 @cases("binary_dense_grad_input")

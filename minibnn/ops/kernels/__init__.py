@@ -6,6 +6,11 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 
 import numba
 
+from minibnn.ops.kernels.inference import (
+    binary_conv2d_threshold,
+    binary_dense_threshold,
+    threshold_sign,
+)
 from minibnn.ops.kernels.losses import softmax_cross_entropy
 from minibnn.ops.kernels.norm_sign import batch_norm_sign, batch_norm_sign_grad
 from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_grad, batch_statistics
@@ -46,9 +51,11 @@ __all__ = [
     "binary_conv2d_pool",
     "binary_conv2d_pool_grad_input",
     "binary_conv2d_pool_grad_kernel",
+    "binary_conv2d_threshold",
     "binary_dense",
     "binary_dense_grad_input",
     "binary_dense_grad_kernel",
+    "binary_dense_threshold",
     "conv2d",
     "conv2d_grad_input",
     "conv2d_grad_kernel",
@@ -62,6 +69,7 @@ __all__ = [
     "softmax_cross_entropy",
     "ste_sign_grad",
     "swish_sign_grad",
+    "threshold_sign",
     "unpack_signs",
 ]
 

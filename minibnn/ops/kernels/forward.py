@@ -1,8 +1,12 @@
 """Bits x bits: the forward products of binary layers, on the popcount tile."""
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
+from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import (
     depth_of,
@@ -21,35 +25,60 @@ from minibnn.ops.shapes import windows
 
 CHUNK = 96  # output pixels of one task, enough to use a column of the kernel well
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
-PLAIN, POOLED = (), (0,)
+PLAIN, POOLED, SIGNED = (), (0,), (0,)
 NO_PLACES = np.empty(0, np.uint8)
+
+
+class Operands(NamedTuple):
+    """What a product takes beside x: it depends on shapes and weights alone.
+
+    ``place`` is where windows lie (None: dense), ``image`` the words of one padded image; rows,
+    offsets, bits (with ``lanes`` lanes), base and bases are those of ``tiles.popcount_tile``.
+    """
+
+    place: object
+    image: int
+    rows: np.ndarray
+    offsets: np.ndarray
+    depth: int
+    bits: np.ndarray
+    lanes: int
+    base: np.ndarray
+    bases: np.ndarray
+
+
+def dense_operands(batch, w):
+    """Of Signs (batch, I) with Signs (I, O); the rows of a batch are pixels of one image."""
+    n, outputs = w.shape
+    depth, lanes = depth_of(n), padded_lanes(outputs)
+    bits = kernel_lanes(w.words, outputs, "forward kernel")
+    base = np.full(lanes, n, np.int32)
+    return Operands(
+        None, 0, steps(batch, depth), steps(1, 0), depth, bits, lanes, base, steps(batch, 0)
+    )
+
+
+def conv2d_operands(image, w, strides, padding, pad_value, pooled):
+    """Of Signs (N, *image, I) with Signs HWIO."""
+    place = windows(image, w.shape[:2], strides, padding)
+    height, width, channels, outputs = w.shape
+    taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
+    lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
+    bits = kernel_lanes(w.words, outputs, "forward kernel")
+    base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
+    bases = (lists.classes * lanes).astype(np.int32)
+    return Operands(
+        place, lists.image, lists.rows, lists.offsets, depth, bits, lanes, base.reshape(-1), bases
+    )
 
 
 def signs_dense(x, w):
     """(B, I) @ (I, O), both Signs, as whole numbers (B, O)."""
     batch, n = x.shape
-    outputs = w.shape[1]
-    depth = depth_of(n)
-    lanes = padded_lanes(outputs)
-    out = empty((batch, lanes), sum_dtype(n))
-    _products(
-        simd(),
-        np.ascontiguousarray(x.words).reshape(-1),
-        0,
-        1,
-        steps(batch, depth),
-        steps(1, 0),
-        depth,
-        kernel_lanes(w.words, outputs, "forward kernel"),
-        lanes,
-        np.full(lanes, n, np.int32),
-        steps(batch, 0),
-        out.reshape(-1),
-        steps(batch, lanes),
-        NO_PLACES,
-        False,
-    )
-    return _without_extra_lanes(out, outputs)
+    operands = dense_operands(batch, w)
+    out = empty((batch, operands.lanes), sum_dtype(n))
+    multiply(x.words, 1, operands, out, NO_PLACES, False)
+    return _without_extra_lanes(out, w.shape[1])
 
 
 def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
@@ -57,38 +86,44 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
 
     With ``pooled``, (y, where) after 2x2 max pooling: nothing else reaches memory.
     """
-    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
-    height, width, channels, outputs = w.shape
-    taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
-    lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
-    bits = kernel_lanes(w.words, outputs, "forward kernel")
-    base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
-    size = tuple(n // 2 for n in place.output) if pooled else place.output
-    out = empty((len(x), *size, lanes), sum_dtype(taps * channels))
+    operands = conv2d_operands(x.shape[1:3], w, strides, padding, pad_value, pooled)
+    outputs, n = w.shape[3], w.shape[0] * w.shape[1] * w.shape[2]
+    size = output_size(operands, pooled)
+    out = empty((len(x), *size, operands.lanes), sum_dtype(n))
     where = empty(out.shape, np.uint8) if pooled else NO_PLACES
-    _products(
-        simd(),
-        padded_words(x.words, place),
-        lists.image,
-        len(x),
-        lists.rows,
-        lists.offsets,
-        depth,
-        bits,
-        lanes,
-        base.reshape(-1),
-        (lists.classes * lanes).astype(np.int32),
-        out.reshape(-1),
-        _outputs(len(lists.rows), lanes, pooled),
-        where.reshape(-1),
-        pooled,
-    )
+    multiply(x.words, len(x), operands, out, where, pooled)
     out = _without_extra_lanes(out, outputs)
     return (out, _without_extra_lanes(where, outputs)) if pooled else out
 
 
-def _outputs(pixels, lanes, pooled):
-    return np.repeat(steps(pixels // 4, lanes), 4) if pooled else steps(pixels, lanes)
+def output_size(operands, pooled):
+    """Height and width of what a convolution gives."""
+    size = operands.place.output
+    return tuple(n // 2 for n in size) if pooled else size
+
+
+AS_NUMBERS = PLAIN, np.empty(0, np.int32), np.empty(0, np.uint32)
+
+
+def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
+    """Fill ``out`` (and ``where``), whose last axis is that of the lanes or of their words.
+
+    ``stored`` is (SIGNED, level, turned) for bits, see ``tiles.popcount_tile``.
+    """
+    place, image, rows, *rest = operands
+    words = np.ascontiguousarray(words).reshape(-1) if place is None else padded_words(words, place)
+    pitch, pixels = out.shape[-1], len(rows)
+    outs = steps_by_four(pixels // 4, pitch) if pooled else steps(pixels, pitch)
+    _products(
+        simd(), words, image, images, rows, *rest, out.reshape(-1), outs, where.reshape(-1), pooled,
+        *stored,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def steps_by_four(windows, pitch):
+    """Where the four pixels of each pooling window go: to one place."""
+    return np.repeat(steps(windows, pitch), 4)
 
 
 def _without_extra_lanes(out, outputs):
@@ -120,8 +155,9 @@ def _count_negative(bits, negative):
 
 @kernel(parallel=True)
 def _products(
-    simd, x, image, images, rows, offsets, depth, w, lanes, base, bases, out, outs, where, pooled
-):
+    simd, x, image, images, rows, offsets, depth, w, lanes, base, bases, out, outs, where, pooled,
+    signed, level, turned,
+):  # fmt: skip
     """All rows of all images by all lanes; a task owns some pixels of one image."""
     pixels, taps = len(rows), len(offsets)
     chunks = -(-pixels // CHUNK)
@@ -134,50 +170,51 @@ def _products(
         if pooled:
             _sweep_columns(
                 simd, FOUR, POOLED, x, start, rows, first, last, offsets, depth, w, planes,
-                lanes, base, bases, out, place, outs, where,
+                lanes, base, bases, out, place, outs, where, signed, level, turned,
             )  # fmt: skip
         elif last - first >= 4:
             _sweep_columns(
                 simd, FOUR, PLAIN, x, start, rows, first, last, offsets, depth, w, planes,
-                lanes, base, bases, out, place, outs, where,
+                lanes, base, bases, out, place, outs, where, signed, level, turned,
             )  # fmt: skip
         else:
             _sweep_columns(
                 simd, ONE, PLAIN, x, start, rows, first, last, offsets, depth, w, planes,
-                lanes, base, bases, out, place, outs, where,
+                lanes, base, bases, out, place, outs, where, signed, level, turned,
             )  # fmt: skip
 
 
 @kernel
 def _sweep_columns(
     simd, height, pooled, x, start, rows, first, last, offsets, depth, w, planes, lanes,
-    base, bases, out, place, outs, where,
+    base, bases, out, place, outs, where, signed, level, turned,
 ):  # fmt: skip
     """Widest tiles first; the last tile of a row or column overlaps the one before it."""
     if lanes >= 64:
         _sweep(
             simd, height, FOUR, pooled, x, start, rows, first, last, offsets, depth, w, planes,
-            lanes, base, bases, out, place, outs, where,
+            lanes, base, bases, out, place, outs, where, signed, level, turned,
         )  # fmt: skip
     else:
         _sweep(
             simd, height, TWO, pooled, x, start, rows, first, last, offsets, depth, w, planes,
-            lanes, base, bases, out, place, outs, where,
+            lanes, base, bases, out, place, outs, where, signed, level, turned,
         )  # fmt: skip
 
 
 @kernel
 def _sweep(
     simd, height, width, pooled, x, start, rows, first, last, offsets, depth, w, planes, lanes,
-    base, bases, out, place, outs, where,
+    base, bases, out, place, outs, where, signed, level, turned,
 ):  # fmt: skip
     taps = len(offsets)
     columns = GROUP * len(width)
     for left in range(0, lanes, columns):
         column = min(left, lanes - columns)
+        at = column // WORD if len(signed) else column
         for top in range(first, last, len(height)):
             row = min(top, last - len(height))
             popcount_tile(
-                simd, height, width, pooled, x, start, rows, row, offsets, taps, depth, w, planes,
-                column, lanes, base, bases, out, place + column, outs, where,
+                simd, height, width, pooled, signed, x, start, rows, row, offsets, taps, depth, w,
+                planes, column, lanes, base, bases, out, place + at, outs, where, level, turned,
             )  # fmt: skip

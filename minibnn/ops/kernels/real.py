@@ -42,11 +42,16 @@ def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 def binary_conv2d(x, w, strides, padding, pad_value):
     """The first layer: x uint8 or float, w Signs."""
-    n = w.shape[0] * w.shape[1] * w.shape[2]
     if x.dtype == np.uint8:
-        y = _forward(x, unpack_signs(w, byte_sum_dtype(n)), strides, padding, pad_value, True)
+        y = whole_sums_conv2d(x, w, strides, padding, pad_value)
         return y.astype(np.float32, copy=False) * BYTE_SCALE
     return _forward(x, unpack_signs(w, x.dtype), strides, padding, pad_value, False)
+
+
+def whole_sums_conv2d(x, w, strides, padding, pad_value):
+    """Sums of w * (2 b - 255) for bytes b, in the float type in which they are exact."""
+    n = w.shape[0] * w.shape[1] * w.shape[2]
+    return _forward(x, unpack_signs(w, byte_sum_dtype(n)), strides, padding, pad_value, True)
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):

@@ -47,13 +47,14 @@ def _pieces(lanes, height, width):
 
 
 @tile(
-    "x start rows row offsets taps depth w planes column stride base bases out place outs where",
-    constants="height width pooled",
+    "x start rows row offsets taps depth w planes column stride base bases out place outs where "
+    "level turned",
+    constants="height width pooled signed",
 )
 def popcount_tile(
-    e, height, width, pooled,
+    e, height, width, pooled, signed,
     x, start, rows, row, offsets, taps, depth, w, planes, column, stride, base, bases,
-    out, place, outs, where,
+    out, place, outs, where, level, turned,
 ):  # fmt: skip
     """Dot products of rows of packed signs with groups of lanes of packed signs.
 
@@ -63,8 +64,23 @@ def popcount_tile(
 
     With ``pooled`` = 1 the rows are one pooling window in row-major order: only their maximum is
     stored, where the first row would go, and the number of the first maximal row in ``where``.
+
+    With ``signed`` = 1 what is stored are bits instead, 1 where a sum lies below
+    level[column + lane], turned over where ``turned`` has a bit; ``place`` and ``outs`` count
+    words then, and ``where`` is not used.
     """
     b = e.builder
+
+    def keep(sums, row, first):  # sums: of one row, by vector
+        target = e.add(place, e.entry(outs, row))
+        if signed:
+            _store_bits(e, sums, level, turned, column, out, target)
+            return
+        for v, total in sums.items():
+            e.store(total, out, target, I64(v * e.lanes))
+            if first:
+                e.store(first[v], where, target, I64(v * e.lanes))
+
     for rows_here, vectors in _pieces(e.lanes, height, width):
         grid = [(r, v) for r in rows_here for v in vectors]
         counts = {cell: e.variable(e.number(0)) for cell in grid}
@@ -86,19 +102,36 @@ def popcount_tile(
             full = e.load(e.ints, base, origin, column, I64(v * e.lanes))
             sums[r, v] = b.sub(full, b.shl(b.load(counts[r, v]), e.number(1)))
         if not pooled:
-            for r, v in grid:
-                target = e.entry(outs, row, I64(r))
-                e.store(sums[r, v], out, place, target, I64(v * e.lanes))
+            for r in rows_here:
+                keep({v: sums[r, v] for v in vectors}, e.add(row, I64(r)), None)
             continue
+        best, first = {}, {}
         for v in vectors:
-            best, which = sums[0, v], e.number(0)
+            best[v], first[v] = sums[0, v], e.number(0)
             for r in rows_here[1:]:
-                larger = b.icmp_signed(">", sums[r, v], best)
-                best = b.select(larger, sums[r, v], best)
-                which = b.select(larger, e.number(r), which)
-            target = e.add(place, e.entry(outs, row), I64(v * e.lanes))
-            e.store(best, out, target)
-            e.store(which, where, target)
+                larger = b.icmp_signed(">", sums[r, v], best[v])
+                best[v] = b.select(larger, sums[r, v], best[v])
+                first[v] = b.select(larger, e.number(r), first[v])
+        keep(best, row, first)
+
+
+def _store_bits(e, sums, level, turned, column, out, place):
+    """Neighbouring vectors of sums against their levels: as many bits, as whole bytes."""
+    b, count = e.builder, len(sums) * e.lanes
+    whole, bits = ir.IntType(count), None
+    lane = min(sums) * e.lanes
+    for k, v in enumerate(sums):
+        below = b.icmp_signed("<", sums[v], e.load(e.ints, level, column, I64(v * e.lanes)))
+        part = b.bitcast(below, ir.IntType(e.lanes))
+        if count > e.lanes:
+            part = b.shl(b.zext(part, whole), ir.Constant(whole, k * e.lanes))
+        bits = part if bits is None else b.or_(bits, part)
+    mask, target = e.at(turned, b.udiv(column, I64(32))), e.at(out, place)
+    mask, target = (
+        b.bitcast(b.gep(b.bitcast(p, I8.as_pointer()), [I64(lane // 8)]), whole.as_pointer())
+        for p in (mask, target)
+    )
+    b.store(b.xor(bits, b.load(mask, align=1)), target, align=1)
 
 
 def _table(e, word, nibble):
@@ -301,6 +334,29 @@ def sign_tile(e, x, at, mean, factor, beta, channel, limit, signs, gate, place):
             words[k] = b.or_(words[k], b.shl(part, I32(first)))
     for word, target in zip(words, (signs, gate), strict=True):
         b.store(word, e.at(target, place))
+
+
+@tile("x at level channel turned word signs place", constants="")
+def level_tile(e, x, at, level, channel, turned, word, signs, place):
+    """signs[place] gets a bit 1 for each i < 32 with x[at + i] < level[channel + i].
+
+    Bits are turned over where turned[word] has one. x and ``level`` are both floats or both
+    whole numbers, of which x may be narrower.
+    """
+    b = e.builder
+    kind, bits = x.type.pointee, I32(0)
+    for first in range(0, 32, e.lanes):
+        numbers = e.load(ir.VectorType(kind, e.lanes), x, at, I64(first))
+        if kind == F32:
+            limit = e.load(e.floats, level, channel, I64(first))
+            below = b.fcmp_ordered("<", numbers, limit)
+        else:
+            if kind.width < 32:
+                numbers = b.sext(numbers, e.ints)
+            below = b.icmp_signed("<", numbers, e.load(e.ints, level, channel, I64(first)))
+        part = b.zext(b.bitcast(below, ir.IntType(e.lanes)), I32)
+        bits = b.or_(bits, b.shl(part, I32(first)))
+    b.store(b.xor(bits, b.load(e.at(turned, word))), e.at(signs, place))
 
 
 @tile("where at masks place pitch", constants="choices")

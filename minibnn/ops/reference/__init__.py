@@ -12,6 +12,11 @@ from minibnn.ops.reference.fused import (
     binary_conv2d_pool_grad_input,
     binary_conv2d_pool_grad_kernel,
 )
+from minibnn.ops.reference.inference import (
+    binary_conv2d_threshold,
+    binary_dense_threshold,
+    threshold_sign,
+)
 from minibnn.ops.reference.losses import softmax_cross_entropy
 from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad, batch_statistics
 from minibnn.ops.reference.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
@@ -46,9 +51,11 @@ __all__ = [
     "binary_conv2d_pool",
     "binary_conv2d_pool_grad_input",
     "binary_conv2d_pool_grad_kernel",
+    "binary_conv2d_threshold",
     "binary_dense",
     "binary_dense_grad_input",
     "binary_dense_grad_kernel",
+    "binary_dense_threshold",
     "conv2d",
     "conv2d_grad_input",
     "conv2d_grad_kernel",
@@ -62,5 +69,6 @@ __all__ = [
     "softmax_cross_entropy",
     "ste_sign_grad",
     "swish_sign_grad",
+    "threshold_sign",
     "unpack_signs",
 ]

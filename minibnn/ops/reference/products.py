@@ -52,13 +52,18 @@ def binary_dense(x, w):
     (B, O): for signs whole numbers, int16 where I fits, else int32. For bytes the exact sums of
     w * (2b - 255), times float32(1 / 255). For floats a product in that type.
     """
+    if isinstance(x, Signs) or x.dtype == np.uint8:
+        return _scale_bytes(whole_sums_dense(x, w), x)
+    return dense(x, w.unpack(x.dtype))
+
+
+def whole_sums_dense(x, w):
+    """``binary_dense`` of signs or bytes, the latter unscaled: sums of w * (2b - 255)."""
     n = w.shape[0]
     if isinstance(x, Signs):  # sums of ±1 are exact in float32
         return dense(x.unpack(np.float32), w.unpack(np.float32)).astype(sum_dtype(n))
-    if x.dtype == np.uint8:
-        dtype = byte_sum_dtype(n)
-        return _scale_bytes(dense(_centred(x, dtype), w.unpack(dtype)))
-    return dense(x, w.unpack(x.dtype))
+    dtype = byte_sum_dtype(n)
+    return dense(_centred(x, dtype), w.unpack(dtype))
 
 
 def binary_dense_grad_input(dy, w_t):
@@ -115,17 +120,20 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     -------
     NHWC, typed as by ``binary_dense``.
     """
+    if isinstance(x, Signs) or x.dtype == np.uint8:
+        return _scale_bytes(whole_sums_conv2d(x, w, strides, padding, pad_value), x)
+    return _correlate(x, w.unpack(x.dtype), strides, padding, pad_value)
+
+
+def whole_sums_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
+    """``binary_conv2d`` of signs or bytes, the latter unscaled: sums of w * (2b - 255)."""
     n = w.shape[0] * w.shape[1] * w.shape[2]
     place = strides, padding
     if isinstance(x, Signs):
         y = _correlate(x.unpack(np.float32), w.unpack(np.float32), *place, pad_value)
         return y.astype(sum_dtype(n))
-    if x.dtype == np.uint8:
-        dtype = byte_sum_dtype(n)
-        return _scale_bytes(
-            _correlate(_centred(x, dtype), w.unpack(dtype), *place, 255 * pad_value)
-        )
-    return _correlate(x, w.unpack(x.dtype), *place, pad_value)
+    dtype = byte_sum_dtype(n)
+    return _correlate(_centred(x, dtype), w.unpack(dtype), *place, 255 * pad_value)
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
@@ -187,5 +195,5 @@ def _times(y, scale):
     return y if scale == 1 else y * y.dtype.type(scale)
 
 
-def _scale_bytes(sums):
-    return sums.astype(np.float32) * BYTE_SCALE
+def _scale_bytes(sums, x):
+    return sums if isinstance(x, Signs) else sums.astype(np.float32) * BYTE_SCALE

@@ -1,0 +1,48 @@
+"""Binary layers behind which only signs are left: a comparison takes the place of the sums.
+
+``ops.thresholds`` says when a comparison with one whole number per channel is batch normalisation
+and sign, exactly.
+"""
+
+import numpy as np
+
+from minibnn.ops.bits import pack_signs
+from minibnn.ops.reference.pooling import max_pool2d
+from minibnn.ops.reference.products import whole_sums_conv2d, whole_sums_dense
+
+
+def threshold_sign(z, thresholds):
+    """Signs of whole numbers (..., C), each against the level of its channel.
+
+    Parameters
+    ----------
+    z : integers, or floats that are whole numbers
+    thresholds : ops.thresholds.Thresholds (C,)
+
+    Returns
+    -------
+    Signs like z, packed along the last axis
+    """
+    level, rising = thresholds.level, thresholds.rising
+    positive = np.where(rising, z >= level, z <= level)
+    return pack_signs(np.where(positive, 1, -1), -1)
+
+
+def binary_dense_threshold(x, w, thresholds):
+    """``threshold_sign`` of ``binary_dense``: x Signs or bytes (B, I), w Signs (I, O).
+
+    Of bytes the level is compared with the whole sums w * (2 x - 255), before they are scaled.
+    """
+    return threshold_sign(whole_sums_dense(x, w), thresholds)
+
+
+def binary_conv2d_threshold(
+    x, w, thresholds, strides=(1, 1), padding="same", pad_value=0, pool=False
+):
+    """``threshold_sign`` of ``binary_conv2d``: x Signs or bytes NHWC, w Signs HWIO.
+
+    Of bytes the level is compared with the whole sums w * (2 x - 255), before they are scaled.
+    With ``pool``, 2x2 max pooling with strides of 2 comes before the comparison.
+    """
+    sums = whole_sums_conv2d(x, w, strides, padding, pad_value)
+    return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)
