@@ -7,6 +7,7 @@ from minibnn.training.fit import fit
 from minibnn.training.load import load
 from minibnn.training.lockstep import lockstep
 from minibnn.training.metrics import History, Lockstep
+from minibnn.training.sweep import SweepResult, sweep
 
 __all__ = [
     "EarlyStopping",
@@ -14,9 +15,11 @@ __all__ = [
     "History",
     "Interrupted",
     "Lockstep",
+    "SweepResult",
     "TrainingError",
     "evaluate",
     "fit",
     "load",
     "lockstep",
+    "sweep",
 ]

@@ -1,0 +1,264 @@
+"""``minibnn sweep``: a grid of runs, each cell an ordinary run folder."""
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from minibnn.cli.options import Start, _folder_name, settle_options
+from minibnn.cli.train import change_settings, train
+from minibnn.errors import InputError
+
+EXECUTORS = ("processes", "mpi", "dask")
+_HOW = ("out", "resume", "force", "threads")  # how to run, not what
+_FILES = {"table": "summary.csv", "heat map": "heatmap.png", "curves": "curves.png"}
+_MOST_CHECKED = 20  # networks built to see that they can be
+
+
+@click.command(short_help="Train a grid of settings.")
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="KEY=V1,V2,...",
+    help="Try every combination of these values. A key is a setting of --optimizer (gamma), of "
+    "--real-optimizer (real.lr) or an option below (batch-size). As often as you like.",
+)
+@click.option(
+    "--scan",
+    multiple=True,
+    metavar="KEY=V1,V2,...",
+    help="Try these values one key at a time, the other keys as --optimizer and the options have "
+    "them. As often as you like.",
+)
+@click.option(
+    "--random",
+    type=int,
+    metavar="N",
+    help="Only N cells of the grid, drawn at random by --seed; a key may then have a range, "
+    "KEY=log:LOW:HIGH or KEY=uniform:LOW:HIGH.",
+)
+@click.option(
+    "--seeds",
+    metavar="S1,S2,...",
+    help="Train every cell with each of these seeds. Default: with --seed.",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    default="processes",
+    show_default=True,
+    help="Where the cells run: in processes on this machine, on MPI ranks (start it by mpiexec, "
+    "see above) or on the workers of a Dask cluster.",
+)
+@click.option(
+    "--jobs",
+    type=int,
+    metavar="N",
+    help="Processes at a time; the cores are divided among them. Default: one per core.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Of the Dask cluster, such as tcp://host:8786, or its scheduler file.",
+)
+@click.option(
+    "--threads",
+    type=int,
+    metavar="N",
+    help="Processor cores to use in all, with mpi and dask for each cell; the results are the "
+    "same. Default: MINIBNN_NUM_THREADS or all; with mpi a rank's share, with dask 1.",
+)
+@click.option(
+    "--out",
+    metavar="FOLDER",
+    help="Where sweep.json, summary.csv, the pictures and a folder for each cell go. Default: a "
+    "new folder in runs/. The same sweep goes on where it was.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the sweep in --out; options left out are those it was started with.",
+)
+@click.option("--force", is_flag=True, help="Replace the sweep in --out.")
+@click.pass_context
+def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **options):
+    """Train a network with every setting of a grid, as minibnn train would each of them.
+
+    \b
+    minibnn sweep --grid gamma=1e-2,1e-3,1e-4 --grid threshold=0,1e-6,1e-5 --epochs 5
+    minibnn sweep --recipe bop-sec51 --width 0.25 --epochs 10 \\
+        --scan gamma=1e-2,1e-3,1e-4 --scan threshold=0,1e-6,1e-5
+    minibnn sweep --grid gamma=log:1e-5:1e-2 --grid batch-size=50,100 --random 20 --seeds 0,1,2
+    mpiexec -n 5 python -m mpi4py.futures -m minibnn sweep --executor mpi --grid ...
+    minibnn sweep --executor dask --scheduler tcp://host:8786 --grid ...
+
+    Every cell is a run folder. A second start of the same sweep trains what is missing. A cell
+    that crashes or is killed is started once more from its checkpoint. Ctrl-C saves the cells that
+    run and says how to go on.
+    """
+    how = {name: options.pop(name) for name in _HOW}
+    with _executor(executor, scheduler, jobs) as pool:
+        from minibnn.training.sweep import table
+        from minibnn.training.sweep.run import Plan, run_plan
+
+        plan = Plan(**_asked(ctx, grid, scan, random, seeds, changes, options, how))
+        with _folder(plan, how) as out:
+            _check_cells(plan.cells, out, how["force"])
+            threads = 1 if executor == "dask" and how["threads"] is None else how["threads"]
+            click.echo(f"sweep:   {len(plan.cells)} cells")
+            click.echo(f"folder:  {out}")
+            with _way_to_go_on(executor, scheduler, out):
+                result = run_plan(plan, out, pool, jobs, threads, how["force"])
+    _print_tables(table.rich_tables(result.rows))
+    for word, name in (
+        ("table", "summary.csv"),
+        ("heat map", "heatmap.png"),
+        ("curves", "curves.png"),
+    ):
+        if (result.folder / name).exists():
+            click.echo(f"{word + ':':<9} {out}/{name}")
+    if failed := result.failed:
+        click.echo(f"{len(failed)} of {len(result.rows)} cells failed; a second start tries them")
+        for row in failed:
+            click.echo(f"  {row['cell']}: {row['error']} (see {out}/{row['cell']}/log.txt)")
+        ctx.exit(1)
+
+
+def _executor(name, scheduler, jobs):
+    """A context manager giving the executor, None for processes of this machine."""
+    from minibnn.training.sweep import executors
+
+    if scheduler is not None and name != "dask":
+        raise InputError("--scheduler belongs to --executor dask")
+    if jobs is not None and name != "processes":
+        raise InputError(f"--jobs belongs to --executor processes; {name} has its own workers")
+    if name == "mpi":
+        return executors.mpi()
+    return executors.dask(scheduler) if name == "dask" else contextlib.nullcontext()
+
+
+def _asked(ctx, grid, scan, random, seeds, changes, options, how):
+    """The arguments of a Plan; on a resume, what was left out is as the sweep has it."""
+    from minibnn.training.sweep.folder import read_sweep
+    from minibnn.training.sweep.grid import read_texts
+
+    source = click.core.ParameterSource.COMMANDLINE
+    given = {name: x for name, x in options.items() if ctx.get_parameter_source(name) is source}
+    grid, scan = read_texts(grid, "--grid"), read_texts(scan, "--scan")
+    seed = options.pop("seed")
+    seeds = [seed] if seeds is None else _numbers(seeds)
+    if how["resume"]:
+        if how["out"] is None:
+            raise InputError("--resume needs --out FOLDER, the sweep to go on with")
+        if changes:
+            raise InputError("--resume goes on with the sweep as it is: leave --set out")
+        found = read_sweep(how["out"])
+        given.pop("seed", None)
+        return {
+            "grid_values": grid or found["grid"],
+            "scan": scan or found["scan"],
+            "random": found["random"] if random is None else random,
+            "seed": found["seed"] or 0,
+            "seeds": found["seeds"] if ctx.params["seeds"] is None else seeds,
+            "options": found["options"] | _hyphens(given),
+        }
+    kept, _ = settle_options(ctx, {**options, "seed": seed, **how})
+    kept |= change_settings(kept, changes)
+    if "recipe" in (*grid, *scan):  # each sets what was not given
+        kept = given
+    kept.pop("seed", None)
+    return {
+        "grid_values": grid,
+        "scan": scan,
+        "random": random,
+        "seed": seed,
+        "seeds": seeds,
+        "options": {name: x for name, x in _hyphens(kept).items() if x is not None},
+    }
+
+
+def _hyphens(options):
+    return {name.replace("_", "-"): value for name, value in options.items()}
+
+
+def _numbers(text):
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds must be whole numbers like 0,1,2, found {text!r}") from None
+
+
+@contextlib.contextmanager
+def _folder(plan, how):
+    """Where the sweep goes: --out, or a new folder that goes again if nothing comes of it."""
+    from minibnn.training.run_folder import new_folder
+
+    if how["out"] is not None:
+        yield how["out"]
+        return
+    dataset = plan.cells[0].options.get("dataset", "digits")
+    with new_folder("sweep", _folder_name(dataset)) as out:
+        yield str(out)
+
+
+def _check_cells(cells, out, force):
+    """InputError for what would fail in every cell's own process, before one is started.
+
+    Also has the data downloaded once.
+    """
+    from minibnn.training.settings import Settings, Task
+
+    seen = []
+    for cell in cells:
+        sizes = {k: v for k, v in cell.options.items() if k not in ("optimizer", "real-optimizer")}
+        folder = Path(out) / cell.name
+        if sizes in seen or (folder.exists() and not force) or len(seen) >= _MOST_CHECKED:
+            continue
+        seen.append(sizes)
+        words = [word for word in cell.arguments(folder) if word != "--resume"]
+        with train.make_context("train", [*words, "--force"] if force else words) as context:
+            options = dict(context.params)
+            options.pop("changes", None)
+            kept, how = settle_options(context, options)
+            with Start("train", kept, how) as start:
+                names = ("epochs", "batch_size", "seed", "validation")
+                Task(start.net, start.data, Settings(**{n: start.arguments[n] for n in names}))
+
+
+@contextlib.contextmanager
+def _way_to_go_on(executor, scheduler, out):
+    """Has an interrupted sweep say the whole command that goes on with it."""
+    from minibnn.training import Interrupted
+
+    try:
+        yield
+    except Interrupted as stop:
+        if executor == "processes":
+            raise
+        command = f"minibnn sweep --executor {executor}"
+        if executor == "mpi":
+            command = f"mpiexec -n N python -m mpi4py.futures -m {command}"
+        else:
+            command += f" --scheduler {shlex.quote(scheduler)}"
+        text = f"{stop.args[0]}; go on with: {command} --resume --out {shlex.quote(str(out))}"
+        raise Interrupted(text, stop.signum) from None
+
+
+def _print_tables(tables):
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    for table in tables:
+        console.print()
+        console.print(table)
+    console.print()
+
+
+def _add_options_of_train():
+    own = {parameter.name for parameter in sweep.params}
+    sweep.params += [parameter for parameter in train.params if parameter.name not in own]
+
+
+_add_options_of_train()

@@ -1,0 +1,108 @@
+"""Where the cells of a sweep run: child processes of this one, of MPI ranks, of Dask's workers.
+
+Each function is a context manager that gives an executor (PEP 3148) for ``sweep``.
+"""
+
+import contextlib
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from minibnn.errors import InputError
+from minibnn.training.sweep.worker import cores
+
+MPI_START = "mpiexec -n N python -m mpi4py.futures -m minibnn sweep ... --executor mpi"
+
+
+def divide_cores(cells, jobs=None, total=None):
+    """How many cells run at a time, and on how many cores each.
+
+    Parameters
+    ----------
+    cells : int
+        How many there are to run.
+    jobs : int, optional
+        At a time; by default as many as there are cores for.
+    total : int, optional
+        Cores to use in all; by default MINIBNN_NUM_THREADS, else all this process may use.
+
+    Returns
+    -------
+    jobs, threads : int
+        jobs * threads is at most ``total``.
+
+    Raises
+    ------
+    InputError for a number out of range: more processes than cores would only be slower.
+    """
+    most, asked_by = cores(), "threads"
+    if total is None:
+        total, asked_by = os.environ.get("MINIBNN_NUM_THREADS") or most, "MINIBNN_NUM_THREADS"
+    total = _whole(asked_by, total, most, "cores of this machine")
+    if jobs is None:
+        jobs = max(1, min(cells, total))
+    jobs = _whole("jobs", jobs, total, "cores to use")
+    return jobs, total // jobs
+
+
+def _whole(name, value, most, what):
+    with contextlib.suppress(ValueError, TypeError):
+        if not isinstance(value, bool) and 1 <= int(value) <= most:
+            return int(value)
+    raise InputError(f"{name} must be a whole number from 1 to {most} ({what}), found {value!r}")
+
+
+def local(jobs):
+    """Child processes of this one, ``jobs`` at a time.
+
+    A thread waits for each, so there is no worker process that could be lost with its cells.
+    """
+    return ThreadPoolExecutor(jobs, thread_name_prefix="sweep")
+
+
+@contextlib.contextmanager
+def mpi():
+    """The MPI ranks that ``python -m mpi4py.futures`` put at our disposal.
+
+    InputError if we were not started that way, or the package is missing.
+    """
+    try:
+        import mpi4py  # noqa: F401  (does not start MPI yet)
+    except ImportError:
+        raise InputError(
+            'the executor mpi needs mpi4py: pip install "minibnn[mpi]", and an MPI such as Open MPI'
+        ) from None
+    start = InputError(f"the executor mpi has to be started as: {MPI_START} (N - 1 of N work)")
+    if "mpi4py.futures" not in sys.orig_argv:
+        raise start
+    from mpi4py import MPI
+    from mpi4py.futures import MPIPoolExecutor
+
+    if MPI.COMM_WORLD.Get_size() < 2:
+        raise start
+    with MPIPoolExecutor() as executor:
+        yield executor
+
+
+@contextlib.contextmanager
+def dask(scheduler):
+    """The workers of a Dask cluster; ``scheduler`` is its address, or the file it wrote.
+
+    InputError if nothing answers there, or the package is missing.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError(
+            'the executor dask needs distributed: pip install "minibnn[dask]"'
+        ) from None
+    if not scheduler:
+        raise InputError("the executor dask needs --scheduler ADDRESS, such as tcp://host:8786")
+    where = {"scheduler_file": scheduler} if os.path.isfile(scheduler) else {"address": scheduler}
+    try:
+        client = Client(**where, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
+        raise InputError(f"there is no Dask scheduler at {scheduler}: {error}") from None
+    with client:
+        # Cells are no pure functions; those of a worker that was lost come back to the sweep.
+        yield client.get_executor(pure=False, retries=0)

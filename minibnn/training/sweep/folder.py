@@ -1,0 +1,177 @@
+"""The folder of a sweep: which sweep it holds, and that only one process works on it.
+
+::
+
+    sweep.json     the grid, the options and every cell
+    summary.csv    a row per cell
+    *.png          heat map and curves
+    CELL/          the run folder of each cell, and its log.txt
+"""
+
+import contextlib
+import json
+import uuid
+from pathlib import Path
+
+from minibnn.errors import InputError
+from minibnn.training import run_folder
+from minibnn.training.atomic import staged, write_atomic
+from minibnn.training.run_folder import RunFolder
+from minibnn.training.sweep.cells import Cell
+from minibnn.training.sweep.worker import LOG
+
+SWEEP, SUMMARY = "sweep.json", "summary.csv"
+PICTURES = ("heatmap.png", "curves.png")
+FORMAT, VERSION = "minibnn sweep", 1
+# What makes it the same sweep, in the order in which differences are told.
+_IDENTITY = ("grid", "scan", "random", "seed", "seeds", "options")
+
+
+class SweepFolder:
+    """A locked sweep folder; use as a context manager.
+
+    Entering it refuses a folder with another sweep or an ordinary run in it, unless ``force``
+    replaces that sweep.
+
+    Parameters
+    ----------
+    path : path
+    description : dict
+        The sweep, as sweep.json will hold it.
+    force : bool
+
+    Attributes
+    ----------
+    path, summary : Path
+    stop_file : Path
+        A file that workers look for; of this start only.
+    """
+
+    def __init__(self, path, description, force=False):
+        self.path = Path(path).absolute()
+        self.description, self.force = description, force
+        self.summary = self.path / SUMMARY
+        self.stop_file = self.path / f".stop-{uuid.uuid4().hex[:12]}"
+        self._lock = None
+
+    def __enter__(self):
+        self._check()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = run_folder._locked(self.path)
+        try:
+            found = self._check()
+            for left in self.path.glob(".stop-*"):  # of a start that was killed
+                left.unlink()
+            if self.force and found is not None:
+                self._clear(found)
+                found = None
+            if found != self.description:
+                text = json.dumps(self.description, indent=2, allow_nan=False) + "\n"
+                write_atomic(self.path / SWEEP, text.encode())
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        self._lock.close()
+
+    def _check(self):
+        """The description found here; InputError if this start may not use the folder."""
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"out must be a folder, and {self.path} is a file")
+        if RunFolder(self.path).holds_run():
+            raise InputError(f"{self.path} holds a run, not a sweep: name another folder")
+        found = read_sweep(self.path, missing_ok=True)
+        if found is not None and not self.force:
+            check_same_sweep(found, self.description, self.path)
+        return found
+
+    def _clear(self, found):
+        """Remove the sweep's own files, those of its cells included."""
+        for cell in cells_of(found):
+            below = RunFolder(self.path / cell.name, force=True)
+            if below.path.parent != self.path or not below.path.is_dir():
+                continue  # sweep.json was edited, or the cell never started
+            with below:
+                (below.path / LOG).unlink(missing_ok=True)
+            (below.path / ".lock").unlink()
+            with contextlib.suppress(OSError):  # it holds files that are not ours
+                below.path.rmdir()
+        for name in (SWEEP, SUMMARY, *PICTURES):
+            (self.path / name).unlink(missing_ok=True)
+            staged(self.path / name).unlink(missing_ok=True)
+
+
+def describe(grid, scan, random, seed, seeds, options, cells):
+    """sweep.json as a dict."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "grid": grid,
+        "scan": scan,
+        "random": random,
+        "seed": seed if random is not None else None,
+        "seeds": list(seeds),
+        "options": options,
+        "cells": [
+            {"cell": c.name, "settings": c.settings, "seed": c.seed, "options": c.options}
+            for c in cells
+        ],
+    }
+
+
+def cells_of(description):
+    """The cells of a sweep.json."""
+    return [Cell(c["cell"], c["settings"], c["seed"], c["options"]) for c in description["cells"]]
+
+
+def read_sweep(folder, missing_ok=False):
+    """sweep.json of a folder, a dict.
+
+    Raises InputError if it is missing (unless ``missing_ok``: None) or not readable.
+    """
+    path = Path(folder) / SWEEP
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != FORMAT or found["version"] > VERSION:
+            raise InputError(f"{path} was written by a newer minibnn or is no sweep")
+        cells_of(found)
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}") from None
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is damaged: not the description of a sweep") from None
+    return found
+
+
+def check_same_sweep(found, asked, folder):
+    """InputError naming what differs between two descriptions; epochs may be raised."""
+    for part in _IDENTITY:
+        was, now = found[part], asked[part]
+        if part == "options":
+            epochs = [options.get("epochs") or 0 for options in (was, now)]
+            if epochs[0] > epochs[1]:
+                raise InputError(
+                    f"epochs may only be raised: {folder} was started for {epochs[0]}, "
+                    f"now {epochs[1]}"
+                )
+            was, now = ({k: v for k, v in o.items() if k != "epochs"} for o in (was, now))
+        if was == now:
+            continue
+        if isinstance(was, dict) and isinstance(now, dict):
+            key = next(k for k in (*was, *now) if was.get(k) != now.get(k))
+            was, now, part = was.get(key), now.get(key), f"{part}: {key}"
+        raise InputError(
+            f"{folder} holds another sweep: {part} was {_short(was)}, now {_short(now)}; name "
+            "another folder, or replace that sweep (force)"
+        )
+
+
+def _short(value):
+    if value is None:
+        return "absent"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,153 @@
+"""What came out of a sweep: a row per cell, as summary.csv and as a table."""
+
+import csv
+import io
+import statistics
+
+from minibnn.training.atomic import write_atomic
+from minibnn.training.metrics import text_table
+
+STATUSES = ("done", "failed", "stopped", "waiting")
+
+
+def row_of(cell, progress, status, error=""):
+    """The row of one cell.
+
+    Accuracies are shares from 0 to 1, best and last on the pictures watched while training:
+    the validation part if there is one, else the test pictures. ``flips`` is of the whole run,
+    ``seconds`` the wall time of its epochs.
+    """
+    history = progress.history
+    part = "validation" if history.last.get("validation_accuracy") is not None else "test"
+    best = history.best(f"{part}_accuracy")
+    rows = history.rows
+    return {
+        "cell": cell.name,
+        **cell.settings,
+        "seed": cell.seed,
+        "status": status,
+        "epochs": len(rows),
+        "measured_on": part if rows else None,
+        "best_accuracy": best.get(f"{part}_accuracy"),
+        "best_epoch": best.get("epoch"),
+        "last_accuracy": history.last.get(f"{part}_accuracy"),
+        "test_accuracy": history.last.get("test_accuracy"),
+        "train_accuracy": history.last.get("train_accuracy"),
+        "flips": sum(row["flips"] for row in rows) if rows else None,
+        "last_flip_ratio": history.last.get("flip_ratio"),
+        "seconds": sum(row["seconds"] or 0 for row in rows) if rows else None,
+        "error": error,
+    }
+
+
+def write_summary(path, rows):
+    """Replace summary.csv; numbers in full, what is missing empty."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns_of(rows), lineterminator="\n", restval="")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if v is None else _exact(v) for k, v in row.items()})
+    write_atomic(path, file.getvalue().encode())
+
+
+def columns_of(rows):
+    """All columns, keys of the sweep in the place they have in the rows."""
+    first = list(rows[0])
+    seed = first.index("seed")
+    keys = dict.fromkeys(key for row in rows for key in list(row)[1 : list(row).index("seed")])
+    return ["cell", *keys, *first[seed:]]
+
+
+def _exact(value):
+    return repr(float(value)) if isinstance(value, float) else value
+
+
+def keys_of(rows):
+    """The keys a sweep varied, as columns of its rows."""
+    columns = columns_of(rows)
+    return columns[1 : columns.index("seed")]
+
+
+def over_seeds(rows):
+    """The rows that are done, those that differ only in their seed together.
+
+    Returns
+    -------
+    list of (settings, rows)
+    """
+    keys, groups = keys_of(rows), {}
+    for row in rows:
+        if row["best_accuracy"] is not None and row["status"] == "done":
+            groups.setdefault(tuple(row.get(key) for key in keys), []).append(row)
+    return [(dict(zip(keys, v, strict=True)), group) for v, group in groups.items()]
+
+
+def mean_and_spread(values):
+    """Mean and sample standard deviation; the latter None for a single value."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def short_columns(rows):
+    """Head and cells of the table people read."""
+    keys = keys_of(rows)
+    part = next((row["measured_on"] for row in rows if row["measured_on"]), "test")
+    head = [*keys, "seed", "status", "epochs", f"best {part}", f"last {part}", "flips", "seconds"]
+    lines = []
+    for row in rows:
+        line = [str(row.get(key, "-")) for key in keys]
+        line += [str(row["seed"]), row["status"], str(row["epochs"])]
+        best = _percent(row["best_accuracy"])
+        line.append(f"{best} (epoch {row['best_epoch']})" if row["best_epoch"] else best)
+        line.append(_percent(row["last_accuracy"]))
+        line.append("-" if row["flips"] is None else f"{row['flips']:,}")
+        line.append("-" if row["seconds"] is None else f"{row['seconds']:.1f}")
+        lines.append(line)
+    return head, lines
+
+
+def seed_columns(rows):
+    """Head and cells of a table of means over the seeds, or None with one seed only."""
+    if len({row["seed"] for row in rows}) < 2:
+        return None
+    lines = []
+    for settings, group in over_seeds(rows):
+        line = [str(settings[key]) for key in keys_of(rows)] + [str(len(group))]
+        for column in ("best_accuracy", "last_accuracy"):
+            mean, spread = mean_and_spread([row[column] for row in group])
+            line.append(_percent(mean) + (f" ± {100 * spread:.2f}" if spread is not None else ""))
+        lines.append(line)
+    return [*keys_of(rows), "seeds", "best, mean", "last, mean"], lines
+
+
+def plain_text(rows):
+    """The table, or tables, as text."""
+    parts = [text_table(*short_columns(rows))]
+    if (means := seed_columns(rows)) and means[1]:
+        parts.append(text_table(*means))
+    return "\n\n".join(parts)
+
+
+def rich_tables(rows):
+    """The same for rich: a table of the cells and, with several seeds, one of their means."""
+    from rich.table import Table
+
+    best = max((row["best_accuracy"] or 0 for row in rows), default=0)
+    tables = []
+    for columns in (short_columns(rows), seed_columns(rows)):
+        if columns is None or not columns[1]:
+            continue
+        table = Table(*columns[0], box=None, header_style="bold")
+        for column in table.columns:
+            column.justify = "right"
+        for k, line in enumerate(columns[1]):
+            style = None
+            if not tables:
+                top = rows[k]["best_accuracy"] == best > 0
+                style = "red" if rows[k]["status"] == "failed" else "bold" if top else None
+            table.add_row(*line, style=style)
+        tables.append(table)
+    return tables
+
+
+def _percent(value):
+    return "-" if value is None else f"{100 * value:.2f} %"

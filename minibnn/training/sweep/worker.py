@@ -1,0 +1,166 @@
+"""What an executor's worker does: run one cell in a child process and see it through.
+
+The child is told to stop by closing its standard input, which also happens when the worker dies,
+however it dies. It then saves and ends. So no cell outlives its worker, and none is lost with it.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+LOG = "log.txt"
+_LOOK = 0.2  # seconds between two looks at the child and the stop file
+_LOCK_SECONDS = 60  # a child of a worker that died may still be saving
+# What an MPI launcher or batch system sets for its ranks; a child is none.
+_MPI = ("OMPI_", "PMI", "MPI", "PRTE_", "HYD", "PALS_")
+_SAVE, _NOW = "save", "now"
+
+
+class Task(NamedTuple):
+    """A cell as a worker needs it, on this machine or another; plain values only."""
+
+    arguments: tuple  # after "minibnn train"
+    folder: str  # the cell's, absolute
+    cwd: str
+    environment: dict  # MINIBNN_* variables of the sweep's start
+    threads: int | None  # processor cores; None: this MPI rank's share
+    stop_file: str
+
+
+class Outcome(NamedTuple):
+    """How a cell's child process ended."""
+
+    code: int  # 0: trained to the end; negative: the signal that killed it
+    error: str = ""  # in a line
+    stopped: bool = False  # because the sweep was asked to stop
+
+    @property
+    def hopeless(self):
+        """Whether the run itself refused: another try would end the same."""
+        return self.code == 2
+
+
+def run_cell(task):
+    """Train a cell to its end in a child process; returns an Outcome, raises nothing."""
+    if _asked_to_stop(task):
+        return Outcome(143, "not started", stopped=True)
+    try:
+        threads = _check_threads(task.threads)
+        folder = Path(task.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        _wait_for_lock(folder)
+        with open(folder / LOG, "ab") as log:
+            before = log.tell()
+            child = subprocess.Popen(
+                [sys.executable, "-m", "minibnn.cli.cell", *task.arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=task.cwd,
+                env=child_environment(os.environ | task.environment, threads),
+                # Ctrl-C in a terminal goes to the sweep alone, which passes it on.
+                start_new_session=True,
+            )
+            code, stopped = _see_through(child, task)
+    except (OSError, ValueError) as error:
+        return Outcome(2, f"could not be started: {error}")
+    if code == 0:
+        return Outcome(0)
+    return Outcome(code, _words(code, folder / LOG, before), stopped)
+
+
+def _see_through(child, task):
+    """Wait for the child, pass a wish to stop on; returns its exit code and whether we wished."""
+    stopped = False
+    with child.stdin:
+        while True:
+            try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return child.wait(_LOOK), stopped
+                wish = _asked_to_stop(task)
+            except KeyboardInterrupt:  # a process pool's workers share the terminal
+                wish = _SAVE
+            if wish:
+                stopped = True
+                child.stdin.close()
+            if wish == _NOW:
+                child.kill()
+
+
+def _asked_to_stop(task):
+    try:
+        return Path(task.stop_file).read_text("ascii") or _SAVE
+    except FileNotFoundError:
+        return None
+
+
+def ask_to_stop(stop_file, now=False):
+    """Tell all workers to have their children save and end, or to end them at once."""
+    Path(stop_file).write_text(_NOW if now else _SAVE, "ascii")
+
+
+def child_environment(environment, threads):
+    """The environment of a child that is no MPI rank and uses so many cores."""
+    own = {k: v for k, v in environment.items() if not k.startswith(_MPI)}
+    return own | {"NUMBA_NUM_THREADS": str(threads), "MINIBNN_NUM_THREADS": str(threads)}
+
+
+def cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _check_threads(threads):
+    """The number of threads of a cell on this worker; ValueError if it has no such number."""
+    if threads is None:
+        return rank_share(os.environ, cores())
+    if not 1 <= threads <= cores():
+        raise ValueError(f"threads must be from 1 to {cores()} on this worker, found {threads}")
+    return threads
+
+
+def rank_share(environment, cores):
+    """The cores of one of the MPI ranks of this machine, at least 1.
+
+    Where all ranks are on one machine, one of them is the master, which only waits.
+    """
+
+    def number(*names):
+        return next((int(environment[n]) for n in names if environment.get(n, "").isdigit()), None)
+
+    here = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE") or 1
+    ranks = number("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE") or here
+    workers = here - 1 if here == ranks else here
+    return max(1, cores // max(1, workers))
+
+
+def _wait_for_lock(folder):
+    """Until nobody has the run folder in use; if that takes long, the child will say it."""
+    last = time.monotonic() + _LOCK_SECONDS
+    with open(folder / ".lock", "a") as file:
+        while time.monotonic() < last:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(_LOOK)
+
+
+def _words(code, log, start):
+    """Why a child ended, with the last line it wrote."""
+    with open(log, "rb") as file:
+        file.seek(max(start, log.stat().st_size - 4000))
+        lines = file.read().decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+    last = " ".join(last.removeprefix("minibnn: ").split())
+    if code == 2:
+        return last
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}; its last line: {last}"
+    return f"ended with exit code {code}; its last line: {last}"
