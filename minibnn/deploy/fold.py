@@ -2,7 +2,7 @@
 
 Batch normalisation and ReLU are monotone in each channel, their roundings included, and so is one
 after the other: among whole numbers there is one place at most where the sign changes. It is found
-by bisection of the very program that the layers run. Max pooling may come before, between and
+by bisection of the very program that runs the layers. Max pooling may come before, between and
 after: it commutes with what rises; behind a channel that falls it chooses among the signs. And
 flattening may come last.
 """
@@ -10,7 +10,8 @@ flattening may come last.
 import numpy as np
 
 from minibnn import nn
-from minibnn.deploy import binary, shape
+from minibnn.deploy import binary
+from minibnn.deploy.translate import translate
 
 
 def fold(layers, given, scale=None):
@@ -36,7 +37,7 @@ def fold(layers, given, scale=None):
             turns = isinstance(layer, nn.BatchNorm) and layer.scale and layer.gamma.value < 0
             if last_pools and np.any(turns):
                 return None
-            program.append(layer)
+            program.append(translate(layer, given))
             rising = rising ^ turns
         elif isinstance(layer, nn.Flatten):
             flat.append(layer)
@@ -47,20 +48,19 @@ def fold(layers, given, scale=None):
     found = _levels(program, rising, given.most, scale)
     if found is None:
         return None
-    steps = _pools(first_pools, given)
+    steps = _steps(first_pools, given)
     last = steps[-1].output if steps else given
     threshold = binary.Threshold(layer.name, last)
     steps.append(threshold.fill(threshold.threshold_arrays(*found, given.most)))
-    steps += _pools(last_pools, steps[-1].output)
-    steps += [shape.Flatten(one.name, steps[-1].output) for one in flat]
+    steps += _steps(last_pools, steps[-1].output)
+    steps += _steps(flat, steps[-1].output)
     return steps, layers.index(layer) + 1
 
 
-def _pools(layers, given):
+def _steps(layers, given):
     steps = []
     for layer in layers:
-        options = {key: getattr(layer, key) for key in shape.MaxPool2D.fields}
-        steps.append(shape.MaxPool2D(layer.name, given, **options))
+        steps.append(translate(layer, given))
         given = steps[-1].output
     return steps
 
@@ -94,7 +94,7 @@ def _levels(program, rising, most, scale):
 def _run(program, z, scale):
     y, finite = z.astype(np.int32)[None], True
     y = y if scale is None else y.astype(np.float32) * scale
-    for layer in program:
-        y = layer.forward(y)
+    for step in program:
+        y = step.run(y)
         finite = finite and bool(np.isfinite(y).all())
     return y[0], finite

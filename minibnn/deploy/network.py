@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibnn.deploy.plan import run, walk
 from minibnn.deploy.value import PICTURES, Value
 from minibnn.errors import InputError
 from minibnn.ops.bits import Signs
@@ -39,9 +40,7 @@ class PackedNetwork:
             raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
         if not isinstance(x, Signs) and x.dtype not in (np.uint8, np.float32, np.float64):
             raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-        for step in self.steps:
-            x = step.run(x)
-        return x
+        return run(self.steps, x)
 
     def predict(self, images, batch_size=100):
         """Outputs, ``batch_size`` inputs at a time."""
@@ -53,7 +52,7 @@ class PackedNetwork:
     @property
     def nbytes(self):
         """Bytes of all its arrays."""
-        return sum(array.nbytes for step in self.steps for array in step.arrays.values())
+        return sum(array.nbytes for step in walk(self.steps) for array in step.arrays.values())
 
     def __repr__(self):
         return (

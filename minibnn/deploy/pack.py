@@ -6,14 +6,13 @@ taken over as they are, and are exact too. At last neighbours that the backend c
 become one step.
 """
 
-import numpy as np
-
 from minibnn import nn
 from minibnn.deploy import binary, real, shape
 from minibnn.deploy.fold import fold
 from minibnn.deploy.network import PackedNetwork
+from minibnn.deploy.plan import Residual
+from minibnn.deploy.translate import normalisation, translate
 from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
-from minibnn.errors import InputError
 
 
 def pack(network, classes=None):
@@ -55,60 +54,17 @@ def steps_of(layers, given):
 
 def _next(layers, given):
     """Steps of the first layers, and of how many."""
-    first, after = layers[0], layers[1:2]
+    first = layers[0]
     if given.kind == SUMS and (folded := fold(layers, given)) is not None:
         return folded
     if isinstance(first, nn.Sign) and given.kind == SIGNS:
         return [], 1
-    if isinstance(first, nn.BatchNorm):
-        signed = bool(after) and isinstance(after[0], nn.Sign)
-        kind = real.BatchNormSign if signed else real.BatchNorm
-        options = {"epsilon": first.epsilon, "scale": first.scale}
-        return [kind(first.name, given, **options).fill(_normalisation(first))], 1 + signed
-    if type(first) not in _TRANSLATIONS:
-        raise InputError(f"{first.name} cannot be packed: a layer of kind {type(first).__name__}")
-    return [_TRANSLATIONS[type(first)](first, given)], 1
-
-
-def _normalisation(layer):
-    arrays = {
-        "mean": layer.moving_mean.copy(),
-        "variance": layer.moving_variance.copy(),
-        "beta": layer.beta.value.copy(),
-    }
-    return arrays | ({"gamma": layer.gamma.value.copy()} if layer.scale else {})
-
-
-def _translate(kind, *options):
-    """A translation by the options that layer and step have in common."""
-
-    def translate(layer, given):
-        step = kind(layer.name, given, **{key: getattr(layer, key) for key in options})
-        return step.fill(_own_arrays(layer))
-
-    return translate
-
-
-def _own_arrays(layer):
-    arrays = {}
-    for p in layer.parameters():
-        value = p.signs.words if p.binary else p.value
-        arrays[p.name.rpartition("/")[2]] = np.array(value)
-    return arrays
-
-
-_TRANSLATIONS = {
-    nn.BinaryDense: _translate(binary.BinaryDense, *binary.BinaryDense.fields),
-    nn.BinaryConv2D: _translate(binary.BinaryConv2D, *binary.BinaryConv2D.fields),
-    nn.Sign: _translate(real.Sign),
-    nn.ReLU: _translate(real.ReLU),
-    nn.Flatten: _translate(shape.Flatten),
-    nn.MaxPool2D: _translate(shape.MaxPool2D, *shape.MaxPool2D.fields),
-    nn.AvgPool2D: _translate(real.AvgPool2D, *real.AvgPool2D.fields),
-    nn.GlobalAvgPool2D: _translate(real.GlobalAvgPool2D),
-    nn.Dense: _translate(real.Dense, *real.Dense.fields),
-    nn.Conv2D: _translate(real.Conv2D, *real.Conv2D.fields),
-}
+    if isinstance(first, nn.BatchNorm) and layers[1:] and isinstance(layers[1], nn.Sign):
+        return [normalisation(first, given, real.BatchNormSign)], 2
+    if isinstance(first, nn.Residual):
+        chains = (steps_of(chain.layers, given) for chain in first.inner_chains())
+        return [Residual(first.name, given, *map(fuse, chains))], 1
+    return [translate(first, given)], 1
 
 
 # -- one pass for neighbours ---------------------------------------------------------------------

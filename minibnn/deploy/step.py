@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from minibnn.deploy.value import MOST_NUMBERS
 from minibnn.errors import InputError
 from minibnn.ops.shapes import check_padding, windows
 
@@ -63,6 +64,10 @@ class Step:
         """Plain dict (JSON) of the options."""
         return {key: getattr(self, key) for key in self.fields}
 
+    def inner(self):
+        """Lists of steps inside this one."""
+        return ()
+
     def run(self, x):
         """The output for a batch."""
         raise NotImplementedError
@@ -104,7 +109,10 @@ def same_or_valid(value, name):
     return check_padding(value)
 
 
-def place_of(layer, given, size):
+def place_of(step, given, size):
     """The Windows of a kernel or pool on the pixels given."""
-    layer.expect(given, 3)
-    return windows(tuple(given.shape[:2]), size, layer.strides, layer.padding)
+    step.expect(given, 3)
+    place = windows(tuple(given.shape[:2]), size, step.strides, step.padding)
+    if max(step.strides) > MOST_NUMBERS or math.prod(place.padded) > MOST_NUMBERS:
+        step.refuse(f"a window of {size} by steps of {step.strides} is too large")
+    return place
