@@ -43,12 +43,21 @@ OTHERS = {
     "optim": NUMERIC,
     "zoo": NUMERIC,
     "deploy": NUMERIC | {"onnx"},
-    "training": NUMERIC | {"matplotlib", "rich", "threadpoolctl"},
+    "training": NUMERIC | {"distributed", "matplotlib", "mpi4py", "rich", "threadpoolctl"},
     "bench": NUMERIC | {"rich", "threadpoolctl"},
     "equivalences": NUMERIC | {"hypothesis"},  # hypothesis if it is there
     "cli": {"click", "hypothesis", "matplotlib", "numpy", "rich"},
 }
-WHEN_USED = {"PIL", "hypothesis", "matplotlib", "onnx", "pooch", "rich"}  # inside functions only
+WHEN_USED = {
+    "PIL",
+    "distributed",
+    "hypothesis",
+    "matplotlib",
+    "mpi4py",
+    "onnx",
+    "pooch",
+    "rich",
+}  # inside functions only
 # Files over 400 lines, and why they are one idea all the same.
 LONG = {
     "tests/ops/test_reference.py": "one test for each operation",
@@ -147,7 +156,7 @@ def test_every_package_imported_is_declared():
     declared = {requirement(line) for line in options["options"]["install_requires"].split("\n")}
     used = {top(name) for *_, names in sources() for name in names}
     used -= sys.stdlib_module_names | {"minibnn"}
-    extra = {"llvmlite", "hypothesis", "onnx"}  # with Numba; if it is there; if it is there
+    extra = {"llvmlite", "hypothesis", "onnx", "mpi4py", "distributed"}  # if they are there
     used = {{"PIL": "pillow"}.get(name, name) for name in used - extra}
     assert used == declared - {""}
 

@@ -101,6 +101,7 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
     how = {name: options.pop(name) for name in _HOW}
     with _executor(executor, scheduler, jobs) as pool:
         from minibnn.training.sweep import table
+        from minibnn.training.sweep.progress import Lines
         from minibnn.training.sweep.run import Plan, run_plan
 
         plan = Plan(**_asked(ctx, grid, scan, random, seeds, changes, options, how))
@@ -110,8 +111,10 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
             click.echo(f"sweep:   {len(plan.cells)} cells")
             click.echo(f"folder:  {out}")
             with _way_to_go_on(executor, scheduler, out):
-                result = run_plan(plan, out, pool, jobs, threads, how["force"])
-    _print_tables(table.rich_tables(result.rows))
+                # mpiexec gives its ranks a terminal of their own, whatever ours is
+                progress = Lines() if executor == "mpi" else None
+                result = run_plan(plan, out, pool, jobs, threads, how["force"], progress)
+    _print_tables(table.rich_tables(result.rows), plain=executor == "mpi")
     for word, name in (
         ("table", "summary.csv"),
         ("heat map", "heatmap.png"),
@@ -246,10 +249,13 @@ def _way_to_go_on(executor, scheduler, out):
         raise Interrupted(text, stop.signum) from None
 
 
-def _print_tables(tables):
+def _print_tables(tables, plain):
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    plain = plain or not sys.stdout.isatty()
+    console = Console(
+        width=160 if plain else None, force_terminal=False if plain else None, highlight=False
+    )
     for table in tables:
         console.print()
         console.print(table)
