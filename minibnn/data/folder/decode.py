@@ -3,15 +3,17 @@
 Only serial code that lets other threads run while it decodes: this is what loader threads do.
 """
 
+import contextlib
 import io
 import os
 import warnings
 
 import numpy as np
 
+from minibnn.data.folder.listing import printable
 from minibnn.errors import InputError
 
-FORMATS = ("JPEG", "PNG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # a name may lie about it
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # a name may lie about it
 MOST_BYTES = 1 << 28  # of a file
 MOST_PIXELS = 1 << 26  # 192 MB in RGB; ImageNet's largest have under a third of that
 MOST_ASPECT = 100  # a narrower one becomes huge when its shorter side is enlarged
@@ -30,12 +32,12 @@ def prepare():
     from PIL import Image
 
     Image.init()  # reads Pillow's modules, which is not for several threads at once
-    # Pillow warns of what it can live with (odd EXIF data). Whether those are shown, or are
-    # errors, must not decide what is a picture; that they are many, we report as sizes.
+    # Pillow warns of what it can live with, such as odd EXIF data. How a program treats warnings
+    # must not decide what is a picture, and threads cannot turn them off for themselves.
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def read(path, printable=str):
+def read(path):
     """The content of a file; InputError, naming it, if it cannot be had."""
     try:
         with open(path, "rb") as file:
@@ -72,32 +74,56 @@ def cut(content, plan):
     1/8 of its size, which libjpeg does in a fraction of the time. On photographs that changes
     the result by less than 1 of 255 in the mean.
     """
-    from PIL import Image
+    with _pillow_errors():
+        picture = _open(content)
+    crop = plan(*picture.size)
+    with _pillow_errors():
+        return _take(picture, crop)
 
+
+@contextlib.contextmanager
+def _pillow_errors():
+    """Whatever Pillow raises means that the picture is damaged, but for a lack of memory."""
     try:
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
-        width, height = picture.size
-        _check_size(width, height)
-        crop = plan(width, height)
-        box = crop.box
-        reduce = min((box[2] - box[0]) // crop.resized[0], (box[3] - box[1]) // crop.resized[1])
-        reduce //= GAP
-        if reduce >= 2:
-            drafted = picture.draft(None, (width // reduce, height // reduce))
-            if drafted is not None:  # a JPEG
-                factor = width / drafted[1][2]
-                box = tuple(side / factor for side in box)
-        picture = to_rgb(picture)
-        picture = picture.resize(crop.resized, Image.Resampling.BICUBIC, box=box)
-        if crop.window != (0, 0, *crop.resized):
-            picture = picture.crop(crop.window)
-        if crop.mirror:
-            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return picture
+        yield
     except (Unreadable, MemoryError):
         raise
     except Exception as error:  # decoders fail in many ways
         raise Unreadable(_words(error)) from error
+
+
+def _open(content):
+    """The picture, nothing but its header read yet."""
+    from PIL import Image
+
+    known = [kind for kind in FORMATS if kind in Image.OPEN]  # Pillow may be built without some
+    picture = Image.open(io.BytesIO(content), formats=known)
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        raise Unreadable(f"{width}x{height} is more than {MOST_PIXELS:,} pixels")
+    if max(width, height) > MOST_ASPECT * min(width, height):
+        raise Unreadable(f"{width}x{height} is too narrow")
+    return picture
+
+
+def _take(picture, crop):
+    """What ``crop`` describes, in RGB."""
+    from PIL import Image
+
+    box, (width, height) = crop.box, picture.size
+    reduce = min((box[2] - box[0]) // crop.resized[0], (box[3] - box[1]) // crop.resized[1])
+    reduce //= GAP
+    if reduce >= 2:
+        drafted = picture.draft(None, (width // reduce, height // reduce))
+        if drafted is not None:  # a JPEG
+            factor = width / drafted[1][2]
+            box = tuple(side / factor for side in box)
+    picture = to_rgb(picture).resize(crop.resized, Image.Resampling.BICUBIC, box=box)
+    if crop.window != (0, 0, *crop.resized):
+        picture = picture.crop(crop.window)
+    if crop.mirror:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return picture
 
 
 def to_rgb(picture):
@@ -117,13 +143,6 @@ def to_rgb(picture):
         picture = picture.convert("RGBA")
     picture.load()
     return picture.convert("RGB")
-
-
-def _check_size(width, height):
-    if width * height > MOST_PIXELS:
-        raise Unreadable(f"{width}x{height} is more than {MOST_PIXELS} pixels")
-    if max(width, height) > MOST_ASPECT * min(width, height):
-        raise Unreadable(f"{width}x{height} is too narrow")
 
 
 def _words(error):

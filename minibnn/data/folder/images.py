@@ -163,12 +163,17 @@ class FolderImages:
         name = self.listing.names[row]
         if (reason := self.problems.get(name)) is not None:
             return reason
+        path = self.listing.path(row)
         try:
-            content = decode.read(self.listing.path(row), printable)
-            normalise(decode.cut(content, plan), out)
+            normalise(decode.cut(decode.read(path), plan), out)
         except decode.Unreadable as error:
             self.problems.note(name, str(error))
             return str(error)
+        except MemoryError as error:
+            raise InputError(f"{printable(path)}: not enough memory to decode it") from error
+        except Exception as error:
+            error.add_note(f"while decoding {printable(path)}")
+            raise
         return None
 
 

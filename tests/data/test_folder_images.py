@@ -1,0 +1,335 @@
+"""Pictures in files behind the face of an array: batches, broken ones, memory."""
+
+import threading
+import weakref
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from picture_files import encoded, names, smooth, write_tree
+from PIL import Image
+
+from minibnn import InputError
+from minibnn.data import Batches, FolderImages, load
+from minibnn.data.folder import images as images_module
+from minibnn.data.folder.images import DEVIATION, MEAN
+
+SIZE = 32  # large enough that none of these JPEGs is decoded at half its size
+GREY = encoded(smooth(np.random.default_rng(5), 50, 60).convert("L"), "JPEG")
+DEEP = encoded(Image.fromarray(np.arange(60 * 50, dtype=np.uint16).reshape(60, 50) * 20), "PNG")
+GOOD = names("train", "abc", 7) | names("val", "abc", 4)
+BROKEN = {"train/a/2.PNG": b"", "train/b/3.JPEG": GREY[:300], "train/b/4.jpg": b"text"}
+MIXED = {"train/c/1.jpg": GREY, "val/b/2.PNG": DEEP, "val/c/3.JPEG": GREY[:-100]}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """A folder of 21 training and 12 test pictures, all of which can be read."""
+    return write_tree(tmp_path_factory.mktemp("good"), GOOD)
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    """The same pictures, but three and one of them are broken."""
+    return write_tree(tmp_path_factory.mktemp("bad"), GOOD | MIXED | BROKEN)
+
+
+def open_folder(root, workers=2, progress=False, **options):
+    return load("image-folder", root, workers=workers, image_size=SIZE, progress=progress)
+
+
+def epoch(data, e=0, start=0, size=4, seed=0, augment="paper"):
+    batches = Batches(data.train_images, data.train_labels, size, seed, augment)
+    return list(batches.epoch(e, start))
+
+
+def same(one, other):
+    assert len(one) == len(other) > 0
+    for (x, y), (other_x, other_y) in zip(one, other, strict=True):
+        assert_array_equal(x, other_x)
+        assert_array_equal(y, other_y)
+
+
+def by_hand(path, size=SIZE):
+    """The picture in a file as evaluation should see it."""
+    picture = Image.open(path).convert("RGB")
+    width, height = picture.size
+    shorter = size + round(size / 7)
+    resized = [round(side * shorter / min(width, height)) for side in (width, height)]
+    picture = picture.resize(resized, Image.Resampling.BICUBIC)
+    left, upper = ((side - size) // 2 for side in resized)
+    pixels = np.asarray(picture.crop((left, upper, left + size, upper + size)))
+    return (pixels / 255 - MEAN) / DEVIATION
+
+
+def test_a_folder_looks_like_a_dataset(good):
+    data = open_folder(good)
+    assert isinstance(data.train_images, FolderImages)
+    assert data.classes == ("a", "b", "c") and data.name == "image-folder"
+    assert data.train_images.shape == (21, SIZE, SIZE, 3) and data.train_images.dtype == np.float32
+    assert len(data.test_images) == 12
+    assert_array_equal(data.test_labels, np.repeat([0, 1, 2], 4))
+    assert data.unreadable == {}
+    assert repr(data) == "Dataset('image-folder': 21 + 12 pictures 32x32x3 float32, 3 classes)"
+
+
+def test_evaluation_sees_the_middle_of_every_picture_in_order(good):
+    data = open_folder(good)
+    stream = list(data.test_images.batches(5))
+    assert [len(images) for images, _ in stream] == [5, 5, 2]
+    assert_array_equal(np.concatenate([kept for _, kept in stream]), np.arange(12))
+    images = np.concatenate([images for images, _ in stream])
+    assert images.dtype == np.float32
+    for row, image in enumerate(images):
+        expected = by_hand(good / data.test_images.listing.names[row])
+        np.testing.assert_allclose(image, expected, atol=1e-6)
+    assert_array_equal(np.asarray(data.test_images), images)
+    assert_array_equal(data.test_images[3], images[3])
+    assert_array_equal(data.test_images[-1], images[11])
+    assert_array_equal(np.asarray(data.test_images[2:9][::2]), images[2:9:2])
+    assert_array_equal(np.asarray(data.test_images[np.array([7, 1])]), images[[7, 1]])
+    assert_array_equal(np.asarray(data.test_images[data.test_labels == 1]), images[4:8])
+    assert len(list(data.test_images[:3])) == 3
+    assert np.asarray(data.test_images[:0]).shape == (0, SIZE, SIZE, 3)
+
+
+def test_training_pictures_are_those_their_labels_name(good):
+    data = open_folder(good)
+    plain = epoch(data, augment=None)
+    every = np.asarray(data.train_images)
+    seen = []
+    for images, labels in plain:
+        assert images.shape == (4, SIZE, SIZE, 3) and images.dtype == np.float32
+        for image, label in zip(images, labels, strict=True):
+            (row,) = np.flatnonzero((every == image).all((1, 2, 3)))
+            assert data.train_labels[row] == label
+            seen.append(row)
+    assert len(seen) == len(set(seen)) == 20
+    cropped = epoch(data)
+    assert [y.tolist() for _, y in cropped] == [y.tolist() for _, y in plain]
+    differ = [
+        not np.array_equal(a, b)
+        for (x, _), (z, _) in zip(plain, cropped, strict=True)
+        for a, b in zip(x, z, strict=True)
+    ]
+    assert sum(differ) > 15
+
+
+def test_the_order_is_that_of_pictures_in_memory(good):
+    data = open_folder(good)
+    in_memory = Batches(np.zeros((21, 2, 2, 3), np.uint8), data.train_labels, 4, seed=9)
+    expected = [labels.tolist() for _, labels in in_memory.epoch(5)]
+    assert [labels.tolist() for _, labels in epoch(data, 5, seed=9)] == expected
+
+
+@pytest.mark.parametrize("which", ["good", "bad"])
+@pytest.mark.parametrize("augment", [None, "paper"])
+def test_the_number_of_workers_changes_nothing(which, augment, request):
+    root = request.getfixturevalue(which)
+    one, four = (open_folder(root, workers) for workers in (1, 4))
+    for e in (0, 3):
+        same(epoch(one, e, augment=augment), epoch(four, e, augment=augment))
+    same(list(one.test_images.batches(5)), list(four.test_images.batches(5)))
+    assert list(one.unreadable.items()) == list(four.unreadable.items())
+    assert bool(one.unreadable) == (which == "bad")
+
+
+@given(e=st.integers(0, 2**20), start=st.integers(0, 5), seed=st.integers(0, 2**40))
+def test_an_epoch_goes_on_in_its_middle(bad, e, start, seed):
+    fresh, used = open_folder(bad), open_folder(bad, 1)
+    whole = epoch(used, e, seed=seed)
+    rest = epoch(fresh, e, start, seed=seed)
+    assert len(whole) == 5 and len(rest) == 5 - start
+    for (x, y), (other_x, other_y) in zip(whole[start:], rest, strict=True):
+        assert_array_equal(x, other_x)
+        assert_array_equal(y, other_y)
+
+
+def test_seeds_and_epochs_differ(good):
+    data = open_folder(good)
+    firsts = [epoch(data, e, seed=s)[0][0] for s, e in ((0, 0), (0, 1), (1, 0), (1, 1))]
+    assert len({x.tobytes() for x in firsts}) == 4
+
+
+def test_in_the_place_of_a_broken_picture_comes_the_next_of_the_order(bad):
+    data = open_folder(bad)
+    broken = [n for n, name in enumerate(data.train_images.listing.names) if name in BROKEN]
+    assert len(broken) == 3
+    readable = {row: data.train_images[row] for row in range(21) if row not in broken}
+    order = np.random.default_rng(0).permutation(21)
+    order = np.roll(order, -int(np.flatnonzero(order == broken[0])[0]) - 1)  # one is last
+    stream = data.train_images.training_batches(
+        data.train_labels, order, 7, start=0, seed=0, epoch=0, augment=False
+    )
+    got = [pair for batch in stream for pair in zip(*batch, strict=True)]
+    assert len(got) == 21
+    for place, (image, label) in enumerate(got):
+        after = (order[(place + k) % 21] for k in range(21))
+        row = next(row for row in after if row in readable)
+        assert_array_equal(image, readable[row])
+        assert label == data.train_labels[row]
+
+
+def test_broken_pictures_are_left_out_of_evaluation(bad):
+    data = open_folder(bad)
+    stream = list(data.test_images.batches(6))
+    (lost,) = (n for n, x in enumerate(data.test_images.listing.names) if x == "val/c/3.JPEG")
+    assert [len(images) for images, _ in stream] == [6, 5]
+    assert_array_equal(np.concatenate([k for _, k in stream]), np.delete(np.arange(12), lost))
+    assert data.unreadable.keys() == {"val/c/3.JPEG"}
+    with pytest.raises(InputError, match=r"val/c/3.JPEG: damaged"):
+        np.asarray(data.test_images)
+
+
+def test_each_broken_picture_is_told_once_in_the_order_of_the_batches(bad, capsys):
+    told = []
+    for workers in (1, 4):
+        data = open_folder(bad, workers, progress=None)
+        for e in range(3):
+            epoch(data, e)
+        list(data.test_images.batches(5))
+        out, err = capsys.readouterr()
+        assert out == ""
+        told.append(err.splitlines())
+        assert len(told[-1]) == len(data.unreadable) == 4
+        assert {line.split(": ")[1] for line in told[-1]} == {
+            f"{bad}/{name}" for name in [*BROKEN, "val/c/3.JPEG"]
+        }
+    assert told[0] == told[1]
+    assert f"minibnn: {bad}/train/a/2.PNG: not a picture; left out" in told[0]
+    epoch(open_folder(bad))  # progress=False
+    assert capsys.readouterr().err == ""
+
+
+def test_no_readable_picture_at_all_is_refused(tmp_path, capsys):
+    for part in ("train", "val"):
+        files = GOOD | {name: b"no" for name in GOOD if name.startswith(part)}
+        root = write_tree(tmp_path / part, files)
+        count = sum(name.startswith(part) for name in GOOD)
+        expected = f"{part}/a/0.JPEG: not a picture; none of the {count} pictures"
+        with pytest.raises(InputError, match=expected):
+            open_folder(root, progress=None)
+    assert capsys.readouterr().err == ""  # that one line is enough
+
+
+def test_a_part_without_a_readable_picture_ends_training_and_not_in_a_loop(bad):
+    data = open_folder(bad)
+    rows = [n for n, name in enumerate(data.train_images.listing.names) if name in BROKEN]
+    with pytest.raises(InputError, match="and so are all other training pictures"):
+        list(Batches(data.train_images[rows], data.train_labels[rows], 2).epoch(0))
+
+
+def test_a_file_that_vanishes_is_an_error_with_its_name(tmp_path):
+    data = open_folder(write_tree(tmp_path, GOOD))
+    gone = tmp_path / "train" / "b" / "3.JPEG"
+    gone.unlink()
+    with pytest.raises(InputError, match=f"{gone}: cannot be read"):
+        epoch(data, size=21)
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(MemoryError(), InputError), (ZeroDivisionError("a bug"), None)]
+)
+def test_an_error_in_a_thread_names_the_file(good, monkeypatch, error, expected):
+    def fail(content, plan):
+        raise error
+
+    data = open_folder(good)
+    monkeypatch.setattr(images_module.decode, "cut", fail)
+    with pytest.raises(expected or type(error)) as caught:
+        epoch(data)
+    words = [str(caught.value), *getattr(caught.value, "__notes__", [])]
+    assert f"{good}/train/" in " ".join(words) and threading.active_count() == 1
+
+
+def test_parts_are_views_and_their_pictures_keep_their_crops(good):
+    """A picture's crops are drawn by its place in the folder, whatever part it is in."""
+    data = open_folder(good)
+    split = data.split_validation(6, seed=1)
+    assert (len(split.train_images), len(split.validation_images)) == (15, 6)
+    assert_array_equal(np.bincount(split.validation_labels), [2, 2, 2])
+    rows = np.concatenate([split.train_images.rows, split.validation_images.rows])
+    assert sorted(rows) == list(range(21))
+    assert_array_equal(data.train_labels[split.train_images.rows], split.train_labels)
+    small = data.subset(train=6, test=3)
+    assert (len(small.train_images), len(small.test_images)) == (6, 3)
+
+    crops = {x.tobytes() for x, _ in epoch(data, 2, size=1)}
+    assert sum(x.tobytes() in crops for x, _ in epoch(split, 2, size=1)) >= 14  # one sits out
+
+
+def test_memory_holds_only_a_few_batches(good, monkeypatch):
+    monkeypatch.setattr(images_module, "AHEAD", 2)
+    made = []
+
+    class Watched(images_module._Shuffled):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(weakref.ref(self.images))
+            # In use, filled or being filled: two; and this one, made as one is handed out.
+            assert alive() <= 1 + 2 + 1
+
+    def alive():
+        return sum(array() is not None for array in made)
+
+    monkeypatch.setattr(images_module, "_Shuffled", Watched)
+    data = open_folder(good)
+    batches = Batches(data.train_images, data.train_labels, 1, 0, "paper")
+    with closing(batches.epoch(0)) as stream:
+        for k, (x, _) in enumerate(stream):
+            assert x is made[k]()
+            assert alive() == min(3, 21 - k)  # nothing that was handed out before
+    del x
+    assert len(made) == 21 and not alive()
+
+
+def test_large_batches_are_not_decoded_far_ahead(good, monkeypatch):
+    begun = []
+    monkeypatch.setattr(images_module, "AHEAD", 3)
+    ordered = images_module._Ordered
+    monkeypatch.setattr(
+        images_module, "_Ordered", lambda *a: begun.append(a) or ordered(*a), raising=True
+    )
+    picture = SIZE * SIZE * 3 * 4
+    for bytes_ahead, expected in ((100 * picture, 4), (5 * picture, 3), (1, 2)):
+        monkeypatch.setattr(images_module, "AHEAD_BYTES", bytes_ahead)
+        begun.clear()
+        with closing(open_folder(good).test_images.batches(2)) as stream:
+            next(stream)
+            assert len(begun) == expected
+
+
+def test_too_much_at_once_is_refused(good, monkeypatch):
+    data = open_folder(good)
+    monkeypatch.setattr(images_module, "MOST_DECODED", data.test_images.nbytes)
+    assert np.asarray(data.test_images).nbytes == data.test_images.nbytes
+    with pytest.raises(InputError, match=r"21 pictures of a folder would take .* GiB decoded"):
+        np.asarray(data.train_images)
+    with pytest.raises(ValueError, match="new array"):
+        np.asarray(data.test_images, copy=False)
+    assert np.asarray(data.test_images[:2], np.float64).dtype == np.float64
+
+
+def test_leaving_an_epoch_early_leaves_no_thread(good):
+    data = open_folder(good)
+    stream = Batches(data.train_images, data.train_labels, 2, 0, "paper").epoch(0)
+    next(stream)
+    assert threading.active_count() > 1
+    stream.close()
+    assert threading.active_count() == 1
+    np.asarray(data.test_images)
+    assert threading.active_count() == 1
+
+
+def test_batches_are_the_callers_to_keep(good):
+    data = open_folder(good)
+    kept = epoch(data, size=2)
+    expected = [x.copy() for x, _ in kept]
+    for x, _ in epoch(data, size=2):
+        x[:] = 0
+    for (x, _), other in zip(kept, expected, strict=True):
+        assert_array_equal(x, other)
