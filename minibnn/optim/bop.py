@@ -7,7 +7,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constant
 from minibnn.optim.arguments import Choice, Number, Start
-from minibnn.optim.optimizer import Optimizer, start_array
+from minibnn.optim.optimizer import Inertia, Optimizer, start_array
 
 RULES = ("strict", "inclusive", "larq")
 AVERAGES = ("convex", "lerp")
@@ -105,6 +105,11 @@ class Bop(Optimizer):
         if isinstance(self.initial, float):
             return BopState(np.full(p.shape, self.initial, np.float32))
         return BopState(start_array(self, self.initial, p))
+
+    def inertia(self, parameter):
+        """|m| against the threshold."""
+        m = self._states[parameter.name].m
+        return Inertia(np.abs(m), self._in_force(self.threshold), "|m|")
 
     def _restore(self, fields):
         return BopState(**fields)

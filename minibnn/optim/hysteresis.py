@@ -11,7 +11,7 @@ import numpy as np
 
 from minibnn.ops.hyperparameters import constant
 from minibnn.optim.arguments import Number, Start
-from minibnn.optim.optimizer import Optimizer, start_array
+from minibnn.optim.optimizer import Inertia, Optimizer, start_array
 
 
 class SchmittSGDState(NamedTuple):
@@ -90,6 +90,11 @@ class SchmittSGD(_Hysteresis):
     def _start(self, p):
         return SchmittSGDState(self._start_latent(p))
 
+    def inertia(self, parameter):
+        """|latent|, of either sign within the deadband, against that."""
+        latent = self._states[parameter.name].latent
+        return Inertia(np.abs(latent), self._in_force(self.deadband), "|latent|")
+
     def _assigned(self, p):
         latent = self._states[p.name].latent
         theta = np.float32(self._at(self.deadband, self.iterations))
@@ -113,6 +118,10 @@ class DoubleWellSGD(_Hysteresis):
     def _start(self, p):
         theta = np.float32(self._at(self.deadband, self.iterations))
         return DoubleWellSGDState(self._start_latent(p) + theta * p.value)
+
+    def inertia(self, parameter):
+        """|latent|; a weight flips where its latent weight changes sign."""
+        return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
 
     def _assigned(self, p):
         latent = self._states[p.name].latent

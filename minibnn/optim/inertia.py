@@ -8,7 +8,7 @@ from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constant
 from minibnn.optim.latent import DECAYS, masked
 from minibnn.optim.latent_classes import TINY, LatentSGD, layer_rate, start_magnitudes
-from minibnn.optim.optimizer import Optimizer
+from minibnn.optim.optimizer import Inertia, Optimizer
 
 
 class InertiaSGDState(NamedTuple):
@@ -101,6 +101,10 @@ class InertiaSGD(Optimizer):
     def _assigned(self, p):
         inertia = self._states[p.name].inertia
         inertia[(inertia == 0) & (p.value < 0)] = TINY  # as LatentSGD keeps its -1
+
+    def inertia(self, parameter):
+        """The inertia itself, which is LatentSGD's |latent|."""
+        return Inertia(self._states[parameter.name].inertia, None, "|latent|")
 
     def _train(self, p, hyper):
         return super()._train(p, layer_rate(self, p, hyper))

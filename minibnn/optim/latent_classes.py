@@ -14,7 +14,7 @@ from minibnn.optim.latent import (
     latent_adam_step,
     latent_sgd_step,
 )
-from minibnn.optim.optimizer import Optimizer, compiled, count_flips, start_array
+from minibnn.optim.optimizer import Inertia, Optimizer, compiled, count_flips, start_array
 
 TINY = np.finfo(np.float32).smallest_normal
 
@@ -64,6 +64,10 @@ class LatentOptimizer(Optimizer):
         wrong = binarize(latent) != p.value
         if wrong.any():
             latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
+
+    def inertia(self, parameter):
+        """|latent| (Eq. 4); a weight flips where its latent weight changes sign."""
+        return Inertia(np.abs(self._states[parameter.name][0]), None, "|latent|")
 
     def _train(self, p, hyper):
         hyper = layer_rate(self, p, hyper)

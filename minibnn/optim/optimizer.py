@@ -3,7 +3,7 @@ every gradient is a number. The mathematics is in the step functions of the othe
 """
 
 import copy
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ class NonFiniteError(ArithmeticError):
     def __init__(self, parameter):
         super().__init__(f"the gradient of {parameter} holds NaN or infinity")
         self.parameter = parameter
+
+
+class Inertia(NamedTuple):
+    """What keeps binary weights where they are, for telemetry."""
+
+    values: np.ndarray  # like the parameter, >= 0
+    threshold: float | None  # to be exceeded for a flip, as in force at the last step
+    symbol: str  # of the values, such as "|m|"
 
 
 def compiled():
@@ -94,6 +102,13 @@ class Optimizer:
         step = self.iterations if step is None else step
         names = (name for name in self.arguments if name not in self.start_arguments)
         return {name: self._at(getattr(self, name), step) for name in names}
+
+    def inertia(self, parameter):
+        """``Inertia`` of a parameter trained before, or None if the optimizer knows of none."""
+
+    def _in_force(self, value):
+        """A hyperparameter as the last step used it, in float32."""
+        return float(np.float32(self._at(value, max(self.iterations - 1, 0))))
 
     def _at(self, value, step):
         if not isinstance(value, schedules.SCHEDULES):

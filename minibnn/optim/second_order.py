@@ -8,7 +8,7 @@ from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constant
 from minibnn.optim.arguments import Choice, Number
 from minibnn.optim.bop import AVERAGES, RULES, flip_signs, moving_average
-from minibnn.optim.optimizer import Optimizer
+from minibnn.optim.optimizer import Inertia, Optimizer
 
 FORMS = ("biased", "unbiased")
 
@@ -47,14 +47,19 @@ def bop2nd_step(
     gamma, sigma, threshold = (constant(x, dtype) for x in (gamma, sigma, threshold))
     m = moving_average(state.m, g, gamma, average)
     v = moving_average(state.v, g * g, sigma, average)
+    ratio = evidence(m, v, gamma, sigma, constant(epsilon, dtype), form)
+    return flip_signs(w, ratio, threshold, rule), Bop2ndState(m, v)
+
+
+def evidence(m, v, gamma, sigma, epsilon, form):
+    """What Bop2ndOrder holds against its threshold; the constants are of m's number type."""
     if form == "biased":
         first, second = m, v
     elif form == "unbiased":
         first, second = m / gamma, v / sigma
     else:
         raise InputError(f"form must be one of {', '.join(FORMS)}; found {form!r}")
-    evidence = first / (np.sqrt(second) + constant(epsilon, dtype))
-    return flip_signs(w, evidence, threshold, rule), Bop2ndState(m, v)
+    return first / (np.sqrt(second) + epsilon)
 
 
 class CEMAState(NamedTuple):
@@ -123,6 +128,12 @@ class Bop2ndOrder(Optimizer):
     def _start(self, p):
         return Bop2ndState(np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32))
 
+    def inertia(self, parameter):
+        """|m| / (sqrt(v) + epsilon), or that of the unbiased form, against the threshold."""
+        rates = (np.float32(self._in_force(x)) for x in (self.gamma, self.sigma, self.epsilon))
+        ratio = evidence(*self._states[parameter.name], *rates, self.form)
+        return Inertia(np.abs(ratio), self._in_force(self.threshold), "|m| / sqrt(v)")
+
     def _restore(self, fields):
         return Bop2ndState(**fields)
 
@@ -141,6 +152,10 @@ class CEMA(Optimizer):
 
     def _start(self, p):
         return CEMAState(np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32))
+
+    def inertia(self, parameter):
+        """The magnitude of the second average; a weight flips where it has the weight's sign."""
+        return Inertia(np.abs(self._states[parameter.name].inertia), None, "|inertia|")
 
     def _restore(self, fields):
         return CEMAState(**fields)

@@ -53,6 +53,10 @@ class Split:
         for part, mine in self._routes(parameters):
             part.prepare(mine)
 
+    def inertia(self, parameter):
+        """``Inertia`` of a binary parameter trained before, or None."""
+        return self.binary.inertia(parameter) if self.binary else None
+
     def _routes(self, parameters):
         for name, optimizer in (("binary", self.binary), ("real", self.real)):
             mine = [p for p in parameters if p.binary == (name == "binary")]

@@ -6,6 +6,7 @@ from minibnn.training.atomic import commit, stage, staged
 from minibnn.training.callbacks import call
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.interrupt import StopRequest
+from minibnn.training.run_folder import TELEMETRY
 
 
 def train(
@@ -129,6 +130,8 @@ class Keeper:
             file.append([row])
         for file in common:
             file.append(rows)
+        for run, folder in zip(self.runs, self.folders, strict=True):
+            run.telemetry.write(folder.path / TELEMETRY)
 
     def save(self):
         """Write every run's checkpoint; on failure the old ones stay."""

@@ -20,6 +20,7 @@ COLUMNS = (
     "seconds",
 )
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy")
+LAYER_COLUMNS = ("flips", "pi", "never_flipped")  # each followed by :LAYER, see telemetry.py
 
 
 class History:

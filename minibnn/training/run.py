@@ -10,8 +10,9 @@ from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
 from minibnn.training.errors import TrainingError
 from minibnn.training.evaluate import evaluate
-from minibnn.training.metrics import COLUMNS, VALIDATION_COLUMNS, History
+from minibnn.training.metrics import COLUMNS, LAYER_COLUMNS, VALIDATION_COLUMNS, History
 from minibnn.training.run_folder import RUN_NAME
+from minibnn.training.telemetry import FlippedWeights, Telemetry
 
 
 def check_name(name):
@@ -37,6 +38,7 @@ class Run:
     Attributes
     ----------
     history : History
+    telemetry : Telemetry
     epoch : int
         Epochs finished.
     step : int
@@ -51,9 +53,11 @@ class Run:
         self.history = History(name)
         self.epoch, self.step, self.stopped = 0, 0, False
         self._parameters = net.parameters()
-        binary = [p for p in self._parameters if p.binary]
-        self._binary_weights = sum(p.size for p in binary)
-        self._flip_columns = [f"flips:{p.name}" for p in binary]
+        self._binary = [p for p in self._parameters if p.binary]
+        self._binary_weights = sum(p.size for p in self._binary)
+        self._flip_columns = [f"flips:{p.name}" for p in self._binary]
+        self._flipped = FlippedWeights(self._binary)
+        self.telemetry = Telemetry(self._binary)
         self._clear_sums()
 
     @property
@@ -63,7 +67,8 @@ class Run:
 
     def columns(self, validation):
         """Columns of metrics.csv, with or without those of a validation part."""
-        return [*COLUMNS, *(VALIDATION_COLUMNS if validation else ()), *self._flip_columns]
+        layers = [f"{what}:{p.name}" for what in LAYER_COLUMNS for p in self._binary]
+        return [*COLUMNS, *(VALIDATION_COLUMNS if validation else ()), *layers]
 
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch.
@@ -76,10 +81,12 @@ class Run:
         if not math.isfinite(loss):
             raise TrainingError(self._where(f"the loss is {loss}; {where_not_finite(self.net, x)}"))
         self.net.backward(dlogits)
+        before = self._flipped.before()
         try:
             flips = self.optimizer.step(self._parameters)
         except NonFiniteError as error:
             raise TrainingError(self._where(str(error))) from None
+        self._flipped.after(before)
         self._loss += float(loss)
         self._correct += int(np.count_nonzero(logits.argmax(axis=1) == labels))
         self._seen += len(labels)
@@ -108,6 +115,14 @@ class Run:
             "seconds": self._seconds,
             **self._flips,
         }
+        row |= self.telemetry.measure(
+            row["epoch"],
+            self.step,
+            [self._flips[column] for column in self._flip_columns],
+            self._flipped.never(),
+            self._binary,
+            self.optimizer,
+        )
         self.epoch, self.step = self.epoch + 1, 0
         self._clear_sums()
         return row
@@ -133,6 +148,8 @@ class Run:
         arrays = {f"network/{name}": a for name, a in self.net.state_dict().items()}
         for name, value in self.optimizer.state_dict().items():
             arrays[f"optimizer/{name}"] = value
+        for name, words in self._flipped.state_dict().items():
+            arrays[f"flipped/{name}"] = words
         meta = {
             "network": self.net.config(),
             "epoch": self.epoch,
@@ -153,13 +170,14 @@ class Run:
         Raises InputError if it cannot be read or is from another network or optimizer.
         """
         meta, arrays = checkpoint.read(path)
-        parts = {"network": {}, "optimizer": {}}
+        parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():
             part, _, name = name.partition("/")
             parts[part][name] = array
         try:
             self.net.load_state_dict(parts["network"])
             self.optimizer.load_state_dict(parts["optimizer"])
+            self._flipped.load_state_dict(parts["flipped"])  # older checkpoints have none
             self._flips = {c: int(meta["sums"]["flips"][c]) for c in self._flip_columns}
         except (InputError, KeyError) as error:
             raise InputError(f"{path} is from another model or optimizer: {error}") from None

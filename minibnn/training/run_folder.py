@@ -4,6 +4,7 @@
 
     config.json      everything needed to repeat the run
     metrics.csv      a row per epoch and optimizer
+    telemetry.npz    flips and inertia per binary layer and epoch
     checkpoint.npz   weights, optimizer state and position
     *.png            pictures of the metrics
 
@@ -23,6 +24,7 @@ from minibnn.errors import InputError
 from minibnn.training.atomic import staged, write_atomic
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
+TELEMETRY = "telemetry.npz"
 PICTURES = ("curves.png", "compare.png")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
@@ -124,7 +126,7 @@ class RunFolder:
                     (below.path / ".lock").unlink()
                     with contextlib.suppress(OSError):  # it holds files that are not ours
                         below.path.rmdir()
-        for name in (CONFIG, METRICS, CHECKPOINT, *PICTURES):
+        for name in (CONFIG, METRICS, CHECKPOINT, TELEMETRY, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ import json
 
 from minibnn.training.config import check_same_run
 from minibnn.training.metrics import MetricsFile
+from minibnn.training.run_folder import TELEMETRY
 
 
 def adopt_config(folder, config, report=None):
@@ -33,6 +34,7 @@ def open_run(folder, run, data, report):
         run.restore(folder.checkpoint)
     metrics = MetricsFile(folder.metrics, run.columns(data.validation_images is not None))
     run.history.rows[:] = metrics.cut(run.epoch)
+    run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
     if len(run.history) < run.epoch:
         report.note(f"{folder.metrics} lacks rows of the {run.epoch} epochs done so far")
     return metrics

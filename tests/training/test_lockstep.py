@@ -83,7 +83,7 @@ def test_agreement_is_the_share_of_equal_weights():
 def test_what_a_comparison_leaves_behind(tmp_path):
     result = compare(tmp_path / "run", validation=20)
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
-    own = {".lock", "checkpoint.npz", "config.json", "metrics.csv"}
+    own = {".lock", "checkpoint.npz", "config.json", "metrics.csv", "telemetry.npz"}
     assert names == {".lock", "config.json", "metrics.csv", "compare.png", "bop", "latent-sgd"} | {
         f"{run}/{name}" for run in ("bop", "latent-sgd") for name in own
     }

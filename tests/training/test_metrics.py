@@ -9,7 +9,10 @@ from minibnn.training.metrics import MetricsFile, read_rows, text_table
 
 COLUMNS = (
     "epoch,name,train_loss,train_accuracy,test_loss,test_accuracy,flips,flip_ratio,seconds,"
-    "flips:conv1/kernel,flips:conv2/kernel,flips:dense1/kernel,flips:dense2/kernel"
+    "flips:conv1/kernel,flips:conv2/kernel,flips:dense1/kernel,flips:dense2/kernel,"
+    "pi:conv1/kernel,pi:conv2/kernel,pi:dense1/kernel,pi:dense2/kernel,"
+    "never_flipped:conv1/kernel,never_flipped:conv2/kernel,"
+    "never_flipped:dense1/kernel,never_flipped:dense2/kernel"
 )
 
 
@@ -82,8 +85,8 @@ def test_numbers_survive_the_file(tmp_path):
 
 def test_a_broken_line_inside_is_reported(tmp_path):
     path = tmp_path / "m.csv"
-    path.write_text(COLUMNS + "\n1,a,0.5\n2,a,0.5,0.1,,,0,0.0,1.0,0,0,0,0\n")
-    with pytest.raises(bnn.InputError, match="line 2: not a row of 13 values"):
+    path.write_text(COLUMNS + "\n1,a,0.5\n")
+    with pytest.raises(bnn.InputError, match="line 2: not a row of 21 values"):
         read_rows(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(bnn.InputError, match="not text"):

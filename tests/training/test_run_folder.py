@@ -15,7 +15,9 @@ from minibnn.training.run_folder import RunFolder, new_folder
 def test_what_a_run_leaves_behind(tmp_path):
     fit(tmp_path / "deep/er/run", options={"command": "train"})
     names = {p.name for p in (tmp_path / "deep/er/run").iterdir()}
-    assert names == {".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv"}
+    assert names == {
+        ".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv", "telemetry.npz",
+    }  # fmt: skip
     config = json.loads((tmp_path / "deep/er/run/config.json").read_text())
     assert config["kind"] == "fit"
     assert config["name"] == "bop"
@@ -80,7 +82,7 @@ def test_force_on_a_comparison_removes_its_runs(tmp_path):
     fit(tmp_path / "run", epochs=1, force=True)
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
     assert names == {
-        ".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
+        ".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv", "telemetry.npz",
         "latent-sgd", "latent-sgd/notes.txt", "bop-9",
     }  # fmt: skip
 
