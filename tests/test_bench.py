@@ -44,7 +44,7 @@ def test_report_is_plain_and_complete(report):
 
 def test_every_number_measured_is_positive(report):
     rows = [*report["products"]["layers"], *report["products"]["totals"], *report["optimizers"]]
-    rows += [row[job] for row in report["rates"] for job in ("training", "inference")]
+    rows += [row[job] for row in report["rates"] for job in tables.RATES]
     for row in rows:
         numbers = [v for k, v in row.items() if k.endswith(("_per_s", "seconds", "low", "high"))]
         assert numbers

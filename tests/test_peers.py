@@ -82,7 +82,12 @@ def test_a_peer_makes_the_same_steps(script, modules):
 def test_turns():
     said = []
     found = run.compare(
-        {"minibnn": sys.executable, "larq": "/no/such/python", "pytorch-fp32": sys.executable},
+        {
+            "minibnn": sys.executable,
+            "minibnn-packed": sys.executable,
+            "larq": "/no/such/python",
+            "pytorch-fp32": sys.executable,
+        },
         FILTERS, BATCH, threads=1, rounds=2, steps=2, pause=0, say=said.append,
     )  # fmt: skip
     rows = {row["peer"]: row for row in found["rows"]}
@@ -95,7 +100,11 @@ def test_turns():
     ours = rows["minibnn"]
     for job in ("training", "inference"):
         assert 0 < ours[job]["low"] <= ours[job]["images_per_s"] <= ours[job]["high"]
-        assert ours[job]["minibnn_times"] == 1
+    assert ours["training"]["minibnn_times"] == 1
+    packed = rows["minibnn-packed"]
+    assert "training" not in packed
+    assert packed["inference"]["minibnn_times"] == 1
+    assert packed["losses"] == ours["losses"]
     assert ours["peak_bytes"] > 30e6
     assert "inference, turn 2 of 2" in said
     report = {"machine": run.machine(), "cases": [found]}

@@ -21,9 +21,10 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-OURS = "minibnn"
+OURS, PACKED = "minibnn", "minibnn-packed"
 PEERS = {  # name: script, which environment
     OURS: ("minibnn_bop.py", "ours"),
+    PACKED: ("minibnn_packed.py", "ours"),
     "larq": ("larq_bop.py", "larq"),
     "tensorflow": ("tensorflow_fp32.py", "larq"),
     "pytorch-fp32": ("pytorch_fp32.py", "torch"),
@@ -129,16 +130,17 @@ def compare(pythons, filters, batch_size, threads, rounds=5, steps=4, pause=0.3,
                 workers[name] = worker
                 rows[name] = {"peer": name, **worker.ready}
         for job, field in (("train", "training"), ("infer", "inference")):
-            seconds = {name: [] for name in workers}
+            seconds = {name: [] for name in workers if job in rows[name]["jobs"]}
             for turn in range(rounds):
                 say(f"{field}, turn {turn + 1} of {rounds}")
-                for name, worker in workers.items():
+                for name, timings in seconds.items():
                     time.sleep(pause)
-                    seconds[name].append(worker.ask(do=job, steps=steps)["seconds"])
-            for name, worker in workers.items():
-                rows[name][field] = _summary(seconds[name], seconds.get(OURS), batch_size)
+                    timings.append(workers[name].ask(do=job, steps=steps)["seconds"])
+            ours = seconds.get(PACKED, seconds.get(OURS))
+            for name, timings in seconds.items():
+                rows[name][field] = _summary(timings, ours, batch_size)
                 if job == "train":  # before inference allocates anything
-                    rows[name]["peak_bytes"] = worker.ask(do="memory")["peak_bytes"]
+                    rows[name]["peak_bytes"] = workers[name].ask(do="memory")["peak_bytes"]
     return {
         "filters": filters,
         "dense_units": 8 * filters,
@@ -204,8 +206,8 @@ def text(report, markdown=False):
         what = f"BinaryNet, filters {case['filters']}, batch {case['batch']}"
         count = case["threads"]
         what += f", {count} thread{'s' if count > 1 else ''}; medians of {case['rounds']} turns "
-        what += f"of {case['steps']} steps (slowest to fastest turn); times: minibnn's speed over "
-        lines += ["", f"{what}the other's.", ""]
+        what += f"of {case['steps']} steps (slowest to fastest turn); times: minibnn's speed "
+        lines += ["", f"{what}(its packed one's, if measured) over the other's.", ""]
         head = ["", "training, images/s", "times", "inference, images/s", "times", "peak memory"]
         rows = [_cells(row) for row in case["rows"] if "skipped" not in row]
         lines += _markdown(head, rows) if markdown else _plain(head, rows)
@@ -231,11 +233,14 @@ def versions(report):
 def _cells(row):
     cells = [row["peer"]]
     for field in ("training", "inference"):
-        one = row[field]
+        one = row.get(field)
+        if one is None:
+            cells += ["", ""]
+            continue
         cells.append(f"{one['images_per_s']:.4g} ({one['low']:.4g} to {one['high']:.4g})")
         times = one.get("minibnn_times")
-        cells.append("" if times is None or row["peer"] == OURS else f"{times:.2f}")
-    return [*cells, f"{row['peak_bytes'] / 1e6:.0f} MB"]
+        cells.append("" if times in (None, 1) else f"{times:.2f}")
+    return [*cells, f"{row['peak_bytes'] / 1e6:.0f} MB" if "peak_bytes" in row else ""]
 
 
 def _markdown(head, rows):

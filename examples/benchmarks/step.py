@@ -9,7 +9,8 @@ pictures, so that the losses and flips of its first steps show that it does the 
 
 Needs NumPy only. A peer's script calls ``main`` with a function that makes an object with
 ``train() -> loss``, ``infer() -> logits``, ``kernels() -> arrays in this order`` and ``versions``;
-``compiled``, if it has that, says that code was compiled that the next process finds on disk.
+``compiled``, if it has that, says that code was compiled that the next process finds on disk;
+``jobs``, that not both of train and infer are to be timed.
 """
 
 import argparse
@@ -78,6 +79,7 @@ def main(make):
         "losses": losses,
         "flips": flips,
         "compiled": getattr(peer, "compiled", False),
+        "jobs": getattr(peer, "jobs", ("train", "infer")),
         "versions": {"Python": platform.python_version(), **peer.versions},
         "ready_seconds": time.perf_counter() - begin,
     }

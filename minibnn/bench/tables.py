@@ -1,6 +1,7 @@
 """A report as tables for a person: rich ones for a terminal, Markdown for a README."""
 
 PATHS = {"avx512": "AVX-512", "avx2": "AVX2", "generic": "no vector path of its own"}
+RATES = ("training", "inference", "packed")
 HEADINGS = ("forward", "input gradient", "kernel gradient")
 
 
@@ -106,15 +107,16 @@ def _optimizers(report):
 def _rates(report):
     rows = report["rates"]
     counts = sorted({row["threads"] for row in rows})
-    jobs = [(job, count) for job in ("training", "inference") for count in counts]
+    jobs = [(job, count) for job in RATES for count in counts]
     table = _table(
         "BinaryNet, images/s",
         ("filters", "batch", *(f"{j}, {c} thread{'s' if c > 1 else ''}" for j, c in jobs)),
-        "Training: forward, loss, backward, Bop and Adam. Inference: evaluation mode.",
+        "Training: forward, loss, backward, Bop and Adam. Inference: evaluation mode. "
+        "Packed: the same on bits and thresholds.",
     )
     cells = {}
     for row in rows:
-        for job in ("training", "inference"):
+        for job in RATES:
             rate = row[job]["images_per_s"]
             cells[row["filters"], row["batch"], job, row["threads"]] = _short(rate)
     last = None
