@@ -5,27 +5,30 @@ from typing import ClassVar
 
 import numpy as np
 
-from minibnn.deploy.step import Step, flag, place_of, same_or_valid, zero_or_one
-from minibnn.deploy.value import REALS, SIGNS, SUMS, Value
+from minibnn.deploy.step import Step, describe, flag, place_of, run, same_or_valid, zero_or_one
+from minibnn.deploy.value import PICTURES, REALS, SIGNS, SUMS, Value
 from minibnn.nn.layers.layer import operand, positive
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.shapes import pair
+from minibnn.ops.thresholds import Thresholds
 
-
-class Thresholds:  # stand-in
-    def __init__(self, level, rising):
-        self.level, self.rising = level, rising
-
-
-def threshold_sign(z, thresholds):
-    from minibnn.ops.thresholds import signs_by_threshold
-
-    return ops().pack_signs(signs_by_threshold(z, thresholds.level, thresholds.rising), -1)
+BYTE = 255  # the largest magnitude of 2 b - 255
 
 
 class _BinaryProduct(Step):
     """A kernel of packed signs on whatever is given; of signs the sums are whole numbers."""
+
+    def sizes(self, given):
+        """Shape of the kernel, and of the output."""
+        raise NotImplementedError
+
+    def sums(self, x):
+        """The product itself."""
+        raise NotImplementedError
+
+    def run(self, x):
+        return self.sums(x)
 
     def plan(self, given):
         self.kernel_shape, output = self.sizes(given)
@@ -60,7 +63,7 @@ class BinaryDense(_BinaryProduct):
         self.expect(given, 1)
         return (*given.shape, self.units), (self.units,)
 
-    def run(self, x):
+    def sums(self, x):
         return ops().binary_dense(operand(x), self.kernel)
 
 
@@ -81,35 +84,29 @@ class BinaryConv2D(_BinaryProduct):
         kernel = (*self.kernel_size, given.channels, self.filters)
         return kernel, (*place.output, self.filters)
 
-    def run(self, x):
+    def sums(self, x):
         return ops().binary_conv2d(
             operand(x), self.kernel, self.strides, self.padding, self.pad_value
         )
 
 
-class _Thresholds:
-    """A threshold for each channel: the sign is +1 for z >= level, or z <= level if falling."""
+class _Thresholds(Step):
+    """A level for each channel: the sign is +1 for z >= level, or for z <= level if falling."""
 
-    def threshold_needs(self, channels, most):
-        # a level lies within the sums or just beyond one of their ends
+    def level_needs(self, channels, most):
+        """A level lies within the sums, or just beyond one of their ends."""
         dtype = np.int16 if most < np.iinfo(np.int16).max else np.int32
         return {"level": (dtype, (channels,)), "falling": (np.uint8, (-(-channels // 8),))}
 
-    def fill_thresholds(self, arrays):
+    def fill(self, arrays):
+        super().fill(arrays)
         level = arrays["level"].astype(np.int32)
         falling = np.unpackbits(arrays["falling"], count=len(level), bitorder="little")
         self.thresholds = Thresholds(level, falling == 0)
-
-    @staticmethod
-    def threshold_arrays(level, rising, most):
-        dtype = np.int16 if most < np.iinfo(np.int16).max else np.int32
-        return {
-            "level": level.astype(dtype),
-            "falling": np.packbits(~rising, bitorder="little"),
-        }
+        return self
 
 
-class Threshold(_Thresholds, Step):
+class Threshold(_Thresholds):
     """Whole numbers to signs."""
 
     kind = "threshold"
@@ -120,33 +117,34 @@ class Threshold(_Thresholds, Step):
         return Value(SIGNS, given.shape)
 
     def needs(self):
-        return self.threshold_needs(self.given.channels, self.given.most)
+        return self.level_needs(self.given.channels, self.given.most)
 
-    def fill(self, arrays):
-        super().fill(arrays)
-        self.fill_thresholds(arrays)
-        return self
+    def fill_levels(self, level, rising):
+        """``fill`` with integers (C,) and bools (C,)."""
+        dtype, _ = self.needs()["level"]
+        falling = np.packbits(~rising, bitorder="little")
+        return self.fill({"level": level.astype(dtype), "falling": falling})
 
     def run(self, x):
-        return threshold_sign(x, self.thresholds)
+        return ops().threshold_sign(x, self.thresholds)
 
 
-class _ProductThreshold(_Thresholds):
+class _ProductThreshold(_Thresholds, _BinaryProduct):
+    """A product of signs, and the signs of its sums."""
+
+    takes, magnitude = SIGNS, 1  # of what is multiplied
+
     def plan(self, given):
-        if given.kind != SIGNS:
-            self.refuse(f"takes signs, found {given.kind}")
+        if given.kind != self.takes:
+            self.refuse(f"takes {self.takes}, found {given.kind}")
         return Value(SIGNS, self.pooled(super().plan(given).shape))
 
     def pooled(self, shape):
         return shape
 
     def needs(self):
-        return super().needs() | self.threshold_needs(self.output.channels, self.terms)
-
-    def fill(self, arrays):
-        super().fill(arrays)
-        self.fill_thresholds(arrays)
-        return self
+        most = self.magnitude * self.terms
+        return super().needs() | self.level_needs(self.output.channels, most)
 
 
 class BinaryDenseThreshold(_ProductThreshold, BinaryDense):
@@ -155,7 +153,7 @@ class BinaryDenseThreshold(_ProductThreshold, BinaryDense):
     kind = "binary_dense_threshold"
 
     def run(self, x):
-        return threshold_sign(ops().binary_dense(x, self.kernel), self.thresholds)
+        return ops().binary_dense_threshold(x, self.kernel, self.thresholds)
 
 
 class BinaryConv2DThreshold(_ProductThreshold, BinaryConv2D):
@@ -168,9 +166,45 @@ class BinaryConv2DThreshold(_ProductThreshold, BinaryConv2D):
         return (shape[0] // 2, shape[1] // 2, shape[2]) if self.pool else shape
 
     def run(self, x):
-        place = self.strides, self.padding, self.pad_value
-        if self.pool:
-            z, _ = ops().binary_conv2d_pool(x, self.kernel, *place)
-        else:
-            z = ops().binary_conv2d(x, self.kernel, *place)
-        return threshold_sign(z, self.thresholds)
+        return ops().binary_conv2d_threshold(
+            x, self.kernel, self.thresholds, self.strides, self.padding, self.pad_value, self.pool
+        )
+
+
+class First(_ProductThreshold):
+    """A product of pictures and its signs.
+
+    Bytes b are summed as whole numbers 2 b - 255 and compared with the levels; the sums over
+    anything else go through ``floats``, steps that end with signs.
+    """
+
+    takes, magnitude = PICTURES, BYTE
+
+    def __init__(self, name, given, floats, **options):
+        self.floats = floats
+        super().__init__(name, given, **options)
+        if (floats[-1].output if floats else None) != self.output:
+            self.refuse("its steps for floats must end as those for bytes")
+
+    def inner(self):
+        return (self.floats,)
+
+    def options(self):
+        return super().options() | {"floats": describe(self.floats)}
+
+    def run(self, x):
+        if isinstance(x, Signs) or x.dtype != np.uint8:
+            return run(self.floats, self.sums(x))
+        return super().run(x)
+
+
+class FirstDense(First, BinaryDenseThreshold):
+    """``BinaryDense`` of pictures and the signs of its sums."""
+
+    kind, product = "first_dense", BinaryDense
+
+
+class FirstConv2D(First, BinaryConv2DThreshold):
+    """``BinaryConv2D`` of pictures, 2x2 max pooling if ``pool``, and the signs."""
+
+    kind, product = "first_conv2d", BinaryConv2D

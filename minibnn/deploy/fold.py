@@ -27,19 +27,19 @@ def fold(layers, given, scale=None):
     program, first_pools, last_pools, flat = [], [], [], []
     rising = np.ones(given.channels, bool)
     for layer in layers:
-        if isinstance(layer, nn.Sign):
+        if type(layer) is nn.Sign:
             break
         if flat:  # what follows has other channels
             return None
-        if isinstance(layer, nn.MaxPool2D):
+        if type(layer) is nn.MaxPool2D:
             (first_pools if rising.all() and not last_pools else last_pools).append(layer)
-        elif isinstance(layer, nn.BatchNorm | nn.ReLU):
+        elif type(layer) in (nn.BatchNorm, nn.ReLU):
             turns = isinstance(layer, nn.BatchNorm) and layer.scale and layer.gamma.value < 0
             if last_pools and np.any(turns):
                 return None
             program.append(translate(layer, given))
             rising = rising ^ turns
-        elif isinstance(layer, nn.Flatten):
+        elif type(layer) is nn.Flatten:
             flat.append(layer)
         else:
             return None
@@ -50,8 +50,7 @@ def fold(layers, given, scale=None):
         return None
     steps = _steps(first_pools, given)
     last = steps[-1].output if steps else given
-    threshold = binary.Threshold(layer.name, last)
-    steps.append(threshold.fill(threshold.threshold_arrays(*found, given.most)))
+    steps.append(binary.Threshold(layer.name, last).fill_levels(*found))
     steps += _steps(last_pools, steps[-1].output)
     steps += _steps(flat, steps[-1].output)
     return steps, layers.index(layer) + 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minibnn.deploy.plan import run, walk
+from minibnn.deploy.step import run, walk
 from minibnn.deploy.value import PICTURES, Value
 from minibnn.errors import InputError
 from minibnn.ops.bits import Signs

@@ -13,6 +13,7 @@ from minibnn.deploy.network import PackedNetwork
 from minibnn.deploy.plan import Residual
 from minibnn.deploy.translate import normalisation, translate
 from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
+from minibnn.ops.rounding import BYTE_SCALE
 
 
 def pack(network, classes=None):
@@ -57,14 +58,42 @@ def _next(layers, given):
     first = layers[0]
     if given.kind == SUMS and (folded := fold(layers, given)) is not None:
         return folded
-    if isinstance(first, nn.Sign) and given.kind == SIGNS:
+    if given.kind == PICTURES and (made := _first_product(layers, given)) is not None:
+        return made
+    if type(first) is nn.Sign and given.kind == SIGNS:
         return [], 1
-    if isinstance(first, nn.BatchNorm) and layers[1:] and isinstance(layers[1], nn.Sign):
+    if [type(layer) for layer in layers[:2]] == [nn.BatchNorm, nn.Sign]:
         return [normalisation(first, given, real.BatchNormSign)], 2
-    if isinstance(first, nn.Residual):
+    if type(first) is nn.Residual:
         chains = (steps_of(chain.layers, given) for chain in first.inner_chains())
         return [Residual(first.name, given, *map(fuse, chains))], 1
     return [translate(first, given)], 1
+
+
+_FIRST = {nn.BinaryDense: binary.FirstDense, nn.BinaryConv2D: binary.FirstConv2D}
+
+
+def _first_product(layers, given):
+    """A binary product of pictures and the signs behind it: other steps for bytes and floats.
+
+    None where there is none, or the signs of its sums over bytes are no plain comparison.
+    """
+    kind = _FIRST.get(type(layers[0]))
+    if kind is None:
+        return None
+    product = translate(layers[0], given)
+    sums = Value(SUMS, product.output.shape, binary.BYTE * product.terms)
+    folded = fold(layers[1:], sums, BYTE_SCALE)
+    if folded is None:
+        return None
+    (*before, threshold), done = folded
+    pool = len(before) == 1 and _halves(before[0])
+    if not isinstance(threshold, binary.Threshold) or (before and not pool):
+        return None
+    options = product.options() | ({"pool": pool} if "pool" in kind.fields else {})
+    floats = fuse(steps_of(layers[1 : 1 + done], product.output))
+    step = kind(product.name, given, floats, **options)
+    return [step.fill(product.arrays | threshold.arrays)], 1 + done
 
 
 # -- one pass for neighbours ---------------------------------------------------------------------

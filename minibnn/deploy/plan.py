@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from minibnn.deploy import binary, real, shape
-from minibnn.deploy.step import Step
+from minibnn.deploy.step import Step, describe, run
 from minibnn.deploy.value import REALS, Value
 from minibnn.errors import InputError
 from minibnn.nn.layers.layer import floats
@@ -46,6 +46,8 @@ KINDS = {
         binary.BinaryConv2DThreshold,
         binary.BinaryDense,
         binary.BinaryDenseThreshold,
+        binary.FirstConv2D,
+        binary.FirstDense,
         binary.Threshold,
         real.AvgPool2D,
         real.BatchNorm,
@@ -59,26 +61,6 @@ KINDS = {
         shape.MaxPool2D,
     )
 }
-
-
-def run(steps, x):
-    """One step after another."""
-    for step in steps:
-        x = step.run(x)
-    return x
-
-
-def walk(steps):
-    """Every step, those inside others too."""
-    for step in steps:
-        yield step
-        for inner in step.inner():
-            yield from walk(inner)
-
-
-def describe(steps):
-    """Plain list (JSON) that ``plan`` makes the steps from, without their arrays."""
-    return [{"kind": step.kind, "name": step.name, **step.options()} for step in steps]
 
 
 def plan(description, given, depth=0):
@@ -105,4 +87,10 @@ def _planned(entry, given, depth):
         return Residual(name, given, *chains)
     if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"{name} is of a kind that is not known: {kind!r:.60}")
-    return KINDS[kind](name, given, **options)
+    kind = KINDS[kind]
+    if not issubclass(kind, binary.First):
+        return kind(name, given, **options)
+    floats = options.pop("floats", None)
+    product = {key: value for key, value in options.items() if key in kind.product.fields}
+    sums = kind.product(name, given, **product).output
+    return kind(name, given, plan(floats, sums, depth + 1), **options)

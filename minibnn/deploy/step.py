@@ -84,6 +84,29 @@ class Step:
         return f"<{self.kind} {self.name}{options}>"
 
 
+# -- lists of steps -------------------------------------------------------------------------------
+
+
+def run(steps, x):
+    """One step after another."""
+    for step in steps:
+        x = step.run(x)
+    return x
+
+
+def walk(steps):
+    """Every step, those inside others too."""
+    for step in steps:
+        yield step
+        for inner in step.inner():
+            yield from walk(inner)
+
+
+def describe(steps):
+    """Plain list (JSON) that ``plan`` makes the steps from, without their arrays."""
+    return [{"kind": step.kind, "name": step.name, **step.options()} for step in steps]
+
+
 # -- what the checks of options are made of ------------------------------------------------------
 
 
