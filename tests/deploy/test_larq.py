@@ -1,0 +1,322 @@
+"""Arrays of Larq's layers, made here, against Larq's formulas written out naively."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minibnn import InputError, nn
+from minibnn.deploy import larq, pack
+
+KERNELS = {
+    "quant_conv2d": (3, 3, 2, 4),
+    "quant_conv2d_1": (3, 3, 4, 5),
+    "quant_dense": (20, 6),
+    "quant_dense_1": (6, 3),
+}
+NORMS = {
+    "batch_normalization": 4,
+    "batch_normalization_1": 5,
+    "batch_normalization_2": 6,
+    "batch_normalization_3": 3,
+}
+
+
+@pytest.fixture(autouse=True)
+def reference_backend(use_backend):
+    use_backend("reference")
+
+
+def network(**norm):
+    return nn.Sequential(
+        [
+            nn.BinaryConv2D(4, 3, padding="valid"),
+            nn.BatchNorm(**norm),
+            nn.Sign(),
+            nn.BinaryConv2D(5, 3),
+            nn.MaxPool2D(2),
+            nn.BatchNorm(**norm),
+            nn.Sign(),
+            nn.Flatten(),
+            nn.BinaryDense(6),
+            nn.BatchNorm(**norm),
+            nn.Sign(),
+            nn.BinaryDense(3),
+            nn.BatchNorm(**norm),
+        ],
+        (6, 6, 2),
+    )
+
+
+def weights(seed=0):
+    """What Keras would hold after latent training, in the order of the layers."""
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for (name, shape), (norm, channels) in zip(KERNELS.items(), NORMS.items(), strict=True):
+        kernel = rng.uniform(-1, 1, shape).astype(np.float32)
+        kernel.flat[:3] = 0.0, -0.0, 1.0
+        arrays[f"{name}/kernel"] = kernel
+        arrays[f"{norm}/beta"] = rng.normal(0, 1, channels).astype(np.float32)
+        arrays[f"{norm}/moving_mean"] = rng.normal(0, 2, channels).astype(np.float32)
+        arrays[f"{norm}/moving_variance"] = rng.uniform(1, 30, channels).astype(np.float32)
+    return arrays
+
+
+def pictures(n=4):
+    return np.random.default_rng(7).integers(0, 256, (n, 6, 6, 2), dtype=np.uint8)
+
+
+def keras(arrays, x, epsilon=1e-3):
+    """The logits: Larq's layers with ste_sign on kernels and on all inputs but the first."""
+
+    def kernel(k):
+        return naive.sign(arrays[f"{list(KERNELS)[k]}/kernel"])
+
+    def normalise(z, k):
+        name = list(NORMS)[k]
+        beta, mean, variance = (
+            arrays[f"{name}/{w}"] for w in ("beta", "moving_mean", "moving_variance")
+        )
+        z = z + arrays.get(f"{list(KERNELS)[k]}/bias", 0)
+        return (z - mean) / np.sqrt(variance + epsilon) * arrays.get(f"{name}/gamma", 1) + beta
+
+    z = normalise(naive.conv2d(x / 127.5 - 1, kernel(0), padding="valid"), 0)
+    z = naive.max_pool2d(naive.conv2d(naive.sign(z), kernel(1)), (2, 2), (2, 2), "valid")[0]
+    z = naive.sign(normalise(z, 1)).reshape(len(x), -1)
+    z = naive.sign(normalise(naive.dense(z, kernel(2)), 2))
+    return normalise(naive.dense(z, kernel(3)), 3)
+
+
+def unchanged(net, call):
+    before = net.state_dict()
+    with pytest.raises(InputError) as raised:
+        call()
+    for name, value in net.state_dict().items():
+        assert_array_equal(value, before[name])
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+# -- in -------------------------------------------------------------------------------------------
+
+
+def test_a_network_from_larq(tmp_path):
+    arrays, x = weights(), pictures()
+    np.savez(tmp_path / "weights.npz", **arrays)
+    net = network()
+    reading = larq.read(tmp_path / "weights.npz", net)
+    assert_allclose(net.forward(x), keras(arrays, x), rtol=1e-5, atol=1e-5)
+    assert_array_equal(pack(net).forward(x), net.forward(x))
+    assert reading.layers["conv2"] == "quant_conv2d_1"
+    assert reading.layers["batch_norm4"] == "batch_normalization_3"
+    assert reading.signed == {
+        "conv1/kernel": 71,  # all but the 1 that weights() puts in
+        "conv2/kernel": 179,
+        "dense1/kernel": 119,
+        "dense2/kernel": 17,
+    }
+    assert "conv2/kernel: 179 entries were not ±1 and were signed" in str(reading)
+    assert net.layers[0].kernel.value.flat[:3].tolist() == [1, 1, 1]  # sign(0) = sign(-0) = +1
+
+
+def test_what_bop_trained_is_taken_as_it_is():
+    arrays = {k: naive.sign(v) if "kernel" in k else v for k, v in weights().items()}
+    net = network()
+    reading = larq.read({f"{name}:0": array for name, array in arrays.items()}, net)
+    assert set(reading.signed.values()) == {0}
+    assert "not ±1" not in str(reading)
+    assert_array_equal(net.layers[3].kernel.value, arrays["quant_conv2d_1/kernel"])
+
+
+def test_epsilon_and_momentum():
+    arrays, x = weights(), pictures()
+    net = network(momentum=0.5)
+    arrays |= {f"{norm}/epsilon": 0.7 for norm in NORMS}
+    arrays["batch_normalization_2/momentum"] = np.float64(0.9)
+    larq.read(arrays, net)
+    assert_allclose(net.forward(x), keras(arrays, x, 0.7), rtol=1e-5, atol=1e-5)
+    norms = [layer for layer in net.layers if isinstance(layer, nn.BatchNorm)]
+    assert [norm.momentum for norm in norms] == [0.5, 0.5, 0.9, 0.5]
+    larq.read(arrays, net, epsilon=0.2, momentum=0.3)
+    assert_allclose(net.forward(x), keras(arrays, x, 0.2), rtol=1e-5, atol=1e-5)
+    assert [norm.momentum for norm in norms] == [0.3] * 4
+    assert unchanged(net, lambda: larq.read(arrays, net, epsilon=0)).startswith("epsilon must be")
+
+
+def test_gamma():
+    arrays, x = weights(), pictures()
+    for norm, channels in NORMS.items():
+        arrays[f"{norm}/gamma"] = np.linspace(-1, 2, channels).astype(np.float32)
+    net = network(scale=True)
+    larq.read(arrays, net)
+    assert_allclose(net.forward(x), keras(arrays, x), rtol=1e-5, atol=1e-5)
+    plain = network()
+    assert unchanged(plain, lambda: larq.read(arrays, plain)) == (
+        "batch_normalization/gamma is not 1 everywhere, but the network's batch_norm1 has "
+        "scale=False"
+    )
+    larq.read(arrays | {f"{norm}/gamma": np.ones(n) for norm, n in NORMS.items()}, plain)
+
+
+def test_biases_go_into_the_normalisation_behind():
+    arrays, x = weights(), pictures()
+    for name, shape in KERNELS.items():
+        arrays[f"{name}/bias"] = np.linspace(-3, 2, shape[-1]).astype(np.float32)
+    arrays["quant_dense/bias"][:] = 0
+    net = network()
+    reading = larq.read(arrays, net)
+    assert_allclose(net.forward(x), keras(arrays, x), rtol=1e-5, atol=1e-5)
+    assert reading.folded == ("quant_conv2d/bias", "quant_conv2d_1/bias", "quant_dense_1/bias")
+    bare = nn.Sequential([nn.BinaryDense(2), nn.Sign()], (3,))
+    arrays = {"quant_dense/kernel": np.ones((3, 2)), "quant_dense/bias": np.ones(2)}
+    assert "dense1 has no batch normalisation behind it" in unchanged(
+        bare, lambda: larq.read(arrays, bare)
+    )
+
+
+def test_real_layers_and_their_biases():
+    block = nn.Residual([nn.BinaryConv2D(2, 1), nn.BatchNorm()])
+    layers = [nn.Conv2D(2, 1), block, nn.Flatten(), nn.Dense(3, use_bias=False)]
+    net = nn.Sequential(layers, (2, 2, 1))
+    arrays = {
+        "conv2d/kernel": np.float32([[[[0.5, -2]]]]),
+        "conv2d/bias": np.float32([1, 2]),
+        "quant_conv2d/kernel": np.float32([[[[0.5, -2], [3, 0]]]]),
+        "quant_conv2d/bias": np.float32([0.5, 0]),
+        "batch_normalization/beta": np.zeros(2),
+        "batch_normalization/moving_mean": np.ones(2),
+        "batch_normalization/moving_variance": np.ones(2),
+        "dense/kernel": np.arange(24).reshape(8, 3),
+        "dense/flip_ratio": np.zeros(1),
+    }
+    reading = larq.read(arrays, net)
+    state = net.state_dict()
+    assert_array_equal(state["conv1/kernel"], arrays["conv2d/kernel"])
+    assert_array_equal(state["conv1/bias"], [1, 2])
+    assert_array_equal(state["conv2/kernel"], [[[[1, -1], [1, 1]]]])
+    assert_array_equal(state["batch_norm1/moving_mean"], [0.5, 1])
+    assert_array_equal(state["dense1/kernel"], arrays["dense/kernel"])
+    assert reading.left_out == ("dense/flip_ratio",)
+    assert "dense/flip_ratio: left out" in str(reading)
+    arrays["dense/bias"] = np.ones(3)
+    assert "use_bias=False" in unchanged(net, lambda: larq.read(arrays, net))
+
+
+def test_names_settle_any_order():
+    arrays, x = weights(), pictures()
+    net = network()
+    products = zip(["conv1", "conv2", "dense1", "dense2"], KERNELS, strict=True)
+    names = dict(products) | {f"batch_norm{k + 1}": name for k, name in enumerate(NORMS)}
+    larq.read(dict(reversed(arrays.items())), net, names=names)
+    assert_allclose(net.forward(x), keras(arrays, x), rtol=1e-5, atol=1e-5)
+    assert unchanged(net, lambda: larq.read(arrays, net, names={"conv9": "a"})).startswith(
+        "names: the network has no layer conv9; it has conv1, batch_norm1"
+    )
+    assert unchanged(net, lambda: larq.read(arrays, net, names={})) == (
+        "layer conv1, for the network's conv1, is missing"
+    )
+
+
+# -- what does not fit ----------------------------------------------------------------------------
+
+
+def without(name):
+    return {key: array for key, array in weights().items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        (
+            without("batch_normalization_1/beta"),
+            "batch_normalization_1/beta is missing (for the network's batch_norm2)",
+        ),
+        (
+            without("quant_dense/kernel"),
+            "expected 2 dense layers, found 1: quant_dense_1",
+        ),
+        (
+            weights() | {"quant_conv2d_1/kernel": np.ones((3, 3, 5, 4))},
+            "quant_conv2d_1/kernel has shape (3, 3, 5, 4), but the network's conv2 needs "
+            "(3, 3, 4, 5)",
+        ),
+        (
+            weights() | {"batch_normalization/beta": np.float32([0, 1, np.nan, 2])},
+            "batch_normalization/beta holds NaN or infinity, as float32",
+        ),
+        (
+            weights() | {"batch_normalization/beta": np.full(4, 1e300)},
+            "batch_normalization/beta holds NaN or infinity, as float32",
+        ),
+        (
+            weights() | {"quant_dense/kernel": np.full((20, 6), "a")},
+            "quant_dense/kernel must be real numbers, found <U1",
+        ),
+        (
+            weights() | {"batch_normalization/moving_variance": np.float32([0, 1, -1, 2])},
+            "batch_normalization/moving_variance has entries below 0",
+        ),
+        (
+            dict(reversed(weights().items())),
+            "the convolutions stand in the order quant_conv2d_1, quant_conv2d, not in that of "
+            "their numbers; say which is which by names={...}",
+        ),
+        ({}, "expected 2 convolutions, found 0: none"),
+    ],
+)
+def test_refused(arrays, message, tmp_path):
+    net = network()
+    assert unchanged(net, lambda: larq.read(arrays, net)) == message
+    file = tmp_path / "weights.npz"
+    np.savez(file, **arrays)
+    assert unchanged(net, lambda: larq.read(file, net)) == f"{file}: {message}"
+
+
+def test_files_that_are_none(tmp_path):
+    net, file = network(), tmp_path / "weights.npz"
+    assert "does not exist" in unchanged(net, lambda: larq.read(file, net))
+    np.savez(file, **weights())
+    file.write_bytes(file.read_bytes()[:-100])
+    assert "no file of numpy.savez, or not a whole" in unchanged(net, lambda: larq.read(file, net))
+    np.savez(file, **{"quant_dense/kernel": np.array([{}])})
+    assert "numpy.savez" in unchanged(net, lambda: larq.read(file, net))
+    np.savez_compressed(file, **weights())
+    assert "compressed" in unchanged(net, lambda: larq.read(file, net))
+
+
+# -- out ------------------------------------------------------------------------------------------
+
+
+def test_there_and_back(tmp_path):
+    net, x = network(scale=True, epsilon=0.25, momentum=0.5), pictures()
+    arrays = weights()
+    for norm, channels in NORMS.items():
+        arrays[f"{norm}/gamma"] = np.linspace(-1, 2, channels).astype(np.float32)
+    larq.read(arrays, net)
+    file = tmp_path / "out.npz"
+    larq.write(net, file)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.npz"]
+    twin = network(scale=True)
+    larq.read(file, twin)
+    assert_array_equal(twin.forward(x), net.forward(x))
+    assert twin.config() == net.config()
+
+
+def test_what_keras_finds(tmp_path):
+    net = network()
+    larq.read(weights(), net)
+    larq.write(net, tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as out:
+        found = {name: out[name] for name in out.files}
+    assert list(found)[:6] == [
+        "conv1/kernel",
+        "batch_norm1/beta",
+        "batch_norm1/moving_mean",
+        "batch_norm1/moving_variance",
+        "batch_norm1/epsilon",
+        "batch_norm1/momentum",
+    ]
+    assert_array_equal(found["conv2/kernel"], naive.sign(weights()["quant_conv2d_1/kernel"]))
+    assert found["conv2/kernel"].dtype == np.float32
+    assert found["batch_norm1/epsilon"] == 1e-3
+    assert not any(name.endswith(("gamma", "bias")) for name in found)
