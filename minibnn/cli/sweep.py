@@ -109,7 +109,9 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
             _check_cells(plan.cells, out, how["force"])
             threads = 1 if executor == "dask" and how["threads"] is None else how["threads"]
             click.echo(f"sweep:   {len(plan.cells)} cells")
-            click.echo(f"folder:  {out}")
+            # mpiexec kills its ranks before they could say so; the cells save themselves
+            words = " (the same command goes on where it stops)" if executor == "mpi" else ""
+            click.echo(f"folder:  {out}{words}")
             with _way_to_go_on(executor, scheduler, out):
                 # mpiexec gives its ranks a terminal of their own, whatever ours is
                 progress = Lines() if executor == "mpi" else None

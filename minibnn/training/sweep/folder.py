@@ -48,10 +48,10 @@ class SweepFolder:
     """
 
     def __init__(self, path, description, force=False):
-        self.path = Path(path).absolute()
+        self.path = Path(path)
         self.description, self.force = description, force
         self.summary = self.path / SUMMARY
-        self.stop_file = self.path / f".stop-{uuid.uuid4().hex[:12]}"
+        self.stop_file = self.path.absolute() / f".stop-{uuid.uuid4().hex[:12]}"
         self._lock = None
 
     def __enter__(self):

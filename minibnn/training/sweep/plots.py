@@ -65,6 +65,9 @@ def heat_map(groups, keys, part, description):
         np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
     ):
         shown = (_scatter if drawn else _grid)(axes, members, across, down, spread)
+        for key, axis in ((across, "x"), (down, "y")):
+            if drawn and description["grid"][key][0].startswith("log:"):
+                getattr(axes, f"set_{axis}scale")("log")
         axes.set_xlabel(across)
         axes.set_ylabel(down)
         axes.set_title(title)
@@ -96,9 +99,6 @@ def _grid(axes, members, across, down, spread):
 def _scatter(axes, members, across, down, spread):
     points = [(_number(s[across]), _number(s[down]), 100 * _best(g)) for s, g in members]
     x, y, best = zip(*points, strict=True)
-    for values, axis in ((x, "x"), (y, "y")):
-        if min(values) > 0 and max(values) / min(values) > 20:
-            getattr(axes, f"set_{axis}scale")("log")
     axes.grid(alpha=0.3)
     return axes.scatter(x, y, c=best, s=90, edgecolors="0.3", **spread)
 
@@ -138,7 +138,8 @@ def panels(groups, description):
             lines.setdefault(_words(settings, others), {})[f"{key} = {settings[key]}"] = i
         for title, line in lines.items():
             if len(line) > 1:
-                found[title] = line
+                order = _sorted({groups[i][0][key] for i in line.values()})
+                found[title] = {f"{key} = {v}": line[f"{key} = {v}"] for v in order}
                 for i in line.values():
                     alone.pop(i, None)
     if alone:
@@ -150,6 +151,7 @@ def curves(folder, groups, shown, part):
     """Accuracy above, below it the paper's pi_t of the last layer (Eq. 7), by epoch."""
     figure = _figure(5.4 * len(shown) + 0.4, 7.2)
     top, bottom = figure.subplots(2, len(shown), squeeze=False, sharex="col", sharey="row")
+    shade = "shade: range of the seeds" if any(len(g) > 1 for _, g in groups) else None
     for column, (title, lines) in enumerate(shown.items()):
         for k, (label, i) in enumerate(list(lines.items())[:_MOST_LINES]):
             histories = [_history(folder, row) for row in groups[i][1]]
@@ -164,7 +166,7 @@ def curves(folder, groups, shown, part):
         bottom[column].xaxis.get_major_locator().set_params(integer=True)
         for axes in (top[column], bottom[column]):
             axes.grid(alpha=0.3)
-        top[column].legend(frameon=False)
+        top[column].legend(framealpha=0.8, edgecolor="none", title=shade)
     top[0].set_ylabel(f"{part} accuracy (%)")
     bottom[0].set_ylabel(r"$\pi_t$ of the last layer, ln(flips/weights + $e^{-9}$)")
     return figure

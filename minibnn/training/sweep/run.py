@@ -8,6 +8,7 @@ import time
 from minibnn.errors import InputError
 from minibnn.training.errors import Interrupted
 from minibnn.training.interrupt import StopRequest
+from minibnn.training.run_folder import CONFIG
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
 from minibnn.training.sweep.folder import SweepFolder, describe
@@ -223,7 +224,7 @@ class _Session:
                 ask_to_stop(self.folder.stop_file, now=True)
 
     def _submit(self, cell):
-        path = self.folder.path / cell.name
+        path = self.folder.path.absolute() / cell.name
         task = Task(
             arguments=tuple(cell.arguments(path)),
             folder=str(path),
@@ -246,7 +247,11 @@ class _Session:
         self._pending.discard(cell.name)
         outcome = _outcome(future, error)
         if outcome.code == 0 and not cell.finished(self.folder.path):
-            outcome = Outcome(1, "it ended without an error before its last epoch")
+            where = (self.folder.path / cell.name).absolute()
+            text = "it ended without an error, but before its last epoch"
+            if not (where / CONFIG).exists():
+                text = f"its worker does not share the folder {where} with this process"
+            outcome = Outcome(2, text)
         if outcome.code == 0:
             self.status[cell.name] = "done"
             self._say(cell)
