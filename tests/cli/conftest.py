@@ -1,0 +1,41 @@
+"""A folder of its own for every test, and a function that runs a command line."""
+
+import re
+
+import pytest
+
+from minibnn.cli import main
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Every test in a folder of its own, with empty pictures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MINIBNN_DATA", raising=False)
+    monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line; returns (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        code = main([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def fails(run, capsys):
+    """Run a command line that must end with 2 and one line that matches."""
+
+    def fails(message, *arguments):
+        code, _, err = run(*arguments)
+        assert code == 2, err
+        assert re.search(message, err), err
+        assert err.startswith("minibnn: ")
+        assert err.count("\n") == 1
+
+    return fails

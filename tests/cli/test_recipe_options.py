@@ -1,0 +1,195 @@
+"""Recipes and widths on the command line: what arrives, what overrides, what is kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minibnn as bnn
+from minibnn.cli.compare import name_specs, read_spec
+from minibnn.training.metrics import read_rows
+
+DIGITS = ("--dataset", "digits", "--width", "0.0625", "--batch-size", "200", "--epochs", "2")
+
+
+def config(folder):
+    return json.loads(Path(folder, "config.json").read_text())
+
+
+@pytest.fixture
+def cifar(monkeypatch):
+    """A tiny data set in CIFAR-10's place; the names asked for."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8), np.arange(40) % 10
+    asked = []
+
+    def load(name, *_, **__):
+        asked.append(name)
+        return bnn.data.from_arrays(images, labels, images, labels, name=name)
+
+    monkeypatch.setattr("minibnn.data.load", load)
+    return asked
+
+
+def test_a_recipe_sets_everything(run, cifar):
+    small = ("--width", "0.0625", "--epochs", "5", "--batch-size", "20")
+    code, out, err = run("train", "--recipe", "bop-sec52", *small, "--out", "a")
+    assert (code, err) == (0, "")
+    assert "recipe:  bop-sec52, " in out
+    assert "published for 500 epochs in batches of 50, here 5 and 20" in out
+    assert cifar == ["cifar10"]
+    found = config("a")
+    assert (found["network"]["name"], found["augment"]) == ("binarynet", "paper")
+    assert found["network"]["layers"][0]["filters"] == 8
+    assert found["name"] == "bop-sec52"
+    assert found["optimizer"]["binary"]["gamma"] == "step:0.0001:0.1:20%"
+    assert found["optimizer"]["real"]["lr"] == 0.01
+    settled = {
+        "command": "train",
+        "recipe": "bop-sec52",
+        "name": "bop-sec52",
+        "dataset": "cifar10",
+        "model": "binarynet",
+        "filters": 8,
+        "dense_units": 64,
+        "width": 0.0625,
+        "augment": True,
+        "epochs": 5,
+        "batch_size": 20,
+        "optimizer": "bop:gamma=step:1e-4:0.1:20%,threshold=1e-8",
+        "real_optimizer": "adam:lr=0.01",
+    }
+    assert {key: found["options"][key] for key in settled} == settled
+
+
+def test_every_part_can_be_changed(run):
+    changes = ("--set", "gamma=1e-2", "--set", "rule=larq", "--set", "real.lr=0.5", "--augment")
+    code, _, err = run("train", "--recipe", "bop-sec51", *DIGITS, *changes, "--out", "a")
+    assert (code, err) == (0, "")
+    found = config("a")
+    # 8x8 pictures get the small network; augmented because it was said
+    assert (found["network"]["name"], found["augment"]) == ("digits", "paper")
+    assert found["network"]["layers"][0]["filters"] == 4
+    binary = found["optimizer"]["binary"]
+    assert (binary["gamma"], binary["threshold"], binary["rule"]) == (0.01, 1e-6, "larq")
+    assert found["optimizer"]["real"]["lr"] == 0.5
+    assert found["options"]["optimizer"] == "bop:gamma=1e-2,threshold=1e-6,rule=larq"
+    other = ("--optimizer", "latent-sgd:lr=1", "--real-optimizer", "sgd:lr=0.1")
+    run("train", "--recipe", "bop-sec51", *DIGITS, *other, "--out", "b")
+    found = config("b")
+    assert found["optimizer"]["binary"]["kind"] == "latent-sgd"
+    assert found["optimizer"]["real"]["kind"] == "sgd"
+    assert found["augment"] == "none"
+
+
+def test_a_recipe_is_resumed_from_its_folder_alone_or_by_the_same_command(run):
+    command = ("train", "--recipe", "bop-sec52", *DIGITS, "--set", "threshold=1e-7")
+    run(*command, "--out", "a")
+    run(*command, "--epochs", 4, "--out", "whole")
+    run("train", *command[1:], "--out", "b")
+    code, out, err = run("train", "--resume", "--out", "a", "--epochs", 4)
+    assert (code, err) == (0, "")
+    assert "schedules over the whole run go on as those of 4 epochs" in out
+    code, _, err = run(*command, "--epochs", 4, "--resume", "--out", "b")
+    assert (code, err) == (0, "")
+    assert config("a")["options"] == config("b")["options"]
+    assert config("a")["options"]["recipe"] == "bop-sec52"
+    assert config("a")["options"]["width"] == 0.0625
+
+
+def test_resume_with_another_recipe_or_width_is_another_run(run, fails):
+    run("train", "--recipe", "bop-sec51", *DIGITS, "--out", "a")
+    fails(
+        "a holds another run: its recipe was bop-sec51",
+        *("train", "--recipe", "cema", "--resume", "--out", "a"),
+    )
+    fails("filters was 4, now 8", "train", "--width", "0.125", "--resume", "--out", "a")
+
+
+def test_compare_recipes(run):
+    recipes = ("--recipe", "bop-sec51", "--recipe", "latent-adam")
+    own = ("--optimizer", "fast=recipe:bop-sec51,gamma=1e-2", "--optimizer", "bop:gamma=1e-2")
+    code, _, err = run("compare", *recipes, *own, *DIGITS, "--out", "a")
+    assert (code, err) == (0, "")
+    found = config("a")
+    assert list(found["optimizers"]) == ["bop-sec51", "latent-adam", "fast", "bop"]
+    assert found["optimizers"]["latent-adam"]["binary"]["lr_scaling"] == "glorot"
+    assert found["optimizers"]["fast"]["binary"]["gamma"] == 0.01
+    rates = [one["real"]["lr"] for one in found["optimizers"].values()]
+    assert rates == [0.01, "step:0.001:0.1:20%", 0.01, 0.01]
+    code, _, err = run("compare", "--resume", "--out", "a", "--epochs", 3)
+    assert (code, err) == (0, "")
+    assert len(read_rows("a/metrics.csv")) == 12
+    code, _, err = run("compare", *recipes, *own, *DIGITS, "--epochs", 3, "--resume", "--out", "a")
+    assert (code, err) == (0, "")
+
+
+def test_one_real_optimizer_for_all_recipes_compared(run):
+    recipes = ("--recipe", "bop-sec51", "--recipe", "latent-adam")
+    run("compare", *recipes, *DIGITS, "--real-optimizer", "sgd:lr=0.5", "--out", "a")
+    assert [o["real"]["lr"] for o in config("a")["optimizers"].values()] == [0.5, 0.5]
+
+
+def test_a_run_below_a_comparison_is_resumed_without_its_options(run):
+    specs = ("--optimizer", "slow=bop:gamma=1e-4", "--recipe", "latent-adam")
+    run("compare", *specs, *DIGITS, "--seed", 3, "--out", "parts")
+    run("compare", *specs, *DIGITS, "--seed", 3, "--epochs", 4, "--out", "whole")
+    for name in ("slow", "latent-adam"):
+        code, _, err = run("train", "--resume", "--out", f"parts/{name}", "--epochs", 4)
+        assert (code, err) == (0, "")
+        rows = read_rows(f"parts/{name}/metrics.csv")
+        assert [row["name"] for row in rows] == [name] * 4
+    slow = [Path(out, "slow/checkpoint.npz").read_bytes() for out in ("parts", "whole")]
+    assert slow[0] == slow[1]  # it has no schedule over the run
+
+
+def test_names_and_texts_of_specs():
+    assert name_specs(["recipe:cema", "recipe:cema,gamma=1", "x=recipe:cema"]) == {
+        "cema": "recipe:cema",
+        "cema-2": "recipe:cema,gamma=1",
+        "x": "recipe:cema",
+    }
+    assert read_spec("bop:gamma=1") == ("bop:gamma=1", "adam:lr=0.01")
+    assert read_spec("recipe:bop-sec51, gamma=1", "sgd") == ("bop:gamma=1,threshold=1e-6", "sgd")
+
+
+def test_recipes_lists_and_explains(run):
+    code, out, err = run("recipes")
+    assert (code, err) == (0, "")
+    for name, recipe in bnn.zoo.RECIPES.items():
+        assert f"\n{name} " in out
+        assert recipe.summary in out
+        code, text, err = run("recipes", name)
+        assert (code, err) == (0, "")
+        words = " ".join(text.split())
+        for said in (recipe.source, recipe.optimizer, recipe.real_optimizer, *recipe.differences):
+            assert said in words
+        assert max(map(len, text.splitlines())) <= 100
+    assert "never lowers it" in run("recipes", "bop-sec52")[1]
+
+
+@pytest.mark.parametrize(
+    "message, arguments",
+    [
+        (r"must be one of bop-sec51, .*, cema; found 'bop'", "train --recipe bop"),
+        (r"must be one of bop-sec51, .* found 'x'", "compare --recipe bop-sec51 --recipe x"),
+        (r"must be one of bop-sec51, .* found 'x'", "compare --optimizer recipe:x"),
+        (r"must be one of bop-sec51, .* found 'x'", "recipes x"),
+        (r"two are named 'cema'", "compare --recipe cema --recipe cema"),
+        (r"width scales --filters .* or --filters, not both", "train --width 0.5 --filters 3"),
+        (r"or --dense-units, not both", "compare --width 0.5 --dense-units 3"),
+        (r"width must be .*\(0, 16\].* found 0", "train --width 0"),
+        (r"width must be .* found nan", "train --width nan"),
+        (r"leaves nothing of filters 64", "train --width 0.001"),
+        (r"--set must be NAME=VALUE, .* found 'gamma'", "train --set gamma"),
+        (r"--set: gamma is given twice", "train --set gamma=1 --set gamma=1"),
+        (r"bop takes gamma, .* found 'lr'", "train --set lr=1"),
+        (r"gamma must be .*\(0, 1\]", "train --recipe bop-sec51 --set gamma=7"),
+        (r"a share of the run up to '100%'", "train --set gamma=step:1:0.1:200%"),
+        (r"leave --recipe out", "compare --preset hysteresis --recipe cema"),
+    ],
+)
+def test_bad_input(fails, here, message, arguments):
+    fails(message, *arguments.split())
+    assert list(here.iterdir()) == []

@@ -1,0 +1,135 @@
+"""Recipes hold the published figures, and keep the form of their schedules in shorter runs."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+import minibnn as bnn
+from minibnn import optim
+from minibnn.zoo import MODELS, RECIPES, recipes
+
+
+def hyper(name, epochs, batch_size, epoch, part="binary"):
+    """Hyperparameters in the first step of an epoch of CIFAR-10's 50,000 pictures."""
+    recipe = RECIPES[name]
+    text = recipe.optimizer if part == "binary" else recipe.real_optimizer
+    steps = 50_000 // batch_size
+    optimizer = optim.parse_optimizer(text).bind(steps, steps * epochs)
+    return optimizer.hyperparameters(steps * epoch)
+
+
+def test_doctests():
+    assert doctest.testmod(recipes).failed == 0
+
+
+def test_the_list():
+    assert list(RECIPES) == [
+        "bop-sec51", "bop-sec52", "latent-adam", "latent-adam-default", "latent-sgd", "bop2nd",
+        "cema",
+    ]  # fmt: skip
+    for name, recipe in RECIPES.items():
+        assert recipe.name == name
+        assert recipe.source
+        assert recipe.model in MODELS
+        assert (recipe.dataset, recipe.augment) == ("cifar10", True)
+        assert recipe.sizes == {"filters": 128, "dense_units": 1024}
+
+
+def test_section_5_1():
+    recipe = RECIPES["bop-sec51"]
+    assert (recipe.epochs, recipe.batch_size) == (100, 100)
+    for epoch in (0, 99):
+        found = hyper("bop-sec51", 100, 100, epoch)
+        assert (found["gamma"], found["threshold"]) == (1e-3, 1e-6)
+        assert hyper("bop-sec51", 100, 100, epoch, "real")["lr"] == 0.01
+
+
+def test_section_5_2_steps_down_every_100_of_500_epochs():
+    recipe = RECIPES["bop-sec52"]
+    assert (recipe.epochs, recipe.batch_size, recipe.reported) == (500, 50, "91.3 %")
+    decay = optim.parse_optimizer(recipe.optimizer).bind(1000, 500_000)
+    for step in (0, 99_999, 100_000, 250_000, 499_999):  # the code's staircase
+        assert decay.hyperparameters(step)["gamma"] == 1e-4 * 0.1 ** (step // 100_000)
+        assert decay.hyperparameters(step)["threshold"] == 1e-8
+    assert hyper("bop-sec52", 500, 50, 499, "real")["lr"] == 0.01  # never lowered
+
+
+def test_section_5_2_in_proportion():
+    gammas = [hyper("bop-sec52", 30, 100, epoch)["gamma"] for epoch in range(30)]
+    assert gammas == [1e-4 * 0.1 ** (epoch // 6) for epoch in range(30)]
+
+
+def test_the_latent_baseline_has_a_rate_per_layer():
+    recipe = RECIPES["latent-adam"]
+    assert (recipe.epochs, recipe.batch_size, recipe.reported) == (500, 50, "90.9 %")
+    assert optim.parse_optimizer(recipe.optimizer).lr_scaling == "glorot"
+    for part in ("binary", "real"):
+        rates = [hyper("latent-adam", 500, 50, epoch, part)["lr"] for epoch in (0, 99, 100, 499)]
+        assert rates == [1e-3, 1e-3, 1e-3 * 0.1, 1e-3 * 0.1**4]
+    default = RECIPES["latent-adam-default"]
+    assert (default.epochs, default.batch_size) == (100, 256)
+    assert optim.parse_optimizer(default.optimizer).config() == (optim.LatentAdam(lr=5e-3).config())
+
+
+def test_bop2nd_walks_on_straight_lines():
+    ends = {"gamma": (1e-2, 1e-5), "sigma": (1e-7, 1e-2), "threshold": (1e-5, 1e-8)}
+    for name, (start, end) in ends.items():
+        found = [hyper("bop2nd", 500, 50, epoch)[name] for epoch in (0, 250, 500)]
+        assert found == pytest.approx([start, (start + end) / 2, end], rel=1e-12)
+    assert hyper("bop2nd", 500, 50, 500, "real")["lr"] == pytest.approx(1e-3, rel=1e-12)
+
+
+def test_cema_keeps_gamma_and_lets_alpha_fall():
+    found = [hyper("cema", 500, 50, epoch) for epoch in (0, 250)]
+    assert [(one["gamma"], one["alpha"]) for one in found] == [(0.1, 1e-3), (0.1, 5e-4)]
+
+
+def test_build_makes_network_and_optimizer():
+    recipe = RECIPES["bop-sec51"]
+    net, optimizer = recipe.build(width=0.25, seed=3)
+    same = bnn.zoo.binarynet(filters=32, dense_units=256, seed=3)
+    assert net.config() == same.config()
+    np.testing.assert_array_equal(net.parameters()[0].value, same.parameters()[0].value)
+    assert optimizer.config() == {
+        "kind": "split",
+        "binary": optim.Bop(gamma=1e-3, threshold=1e-6).config(),
+        "real": optim.Adam(lr=0.01).config(),
+    }
+    assert optimizer is not recipe.build(width=0.25)[1]
+    assert recipe.settings(epochs=3) == {"epochs": 3, "batch_size": 100, "augment": "paper"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains(name, use_backend):
+    use_backend("reference")
+    net, optimizer = RECIPES[name].build((16, 16, 3), classes=3, width=0.02)
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8), np.arange(12) % 3
+    data = bnn.data.from_arrays(images, labels, images[:3], labels[:3])
+    history = bnn.fit(
+        net, optimizer, data, **RECIPES[name].settings(epochs=1, batch_size=4), progress=False
+    )
+    assert history["flips"][0] > 0
+
+
+def test_unknown_recipes_name_those_that_exist():
+    with pytest.raises(bnn.InputError, match=r"recipe must be one of bop-sec51, .*found 'bop'"):
+        recipes.recipe("bop")
+
+
+@pytest.mark.parametrize(
+    "width, message",
+    [
+        (0, r"in \(0, 16\].*found 0"),
+        (-1, "found -1"),
+        (17, "found 17"),
+        (float("nan"), "found nan"),
+        (True, "found True"),
+        ("0.5", "found '0.5'"),
+        (0.003, "leaves nothing of filters 128"),
+    ],
+)
+def test_widths_that_make_no_sense(width, message):
+    with pytest.raises(bnn.InputError, match=message):
+        recipes.scaled({"filters": 128, "dense_units": 1024}, width)
