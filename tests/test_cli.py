@@ -117,7 +117,7 @@ def test_cifar10_gets_its_network_and_augmentation(run, monkeypatch):
     images, labels = np.zeros((40, 32, 32, 3), np.uint8), np.arange(40) % 10
     asked = []
 
-    def load(name, data_dir):
+    def load(name, data_dir, **_):
         asked.append((name, data_dir))
         return bnn.data.from_arrays(images, labels, images, labels, name=name)
 

@@ -20,14 +20,22 @@ _SHARED = (
         show_default=True,
         metavar="NAME",
         help="Pictures to learn: digits (8x8, comes with minibnn), cifar10 (32x32, downloaded "
-        "once) or npz:FILE, your own (a NumPy file with train_images, train_labels, "
+        "once), image-folder (files in train/CLASS/ and val/CLASS/ of --data-dir, as ImageNet "
+        "has them) or npz:FILE, your own (a NumPy file with train_images, train_labels, "
         "test_images, test_labels).",
     ),
     click.option(
         "--data-dir",
         metavar="FOLDER",
         help="Where the files of cifar10 already are: their folder, its parent or the official "
-        "archive. Default: the environment variable MINIBNN_DATA, else a download.",
+        "archive. Default: the environment variable MINIBNN_DATA, else a download. For "
+        "image-folder, the folder that holds train/ and val/.",
+    ),
+    click.option(
+        "--image-size",
+        type=int,
+        metavar="N",
+        help="Cut the pictures of an image-folder to N x N. Default: 224.",
     ),
     click.option(
         "--model",
@@ -67,8 +75,9 @@ _SHARED = (
     click.option(
         "--augment/--no-augment",
         default=None,
-        help="Shift and mirror the training pictures at random, as the paper's code does. "
-        "Default: only for cifar10.",
+        help="Shift and mirror the training pictures at random, as the paper's code does; of an "
+        "image-folder, cut out 8 to 100 % of each and mirror. Default: for cifar10 and "
+        "image-folder.",
     ),
     click.option(
         "--validation",
@@ -227,11 +236,13 @@ class Start(ExitStack):
             seed=kept["seed"],
             validation=kept["validation"],
         )
-        thread_count(how["threads"])  # complain before a download
+        threads = thread_count(how["threads"])  # complain before a download
         if how["out"] is not None:
             RunFolder(how["out"], how["resume"], how["force"]).check()
         _check_model(kept["model"], zoo.MODELS)
-        self.data = data.load(kept["dataset"], kept["data_dir"])
+        self.data = data.load(
+            kept["dataset"], kept["data_dir"], image_size=kept["image_size"], workers=threads
+        )
         kept = kept | network_options(kept, self.data.input_shape)
         self.net = zoo.MODELS[kept["model"]](
             self.data.input_shape,
@@ -280,7 +291,7 @@ def network_options(kept, input_shape):
     model = kept["model"] or (recipe.model if recipe else "digits" if small else "binarynet")
     augment = kept["augment"]
     if augment is None:
-        augment = recipe.augment if recipe else kept["dataset"] == "cifar10"
+        augment = recipe.augment if recipe else kept["dataset"] in ("cifar10", "image-folder")
     arguments = inspect.signature(MODELS[model]).parameters
     own = {name: arguments[name].default for name in SIZES if name in arguments}
     if recipe and recipe.model == model:

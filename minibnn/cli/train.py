@@ -39,6 +39,7 @@ def train(ctx, changes, **options):
     minibnn train --dataset cifar10 --filters 32 --dense-units 256 --epochs 8
     minibnn train --recipe bop-sec51 --width 0.25 --epochs 20
     minibnn train --recipe bop-sec52 --set threshold=1e-7
+    minibnn train --dataset image-folder --data-dir FOLDER --image-size 64 --batch-size 32
     minibnn train --resume --out runs/train-cifar10-1 --epochs 20
 
     Ctrl-C finishes the batch, saves, and says how to go on.

@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 
 from minibnn._version import __version__
+from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.ops import backend
 from minibnn.optim import schedules
@@ -40,10 +41,13 @@ def describe_backend():
 
 
 def describe_data(data):
-    """Name, sizes and a CRC-32 of pictures and labels."""
+    """Name, sizes and a CRC-32 of pictures and labels; of files only their names and sizes."""
     crc = 0
     for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):
-        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+        if isinstance(array, FolderImages):
+            crc = array.crc32(crc)
+        else:
+            crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
     return {
         "name": data.name,
         "train": len(data.train_images),
