@@ -245,7 +245,7 @@ def test_help_loads_nothing_heavy():
         (["train", "--threads", "4096"], "threads must be a whole number from 1 to"),
         (
             ["train", "--dataset", "mnist"],
-            "must be one of digits, cifar10, npz:FILE, found 'mnist'",
+            "must be one of digits, cifar10, image-folder, npz:FILE, found 'mnist'",
         ),
         (["train", "--dataset", "npz:none.npz"], r"none\.npz: .*no such file"),
         (["train", "--dataset", "cifar10", "--data-dir", "none"], "none"),
