@@ -164,7 +164,9 @@ class Telemetry:
     def arrays(self):
         """The arrays of ``telemetry.npz``, by name."""
         rows = {
-            name: np.array([row[name] for row in self.rows], dtype).reshape(-1, *self._shape(axes))
+            name: np.array([row[name] for row in self.rows], dtype).reshape(
+                len(self), *self._shape(axes)
+            )
             for name, (dtype, axes) in _PER_EPOCH.items()
         }
         return {

@@ -17,7 +17,8 @@ BOP = "bop:gamma=step:1e-2:0.5:15,threshold=1e-6"
 
 
 def assert_same_run(a, b):
-    assert (a / "checkpoint.npz").read_bytes() == (b / "checkpoint.npz").read_bytes()
+    for name in ("checkpoint.npz", "telemetry.npz"):
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
     rows = without_seconds(read_rows(a / "metrics.csv"))
     assert rows == without_seconds(read_rows(b / "metrics.csv"))
     assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
