@@ -7,6 +7,8 @@ from minibnn.deploy.value import PICTURES, Value
 from minibnn.errors import InputError
 from minibnn.ops.bits import Signs
 
+PICTURE_KINDS = ("bytes", "image-folder")
+
 
 class PackedNetwork:
     """What ``pack`` makes of a network and ``load`` reads: steps one after another.
@@ -19,15 +21,22 @@ class PackedNetwork:
     classes : tuple of str, or None
         Names of the outputs, if they are known.
     name : str
+    pictures : str
+        How picture files become inputs: "bytes", the whole picture resized, or "image-folder", its
+        middle with ImageNet's mean and deviation.
+
+    Raises InputError for classes that are not one name for each output.
     """
 
-    def __init__(self, steps, input_shape, classes=None, name="packed"):
+    def __init__(self, steps, input_shape, classes=None, name="packed", pictures="bytes"):
         self.steps = list(steps)
         self.input_shape = tuple(input_shape)
         last = self.steps[-1].output if self.steps else Value(PICTURES, self.input_shape)
         self.output_shape = last.shape
-        self.classes = None if classes is None else tuple(classes)
-        self.name = name
+        self.classes = None if classes is None else _names(classes, self.output_shape)
+        if pictures not in PICTURE_KINDS:
+            raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {pictures!r:.60}")
+        self.name, self.pictures = name, pictures
 
     def forward(self, x):
         """The outputs for x (B, *input_shape), uint8 or floats: those of the network it was.
@@ -49,6 +58,18 @@ class PackedNetwork:
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
+    def save(self, path):
+        """Write one file; ``minibnn.deploy.load`` reads it. FORMAT.md describes it."""
+        from minibnn.deploy.file import save
+
+        save(self, path)
+
+    def summary(self):
+        """Table of the steps; ``print`` it."""
+        from minibnn.deploy.summary import summarize
+
+        return summarize(self)
+
     @property
     def nbytes(self):
         """Bytes of all its arrays."""
@@ -59,3 +80,10 @@ class PackedNetwork:
             f"<PackedNetwork {self.name} {self.input_shape} -> {self.output_shape}, "
             f"{self.nbytes:,} bytes>"
         )
+
+
+def _names(classes, output_shape):
+    if isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes):
+        if (len(classes),) == output_shape[-1:]:
+            return tuple(classes)
+    raise InputError(f"classes must be {output_shape[-1]} names, found {classes!r:.60}")

@@ -16,7 +16,7 @@ from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
 from minibnn.ops.rounding import BYTE_SCALE
 
 
-def pack(network, classes=None):
+def pack(network, classes=None, pictures="bytes"):
     """A trained network as bits and integer thresholds.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
@@ -27,6 +27,8 @@ def pack(network, classes=None):
         Its arrays are copied.
     classes : sequence of str, optional
         Names of the outputs.
+    pictures : str
+        How picture files become inputs; see ``PackedNetwork``.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def pack(network, classes=None):
     """
     given = Value(PICTURES, tuple(network.input_shape))
     steps = fuse(steps_of(network.layers, given))
-    return PackedNetwork(steps, network.input_shape, classes, network.name)
+    return PackedNetwork(steps, network.input_shape, classes, network.name, pictures)
 
 
 def steps_of(layers, given):

@@ -84,6 +84,15 @@ def opened(path):
             raise Damaged(f"{error}") from error
 
 
+def member_names(path):
+    """Names of the arrays in a file that may be anything; none if it is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except _WHAT_DAMAGE_RAISES:
+        return []
+
+
 class Archive:
     """The members of a file that is open.
 

@@ -1,9 +1,10 @@
 """``load``: a network from a file or a run folder."""
 
-import zipfile
 from pathlib import Path
 
+from minibnn.deploy import file as deploy
 from minibnn.errors import InputError
+from minibnn.files.archive import member_names
 from minibnn.nn import Sequential, load_network
 from minibnn.training import checkpoint
 from minibnn.training.run_folder import CHECKPOINT, read_config
@@ -15,11 +16,12 @@ def load(path):
     Parameters
     ----------
     path : path
-        A file of ``net.save``, a run folder (its last checkpoint) or a checkpoint.npz.
+        A file of ``net.save``, a run folder (its last checkpoint), a checkpoint.npz, a best.npz
+        or a packed network.
 
     Returns
     -------
-    Sequential
+    Sequential, or PackedNetwork
 
     Raises
     ------
@@ -30,7 +32,10 @@ def load(path):
         if not (path / CHECKPOINT).exists():
             raise InputError(_nothing_in(path))
         path = path / CHECKPOINT
-    if not _is_checkpoint(path):
+    names = member_names(path)
+    if deploy.DESCRIPTION in names:
+        return deploy.load(path)
+    if "meta" not in names and path.name != CHECKPOINT:
         return load_network(path)
     meta, arrays = checkpoint.read(path)
     net = Sequential.from_config(meta["network"])
@@ -38,14 +43,6 @@ def load(path):
     own = {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
     net.load_state_dict(own)
     return net
-
-
-def _is_checkpoint(path):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "meta.npy" in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return path.name == CHECKPOINT  # let its reader say what is wrong
 
 
 def _nothing_in(folder):
