@@ -11,6 +11,7 @@ from minibnn.data.checks import (
     check_seed,
     whole_number,
 )
+from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 
 
@@ -45,10 +46,19 @@ class Dataset:
         return self.train_images.shape[1:]
 
     @property
+    def top5(self):
+        """Whether training also tells how often the class is among the five best.
+
+        True for more than 5 classes of an image-folder, where it is ImageNet's second figure,
+        and for more than 10 of others.
+        """
+        return len(self.classes) > (5 if isinstance(self.train_images, FolderImages) else 10)
+
+    @property
     def unreadable(self):
         """Picture files met so far that cannot be decoded: {name: reason}; {} for arrays."""
-        problems = getattr(self.train_images, "problems", None)
-        return dict(problems.told) if problems else {}
+        in_files = isinstance(self.train_images, FolderImages)
+        return dict(self.train_images.problems.told) if in_files else {}
 
     def __repr__(self):
         held_out = "" if self.validation_labels is None else f"{len(self.validation_labels)} + "

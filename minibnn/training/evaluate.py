@@ -63,7 +63,8 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
     check_labels(labels, net.output_shape[-1])
     loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
     with one_blas_thread():
-        for logits, right in _scores(net, images, labels, batch_size):
+        for x, right in pieces(images, labels, batch_size):
+            logits = net.predict(x, batch_size=batch_size)
             count += len(right)
             mean += (float(loss(logits, right)[0]) - mean) * (len(right) / count)
             ranks = rank_of_label(logits, right)
@@ -75,15 +76,15 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
     return Evaluation(mean, best / count, count, top5)
 
 
-def _scores(net, images, labels, batch_size):
-    """Yield (outputs, labels): all at once or, of pictures in files, a batch at a time."""
+def pieces(images, labels, batch_size):
+    """Yield (images, labels): all at once or, of pictures in files, a batch at a time."""
     if not isinstance(images, FolderImages):
-        yield net.predict(images, batch_size=batch_size), labels
+        yield images, labels
         return
     with closing(images.batches(batch_size)) as stream:
         for x, kept in stream:
             if len(kept):
-                yield net.predict(x, batch_size=batch_size), labels[kept]
+                yield x, labels[kept]
 
 
 def rank_of_label(logits, labels):

@@ -8,7 +8,8 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
-from minibnn.training.loop import Keeper, train
+from minibnn.training.keeper import Keeper
+from minibnn.training.loop import train
 from minibnn.training.metrics import Lockstep, MetricsFile
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
@@ -31,6 +32,7 @@ def lockstep(
     validation=0,
     callbacks=(),
     checkpoint_every=1,
+    checkpoint_minutes=None,
     resume=False,
     force=False,
     progress=None,
@@ -65,7 +67,9 @@ def lockstep(
     """
     if not optimizers:
         raise InputError("lockstep needs at least one optimizer, found none")
-    settings = Settings(epochs, batch_size, seed, loss, augment, validation, checkpoint_every)
+    settings = Settings(
+        epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
+    )
     task = Task(net, data, settings)
     callbacks = check_callbacks(callbacks)
     runs = [task.run(name, net.copy(), o.copy()) for name, o in optimizers.items()]
@@ -75,7 +79,6 @@ def lockstep(
         "epochs": settings.epochs,
         "report": report,
         "callbacks": callbacks,
-        "checkpoint_every": settings.checkpoint_every,
         "between_epochs": partial(add_agreement, runs),
     }
     with compute_threads(threads), ExitStack() as stack:
@@ -128,7 +131,10 @@ def _enter(stack, common, runs):
 def _open(folders, runs, optimizers, task, options, report):
     """Bring all runs to where their folders stand, the same place; returns their Keeper."""
     common, *below = folders
-    keeper = Keeper(runs, common.path, below, [])
+    settings = task.settings
+    keeper = Keeper(
+        runs, common.path, below, [], settings.checkpoint_every, settings.checkpoint_minutes
+    )
     keeper.settle()
     configs = {run.name: run.optimizer.config() for run in runs}
     options, run_options = options
@@ -144,7 +150,7 @@ def _open(folders, runs, optimizers, task, options, report):
                 f"{common.path} cannot be resumed: {runs[0].name} stands after {runs[0].position}, "
                 f"{run.name} after {run.position}"
             )
-    columns = runs[0].columns(task.data.validation_images is not None)
+    columns = runs[0].columns(task.data.validation_images is not None, task.data.top5)
     columns += [f"agreement:{run.name}" for run in runs]
     keeper.files.append(MetricsFile(common.metrics, columns))
     rows = keeper.files[-1].cut(runs[0].epoch)

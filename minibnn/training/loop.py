@@ -2,11 +2,9 @@
 
 from contextlib import closing
 
-from minibnn.training.atomic import commit, stage, staged
 from minibnn.training.callbacks import call
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.interrupt import StopRequest
-from minibnn.training.run_folder import TELEMETRY
 
 
 def train(
@@ -18,7 +16,6 @@ def train(
     report,
     keeper=None,
     callbacks=(),
-    checkpoint_every=1,
     between_epochs=None,
 ):
     """Bring every run to the end, on one stream of batches.
@@ -54,9 +51,11 @@ def train(
                     for x, labels in stream:
                         for run in runs:
                             run.train_step(x, labels)
-                        report.step()
-                        if stop.signum:
+                        if stop.signum:  # before anything is written to a terminal that hung up
                             _save_and_stop(stop, keeper)
+                        report.step()
+                        if keeper and keeper.due():
+                            keeper.save()
                 report.evaluating()
                 rows = [run.end_epoch() for run in runs]
                 part = "validation" if held_out else "test"
@@ -74,10 +73,13 @@ def train(
                 report.epoch(rows)
                 if keeper:
                     keeper.add_rows(rows)
-                    if over or stop.signum or first.epoch % checkpoint_every == 0:
+                    keeper.keep_best(rows, part)
+                    if over or stop.signum or keeper.due(first.epoch):
                         keeper.save()
                 if stop.signum and not over:
                     _save_and_stop(stop, keeper, saved=True)
+            if data.unreadable:
+                report.note(f"pictures that cannot be read, left out: {len(data.unreadable)}")
         except TrainingError as error:
             raise TrainingError(f"{error}; {keeper.kept()}" if keeper else str(error)) from error
         finally:
@@ -87,7 +89,7 @@ def train(
 def _measure(runs, rows, data, part, batch_size):
     images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
     for run, row in zip(runs, rows, strict=True):
-        run.measure(row, part, images, labels, batch_size)
+        run.measure(row, part, images, labels, batch_size, data.top5)
 
 
 def _save_and_stop(stop, keeper, saved=False):
@@ -101,62 +103,3 @@ def _save_and_stop(stop, keeper, saved=False):
         stop.signum,
         keeper.path,
     )
-
-
-class Keeper:
-    """Writes the rows and checkpoints of runs that train together.
-
-    All checkpoints are written and synced beside the old ones before the first is renamed. So
-    after a crash at any moment the old state or the new one can be had, for all runs the same:
-    ``settle`` finishes or discards what a crash left.
-
-    Parameters
-    ----------
-    runs : list of Run
-    path : path
-        What to tell a person to resume.
-    folders : list of RunFolder
-        One per run.
-    files : list of MetricsFile
-        One per run, then perhaps one for all rows.
-    """
-
-    def __init__(self, runs, path, folders, files):
-        self.runs, self.path, self.folders, self.files = runs, path, folders, files
-
-    def add_rows(self, rows):
-        own, common = self.files[: len(rows)], self.files[len(rows) :]
-        for file, row in zip(own, rows, strict=True):
-            file.append([row])
-        for file in common:
-            file.append(rows)
-        for run, folder in zip(self.runs, self.folders, strict=True):
-            run.telemetry.write(folder.path / TELEMETRY)
-
-    def save(self):
-        """Write every run's checkpoint; on failure the old ones stay."""
-        paths = [folder.checkpoint for folder in self.folders]
-        try:
-            for run, path in zip(self.runs, paths, strict=True):
-                stage(path, run.encode())
-        except OSError as error:
-            for path in paths:
-                staged(path).unlink(missing_ok=True)
-            raise TrainingError(f"saving {path} failed: {error.strerror or error}") from error
-        for path in paths:
-            commit(path)
-
-    def kept(self):
-        """What there is to go back to, in words."""
-        if not self.folders[0].checkpoint.exists():
-            return f"there is no checkpoint in {self.path} yet"
-        return f"the last checkpoint in {self.path} is kept"
-
-    def settle(self):
-        """Finish or discard a save that a crash cut short."""
-        paths = [folder.checkpoint for folder in self.folders]
-        renaming = not staged(paths[0]).exists()  # so all were complete beside the old ones
-        for path in paths:
-            if renaming and staged(path).exists():
-                commit(path)
-            staged(path).unlink(missing_ok=True)

@@ -20,6 +20,7 @@ COLUMNS = (
     "seconds",
 )
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy")
+TOP5_COLUMNS = ("test_top5", "validation_top5")  # where the data set's ``top5`` says so
 LAYER_COLUMNS = ("flips", "pi", "never_flipped")  # each followed by :LAYER, see telemetry.py
 
 
@@ -65,7 +66,8 @@ class History:
         return {column: self[column] for column in columns}
 
     def __str__(self):
-        columns = [c for c in (*COLUMNS, *VALIDATION_COLUMNS) if _measured(self.rows, c)]
+        known = (*COLUMNS, *VALIDATION_COLUMNS, *TOP5_COLUMNS)
+        columns = [c for c in known if _measured(self.rows, c)]
         return text_table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])
 
     def __repr__(self):
@@ -144,7 +146,10 @@ def row_text(row):
     parts = [f"loss {row['train_loss']:.4f}, accuracy {100 * row['train_accuracy']:.1f} %"]
     for part in ("validation", "test"):
         if row.get(f"{part}_accuracy") is not None:
-            parts.append(f"{part} {100 * row[f'{part}_accuracy']:.1f} %")
+            text = f"{part} {100 * row[f'{part}_accuracy']:.1f} %"
+            if row.get(f"{part}_top5") is not None:
+                text += f" (top 5 {100 * row[f'{part}_top5']:.1f} %)"
+            parts.append(text)
     parts.append(f"flips {row['flips']:,}")
     parts.append(f"{row['seconds']:.1f} s")
     return " | ".join(parts)
@@ -163,7 +168,7 @@ def text_table(head, lines):
 def _cell(column, value):
     if value is None:
         return "-"
-    if "accuracy" in column:
+    if "accuracy" in column or "top5" in column:
         return f"{100 * value:.2f} %"
     if column == "flip_ratio":
         return f"{value:.2e}"

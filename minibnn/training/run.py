@@ -9,8 +9,14 @@ from minibnn.errors import InputError
 from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
 from minibnn.training.errors import TrainingError
-from minibnn.training.evaluate import evaluate
-from minibnn.training.metrics import COLUMNS, LAYER_COLUMNS, VALIDATION_COLUMNS, History
+from minibnn.training.evaluate import evaluate, pieces
+from minibnn.training.metrics import (
+    COLUMNS,
+    LAYER_COLUMNS,
+    TOP5_COLUMNS,
+    VALIDATION_COLUMNS,
+    History,
+)
 from minibnn.training.run_folder import RUN_NAME
 from minibnn.training.telemetry import FlippedWeights, Telemetry
 
@@ -65,10 +71,12 @@ class Run:
         """Where the run stands, in words."""
         return f"{self.epoch} epochs and {self.step} steps"
 
-    def columns(self, validation):
-        """Columns of metrics.csv, with or without those of a validation part."""
+    def columns(self, validation, top5=False):
+        """Columns of metrics.csv, with or without those of a validation part and of top 5."""
         layers = [f"{what}:{p.name}" for what in LAYER_COLUMNS for p in self._binary]
-        return [*COLUMNS, *(VALIDATION_COLUMNS if validation else ()), *layers]
+        extra = [*VALIDATION_COLUMNS] if validation else []
+        extra += TOP5_COLUMNS[: 1 + validation] if top5 else ()
+        return [*COLUMNS, *extra, *layers]
 
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch.
@@ -127,19 +135,22 @@ class Run:
         self._clear_sums()
         return row
 
-    def measure(self, row, part, images, labels, batch_size):
-        """Put loss and accuracy on ``part`` ("test", "validation") into ``row``.
+    def measure(self, row, part, images, labels, batch_size, top5=False):
+        """Put loss and accuracy (and top 5) on ``part`` ("test", "validation") into ``row``.
 
         Raises TrainingError if the loss is not finite.
         """
         start = time.perf_counter()
         result = evaluate(self.net, images, labels, batch_size=batch_size, loss=self.loss)
         if not math.isfinite(result.loss):
-            what = where_not_finite(self.net, images[:batch_size], training=False)
+            some, _ = next(pieces(images, labels, batch_size))
+            what = where_not_finite(self.net, some[:batch_size], training=False)
             raise TrainingError(
                 f"{self.name}, epoch {row['epoch']}: the {part} loss is {result.loss}; {what}"
             )
         row[f"{part}_loss"], row[f"{part}_accuracy"] = result.loss, result.accuracy
+        if top5:
+            row[f"{part}_top5"] = result.top5
         row["seconds"] += time.perf_counter() - start
 
     def encode(self):

@@ -32,7 +32,9 @@ def open_run(folder, run, data, report):
     """
     if folder.resume and folder.checkpoint.exists():
         run.restore(folder.checkpoint)
-    metrics = MetricsFile(folder.metrics, run.columns(data.validation_images is not None))
+    metrics = MetricsFile(
+        folder.metrics, run.columns(data.validation_images is not None, data.top5)
+    )
     run.history.rows[:] = metrics.cut(run.epoch)
     run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
     if len(run.history) < run.epoch:
