@@ -17,6 +17,7 @@ onnx = pytest.importorskip("onnx", reason="needs onnx (extra: onnx)")
 runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 
 import minibnn.deploy.onnx as export  # noqa: E402  after onnx is known to be there
+from minibnn.deploy.onnx import layers  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +28,9 @@ def reference_backend(use_backend):
 # -- networks, pictures, runs -------------------------------------------------------------------
 
 
-def network(layers, shape, seed=0):
+def network(kinds, shape, seed=0):
     """A Sequential whose statistics are drawn so that sums meet the thresholds exactly."""
-    net = nn.Sequential(layers, shape, seed=seed)
+    net = nn.Sequential(kinds, shape, seed=seed)
     rng = np.random.default_rng(seed)
     x = pictures(net, 4, seed)
     for layer in net.layers:
@@ -326,6 +327,26 @@ def test_refused():
         export.model(small(), weights="int4")
     with pytest.raises(InputError, match=r"each of the outputs \(10,\), found 2 names"):
         export.model(small(), classes=["a", "b"])
+
+
+def test_no_option_of_a_layer_is_overlooked():
+    """A new option changes what a layer computes: the model must follow, then this list."""
+    place = {"kernel_size", "strides", "padding"}
+    pool = {"pool_size", "strides", "padding"}
+    assert {kind.__name__: set(kind.arguments) for kind in layers._KINDS} == {
+        "AvgPool2D": pool,
+        "BatchNorm": {"scale", "center", "momentum", "epsilon"},
+        "BinaryConv2D": {"filters", "pad_value"} | place,
+        "BinaryDense": {"units"},
+        "Conv2D": {"filters", "use_bias"} | place,
+        "Dense": {"units", "use_bias"},
+        "Flatten": set(),
+        "GlobalAvgPool2D": set(),
+        "MaxPool2D": pool,
+        "ReLU": set(),
+        "Residual": set(),
+        "Sign": {"quantizer"},
+    }
 
 
 def test_without_onnx(monkeypatch, tmp_path):
