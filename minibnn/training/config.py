@@ -11,11 +11,29 @@ from minibnn.ops import backend
 from minibnn.optim import schedules
 
 # Recorded, but no reason to refuse a resume: how the run was started, and what computes it.
-_NOT_IDENTITY = ("options", "epochs", "checkpoint_every", "minibnn", "computed_by")
+_NOT_IDENTITY = (
+    "options",
+    "epochs",
+    "checkpoint_every",
+    "checkpoint_minutes",
+    "minibnn",
+    "computed_by",
+)
 
 
 def describe_run(
-    kind, net, data, *, epochs, batch_size, seed, loss, augment, validation, checkpoint_every
+    kind,
+    net,
+    data,
+    *,
+    epochs,
+    batch_size,
+    seed,
+    loss,
+    augment,
+    validation,
+    checkpoint_every,
+    checkpoint_minutes,
 ):
     """Everything but the optimizers that is needed to repeat a run, as JSON can hold it."""
     return {
@@ -31,6 +49,7 @@ def describe_run(
         "augment": augment,
         "validation": validation,
         "checkpoint_every": checkpoint_every,
+        "checkpoint_minutes": checkpoint_minutes,
     }
 
 

@@ -18,9 +18,9 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     signum : int
-        The signal, SIGINT (Ctrl-C) or SIGTERM.
+        The signal: SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal).
     exit_code : int
-        What a shell expects: 130 after Ctrl-C, 143 after SIGTERM.
+        What a shell expects: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     folder : Path or None
         Where the state is, to be resumed.
     """

@@ -2,7 +2,8 @@
 
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
-from minibnn.training.loop import Keeper, train
+from minibnn.training.keeper import Keeper
+from minibnn.training.loop import train
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
@@ -25,6 +26,7 @@ def fit(
     validation=0,
     callbacks=(),
     checkpoint_every=1,
+    checkpoint_minutes=None,
     resume=False,
     force=False,
     progress=None,
@@ -59,6 +61,8 @@ def fit(
         Called after each epoch, see ``training.callbacks``.
     checkpoint_every : int
         Epochs from one checkpoint to the next. The last epoch and an interruption always save.
+    checkpoint_minutes : float, optional
+        After that many minutes without one, a checkpoint in the middle of an epoch too.
     resume : bool
         Go on with the run in ``out``: bit for bit as if it had not been interrupted. All settings
         must be those of the run; only ``epochs`` may be raised.
@@ -83,9 +87,18 @@ def fit(
     TrainingError
         Loss or gradient became NaN or infinite, or saving failed; the last checkpoint is kept.
     Interrupted
-        Ctrl-C or SIGTERM; the batch was finished and everything saved.
+        Ctrl-C, SIGTERM or a hang-up; the batch was finished and everything saved.
+
+    Notes
+    -----
+    Beside checkpoint.npz, the last state, best.npz keeps the network as it was after the epoch
+    with the highest validation accuracy (the first such) or, without a validation part, the
+    highest test accuracy. The latter is how the field's code chooses, and optimistic: a figure so
+    found is the best of many looks at the test pictures. ``bnn.load("RUN/best.npz")`` reads it.
     """
-    settings = Settings(epochs, batch_size, seed, loss, augment, validation, checkpoint_every)
+    settings = Settings(
+        epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
+    )
     task = Task(net, data, settings)
     callbacks = check_callbacks(callbacks)
     run = task.run(name or default_name(optimizer), net, optimizer)
@@ -96,7 +109,7 @@ def fit(
             return run.history
         config = task.describe("fit", options, name=run.name, optimizer=optimizer.config())
         with RunFolder(out, resume, force) as folder:
-            keeper = Keeper([run], folder.path, [folder], [])
+            keeper = Keeper([run], folder.path, [folder], [], checkpoint_every, checkpoint_minutes)
             keeper.settle()
             adopt_config(folder, config, report)
             keeper.files.append(open_run(folder, run, task.data, report))
@@ -110,7 +123,6 @@ def fit(
                     report=report,
                     keeper=keeper,
                     callbacks=callbacks,
-                    checkpoint_every=checkpoint_every,
                 )
             picture = folder.path / "curves.png"
             if not finished or not picture.exists():

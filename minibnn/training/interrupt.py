@@ -1,13 +1,17 @@
-"""Ctrl-C and SIGTERM while a run is on: remembered until the batch is done."""
+"""Ctrl-C, SIGTERM and a closed terminal while a run is on: remembered until the batch is done."""
 
 import contextlib
 import signal
 
-_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_NAMES = {
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGHUP: "SIGHUP (its terminal was closed)",
+}
 
 
 class StopRequest:
-    """Remembers the first SIGINT or SIGTERM; a second one acts at once, as without us.
+    """Remembers the first SIGINT, SIGTERM or SIGHUP; a second one acts at once, as without us.
 
     Use as a context manager. Signals can only be caught in the main thread; in others this does
     nothing.
@@ -24,13 +28,13 @@ class StopRequest:
 
     @property
     def name(self):
-        """ "Ctrl-C" or "SIGTERM"."""
+        """What came, in words."""
         return _NAMES[self.signum]
 
     def __enter__(self):
         with contextlib.suppress(ValueError):  # not in the main thread
             for signum in _NAMES:
-                if signal.getsignal(signum) != signal.SIG_IGN:  # as in the background of a script
+                if signal.getsignal(signum) != signal.SIG_IGN:  # as under nohup
                     self._before[signum] = signal.signal(signum, self._remember)
         return self
 

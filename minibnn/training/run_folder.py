@@ -5,7 +5,8 @@
     config.json      everything needed to repeat the run
     metrics.csv      a row per epoch and optimizer
     telemetry.npz    flips and inertia per binary layer and epoch
-    checkpoint.npz   weights, optimizer state and position
+    checkpoint.npz   weights, optimizer state and position, as they are now
+    best.npz         the network after its best epoch
     *.png            pictures of the metrics
 
 A folder in use is locked by ``flock`` on its file ``.lock``; the lock ends with the process, even
@@ -18,13 +19,14 @@ import itertools
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.training.atomic import staged, write_atomic
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
-TELEMETRY = "telemetry.npz"
+TELEMETRY, BEST = "telemetry.npz", "best.npz"
 PICTURES = ("curves.png", "compare.png")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
@@ -58,7 +60,7 @@ class RunFolder:
 
     Attributes
     ----------
-    path, config, metrics, checkpoint : Path
+    path, config, metrics, checkpoint, best : Path
     """
 
     def __init__(self, path, resume=False, force=False):
@@ -67,6 +69,7 @@ class RunFolder:
         self.config = self.path / CONFIG
         self.metrics = self.path / METRICS
         self.checkpoint = self.path / CHECKPOINT
+        self.best = self.path / BEST
         self._lock = None
 
     def __enter__(self):
@@ -126,7 +129,7 @@ class RunFolder:
                     (below.path / ".lock").unlink()
                     with contextlib.suppress(OSError):  # it holds files that are not ours
                         below.path.rmdir()
-        for name in (CONFIG, METRICS, CHECKPOINT, TELEMETRY, *PICTURES):
+        for name in (CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
 
@@ -152,15 +155,30 @@ def read_config(folder, missing_ok=False):
 
 def _locked(folder):
     """The open lock file of ``folder``, holding the process's number while locked."""
-    file = open(folder / ".lock", "a+", encoding="ascii")
+    file = open(folder / ".lock", "a+b", buffering=0)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
-        owner = file.read(20).strip() or "unknown"
+        owner = file.read(20).decode("ascii", "replace").strip()
         file.close()
-        raise InputError(f"{folder} is in use by another process (number {owner})") from None
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
+        raise InputError(f"{folder} is in use by {_process(owner)}") from None
+    with contextlib.suppress(OSError):  # a full disk is told by what is written next
+        file.truncate(0)
+        file.write(b"%d\n" % os.getpid())
     return file
+
+
+def _process(number):
+    """Words for a process of which the number is known: also its command line, if that is."""
+    if not number.isdecimal():
+        return "another process (number unknown)"
+    if int(number) == os.getpid():
+        return "this process already"
+    command = b""
+    with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
+        command = Path(f"/proc/{number}/cmdline").read_bytes()
+    words = [word.decode("utf-8", "replace") for word in command.rstrip(b"\0").split(b"\0")]
+    text = " ".join(shlex.join(words).split()) if command else ""
+    text = f": {text[:200]}{'...' * (len(text) > 200)}" if text else ""
+    return f"another process (number {number}{text})"

@@ -1,5 +1,6 @@
 """What fit and lockstep have in common before the first batch: settings checked, data ready."""
 
+import math
 from dataclasses import dataclass
 
 from minibnn.data import Batches
@@ -21,6 +22,7 @@ class Settings:
     augment: str | None = None
     validation: int = 0
     checkpoint_every: int = 1
+    checkpoint_minutes: float | None = None
 
     def __post_init__(self):
         for name, low in (
@@ -34,6 +36,10 @@ class Settings:
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
                 raise InputError(f"{name} must be a whole number from {low} on, found {value!r}")
             object.__setattr__(self, name, int(value))
+        if (minutes := self.checkpoint_minutes) is not None:
+            good = isinstance(minutes, int | float) and not isinstance(minutes, bool)
+            if not good or not 0 < minutes < math.inf:
+                raise InputError(f"checkpoint_minutes must be a number above 0, found {minutes!r}")
         if self.loss not in LOSSES:
             raise InputError(f"loss must be one of {', '.join(LOSSES)}, found {self.loss!r}")
         if self.augment is None:

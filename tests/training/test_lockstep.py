@@ -83,7 +83,7 @@ def test_agreement_is_the_share_of_equal_weights():
 def test_what_a_comparison_leaves_behind(tmp_path):
     result = compare(tmp_path / "run", validation=20)
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
-    own = {".lock", "checkpoint.npz", "config.json", "metrics.csv", "telemetry.npz"}
+    own = {".lock", "best.npz", "checkpoint.npz", "config.json", "metrics.csv", "telemetry.npz"}
     assert names == {".lock", "config.json", "metrics.csv", "compare.png", "bop", "latent-sgd"} | {
         f"{run}/{name}" for run in ("bop", "latent-sgd") for name in own
     }
@@ -145,7 +145,7 @@ compare({out!r}, epochs=3, checkpoint_every={every})
 )
 def test_killed_between_the_checkpoints_of_one_epoch(tmp_path, run_python, name, at, every):
     out = tmp_path / "killed"
-    program = KILLED.format(module="loop", name=name, at=at, every=every, out=str(out))
+    program = KILLED.format(module="keeper", name=name, at=at, every=every, out=str(out))
     code, _, err = run_python(program)
     assert code == -signal.SIGKILL, err
     compare(tmp_path / "whole", checkpoint_every=every)
@@ -168,7 +168,7 @@ def test_a_full_disk_keeps_all_checkpoints_of_the_epoch_before(tmp_path, monkeyp
                 raise OSError(28, "No space left on device")
             atomic.stage(path, data)
 
-        patch.setattr("minibnn.training.loop.stage", stage)
+        patch.setattr("minibnn.training.keeper.stage", stage)
         with pytest.raises(bnn.InputError, match="No space left on device; the last checkpoint"):
             compare(tmp_path / "run", epochs=2, resume=True)
     after = [(tmp_path / "run" / n / "checkpoint.npz").read_bytes() for n in ("bop", "latent-sgd")]

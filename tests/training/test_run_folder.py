@@ -16,7 +16,8 @@ def test_what_a_run_leaves_behind(tmp_path):
     fit(tmp_path / "deep/er/run", options={"command": "train"})
     names = {p.name for p in (tmp_path / "deep/er/run").iterdir()}
     assert names == {
-        ".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv", "telemetry.npz",
+        ".lock", "best.npz", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
+        "telemetry.npz",
     }  # fmt: skip
     config = json.loads((tmp_path / "deep/er/run/config.json").read_text())
     assert config["kind"] == "fit"
@@ -82,7 +83,8 @@ def test_force_on_a_comparison_removes_its_runs(tmp_path):
     fit(tmp_path / "run", epochs=1, force=True)
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
     assert names == {
-        ".lock", "checkpoint.npz", "config.json", "curves.png", "metrics.csv", "telemetry.npz",
+        ".lock", "best.npz", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
+        "telemetry.npz",
         "latent-sgd", "latent-sgd/notes.txt", "bop-9",
     }  # fmt: skip
 
@@ -137,7 +139,7 @@ def test_a_folder_in_use_is_refused_and_names_the_process(tmp_path, start_python
     )
     assert process.stdout.readline() == "locked\n"
     with pytest.raises(
-        bnn.InputError, match=rf"in use by another process \(number {process.pid}\)"
+        bnn.InputError, match=rf"in use by another process \(number {process.pid}: .*python"
     ):
         fit(out)
     process.kill()
@@ -183,7 +185,7 @@ def test_a_full_disk_while_saving_leaves_the_old_checkpoint(tmp_path, monkeypatc
                 full_after(patch, 0)
             encode(path, data)
 
-        patch.setattr("minibnn.training.loop.stage", stage)
+        patch.setattr("minibnn.training.keeper.stage", stage)
         with pytest.raises(TrainingError) as error:
             fit(tmp_path / "run", epochs=3, resume=True)
     assert "checkpoint.npz failed: No space left on device; the last checkpoint" in str(error.value)
