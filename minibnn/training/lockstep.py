@@ -150,7 +150,7 @@ def _open(folders, runs, optimizers, task, options, report):
                 f"{common.path} cannot be resumed: {runs[0].name} stands after {runs[0].position}, "
                 f"{run.name} after {run.position}"
             )
-    columns = runs[0].columns(task.data.validation_images is not None)
+    columns = runs[0].columns(task.data.validation_images is not None, task.data.top5)
     columns += [f"agreement:{run.name}" for run in runs]
     keeper.files.append(MetricsFile(common.metrics, columns))
     rows = keeper.files[-1].cut(runs[0].epoch)

@@ -78,6 +78,8 @@ def train(
                         keeper.save()
                 if stop.signum and not over:
                     _save_and_stop(stop, keeper, saved=True)
+            if data.unreadable:
+                report.note(f"pictures that cannot be read, left out: {len(data.unreadable)}")
         except TrainingError as error:
             raise TrainingError(f"{error}; {keeper.kept()}" if keeper else str(error)) from error
         finally:
@@ -87,7 +89,7 @@ def train(
 def _measure(runs, rows, data, part, batch_size):
     images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
     for run, row in zip(runs, rows, strict=True):
-        run.measure(row, part, images, labels, batch_size)
+        run.measure(row, part, images, labels, batch_size, data.top5)
 
 
 def _save_and_stop(stop, keeper, saved=False):
