@@ -74,15 +74,15 @@ def cut(content, plan):
     1/8 of its size, which libjpeg does in a fraction of the time. On photographs that changes
     the result by less than 1 of 255 in the mean.
     """
-    with _pillow_errors():
-        picture = _open(content)
+    with pillow_errors():
+        picture = open_picture(content)
     crop = plan(*picture.size)
-    with _pillow_errors():
+    with pillow_errors():
         return _take(picture, crop)
 
 
 @contextlib.contextmanager
-def _pillow_errors():
+def pillow_errors():
     """Whatever Pillow raises means that the picture is damaged, but for a lack of memory."""
     try:
         yield
@@ -92,7 +92,7 @@ def _pillow_errors():
         raise Unreadable(_words(error)) from error
 
 
-def _open(content):
+def open_picture(content):
     """The picture, nothing but its header read yet."""
     from PIL import Image
 
