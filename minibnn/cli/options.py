@@ -107,6 +107,22 @@ _SHARED = (
         help="Where settings, metrics, checkpoint and picture go. Default: a new folder in runs/.",
     ),
     click.option(
+        "--checkpoint-every",
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Save every N epochs. The last epoch, Ctrl-C, SIGTERM and a closed terminal always "
+        "save.",
+    ),
+    click.option(
+        "--checkpoint-minutes",
+        type=float,
+        metavar="M",
+        help="Save in the middle of an epoch too, M minutes after the last time: what a power cut "
+        "may cost. The results are the same.",
+    ),
+    click.option(
         "--resume",
         is_flag=True,
         help="Go on with the run in --out, exactly as if it had not stopped. Options left out "
@@ -235,6 +251,8 @@ class Start(ExitStack):
             batch_size=kept["batch_size"],
             seed=kept["seed"],
             validation=kept["validation"],
+            checkpoint_every=kept["checkpoint_every"],
+            checkpoint_minutes=kept["checkpoint_minutes"],
         )
         threads = thread_count(how["threads"])  # complain before a download
         if how["out"] is not None:
