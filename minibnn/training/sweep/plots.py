@@ -34,6 +34,7 @@ def draw_sweep(folder, description, rows):
         return
     part = next(row["measured_on"] for row in rows if row["measured_on"])
     keys = [key for key in keys_of(rows) if len({s[key] for s, _ in groups}) > 1]
+    keys.sort(key=lambda key: any(_number(s[key]) is None for s, _ in groups))  # words last
     if len(keys) >= 2:
         _save(folder / "heatmap.png", heat_map(groups, keys, part, description))
     _save(folder / "curves.png", curves(folder, groups, panels(groups, description), part))
@@ -49,7 +50,8 @@ def heat_map(groups, keys, part, description):
     """
     import numpy as np
 
-    across, down, *others = _axes_first(keys, description)
+    axes_keys, others = keys[:2], keys[2:]
+    across, down = axes_keys
     panels = {}
     for settings, group in groups:
         panels.setdefault(_words(settings, others), []).append((settings, group))
@@ -57,17 +59,18 @@ def heat_map(groups, keys, part, description):
     best = [100 * _best(group) for part_ in panels.values() for _, group in part_]
     low, high = min(best), max(best)
     spread = {"vmin": low, "vmax": high if high > low else low + 1, "cmap": "cividis"}
-    drawn = description.get("random") is not None and all(
-        _number(settings[key]) is not None for settings, _ in groups for key in (across, down)
+    kinds = [{**description["grid"], **description["scan"]}[k][0].split(":")[0] for k in axes_keys]
+    drawn = {"log", "uniform"} & {*kinds} and all(
+        _number(settings[key]) is not None for settings, _ in groups for key in axes_keys
     )
     figure = _figure(5.4 * len(panels) + 0.8, 4.6)
     for axes, (title, members) in zip(
         np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
     ):
         shown = (_scatter if drawn else _grid)(axes, members, across, down, spread)
-        for key, axis in ((across, "x"), (down, "y")):
-            if drawn and description["grid"][key][0].startswith("log:"):
-                getattr(axes, f"set_{axis}scale")("log")
+        for kind, set_scale in zip(kinds, (axes.set_xscale, axes.set_yscale), strict=True):
+            if drawn and kind == "log":
+                set_scale("log")
         axes.set_xlabel(across)
         axes.set_ylabel(down)
         axes.set_title(title)
@@ -101,12 +104,6 @@ def _scatter(axes, members, across, down, spread):
     x, y, best = zip(*points, strict=True)
     axes.grid(alpha=0.3)
     return axes.scatter(x, y, c=best, s=90, edgecolors="0.3", **spread)
-
-
-def _axes_first(keys, description):
-    """The keys, those with numbers before those with words."""
-    texts = {**description["grid"], **description["scan"]}
-    return sorted(keys, key=lambda key: any(_number(v) is None for v in texts[key][:1]))
 
 
 # -- curves ----------------------------------------------------------------------------------------

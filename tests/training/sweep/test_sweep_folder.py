@@ -1,0 +1,139 @@
+"""The folder of a sweep: the same sweep or none, one process at a time, and what force removes."""
+
+import json
+
+import pytest
+from small_runs import fit
+
+from minibnn import InputError
+from minibnn.training.sweep.folder import SweepFolder, cells_of, read_sweep
+from minibnn.training.sweep.run import Plan
+
+GRID = {"gamma": [0.1, 0.01]}
+
+
+def description(small, grid=GRID, scan=None, random=None, seed=0, seeds=(0,), **options):
+    return Plan(grid, scan or {}, random, seed, seeds, small | options).description
+
+
+def test_sweep_json_holds_every_cell(small, tmp_path):
+    plan = Plan(GRID, {}, None, 0, [0, 3], small)
+    with SweepFolder(tmp_path / "a" / "b", plan.description) as folder:
+        pass
+    found = read_sweep(folder.path)
+    assert found == plan.description == json.loads((folder.path / "sweep.json").read_text())
+    assert cells_of(found) == plan.cells
+    assert len(plan.cells) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grid": {"gamma": [0.1, 0.02]}}, "grid: gamma was 0.1,0.01, now 0.1,0.02"),
+        ({"grid": {"gamma": [0.1]}}, "grid: gamma was 0.1,0.01, now 0.1;"),
+        ({"grid": GRID | {"threshold": [0]}}, "grid: threshold was absent, now 0"),
+        ({"grid": {}, "scan": GRID}, "grid: gamma was 0.1,0.01, now absent"),
+        ({"random": 1}, "random was absent, now 1"),
+        ({"seeds": [0, 1]}, "seeds was 0, now 0,1"),
+        ({"filters": 3}, "options: filters was 2, now 3"),
+        ({"epochs": 1}, "epochs may only be raised: .* was started for 2, now 1"),
+    ],
+)
+def test_another_sweep_is_refused(small, tmp_path, changes, message):
+    with SweepFolder(tmp_path, description(small)):
+        pass
+    before = (tmp_path / "sweep.json").read_bytes()
+    with (
+        pytest.raises(InputError, match=message),
+        SweepFolder(tmp_path, description(small, **changes)),
+    ):
+        pass
+    assert (tmp_path / "sweep.json").read_bytes() == before
+
+
+def test_the_seed_of_draws_counts_only_for_draws(small, tmp_path):
+    with SweepFolder(tmp_path, description(small, seed=1)):
+        pass
+    with SweepFolder(tmp_path, description(small, seed=2)):
+        pass
+    one = description(small, random=1, seed=1)
+    with SweepFolder(tmp_path, one, force=True):
+        pass
+    with (
+        pytest.raises(InputError, match="seed was 1, now 2"),
+        SweepFolder(tmp_path, description(small, random=1, seed=2)),
+    ):
+        pass
+
+
+def test_epochs_may_be_raised(small, tmp_path):
+    with SweepFolder(tmp_path, description(small)):
+        pass
+    with SweepFolder(tmp_path, description(small, epochs=5)):
+        pass
+    assert read_sweep(tmp_path)["options"]["epochs"] == 5
+
+
+def test_one_process_at_a_time(small, tmp_path):
+    with SweepFolder(tmp_path, description(small)):
+        with (
+            pytest.raises(InputError, match="is in use by another process"),
+            SweepFolder(tmp_path, description(small)),
+        ):
+            pass
+    with SweepFolder(tmp_path, description(small)):
+        pass
+
+
+def test_what_is_no_sweep(small, tmp_path):
+    fit(tmp_path / "run", epochs=1)
+    with (
+        pytest.raises(InputError, match="run holds a run, not a sweep"),
+        SweepFolder(tmp_path / "run", description(small)),
+    ):
+        pass
+    with pytest.raises(InputError, match=r"is no sweep's folder: it has no sweep\.json"):
+        read_sweep(tmp_path / "run")
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match="file is a file"),
+        SweepFolder(tmp_path / "file", description(small)),
+    ):
+        pass
+    for text, message in (
+        ("{", "damaged"), ("[]", "damaged"), ('{"format": "minibnn sweep"}', "damaged"),
+        ('{"format": "minibnn sweep", "version": 99}', "newer minibnn"),
+    ):  # fmt: skip
+        (tmp_path / "sweep.json").write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_sweep(tmp_path)
+
+
+def test_force_removes_the_sweeps_files_and_no_others(small, tmp_path):
+    plan = Plan(GRID, {}, None, 0, [0], small)
+    first, second = plan.cells
+    with SweepFolder(tmp_path, plan.description):
+        fit(tmp_path / first.name, epochs=1)
+        fit(tmp_path / second.name, epochs=1)
+        (tmp_path / first.name / "log.txt").write_text("a line")
+        (tmp_path / second.name / "notes.md").write_text("mine")
+        (tmp_path / "summary.csv").write_text("x")
+        (tmp_path / ".stop-of-another-start").touch()
+    (tmp_path / "readme.md").write_text("mine")
+    other = description(small, grid={"threshold": [0]})
+    with SweepFolder(tmp_path, other, force=True):
+        assert read_sweep(tmp_path) == other
+    left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert left == {"sweep.json", ".lock", "readme.md", f"{second.name}/notes.md"}
+
+
+def test_force_stays_in_its_folder(small, tmp_path):
+    """Whatever an edited sweep.json names."""
+    fit(tmp_path / "outside", epochs=1)
+    edited = description(small)
+    edited["cells"][0]["cell"] = "../outside"
+    with SweepFolder(tmp_path / "sweep", edited):
+        pass
+    with SweepFolder(tmp_path / "sweep", description(small), force=True):
+        pass
+    assert (tmp_path / "outside" / "checkpoint.npz").exists()

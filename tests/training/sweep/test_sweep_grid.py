@@ -1,0 +1,115 @@
+"""The points of a sweep: products, scans and draws."""
+
+import math
+
+import pytest
+
+from minibnn import InputError
+from minibnn.training.sweep.grid import points, read_texts
+
+GRID = {"gamma": [1e-2, "1e-3"], "threshold": [0, 1e-6]}
+
+
+def settings(found):
+    return [tuple(point.values()) for point in found]
+
+
+def test_texts():
+    assert read_texts(["gamma=1e-2,1e-3", "batch_size=50"]) == {
+        "gamma": ["1e-2", "1e-3"],
+        "batch-size": ["50"],
+    }
+    specs = read_texts(["optimizer=bop:gamma=1,threshold=0,cema,latent-sgd,lr=1,momentum=0.9"])
+    assert specs["optimizer"] == ["bop:gamma=1,threshold=0", "cema", "latent-sgd:lr=1,momentum=0.9"]
+
+
+@pytest.mark.parametrize("text", ["gamma", "=1", "gamma=", "gamma=1,,2"])
+def test_bad_texts(text):
+    with pytest.raises(InputError, match="--scan: expected KEY=VALUE,VALUE"):
+        read_texts([text], "--scan")
+
+
+def test_a_grid_is_every_combination(small):
+    found, grid, scan = points(GRID, {}, small)
+    assert settings(found) == [
+        ("0.01", "0"), ("0.01", "1e-06"), ("0.001", "0"), ("0.001", "1e-06"),
+    ]  # fmt: skip
+    assert grid == {"gamma": ["0.01", "0.001"], "threshold": ["0", "1e-06"]}
+    assert scan == {}
+
+
+def test_a_scan_is_section_5_1(small):
+    """Around gamma 1e-3 and threshold 1e-6, the middle only once: five cells, not nine."""
+    scan = {"gamma": ["1e-2", "1e-3", "1e-4"], "threshold": ["0", "1e-6", "1e-5"]}
+    small["optimizer"] = "bop:gamma=1e-3,threshold=1e-6"
+    found, _, _ = points({}, scan, small)
+    assert settings(found) == [
+        ("0.01", "1e-06"), ("0.001", "1e-06"), ("0.0001", "1e-06"), ("0.001", "0"),
+        ("0.001", "1e-05"),
+    ]  # fmt: skip
+
+
+def test_a_scan_around_every_point_of_a_grid(small):
+    found, _, _ = points({"batch-size": [50, 100]}, {"gamma": [1, 0.5], "real.lr": [0.1]}, small)
+    assert settings(found) == [
+        (b, g, lr)
+        for b in ("50", "100")
+        for g, lr in (("1", "0.01"), ("0.5", "0.01"), ("0.01", "0.1"))
+    ]
+
+
+def test_an_option_nobody_set_stays_unset(small):
+    found, _, _ = points({}, {"validation": [10], "width": [0.5]}, small)
+    assert found == [{"validation": "10"}, {"width": "0.5"}]
+
+
+def test_draws_are_different_cells_of_the_grid_and_repeatable(small):
+    grid = {"gamma": [1e-1, 1e-2, 1e-3], "threshold": [0, 1e-6], "batch-size": [50, 100]}
+    every = [tuple(p.items()) for p in points(grid, {}, small)[0]]
+    drawn = [tuple(p.items()) for p in points(grid, {}, small, 7, seed=3)[0]]
+    assert len(set(drawn)) == 7
+    assert set(drawn) < set(every)
+    assert drawn == [tuple(p.items()) for p in points(grid, {}, small, 7, seed=3)[0]]
+    assert drawn != [tuple(p.items()) for p in points(grid, {}, small, 7, seed=4)[0]]
+    assert set(every) == {tuple(p.items()) for p in points(grid, {}, small, 12)[0]}
+
+
+def test_draws_from_ranges(small):
+    grid = {"gamma": "log:1e-5:1e-1", "batch-size": ["uniform:10:20"], "rule": ["strict", "larq"]}
+    found, texts, _ = points(grid, {}, small, 200, seed=0)
+    gammas = [float(point["gamma"]) for point in found]
+    assert all(1e-5 <= g <= 1e-1 for g in gammas)
+    assert 70 < sum(g < 1e-3 for g in gammas) < 130  # half of them: even in the logarithm
+    assert {point["batch-size"] for point in found} <= {str(n) for n in range(10, 21)}
+    assert {point["rule"] for point in found} == {"strict", "larq"}
+    assert len({tuple(p.items()) for p in found}) == 200
+    assert texts["gamma"] == ["log:1e-05:0.1"]
+    even = [float(p["gamma"]) for p in points({"gamma": "uniform:0.1:1"}, {}, small, 200)[0]]
+    assert math.isclose(sum(even) / 200, 0.55, abs_tol=0.06)
+
+
+@pytest.mark.parametrize(
+    ("grid", "scan", "count", "message"),
+    [
+        ({}, {}, None, "something to vary"),
+        ({"gamma": []}, {}, None, "gamma has no values"),
+        ({"gamma": [0.01, "1e-2"]}, {}, None, "gamma has the value 0.01 twice"),
+        ({"gamma": [1]}, {"gamma": [1]}, None, "gamma is in the grid and in the scan"),
+        ({"gamma": [1]}, {"threshold": [0]}, 1, "leave the scan out"),
+        ({"gamma": ["log:1e-3:1"]}, {}, None, "gamma=log:0.001:1 is a range .*--random"),
+        ({}, {"gamma": ["log:1e-3:1"]}, None, "is a range .*--random"),
+        ({"gamma": ["log:0:1"]}, {}, 3, "a range is log:LOW:HIGH with 0 < LOW"),
+        ({"gamma": ["uniform:1:0.5"]}, {}, 3, "a range is "),
+        ({"gamma": ["log:1e-3"]}, {}, 3, "a range is "),
+        ({"gamma": ["log:1e-3:2"]}, {}, 3, r"gamma must be a number in \(0, 1\]"),
+        ({"gamma": [1, 0.5]}, {}, 3, "random must be at most 2, the size of the grid, found 3"),
+        ({"gamma": [1]}, {}, 0, "random must be a whole number from 1 on, found 0"),
+        ({"batch-size": ["uniform:1:3"]}, {}, 9, "hardly 9 different cells"),
+        ({"seed": [1]}, {}, None, "seeds are given by --seeds"),
+        ({"epochs": range(1, 200), "filters": range(1, 200)}, {}, None, "39,601 cells"),
+        ({"optimizer": ["bop", "cema"], "threshold": [0]}, {}, None, "threshold is no key.*cema"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(small, grid, scan, count, message):
+    with pytest.raises(InputError, match=message):
+        points(grid, scan, small, count)

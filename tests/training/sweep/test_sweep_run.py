@@ -1,0 +1,248 @@
+"""The course of a sweep: what is run, tried again, given up and reported; cells are pretended."""
+
+import csv
+import os
+import signal
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+import pytest
+from small_runs import fit
+
+from minibnn import InputError
+from minibnn.training import Interrupted, sweep
+from minibnn.training.sweep.progress import Silent
+from minibnn.training.sweep.worker import Outcome
+
+GRID = {"gamma": [0.1, 0.01], "threshold": [0, 1e-6]}
+KILLED = Outcome(-9, "killed by SIGKILL; its last line: epoch 1/2")
+
+
+class Notes(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.cells, self.notes, self.ended = {}, [], False
+
+    def begin(self, count, done):
+        self.count, self.done = count, done
+
+    def cell(self, name, text):
+        self.cells[name] = text
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def end(self):
+        self.ended = True
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    import sys
+
+    module = sys.modules["minibnn.training.sweep.plots"]
+    monkeypatch.setattr(module, "draw_sweep", lambda *_: None)
+
+
+def trained(task, *_):
+    """What a cell's process leaves behind, whatever its settings."""
+    fit(task.folder, epochs=2, resume=Path(task.folder).exists())
+    return Outcome(0)
+
+
+def run(tmp_path, small, act, at_once, notes=None, **changes):
+    executor = at_once(act)
+    result = sweep(
+        **{"grid": GRID, "out": tmp_path / "s", "options": small, "executor": executor} | changes,
+        progress=notes or False,
+    )
+    return result, executor
+
+
+def statuses(result):
+    return [row["status"] for row in result.rows]
+
+
+def test_every_cell_gets_a_row(tmp_path, small, at_once):
+    notes = Notes()
+    result, executor = run(tmp_path, small, trained, at_once, notes, seeds=[0, 1])
+    assert statuses(result) == ["done"] * 8 == [row["status"] for row in written(result)]
+    assert (notes.count, notes.done, len(notes.cells), notes.ended) == (8, 0, 8, True)
+    assert [row["gamma"] for row in result.rows] == ["0.1", "0.1", "0.01", "0.01"] * 2
+    assert [row["seed"] for row in result.rows] == [0] * 4 + [1] * 4
+    assert len({task.folder for task in executor.tasks}) == 8
+    assert not result.failed
+    assert "8 of 8 cells done" in repr(result)
+
+
+def written(result):
+    with open(result.folder / "summary.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINIBNN_DATA", "there")
+    _, executor = run(tmp_path, small, trained, at_once, out="s", threads=3)
+    task = executor.tasks[1]
+    assert Path(task.folder) == tmp_path / "s" / "gamma=0.1_threshold=1e-06_seed=0"
+    assert "--optimizer=bop:gamma=0.1,threshold=1e-06" in task.arguments
+    assert task.arguments[-3:] == ("--seed=0", f"--out={task.folder}", "--resume")
+    assert (task.cwd, task.threads) == (str(tmp_path), 3)
+    assert task.environment["MINIBNN_DATA"] == "there"
+    assert executor.tasks[0].threads == 3
+    assert sweep(GRID, "t", options=small, executor=executor, progress=False)
+    assert executor.tasks[-1].threads == 1  # an executor given shares nothing out by itself
+
+
+def test_a_second_start_does_what_is_missing(tmp_path, small, at_once):
+    def third_fails(task, number):
+        return Outcome(2, "no space left") if number == 2 else trained(task)
+
+    result, _ = run(tmp_path, small, third_fails, at_once)
+    assert statuses(result) == ["done", "done", "failed", "done"]
+    notes = Notes()
+    result, executor = run(tmp_path, small, trained, at_once, notes)
+    assert [Path(t.folder).name for t in executor.tasks] == ["gamma=0.01_threshold=0_seed=0"]
+    assert (notes.count, notes.done) == (4, 3)
+    assert statuses(result) == ["done"] * 4
+    _, executor = run(tmp_path, small, trained, at_once)
+    assert not executor.tasks
+
+
+def test_more_epochs_take_every_cell_up_again(tmp_path, small, at_once):
+    run(tmp_path, small, trained, at_once)
+
+    def longer(task, _):
+        assert "--epochs=3" in task.arguments
+        fit(task.folder, epochs=3, resume=True)
+        return Outcome(0)
+
+    result, executor = run(tmp_path, small | {"epochs": 3}, longer, at_once)
+    assert len(executor.tasks) == 4
+    assert [row["epochs"] for row in result.rows] == [3] * 4
+
+
+def test_a_killed_cell_is_tried_once_more(tmp_path, small, at_once):
+    notes = Notes()
+    result, executor = run(
+        tmp_path, small, lambda t, n: KILLED if n == 1 else trained(t), at_once, notes
+    )
+    assert statuses(result) == ["done"] * 4
+    assert len(executor.tasks) == 5
+    assert executor.tasks[4] == executor.tasks[1]
+    (note,) = notes.notes
+    assert "gamma=0.1_threshold=1e-06_seed=0: killed by SIGKILL" in note
+    assert "once more" in note
+
+
+def test_a_cell_that_is_killed_twice_has_failed(tmp_path, small, at_once):
+    notes = Notes()
+
+    def act(task, number):
+        return KILLED if "gamma=0.1_threshold=0" in task.folder else trained(task)
+
+    result, executor = run(tmp_path, small, act, at_once, notes)
+    assert len(executor.tasks) == 5
+    assert statuses(result) == ["failed", "done", "done", "done"]
+    (row,) = result.failed
+    assert row["error"] == KILLED.error == written(result)[0]["error"]
+    assert notes.cells["gamma=0.1_threshold=0_seed=0"] == f"FAILED: {KILLED.error}"
+    assert row["best_accuracy"] is None
+    assert written(result)[0]["best_accuracy"] == ""
+
+
+def test_a_run_that_refuses_is_not_tried_again(tmp_path, small, at_once):
+    """It would say the same again: runs repeat bit for bit."""
+    result, executor = run(tmp_path, small, lambda *_: Outcome(2, "the loss is nan"), at_once)
+    assert len(executor.tasks) == 4
+    assert [row["error"] for row in result.rows] == ["the loss is nan"] * 4
+
+
+def test_a_lost_worker_is_a_killed_cell(tmp_path, small, at_once):
+    def act(task, number):
+        if number == 0:
+            raise OSError("the worker left")
+        return trained(task)
+
+    notes = Notes()
+    result, executor = run(tmp_path, small, act, at_once, notes)
+    assert statuses(result) == ["done"] * 4
+    assert len(executor.tasks) == 5
+    assert "its worker was lost: OSError: the worker left" in notes.notes[0]
+
+
+def test_a_broken_executor_leaves_the_rest_for_later(tmp_path, small, at_once):
+    class Breaks(at_once):
+        def submit(self, fn, /, task):
+            if len(self.tasks) == 2:
+                raise BrokenExecutor("a process died")
+            return super().submit(fn, task)
+
+    result, _ = run(tmp_path, small, trained, Breaks)
+    assert statuses(result) == ["done", "done", "failed", "failed"]
+    assert "BrokenExecutor: a process died" in result.failed[0]["error"]
+
+
+def test_a_worker_elsewhere_is_found_out(tmp_path, small, at_once):
+    result, _ = run(tmp_path, small, lambda *_: Outcome(0), at_once)
+    assert all("does not share the folder" in row["error"] for row in result.failed)
+    assert len(result.failed) == 4
+
+    def halfway(task, _):
+        fit(task.folder, epochs=1, resume=Path(task.folder).exists())
+        return Outcome(0)
+
+    result, _ = run(tmp_path, small, halfway, at_once)
+    assert all("before its last epoch" in row["error"] for row in result.failed)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_cells_and_says_how_to_go_on(tmp_path, small, at_once, signum, code):
+    seen = []
+
+    def act(task, number):
+        if number == 1:
+            os.kill(os.getpid(), signum)
+            fit(task.folder, epochs=1)
+            return Outcome(143, "stopped", stopped=True)
+        if number > 1:  # what a worker does once the stop file is there
+            return Outcome(143, "not started", stopped=True)
+        return trained(task)
+
+    notes = Notes()
+    with pytest.raises(Interrupted, match="1 of 4 cells are done") as stop:
+        run(tmp_path, small, act, at_once, notes)
+    assert stop.value.exit_code == code
+    assert stop.value.folder == tmp_path / "s"
+    assert notes.ended
+    assert not list((tmp_path / "s").glob(".stop*"))
+    with open(tmp_path / "s" / "summary.csv", newline="") as file:
+        seen = [row["status"] for row in csv.DictReader(file)]
+    assert seen == ["done", "stopped", "waiting", "waiting"]
+
+    def rest(task, _):
+        fit(task.folder, epochs=2, resume=Path(task.folder).exists())
+        return Outcome(0)
+
+    result, executor = run(tmp_path, small, rest, at_once)
+    assert len(executor.tasks) == 3
+    assert statuses(result) == ["done"] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"out": None}, "a sweep needs a folder: out"),
+        ({"jobs": 2}, "jobs belongs to the executor"),
+        ({"seeds": [0, 0]}, "seeds must be different"),
+        ({"seeds": []}, "seeds must be different"),
+        ({"seeds": [-1]}, "seeds must be whole numbers from 0 on, found -1"),
+        ({"grid": None}, "something to vary"),
+    ],
+)
+def test_bad_arguments(tmp_path, small, at_once, changes, message):
+    with pytest.raises(InputError, match=message):
+        run(tmp_path, small, trained, at_once, **changes)
+    assert not list(tmp_path.iterdir())
