@@ -181,6 +181,8 @@ class Run:
         Raises InputError if it cannot be read or is from another network or optimizer.
         """
         meta, arrays = checkpoint.read(path)
+        if "best" in meta:
+            raise InputError(f"{path} holds a network alone (a best.npz), no run to go on with")
         parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():
             part, _, name = name.partition("/")
