@@ -18,6 +18,7 @@ _NOT_IDENTITY = (
     "checkpoint_minutes",
     "minibnn",
     "computed_by",
+    "class_names",
 )
 
 
@@ -41,6 +42,7 @@ def describe_run(
         "minibnn": __version__,
         "computed_by": describe_backend(),
         "data": describe_data(data),
+        "class_names": list(data.classes),
         "network": net.config(),
         "loss": loss,
         "epochs": epochs,
