@@ -1,0 +1,8 @@
+"""Pictures of runs: what ``fit`` and ``lockstep`` leave behind, and what ``minibnn plot`` draws."""
+
+from minibnn.training.plots.curves import draw_curves
+from minibnn.training.plots.records import Record, find_runs
+from minibnn.training.plots.runs import draw_runs
+from minibnn.training.plots.style import COLOURS
+
+__all__ = ["COLOURS", "Record", "draw_curves", "draw_runs", "find_runs"]

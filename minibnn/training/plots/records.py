@@ -1,0 +1,93 @@
+"""What run folders hold, read for drawing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from minibnn.errors import InputError
+from minibnn.training.metrics import History, read_rows
+from minibnn.training.run_folder import CONFIG, METRICS, RUN_NAME, TELEMETRY, read_config
+from minibnn.training.telemetry import read_telemetry
+
+
+@dataclass
+class Record:
+    """A run as it is on the disk, finished or not.
+
+    Attributes
+    ----------
+    label : str
+        For a legend.
+    folder : Path
+    history : History
+    telemetry : dict of arrays, see ``training.telemetry``; None if there is no epoch of it
+    """
+
+    label: str
+    folder: Path
+    history: History
+    telemetry: dict | None = None
+
+    def layer(self, name):
+        """Index of a binary layer in the arrays, or None."""
+        names = [] if self.telemetry is None else list(self.telemetry["layers"])
+        return names.index(name) if name in names else None
+
+
+def find_runs(paths):
+    """Records of the runs in folders, in the order given.
+
+    A folder is that of a run, of a comparison, or one with run folders below it (such as a
+    sweep's); of those without an epoch the latter are left out.
+
+    Raises
+    ------
+    InputError if a folder is missing or holds no run, if a run given has no epoch yet, or a file
+    is damaged.
+    """
+    folders = []
+    for path in map(Path, paths):
+        folders += [folder for folder in _runs_in(path) if folder not in folders]
+    records = []
+    for folder, label in zip(folders, short_names(folders), strict=True):
+        rows = read_rows(folder / METRICS)
+        if not rows:
+            raise InputError(f"{folder} has no finished epoch to draw yet")
+        file = folder / TELEMETRY
+        arrays = read_telemetry(file) if file.exists() else None
+        if arrays is not None and (not len(arrays["epoch"]) or not len(arrays["layers"])):
+            arrays = None
+        records.append(Record(label, folder, History(label, rows), arrays))
+    return records
+
+
+def short_names(folders):
+    """As many last parts of each path as it takes to tell them apart.
+
+    >>> from pathlib import Path
+    >>> short_names([Path("a/bop"), Path("a/adam")]), short_names([Path("a/bop"), Path("b/bop")])
+    (['bop', 'adam'], ['a/bop', 'b/bop'])
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, max(map(len, parts), default=1) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _runs_in(path):
+    if not path.is_dir():
+        what = "is a file, not a run folder" if path.exists() else "does not exist"
+        raise InputError(f"{path} {what}")
+    config = read_config(path, missing_ok=True)
+    if config is not None:
+        names = config.get("optimizers")
+        if not isinstance(names, dict):
+            return [path]
+        return [path / name for name in names if RUN_NAME.fullmatch(name)]
+    below = sorted(file.parent for file in path.glob(f"*/{CONFIG}"))
+    runs = [run for folder in below for run in _runs_in(folder)]
+    runs = [run for run in runs if read_rows(run / METRICS)]
+    if not runs:
+        raise InputError(f"{path} is no run folder: it has no {CONFIG}, nor have folders below it")
+    return runs

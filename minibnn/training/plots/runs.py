@@ -1,0 +1,250 @@
+"""Runs laid over each other, with a column of small pictures for every binary layer.
+
+The upper row is the paper's figures: accuracy and loss as in Fig. 2, pi_t of the last layer as in
+Fig. 1. Colours mean runs everywhere.
+"""
+
+import numpy as np
+
+from minibnn.training.plots.style import (
+    check_picture_path,
+    column_line,
+    label,
+    line,
+    measured_part,
+    new_figure,
+    save,
+    style,
+    whole_epochs,
+)
+
+MOST_LAYERS = 10  # columns that can still be read; of more layers a choice is drawn
+_FAINT = 3e-4  # share of a layer's weights that is still worth widening an axis for
+_PI_T = r"$\pi_t = \ln(\mathrm{flips/weights} + e^{-9})$"
+
+
+def draw_runs(path, records, title=None):
+    """Write a picture of runs: their metrics and, where there is any, their telemetry.
+
+    Parameters
+    ----------
+    path : path ending in .png, .pdf or .svg
+    records : list of Record
+    title : str, optional
+
+    Raises
+    ------
+    InputError for another kind of picture.
+    """
+    path = check_picture_path(path)
+    layers, left_out = chosen_layers(records)
+    rows = _rows(records) if layers else []
+    width = max(13.0, 1.5 + 1.75 * len(layers))
+    figure = new_figure(width, 3.9 + 2.3 * len(rows))
+    heights = [3.4, 2.3 * len(rows)] if rows else [1]
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    top, *below = parts.flat
+    _overview(top, records, bool(layers))
+    if rows:
+        grid = below[0].subplots(len(rows), len(layers), squeeze=False, sharex="row", sharey="row")
+        for axes, row in zip(grid, rows, strict=True):
+            row(axes, records, layers)
+        _name_layers(grid[0], records, layers)
+    _legend(figure, records, rows)
+    notes = [title] if title else []
+    if left_out:
+        notes.append(f"{len(layers)} of {len(layers) + left_out} layers")
+    if notes:
+        figure.suptitle(", ".join(notes))
+    save(figure, path, dpi=110)
+
+
+def chosen_layers(records):
+    """Names of the layers to draw, in network order, and how many others there are."""
+    names = dict.fromkeys(
+        str(name) for r in records if r.telemetry is not None for name in r.telemetry["layers"]
+    )
+    names = list(names)
+    if len(names) <= MOST_LAYERS:
+        return names, 0
+    kept = np.linspace(0, len(names) - 1, MOST_LAYERS).round().astype(int)
+    return [names[k] for k in kept], len(names) - MOST_LAYERS
+
+
+# -- metrics ---------------------------------------------------------------------------------------
+
+
+def _overview(figure, records, telemetry):
+    part = measured_part(record.history for record in records)
+    accuracy, loss, *rest = figure.subplots(1, 4 if telemetry else 2)
+    for k, record in enumerate(records):
+        how, history = style(k), record.history
+        thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
+        for axes, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+            column_line(axes, history, f"train_{column}", scale, **thin)
+            column_line(axes, history, f"{part}_{column}", scale, **how)
+        if record.telemetry is not None:
+            arrays = record.telemetry
+            line(rest[0], arrays["epoch"], arrays["pi"][:, -1], **how)
+            line(rest[1], arrays["epoch"], 100 * _never_flipped(arrays), **how)
+    label(accuracy, "Accuracy", "right answers (%)")
+    label(loss, "Loss", "mean loss per picture")
+    if rest:
+        label(rest[0], "Flips per step, last layer", _PI_T)
+        label(rest[1], "Never flipped, all layers", "binary weights (%)")
+        _log_if_small(rest[1])
+
+
+def _never_flipped(arrays):
+    weights = arrays["weights"]
+    return (arrays["never_flipped"] * weights).sum(axis=1) / weights.sum()
+
+
+def _log_if_small(axes):
+    """A logarithmic share where a linear one would lie on the floor."""
+    values = np.concatenate([np.asarray(one.get_ydata(), float) for one in axes.lines])
+    values = values[np.isfinite(values)]
+    if len(values) and 0 < values.min() < 1:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+
+
+# -- layers ----------------------------------------------------------------------------------------
+
+
+def _rows(records):
+    """Functions (axes, records, layers), each of which draws one quantity of every layer."""
+    kinds = dict.fromkeys(kind for r in records if (kind := histogram_kind(r)))
+    return [_flips_row, _never_row, *(_HistogramRow(kind) for kind in kinds)]
+
+
+def _flips_row(axes, records, layers):
+    _by_epoch(axes, records, layers, "pi", 1)
+    axes[0].set_ylabel(r"flips per step, $\pi_t$")
+
+
+def _never_row(axes, records, layers):
+    _by_epoch(axes, records, layers, "never_flipped", 100)
+    axes[0].set_ylabel("never flipped (%)")
+
+
+def _by_epoch(axes, records, layers, what, scale):
+    for k, record in enumerate(records):
+        how = style(k) | {"marker": "", "linewidth": 1.3}
+        for one, name in zip(axes, layers, strict=True):
+            if (layer := record.layer(name)) is not None:
+                line(
+                    one, record.telemetry["epoch"], scale * record.telemetry[what][:, layer], **how
+                )
+    for one in axes:
+        one.grid(alpha=0.3)
+        one.set_xlabel("epoch")
+        whole_epochs(one)
+
+
+def histogram_kind(record):
+    """What a record's histograms are of at its last epoch, with unit; None if of nothing."""
+    if record.telemetry is None or not str(record.telemetry["symbol"]):
+        return None
+    symbol = str(record.telemetry["symbol"])
+    return f"{symbol} / threshold" if _relative(record.telemetry)[-1] else symbol
+
+
+def _relative(arrays):
+    return arrays["threshold"][:, 0] > 0
+
+
+class _HistogramRow:
+    """Where the weights of each layer stand; of a single run also how they moved there."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __call__(self, axes, records, layers):
+        mine = [(k, r) for k, r in enumerate(records) if histogram_kind(r) == self.kind]
+        curves = [
+            (one, *curve)
+            for k, record in mine
+            for row, how in self._epochs(k, record, alone=len(records) == 1)
+            for one, name in zip(axes, layers, strict=True)
+            if (curve := _shares(record, name, row, how)) is not None
+        ]
+        seen = np.max([shares for _, _, shares, _ in curves], axis=0) >= _FAINT
+        inner = np.flatnonzero(seen[1:-1]) + 1
+        first, last = (inner[0], inner[-1]) if len(inner) else (1, len(seen) - 2)
+        for one, edges, shares, how in curves:
+            _stairs(one, edges, 100 * shares, first, last, how)
+        for one in axes:
+            one.set_xscale("log")
+            one.set_xlabel(self.kind)
+            one.grid(alpha=0.3)
+            if "threshold" in self.kind:
+                one.axvline(1, color="0.4", linewidth=1, linestyle="--", zorder=1)
+        axes[0].set_ylabel("weights per bin (%)")
+
+    def _epochs(self, k, record, alone):
+        """Rows of the histograms to draw, oldest first, each with its style."""
+        how = {"color": style(k)["color"], "linestyle": style(k)["linestyle"]}
+        last = len(record.telemetry["epoch"]) - 1
+        if not alone:
+            return [(last, how)]
+        rows = shown_epochs(record)
+        shades = SHADES[-len(rows) :]
+        return [(row, how | {"alpha": alpha}) for row, alpha in zip(rows, shades, strict=True)]
+
+
+SHADES = (0.3, 0.6, 1.0)
+
+
+def shown_epochs(record):
+    """Rows of the first, a middle and the last epoch of a record, of one kind, oldest first."""
+    relative = _relative(record.telemetry)
+    rows = np.flatnonzero(relative == relative[-1])
+    return sorted({int(rows[0]), int(rows[len(rows) // 2]), int(rows[-1])})
+
+
+def _shares(record, name, row, how):
+    layer = record.layer(name)
+    if layer is None:
+        return None
+    counts = record.telemetry["histogram"][row, layer]
+    return record.telemetry["edges"], counts / counts.sum(), how
+
+
+def _stairs(axes, edges, shares, first, last, how):
+    """Bins first..last as steps; what lies beyond as a triangle at either end."""
+    axes.stairs(shares[first : last + 1], edges[first : last + 2], linewidth=1.3, **how)
+    below, beyond = shares[:first].sum(), shares[last + 1 :].sum()
+    for share, at, marker in ((below, edges[first], "<"), (beyond, edges[last + 1], ">")):
+        if share >= 100 * _FAINT:
+            axes.plot([at], [share], marker=marker, markersize=6, clip_on=False, **how)
+
+
+def _name_layers(axes, records, layers):
+    for one, name in zip(axes, layers, strict=True):
+        found = [(r, r.layer(name)) for r in records]
+        sizes = {int(r.telemetry["weights"][k]) for r, k in found if k is not None}
+        size = f"\n{sizes.pop():,} weights" if len(sizes) == 1 else ""
+        one.set_title(name.removesuffix("/kernel") + size, fontsize=10)
+
+
+# -- legend ----------------------------------------------------------------------------------------
+
+
+def _legend(figure, records, rows):
+    """One for the whole picture, beside it, so that it covers nothing."""
+    from matplotlib.lines import Line2D
+
+    part = measured_part(record.history for record in records)
+    handles = [Line2D([], [], label=r.label, **style(k)) for k, r in enumerate(records)]
+    handles.append(Line2D([], [], color="0.4", label=part))
+    handles.append(Line2D([], [], color="0.4", linestyle=":", label="training"))
+    if len(records) == 1 and len(rows) > 2:
+        shown = shown_epochs(records[0])
+        for row, alpha in zip(shown, SHADES[-len(shown) :], strict=True):
+            epoch = records[0].telemetry["epoch"][row]
+            how = {"color": style(0)["color"], "alpha": alpha, "linewidth": 2.5}
+            handles.append(Line2D([], [], label=f"histogram of epoch {epoch}", **how))
+    if any(isinstance(row, _HistogramRow) and "threshold" in row.kind for row in rows):
+        handles.append(Line2D([], [], color="0.4", linestyle="--", linewidth=1, label="threshold"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
