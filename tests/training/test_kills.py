@@ -1,0 +1,112 @@
+"""Power cuts: a run killed again and again ends as one that was left alone."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from killed_runs import KINDS, SETTINGS
+from small_runs import without_seconds
+
+import minibnn as bnn
+from minibnn.training import checkpoint
+from minibnn.training.metrics import read_rows
+from minibnn.training.run_folder import read_config
+
+HERE = Path(__file__).parent
+RUNS = {"fit": ["."], "compare": ["bop", "latent-sgd"]}
+
+
+class Lives:
+    """Starts a run and kills it, checking after each death what is there."""
+
+    def __init__(self, kind, out, epochs):
+        self.kind, self.out, self.epochs = kind, out, epochs
+        self.position = 0  # steps that the checkpoint holds
+
+    def live(self, moment=0, seconds=None):
+        """One life, ended by its own hand at a moment or from outside after so many seconds of
+        training; returns whether it was killed."""
+        arguments = [self.kind, self.out, self.epochs, moment, self.out.exists()]
+        paths = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / "killed_runs.py"), *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "MINIBNN_NUM_THREADS": "1"},
+        )
+        lines = []
+        if seconds is not None:
+            lines.append(process.stdout.readline())  # training has begun
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        out, err = process.communicate(timeout=120)
+        assert process.returncode in (0, -signal.SIGKILL), err
+        lines += out.splitlines()
+        # of two runs in step, the first may be a step ahead
+        done = [int(line) for line in lines if line.strip()][:: len(RUNS[self.kind])]
+        self.check(done[-1] if done else 0)
+        return process.returncode != 0
+
+    def check(self, done):
+        """What a power cut leaves: states that can be read, at most one step behind."""
+        position = 0
+        for run in RUNS[self.kind]:
+            folder = self.out / run
+            if (folder / "config.json").exists():
+                assert read_config(folder)
+            if (folder / "checkpoint.npz").exists():
+                meta, _ = checkpoint.read(folder / "checkpoint.npz")
+                position = 10 * meta["epoch"] + meta["step"]
+                bnn.load(folder)
+            if (folder / "best.npz").exists():
+                assert bnn.load(folder / "best.npz")
+            read_rows(folder / "metrics.csv")
+        assert position >= max(self.position, done - 1)
+        self.position = position
+
+
+def same_as_left_alone(kind, out, epochs, whole):
+    """Finish the run, and hold it against one that saved less often and was never interrupted."""
+    KINDS[kind](out, epochs=epochs, resume=True, **SETTINGS)
+    KINDS[kind](whole, epochs=epochs, **SETTINGS)
+    assert not list(out.rglob("*.new"))
+    for run in RUNS[kind]:
+        for name in ("checkpoint.npz", "best.npz", "telemetry.npz"):
+            assert (out / run / name).read_bytes() == (whole / run / name).read_bytes(), name
+    for file in [*whole.rglob("metrics.csv")]:
+        rows = [read_rows(folder / file.relative_to(whole)) for folder in (out, whole)]
+        assert without_seconds(rows[0]) == without_seconds(rows[1])
+        assert len(rows[1]) >= epochs
+
+
+@pytest.mark.parametrize(("kind", "moments"), [("fit", (41, 150)), ("compare", (90, 260))])
+def test_killed_twice(tmp_path, kind, moments):
+    lives = Lives(kind, tmp_path / "killed", epochs=4)
+    for moment in moments:
+        assert lives.live(moment)
+        assert lives.position
+    same_as_left_alone(kind, tmp_path / "killed", 4, tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fit", "compare"])
+def test_killed_fifty_times(tmp_path, kind):
+    """Half of the deaths fall on a moment that was drawn, half on whatever is being done then."""
+    draw = random.Random(1)
+    lives = Lives(kind, tmp_path / "killed", epochs=40)
+    kills = 0
+    for life in range(50):
+        if life % 2:
+            kills += lives.live(seconds=draw.uniform(0, 0.1))
+        else:
+            kills += lives.live(moment=draw.randint(1, 90))
+    assert kills == 50, "the run ended before it was killed often enough"
+    assert lives.position > 20
+    same_as_left_alone(kind, tmp_path / "killed", 40, tmp_path / "whole")
