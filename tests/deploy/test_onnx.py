@@ -59,8 +59,10 @@ def pictures(net, n=5, seed=0):
     return rng.integers(0, 256, (n, *net.input_shape), dtype=np.uint8)
 
 
-def run(model, x, outputs=None):
+def run(model, x, outputs=None, optimised=True):
     options = runtime.SessionOptions()
+    if not optimised:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     session = runtime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -292,6 +294,14 @@ def test_a_weight_is_a_bit():
     assert packed < bits / 8 + 4 * reals + 5000
     assert floats > 4 * bits
     agrees(net, "float32")
+
+
+def test_operators_as_they_stand():
+    """A runtime that does nothing at loading unpacks the bits at each call."""
+    net = small()
+    x = pictures(net)
+    (found,) = run(export.model(net), x, optimised=False)
+    assert_array_equal(found, net.forward(x))
 
 
 def test_thresholds_are_no_whole_numbers():

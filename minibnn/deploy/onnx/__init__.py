@@ -5,7 +5,7 @@ classes], comes out. Every sum of a binary layer is a whole number below 2^24, e
 whatever order a runtime adds. Batch normalisation and sign behind it are a comparison with a
 number halfway between two whole ones. So every hidden sign equals that of the network here, and
 only the last batch normalisation rounds: in the order this package rounds, subtract, multiply,
-add. Operators are those of opset 13 (ONNX 1.8, onnxruntime 1.6, both of 2020).
+add. Operators are those of opset 13, from 2020 (ONNX 1.8).
 
 Real layers (``Dense``, ``Conv2D``, average pooling, ``Residual``) are written too; sums in float32
 depend on the order they are added in, so behind one of them equality ends and rounding begins.
