@@ -58,30 +58,31 @@ class Batches:
     def __len__(self):
         return self.steps_per_epoch
 
-    def epoch(self, e, start=0):
+    def epoch(self, e, start=0, rank=0, ranks=1):
         """Yield (images, labels) of batches ``start``, ``start + 1``, ... of epoch ``e``.
 
-        Close the generator if it is left before its end: threads may be at work for it.
+        Of each batch only piece ``rank`` of ``ranks`` equal pieces is made: together they are
+        the batch, bit for bit. Close the generator if it is left before its end: threads may be at
+        work for it.
+
+        Raises InputError if the batch does not divide by ``ranks``.
         """
+        if self.batch_size % ranks:
+            raise InputError(f"a batch of {self.batch_size} does not divide into {ranks} pieces")
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(_STREAM, e)))
-        count = self.steps_per_epoch * self.batch_size
         order = rng.permutation(len(self.images))
+        share = self.batch_size // ranks
+        firsts = (s * self.batch_size + rank * share for s in range(start, self.steps_per_epoch))
+        places = [slice(first, first + share) for first in firsts]
         if self.in_files:
+            augment = self.augment == "paper"
             yield from self.images.training_batches(
-                self.labels,
-                order,
-                self.batch_size,
-                start,
-                self.seed,
-                e,
-                augment=self.augment == "paper",
+                self.labels, order, places, self.seed, e, augment
             )
             return
-        order = order[:count]
         if self.augment == "paper":
-            offsets, flips = draw(rng, count)
-        for step in range(start, self.steps_per_epoch):
-            here = slice(step * self.batch_size, (step + 1) * self.batch_size)
+            offsets, flips = draw(rng, self.steps_per_epoch * self.batch_size)
+        for here in places:
             rows = order[here]
             if self.augment == "paper":
                 images = pad_crop_flip(self.images, offsets[here], flips[here], rows=rows)

@@ -47,6 +47,20 @@ def test_a_batch_depends_on_seed_epoch_and_position_only(seed, e, start, augment
     same(list(fresh.epoch(e))[start:], list(used.epoch(e, start)))
 
 
+@pytest.mark.parametrize("augment", [None, "paper"])
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_the_pieces_of_all_ranks_are_the_batch(augment, ranks):
+    pieces = [list(batches(augment).epoch(2, 1, rank, ranks)) for rank in range(ranks)]
+    whole = list(batches(augment).epoch(2, 1))
+    joined = [
+        tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
+        for step in zip(*pieces, strict=True)
+    ]
+    same(joined, whole)
+    with pytest.raises(InputError, match="a batch of 4 does not divide into 3 pieces"):
+        next(batches().epoch(0, ranks=3))
+
+
 def test_epochs_and_seeds_differ():
     orders = [
         np.concatenate([labels for _, labels in batches(seed=seed).epoch(e)]).tolist()

@@ -7,6 +7,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from picture_files import encoded, smooth
 from PIL import Image
@@ -126,6 +128,45 @@ def test_what_is_no_whole_picture_is_refused_with_a_reason(content, reason):
     with pytest.raises(decode.Unreadable, match=reason) as caught:
         decode.cut(content, whole)
     assert "\n" not in str(caught.value) and "0x" not in str(caught.value)
+
+
+SMALL = RGB.resize((20, 16))
+FILES = {
+    "JPEG": encoded(SMALL, "JPEG"),
+    "progressive JPEG": encoded(SMALL, "JPEG", progressive=True),
+    "CMYK": encoded(SMALL.convert("CMYK"), "JPEG"),
+    "PNG": encoded(SMALL, "PNG"),
+    "palette": encoded(SMALL.quantize(8), "PNG", transparency=2),
+    "GIF": encoded(SMALL, "GIF"),
+    "TIFF": encoded(SMALL, "TIFF", compression="tiff_lzw"),
+    "WEBP": encoded(SMALL, "WEBP"),
+    "BMP": encoded(SMALL, "BMP"),
+    "PPM": encoded(SMALL, "PPM"),
+}
+
+
+@given(
+    st.sampled_from(sorted(FILES)),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+    st.floats(0, 1),
+)
+def test_damaged_files_give_a_picture_or_a_reason(kind, changes, length):
+    content = bytearray(FILES[kind])
+    for place, byte in changes:
+        content[int(place * len(content))] = byte
+    content = bytes(content[: 1 + int(2 * length * len(content))])  # half of them whole
+    decode.prepare()
+    try:
+        picture = decode.cut(content, lambda w, h: centre_crop(w, h, 8))
+        reason = None
+        assert (picture.mode, picture.size) == ("RGB", (8, 8))
+    except decode.Unreadable as error:
+        reason = str(error)
+    try:  # the same whatever is cut out of it, also where a JPEG is decoded smaller
+        decode.cut(content, lambda w, h: Crop((0, 0, w, h), (2, 2), (0, 0, 2, 2)))
+        assert reason is None
+    except decode.Unreadable as error:
+        assert str(error) == reason
 
 
 @pytest.mark.parametrize("side", [8200, 11_000, 20_000])  # Pillow warns from 89, raises from 178 MP

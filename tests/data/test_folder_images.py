@@ -148,6 +148,16 @@ def test_an_epoch_goes_on_in_its_middle(bad, e, start, seed):
         assert_array_equal(y, other_y)
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_the_pieces_of_all_ranks_are_the_batch(bad, ranks):
+    data = open_folder(bad)
+    batches = Batches(data.train_images, data.train_labels, 8, 3, "paper")
+    pieces = [list(batches.epoch(1, 1, rank, ranks)) for rank in range(ranks)]
+    (whole,) = batches.epoch(1, 1)
+    for k in (0, 1):
+        assert_array_equal(np.concatenate([piece[k] for (piece,) in pieces]), whole[k])
+
+
 def test_seeds_and_epochs_differ(good):
     data = open_folder(good)
     firsts = [epoch(data, e, seed=s)[0][0] for s, e in ((0, 0), (0, 1), (1, 0), (1, 1))]
@@ -161,8 +171,9 @@ def test_in_the_place_of_a_broken_picture_comes_the_next_of_the_order(bad):
     readable = {row: data.train_images[row] for row in range(21) if row not in broken}
     order = np.random.default_rng(0).permutation(21)
     order = np.roll(order, -int(np.flatnonzero(order == broken[0])[0]) - 1)  # one is last
+    places = [slice(0, 7), slice(7, 14), slice(14, 21)]
     stream = data.train_images.training_batches(
-        data.train_labels, order, 7, start=0, seed=0, epoch=0, augment=False
+        data.train_labels, order, places, seed=0, epoch=0, augment=False
     )
     got = [pair for batch in stream for pair in zip(*batch, strict=True)]
     assert len(got) == 21

@@ -108,14 +108,16 @@ class FolderImages:
 
         return self._prefetch(-(-len(self) // batch_size), begin, batch_size)
 
-    def training_batches(self, labels, order, batch_size, start, seed, epoch, augment):
-        """Yield (images, labels) of the batches from ``start`` on, for training.
+    def training_batches(self, labels, order, places, seed, epoch, augment):
+        """Yield (images, labels) of some batches, for training.
 
         Parameters
         ----------
         labels : (N,) integers
         order : (N,) integers
-            All rows in the order of this epoch; those after the last whole batch are left out.
+            All rows in the order of this epoch.
+        places : list of slice
+            For each batch, which places of ``order`` make it.
         augment : bool
             Random crops, seeded per picture by (seed, epoch, its place in the listing); without,
             the middle of every picture.
@@ -128,14 +130,15 @@ class FolderImages:
         """
 
         def begin(k):
-            return _Shuffled(self, labels, order, (start + k) * batch_size, batch_size, plan)
+            return _Shuffled(self, labels, order, places[k], plan)
 
         def plan(row):
             if not augment:
                 return functools.partial(centre_crop, size=self.size)
             return functools.partial(random_crop, size=self.size, seed=seed, epoch=epoch, index=row)
 
-        return self._prefetch(len(order) // batch_size - start, begin, batch_size)
+        sizes = (here.stop - here.start for here in places)
+        return self._prefetch(len(places), begin, max(sizes, default=1))
 
     def check_readable(self):
         """InputError unless one of the pictures can be decoded; stops at the first that can."""
@@ -236,14 +239,14 @@ class _Ordered:
 
 
 class _Shuffled:
-    """Places ``first`` to ``first + tasks`` of an epoch's order, for training."""
+    """Places ``here`` of an epoch's order, for training."""
 
-    def __init__(self, images, labels, order, first, tasks, plan):
+    def __init__(self, images, labels, order, here, plan):
         self.source, self.all_labels, self.order, self.plan = images, labels, order, plan
-        self.first, self.tasks = first, tasks
-        self.images = np.empty((tasks, *images.shape[1:]), np.float32)
-        self.labels = np.empty(tasks, np.int64)
-        self.lost = [()] * tasks  # names passed over at each place
+        self.first, self.tasks = here.start, here.stop - here.start
+        self.images = np.empty((self.tasks, *images.shape[1:]), np.float32)
+        self.labels = np.empty(self.tasks, np.int64)
+        self.lost = [()] * self.tasks  # names passed over at each place
 
     def run(self, i):
         lost = []

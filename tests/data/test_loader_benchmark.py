@@ -1,0 +1,19 @@
+"""examples/benchmarks/loader.py, small."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "benchmarks" / "loader.py"
+
+
+def test_it_prints_a_rate_for_each_number_of_threads():
+    sizes = ("--pictures", "4", "--batch-size", "2", "--rounds", "1", "--workers", "1", "2")
+    run = subprocess.run(
+        [sys.executable, SCRIPT, *sizes], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "4 + 4 pictures 224x224x3 float32, 2 classes" in run.stdout
+    rows = re.findall(r"^ +(\d) +(\d+) +(\d+)$", run.stdout, re.M)
+    assert [row[0] for row in rows] == ["1", "2"]
+    assert all(int(rate) > 0 for row in rows for rate in row[1:])
