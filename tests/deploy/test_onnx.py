@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minibnn import InputError, nn
+from minibnn.data.folder.images import normalise
 from minibnn.ops.bits import Signs
 from minibnn.ops.rounding import BYTE_SCALE
 
@@ -224,6 +225,21 @@ def test_signs_of_pictures_themselves():
     agrees(network([nn.Sign(), nn.BinaryConv2D(8, 3), nn.Flatten(), nn.BinaryDense(4)], (5, 5, 3)))
 
 
+def test_pictures_of_an_image_folder():
+    """Normalised in the model, bit for bit as the loader does it; real from there on."""
+    layers = [nn.Sign(), nn.BinaryConv2D(8, 3), nn.BatchNorm(), nn.Sign()]
+    net = nn.Sequential([*layers, nn.Flatten(), nn.BinaryDense(4)], (16, 16, 3))
+    x = np.arange(768, dtype=np.uint8).reshape(1, 16, 16, 3)  # each byte in each channel
+    floats = np.empty(x.shape, np.float32)
+    normalise(x[0], floats[0])
+    model = exposed(export.model(net, pictures="image-folder"), ["pictures/normalised"])
+    logits, normalised = run(model, x)
+    assert_array_equal(normalised, floats.transpose(0, 3, 1, 2))
+    assert_array_equal(logits, net.forward(floats))
+    with pytest.raises(InputError, match="RGB pictures"):
+        export.model(nn.Sequential([nn.Flatten()], (4,)), pictures="image-folder")
+
+
 def test_vectors_of_more_bytes_than_float32_adds():
     """255 * 33000 is above 2^23: between such whole numbers float32 has no halves."""
     layers = [nn.BinaryDense(5), nn.BatchNorm(), nn.Sign(), nn.BinaryDense(2)]
@@ -335,6 +351,8 @@ def test_refused():
         export.model(nn.Sequential([nn.Flatten(), Odd()], (2, 2, 1)))
     with pytest.raises(InputError, match="weights must be one of bits, float32, found 'int4'"):
         export.model(small(), weights="int4")
+    with pytest.raises(InputError, match=r"pictures must be one of .* found 'floats'"):
+        export.model(small(), pictures="floats")
     with pytest.raises(InputError, match=r"each of the outputs \(10,\), found 2 names"):
         export.model(small(), classes=["a", "b"])
 

@@ -14,6 +14,7 @@ depend on the order they are added in, so behind one of them equality ends and r
 import json
 
 from minibnn._version import __version__
+from minibnn.deploy.network import PICTURE_KINDS
 from minibnn.errors import InputError
 
 OPSET = 13
@@ -21,7 +22,7 @@ IR_VERSION = 7  # what came with this opset: readers refuse a newer one than the
 WEIGHTS = ("bits", "float32")
 
 
-def model(network, classes=None, weights="bits"):
+def model(network, classes=None, weights="bits", pictures="bytes"):
     """The ONNX model of a network.
 
     Parameters
@@ -33,6 +34,9 @@ def model(network, classes=None, weights="bits"):
         "bits" keeps a binary kernel as 8 weights to a byte, with five operators behind it that
         turn bits into ±1 (runtimes do so once, when they load it). "float32" keeps it as numbers,
         32 times as large, for a runtime that lacks BitShift or wants kernels to be constants.
+    pictures : str
+        What the network was trained on: "bytes", or "image-folder", whose bytes are normalised
+        by ImageNet's mean and deviation; then the model does that.
 
     Returns
     -------
@@ -45,6 +49,8 @@ def model(network, classes=None, weights="bits"):
     onnx = _onnx()
     if weights not in WEIGHTS:
         raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, found {weights!r}")
+    if pictures not in PICTURE_KINDS:
+        raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {pictures!r:.60}")
     metadata = {"network": network.name, "input": _input_text(network.input_shape)}
     if classes is not None:
         metadata["classes"] = json.dumps(_names(classes, network.output_shape))
@@ -52,7 +58,7 @@ def model(network, classes=None, weights="bits"):
     from minibnn.deploy.onnx.layers import translate
 
     made = onnx.helper.make_model(
-        translate(network, weights),
+        translate(network, weights, pictures),
         producer_name="minibnn",
         producer_version=__version__,
         ir_version=IR_VERSION,
@@ -64,11 +70,12 @@ def model(network, classes=None, weights="bits"):
     return made
 
 
-def write(network, path, classes=None, weights="bits"):
-    """Write ``model(network, classes, weights)`` to a file; the file is whole or not there."""
+def write(network, path, classes=None, weights="bits", pictures="bytes"):
+    """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
     from minibnn.files.atomic import write_atomic
 
-    write_atomic(path, model(network, classes, weights).SerializeToString(deterministic=True))
+    made = model(network, classes, weights, pictures)
+    write_atomic(path, made.SerializeToString(deterministic=True))
 
 
 def _onnx():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minibnn import nn
+from minibnn.data.folder.images import DEVIATION, MEAN
 from minibnn.deploy import binary, shape
 from minibnn.deploy.fold import fold
 from minibnn.deploy.onnx.graph import Graph
@@ -52,10 +53,10 @@ class Value:
         return np.float64 if self.bound is not None and self.bound >= HALVES else np.float32
 
 
-def translate(network, weights):
+def translate(network, weights, pictures):
     """The GraphProto of a Sequential network."""
     walk = _Walk(Graph(weights))
-    value = walk.pictures("images", network.input_shape)
+    value = walk.pictures("images", network.input_shape, pictures)
     value = walk.real(walk.chain(network.chain, value))
     last = walk.graph.nodes[-1]
     last.name = last.output[0] = "logits"
@@ -72,15 +73,25 @@ class _Walk:
     def __init__(self, graph):
         self.graph = graph
 
-    def pictures(self, given, shape):
-        """Bytes b as the whole numbers 2 b - 255."""
+    def pictures(self, given, shape, kind):
+        """Bytes b as the whole numbers 2 b - 255, or normalised as those of an image folder."""
         g = self.graph
         x = g.cast(given, np.float32, f"{given}/numbers")
         if len(shape) == 3:
             x = g.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
+        if kind == "image-folder":
+            return self._normalised(Value(x, shape))
         x = g.node("Mul", [x, g.number(2)], f"{given}/doubled")
         x = g.node("Sub", [x, g.number(255)], f"{given}/centred")
         return Value(x, shape, 255, BYTE_SCALE, operand=True)
+
+    def _normalised(self, value):
+        if value.shape[2:] != (3,):
+            raise InputError(f"an image folder has RGB pictures, found inputs of {value.shape}")
+        mean, deviation = np.array(MEAN), np.array(DEVIATION)
+        scale, offset = np.float32(1 / (255 * deviation)), np.float32(-mean / deviation)
+        value = self._with("Mul", value, "pictures/scale", scale, "pictures/scaled")
+        return self._with("Add", value, "pictures/offset", offset, "pictures/normalised")
 
     def chain(self, chain, value):
         rest = list(chain.layers)
