@@ -42,3 +42,45 @@ def names(part, classes, count):
     """``count`` pictures for each class, JPEG and PNG in turns: {name: None}."""
     ends = (".JPEG", ".jpg", ".PNG")
     return {f"{part}/{c}/{i}{ends[i % 3]}": None for c in classes for i in range(count)}
+
+
+def write_enlarged(root, parts, classes, side=224):
+    """Small pictures enlarged, in several formats, and a broken file: an image folder.
+
+    Parameters
+    ----------
+    parts : {"train": (images, labels), "val": (images, labels)}
+        Bytes (N, H, W, 3), as CIFAR-10 has them.
+    classes : sequence of str
+    side : int
+        Of the files' pictures: about this high and a quarter wider.
+
+    Returns
+    -------
+    Path of the folder. Of every ten pictures one is grey, one CMYK, one a PNG of 16 bits (grey),
+    one a PNG with a palette and one a PNG with transparency; the others are ordinary JPEGs. The
+    first class's train/ has a broken one more.
+    """
+    kinds = {  # by the picture's number modulo 10
+        1: lambda picture: (encoded(picture.convert("L"), "JPEG"), "jpg"),
+        3: lambda picture: (encoded(picture.convert("CMYK"), "JPEG"), "JPEG"),
+        5: lambda picture: (encoded(_deep(picture), "PNG"), "png"),
+        7: lambda picture: (encoded(picture.quantize(256), "PNG"), "PNG"),
+        9: lambda picture: (encoded(picture.convert("RGBA"), "PNG"), "png"),
+    }
+    files = {}
+    for part, (images, labels) in parts.items():
+        for n, (image, label) in enumerate(zip(images, labels, strict=True)):
+            picture = Image.fromarray(image)
+            picture = picture.resize((side + side // 4, side), Image.Resampling.BICUBIC)
+            ordinary = (encoded(picture, "JPEG", quality=92), "JPEG")
+            content, end = kinds[n % 10](picture) if n % 10 in kinds else ordinary
+            files[f"{part}/{classes[label]}/{n:05}.{end}"] = content
+    broken = encoded(Image.new("RGB", (side, side)), "JPEG")
+    files[f"train/{classes[0]}/broken.JPEG"] = broken[: len(broken) // 2]
+    return write_tree(root, files)
+
+
+def _deep(picture):
+    """Grey of 16 bits."""
+    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from picture_files import encoded, names, smooth, write_tree
+from picture_files import encoded, names, smooth, write_enlarged, write_tree
 from PIL import Image
 
 from minibnn import InputError
@@ -344,3 +344,31 @@ def test_batches_are_the_callers_to_keep(good):
         x[:] = 0
     for (x, _), other in zip(kept, expected, strict=True):
         assert_array_equal(x, other)
+
+
+def test_real_pictures_in_many_formats_look_the_same(shared_cifar, tmp_path):
+    cifar = load("cifar10", shared_cifar).subset(train=40, test=20)
+    parts = {
+        "train": (cifar.train_images, cifar.train_labels),
+        "val": (cifar.test_images, cifar.test_labels),
+    }
+    root = write_enlarged(tmp_path, parts, cifar.classes, side=64)
+    data = open_folder(root)
+    assert data.classes == tuple(sorted(cifar.classes)) and data.top5
+    assert (len(data.train_images), len(data.test_images)) == (41, 20)
+    decoded = [
+        (images, data.train_images.rows[kept]) for images, kept in data.train_images.batches(16)
+    ]
+    images, rows = (np.concatenate(parts) for parts in zip(*decoded, strict=True))
+    assert len(images) == 40 and data.unreadable.keys() == {"train/airplane/broken.JPEG"}
+    for image, row in zip(images, rows, strict=True):
+        number = int(data.train_images.listing.names[row].split("/")[-1].split(".")[0])
+        assert data.classes[data.train_labels[row]] == cifar.classes[cifar.train_labels[number]]
+        pixels = (image * DEVIATION + MEAN) * 255
+        # About the middle 7/8 in height and, of files a quarter wider, 7/10 in width.
+        original = Image.fromarray(cifar.train_images[number])
+        if number % 10 in (1, 5):
+            original = original.convert("L").convert("RGB")
+        box = (32 * 0.15, 32 / 16, 32 * 0.85, 32 * 15 / 16)
+        expected = original.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box)
+        assert np.abs(pixels - np.asarray(expected)).mean() < 20, number
