@@ -42,7 +42,9 @@ def train(ctx, changes, **options):
     minibnn train --dataset image-folder --data-dir FOLDER --image-size 64 --batch-size 32
     minibnn train --resume --out runs/train-cifar10-1 --epochs 20
 
-    Ctrl-C finishes the batch, saves, and says how to go on.
+    Ctrl-C finishes the batch, saves, and says how to go on. checkpoint.npz is where the run stands,
+    best.npz the network of its best epoch: by validation accuracy or, without --validation, by
+    test accuracy, which is how the field's code chooses and optimistic.
     """
     kept, how = settle_options(ctx, options)
     kept |= change_settings(kept, changes)
@@ -57,7 +59,7 @@ def train(ctx, changes, **options):
         start.announce()
         history = fit(start.net, optimizer, start.data, name=kept["name"], **start.arguments)
     click.echo()
-    click.echo(summary(history))
+    click.echo(f"{summary(history)}, kept in {start.out}/best.npz")
     click.echo(f"picture: {start.out}/curves.png")
 
 

@@ -12,6 +12,7 @@ def here(tmp_path, monkeypatch):
     """Every test in a folder of its own, with empty pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINIBNN_DATA", raising=False)
+    monkeypatch.setenv("MINIBNN_NUM_THREADS", "1")  # small runs do not gain from more
     monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
     return tmp_path
 

@@ -1,0 +1,101 @@
+"""Runs that last: options of checkpoints, a disk that fills up, a folder that is in use."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minibnn as bnn
+
+SMALL = ("--width", "0.0625", "--batch-size", "200", "--threads", "1")
+
+
+def test_options_of_checkpoints_arrive_and_the_best_is_told(run):
+    how = ("--checkpoint-every", 2, "--checkpoint-minutes", 0.5)
+    code, out, err = run("train", *SMALL, *how, "--epochs", 2, "--out", "a")
+    assert (code, err) == (0, "")
+    config = json.loads(Path("a/config.json").read_text())
+    assert (config["checkpoint_every"], config["checkpoint_minutes"]) == (2, 0.5)
+    assert "kept in a/best.npz" in out
+    assert bnn.load("a/best.npz").input_shape == (8, 8, 1)
+    code, _, err = run("train", "--resume", "--out", "a", "--epochs", 3)
+    assert (code, err) == (0, "")
+    config = json.loads(Path("a/config.json").read_text())
+    assert (config["checkpoint_every"], config["checkpoint_minutes"]) == (2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("message", "option", "value"),
+    [
+        ("checkpoint_every must be .* from 1 on, found 0", "every", "0"),
+        ("checkpoint_minutes must be a number above 0, found 0.0", "minutes", "0"),
+        ("checkpoint_minutes must be .* found nan", "minutes", "nan"),
+        ("'soon' is not a valid float", "minutes", "soon"),
+    ],
+)
+def test_bad_options_of_checkpoints(fails, here, message, option, value):
+    fails(message, "train", f"--checkpoint-{option}", value)
+    assert list(here.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(here):
+    """A file system of 900 kB; its folder."""
+    folder = here / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up(run, fails, small_disk):
+    out = small_disk / "run"
+    wide = ("--width", 0.5, "--batch-size", 200, "--optimizer", "bop")  # checkpoints of 400 kB
+    assert run("train", *wide, "--epochs", 1, "--out", out)[0] == 0
+    before = {p.name: p.read_bytes() for p in out.glob("*.npz")}
+    (small_disk / "other").write_bytes(bytes(200_000))  # no room for two checkpoints
+    more = ("train", "--resume", "--out", out, "--epochs", 3)
+    fails(r"saving .*checkpoint.npz failed: No space left on device; the last .* is kept", *more)
+    assert (out / "checkpoint.npz").read_bytes() == before["checkpoint.npz"]
+    assert not list(out.glob("*.new"))
+    full = pytest.raises(OSError, match="No space")
+    with open(small_disk / "other", "ab", buffering=0) as file, full:
+        while True:  # to the last byte
+            file.write(bytes(4096))
+    fails("No space left on device", *more)
+    assert (out / "checkpoint.npz").read_bytes() == before["checkpoint.npz"]
+    (small_disk / "other").unlink()
+    assert run(*more)[0] == 0
+    assert run("train", *wide, "--epochs", 3, "--out", "whole")[0] == 0
+    assert (out / "checkpoint.npz").read_bytes() == Path("whole/checkpoint.npz").read_bytes()
+
+
+HOLDS = """
+import sys, time
+from minibnn.training.run_folder import RunFolder
+with RunFolder("a"):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_in_use_names_the_process_and_its_command(fails, here):
+    paths = [str(Path(bnn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, "train", "--out", "a folder"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    with process:
+        assert process.stdout.readline() == b"locked\n"
+        what = rf"a is in use by another process \(number {process.pid}"
+        if Path("/proc/self/cmdline").exists():
+            what += r": .*python.* train --out 'a folder'\)"
+        fails(what, "train", *SMALL, "--out", "a")
+        process.stdin.close()
