@@ -155,6 +155,8 @@ def _asked(ctx, grid, scan, random, seeds, changes, options, how):
     seed = options.pop("seed")
     seeds = [seed] if seeds is None else _numbers(seeds)
     if how["resume"]:
+        if how["force"]:
+            raise InputError("resume goes on with a sweep, force discards it: choose one")
         if how["out"] is None:
             raise InputError("--resume needs --out FOLDER, the sweep to go on with")
         if changes:
@@ -215,21 +217,20 @@ def _check_cells(cells, out, force):
     """
     from minibnn.training.settings import Settings, Task
 
-    seen = []
+    settled = {}
     for cell in cells:
         sizes = {k: v for k, v in cell.options.items() if k not in ("optimizer", "real-optimizer")}
         folder = Path(out) / cell.name
-        if sizes in seen or (folder.exists() and not force) or len(seen) >= _MOST_CHECKED:
+        if repr(sizes) in settled or (folder.exists() and not force):
             continue
-        seen.append(sizes)
         words = [word for word in cell.arguments(folder) if word != "--resume"]
         with train.make_context("train", [*words, "--force"] if force else words) as context:
-            options = dict(context.params)
-            options.pop("changes", None)
-            kept, how = settle_options(context, options)
-            with Start("train", kept, how) as start:
-                names = ("epochs", "batch_size", "seed", "validation")
-                Task(start.net, start.data, Settings(**{n: start.arguments[n] for n in names}))
+            options = {k: v for k, v in context.params.items() if k != "changes"}
+            settled[repr(sizes)] = settle_options(context, options)
+    for kept, how in list(settled.values())[:_MOST_CHECKED]:
+        with Start("train", kept, how) as start:
+            names = ("epochs", "batch_size", "seed", "validation")
+            Task(start.net, start.data, Settings(**{n: start.arguments[n] for n in names}))
 
 
 @contextlib.contextmanager

@@ -23,8 +23,10 @@ from minibnn.training.sweep.worker import LOG
 SWEEP, SUMMARY = "sweep.json", "summary.csv"
 PICTURES = ("heatmap.png", "curves.png")
 FORMAT, VERSION = "minibnn sweep", 1
-# What makes it the same sweep, in the order in which differences are told.
+# What makes it the same sweep, in the order in which differences are told; of the options all but
+# those that change no result.
 _IDENTITY = ("grid", "scan", "random", "seed", "seeds", "options")
+_FREE = ("epochs", "data-dir", "checkpoint-every", "checkpoint-minutes", "tensorboard")
 
 
 class SweepFolder:
@@ -159,7 +161,7 @@ def check_same_sweep(found, asked, folder):
                     f"epochs may only be raised: {folder} was started for {epochs[0]}, "
                     f"now {epochs[1]}"
                 )
-            was, now = ({k: v for k, v in o.items() if k != "epochs"} for o in (was, now))
+            was, now = ({k: v for k, v in o.items() if k not in _FREE} for o in (was, now))
         if was == now:
             continue
         if isinstance(was, dict) and isinstance(now, dict):

@@ -1,8 +1,10 @@
 """Sweeps whose cells take a second, and executors that need no process."""
 
+import shutil
 from concurrent.futures import Executor, Future
 
 import pytest
+from small_runs import fit
 
 SMALL = {
     "dataset": "digits",
@@ -40,3 +42,16 @@ class AtOnce(Executor):
 @pytest.fixture
 def at_once():
     return AtOnce
+
+
+@pytest.fixture(scope="session")
+def after(tmp_path_factory):
+    """A function that makes a folder that of a run after so many of its epochs (1, 2 or 3)."""
+    runs = tmp_path_factory.mktemp("runs")
+    for epochs in (1, 2, 3):
+        fit(runs / str(epochs), epochs=epochs, threads=1)
+
+    def make(folder, epochs):
+        shutil.copytree(runs / str(epochs), folder, dirs_exist_ok=True)
+
+    return make

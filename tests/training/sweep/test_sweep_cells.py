@@ -45,13 +45,11 @@ def test_train_reads_the_arguments_of_a_cell(small, tmp_path):
     assert (found["out"], found["resume"]) == (str(tmp_path), True)
 
 
-def test_a_cell_is_finished_by_its_checkpoint(small, tmp_path):
+def test_a_cell_is_finished_by_its_checkpoint(small, tmp_path, after):
     """Rows of metrics.csv may be ahead of it."""
-    from small_runs import fit
-
     cell = Cell("c", {}, 1, small | {"epochs": 3})
     assert not cell.finished(tmp_path)
-    fit(tmp_path / "c", epochs=2)
+    after(tmp_path / "c", 2)
     assert not cell.finished(tmp_path)
     assert len(cell.progress(tmp_path).history) == 2
     assert Cell("c", {}, 1, small).finished(tmp_path)

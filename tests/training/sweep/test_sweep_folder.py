@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from small_runs import fit
 
 from minibnn import InputError
 from minibnn.training.sweep.folder import SweepFolder, cells_of, read_sweep
@@ -66,18 +65,20 @@ def test_the_seed_of_draws_counts_only_for_draws(small, tmp_path):
         pass
 
 
-def test_epochs_may_be_raised(small, tmp_path):
+def test_epochs_may_be_raised_and_data_moved(small, tmp_path):
     with SweepFolder(tmp_path, description(small)):
         pass
-    with SweepFolder(tmp_path, description(small, epochs=5)):
+    moved = {"epochs": 5, "data-dir": "there", "checkpoint-every": 9}
+    with SweepFolder(tmp_path, description(small, **moved)):
         pass
-    assert read_sweep(tmp_path)["options"]["epochs"] == 5
+    assert read_sweep(tmp_path)["options"] == small | moved
+    assert read_sweep(tmp_path)["cells"][0]["options"]["epochs"] == 5
 
 
 def test_one_process_at_a_time(small, tmp_path):
     with SweepFolder(tmp_path, description(small)):
         with (
-            pytest.raises(InputError, match="is in use by another process"),
+            pytest.raises(InputError, match="is in use by"),
             SweepFolder(tmp_path, description(small)),
         ):
             pass
@@ -85,8 +86,8 @@ def test_one_process_at_a_time(small, tmp_path):
         pass
 
 
-def test_what_is_no_sweep(small, tmp_path):
-    fit(tmp_path / "run", epochs=1)
+def test_what_is_no_sweep(small, tmp_path, after):
+    after(tmp_path / "run", 1)
     with (
         pytest.raises(InputError, match="run holds a run, not a sweep"),
         SweepFolder(tmp_path / "run", description(small)),
@@ -109,12 +110,12 @@ def test_what_is_no_sweep(small, tmp_path):
             read_sweep(tmp_path)
 
 
-def test_force_removes_the_sweeps_files_and_no_others(small, tmp_path):
+def test_force_removes_the_sweeps_files_and_no_others(small, tmp_path, after):
     plan = Plan(GRID, {}, None, 0, [0], small)
     first, second = plan.cells
     with SweepFolder(tmp_path, plan.description):
-        fit(tmp_path / first.name, epochs=1)
-        fit(tmp_path / second.name, epochs=1)
+        after(tmp_path / first.name, 1)
+        after(tmp_path / second.name, 1)
         (tmp_path / first.name / "log.txt").write_text("a line")
         (tmp_path / second.name / "notes.md").write_text("mine")
         (tmp_path / "summary.csv").write_text("x")
@@ -127,9 +128,9 @@ def test_force_removes_the_sweeps_files_and_no_others(small, tmp_path):
     assert left == {"sweep.json", ".lock", "readme.md", f"{second.name}/notes.md"}
 
 
-def test_force_stays_in_its_folder(small, tmp_path):
+def test_force_stays_in_its_folder(small, tmp_path, after):
     """Whatever an edited sweep.json names."""
-    fit(tmp_path / "outside", epochs=1)
+    after(tmp_path / "outside", 1)
     edited = description(small)
     edited["cells"][0]["cell"] = "../outside"
     with SweepFolder(tmp_path / "sweep", edited):

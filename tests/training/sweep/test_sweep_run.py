@@ -7,7 +7,6 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
-from small_runs import fit
 
 from minibnn import InputError
 from minibnn.training import Interrupted, sweep
@@ -45,10 +44,15 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr(module, "draw_sweep", lambda *_: None)
 
 
-def trained(task, *_):
-    """What a cell's process leaves behind, whatever its settings."""
-    fit(task.folder, epochs=2, resume=Path(task.folder).exists())
-    return Outcome(0)
+@pytest.fixture
+def trained(after):
+    """Stands for a cell's process: leaves a finished run, whatever its settings."""
+
+    def act(task, *_):
+        after(task.folder, 2)
+        return Outcome(0)
+
+    return act
 
 
 def run(tmp_path, small, act, at_once, notes=None, **changes):
@@ -64,7 +68,7 @@ def statuses(result):
     return [row["status"] for row in result.rows]
 
 
-def test_every_cell_gets_a_row(tmp_path, small, at_once):
+def test_every_cell_gets_a_row(tmp_path, small, at_once, trained):
     notes = Notes()
     result, executor = run(tmp_path, small, trained, at_once, notes, seeds=[0, 1])
     assert statuses(result) == ["done"] * 8 == [row["status"] for row in written(result)]
@@ -81,7 +85,7 @@ def written(result):
         return list(csv.DictReader(file))
 
 
-def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch):
+def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch, trained):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINIBNN_DATA", "there")
     _, executor = run(tmp_path, small, trained, at_once, out="s", threads=3)
@@ -96,7 +100,7 @@ def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch):
     assert executor.tasks[-1].threads == 1  # an executor given shares nothing out by itself
 
 
-def test_a_second_start_does_what_is_missing(tmp_path, small, at_once):
+def test_a_second_start_does_what_is_missing(tmp_path, small, at_once, trained):
     def third_fails(task, number):
         return Outcome(2, "no space left") if number == 2 else trained(task)
 
@@ -111,12 +115,12 @@ def test_a_second_start_does_what_is_missing(tmp_path, small, at_once):
     assert not executor.tasks
 
 
-def test_more_epochs_take_every_cell_up_again(tmp_path, small, at_once):
+def test_more_epochs_take_every_cell_up_again(tmp_path, small, at_once, trained, after):
     run(tmp_path, small, trained, at_once)
 
     def longer(task, _):
         assert "--epochs=3" in task.arguments
-        fit(task.folder, epochs=3, resume=True)
+        after(task.folder, 3)
         return Outcome(0)
 
     result, executor = run(tmp_path, small | {"epochs": 3}, longer, at_once)
@@ -124,7 +128,7 @@ def test_more_epochs_take_every_cell_up_again(tmp_path, small, at_once):
     assert [row["epochs"] for row in result.rows] == [3] * 4
 
 
-def test_a_killed_cell_is_tried_once_more(tmp_path, small, at_once):
+def test_a_killed_cell_is_tried_once_more(tmp_path, small, at_once, trained):
     notes = Notes()
     result, executor = run(
         tmp_path, small, lambda t, n: KILLED if n == 1 else trained(t), at_once, notes
@@ -137,7 +141,7 @@ def test_a_killed_cell_is_tried_once_more(tmp_path, small, at_once):
     assert "once more" in note
 
 
-def test_a_cell_that_is_killed_twice_has_failed(tmp_path, small, at_once):
+def test_a_cell_that_is_killed_twice_has_failed(tmp_path, small, at_once, trained):
     notes = Notes()
 
     def act(task, number):
@@ -160,7 +164,7 @@ def test_a_run_that_refuses_is_not_tried_again(tmp_path, small, at_once):
     assert [row["error"] for row in result.rows] == ["the loss is nan"] * 4
 
 
-def test_a_lost_worker_is_a_killed_cell(tmp_path, small, at_once):
+def test_a_lost_worker_is_a_killed_cell(tmp_path, small, at_once, trained):
     def act(task, number):
         if number == 0:
             raise OSError("the worker left")
@@ -173,7 +177,7 @@ def test_a_lost_worker_is_a_killed_cell(tmp_path, small, at_once):
     assert "its worker was lost: OSError: the worker left" in notes.notes[0]
 
 
-def test_a_broken_executor_leaves_the_rest_for_later(tmp_path, small, at_once):
+def test_a_broken_executor_leaves_the_rest_for_later(tmp_path, small, at_once, trained):
     class Breaks(at_once):
         def submit(self, fn, /, task):
             if len(self.tasks) == 2:
@@ -185,13 +189,13 @@ def test_a_broken_executor_leaves_the_rest_for_later(tmp_path, small, at_once):
     assert "BrokenExecutor: a process died" in result.failed[0]["error"]
 
 
-def test_a_worker_elsewhere_is_found_out(tmp_path, small, at_once):
+def test_a_worker_elsewhere_is_found_out(tmp_path, small, at_once, after):
     result, _ = run(tmp_path, small, lambda *_: Outcome(0), at_once)
     assert all("does not share the folder" in row["error"] for row in result.failed)
     assert len(result.failed) == 4
 
     def halfway(task, _):
-        fit(task.folder, epochs=1, resume=Path(task.folder).exists())
+        after(task.folder, 1)
         return Outcome(0)
 
     result, _ = run(tmp_path, small, halfway, at_once)
@@ -199,13 +203,15 @@ def test_a_worker_elsewhere_is_found_out(tmp_path, small, at_once):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_the_cells_and_says_how_to_go_on(tmp_path, small, at_once, signum, code):
+def test_a_signal_stops_the_cells_and_says_how_to_go_on(
+    tmp_path, small, at_once, signum, code, trained, after
+):
     seen = []
 
     def act(task, number):
         if number == 1:
             os.kill(os.getpid(), signum)
-            fit(task.folder, epochs=1)
+            after(task.folder, 1)
             return Outcome(143, "stopped", stopped=True)
         if number > 1:  # what a worker does once the stop file is there
             return Outcome(143, "not started", stopped=True)
@@ -222,11 +228,7 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(tmp_path, small, at_once
         seen = [row["status"] for row in csv.DictReader(file)]
     assert seen == ["done", "stopped", "waiting", "waiting"]
 
-    def rest(task, _):
-        fit(task.folder, epochs=2, resume=Path(task.folder).exists())
-        return Outcome(0)
-
-    result, executor = run(tmp_path, small, rest, at_once)
+    result, executor = run(tmp_path, small, trained, at_once)
     assert len(executor.tasks) == 3
     assert statuses(result) == ["done"] * 4
 
@@ -242,7 +244,7 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(tmp_path, small, at_once
         ({"grid": None}, "something to vary"),
     ],
 )
-def test_bad_arguments(tmp_path, small, at_once, changes, message):
+def test_bad_arguments(tmp_path, small, at_once, changes, message, trained):
     with pytest.raises(InputError, match=message):
         run(tmp_path, small, trained, at_once, **changes)
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,216 @@
+"""``minibnn sweep`` as a person meets it; cells are trained in this process."""
+
+import csv
+import json
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from minibnn.cli import main
+from minibnn.training.sweep import executors
+from minibnn.training.sweep.worker import Outcome
+
+SMALL = ("--filters", 2, "--dense-units", 8, "--batch-size", 300, "--epochs", 1)
+TRAINED = {"gamma=0.1_seed=0", "gamma=0.01_seed=0"}
+
+
+class Here(Executor):
+    """Trains each cell at once by ``minibnn train``."""
+
+    def __init__(self):
+        self.arguments = []
+
+    def submit(self, fn, /, task):
+        self.arguments.append(task.arguments)
+        Path(task.folder).mkdir(exist_ok=True)
+        future = Future()
+        code = main(["train", *task.arguments, "--threads=1"])
+        future.set_result(Outcome(code, "said above" if code else ""))
+        return future
+
+
+@pytest.fixture(autouse=True)
+def here_and_now(monkeypatch, here):
+    """The executor of the last start; two cores; pictures are empty."""
+    import sys
+
+    plots = sys.modules["minibnn.training.sweep.plots"]
+    monkeypatch.setattr(plots, "draw_sweep", lambda folder, *_: (folder / "curves.png").touch())
+    monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)
+    monkeypatch.setattr(executors, "cores", lambda: 2)
+    used = []
+
+    def local(jobs):
+        used.append(Here())
+        return nullcontext(used[-1])
+
+    monkeypatch.setattr(executors, "local", local)
+    return used
+
+
+def summary(folder):
+    with open(Path(folder) / "summary.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_grid(run, here_and_now):
+    code, out, err = run("sweep", "--grid", "gamma=1e-1,1e-2", "--grid", "real.lr=0.1", *SMALL)
+    assert (code, err) == (0, "")
+    folder = Path("runs/sweep-digits-1")
+    assert f"folder:  {folder}" in out
+    assert "sweep:   2 cells" in out
+    assert f"table:    {folder}/summary.csv" in out
+    assert f"curves:   {folder}/curves.png" in out
+    assert "heat map" not in out
+    rows = summary(folder)
+    assert [(row["gamma"], row["real.lr"], row["status"]) for row in rows] == [
+        ("0.1", "0.1", "done"), ("0.01", "0.1", "done"),
+    ]  # fmt: skip
+    config = json.loads((folder / rows[0]["cell"] / "config.json").read_text())
+    assert config["optimizer"]["binary"]["gamma"] == 0.1
+    assert config["optimizer"]["binary"]["threshold"] == 1e-6  # as train's own default
+    assert config["optimizer"]["real"]["lr"] == 0.1
+    assert f"{100 * float(rows[0]['best_accuracy']):.2f} %" in out
+
+
+def test_a_second_start_and_a_resume(run, here_and_now):
+    start = ("sweep", "--grid", "gamma=1e-1,1e-2", *SMALL, "--out", "s")
+    assert run(*start)[0] == 0
+    assert {p.name for p in Path("s").iterdir() if p.is_dir()} == TRAINED
+    assert run(*start)[0] == 0
+    assert run("sweep", "--resume", "--out", "s")[0] == 0
+    assert len(here_and_now) == 1  # nothing was missing
+    code, _, err = run("sweep", "--resume", "--out", "s", "--epochs", 2)
+    assert (code, err) == (0, "")
+    assert [row["epochs"] for row in summary("s")] == ["2", "2"]
+    assert len(here_and_now[1].arguments) == 2
+    main(["train", *here_and_now[1].arguments[0][:-2], "--out", "alone"])
+    name = here_and_now[1].arguments[0][-2].removeprefix("--out=")
+    assert Path("alone/checkpoint.npz").read_bytes() == Path(name, "checkpoint.npz").read_bytes()
+
+
+def test_a_scan_around_a_recipe_with_seeds(run, here_and_now):
+    code, out, err = run(
+        *("sweep", "--recipe", "bop-sec51", "--dataset", "digits", "--set", "threshold=1e-5"),
+        *("--scan", "gamma=1e-2,1e-3", "--scan", "threshold=0,1e-5", *SMALL[:-2]),
+        *("--epochs", 1, "--seeds", "0,4", "--out", "s"),
+    )
+    assert (code, err) == (0, "")
+    cells = [(row["gamma"], row["threshold"], row["seed"]) for row in summary("s")]
+    points = [("0.01", "1e-05"), ("0.001", "1e-05"), ("0.001", "0")]
+    assert cells == [(*point, seed) for seed in "04" for point in points]
+    assert "±" in out
+    config = json.loads(Path("s/gamma=0.001_threshold=0_seed=4/config.json").read_text())
+    assert config["seed"] == 4
+    assert config["options"]["recipe"] == "bop-sec51"
+    assert config["options"]["optimizer"] == "bop:gamma=0.001,threshold=0"
+
+
+def test_draws(run, here_and_now):
+    for out, seed in (("a", 5), ("b", 5), ("c", 6)):
+        code, _, err = run(
+            *("sweep", "--grid", "gamma=log:1e-4:1e-1", "--random", 2, "--seed", seed),
+            *(*SMALL, "--seeds", "0", "--out", out),
+        )
+        assert (code, err) == (0, "")
+    gammas = [[row["gamma"] for row in summary(out)] for out in "abc"]
+    assert gammas[0] == gammas[1] != gammas[2]
+
+
+def test_recipes_may_be_varied(run, here_and_now):
+    code, _, err = run(
+        *("sweep", "--grid", "recipe=bop-sec51,latent-adam", "--dataset", "digits"),
+        *(*SMALL, "--out", "s"),
+    )
+    assert (code, err) == (0, "")
+    kinds = [
+        json.loads((Path("s") / row["cell"] / "config.json").read_text())["optimizer"]["binary"]
+        for row in summary("s")
+    ]
+    assert [kind["kind"] for kind in kinds] == ["bop", "latent-adam"]
+
+
+def test_a_failed_cell_is_told_and_tried_by_the_next_start(run, here_and_now):
+    start = ("sweep", "--grid", "gamma=1e-1,1e-2", *SMALL, "--out", "s")
+    assert run(*start)[0] == 0
+    broken = Path("s/gamma=0.1_seed=0/checkpoint.npz")
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:1000])
+    code, out, _ = run(*start)
+    assert code == 1
+    assert "1 of 2 cells failed; a second start tries them" in out
+    assert "gamma=0.1_seed=0: said above (see s/gamma=0.1_seed=0/log.txt)" in out
+    assert [row["status"] for row in summary("s")] == ["failed", "done"]
+    broken.unlink()
+    assert run(*start)[0] == 0
+    assert broken.read_bytes() == whole
+
+
+def test_force(run, here_and_now):
+    run("sweep", "--grid", "gamma=1e-1,1e-2", *SMALL, "--out", "s")
+    code, _, err = run("sweep", "--grid", "gamma=1", *SMALL, "--out", "s", "--force")
+    assert (code, err) == (0, "")
+    assert {p.name for p in Path("s").iterdir() if p.is_dir()} == {"gamma=1_seed=0"}
+    code, _, err = run("sweep", "--grid", "gamma=1", *SMALL, "--out", "s", "--force")
+    assert (code, err) == (0, "")
+    assert len(here_and_now) == 3
+
+
+def test_help_has_trains_options_and_shows_how(run):
+    out = run("sweep", "--help")[1]
+    for option in ("--grid", "--scan", "--random", "--seeds", "--executor", "--jobs", "--scheduler",
+                   "--recipe", "--width", "--optimizer", "--set", "--data-dir"):  # fmt: skip
+        assert f"  {option} " in out
+    assert "mpiexec -n 5 python -m mpi4py.futures -m minibnn sweep --executor mpi" in out
+    assert out.count("--threads") == 1
+
+
+GRID = ("--grid", "gamma=1e-2")
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("something to vary: a grid or a scan", ()),
+        ("--grid: expected KEY=VALUE", ("--grid", "gamma")),
+        ("--grid: gamma is given twice", (*GRID, *GRID)),
+        ("gama is no key of a sweep; of bop: gamma, .*options: .*batch-size",
+         ("--grid", "gama=1")),
+        (r"gamma must be a number in \(0, 1\].*'2'", ("--grid", "gamma=2")),
+        ("filters must be a whole number from 1 on", ("--scan", "filters=0")),
+        ("it needs --random N", ("--grid", "gamma=log:1e-3:1")),
+        ("random must be at most 1", (*GRID, "--random", 2)),
+        ("--seeds must be whole numbers like 0,1,2, found '0;1'", (*GRID, "--seeds", "0;1")),
+        ("seeds must be different", (*GRID, "--seeds", "1,1")),
+        ("jobs must be a whole number from 1 to 2", (*GRID, "--jobs", 3)),
+        ("threads must be a whole number from 1 to 2", (*GRID, "--threads", 3)),
+        ("--jobs belongs to --executor processes", (*GRID, "--jobs", 1, "--executor", "mpi")),
+        ("--scheduler belongs to --executor dask", (*GRID, "--scheduler", "tcp://a:1")),
+        ("executor.*'slurm' is not one of", (*GRID, "--executor", "slurm")),
+        ("data set must be one of digits", (*GRID, "--dataset", "mnist")),
+        ("data set must be one of digits", ("--grid", "dataset=digits,mnist")),
+        ("batch_size must be a whole number from 1 to 1437", ("--grid", "batch-size=50,5000")),
+        ("recipe must be one of bop-sec51", ("--grid", "recipe=bop-sec51,bop-sec99")),
+        ("--width scales --filters", ("--grid", "width=0.5,1", "--filters", 8)),
+        ("--resume needs --out FOLDER", ("--resume",)),
+        ("none is no sweep's folder", ("--resume", "--out", "none")),
+        ("resume goes on with a sweep, force discards it",
+         (*GRID, "--resume", "--force", "--out", "none")),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_2(fails, here, message, arguments):
+    fails(message, "sweep", *arguments)
+    assert list(here.iterdir()) == []
+
+
+def test_folders_that_are_refused(run, fails, here_and_now):
+    run("sweep", "--grid", "gamma=1e-1,1e-2", *SMALL, "--out", "s")
+    fails("s holds another sweep: grid: gamma was 0.1,0.01, now 0.1;", "sweep", "--grid",
+          "gamma=1e-1", *SMALL, "--out", "s")  # fmt: skip
+    fails("s holds another sweep: options: filters was 2, now 3", "sweep", "--resume", "--out",
+          "s", "--filters", 3)  # fmt: skip
+    fails("--resume goes on with the sweep as it is: leave --set out", "sweep", "--resume", "--out",
+          "s", "--set", "gamma=1")  # fmt: skip
+    fails("holds a run, not a sweep", "sweep", *GRID, "--out", "s/gamma=0.1_seed=0")

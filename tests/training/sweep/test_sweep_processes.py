@@ -1,0 +1,166 @@
+"""Sweeps with real processes: every cell as alone, whoever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from sweep_checks import Killer, assert_as_alone
+
+from minibnn.training import sweep
+from minibnn.training.metrics import read_rows
+from minibnn.training.sweep import executors, run, worker
+from minibnn.training.sweep.run import Plan
+from minibnn.training.sweep.worker import Outcome, Task, ask_to_stop, run_cell
+
+ROOT = Path(__file__).parents[3]
+LONG = ("--filters=4", "--dense-units=16", "--batch-size=20", "--epochs=500")
+
+
+@pytest.fixture(autouse=True)
+def from_anywhere(monkeypatch):
+    """Children find the package under test, installed or not."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    monkeypatch.setattr(executors, "cores", lambda: 2)
+
+
+@pytest.fixture
+def task(tmp_path):
+    """A function: the Task of a cell in ``tmp_path / "cell"``."""
+
+    def make(*arguments, **changes):
+        folder = tmp_path / "cell"
+        words = (*arguments, f"--out={folder}", "--resume")
+        plain = Task(words, str(folder), str(tmp_path), {}, 1, str(tmp_path / ".stop"))
+        return plain._replace(**changes)
+
+    return make
+
+
+def test_six_cells_in_two_processes_one_of_them_killed(tmp_path, small, monkeypatch):
+    """As each would be alone; the killed one goes on from its checkpoint."""
+    monkeypatch.setattr(run, "_LOOK", 0.02)
+    monkeypatch.setattr(run, "_REPORT", 0.0)
+    options = small | {"epochs": 6, "batch-size": 50}
+    grid = {"gamma": [0.1, 0.01, 0.001], "threshold": [0, 1e-6]}
+    plan = Plan(grid, {}, None, 0, [0], options)
+    killer = Killer(tmp_path / "s", plan.cells[2].name)
+    result = sweep(grid, tmp_path / "s", options=options, jobs=2, progress=killer)
+    assert [row["status"] for row in result.rows] == ["done"] * 6
+    assert killer.killed
+    assert len(killer.notes) == 1
+    assert "killed by SIGKILL" in killer.notes[0]
+    log = (tmp_path / "s" / killer.name / "log.txt").read_text()
+    assert log.count("data:  ") == 2  # two starts
+    assert_as_alone(tmp_path / "s", plan.cells, tmp_path)
+    assert {p.name for p in (tmp_path / "s").iterdir() if p.is_file()} == {
+        ".lock", "sweep.json", "summary.csv", "heatmap.png", "curves.png",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_process_pool(tmp_path, small):
+    """An executor of the standard library, with spawned workers."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        result = sweep({"gamma": [0.1, 0.01]}, tmp_path / "s", options=small, executor=pool,
+                       progress=False)  # fmt: skip
+    assert [row["status"] for row in result.rows] == ["done"] * 2
+    assert_as_alone(tmp_path / "s", Plan({"gamma": [0.1, 0.01]}, {}, None, 0, [0], small).cells,
+                    tmp_path)  # fmt: skip
+
+
+def test_a_cell_is_asked_to_stop_and_saves(tmp_path, task, monkeypatch):
+    asked = task(*LONG)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(run_cell, asked)
+        while not read_rows(tmp_path / "cell" / "metrics.csv") and not future.done():
+            time.sleep(0.05)
+        ask_to_stop(asked.stop_file)
+        outcome = future.result(timeout=60)
+    assert outcome.stopped
+    assert outcome.code == 143
+    assert "stopped by SIGTERM" in outcome.error
+    assert (tmp_path / "cell" / "checkpoint.npz").exists()
+    assert run_cell(asked) == Outcome(143, "not started", stopped=True)
+
+
+@pytest.mark.slow
+def test_a_cell_stops_when_its_worker_is_killed(tmp_path, task):
+    """Nothing tells it but the end of its standard input."""
+    program = f"from minibnn.training.sweep.worker import *\nrun_cell({task(*LONG)!r})"
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    while not read_rows(tmp_path / "cell" / "metrics.csv") and parent.poll() is None:
+        time.sleep(0.05)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    worker._wait_for_lock(tmp_path / "cell")
+    log = (tmp_path / "cell" / "log.txt").read_text()
+    assert "minibnn: stopped by SIGTERM after" in log
+    assert (tmp_path / "cell" / "checkpoint.npz").exists()
+
+
+def test_a_cell_is_ended_at_once(tmp_path, task, monkeypatch):
+    """After a second Ctrl-C nobody waits for the batch."""
+    answers = [None]  # at the start; then as the file says
+    ask = worker._asked_to_stop
+    monkeypatch.setattr(worker, "_asked_to_stop", lambda t: answers.pop() if answers else ask(t))
+    asked = task(*LONG)
+    ask_to_stop(asked.stop_file, now=True)
+    outcome = run_cell(asked)
+    assert (outcome.code, outcome.stopped) == (-9, True)
+    assert "killed by SIGKILL" in outcome.error
+
+
+def test_what_a_failed_cell_says(tmp_path, task):
+    outcome = run_cell(task("--optimizer=rop"))
+    assert outcome.code == 2
+    assert outcome.hopeless
+    assert outcome.error.startswith("optimizer must be one of bop, ")
+    assert not outcome.stopped
+    outcome = run_cell(task(cwd=str(tmp_path / "none")))
+    assert outcome.hopeless
+    assert "could not be started: " in outcome.error
+    outcome = run_cell(task(threads=4096))
+    assert "threads must be from 1 to " in outcome.error
+
+
+def test_a_crash_is_told_with_its_last_line(tmp_path, task, monkeypatch):
+    (tmp_path / "minibnn").mkdir()
+    (tmp_path / "minibnn" / "__init__.py").touch()
+    (tmp_path / "minibnn" / "cli").mkdir()
+    crash = "import os, sys\nprint('so far\\n', flush=True)\n"
+    for code, words in (
+        ("raise RuntimeError('too\\n  bad')", "exit code 1; its last line: bad"),
+        ("os.abort()", "killed by SIGABRT; its last line: so far"),
+        ("sys.exit(7)", "exit code 7; its last line: so far"),
+    ):
+        (tmp_path / "minibnn" / "cli" / "cell.py").write_text(crash + code)
+        outcome = run_cell(task())
+        assert words in outcome.error
+        assert not outcome.hopeless
+
+
+def test_a_folder_in_use_is_waited_for(tmp_path, monkeypatch):
+    """A child whose worker died may still be saving there."""
+    import fcntl
+
+    with open(tmp_path / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waited = []
+
+        def sleep(seconds):
+            waited.append(seconds)
+            if len(waited) == 3:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(worker.time, "sleep", sleep)
+        worker._wait_for_lock(tmp_path)
+    assert len(waited) == 3
+    with open(tmp_path / ".lock") as lock:  # and is left free
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
