@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shlex
 from contextlib import ExitStack
 
 import click
@@ -164,7 +165,7 @@ def settle_options(ctx, options):
                 f"--width scales --filters and --dense-units: give it or "
                 f"--{name.replace('_', '-')}, not both"
             )
-    before = _options_before(ctx, how) if how["resume"] else {}
+    before = _options_before(ctx, how, given) if how["resume"] else {}
     several = isinstance(kept["recipe"], tuple)  # those of a comparison
     if several:
         kept |= {name: list(kept[name]) for name in ("recipe", "optimizer")}
@@ -183,18 +184,27 @@ def settle_options(ctx, options):
     return kept, how
 
 
-def _options_before(ctx, how):
-    """The options with which the run to be resumed was started."""
-    if how["out"] is None:
+def _options_before(ctx, how, given):
+    """The options with which the run to be resumed was started; {} if it has not begun."""
+    out = how["out"]
+    if out is None:
         raise InputError("--resume needs --out FOLDER, the run to go on with")
     from minibnn.training.run_folder import read_config
 
-    before = (read_config(how["out"], missing_ok=True) or {}).get("options") or {}
-    if before.get("command", ctx.info_name) != ctx.info_name:
+    config = read_config(out, missing_ok=True)
+    before = (config or {}).get("options")
+    if config and before is None and not given:
         raise InputError(
-            f"{how['out']} is a run of minibnn {before['command']}, not of {ctx.info_name}"
+            f"{out} was started from Python, so its config.json does not hold the options of a "
+            "command: go on with it there (resume=True), or spell them all out"
         )
-    return before
+    command = (before or {}).get("command", ctx.info_name)
+    if command != ctx.info_name:
+        raise InputError(
+            f"{out} is a run of minibnn {command}, not of {ctx.info_name}; go on with: "
+            f"minibnn {command} --resume --out {shlex.quote(str(out))}"
+        )
+    return before or {}
 
 
 def recipe_options(names):
