@@ -227,13 +227,12 @@ def _words(names):
     return " and ".join(names) if isinstance(names, list) else names
 
 
-def first_recipe(kept):
-    """The recipe of the options, of several the first, or None."""
+def recipes_of(kept):
+    """The recipes that the options name, a list; the first sets what several share."""
     from minibnn.zoo.recipes import recipe
 
-    names = kept["recipe"]
-    name = names[0] if isinstance(names, list) and names else names
-    return recipe(name) if name else None
+    names = kept["recipe"] or []
+    return [recipe(name) for name in ([names] if isinstance(names, str) else names)]
 
 
 class Start(ExitStack):
@@ -301,7 +300,7 @@ class Start(ExitStack):
         weights = sum(p.size for p in self.net.parameters() if p.binary)
         click.echo(f"data:    {self.data!r}")
         click.echo(f"network: {self.net.name}, {weights:,} binary weights")
-        if recipe := first_recipe(self.kept):
+        for recipe in recipes_of(self.kept):
             click.echo(f"recipe:  {_recipe_words(recipe, self.kept)}")
         click.echo(f"folder:  {self.out}")
 
@@ -315,7 +314,7 @@ def network_options(kept, input_shape):
     from minibnn.zoo import MODELS, recipes
 
     small = min(input_shape[:2]) < recipes.SMALLEST
-    recipe = None if small else first_recipe(kept)
+    recipe = next(iter(recipes_of(kept)), None) if not small else None
     model = kept["model"] or (recipe.model if recipe else "digits" if small else "binarynet")
     augment = kept["augment"]
     if augment is None:
