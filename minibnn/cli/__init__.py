@@ -10,6 +10,7 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
+from minibnn.cli.plot import plot
 from minibnn.cli.recipes import recipes
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
@@ -44,6 +45,7 @@ def commands():
 
 commands.add_command(bench)
 commands.add_command(compare)
+commands.add_command(plot)
 commands.add_command(recipes)
 commands.add_command(sweep)
 commands.add_command(train)

@@ -27,7 +27,7 @@ from minibnn.training.atomic import staged, write_atomic
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"
-PICTURES = ("curves.png", "compare.png")
+PICTURES = ("curves.png", "compare.png", "plot.png")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
 

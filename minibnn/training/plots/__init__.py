@@ -3,6 +3,6 @@
 from minibnn.training.plots.curves import draw_curves
 from minibnn.training.plots.records import Record, find_runs
 from minibnn.training.plots.runs import draw_runs
-from minibnn.training.plots.style import COLOURS
+from minibnn.training.plots.style import COLOURS, check_picture_path
 
-__all__ = ["COLOURS", "Record", "draw_curves", "draw_runs", "find_runs"]
+__all__ = ["COLOURS", "Record", "check_picture_path", "draw_curves", "draw_runs", "find_runs"]

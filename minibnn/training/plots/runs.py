@@ -19,7 +19,8 @@ from minibnn.training.plots.style import (
 )
 
 MOST_LAYERS = 10  # columns that can still be read; of more layers a choice is drawn
-_FAINT = 3e-4  # share of a layer's weights that is still worth widening an axis for
+_FAINT = 5e-4  # share of a layer's weights that is worth widening an axis for
+_SEEN = 5e-3  # share that must not be left out silently
 _PI_T = r"$\pi_t = \ln(\mathrm{flips/weights} + e^{-9})$"
 
 
@@ -40,7 +41,8 @@ def draw_runs(path, records, title=None):
     layers, left_out = chosen_layers(records)
     rows = _rows(records) if layers else []
     width = max(13.0, 1.5 + 1.75 * len(layers))
-    figure = new_figure(width, 3.9 + 2.3 * len(rows))
+    figure = new_figure(width, 4.2 + 2.3 * len(rows))
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     heights = [3.4, 2.3 * len(rows)] if rows else [1]
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
     top, *below = parts.flat
@@ -61,10 +63,9 @@ def draw_runs(path, records, title=None):
 
 def chosen_layers(records):
     """Names of the layers to draw, in network order, and how many others there are."""
-    names = dict.fromkeys(
-        str(name) for r in records if r.telemetry is not None for name in r.telemetry["layers"]
-    )
-    names = list(names)
+    found = [list(r.telemetry["layers"]) for r in records if r.telemetry is not None]
+    found.sort(key=len, reverse=True)  # of different networks, the deeper one sets the order
+    names = list(dict.fromkeys(str(name) for layers in found for name in layers))
     if len(names) <= MOST_LAYERS:
         return names, 0
     kept = np.linspace(0, len(names) - 1, MOST_LAYERS).round().astype(int)
@@ -158,7 +159,7 @@ class _HistogramRow:
     """Where the weights of each layer stand; of a single run also how they moved there."""
 
     def __init__(self, kind):
-        self.kind = kind
+        self.kind, self.cut = kind, False
 
     def __call__(self, axes, records, layers):
         mine = [(k, r) for k, r in enumerate(records) if histogram_kind(r) == self.kind]
@@ -169,12 +170,13 @@ class _HistogramRow:
             for one, name in zip(axes, layers, strict=True)
             if (curve := _shares(record, name, row, how)) is not None
         ]
-        seen = np.max([shares for _, _, shares, _ in curves], axis=0) >= _FAINT
+        seen = np.mean([shares for _, _, shares, _ in curves], axis=0) >= _FAINT
         inner = np.flatnonzero(seen[1:-1]) + 1
         first, last = (inner[0], inner[-1]) if len(inner) else (1, len(seen) - 2)
         for one, edges, shares, how in curves:
-            _stairs(one, edges, 100 * shares, first, last, how)
+            self.cut |= _stairs(one, edges, 100 * shares, first, last, how)
         for one in axes:
+            one.set_visible(any(one is drawn for drawn, *_ in curves))
             one.set_xscale("log")
             one.set_xlabel(self.kind)
             one.grid(alpha=0.3)
@@ -212,12 +214,15 @@ def _shares(record, name, row, how):
 
 
 def _stairs(axes, edges, shares, first, last, how):
-    """Bins first..last as steps; what lies beyond as a triangle at either end."""
+    """Bins first..last as steps; what lies beyond as a triangle, whether there is one."""
     axes.stairs(shares[first : last + 1], edges[first : last + 2], linewidth=1.3, **how)
     below, beyond = shares[:first].sum(), shares[last + 1 :].sum()
+    cut = False
     for share, at, marker in ((below, edges[first], "<"), (beyond, edges[last + 1], ">")):
-        if share >= 100 * _FAINT:
+        if share >= 100 * _SEEN:
             axes.plot([at], [share], marker=marker, markersize=6, clip_on=False, **how)
+            cut = True
+    return cut
 
 
 def _name_layers(axes, records, layers):
@@ -232,19 +237,27 @@ def _name_layers(axes, records, layers):
 
 
 def _legend(figure, records, rows):
-    """One for the whole picture, beside it, so that it covers nothing."""
+    """Of the whole picture and outside of it: runs above, kinds of lines below."""
     from matplotlib.lines import Line2D
 
     part = measured_part(record.history for record in records)
     handles = [Line2D([], [], label=r.label, **style(k)) for k, r in enumerate(records)]
-    handles.append(Line2D([], [], color="0.4", label=part))
-    handles.append(Line2D([], [], color="0.4", linestyle=":", label="training"))
-    if len(records) == 1 and len(rows) > 2:
+    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
+    grey = {"color": "0.4"}
+    handles = [
+        Line2D([], [], label=f"{part} pictures", **grey),
+        Line2D([], [], label="training pictures", linestyle=":", **grey),
+    ]
+    histograms = [row for row in rows if isinstance(row, _HistogramRow)]
+    if len(records) == 1 and histograms:
         shown = shown_epochs(records[0])
         for row, alpha in zip(shown, SHADES[-len(shown) :], strict=True):
             epoch = records[0].telemetry["epoch"][row]
             how = {"color": style(0)["color"], "alpha": alpha, "linewidth": 2.5}
             handles.append(Line2D([], [], label=f"histogram of epoch {epoch}", **how))
-    if any(isinstance(row, _HistogramRow) and "threshold" in row.kind for row in rows):
-        handles.append(Line2D([], [], color="0.4", linestyle="--", linewidth=1, label="threshold"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
+    if any("threshold" in row.kind for row in histograms):
+        handles.append(Line2D([], [], linestyle="--", linewidth=1, label="threshold", **grey))
+    if any(row.cut for row in histograms):
+        how = grey | {"marker": "<", "linestyle": ""}
+        handles.append(Line2D([], [], label="all that lies beyond the axis", **how))
+    figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)

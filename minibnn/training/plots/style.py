@@ -54,8 +54,10 @@ def save(figure, path, dpi=130):
 
 
 def line(axes, x, y, **how):
-    """A line with about 20 markers at the most."""
+    """A line with about 20 markers at the most; a single point has one in any case."""
     how = {"linewidth": 1.6, "markersize": 4, "markevery": max(1, len(x) // 20)} | how
+    if len(x) == 1 and not how.get("marker"):
+        how |= {"marker": "o", "markerfacecolor": "none"}
     return axes.plot(x, y, **how)[0]
 
 
@@ -76,7 +78,10 @@ def label(axes, title, unit, x="epoch"):
 
 
 def whole_epochs(axes):
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    low, high = axes.get_xlim()
+    if high - low < 1:  # a single epoch
+        axes.set_xlim(low - 0.5, high + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
 
 def measured_part(histories):

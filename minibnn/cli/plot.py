@@ -1,0 +1,42 @@
+"""``minibnn plot``: a picture of runs, laid over each other."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Draw runs: accuracy, loss, flips and inertia.")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="The picture, ending in .png, .pdf or .svg. Default: plot.png in the folder, of several "
+    "folders in the current one.",
+)
+@click.option("--title", metavar="TEXT", help="Above the picture.")
+def plot(runs, out, title):
+    """Draw one run, or several laid over each other.
+
+    RUN is a run folder, that of a comparison, or a folder with run folders below it. A run that
+    is still going on is drawn as far as it has come.
+
+    The picture shows accuracy and loss by epoch; of every binary layer pi_t, the paper's measure
+    of how many weights flip in a step (Eq. 7, of an epoch's mean step), and the share of weights
+    that never flipped; and how far the weights stand from flipping, at the last epoch: |m| against
+    the threshold, of latent weights their inertia |latent|. Of a single run the histograms of its
+    first and a middle epoch are drawn as well.
+
+    \b
+    minibnn plot runs/train-digits-1
+    minibnn plot runs/compare-cifar10-1 --out figure.pdf
+    minibnn plot runs/bop runs/latent-adam --title "Bop and Adam"
+    """
+    from minibnn.training.plots import check_picture_path, draw_runs, find_runs
+
+    out = check_picture_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
+    records = find_runs(runs)
+    draw_runs(out, records, title)
+    click.echo(f"picture: {out}")
+    for record in records:
+        if record.telemetry is None:
+            click.echo(f"{record.folder} has no telemetry: only accuracy and loss are drawn of it")
