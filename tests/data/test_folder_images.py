@@ -1,56 +1,25 @@
-"""Pictures in files behind the face of an array: batches, broken ones, memory."""
+"""Pictures in files behind the face of an array: batches, their order, and memory."""
 
+import functools
 import threading
 import weakref
 from contextlib import closing
 
 import numpy as np
 import pytest
+from folders import SIZE, epoch, open_folder, same
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from picture_files import encoded, names, smooth, write_enlarged, write_tree
+from picture_files import write_enlarged
 from PIL import Image
 
 from minibnn import InputError
 from minibnn.data import Batches, FolderImages, load
 from minibnn.data.folder import images as images_module
-from minibnn.data.folder.images import DEVIATION, MEAN
-
-SIZE = 32  # large enough that none of these JPEGs is decoded at half its size
-GREY = encoded(smooth(np.random.default_rng(5), 50, 60).convert("L"), "JPEG")
-DEEP = encoded(Image.fromarray(np.arange(60 * 50, dtype=np.uint16).reshape(60, 50) * 20), "PNG")
-GOOD = names("train", "abc", 7) | names("val", "abc", 4)
-BROKEN = {"train/a/2.PNG": b"", "train/b/3.JPEG": GREY[:300], "train/b/4.jpg": b"text"}
-MIXED = {"train/c/1.jpg": GREY, "val/b/2.PNG": DEEP, "val/c/3.JPEG": GREY[:-100]}
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory):
-    """A folder of 21 training and 12 test pictures, all of which can be read."""
-    return write_tree(tmp_path_factory.mktemp("good"), GOOD)
-
-
-@pytest.fixture(scope="module")
-def bad(tmp_path_factory):
-    """The same pictures, but three and one of them are broken."""
-    return write_tree(tmp_path_factory.mktemp("bad"), GOOD | MIXED | BROKEN)
-
-
-def open_folder(root, workers=2, progress=False, **options):
-    return load("image-folder", root, workers=workers, image_size=SIZE, progress=progress)
-
-
-def epoch(data, e=0, start=0, size=4, seed=0, augment="paper"):
-    batches = Batches(data.train_images, data.train_labels, size, seed, augment)
-    return list(batches.epoch(e, start))
-
-
-def same(one, other):
-    assert len(one) == len(other) > 0
-    for (x, y), (other_x, other_y) in zip(one, other, strict=True):
-        assert_array_equal(x, other_x)
-        assert_array_equal(y, other_y)
+from minibnn.data.folder.crops import random_crop
+from minibnn.data.folder.decode import cut
+from minibnn.data.folder.images import DEVIATION, MEAN, normalise
 
 
 def by_hand(path, size=SIZE):
@@ -118,6 +87,23 @@ def test_training_pictures_are_those_their_labels_name(good):
     assert sum(differ) > 15
 
 
+def test_a_training_picture_is_cropped_by_its_own_draws(good):
+    data = open_folder(good)
+    listing = data.train_images.listing
+    labels = np.arange(21)  # so that a batch tells which pictures it has
+    for e in (0, 3):
+        seen = 0
+        for images, rows in Batches(data.train_images, labels, 7, 5, "paper").epoch(e):
+            for image, row in zip(images, rows, strict=True):
+                content = (good / listing.names[row]).read_bytes()
+                plan = functools.partial(random_crop, size=SIZE, seed=5, epoch=e, index=row)
+                expected = np.empty_like(image)
+                normalise(cut(content, plan), expected)
+                assert_array_equal(image, expected)
+                seen += 1
+        assert seen == 21
+
+
 def test_the_order_is_that_of_pictures_in_memory(good):
     data = open_folder(good)
     in_memory = Batches(np.zeros((21, 2, 2, 3), np.uint8), data.train_labels, 4, seed=9)
@@ -162,99 +148,6 @@ def test_seeds_and_epochs_differ(good):
     data = open_folder(good)
     firsts = [epoch(data, e, seed=s)[0][0] for s, e in ((0, 0), (0, 1), (1, 0), (1, 1))]
     assert len({x.tobytes() for x in firsts}) == 4
-
-
-def test_in_the_place_of_a_broken_picture_comes_the_next_of_the_order(bad):
-    data = open_folder(bad)
-    broken = [n for n, name in enumerate(data.train_images.listing.names) if name in BROKEN]
-    assert len(broken) == 3
-    readable = {row: data.train_images[row] for row in range(21) if row not in broken}
-    order = np.random.default_rng(0).permutation(21)
-    order = np.roll(order, -int(np.flatnonzero(order == broken[0])[0]) - 1)  # one is last
-    places = [slice(0, 7), slice(7, 14), slice(14, 21)]
-    stream = data.train_images.training_batches(
-        data.train_labels, order, places, seed=0, epoch=0, augment=False
-    )
-    got = [pair for batch in stream for pair in zip(*batch, strict=True)]
-    assert len(got) == 21
-    for place, (image, label) in enumerate(got):
-        after = (order[(place + k) % 21] for k in range(21))
-        row = next(row for row in after if row in readable)
-        assert_array_equal(image, readable[row])
-        assert label == data.train_labels[row]
-
-
-def test_broken_pictures_are_left_out_of_evaluation(bad):
-    data = open_folder(bad)
-    stream = list(data.test_images.batches(6))
-    (lost,) = (n for n, x in enumerate(data.test_images.listing.names) if x == "val/c/3.JPEG")
-    assert [len(images) for images, _ in stream] == [6, 5]
-    assert_array_equal(np.concatenate([k for _, k in stream]), np.delete(np.arange(12), lost))
-    assert data.unreadable.keys() == {"val/c/3.JPEG"}
-    with pytest.raises(InputError, match=r"val/c/3.JPEG: damaged"):
-        np.asarray(data.test_images)
-
-
-def test_each_broken_picture_is_told_once_in_the_order_of_the_batches(bad, capsys):
-    told = []
-    for workers in (1, 4):
-        data = open_folder(bad, workers, progress=None)
-        for e in range(3):
-            epoch(data, e)
-        list(data.test_images.batches(5))
-        out, err = capsys.readouterr()
-        assert out == ""
-        told.append(err.splitlines())
-        assert len(told[-1]) == len(data.unreadable) == 4
-        assert {line.split(": ")[1] for line in told[-1]} == {
-            f"{bad}/{name}" for name in [*BROKEN, "val/c/3.JPEG"]
-        }
-    assert told[0] == told[1]
-    assert f"minibnn: {bad}/train/a/2.PNG: not a picture; left out" in told[0]
-    epoch(open_folder(bad))  # progress=False
-    assert capsys.readouterr().err == ""
-
-
-def test_no_readable_picture_at_all_is_refused(tmp_path, capsys):
-    for part in ("train", "val"):
-        files = GOOD | {name: b"no" for name in GOOD if name.startswith(part)}
-        root = write_tree(tmp_path / part, files)
-        count = sum(name.startswith(part) for name in GOOD)
-        expected = f"{part}/a/0.JPEG: not a picture; none of the {count} pictures"
-        with pytest.raises(InputError, match=expected):
-            open_folder(root, progress=None)
-    assert capsys.readouterr().err == ""  # that one line is enough
-
-
-def test_a_part_without_a_readable_picture_ends_training_and_not_in_a_loop(bad):
-    data = open_folder(bad)
-    rows = [n for n, name in enumerate(data.train_images.listing.names) if name in BROKEN]
-    with pytest.raises(InputError, match="and so are all other training pictures"):
-        list(Batches(data.train_images[rows], data.train_labels[rows], 2).epoch(0))
-
-
-def test_a_file_that_vanishes_is_an_error_with_its_name(tmp_path):
-    data = open_folder(write_tree(tmp_path, GOOD))
-    gone = tmp_path / "train" / "b" / "3.JPEG"
-    gone.unlink()
-    with pytest.raises(InputError, match=f"{gone}: cannot be read"):
-        epoch(data, size=21)
-    assert threading.active_count() == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"), [(MemoryError(), InputError), (ZeroDivisionError("a bug"), None)]
-)
-def test_an_error_in_a_thread_names_the_file(good, monkeypatch, error, expected):
-    def fail(content, plan):
-        raise error
-
-    data = open_folder(good)
-    monkeypatch.setattr(images_module.decode, "cut", fail)
-    with pytest.raises(expected or type(error)) as caught:
-        epoch(data)
-    words = [str(caught.value), *getattr(caught.value, "__notes__", [])]
-    assert f"{good}/train/" in " ".join(words) and threading.active_count() == 1
 
 
 def test_parts_are_views_and_their_pictures_keep_their_crops(good):
