@@ -5,7 +5,7 @@ import pytest
 from small_runs import BOP, compare, fit, small_data, small_net
 
 import minibnn as bnn
-from minibnn.training import TrainingError, atomic, checkpoint
+from minibnn.training import TrainingError, atomic, checkpoint, keeper
 
 FAST = {"spec": "bop:gamma=0.5,threshold=0", "epochs": 8}  # its accuracy goes up and down
 
@@ -76,6 +76,18 @@ def test_a_resumed_run_keeps_the_same(tmp_path, monkeypatch):
     fit(tmp_path / "whole", epochs=6)
     kept = [(tmp_path / name / "best.npz").read_bytes() for name in ("run", "whole")]
     assert kept[0] == kept[1]
+
+
+def test_it_is_written_before_the_checkpoint_that_knows_of_it(tmp_path, monkeypatch):
+    # The other way round, a kill in between would leave the best network of an earlier epoch.
+    written = []
+    for name in ("stage", "write_atomic"):
+        own = getattr(keeper, name)
+        monkeypatch.setattr(
+            keeper, name, lambda path, data, own=own: (written.append(path.name), own(path, data))
+        )
+    fit(tmp_path / "run", epochs=1)
+    assert written == ["best.npz", "checkpoint.npz"]
 
 
 def test_each_run_of_a_comparison_has_its_own(tmp_path):
