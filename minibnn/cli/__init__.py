@@ -10,7 +10,10 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
+from minibnn.cli.evaluate import evaluate
+from minibnn.cli.export import export
 from minibnn.cli.plot import plot
+from minibnn.cli.predict import predict
 from minibnn.cli.recipes import recipes
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
@@ -46,6 +49,9 @@ def commands():
 commands.add_command(bench)
 commands.add_command(compare)
 commands.add_command(plot)
+commands.add_command(evaluate)
+commands.add_command(export)
+commands.add_command(predict)
 commands.add_command(recipes)
 commands.add_command(sweep)
 commands.add_command(train)

@@ -43,6 +43,7 @@ def read_picture(path, shape, kind="bytes"):
     InputError, naming the file, if it cannot be read or is no picture.
     """
     check_channels(shape)
+    decode.prepare()
     try:
         content = decode.read(path)
         if kind == "image-folder":

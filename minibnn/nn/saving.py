@@ -2,13 +2,12 @@
 
 import json
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.files import archive
 from minibnn.nn.network import Sequential
 
 FORMAT = 1
@@ -44,16 +43,14 @@ def save_network(network, path):
 def load_network(path):
     """The network in a file of ``save_network``; InputError if it is something else or damaged."""
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with archive.opened(path) as members:
+            arrays = members.read_all()
         header = json.loads(arrays.pop(HEADER).tobytes())
         version, config = header["format"], header["config"]
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is not a saved network, or damaged: {error}") from None
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is cut off or damaged: {error}") from None
     if version != FORMAT:
         raise InputError(f"{path} has format {version}; this version of minibnn reads {FORMAT}")
     network = Sequential.from_config(config)

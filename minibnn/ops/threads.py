@@ -28,3 +28,11 @@ def thread_count(threads=None):
         f"{asked_by} must be a whole number from 1 to {most} (what this machine offers), "
         f"found {threads!r}"
     )
+
+
+def use_threads(threads=None):
+    """From now on ``thread_count(threads)`` threads compute; what it is already, if None."""
+    if (count := thread_count(threads)) is not None:
+        import numba
+
+        numba.set_num_threads(count)

@@ -24,7 +24,7 @@ class Evaluation(NamedTuple):
     top5: float | None = None
 
 
-def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entropy"):
+def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entropy", each=None):
     """Measure ``net`` in evaluation mode.
 
     Every picture counts, those of the last partial batch too; of pictures in files only those
@@ -40,6 +40,8 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
     batch_size : int
         Pictures at a time; a matter of memory and speed only.
     loss : "softmax_cross_entropy" or "squared_hinge"
+    each : callable (outputs, labels), optional
+        Is shown the outputs of every part that is measured.
 
     Returns
     -------
@@ -65,6 +67,8 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
     with one_blas_thread():
         for x, right in pieces(images, labels, batch_size):
             logits = net.predict(x, batch_size=batch_size)
+            if each is not None:
+                each(logits, right)
             count += len(right)
             mean += (float(loss(logits, right)[0]) - mean) * (len(right) / count)
             ranks = rank_of_label(logits, right)

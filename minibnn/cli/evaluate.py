@@ -1,0 +1,141 @@
+"""``minibnn evaluate``: how good a trained network is, and what it mistakes for what."""
+
+import json
+
+import click
+
+from minibnn.errors import InputError
+
+_TABLE = 20  # classes at most whose confusion is printed as a table
+_MISTAKES = 10  # lines told instead
+
+
+@click.command(short_help="Measure a trained network on test pictures.")
+@click.argument("network", metavar="RUN|FILE")
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Whose test pictures: digits, cifar10, image-folder or npz:FILE. Default: those the run "
+    "was trained for; a file does not know them.",
+)
+@click.option("--data-dir", metavar="FOLDER", help="Where they are; as for minibnn train.")
+@click.option(
+    "--image-size", type=int, metavar="N", help="Of an image-folder; as for minibnn train."
+)
+@click.option(
+    "--batch-size", type=int, default=100, show_default=True, metavar="N", help="At a time."
+)
+@click.option("--threads", type=int, metavar="N", help="Processor cores to use. Default: all.")
+@click.option("--out", metavar="PICTURE", help="Draw the confusion of the classes (.png).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, as_json):
+    """Measure a trained network on test pictures: RUN is a run folder, FILE one of its files or
+    what "minibnn export --to packed" wrote.
+
+    Prints loss, accuracy, which classes are taken for which, and the speed of the network.
+
+    \b
+    minibnn evaluate runs/train-digits-1
+    minibnn evaluate digits.bnn.npz --dataset digits --out confusion.png
+    """
+    if batch_size < 1:
+        raise InputError(f"--batch-size must be 1 or more, found {batch_size}")
+    from minibnn import data
+    from minibnn.cli.trained import load_trained
+    from minibnn.training.measure import measure
+    from minibnn.training.plots import check_picture_path
+    from minibnn.training.threads import compute_threads
+
+    if out is not None:
+        check_picture_path(out)
+    trained = load_trained(network)
+    options = trained.config.get("options") or {}
+    known = trained.config.get("data", {}).get("name")
+    dataset = dataset or options.get("dataset") or (known if known in data.DATASETS else None)
+    if dataset is None:
+        raise InputError(f"{network} does not tell its pictures: name them by --dataset")
+    if dataset == options.get("dataset"):
+        data_dir = data_dir or options.get("data_dir")
+        image_size = image_size or options.get("image_size")
+    pictures = data.load(dataset, data_dir, image_size=image_size)
+    _check_fit(trained.network, pictures)
+    with compute_threads(threads):
+        found = measure(
+            trained.network,
+            pictures,
+            batch_size=batch_size,
+            loss=trained.config.get("loss", "softmax_cross_entropy"),
+        )
+    classes = trained.classes or _padded(pictures.classes, len(found.confusion))
+    if out is not None:
+        from minibnn.training.plots.confusion import draw_confusion
+
+        title = f"{100 * found.evaluation.accuracy:.2f} % of {found.evaluation.count:,} right"
+        draw_confusion(out, found.confusion, classes, title)
+    if as_json:
+        click.echo(json.dumps(_as_dict(found, classes), indent=2))
+        return
+    click.echo(f"pictures:  {pictures!r}")
+    click.echo(_report(found, classes))
+    if out is not None:
+        click.echo(f"picture:   {out}")
+
+
+def _check_fit(network, pictures):
+    if tuple(pictures.input_shape) != tuple(network.input_shape):
+        raise InputError(
+            f"the network takes inputs of shape {tuple(network.input_shape)}, and the pictures of "
+            f"{pictures.name} are {tuple(pictures.input_shape)}"
+        )
+
+
+def _padded(classes, count):
+    """``count`` names: a network may have more outputs than the pictures have classes."""
+    return tuple(classes[:count]) + tuple(map(str, range(len(classes), count)))
+
+
+def _as_dict(found, classes):
+    return {
+        **found.evaluation._asdict(),
+        "images_per_second": round(found.images_per_second, 1),
+        "classes": list(classes),
+        "confusion": found.confusion.tolist(),
+    }
+
+
+def _report(found, classes):
+    result = found.evaluation
+    lines = [f"loss:      {result.loss:.4f}", f"accuracy:  {100 * result.accuracy:.2f} %"]
+    if result.top5 is not None:
+        lines.append(f"top 5:     {100 * result.top5:.2f} %")
+    lines.append(f"speed:     {found.images_per_second:,.0f} images/s")
+    table = _confusion(found.confusion, classes) if len(classes) <= _TABLE else None
+    return "\n".join([*lines, "", table or _mistakes(found.confusion, classes)])
+
+
+def _confusion(matrix, classes):
+    from minibnn.training.metrics import text_table
+
+    rows = [
+        [name, *(f"{n:,}" if n else "." for n in row), _share(row[k], row.sum())]
+        for k, (name, row) in enumerate(zip(classes, matrix, strict=True))
+    ]
+    return text_table(["class \\ answer", *classes, "right"], rows)
+
+
+def _mistakes(matrix, classes):
+    from minibnn.training.metrics import text_table
+
+    wrong = matrix.copy()
+    wrong[range(len(wrong)), range(len(wrong))] = 0  # the diagonal
+    order = wrong.ravel().argsort(kind="stable")[::-1][:_MISTAKES]
+    pairs = [divmod(int(k), len(wrong)) for k in order if wrong.ravel()[k]]
+    rows = [
+        [classes[a], classes[b], f"{wrong[a, b]:,}", _share(wrong[a, b], matrix[a].sum())]
+        for a, b in pairs
+    ]
+    return text_table(["most often mistaken", "for", "times", "of the class"], rows)
+
+
+def _share(part, whole):
+    return f"{100 * part / whole:.1f} %" if whole else "-"

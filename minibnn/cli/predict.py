@@ -1,0 +1,85 @@
+"""``minibnn predict``: classes of picture files. It imports little, to answer at once."""
+
+import json
+
+import click
+
+from minibnn.errors import InputError
+
+_AT_A_TIME = 64  # pictures in memory
+
+
+@click.command(short_help="Classify picture files.")
+@click.argument("network", metavar="FILE|RUN")
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.option(
+    "--top",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Tell the K most probable classes.",
+)
+@click.option("--threads", type=int, metavar="N", help="Processor cores to use. Default: all.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for each picture.")
+def predict(network, pictures, top, threads, as_json):
+    """Tell the class of each PICTURE, a file of any format and size Pillow reads.
+
+    The network is one that "minibnn export --to packed" wrote, or a run folder. Pictures are made
+    grey or RGB as it needs them, laid on white where they are transparent, and resized to what it
+    takes: as a whole, proportions not kept; for a network trained on an image-folder, their
+    middle. Probabilities are the softmax of its outputs.
+
+    \b
+    minibnn predict model.bnn.npz cat.png dog.jpg
+    minibnn predict runs/train-cifar10-1 cat.png --top 3 --json
+    """
+    if top < 1:
+        raise InputError(f"--top must be 1 or more, found {top}")
+    from minibnn.cli.trained import load_trained
+    from minibnn.data.pictures import check_channels
+    from minibnn.ops.threads import use_threads
+
+    trained = load_trained(network)
+    check_channels(trained.network.input_shape)
+    if len(trained.network.output_shape) != 1:
+        raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
+    use_threads(threads)
+    found = _predictions(trained, pictures, top)
+    if as_json:
+        click.echo(json.dumps(list(found), indent=2))
+        return
+    for one in found:
+        ranks = (f"{rank['class']} {100 * rank['probability']:.2f} %" for rank in one["top"])
+        click.echo(f"{one['picture']}: {', '.join(ranks)}")
+
+
+def _predictions(trained, paths, top):
+    """Yield a plain dict for each picture."""
+    import numpy as np
+
+    from minibnn.data.pictures import read_picture
+
+    network = trained.network
+    classes = trained.classes or tuple(map(str, range(network.output_shape[0])))
+    for start in range(0, len(paths), _AT_A_TIME):
+        own = paths[start : start + _AT_A_TIME]
+        images = [read_picture(path, network.input_shape, trained.pictures) for path in own]
+        for path, scores in zip(own, probabilities(network.forward(np.stack(images))), strict=True):
+            best = np.argsort(-scores, kind="stable")[:top]
+            ranks = [
+                {"class": classes[k], "index": int(k), "probability": float(scores[k])}
+                for k in best
+            ]
+            yield {"picture": path, **ranks[0], "top": ranks}
+
+
+def probabilities(outputs):
+    """Softmax of outputs (B, C): float64 (B, C)."""
+    import numpy as np
+
+    if not isinstance(outputs, np.ndarray):  # signs
+        outputs = outputs.unpack()
+    shifted = outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True)
+    weights = np.exp(shifted)
+    return weights / weights.sum(axis=1, keepdims=True)

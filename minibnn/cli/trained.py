@@ -1,0 +1,63 @@
+"""A trained network as commands name it: a run folder, or a file."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from minibnn.errors import InputError
+
+
+class Trained(NamedTuple):
+    """A network and what is known of it.
+
+    Attributes
+    ----------
+    network : Sequential or PackedNetwork
+    classes : tuple of str, or None
+    pictures : str
+        How picture files become inputs; see ``deploy.PackedNetwork``.
+    config : dict
+        config.json of its run; empty for a file that is not in a run folder.
+    """
+
+    network: object
+    classes: tuple | None
+    pictures: str
+    config: dict
+
+
+def load_trained(path):
+    """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``.
+
+    Raises InputError if there is none.
+    """
+    from minibnn.deploy import file as deploy
+    from minibnn.files.archive import member_names
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
+    if not path.is_dir() and deploy.DESCRIPTION in member_names(path):
+        packed = deploy.load(path)
+        return Trained(packed, packed.classes, packed.pictures, {})
+    from minibnn.training.load import load
+    from minibnn.training.run_folder import read_config
+
+    network = load(path)
+    config = read_config(path if path.is_dir() else path.parent, missing_ok=True) or {}
+    data = config.get("data", {})
+    if config.get("network") != json.loads(json.dumps(network.config())):
+        return Trained(network, None, "bytes", {})  # it lies beside another run
+    pictures = "image-folder" if data.get("name") == "image-folder" else "bytes"
+    return Trained(network, _classes(config, data.get("name")), pictures, config)
+
+
+def _classes(config, dataset):
+    """Names of the classes; of older runs, which do not tell, those of the well-known data."""
+    if names := config.get("class_names"):
+        return tuple(names)
+    if dataset == "cifar10":
+        from minibnn.data.cifar10 import CLASSES
+
+        return CLASSES
+    return None
