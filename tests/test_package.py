@@ -43,7 +43,8 @@ OTHERS = {
     "optim": NUMERIC,
     "zoo": NUMERIC,
     "deploy": NUMERIC | {"onnx"},
-    "training": NUMERIC | {"distributed", "matplotlib", "mpi4py", "rich", "threadpoolctl"},
+    "training": NUMERIC
+    | {"distributed", "matplotlib", "mpi4py", "rich", "tensorboardX", "threadpoolctl"},
     "bench": NUMERIC | {"rich", "threadpoolctl"},
     "equivalences": NUMERIC | {"hypothesis"},  # hypothesis if it is there
     "cli": {"click", "hypothesis", "matplotlib", "numpy", "rich"},
@@ -57,6 +58,7 @@ WHEN_USED = {
     "onnx",
     "pooch",
     "rich",
+    "tensorboardX",
 }  # inside functions only
 # Files over 400 lines, and why they are one idea all the same.
 LONG = {
@@ -156,7 +158,7 @@ def test_every_package_imported_is_declared():
     declared = {requirement(line) for line in options["options"]["install_requires"].split("\n")}
     used = {top(name) for *_, names in sources() for name in names}
     used -= sys.stdlib_module_names | {"minibnn"}
-    extra = {"llvmlite", "hypothesis", "onnx", "mpi4py", "distributed"}  # if they are there
+    extra = {"llvmlite", "hypothesis", "onnx", "mpi4py", "distributed", "tensorboardX"}
     used = {{"PIL": "pillow"}.get(name, name) for name in used - extra}
     assert used == declared - {""}
 

@@ -124,6 +124,12 @@ _SHARED = (
         "may cost. The results are the same.",
     ),
     click.option(
+        "--tensorboard/--no-tensorboard",
+        default=False,
+        help="Write metrics and histograms for TensorBoard into the run folder too, after every "
+        "epoch (tensorboard --logdir runs). Needs the extra: pip install minibnn[tensorboard].",
+    ),
+    click.option(
         "--resume",
         is_flag=True,
         help="Go on with the run in --out, exactly as if it had not stopped. Options left out "
@@ -253,6 +259,7 @@ class Start(ExitStack):
         from minibnn import data, zoo
         from minibnn.training.run_folder import RunFolder, new_folder
         from minibnn.training.settings import Settings
+        from minibnn.training.tensorboard import check_installed
         from minibnn.training.threads import thread_count
 
         settings = Settings(
@@ -264,6 +271,8 @@ class Start(ExitStack):
             checkpoint_minutes=kept["checkpoint_minutes"],
         )
         threads = thread_count(how["threads"])  # complain before a download
+        if kept["tensorboard"]:
+            check_installed()
         if how["out"] is not None:
             RunFolder(how["out"], how["resume"], how["force"]).check()
         _check_model(kept["model"], zoo.MODELS)
@@ -287,6 +296,7 @@ class Start(ExitStack):
             "resume": how["resume"],
             "force": how["force"],
             "threads": how["threads"],
+            "tensorboard": kept["tensorboard"],
             "options": {"command": command, **kept},
         }
 

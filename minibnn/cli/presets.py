@@ -18,7 +18,15 @@ def run_preset(ctx, name, steps, options):
 
     if name not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, found {name!r}")
-    for option in ("recipe", "optimizer", "epochs", "real_optimizer", "validation", "resume"):
+    for option in (
+        "recipe",
+        "optimizer",
+        "epochs",
+        "real_optimizer",
+        "validation",
+        "resume",
+        "tensorboard",
+    ):
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             raise InputError(
                 f"--preset has its own optimizers and number of steps (--steps): leave "

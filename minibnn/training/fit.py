@@ -8,6 +8,7 @@ from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
 from minibnn.training.start import adopt_config, finished_note, open_run
+from minibnn.training.tensorboard import event_files
 from minibnn.training.threads import compute_threads
 
 
@@ -27,6 +28,7 @@ def fit(
     callbacks=(),
     checkpoint_every=1,
     checkpoint_minutes=None,
+    tensorboard=False,
     resume=False,
     force=False,
     progress=None,
@@ -63,6 +65,9 @@ def fit(
         Epochs from one checkpoint to the next. The last epoch and an interruption always save.
     checkpoint_minutes : float, optional
         After that many minutes without one, a checkpoint in the middle of an epoch too.
+    tensorboard : bool
+        Write event files into the run folder, see ``training.tensorboard``; the extra
+        ``tensorboard`` must be installed.
     resume : bool
         Go on with the run in ``out``: bit for bit as if it had not been interrupted. All settings
         must be those of the run; only ``epochs`` may be raised.
@@ -99,6 +104,7 @@ def fit(
     settings = Settings(
         epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
     )
+    events = event_files(tensorboard, out)
     task = Task(net, data, settings)
     callbacks = check_callbacks(callbacks)
     run = task.run(name or default_name(optimizer), net, optimizer)
@@ -109,7 +115,9 @@ def fit(
             return run.history
         config = task.describe("fit", options, name=run.name, optimizer=optimizer.config())
         with RunFolder(out, resume, force) as folder:
-            keeper = Keeper([run], folder.path, [folder], [], checkpoint_every, checkpoint_minutes)
+            keeper = Keeper(
+                [run], folder.path, [folder], [], checkpoint_every, checkpoint_minutes, events
+            )
             keeper.settle()
             adopt_config(folder, config, report)
             keeper.files.append(open_run(folder, run, task.data, report))

@@ -28,11 +28,13 @@ class Keeper:
         Epochs from one checkpoint to the next.
     minutes : float, optional
         After that much time since the last one, a checkpoint in the middle of an epoch too.
+    events : EventFiles, optional
+        Get the rows as well.
     """
 
-    def __init__(self, runs, path, folders, files, every=1, minutes=None):
+    def __init__(self, runs, path, folders, files, every=1, minutes=None, events=None):
         self.runs, self.path, self.folders, self.files = runs, path, folders, files
-        self.every, self.minutes = every, minutes
+        self.every, self.minutes, self.events = every, minutes, events
         self._saved = time.monotonic()
 
     def add_rows(self, rows):
@@ -43,6 +45,13 @@ class Keeper:
             file.append(rows)
         for run, folder in zip(self.runs, self.folders, strict=True):
             run.telemetry.write(folder.path / TELEMETRY)
+        if self.events:
+            self.events.add(self.runs, self.folders, rows)
+
+    def close(self):
+        """Close what is open; call it when no more rows come."""
+        if self.events:
+            self.events.close()
 
     def keep_best(self, rows, part):
         """Write best.npz of every run whose accuracy on ``part`` is higher than ever before.

@@ -15,6 +15,7 @@ from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
 from minibnn.training.start import adopt_config, finished_note, open_run
+from minibnn.training.tensorboard import event_files
 from minibnn.training.threads import compute_threads
 
 
@@ -33,6 +34,7 @@ def lockstep(
     callbacks=(),
     checkpoint_every=1,
     checkpoint_minutes=None,
+    tensorboard=False,
     resume=False,
     force=False,
     progress=None,
@@ -70,6 +72,7 @@ def lockstep(
     settings = Settings(
         epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
     )
+    events = event_files(tensorboard, out)
     task = Task(net, data, settings)
     callbacks = check_callbacks(callbacks)
     runs = [task.run(name, net.copy(), o.copy()) for name, o in optimizers.items()]
@@ -87,6 +90,7 @@ def lockstep(
             return result
         folders = _enter(stack, RunFolder(out, resume, force), runs)
         keeper = _open(folders, runs, optimizers, task, (options, run_options or {}), report)
+        keeper.events = events
         finished = finished_note(runs[0], settings, folders[0], report)
         if not finished:
             train(runs, task.batches, task.data, keeper=keeper, **how)

@@ -84,6 +84,8 @@ def train(
             raise TrainingError(f"{error}; {keeper.kept()}" if keeper else str(error)) from error
         finally:
             report.end()
+            if keeper:
+                keeper.close()
 
 
 def _measure(runs, rows, data, part, batch_size):

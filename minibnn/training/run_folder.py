@@ -8,6 +8,7 @@
     checkpoint.npz   weights, optimizer state and position, as they are now
     best.npz         the network after its best epoch
     *.png            pictures of the metrics
+    events.*         for TensorBoard, where that was asked for
 
 A folder in use is locked by ``flock`` on its file ``.lock``; the lock ends with the process, even
 a killed one.
@@ -27,6 +28,7 @@ from minibnn.training.atomic import staged, write_atomic
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"
+EVENTS = "events.out.tfevents.*"  # a pattern: TensorBoard's, one more for every start
 PICTURES = ("curves.png", "compare.png", "plot.png")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
@@ -132,6 +134,8 @@ class RunFolder:
         for name in (CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
+        for path in self.path.glob(EVENTS):
+            path.unlink()
 
 
 def read_config(folder, missing_ok=False):
