@@ -16,16 +16,20 @@ from minibnn.errors import InputError
     required=True,
     metavar="FORM",
     help="packed: bits and integer thresholds, 32 times smaller than floats, for minibnn evaluate "
-    "and predict (by habit NAME.bnn.npz).",
+    "and predict (by habit NAME.bnn.npz). onnx: standard operators, for onnxruntime and others "
+    "(pip install \"minibnn[onnx]\"). larq: the arrays of Larq's and Keras' layers.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE.")
 def export(run, file, form, force):
     """Write the network of RUN, a run folder or a file in one, to FILE.
 
-    It computes the same outputs there, bit for bit.
+    Packed, it computes the same outputs, bit for bit. In ONNX every sign between binary
+    layers is the same, and the outputs are but for rounding.
 
     \b
     minibnn export runs/train-digits-1 --to packed digits.bnn.npz
+    minibnn export runs/train-digits-1 --to onnx digits.onnx
+    minibnn export runs/train-digits-1 --to larq digits.npz
     """
     if form not in FORMS:
         raise InputError(f"--to must be one of {', '.join(FORMS)}, found {form!r}")
@@ -54,4 +58,19 @@ def _packed(trained, file):
     return f"{file.stat().st_size:,} bytes, {weights:,} binary weights"
 
 
-FORMS = {"packed": _packed}  # name -> function (Trained, Path), which writes and says what
+def _onnx(trained, file):
+    from minibnn.deploy import onnx
+
+    onnx.write(trained.network, file, trained.classes, pictures=trained.pictures)
+    return f"{file.stat().st_size:,} bytes, ONNX of opset {onnx.OPSET}"
+
+
+def _larq(trained, file):
+    from minibnn.deploy import larq
+
+    larq.write(trained.network, file)
+    return f"{len(larq.arrays(trained.network))} arrays"
+
+
+# name -> function (Trained, Path), which writes and says what
+FORMS = {"packed": _packed, "onnx": _onnx, "larq": _larq}
