@@ -81,6 +81,7 @@ def test_a_local_dask_cluster(tmp_path, small, cells, monkeypatch):
         distributed.LocalCluster(n_workers=1, threads_per_worker=2, **options) as cluster,
         executors.dask(cluster.scheduler_address) as executor,
     ):
-        result = sweep(GRID, tmp_path / "s", options=small, executor=executor, progress=False)
-    assert [row["status"] for row in result.rows] == ["done"] * 2
-    assert_as_alone(tmp_path / "s", cells, tmp_path)
+        grid = {"gamma": GRID["gamma"][:1]}
+        result = sweep(grid, tmp_path / "s", options=small, executor=executor, progress=False)
+    assert [row["status"] for row in result.rows] == ["done"]
+    assert_as_alone(tmp_path / "s", cells[:1], tmp_path)

@@ -43,16 +43,19 @@ def task(tmp_path):
     return make
 
 
-def test_six_cells_in_two_processes_one_of_them_killed(tmp_path, small, monkeypatch):
+@pytest.mark.parametrize(
+    "gammas", [[0.1, 0.01], pytest.param([0.1, 0.01, 0.001], marks=pytest.mark.slow)]
+)
+def test_two_processes_one_of_them_killed(tmp_path, small, monkeypatch, gammas):
     """As each would be alone; the killed one goes on from its checkpoint."""
     monkeypatch.setattr(run, "_LOOK", 0.02)
     monkeypatch.setattr(run, "_REPORT", 0.0)
     options = small | {"epochs": 6, "batch-size": 50}
-    grid = {"gamma": [0.1, 0.01, 0.001], "threshold": [0, 1e-6]}
+    grid = {"gamma": gammas, "threshold": [0, 1e-6]}
     plan = Plan(grid, {}, None, 0, [0], options)
-    killer = Killer(tmp_path / "s", plan.cells[2].name)
+    killer = Killer(tmp_path / "s", plan.cells[1].name)
     result = sweep(grid, tmp_path / "s", options=options, jobs=2, progress=killer)
-    assert [row["status"] for row in result.rows] == ["done"] * 6
+    assert [row["status"] for row in result.rows] == ["done"] * len(plan.cells)
     assert killer.killed
     assert len(killer.notes) == 1
     assert "killed by SIGKILL" in killer.notes[0]
@@ -164,3 +167,24 @@ def test_a_folder_in_use_is_waited_for(tmp_path, monkeypatch):
     assert len(waited) == 3
     with open(tmp_path / ".lock") as lock:  # and is left free
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, small):
+    options = small | {"epochs": 40, "batch-size": 50}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "minibnn", "sweep", "--grid", "gamma=0.1,0.01", *words]
+    started = subprocess.Popen(
+        [*command, "--out", "s"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    cells = Plan({"gamma": [0.1, 0.01]}, {}, None, 0, [0], options).cells
+    first = tmp_path / "s" / cells[0].name / "metrics.csv"
+    while not read_rows(first) and started.poll() is None:
+        time.sleep(0.05)
+    started.send_signal(signal.SIGTERM)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 143, err
+    assert err.startswith("minibnn: stopped by SIGTERM: 0 of 2 cells are done")
+    assert err.rstrip().endswith("go on with: minibnn sweep --resume --out s")
+    subprocess.run([*command, "--out", "s"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    assert_as_alone(tmp_path / "s", cells, tmp_path)
