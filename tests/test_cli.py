@@ -185,7 +185,7 @@ def test_help_names_every_option_and_explains_it(run):
         assert (code, err) == (0, "")
         for option in command.params:
             if option.param_type_name == "argument":  # told in the command's own text
-                assert option.name in out.splitlines()[0]
+                assert (option.metavar or option.name) in out.splitlines()[0]
             else:
                 assert option.opts[-1] in out
                 assert option.help, option
