@@ -95,10 +95,16 @@ def test_every_path_named_is_there():
 def test_dependencies_are_those_of_setup_cfg():
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg", "utf-8")
-    wanted = [re.match(r"\w+", x)[0] for x in parser["options"]["install_requires"].split()]
-    for extra, lines in parser["options.extras_require"].items():
-        wanted += [f"{re.match(r'[a-z]+', line)[0]} (`{extra}`)" for line in lines.split()]
-    assert [row[0] for row in table("Dependencies")] == wanted
+    needs = {"": parser["options"]["install_requires"], **parser["options.extras_require"]}
+    wanted = {}
+    for extra, lines in needs.items():
+        for line in lines.split():
+            wanted.setdefault(re.match(r"\w+", line)[0], []).append(extra)
+    told = {}
+    for name, *_ in table("Dependencies"):
+        package, _, extras = name.partition(" ")
+        told[package] = re.findall(r"`(\w+)`", extras) or [""]
+    assert told == wanted
 
 
 def test_every_room_and_environment_variable_is_named():
