@@ -114,6 +114,7 @@ def event_of(run, row):
         for k, name in enumerate(run.telemetry.layers):
             whole = histogram_raw(f"log10 inertia/{name}", **_log_histogram(telemetry, k))
             unit = " / threshold" if telemetry["threshold"][k] > 0 else ""
+            whole.value[0].metadata.plugin_data.plugin_name = "histograms"
             whole.value[0].metadata.summary_description = f"log10({what}{unit})"
             values += whole.value
     return Event(step=row["epoch"], summary=Summary(value=values), wall_time=time.time())

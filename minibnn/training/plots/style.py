@@ -57,7 +57,8 @@ def line(axes, x, y, **how):
     """A line with about 20 markers at the most; a single point has one in any case."""
     how = {"linewidth": 1.6, "markersize": 4, "markevery": max(1, len(x) // 20)} | how
     if len(x) == 1 and not how.get("marker"):
-        how |= {"marker": "o", "markerfacecolor": "none"}
+        hollow = {"markerfacecolor": "none"} if how.get("linestyle") == ":" else {}
+        how |= {"marker": "o"} | hollow
     return axes.plot(x, y, **how)[0]
 
 
@@ -79,9 +80,10 @@ def label(axes, title, unit, x="epoch"):
 
 def whole_epochs(axes):
     low, high = axes.get_xlim()
-    if high - low < 1:  # a single epoch
+    single = high - low < 1
+    if single:
         axes.set_xlim(low - 0.5, high + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1 if single else 2)
 
 
 def measured_part(histories):
