@@ -4,10 +4,19 @@ import csv
 import io
 import statistics
 
+from minibnn.errors import InputError
 from minibnn.training.atomic import write_atomic
 from minibnn.training.metrics import text_table
 
 STATUSES = ("done", "failed", "stopped", "waiting")
+_REALS = (
+    "best_accuracy",
+    "last_accuracy",
+    "test_accuracy",
+    "train_accuracy",
+    "last_flip_ratio",
+    "seconds",
+)
 
 
 def row_of(cell, progress, status, error=""):
@@ -48,6 +57,29 @@ def write_summary(path, rows):
     for row in rows:
         writer.writerow({k: "" if v is None else _exact(v) for k, v in row.items()})
     write_atomic(path, file.getvalue().encode())
+
+
+def read_summary(path):
+    """The rows of a summary.csv, as ``row_of`` gave them.
+
+    Raises InputError if it is missing or damaged.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [_typed(row) for row in csv.DictReader(file, strict=True)]
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise InputError(f"{path} is no summary of a sweep, or a damaged one") from None
+
+
+def _typed(row):
+    if row["status"] not in STATUSES or None in row:
+        raise ValueError(row)
+    numbers = {name: int for name in ("seed", "epochs", "best_epoch", "flips")}
+    numbers |= dict.fromkeys(_REALS, float)
+    found = {name: kind(row[name]) if row[name] else None for name, kind in numbers.items()}
+    return row | found | {"measured_on": row["measured_on"] or None}
 
 
 def columns_of(rows):

@@ -5,6 +5,7 @@ import csv
 import pytest
 from rich.console import Console
 
+from minibnn.errors import InputError
 from minibnn.training.metrics import History
 from minibnn.training.sweep import table
 from minibnn.training.sweep.cells import Cell, Progress
@@ -54,6 +55,18 @@ def test_summary_keeps_numbers_in_full(tmp_path):
     assert found[0]["threshold"] == ""
     assert found[1]["best_accuracy"] == found[1]["flips"] == ""
     assert found[1]["status"] == "waiting"
+    missing = {"threshold": ""}
+    assert table.read_summary(tmp_path / "summary.csv") == [rows[0] | missing, rows[1]]
+
+
+def test_a_summary_that_is_none(tmp_path):
+    path = tmp_path / "summary.csv"
+    with pytest.raises(InputError, match="does not exist"):
+        table.read_summary(path)
+    for text in ("a,b\n1,2\n", "cell,seed,status\nx,zero,done\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="no summary of a sweep"):
+            table.read_summary(path)
 
 
 def test_means_over_seeds():
