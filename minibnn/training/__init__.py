@@ -8,6 +8,7 @@ from minibnn.training.load import load
 from minibnn.training.lockstep import lockstep
 from minibnn.training.metrics import History, Lockstep
 from minibnn.training.sweep import SweepResult, sweep
+from minibnn.training.telemetry import read_telemetry
 
 __all__ = [
     "EarlyStopping",
@@ -21,5 +22,6 @@ __all__ = [
     "fit",
     "load",
     "lockstep",
+    "read_telemetry",
     "sweep",
 ]
