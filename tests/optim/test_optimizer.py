@@ -271,7 +271,7 @@ def test_schedules_count_updates_from_zero(each_backend):
     bop = optim.Bop(gamma=optim.ExponentialDecay(1.0, 0.5, "1ep", staircase=True), threshold=9)
     p = Parameter("kernel", np.ones((1, 1)), True)
     p.grad = np.ones((1, 1), np.float32)
-    with pytest.raises(InputError, match=r"counts epochs: call bind"):
+    with pytest.raises(InputError, match=r"counts epochs or the run: call bind"):
         bop.step([p])
     bop.bind(steps_per_epoch=2, total_steps=100)
     seen = []
