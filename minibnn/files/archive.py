@@ -81,7 +81,7 @@ def opened(path):
         except (Damaged, InputError):
             raise
         except _WHAT_DAMAGE_RAISES as error:
-            raise Damaged(f"{error}") from error
+            raise Damaged(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def member_names(path):
@@ -106,8 +106,8 @@ class Archive:
         self._archive, self._members, self.declared = archive, {}, {}
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
-            if name == member.filename or name in self._members:
-                raise Damaged(f"{member.filename!r} is no array, or there twice")
+            if name == member.filename or name in self._members or not name.isprintable():
+                raise Damaged(f"{member.filename!r:.80} is no array, or there twice")
             if member.compress_type != zipfile.ZIP_STORED:
                 raise Damaged(f"{name} is compressed")
             length -= member.file_size

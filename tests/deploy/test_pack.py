@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from random_networks import networks
+from numpy.testing import assert_array_equal
+from random_networks import extreme_statistics, networks
 
+import minibnn as bnn
+from minibnn import nn
 from minibnn.deploy import pack
+from minibnn.errors import InputError
 from minibnn.ops.backend import using
 from minibnn.ops.bits import Signs
 
@@ -35,10 +39,8 @@ def same(a, b):
 
 def equal(net, seed=0):
     """The packed network, whose outputs are the network's."""
-    note(net.layers)
     with np.errstate(all="ignore"):
         packed = pack(net)
-        note(packed.steps)
         for x in pictures(net.input_shape, seed):
             expected = net.forward(x)
             same(packed.forward(x), expected)
@@ -51,6 +53,7 @@ def equal(net, seed=0):
 @settings(max_examples=60, suppress_health_check=SLOW)
 @given(networks(), st.integers(0, 2**32 - 1), st.sampled_from(["numba", "reference"]))
 def test_random_networks(net, seed, backend):
+    note(net.layers)
     with using(backend):
         equal(net, seed)
 
@@ -59,4 +62,202 @@ def test_random_networks(net, seed, backend):
 @settings(max_examples=2000, suppress_health_check=SLOW)
 @given(networks(), st.integers(0, 2**32 - 1))
 def test_two_thousand_random_networks(net, seed):
+    note(net.layers)
     equal(net, seed)
+
+
+# -- every order of pooling, and every direction -------------------------------------------------
+
+
+def one_block(order, scale, pool=nn.MaxPool2D):
+    """conv, then "n" normalisation, "s" sign and "p" pooling in some order, and a dense layer."""
+    make = {"n": lambda: nn.BatchNorm(scale=scale), "s": nn.Sign, "p": lambda: pool(2)}
+    block = [nn.BinaryConv2D(40, 3), *(make[letter]() for letter in order)]
+    first = [nn.BinaryConv2D(33, 3, padding="valid"), nn.BatchNorm(), nn.Sign()]
+    net = nn.Sequential([*first, *block, nn.Flatten(), nn.BinaryDense(5)], (10, 9, 2))
+    rng = np.random.default_rng(0)
+    extreme_statistics(net, rng)
+    for layer in net.layers:
+        if isinstance(layer, nn.BatchNorm) and layer.scale:
+            layer.gamma.assign(np.where(np.arange(40) % 2, 1, -1) * rng.uniform(0.5, 2, 40))
+            state = {"moving_mean": rng.normal(0, 9, 40), "moving_variance": np.full(40, 90.0)}
+            layer.load_state(state)
+            layer.beta.assign(np.zeros(40))
+    return net
+
+
+ONE_PASS = {  # what becomes a single step if all channels rise, and if some fall
+    "ns": (True, True),
+    "pns": (True, True),
+    "nps": (True, False),
+    "nsp": (True, False),
+    "s": (True, True),
+    "ps": (True, True),
+    "sp": (True, True),
+    "nns": (True, True),
+    "npns": (True, False),
+    "pnsp": (False, False),
+}
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("order", ONE_PASS)
+def test_pooling_in_every_place(order, scale):
+    net = one_block(order, scale)
+    first, *kinds = [step.kind for step in equal(net).steps]
+    assert first == "first_conv2d"
+    whole = ["binary_conv2d_threshold", "flatten", "binary_dense"]
+    assert (kinds == whole) is ONE_PASS[order][scale]
+
+
+def test_between_layers_only_bits_move():
+    packed = equal(bnn.zoo.binarynet((16, 16, 3), filters=16, dense_units=40))
+    kinds = [step.output.kind for step in packed.steps]
+    assert kinds == ["signs"] * (len(kinds) - 2) + ["sums", "reals"]
+    held = {key for step in packed.steps[1:-1] for key in step.arrays}
+    assert held == {"kernel", "level", "falling"}
+    assert {step.arrays["level"].dtype.kind for step in packed.steps[:-3] if step.arrays} == {"i"}
+
+
+def test_ties_are_plus_one():
+    """Mean equal to a sum, no beta: the normalised sum is 0, and the sign +1."""
+    net = nn.Sequential(
+        [nn.Sign(), nn.BinaryDense(70), nn.BatchNorm(scale=True), nn.Sign()], (9,), seed=3
+    )
+    x = pictures((9,), 0)
+    sums = nn.Sequential(net.config()["layers"][:2], (9,), seed=3).forward(next(x))[0]
+    norm = net.layers[2]
+    norm.load_state({"moving_mean": np.float32(sums), "moving_variance": np.ones(70, np.float32)})
+    norm.gamma.assign(np.where(np.arange(70) % 2, 1, -1))
+    packed = equal(net)
+    assert (packed.forward(next(pictures((9,), 0))).unpack()[0] == 1).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads(threads, use_threads):
+    net = bnn.zoo.binarynet((16, 16, 3), filters=40, dense_units=70)
+    extreme_statistics(net, np.random.default_rng(1))
+    x = next(pictures(net.input_shape, 0))
+    with using("reference"):
+        expected = net.forward(x)
+    use_threads(threads)
+    same(equal(net).forward(x), expected)
+
+
+def test_any_batch():
+    net = bnn.zoo.digits_net(filters=8, dense_units=32)
+    extreme_statistics(net, np.random.default_rng(0))
+    packed = pack(net)
+    x = np.random.default_rng(1).integers(0, 256, (70, 8, 8, 1), dtype=np.uint8)
+    whole = packed.forward(x)
+    for batch in (1, 3, 32, 69):
+        same(packed.predict(x, batch), whole)
+        same(np.concatenate([packed.forward(x[k : k + batch]) for k in range(0, 70, batch)]), whole)
+    same(packed.predict(x[:0]), net.predict(x[:0]))
+
+
+def test_test_pictures_of_digits():
+    net, data = bnn.zoo.digits_net(filters=16, dense_units=64), bnn.data.load("digits")
+    for k in range(5):
+        net.forward(data.train_images[k::5], training=True)
+    packed = pack(net)
+    same(packed.predict(data.test_images), net.predict(data.test_images))
+    assert bnn.evaluate(packed, data) == bnn.evaluate(net, data)
+
+
+def cifar(folder, count, filters, dense_units):
+    data = bnn.data.load("cifar10", folder)
+    net = bnn.zoo.binarynet(filters=filters, dense_units=dense_units)
+    for k in range(4):
+        net.forward(data.train_images[100 * k : 100 * k + 100], training=True)
+    packed = pack(net)
+    images = data.test_images[:count]
+    same(packed.predict(images), net.predict(images))
+    floats = images[: count // 10] / np.float32(127.5) - np.float32(1)
+    same(packed.predict(floats), net.predict(floats))
+
+
+def test_some_test_pictures_of_cifar10(shared_cifar):
+    cifar(shared_cifar, 300, 32, 64)
+
+
+@pytest.mark.slow
+def test_all_test_pictures_of_cifar10(shared_cifar):
+    cifar(shared_cifar, 10_000, 128, 1024)
+
+
+# -- the network it comes from, and what is around it --------------------------------------------
+
+
+def test_packing_leaves_the_network_alone():
+    net, twin = (bnn.zoo.digits_net(filters=8, dense_units=32) for _ in range(2))
+    x = np.random.default_rng(1).integers(0, 256, (20, 8, 8, 1), dtype=np.uint8)
+    gradient = np.random.default_rng(2).normal(size=(20, 10)).astype(np.float32)
+    for one in (net, twin):
+        one.forward(x, training=True)
+    packed = pack(net)  # between the passes
+    before = packed.forward(x)
+    for one in (net, twin):
+        one.backward(gradient)
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        assert_array_equal(p.grad, q.grad)
+        p.assign(-p.value)
+    net.layers[1].moving_mean += 3
+    same(packed.forward(x), before)  # its arrays are its own
+
+
+def test_what_it_says_of_itself():
+    net = bnn.zoo.digits_net(filters=8, dense_units=32)
+    packed = pack(net, classes=tuple("0123456789"))
+    assert repr(packed) == f"<PackedNetwork digits (8, 8, 1) -> (10,), {packed.nbytes:,} bytes>"
+    assert packed.classes == tuple("0123456789")
+    text = packed.summary()
+    assert "conv2  " in text
+    assert "binary_conv2d_threshold" in text
+    assert f"{sum(p.size for p in net.parameters() if p.binary):,}" in text.splitlines()[-1]
+    assert f"{packed.nbytes:,}" in text.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((2, 8, 8, 3), np.uint8), r"shape \(N, 8, 8, 1\), found \(2, 8, 8, 3\)"),
+        (np.zeros((8, 8, 1), np.uint8), r"found \(8, 8, 1\)"),
+        (np.zeros((2, 8, 8, 1), np.int64), "uint8 bytes or float32, found int64"),
+    ],
+)
+def test_inputs_that_do_not_fit(x, message):
+    net = bnn.zoo.digits_net(filters=8, dense_units=32)
+    for one in (net, pack(net)):  # the same words
+        with pytest.raises(InputError, match=message):
+            one.forward(x)
+
+
+def test_layers_that_cannot_be_packed():
+    class Odd(nn.ReLU):
+        pass
+
+    for layers in ([Odd()], [nn.BinaryDense(3), Odd(), nn.Sign()], [nn.Residual([Odd()])]):
+        net = nn.Sequential([nn.Sign(), *layers], (4,))
+        with pytest.raises(InputError, match="relu1 cannot be packed: it is of kind Odd"):
+            pack(net)
+
+
+@pytest.mark.parametrize("which", ["moving_mean", "moving_variance", "beta", "gamma"])
+def test_statistics_that_are_no_numbers(which):
+    net = nn.Sequential([nn.BinaryDense(3), nn.BatchNorm(scale=True), nn.Sign()], (4,))
+    norm, values = net.layers[1], np.float32([1, np.nan, 1])
+    if which.startswith("moving"):
+        norm.load_state(norm.state() | {which: values})
+    else:
+        getattr(norm, which).assign(values)
+    with pytest.raises(InputError, match=r"batch_norm1 .*: \w+ holds NaN or infinity"):
+        pack(net)
+
+
+def test_a_variance_of_nothing():
+    net = nn.Sequential([nn.BinaryDense(2), nn.BatchNorm(epsilon=1e-60), nn.Sign()], (4,))
+    norm = net.layers[1]
+    norm.load_state(norm.state() | {"moving_variance": np.float32([1, 0])})
+    with pytest.raises(InputError, match=r"batch_norm1 .*variance \+ epsilon must be above 0"):
+        pack(net)
