@@ -1,0 +1,252 @@
+"""The commands on trained networks: export, evaluate, predict."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minibnn as bnn
+from minibnn.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run on digits, the packed network of it, and a digit as a picture."""
+    folder = tmp_path_factory.mktemp("trained")
+    sizes = "--filters 8 --dense-units 32 --batch-size 60 --epochs 2".split()
+    assert main(["train", *sizes, "--out", f"{folder}/run"]) == 0
+    assert main(["export", f"{folder}/run", f"{folder}/net.bnn.npz", "--to", "packed"]) == 0
+    images = bnn.data.load("digits").test_images
+    for k in range(3):
+        Image.fromarray(images[k, ..., 0]).save(folder / f"{k}.png")
+    return folder
+
+
+@pytest.fixture
+def run(trained, monkeypatch, capsys):
+    """Run a command line in the folder; returns (exit code, standard output, standard error)."""
+    monkeypatch.chdir(trained)
+    monkeypatch.delenv("MINIBNN_DATA", raising=False)
+
+    def run(*arguments):
+        code = main([str(a) for a in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def fails(result, message):
+    """Exit 2 and one line ``minibnn: ...`` that matches."""
+    code, out, err = result
+    assert (code, out) == (2, ""), err
+    assert re.search(message, err), err
+    assert err.startswith("minibnn: ")
+    assert err.count("\n") == 1
+
+
+# -- export --------------------------------------------------------------------------------------
+
+
+def test_export(run, trained):
+    code, out, err = run("export", "run", "again.npz", "--to", "packed")
+    assert (code, err) == (0, "")
+    size = Path("again.npz").stat().st_size
+    net = bnn.load("run")
+    weights = sum(p.size for p in net.parameters() if p.binary)
+    assert out == f"again.npz: {size:,} bytes, {weights:,} binary weights\n"
+    assert Path("again.npz").read_bytes() == Path("net.bnn.npz").read_bytes()
+    packed, images = bnn.load("again.npz"), bnn.data.load("digits").test_images
+    np.testing.assert_array_equal(packed.predict(images), net.predict(images))
+    assert packed.classes == tuple("0123456789")
+    assert run("export", "run/best.npz", "again.npz", "--to", "packed", "--force")[0] == 0
+    assert bnn.load("again.npz").classes == tuple("0123456789")
+    os.remove("again.npz")
+
+
+def test_export_bad_input(run, tmp_path):
+    before = Path("net.bnn.npz").read_bytes()
+    fails(run("export", "run", "net.bnn.npz", "--to", "packed"), r"net.bnn.npz exists.*--force")
+    fails(run("export", "run", "new.npz", "--to", "tflite"), "--to must be one of .*packed.*tflite")
+    fails(run("export", "run", "new.npz"), "Missing option '--to'")
+    fails(run("export", "run", "no/new.npz", "--to", "packed"), "the folder no does not exist")
+    fails(run("export", "run", "run", "--to", "packed", "--force"), "FILE must be a file")
+    fails(run("export", "nothing", "new.npz", "--to", "packed"), "nothing does not exist")
+    fails(run("export", tmp_path, "new.npz", "--to", "packed"), "is no run folder")
+    fails(run("export", "net.bnn.npz", "new.npz", "--to", "packed"), "is packed already")
+    fails(run("export", "0.png", "new.npz", "--to", "packed"), "0.png is not a saved network")
+    (tmp_path / "config.json").write_text("{}")
+    fails(run("export", tmp_path, "new.npz", "--to", "packed"), "has no checkpoint.npz yet")
+    assert not Path("new.npz").exists()
+    assert Path("net.bnn.npz").read_bytes() == before
+
+
+def test_a_layer_that_cannot_be_packed(run, monkeypatch):
+    monkeypatch.setattr("minibnn.deploy.translate._KINDS", {})
+    fails(
+        run("export", "run", "new.npz", "--to", "packed"), r"conv1 cannot be packed: .*BinaryConv"
+    )
+
+
+# -- evaluate ------------------------------------------------------------------------------------
+
+
+def test_evaluate(run):
+    reports = [run("evaluate", "run"), run("evaluate", "net.bnn.npz", "--dataset", "digits")]
+    expected = bnn.evaluate(bnn.load("run"), bnn.data.load("digits"))
+    for code, out, err in reports:
+        assert (code, err) == (0, "")
+        assert f"loss:      {expected.loss:.4f}\n" in out
+        assert f"accuracy:  {100 * expected.accuracy:.2f} %\n" in out
+        assert re.search(r"speed:     [\d,]+ images/s\n", out)
+        table = out[out.index("class \\ answer") :].splitlines()
+        assert len(table) == 12
+        rows = [line.split() for line in table[2:]]
+        counts = [[0 if cell == "." else int(cell) for cell in row[1:11]] for row in rows]
+        assert sum(map(sum, counts)) == 360
+        assert sum(counts[k][k] for k in range(10)) == round(360 * expected.accuracy)
+        assert rows[3][11] == f"{100 * counts[3][3] / sum(counts[3]):.1f}"
+
+
+def test_evaluate_json_and_picture(run):
+    pytest.importorskip("matplotlib")
+    options = ("--json", "--out", "confusion.png", "--threads", 1, "--batch-size", 7)
+    code, out, err = run("evaluate", "net.bnn.npz", "--dataset", "digits", *options)
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["count"] == 360
+    assert found["classes"] == list("0123456789")
+    matrix = np.array(found["confusion"])
+    labels = bnn.data.load("digits").test_labels
+    np.testing.assert_array_equal(matrix.sum(1), np.bincount(labels))
+    assert matrix.trace() == round(360 * found["accuracy"])
+    answers = bnn.load("net.bnn.npz").predict(bnn.data.load("digits").test_images).argmax(1)
+    assert matrix[3, 5] == np.count_nonzero((labels == 3) & (answers == 5))
+    assert found["images_per_second"] > 0
+    with Image.open("confusion.png") as picture:
+        assert picture.size[0] > 500
+
+
+def test_many_classes_are_told_by_their_mistakes():
+    from minibnn.cli.evaluate import _mistakes
+
+    matrix = np.eye(30, dtype=np.int64) * 5
+    matrix[3, 4], matrix[7, 0] = 5, 2
+    lines = _mistakes(matrix, [f"c{k}" for k in range(30)]).splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["c3", "c4", "5", "50.0", "%"],
+        ["c7", "c0", "2", "28.6", "%"],
+    ]
+
+
+def test_evaluate_bad_input(run, tmp_path):
+    fails(run("evaluate", "net.bnn.npz"), "does not tell its pictures: name them by --dataset")
+    fails(run("evaluate", "nothing"), "nothing does not exist")
+    fails(run("evaluate", "run", "--out", "confusion.txt"), r"must end in \.png")
+    fails(run("evaluate", "run", "--batch-size", 0), "--batch-size must be 1 or more")
+    fails(run("evaluate", "run", "--threads", 0), "threads must be a whole number")
+    fails(run("evaluate", "run", "--dataset", "mnist"), "data set must be one of")
+    rgb = np.zeros((4, 8, 8, 3), np.uint8)
+    labels = np.arange(4)
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    np.savez(tmp_path / "rgb.npz", **dict(zip(names, (rgb, labels, rgb, labels), strict=True)))
+    fails(
+        run("evaluate", "run", "--dataset", f"npz:{tmp_path}/rgb.npz"),
+        r"takes inputs of shape \(8, 8, 1\), and the pictures of rgb are \(8, 8, 3\)",
+    )
+
+
+# -- predict -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", ["net.bnn.npz", "run"])
+def test_predict(run, network):
+    code, out, err = run("predict", network, "0.png", "1.png", "2.png", "--top", "2")
+    assert (code, err) == (0, "")
+    logits = bnn.load("run").forward(bnn.data.load("digits").test_images[:3]).astype(float)
+    weights = np.exp(logits)
+    weights /= weights.sum(1, keepdims=True)
+    lines = out.splitlines()
+    for k, line in enumerate(lines):
+        first, second = np.argsort(-logits[k])[:2]
+        assert line == (
+            f"{k}.png: {first} {100 * weights[k, first]:.2f} %, "
+            f"{second} {100 * weights[k, second]:.2f} %"
+        )
+    assert len(lines) == 3
+
+
+def test_predict_json(run):
+    code, out, _ = run("predict", "net.bnn.npz", "1.png", "0.png", "--json", "--top", "99")
+    assert code == 0
+    found = json.loads(out)
+    assert [one["picture"] for one in found] == ["1.png", "0.png"]
+    for one in found:
+        assert len(one["top"]) == 10
+        assert (
+            one["probability"]
+            == one["top"][0]["probability"]
+            == max(rank["probability"] for rank in one["top"])
+        )
+        assert one["class"] == str(one["index"])
+        assert sum(rank["probability"] for rank in one["top"]) == pytest.approx(1)
+
+
+def test_probabilities_do_not_overflow():
+    from minibnn.cli.predict import probabilities
+
+    found = probabilities(np.float32([[1e4, -1e4], [3, 3]]))
+    np.testing.assert_array_equal(found, [[1, 0], [0.5, 0.5]])
+
+
+def test_predict_bad_input(run, tmp_path):
+    (tmp_path / "no.png").write_text("hello")
+    fails(run("predict", "net.bnn.npz", tmp_path / "no.png"), r"no\.png: not a picture")
+    fails(run("predict", "net.bnn.npz", "0.png", "missing.png"), r"missing\.png: cannot be read")
+    fails(run("predict", "net.bnn.npz"), "Missing argument 'PICTURE...'")
+    fails(run("predict", "nothing", "0.png"), "nothing does not exist")
+    fails(run("predict", "net.bnn.npz", "0.png", "--top", "0"), "--top must be 1 or more")
+    fails(run("predict", "net.bnn.npz", "0.png", "--threads", "0"), "threads must be a whole")
+    whole = Path("net.bnn.npz").read_bytes()
+    (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
+    fails(run("predict", tmp_path / "half", "0.png"), "half is ")
+    bnn.nn.Sequential([bnn.nn.BinaryDense(2)], (9,)).save(tmp_path / "dense.npz")
+    fails(run("predict", tmp_path / "dense.npz", "0.png"), "picture files have a height")
+    layers = [bnn.nn.BinaryConv2D(2, 3), bnn.nn.BatchNorm()]
+    bnn.nn.Sequential(layers, (8, 8, 1)).save(tmp_path / "map.npz")
+    fails(run("predict", tmp_path / "map.npz", "0.png"), r"gives outputs \(8, 8, 2\), not classes")
+
+
+def test_predict_imports_little_and_keeps_within_its_memory(trained):
+    """Of packed networks: no training, optimizers or pictures of curves."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("the peak of a process's memory is read from /proc")
+    heavy = ["matplotlib", "rich", "pooch", "hypothesis", "minibnn.training", "minibnn.optim"]
+    program = f"""
+import sys
+from pathlib import Path
+from minibnn.cli import main
+code = main(["predict", "net.bnn.npz", "0.png"])
+print([name for name in {heavy} if name in sys.modules])
+peak = [line for line in Path("{status}").read_text().splitlines() if "VmHWM" in line]
+print(code, peak[0].split()[1])
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    for _ in range(2):  # the first may compile
+        done = subprocess.run(
+            command, cwd=trained, env=environment, capture_output=True, text=True, check=True
+        )
+    _, loaded, last = done.stdout.splitlines()
+    assert loaded == "[]"
+    code, kilobytes = map(int, last.split())
+    assert code == 0
+    assert kilobytes < 250 * 1000
