@@ -118,7 +118,7 @@ def verdict(result):
 
 def keep(folder, result):
     """differences.csv: a row per step and network, signs that differ by layer, and the loss."""
-    from minibnn.training.atomic import write_atomic
+    from minibnn.files.atomic import write_atomic
 
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -144,7 +144,7 @@ def draw(path, result):
     from matplotlib.figure import Figure
 
     from minibnn.equivalences.networks import PRESETS
-    from minibnn.training.atomic import write_atomic
+    from minibnn.files.atomic import write_atomic
     from minibnn.training.plots import COLOURS
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")

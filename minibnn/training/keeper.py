@@ -2,8 +2,8 @@
 
 import time
 
+from minibnn.files.atomic import commit, stage, staged, write_atomic
 from minibnn.training import checkpoint
-from minibnn.training.atomic import commit, stage, staged, write_atomic
 from minibnn.training.errors import TrainingError
 from minibnn.training.run_folder import BEST, CONFIG, METRICS, TELEMETRY
 

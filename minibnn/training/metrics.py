@@ -5,7 +5,7 @@ import io
 import os
 
 from minibnn.errors import InputError
-from minibnn.training.atomic import write_atomic
+from minibnn.files.atomic import write_atomic
 from minibnn.training.errors import TrainingError
 
 COLUMNS = (

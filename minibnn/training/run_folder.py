@@ -24,7 +24,7 @@ import shlex
 from pathlib import Path
 
 from minibnn.errors import InputError
-from minibnn.training.atomic import staged, write_atomic
+from minibnn.files.atomic import staged, write_atomic
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"

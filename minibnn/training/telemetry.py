@@ -31,7 +31,7 @@ import zlib
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.training.atomic import staged, write_atomic
+from minibnn.files.atomic import staged, write_atomic
 from minibnn.training.errors import TrainingError
 
 BINS_PER_DECADE = 8

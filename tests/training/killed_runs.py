@@ -9,7 +9,8 @@ import sys
 
 from small_runs import compare, fit
 
-from minibnn.training import atomic, metrics, run
+from minibnn.files import atomic
+from minibnn.training import metrics, run
 
 SETTINGS = {"augment": "paper", "validation": 10}  # 10 steps per epoch
 KINDS = {"fit": fit, "compare": compare}

@@ -161,7 +161,7 @@ def test_a_full_disk_keeps_all_checkpoints_of_the_epoch_before(tmp_path, monkeyp
     compare(tmp_path / "run", epochs=1)
     before = [(tmp_path / "run" / n / "checkpoint.npz").read_bytes() for n in ("bop", "latent-sgd")]
     with monkeypatch.context() as patch:
-        from minibnn.training import atomic
+        from minibnn.files import atomic
 
         def stage(path, data):
             if "latent-sgd" in str(path):

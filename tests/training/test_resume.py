@@ -84,7 +84,7 @@ fit({out!r}, epochs=6, checkpoint_every=2, callbacks=[kill], spec={spec!r})
 KILLED_WHILE_SAVING = """
 import os
 from small_runs import fit
-from minibnn.training import atomic
+from minibnn.files import atomic
 replace, calls = os.replace, []
 def kill(source, target):
     calls.append(target)

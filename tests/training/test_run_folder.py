@@ -7,7 +7,8 @@ import pytest
 from small_runs import compare, fit, without_seconds
 
 import minibnn as bnn
-from minibnn.training import TrainingError, atomic
+from minibnn.files import atomic
+from minibnn.training import TrainingError
 from minibnn.training.metrics import read_rows
 from minibnn.training.run_folder import RunFolder, new_folder
 

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 from minibnn.errors import InputError
-from minibnn.training.atomic import write_atomic
+from minibnn.files.atomic import write_atomic
 
 # Okabe and Ito's colours, told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

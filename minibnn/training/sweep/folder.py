@@ -14,8 +14,8 @@ import uuid
 from pathlib import Path
 
 from minibnn.errors import InputError
+from minibnn.files.atomic import staged, write_atomic
 from minibnn.training import run_folder
-from minibnn.training.atomic import staged, write_atomic
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.sweep.cells import Cell
 from minibnn.training.sweep.worker import LOG

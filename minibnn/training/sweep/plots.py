@@ -8,7 +8,7 @@ import io
 import math
 import statistics
 
-from minibnn.training.atomic import write_atomic
+from minibnn.files.atomic import write_atomic
 from minibnn.training.metrics import read_rows
 from minibnn.training.plots import COLOURS
 from minibnn.training.run_folder import METRICS

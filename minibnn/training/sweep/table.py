@@ -5,7 +5,7 @@ import io
 import statistics
 
 from minibnn.errors import InputError
-from minibnn.training.atomic import write_atomic
+from minibnn.files.atomic import write_atomic
 from minibnn.training.metrics import text_table
 
 STATUSES = ("done", "failed", "stopped", "waiting")
