@@ -13,12 +13,13 @@ import step
 import tensorflow as tf
 
 
-def binarynet(kernels):
-    layers = [tf.keras.layers.Input(step.PICTURE, dtype=tf.uint8)]
-    layers.append(tf.keras.layers.Lambda(lambda x: (2 * tf.cast(x, tf.float32) - 255) / 255))
+def binarynet(kernels, quantizer=None, pictures=tf.uint8):
+    layers = [tf.keras.layers.Input(step.PICTURE, dtype=pictures)]
+    if pictures == tf.uint8:
+        layers.append(tf.keras.layers.Lambda(lambda x: (2 * tf.cast(x, tf.float32) - 255) / 255))
     for k, kernel in enumerate(kernels):
         options = {
-            "kernel_quantizer": larq.quantizers.NoOp(precision=1),
+            "kernel_quantizer": quantizer or larq.quantizers.NoOp(precision=1),
             "input_quantizer": "ste_sign" if k else None,
             "kernel_initializer": tf.keras.initializers.Constant(kernel.astype("float32")),
             "use_bias": False,

@@ -26,6 +26,7 @@ PEERS = {  # name: script, which environment
     OURS: ("minibnn_bop.py", "ours"),
     PACKED: ("minibnn_packed.py", "ours"),
     "larq": ("larq_bop.py", "larq"),
+    "larq-compute-engine": ("lce_packed.py", "larq"),
     "tensorflow": ("tensorflow_fp32.py", "larq"),
     "pytorch-fp32": ("pytorch_fp32.py", "torch"),
     "pytorch-bf16": ("pytorch_bf16.py", "torch"),
