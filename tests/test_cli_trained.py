@@ -65,7 +65,7 @@ def test_export(run, trained):
     assert Path("again.npz").read_bytes() == Path("net.bnn.npz").read_bytes()
     packed, images = bnn.load("again.npz"), bnn.data.load("digits").test_images
     np.testing.assert_array_equal(packed.predict(images), net.predict(images))
-    assert packed.classes == tuple("0123456789")
+    assert (packed.classes, packed.dataset) == (tuple("0123456789"), "digits")
     assert run("export", "run/best.npz", "again.npz", "--to", "packed", "--force")[0] == 0
     assert bnn.load("again.npz").classes == tuple("0123456789")
     os.remove("again.npz")
@@ -99,7 +99,7 @@ def test_a_layer_that_cannot_be_packed(run, monkeypatch):
 
 
 def test_evaluate(run):
-    reports = [run("evaluate", "run"), run("evaluate", "net.bnn.npz", "--dataset", "digits")]
+    reports = [run("evaluate", "run"), run("evaluate", "net.bnn.npz")]
     expected = bnn.evaluate(bnn.load("run"), bnn.data.load("digits"))
     for code, out, err in reports:
         assert (code, err) == (0, "")
@@ -147,7 +147,8 @@ def test_many_classes_are_told_by_their_mistakes():
 
 
 def test_evaluate_bad_input(run, tmp_path):
-    fails(run("evaluate", "net.bnn.npz"), "does not tell its pictures: name them by --dataset")
+    bnn.load("run").save(tmp_path / "net.npz")
+    fails(run("evaluate", tmp_path / "net.npz"), "does not tell its pictures: .*--dataset")
     fails(run("evaluate", "nothing"), "nothing does not exist")
     fails(run("evaluate", "run", "--out", "confusion.txt"), r"must end in \.png")
     fails(run("evaluate", "run", "--batch-size", 0), "--batch-size must be 1 or more")

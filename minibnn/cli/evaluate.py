@@ -15,8 +15,8 @@ _MISTAKES = 10  # lines told instead
 @click.option(
     "--dataset",
     metavar="NAME",
-    help="Whose test pictures: digits, cifar10, image-folder or npz:FILE. Default: those the run "
-    "was trained for; a file does not know them.",
+    help="Whose test pictures: digits, cifar10, image-folder or npz:FILE. Default: of those it was "
+    "trained on, if they are known.",
 )
 @click.option("--data-dir", metavar="FOLDER", help="Where they are; as for minibnn train.")
 @click.option(
@@ -36,7 +36,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
 
     \b
     minibnn evaluate runs/train-digits-1
-    minibnn evaluate digits.bnn.npz --dataset digits --out confusion.png
+    minibnn evaluate digits.bnn.npz --out confusion.png
     """
     if batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, found {batch_size}")
@@ -50,8 +50,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
         check_picture_path(out)
     trained = load_trained(network)
     options = trained.config.get("options") or {}
-    known = trained.config.get("data", {}).get("name")
-    dataset = dataset or options.get("dataset") or (known if known in data.DATASETS else None)
+    dataset = dataset or trained.dataset
     if dataset is None:
         raise InputError(f"{network} does not tell its pictures: name them by --dataset")
     if dataset == options.get("dataset"):

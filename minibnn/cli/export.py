@@ -50,9 +50,11 @@ def export(run, file, form, force):
 
 
 def _packed(trained, file):
+    from minibnn.cli.trained import EVERYBODYS
     from minibnn.deploy import pack
 
-    packed = pack(trained.network, trained.classes, trained.pictures)
+    dataset = trained.dataset if trained.dataset in EVERYBODYS else None  # no path of anybody
+    packed = pack(trained.network, trained.classes, trained.pictures, dataset)
     packed.save(file)
     weights = sum(p.size for p in trained.network.parameters() if p.binary)
     return f"{file.stat().st_size:,} bytes, {weights:,} binary weights"

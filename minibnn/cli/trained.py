@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from minibnn.errors import InputError
 
+EVERYBODYS = ("digits", "cifar10", "image-folder")  # data sets that are no file of one's own
+
 
 class Trained(NamedTuple):
     """A network and what is known of it.
@@ -16,6 +18,8 @@ class Trained(NamedTuple):
     classes : tuple of str, or None
     pictures : str
         How picture files become inputs; see ``deploy.PackedNetwork``.
+    dataset : str, or None
+        What it was trained on, as ``data.load`` takes it.
     config : dict
         config.json of its run; empty for a file that is not in a run folder.
     """
@@ -23,6 +27,7 @@ class Trained(NamedTuple):
     network: object
     classes: tuple | None
     pictures: str
+    dataset: str | None
     config: dict
 
 
@@ -39,17 +44,18 @@ def load_trained(path):
         raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
     if not path.is_dir() and deploy.DESCRIPTION in member_names(path):
         packed = deploy.load(path)
-        return Trained(packed, packed.classes, packed.pictures, {})
+        return Trained(packed, packed.classes, packed.pictures, packed.dataset, {})
     from minibnn.training.load import load
     from minibnn.training.run_folder import read_config
 
     network = load(path)
     config = read_config(path if path.is_dir() else path.parent, missing_ok=True) or {}
-    data = config.get("data", {})
     if config.get("network") != json.loads(json.dumps(network.config())):
-        return Trained(network, None, "bytes", {})  # it lies beside another run
-    pictures = "image-folder" if data.get("name") == "image-folder" else "bytes"
-    return Trained(network, _classes(config, data.get("name")), pictures, config)
+        return Trained(network, None, "bytes", None, {})  # it lies beside another run
+    name = config.get("data", {}).get("name")
+    dataset = (config.get("options") or {}).get("dataset") or (name if name in EVERYBODYS else None)
+    pictures = "image-folder" if name == "image-folder" else "bytes"
+    return Trained(network, _classes(config, name), pictures, dataset, config)
 
 
 def _classes(config, dataset):

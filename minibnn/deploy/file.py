@@ -20,7 +20,7 @@ from minibnn.files.atomic import write_atomic
 FORMAT, VERSION = "minibnn packed network", 1
 DESCRIPTION = "packed"  # the member that holds it, JSON in UTF-8
 MOST_DESCRIPTION = 1 << 20  # bytes
-_KEYS = {"format", "version", "name", "input_shape", "pictures", "classes", "steps"}
+_KEYS = {"format", "version", "name", "input_shape", "pictures", "classes", "dataset", "steps"}
 
 
 def encode(packed):
@@ -31,6 +31,7 @@ def encode(packed):
         "name": packed.name,
         "input_shape": list(packed.input_shape),
         "pictures": packed.pictures,
+        "dataset": packed.dataset,
         "classes": None if packed.classes is None else list(packed.classes),
         "steps": describe(packed.steps),
     }
@@ -114,7 +115,7 @@ def _planned(found):
         raise InputError("input_shape must be one or three whole numbers, and name a text")
     shape = tuple(shape)
     steps = plan(found["steps"], Value(PICTURES, shape))
-    return PackedNetwork(steps, shape, found["classes"], name, found["pictures"])
+    return PackedNetwork(steps, shape, found["classes"], name, found["pictures"], found["dataset"])
 
 
 def _words(declared):

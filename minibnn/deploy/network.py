@@ -24,11 +24,15 @@ class PackedNetwork:
     pictures : str
         How picture files become inputs: "bytes", the whole picture resized, or "image-folder", its
         middle with ImageNet's mean and deviation.
+    dataset : str, or None
+        Name of the data set it was trained on, if that is one everybody has.
 
     Raises InputError for classes that are not one name for each output.
     """
 
-    def __init__(self, steps, input_shape, classes=None, name="packed", pictures="bytes"):
+    def __init__(
+        self, steps, input_shape, classes=None, name="packed", pictures="bytes", dataset=None
+    ):
         self.steps = list(steps)
         self.input_shape = tuple(input_shape)
         last = self.steps[-1].output if self.steps else Value(PICTURES, self.input_shape)
@@ -36,7 +40,9 @@ class PackedNetwork:
         self.classes = None if classes is None else _names(classes, self.output_shape)
         if pictures not in PICTURE_KINDS:
             raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {pictures!r:.60}")
-        self.name, self.pictures = name, pictures
+        if dataset is not None and not isinstance(dataset, str):
+            raise InputError(f"dataset must be a name, found {dataset!r:.60}")
+        self.name, self.pictures, self.dataset = name, pictures, dataset
 
     def forward(self, x):
         """The outputs for x (B, *input_shape), uint8 or floats: those of the network it was.

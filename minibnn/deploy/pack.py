@@ -16,7 +16,7 @@ from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
 from minibnn.ops.rounding import BYTE_SCALE
 
 
-def pack(network, classes=None, pictures="bytes"):
+def pack(network, classes=None, pictures="bytes", dataset=None):
     """A trained network as bits and integer thresholds.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
@@ -29,6 +29,8 @@ def pack(network, classes=None, pictures="bytes"):
         Names of the outputs.
     pictures : str
         How picture files become inputs; see ``PackedNetwork``.
+    dataset : str, optional
+        Name of the data set it was trained on.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def pack(network, classes=None, pictures="bytes"):
     """
     given = Value(PICTURES, tuple(network.input_shape))
     steps = fuse(steps_of(network.layers, given))
-    return PackedNetwork(steps, network.input_shape, classes, network.name, pictures)
+    return PackedNetwork(steps, network.input_shape, classes, network.name, pictures, dataset)
 
 
 def steps_of(layers, given):

@@ -256,6 +256,7 @@ HOSTILE = [
     lambda d: d.update(classes=[1, 2, 3]),
     lambda d: d.update(classes="abc"),
     lambda d: d.update(pictures="else"),
+    lambda d: d.update(dataset=7),
     lambda d: d.update(name=None),
     lambda d: d.update(version=2),
     lambda d: d.update(version="1"),
