@@ -54,10 +54,7 @@ class BatchNormSign(BatchNorm):
         return Value(SIGNS, given.shape)
 
     def run(self, x):
-        x = numbers(x)
-        if x.dtype == np.float64:
-            return ops().sign(ops().batch_norm(*self.arguments(x)))
-        return ops().batch_norm_sign(*self.arguments(x))[0]
+        return ops().batch_norm_sign(*self.arguments(numbers(x)))[0]
 
 
 class Sign(Step):

@@ -110,6 +110,29 @@ def test_pooling_in_every_place(order, scale):
     assert (kinds == whole) is ONE_PASS[order][scale]
 
 
+def test_pooling_that_is_no_halving():
+    """Of odd sizes "same" keeps the last row and column, which the common pass leaves out."""
+    for order in ("pns", "nsp"):
+        net = one_block(order, False, lambda size: nn.MaxPool2D(size, padding="same"))
+        assert "max_pool2d" in [step.kind for step in equal(net).steps]
+
+
+def test_numbers_beyond_all_bounds():
+    """Infinity times a scale of 0 is no number, whose sign is +1: two changes of sign, no level."""
+    norms = [nn.BatchNorm(scale=True, epsilon=1e-30), nn.BatchNorm(scale=True)]
+    net = nn.Sequential([nn.Sign(), nn.BinaryDense(40), *norms, nn.Sign()], (8,))
+    first, second = net.layers[2:4]
+    first.load_state({"moving_mean": np.zeros(40), "moving_variance": np.zeros(40)})
+    first.gamma.assign(np.full(40, 1e23))  # 2 is finite yet, 4 is not
+    second.gamma.assign(np.zeros(40))
+    second.beta.assign(np.full(40, -1))
+    x = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        signs = net.forward(x)
+        same(pack(net).forward(x), signs)
+    assert 0 < np.count_nonzero(signs.unpack() < 0) < 50 * 40
+
+
 def test_between_layers_only_bits_move():
     packed = equal(bnn.zoo.binarynet((16, 16, 3), filters=16, dense_units=40))
     kinds = [step.output.kind for step in packed.steps]

@@ -281,10 +281,12 @@ def test_shapes_that_no_array_bounds(path):
     path.write_bytes(content)
     assert load(path).output_shape == (1,)
     refused(path, edited(content, lambda d: d.update(input_shape=[1 << 20, 1 << 20, 1])), "shape")
-    net = nn.Sequential([nn.AvgPool2D(2, padding="same")], (4, 4, 1))
+    net = nn.Sequential([nn.AvgPool2D(4, padding="same")], (4, 4, 1))
     content = file.encode(pack(net))
-    huge = [1 << 30, 1 << 30]
-    refused(path, edited(content, lambda d: d["steps"][0].update(pool_size=huge)), "too large")
+    for option, size in (("pool_size", 1 << 30), ("strides", 1 << 62)):
+        change = {option: [size, size]}
+        lie = edited(content, lambda d, change=change: d["steps"][0].update(change))
+        refused(path, lie, "too large")
 
 
 def test_nesting_without_end(path, content):
