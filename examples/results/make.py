@@ -1,0 +1,160 @@
+"""The runs behind this folder: start or go on with them, keep their figures, draw them.
+
+    python examples/results/make.py run [NAME ...] [--data-dir FOLDER]   hours, in runs/results
+    python examples/results/make.py keep                                 their small files, here
+    python examples/results/make.py draw                                 table and pictures of those
+
+Ctrl-C stops a run, the same command goes on with it. ``draw`` needs nothing but this folder.
+"""
+
+import argparse
+import csv
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RUNS, KEPT = Path("runs/results"), HERE / "kept"
+NARROW = "--width 0.25 --batch-size 100 --seed 0"
+COMMANDS = {
+    "bop": f"compare --recipe bop-sec51 --recipe bop-sec52 {NARROW} --epochs 30",
+    "latent": f"compare --recipe latent-adam --recipe latent-sgd {NARROW} --epochs 30",
+    "scans": f"sweep --recipe bop-sec51 {NARROW} --epochs 10 "
+    "--scan gamma=1e-2,1e-3,1e-4 --scan threshold=0,1e-6,1e-5",
+    "full": "train --recipe bop-sec52 --epochs 10 --seed 0",
+}
+LONG = {  # runs of the same length on the same batches, by their name in the pictures
+    "bop-sec51": "bop/bop-sec51",
+    "bop-sec52": "bop/bop-sec52",
+    "latent-adam": "latent/latent-adam",
+    "latent-sgd": "latent/latent-sgd",
+}
+REPORTED = {  # by the paper, at full width after 500 epochs
+    "bop/bop-sec52": "91.3 %",
+    "latent/latent-adam": "90.9 %",
+    "full": "91.3 %",
+}
+SMALL = ("config.json", "metrics.csv", "telemetry.npz", "sweep.json", "summary.csv")
+BEGIN, END = "<!-- make.py draw: begin -->", "<!-- make.py draw: end -->"
+
+
+def run(names, data_dir):
+    """Start each run, or go on with it; a finished one says so."""
+    for name in names:
+        out = RUNS / name
+        command = [sys.executable, "-m", "minibnn", *shlex.split(COMMANDS[name]), "--out", str(out)]
+        command += ["--data-dir", data_dir] if data_dir else []
+        if any((out / file).exists() for file in ("config.json", "sweep.json")):
+            command.append("--resume")
+        print(f"{name}: {shlex.join(command)}", flush=True)
+        if code := subprocess.call(command):
+            return code
+    return 0
+
+
+def keep():
+    """Copy what is small of every run, and note the machine."""
+    for name in COMMANDS:
+        for file in sorted(p for p in (RUNS / name).rglob("*") if p.name in SMALL):
+            target = KEPT / file.relative_to(RUNS)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+    (KEPT / "machine.json").write_text(json.dumps(machine(), indent=2) + "\n", "utf-8")
+    return 0
+
+
+def machine():
+    cpu, cpuinfo = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        cpu = models[0].partition(":")[2].strip() if models else cpu
+    system = f"{platform.system()} {platform.machine()}"
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": system}
+
+
+def draw():
+    """The pictures, and the table in README.md, from what ``keep`` kept."""
+    from minibnn.training.sweep.plots import draw_sweep
+    from minibnn.training.sweep.table import read_summary
+
+    plot("long.png", [KEPT / folder for folder in LONG.values()])
+    plot("full.png", [KEPT / "full"])
+    scans = KEPT / "scans"
+    description = json.loads((scans / "sweep.json").read_text("utf-8"))
+    draw_sweep(scans, description, read_summary(scans / "summary.csv"))
+    (scans / "curves.png").replace(HERE / "scans.png")
+    readme = HERE / "README.md"
+    before, _, rest = readme.read_text("utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    readme.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", "utf-8")
+    return 0
+
+
+def plot(name, folders):
+    command = [sys.executable, "-m", "minibnn", "plot", *map(str, folders)]
+    subprocess.run([*command, "--out", str(HERE / name)], check=True)
+
+
+def table():
+    """Every run with its figures, in Markdown."""
+    about = json.loads((KEPT / "machine.json").read_text("utf-8"))
+    lines = [
+        f"{about['cpu']}, {about['cores']} cores, {about['system']}. Accuracy on the test pictures "
+        "in %.",
+        "",
+        "| run | width | batch | epochs | last | best (epoch) | last training | wall time "
+        "| paper, 500 epochs at width 1 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    cells = sorted(p.parent.relative_to(KEPT).as_posix() for p in KEPT.glob("scans/*/metrics.csv"))
+    for folder in (*LONG.values(), *cells, "full"):
+        if (KEPT / folder / "metrics.csv").exists():
+            lines.append(f"| {' | '.join(row(folder))} |")
+    lines += ["", *(f"- `{name}`: `minibnn {command}`" for name, command in COMMANDS.items())]
+    return "\n".join(lines)
+
+
+def row(folder):
+    config = json.loads((KEPT / folder / "config.json").read_text("utf-8"))
+    with open(KEPT / folder / "metrics.csv", newline="", encoding="utf-8") as file:
+        epochs = list(csv.DictReader(file))
+    last, best = epochs[-1], max(epochs, key=lambda e: float(e["test_accuracy"]))
+    filters = config["network"]["layers"][0]["filters"]
+    minutes = sum(float(e["seconds"]) for e in epochs) / 60
+    done = (
+        last["epoch"]
+        if int(last["epoch"]) == config["epochs"]
+        else (f"{last['epoch']} of {config['epochs']}")
+    )
+    return (
+        f"`{folder}`", f"{filters / 128:g}", f"{config['batch_size']}", done,
+        percent(last["test_accuracy"]),
+        f"{percent(best['test_accuracy'])} ({best['epoch']})",
+        percent(last["train_accuracy"]), f"{minutes:.0f} min", REPORTED.get(folder, ""),
+    )  # fmt: skip
+
+
+def percent(share):
+    return f"{100 * float(share):.1f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task", choices=("run", "keep", "draw"))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COMMANDS)}")
+    parser.add_argument("--data-dir", metavar="FOLDER", help="where the files of CIFAR-10 are")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in COMMANDS]:
+        parser.error(f"NAME is one of {', '.join(COMMANDS)}, found {unknown[0]}")
+    if asked.task == "run":
+        return run(asked.names or COMMANDS, asked.data_dir)
+    return {"keep": keep, "draw": draw}[asked.task]()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

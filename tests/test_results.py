@@ -1,0 +1,55 @@
+"""``examples/results``: its table and pictures come from the small files of the runs kept there."""
+
+import shutil
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples" / "results"
+
+
+def load():
+    spec = spec_from_file_location("results_make", FOLDER / "make.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_that_of_the_kept_files():
+    make = load()
+    readme = (FOLDER / "README.md").read_text("utf-8")
+    assert f"{make.BEGIN}\n{make.table()}\n{make.END}" in readme
+    for folder in make.LONG.values():
+        assert f"`{folder}`" in readme
+    for name in ("long.png", "scans.png", "full.png"):
+        assert f"]({name})" in readme
+        assert (FOLDER / name).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_every_command_kept_is_one_that_the_program_takes():
+    """Their options exist: each stops at a data folder that is none, after they were read."""
+    make = load()
+    for name, command in make.COMMANDS.items():
+        words = [*command.split(), "--data-dir", "/no/such/folder"]
+        done = subprocess.run(
+            [sys.executable, "-m", "minibnn", *words], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 2, (name, done.stderr)
+        assert "/no/such/folder" in done.stderr, (name, done.stderr)
+
+
+@pytest.mark.slow
+def test_pictures_are_drawn_from_the_kept_files_alone(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "results")
+    for old in tmp_path.rglob("*.png"):
+        old.unlink()
+    make = [sys.executable, tmp_path / "results" / "make.py", "draw"]
+    subprocess.run(make, check=True, timeout=300, cwd=Path(__file__).resolve().parents[1])
+    found = {p.name for p in (tmp_path / "results").glob("*.png")}
+    assert found == {"long.png", "scans.png", "full.png"}
+    assert (tmp_path / "results" / "README.md").read_text("utf-8") == (
+        FOLDER / "README.md"
+    ).read_text("utf-8")
