@@ -4,6 +4,7 @@ HYPOTHESIS_PROFILE chooses "dev" (25 examples), "default" (50) or "ci" (300).
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,18 @@ from hypothesis import settings
 for profile, examples in (("dev", 25), ("default", 50), ("ci", 300)):
     settings.register_profile(profile, max_examples=examples, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_in_a_terminal():
+    """Tests send SIGINT and SIGHUP, which a test run in the background is born to ignore."""
+    wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in wanted if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, wanted[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")
