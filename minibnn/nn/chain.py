@@ -1,10 +1,9 @@
 """Layers one after another: the loops that Sequential and Residual share."""
 
-import numpy as np
-
 from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
 from minibnn.nn.layers.layer import Layer, floats
+from minibnn.ops.backend import ops
 
 
 class Chain:
@@ -96,12 +95,13 @@ class Residual(Layer):
         return self.body.parameters() + self.shortcut.parameters()
 
     def forward(self, x, training=False):
-        return floats(self.body.forward(x, training)) + floats(self.shortcut.forward(x, training))
+        body = floats(self.body.forward(x, training))
+        return ops().add(body, floats(self.shortcut.forward(x, training)))
 
     def backward(self, dy, need_dx=True):
         dx = self.body.backward(dy, need_dx)
         dx_shortcut = self.shortcut.backward(dy, need_dx)
-        return np.add(dx, dx_shortcut) if need_dx else None
+        return ops().add(dx, dx_shortcut) if need_dx else None
 
     def __repr__(self):
         return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"

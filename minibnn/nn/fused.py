@@ -55,6 +55,7 @@ class ConvolveAndPool(_Pair):
     def fits(first, second):
         return (
             isinstance(first, BinaryConv2D)
+            and first.kernel.scale is None
             and isinstance(second, MaxPool2D)
             and second.place == ((2, 2), (2, 2), "valid")
         )

@@ -66,6 +66,10 @@ class Sequential:
         """Set ``grad`` of every parameter, for the last forward pass; dx if ``need_dx``."""
         return self.chain.backward(dy, need_dx)
 
+    def penalty(self):
+        """What regularised layers add to the loss; ``backward`` adds its gradient to theirs."""
+        return sum(layer.penalty() for layer in self.chain.walk())
+
     def predict(self, images, batch_size=100):
         """Outputs in evaluation mode (moving statistics), ``batch_size`` inputs at a time."""
         if not len(images):

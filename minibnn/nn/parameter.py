@@ -21,18 +21,25 @@ class Parameter:
     grad : array or None
         dL/dvalue, overwritten by each backward pass.
     binary : bool
+    scale : None, or float32 (outputs,)
+        Factors of a binary kernel's outputs (its last axis). They are not trained: an optimizer
+        with latent weights sets them by ``rescale``; else they stay 1.
     version : int
         How often ``assign`` was called: an optimizer with latent weights signs them anew when it
         changed.
+
+    ``magnitude`` makes a scale of latent weights; without one there is no scale.
     """
 
-    def __init__(self, name, value, binary=False):
+    def __init__(self, name, value, binary=False, magnitude=None):
         self.name = name
         self.binary = binary
+        self._magnitude = magnitude
         self.grad = None
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self._packed = {}
+        self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
 
     @property
     def value(self):
@@ -66,6 +73,11 @@ class Parameter:
             odd = array[(array != 1) & (array != -1)][0]
             raise InputError(f"{self.name} is binary: every entry must be +1 or -1, found {odd}")
         return array.astype(self._array.dtype)
+
+    def rescale(self, latent):
+        """Set the scale, if there is one, to that of real weights shaped like the value."""
+        if self.scale is not None:
+            self.scale[...] = self._magnitude(latent)
 
     @contextmanager
     def writable(self):

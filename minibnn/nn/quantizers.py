@@ -7,9 +7,15 @@ ste_sign      dy where abs(x) <= clip_value (None: everywhere)       arXiv 1602.
 approx_sign   (2 - 2 abs(x)) dy where abs(x) <= 1                    arXiv 1808.00278
 swish_sign    beta (2 - z tanh(z/2)) / (1 + cosh z) dy, z = beta x   arXiv 1812.11800
 ============  =====================================================  =========================
+
+A binary kernel holds nothing but signs; its quantizer says what they are multiplied by. With
+``ste_sign`` by nothing, with ``magnitude_aware_sign`` (arXiv 1808.00278) by the mean magnitude of
+an output's latent weights: a factor for each output that the optimizer keeps up to date.
 """
 
 from dataclasses import asdict, dataclass
+
+import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.ops.backend import ops
@@ -47,6 +53,12 @@ class SwishSign:
         return ops().swish_sign_grad(dy, x, self.beta)
 
 
+def mean_magnitude(latent):
+    """Mean of |latent| over all axes but the last, float32 (outputs,); summed in float64."""
+    return np.abs(latent).mean(axis=tuple(range(latent.ndim - 1)), dtype=np.float64)
+
+
+KERNEL_QUANTIZERS = {"ste_sign": None, "magnitude_aware_sign": mean_magnitude}
 QUANTIZERS = {kind.name: kind for kind in (SteSign, ApproxSign, SwishSign)}
 ste_sign = SteSign()
 approx_sign = ApproxSign()
@@ -65,6 +77,14 @@ def get_quantizer(which):
         return QUANTIZERS[name](**options)
     except TypeError:
         raise InputError(f"quantizer {name} does not take {', '.join(options)}") from None
+
+
+def check_kernel_quantizer(name):
+    """``name`` itself, or InputError if it is none of ``KERNEL_QUANTIZERS``."""
+    if name not in KERNEL_QUANTIZERS:
+        known = ", ".join(KERNEL_QUANTIZERS)
+        raise InputError(f"kernel_quantizer must be one of {known}, found {name!r}")
+    return name
 
 
 def quantizer_config(quantizer):

@@ -101,13 +101,16 @@ class InertiaSGD(Optimizer):
     def _assigned(self, p):
         inertia = self._states[p.name].inertia
         inertia[(inertia == 0) & (p.value < 0)] = TINY  # as LatentSGD keeps its -1
+        p.rescale(inertia)
 
     def inertia(self, parameter):
         """The inertia itself, which is LatentSGD's |latent|."""
         return Inertia(self._states[parameter.name].inertia, None, "|latent|")
 
     def _train(self, p, hyper):
-        return super()._train(p, layer_rate(self, p, hyper))
+        flips = super()._train(p, layer_rate(self, p, hyper))
+        p.rescale(self._states[p.name].inertia)
+        return flips
 
     def _field_names(self):
         return ("inertia", "velocity") if self.momentum else ("inertia",)

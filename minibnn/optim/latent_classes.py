@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from minibnn.ops.bits import binarize
+from minibnn.ops.initial import fans, glorot_normal
 from minibnn.optim.arguments import Choice, Number, Start, Whole
 from minibnn.optim.latent import (
     DECAYS,
@@ -16,15 +17,8 @@ from minibnn.optim.latent import (
 )
 from minibnn.optim.optimizer import Inertia, Optimizer, compiled, count_flips, start_array
 
+STARTS = ("glorot_uniform", "glorot_normal")
 TINY = np.finfo(np.float32).smallest_normal
-
-
-def fans(shape):
-    """Inputs and outputs of a kernel: dense (I, O), or convolution (..., I, O) times its taps."""
-    if len(shape) < 2:
-        return shape[0], shape[0]
-    taps = int(np.prod(shape[:-2]))
-    return taps * shape[-2], taps * shape[-1]
 
 
 def start_magnitudes(optimizer, p):
@@ -32,10 +26,12 @@ def start_magnitudes(optimizer, p):
     initial = optimizer.initial
     if isinstance(initial, float):
         return np.full(p.shape, initial, np.float32)
-    if initial == "glorot_uniform":
-        limit = np.sqrt(6.0 / sum(fans(p.shape)))
+    if initial in STARTS:
         # A parameter's draw depends on its name alone, not on what else the network has.
         random = np.random.default_rng([optimizer.seed, zlib.crc32(p.name.encode())])
+        if initial == "glorot_normal":
+            return np.abs(glorot_normal(p.shape, random))
+        limit = np.sqrt(6.0 / sum(fans(p.shape)))
         return random.uniform(0.0, limit, p.shape).astype(np.float32)
     return np.abs(start_array(optimizer, initial, p))
 
@@ -53,7 +49,10 @@ def layer_rate(optimizer, p, hyper):
 
 
 class LatentOptimizer(Optimizer):
-    """A latent weight for every bit, whose sign is that bit, beside the step function's state."""
+    """A latent weight for every bit, whose sign is that bit, beside the step function's state.
+
+    A kernel that has a scale gets that of its latent weights, at the start and after each step.
+    """
 
     def _start(self, p):
         latent = with_signs(start_magnitudes(self, p), p.value)
@@ -64,6 +63,7 @@ class LatentOptimizer(Optimizer):
         wrong = binarize(latent) != p.value
         if wrong.any():
             latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
+        p.rescale(latent)
 
     def inertia(self, parameter):
         """|latent| (Eq. 4); a weight flips where its latent weight changes sign."""
@@ -82,6 +82,7 @@ class LatentOptimizer(Optimizer):
                 flips = count_flips(w, new)
                 w[...] = new
         self._states[p.name] = latent, state
+        p.rescale(latent)
         return int(flips)
 
     def _arrays(self, state):
@@ -101,9 +102,10 @@ class LatentSGD(LatentOptimizer):
     ----------
     lr, momentum, weight_decay, decay, clip, ste_clip
         See ``latent_sgd_step``; the numbers take schedules.
-    initial : "glorot_uniform", number or dict of arrays by parameter name
-        Start magnitudes: |U(-l, l)| with l = sqrt(6 / (fan_in + fan_out)), or as given. The
-        signs are the network's; a -1 whose magnitude is 0 starts at the smallest normal number.
+    initial : "glorot_uniform", "glorot_normal", number or dict of arrays by parameter name
+        Start magnitudes: |U(-l, l)| with l = sqrt(6 / (fan_in + fan_out)); Keras' truncated
+        normal distribution of deviation sqrt(2 / (fan_in + fan_out)); or as given. The signs are
+        the network's; a -1 whose magnitude is 0 starts at the smallest normal number.
     seed : int
         Of the start magnitudes.
     lr_scaling : None or "glorot"
@@ -118,7 +120,7 @@ class LatentSGD(LatentOptimizer):
         "decay": Choice(DECAYS),
         "clip": Number("(0, inf)", optional=True),
         "ste_clip": Number("(0, inf)", optional=True),
-        "initial": Start(("glorot_uniform",)),
+        "initial": Start(STARTS),
         "seed": Whole(),
         "lr_scaling": Choice(("glorot",), optional=True),
     }
@@ -173,7 +175,7 @@ class LatentAdam(LatentOptimizer):
         "epsilon": Number("(0, inf)"),
         "clip": Number("(0, inf)", optional=True),
         "ste_clip": Number("(0, inf)", optional=True),
-        "initial": Start(("glorot_uniform",)),
+        "initial": Start(STARTS),
         "seed": Whole(),
         "lr_scaling": Choice(("glorot",), optional=True),
     }

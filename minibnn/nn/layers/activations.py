@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from minibnn.nn.layers.layer import Layer, numbers
 from minibnn.nn.quantizers import get_quantizer, quantizer_config
 from minibnn.ops.backend import ops
@@ -43,12 +41,11 @@ class ReLU(Layer):
     prefix = "relu"
 
     def forward(self, x, training=False):
-        x = numbers(x)
-        self.positive = x > 0
-        return np.where(self.positive, x, x.dtype.type(0))
+        self.x = numbers(x)
+        return ops().relu(self.x)
 
     def backward(self, dy, need_dx=True):
-        return np.where(self.positive, dy, dy.dtype.type(0)) if need_dx else None
+        return ops().relu_grad(dy, self.x) if need_dx else None
 
 
 class Flatten(Layer):

@@ -40,6 +40,10 @@ class Layer:
     def load_state(self, arrays):
         """Put back what ``state`` gave."""
 
+    def penalty(self):
+        """What the layer adds to the loss by itself, whatever its input."""
+        return 0.0
+
     def config(self):
         """Plain dict (JSON) to rebuild the layer from, without its arrays."""
         return {"kind": type(self).__name__} | {key: getattr(self, key) for key in self.arguments}

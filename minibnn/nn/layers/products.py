@@ -7,37 +7,70 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Layer, expect_axes, floats, operand, positive
 from minibnn.nn.parameter import Parameter
+from minibnn.nn.quantizers import KERNEL_QUANTIZERS, check_kernel_quantizer
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
+from minibnn.ops.initial import INITIALIZERS
 from minibnn.ops.shapes import check_padding, pair, windows
 
 
-class BinaryDense(Layer):
-    """y = x @ w with w in {-1, +1}; no bias, batch normalisation follows.
+class _Binary(Layer):
+    """What layers with a binary kernel share: the kernel, and the scale of its outputs, if any."""
 
-    x (B, I) Signs, or bytes or floats as a first layer; y (B, units), whole numbers for Signs.
+    def quantize(self, kernel_quantizer):
+        self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
+        self.kernel = None
+
+    def config(self):
+        """Without the quantizer where it is the usual one: runs begun before there was a choice."""
+        config = super().config()
+        if self.kernel_quantizer != "ste_sign":
+            config["kernel_quantizer"] = self.kernel_quantizer
+        return config
+
+    def start(self, shape, rng):
+        magnitude = KERNEL_QUANTIZERS[self.kernel_quantizer]
+        self.kernel = Parameter(f"{self.name}/kernel", random_signs(shape, rng), True, magnitude)
+
+    def parameters(self):
+        return [self.kernel]
+
+    def state(self):
+        return {} if self.kernel.scale is None else {"scale": self.kernel.scale.copy()}
+
+    def load_state(self, arrays):
+        if self.kernel.scale is not None:
+            self.kernel.scale[...] = arrays["scale"]
+
+    def scaled(self, y):
+        """y, or dL/dy on the way back, times the scale."""
+        return y if self.kernel.scale is None else ops().scale_channels(y, self.kernel.scale)
+
+
+class BinaryDense(_Binary):
+    """y = x @ w [* scale] with w in {-1, +1}; no bias, batch normalisation follows.
+
+    x (B, I) Signs, or bytes or floats as a first layer; y (B, units), whole numbers for Signs
+    unless ``kernel_quantizer`` is "magnitude_aware_sign" (see ``minibnn.nn.quantizers``).
     """
 
     prefix = "dense"
     arguments = ("units",)
 
-    def __init__(self, units):
+    def __init__(self, units, kernel_quantizer="ste_sign"):
         self.units = positive(units, "units")
-        self.kernel = None
+        self.quantize(kernel_quantizer)
 
     def build(self, input_shape, rng):
         expect_axes(self, input_shape, 1)
-        kernel = random_signs((*input_shape, self.units), rng)
-        self.kernel = Parameter(f"{self.name}/kernel", kernel, binary=True)
-
-    def parameters(self):
-        return [self.kernel]
+        self.start((*input_shape, self.units), rng)
 
     def forward(self, x, training=False):
         self.x = operand(x)
-        return ops().binary_dense(self.x, self.kernel.signs)
+        return self.scaled(ops().binary_dense(self.x, self.kernel.signs))
 
     def backward(self, dy, need_dx=True):
+        dy = self.scaled(dy)
         self.kernel.grad = ops().binary_dense_grad_kernel(self.x, dy)
         return ops().binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
@@ -48,34 +81,64 @@ class BinaryDense(Layer):
         return math.prod(input_shape) * self.units
 
 
-class Dense(Layer):
-    """y = x @ w + bias in floats; x (B, I), y (B, units)."""
+class _Real(Layer):
+    """What layers with a real kernel share: its start, the bias, and the penalty on its squares."""
 
-    prefix = "dense"
-    arguments = ("units", "use_bias")
-
-    def __init__(self, units, use_bias=True):
-        self.units = positive(units, "units")
+    def settle(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
+        if kernel_initializer not in INITIALIZERS:
+            raise InputError(
+                f"kernel_initializer must be one of {', '.join(INITIALIZERS)}, "
+                f"found {kernel_initializer!r}"
+            )
+        self.kernel_initializer = kernel_initializer
+        self.l2 = _not_negative(l2, "l2")
         self.kernel = self.bias = None
 
-    def build(self, input_shape, rng):
-        expect_axes(self, input_shape, 1)
-        shape = (*input_shape, self.units)
-        self.kernel = Parameter(f"{self.name}/kernel", glorot_uniform(shape, rng))
-        self.bias = Parameter(f"{self.name}/bias", np.zeros(self.units))
+    def start(self, shape, rng):
+        kernel = INITIALIZERS[self.kernel_initializer](shape, rng)
+        self.kernel = Parameter(f"{self.name}/kernel", kernel)
+        self.bias = Parameter(f"{self.name}/bias", np.zeros(shape[-1]))
 
     def parameters(self):
         return [self.kernel, self.bias] if self.use_bias else [self.kernel]
 
-    def forward(self, x, training=False):
-        self.x = real_operand(x)
-        y = ops().dense(self.x, self.kernel.value)
+    def biased(self, y):
         return y + self.bias.value if self.use_bias else y
 
+    def penalty(self):
+        if not self.l2:
+            return 0.0
+        return self.l2 * float(np.square(self.kernel.value, dtype=np.float64).sum())
+
+    def keep_gradients(self, dw, dy):
+        """Those of the loss, and of the penalty: 2 l2 w."""
+        if self.l2:
+            dw += dw.dtype.type(2 * self.l2) * self.kernel.value
+        self.kernel.grad = dw
+        self.bias.grad = dy.sum(axis=tuple(range(dy.ndim - 1))) if self.use_bias else None
+
+
+class Dense(_Real):
+    """y = x @ w + bias in floats; x (B, I), y (B, units). The arguments are those of Conv2D."""
+
+    prefix = "dense"
+    arguments = ("units", "use_bias", "kernel_initializer", "l2")
+
+    def __init__(self, units, use_bias=True, kernel_initializer="glorot_uniform", l2=0.0):
+        self.units = positive(units, "units")
+        self.settle(use_bias, kernel_initializer, l2)
+
+    def build(self, input_shape, rng):
+        expect_axes(self, input_shape, 1)
+        self.start((*input_shape, self.units), rng)
+
+    def forward(self, x, training=False):
+        self.x = real_operand(x)
+        return self.biased(ops().dense(self.x, self.kernel.value))
+
     def backward(self, dy, need_dx=True):
-        self.kernel.grad = ops().dense_grad_kernel(self.x, dy)
-        self.bias.grad = dy.sum(0)
+        self.keep_gradients(ops().dense_grad_kernel(self.x, dy), dy)
         return ops().dense_grad_input(dy, self.kernel.value) if need_dx else None
 
     def output_shape(self, input_shape):
@@ -111,35 +174,39 @@ class _Convolution(Layer):
         )
 
 
-class BinaryConv2D(_Convolution):
+class BinaryConv2D(_Convolution, _Binary):
     """Convolution with a kernel in {-1, +1}; no bias, batch normalisation follows.
 
     x NHWC Signs, or bytes or floats as a first layer. ``same`` pads with 0, which is no sign: it
-    adds nothing to the sum (Larq's default); ``pad_value=1`` pads with +1.
+    adds nothing to the sum (Larq's default); ``pad_value=1`` pads with +1. ``kernel_quantizer``
+    as in BinaryDense.
     """
 
     arguments = ("filters", "kernel_size", "strides", "padding", "pad_value")
 
-    def __init__(self, filters, kernel_size, strides=1, padding="same", pad_value=0):
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="same", pad_value=0,
+        kernel_quantizer="ste_sign",
+    ):  # fmt: skip
         super().__init__(filters, kernel_size, strides, padding)
+        self.quantize(kernel_quantizer)
         if pad_value not in (0, 1):
             raise InputError(f"pad_value must be 0 or 1, found {pad_value!r}")
         self.pad_value = int(pad_value)
 
     def build(self, input_shape, rng):
-        kernel = random_signs(self.kernel_shape(input_shape), rng)
-        self.kernel = Parameter(f"{self.name}/kernel", kernel, binary=True)
-
-    def parameters(self):
-        return [self.kernel]
+        self.start(self.kernel_shape(input_shape), rng)
 
     def forward(self, x, training=False):
         self.x = operand(x)
-        return ops().binary_conv2d(
-            self.x, self.kernel.signs, self.strides, self.padding, self.pad_value
+        return self.scaled(
+            ops().binary_conv2d(
+                self.x, self.kernel.signs, self.strides, self.padding, self.pad_value
+            )
         )
 
     def backward(self, dy, need_dx=True):
+        dy = self.scaled(dy)
         self.kernel.grad = ops().binary_conv2d_grad_kernel(
             self.x, dy, self.kernel_size, self.strides, self.padding, self.pad_value
         )
@@ -150,33 +217,36 @@ class BinaryConv2D(_Convolution):
         )
 
 
-class Conv2D(_Convolution):
-    """Convolution in floats, NHWC; ``same`` pads with 0."""
+class Conv2D(_Convolution, _Real):
+    """Convolution in floats, NHWC; ``same`` pads with 0.
 
-    arguments = ("filters", "kernel_size", "strides", "padding", "use_bias")
+    ``kernel_initializer`` is "glorot_uniform" or "glorot_normal". ``l2`` adds l2 * sum(kernel^2)
+    to the loss, as ``tf.keras.regularizers.l2`` does: ``backward`` adds its gradient 2 l2 kernel,
+    and the network's ``penalty()`` is what training adds to the loss that it reports.
+    """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", use_bias=True):
+    arguments = (
+        "filters", "kernel_size", "strides", "padding", "use_bias", "kernel_initializer", "l2",
+    )  # fmt: skip
+
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="valid", use_bias=True,
+        kernel_initializer="glorot_uniform", l2=0.0,
+    ):  # fmt: skip
         super().__init__(filters, kernel_size, strides, padding)
-        self.use_bias = bool(use_bias)
-        self.bias = None
+        self.settle(use_bias, kernel_initializer, l2)
 
     def build(self, input_shape, rng):
-        kernel = glorot_uniform(self.kernel_shape(input_shape), rng)
-        self.kernel = Parameter(f"{self.name}/kernel", kernel)
-        self.bias = Parameter(f"{self.name}/bias", np.zeros(self.filters))
-
-    def parameters(self):
-        return [self.kernel, self.bias] if self.use_bias else [self.kernel]
+        self.start(self.kernel_shape(input_shape), rng)
 
     def forward(self, x, training=False):
         self.x = real_operand(x)
-        y = ops().conv2d(self.x, self.kernel.value, self.strides, self.padding)
-        return y + self.bias.value if self.use_bias else y
+        return self.biased(ops().conv2d(self.x, self.kernel.value, self.strides, self.padding))
 
     def backward(self, dy, need_dx=True):
         place = self.strides, self.padding
-        self.kernel.grad = ops().conv2d_grad_kernel(self.x, dy, self.kernel_size, *place)
-        self.bias.grad = dy.sum((0, 1, 2))
+        dw = ops().conv2d_grad_kernel(self.x, dy, self.kernel_size, *place)
+        self.keep_gradients(dw, dy)
         if not need_dx:
             return None
         return ops().conv2d_grad_input(dy, self.kernel.value, self.x.shape, *place)
@@ -191,8 +261,7 @@ def random_signs(shape, rng):
     return 1 - 2 * rng.integers(0, 2, shape, dtype=np.int8)
 
 
-def glorot_uniform(shape, rng):
-    """Uniform in ±sqrt(6 / (fan_in + fan_out)), float32; ``shape`` ends with inputs, outputs."""
-    taps = math.prod(shape[:-2])
-    limit = math.sqrt(6 / (taps * (shape[-2] + shape[-1])))
-    return rng.uniform(-limit, limit, shape).astype(np.float32)
+def _not_negative(value, name):
+    if isinstance(value, (int, float)) and 0 <= value < math.inf:
+        return float(value)
+    raise InputError(f"{name} must be a number from 0 on, found {value!r}")

@@ -6,6 +6,7 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 
 import numba
 
+from minibnn.ops.kernels.elementwise import add, relu, relu_grad, scale_channels
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
@@ -37,6 +38,7 @@ from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swi
 from minibnn.ops.threads import thread_count
 
 __all__ = [
+    "add",
     "approx_sign_grad",
     "avg_pool2d",
     "avg_pool2d_grad",
@@ -65,6 +67,9 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_grad",
     "pack_signs",
+    "relu",
+    "relu_grad",
+    "scale_channels",
     "sign",
     "softmax_cross_entropy",
     "ste_sign_grad",

@@ -5,6 +5,7 @@ float32 in, float32 out, and float64 likewise; packed signs, bytes and integers 
 """
 
 from minibnn.ops.bits import pack_signs, unpack_signs
+from minibnn.ops.reference.elementwise import add, relu, relu_grad, scale_channels
 from minibnn.ops.reference.fused import (
     batch_norm_sign,
     batch_norm_sign_grad,
@@ -37,6 +38,7 @@ from minibnn.ops.reference.products import (
 from minibnn.ops.reference.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
 
 __all__ = [
+    "add",
     "approx_sign_grad",
     "avg_pool2d",
     "avg_pool2d_grad",
@@ -65,6 +67,9 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_grad",
     "pack_signs",
+    "relu",
+    "relu_grad",
+    "scale_channels",
     "sign",
     "softmax_cross_entropy",
     "ste_sign_grad",
