@@ -23,6 +23,7 @@ TOLERANCE = 2e-6
 NAMES = reference.__all__
 CASES = {}  # name -> function(rng) that yields argument tuples
 EXACT = {
+    "add",
     "batch_norm",
     "batch_norm_sign",
     "binary_conv2d on bytes",
@@ -32,13 +33,16 @@ EXACT = {
     "binary_dense_threshold",
     "max_pool2d",
     "pack_signs",
+    "relu",
+    "relu_grad",
+    "scale_channels",
     "sign",
     "ste_sign_grad",
     "threshold_sign",
     "unpack_signs",
 }
 LENGTHS = (1, 31, 32, 33, 63, 64, 65, 130)
-DENSE = [(3, 63, 5), (17, 64, 33), (1, 65, 1), (5, 1, 70), (33, 130, 64), (50, 257, 31)]
+DENSE = [(3, 63, 5), (17, 64, 33), (1, 65, 1), (5, 1, 70), (33, 130, 64), (70, 257, 131)]
 CONVOLUTIONS = [  # images, kernel, strides
     ((2, 6, 7, 3), (3, 3, 3, 5), (1, 1)),
     ((1, 9, 8, 64), (3, 3, 64, 33), (1, 1)),
@@ -47,6 +51,9 @@ CONVOLUTIONS = [  # images, kernel, strides
     ((2, 11, 6, 31), (5, 3, 31, 17), (1, 3)),
     ((1, 5, 5, 1), (4, 5, 1, 1), (3, 3)),
     ((5, 4, 4, 130), (3, 3, 130, 9), (1, 1)),
+    ((2, 23, 18, 3), (7, 7, 3, 9), (2, 2)),
+    ((1, 30, 37, 3), (11, 11, 3, 5), (4, 4)),
+    ((2, 41, 52, 9), (5, 5, 9, 3), (1, 1)),  # its windows fill several chunks
 ]
 PADDINGS = [("same", 0), ("same", 1), ("valid", 0)]
 
@@ -385,6 +392,41 @@ def _(rng):
         yield real(rng, *x.shape), gate, x, mean, variance, 1e-3, gamma
 
 
+# -- number by number -------------------------------------------------------------------------
+
+
+@cases("add")
+def _(rng):
+    for shape in (*SHAPES, (2, 130, 130, 3)):
+        yield real(rng, *shape), real(rng, *shape)
+    yield real(rng, 9, 65).T, real(rng, 65, 9)
+    yield real(rng, 9, 65)[::2], real(rng, 5, 65).astype(np.float64)
+
+
+@cases("relu")
+def _(rng):
+    for shape in (*SHAPES, (2, 130, 130, 3)):
+        yield from ((zeros_and_clips(x),) for x in preactivations(rng, *shape))
+    yield (np.float32([np.nan, np.inf, -np.inf]),)
+    yield (real(rng, 9, 65).T,)
+
+
+@cases("relu_grad")
+def _(rng):
+    for shape in (*SHAPES, (2, 130, 130, 3)):
+        for x in preactivations(rng, *shape):
+            yield real(rng, *shape), zeros_and_clips(x)
+    yield real(rng, 65, 9), real(rng, 9, 65).T
+
+
+@cases("scale_channels")
+def _(rng):
+    for shape in (*SHAPES, (2, 20, 30, 5)):
+        for x in preactivations(rng, *shape):
+            yield x, real(rng, shape[-1])
+    yield real(rng, 9, 65).T, real(rng, 9)
+
+
 # -- signs, losses and packing ----------------------------------------------------------------
 
 
@@ -542,7 +584,8 @@ def test_signatures_are_equal(name):
 
 def on_paths():
     """Each name once, and those on tiles once more for each other vector path of this CPU."""
-    tiled = [n for n in NAMES if n.startswith("binary_") or n.startswith("batch_norm_sign")]
+    own = ("binary_", "batch_norm_sign", "conv2d")
+    tiled = [n for n in NAMES if n.startswith(own)]
     yield from ((name, vector_paths()[0]) for name in NAMES)
     yield from product(tiled, vector_paths()[1:])
 

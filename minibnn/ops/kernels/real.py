@@ -1,24 +1,31 @@
 """Products with floats or bytes on one side and floats or signs on the other, through BLAS.
 
-BLAS runs on one thread, on one sample at a time, and the samples are spread over our own threads:
-so neither the batch around a sample nor the number of threads changes a bit of its result. Bytes
-are summed as the whole numbers 2 b - 255, exactly, and scaled once.
+BLAS runs on one thread, on some rows of one sample at a time, and these chunks are spread over our
+own threads. Their size follows from the layer's shape alone: so neither the batch around a sample
+nor the number of threads changes a bit of its result. Bytes are summed as the whole numbers
+2 b - 255, exactly, and scaled once.
 """
 
 from functools import cache
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, get_thread_id, prange
 from threadpoolctl import ThreadpoolController
 
 from minibnn.ops.bits import Signs
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.emit import I64, tile
 from minibnn.ops.kernels.packing import unpack_signs
-from minibnn.ops.kernels.scratch import empty
+from minibnn.ops.kernels.scratch import empty, scratch
+from minibnn.ops.kernels.simd import simd
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype
 from minibnn.ops.shapes import windows
 
-PARTS = 8  # partial sums over samples that a kernel's gradient is added up from
+PARTS = 8  # partial sums that a convolution kernel's gradient is added up from
+CHUNK = 1 << 16  # numbers gathered for one product: a second-level cache holds them
+SLACK = 16  # numbers of a vector at most
+LANES, ROWS = 64, 64  # a dense layer's outputs and samples that are summed side by side
+INPUTS = 256  # inputs of a dense layer whose gradients are one product
 
 
 @cache
@@ -33,36 +40,42 @@ def one_blas_thread():
     return _controller().limit(limits=1, user_api="blas")
 
 
+# -- convolution ------------------------------------------------------------------------------
+
+
 def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     x, dtype = _floats(x, w.dtype)
-    bytes_ = x.dtype == np.uint8
-    y = _forward(x, w.astype(dtype, copy=False), strides, padding, pad_value, bytes_)
-    return _scaled(y, bytes_, w.dtype)
+    scale = w.dtype.type(1 / 255 if x.dtype == np.uint8 else 1)
+    return _forward(x, w.astype(dtype, copy=False), strides, padding, pad_value, scale)
 
 
 def binary_conv2d(x, w, strides, padding, pad_value):
     """The first layer: x uint8 or float, w Signs."""
-    if x.dtype == np.uint8:
-        y = whole_sums_conv2d(x, w, strides, padding, pad_value)
-        return y.astype(np.float32, copy=False) * BYTE_SCALE
-    return _forward(x, unpack_signs(w, x.dtype), strides, padding, pad_value, False)
+    if x.dtype != np.uint8:
+        return _forward(x, unpack_signs(w, x.dtype), strides, padding, pad_value, x.dtype.type(1))
+    dtype = byte_sum_dtype(w.shape[0] * w.shape[1] * w.shape[2])
+    scale = BYTE_SCALE if dtype == np.float32 else dtype(1)
+    y = _forward(x, unpack_signs(w, dtype), strides, padding, pad_value, scale)
+    return y if y.dtype == np.float32 else y.astype(np.float32) * BYTE_SCALE
 
 
 def whole_sums_conv2d(x, w, strides, padding, pad_value):
     """Sums of w * (2 b - 255) for bytes b, in the float type in which they are exact."""
     n = w.shape[0] * w.shape[1] * w.shape[2]
-    return _forward(x, unpack_signs(w, byte_sum_dtype(n)), strides, padding, pad_value, True)
+    dtype = byte_sum_dtype(n)
+    return _forward(x, unpack_signs(w, dtype), strides, padding, pad_value, dtype(1))
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
     place = windows(tuple(input_shape[1:3]), w.shape[:2], strides, padding)
     dtype = np.result_type(dy, w)
     matrix = np.ascontiguousarray(w.reshape(-1, w.shape[3]).T, dtype)
-    dx = np.zeros(tuple(input_shape), dtype)
+    rows = _rows(place, matrix.shape[1])
+    dx = empty(tuple(input_shape), dtype)
     with one_blas_thread():
         _spread(
             np.ascontiguousarray(dy, dtype).reshape(len(dy), -1, dy.shape[3]),
-            matrix, *_numbers(place), dx,
+            matrix, *_numbers(place), rows, _buffers(place, rows, matrix.shape[1], dtype), dx,
         )  # fmt: skip
     return dx
 
@@ -72,15 +85,161 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     bytes_ = x.dtype == np.uint8
     place = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     size = (kernel_size[0] * kernel_size[1] * x.shape[3], dy.shape[3])
-    parts = np.zeros((min(PARTS, len(x)), *size), dy.dtype)
+    parts = np.zeros((min(PARTS, len(x) * place.output[0]), *size), dy.dtype)
+    rows = _rows(place, size[0])
     pad = dy.dtype.type(255 * pad_value if bytes_ else pad_value)
     with one_blas_thread():
         _collect(
-            np.ascontiguousarray(x), np.ascontiguousarray(dy).reshape(len(x), -1, dy.shape[3]),
-            *_numbers(place), bytes_, pad, parts,
+            simd(), np.ascontiguousarray(x),
+            np.ascontiguousarray(dy).reshape(-1, dy.shape[3]), *_numbers(place), bytes_, pad,
+            rows, _buffers(place, rows, size[0], dy.dtype), parts,
         )  # fmt: skip
     dw = parts.sum(axis=0).reshape(*kernel_size, x.shape[3], dy.shape[3])
     return _scaled(dw, bytes_, dy.dtype)
+
+
+def _forward(x, w, strides, padding, pad_value, scale):
+    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
+    matrix = np.ascontiguousarray(w).reshape(-1, w.shape[3])
+    rows = _rows(place, len(matrix))
+    y = empty((len(x), *place.output, w.shape[3]), w.dtype)
+    bytes_ = x.dtype == np.uint8
+    pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
+    with one_blas_thread():
+        _correlate(
+            simd(), np.ascontiguousarray(x), matrix, *_numbers(place), bytes_, pad, scale, rows,
+            _buffers(place, rows, len(matrix), w.dtype), y.reshape(-1, w.shape[3]),
+        )  # fmt: skip
+    return y
+
+
+def _numbers(place):
+    return place.kernel, place.strides, place.output, (place.top, place.left)
+
+
+def _rows(place, window):
+    """Rows of output pixels whose windows fill a chunk; all chunks of an image are alike."""
+    height, width = place.output
+    chunks = -(-height // max(1, CHUNK // (width * window)))
+    return -(-height // chunks)
+
+
+def _buffers(place, rows, window, dtype):
+    """Each thread's chunk of gathered windows, and a vector more to write over the end."""
+    size = rows * place.output[1] * window
+    return scratch("windows", (get_num_threads(), size + SLACK), dtype)
+
+
+@tile("x at out place count", constants="")
+def _copy(e, x, at, out, place, count):
+    """out[place + k] = x[at + k] for ``count`` vectors of float32."""
+    with e.loop(count) as vector:
+        k = e.times(vector.index, I64(e.lanes))
+        e.store(e.load(e.floats, x, at, k), out, place, k)
+
+
+@kernel
+def _gather(simd, x, kernel, strides, output, before, bytes_, pad, first, count, out):
+    """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
+
+    out holds taps * channels numbers for each pixel. A row of a window lies in one piece in the
+    picture, too: where it is whole, it is copied as vectors, the last of which may reach over its
+    end, into what is written next.
+    """
+    _, height, width, channels = x.shape
+    run, across = kernel[1] * channels, width * channels
+    flat, kind = x.reshape(-1), out.dtype.type
+    vectors = -(-run // len(simd))
+    fits = across - vectors * len(simd) if x.dtype == out.dtype and out.itemsize == 4 else -1
+    to = 0
+    for p in range(count):
+        row = first + p // output[1]
+        image, top = row // output[0] * height, row % output[0] * strides[0] - before[0]
+        left = p % output[1] * strides[1] - before[1]
+        begin, end = max(-left, 0) * channels, min(kernel[1], width - left) * channels
+        for i in range(top, top + kernel[0]):
+            at = (image + i) * across + left * channels
+            if i < 0 or i >= height:
+                out[to : to + run] = pad
+            elif 0 <= left * channels <= fits:
+                _copy(simd, flat, at, out, to, vectors)
+            else:
+                out[to : to + begin] = pad
+                source, target = flat[at + begin : at + end], out[to + begin : to + end]
+                if bytes_:
+                    for k in range(len(target)):
+                        target[k] = kind(2) * kind(source[k]) - kind(255)
+                else:
+                    for k in range(len(target)):
+                        target[k] = kind(source[k])
+                out[to + end : to + run] = pad
+            to += run
+    return out[:to].reshape(count, -1)
+
+
+@kernel(parallel=True)
+def _correlate(simd, x, w, kernel, strides, output, before, bytes_, pad, scale, rows, buffers, y):
+    """A task is some rows of one image."""
+    height, width = output
+    chunks = -(-height // rows)
+    for task in prange(len(x) * chunks):
+        first = task // chunks * height + task % chunks * rows
+        last = task // chunks * height + min(task % chunks * rows + rows, height)
+        columns = _gather(
+            simd, x, kernel, strides, output, before, bytes_, pad, first, (last - first) * width,
+            buffers[get_thread_id()],
+        )  # fmt: skip
+        product = y[first * width : last * width]
+        np.dot(columns, w, product)
+        if scale != 1:
+            for p in range(len(product)):
+                for o in range(product.shape[1]):
+                    product[p, o] *= scale
+
+
+@kernel(parallel=True)
+def _collect(simd, x, dy, kernel, strides, output, before, bytes_, pad, rows, buffers, parts):
+    """Part k sums over its share of the rows of all images, in order."""
+    width, total = output[1], len(x) * output[0]
+    for k in prange(len(parts)):
+        product = np.empty(parts.shape[1:], parts.dtype)
+        begin, end = k * total // len(parts), (k + 1) * total // len(parts)
+        for first in range(begin, end, rows):
+            last = min(first + rows, end)
+            columns = _gather(
+                simd, x, kernel, strides, output, before, bytes_, pad, first,
+                (last - first) * width, buffers[get_thread_id()],
+            )  # fmt: skip
+            np.dot(columns.T, dy[first * width : last * width], product)
+            for i in range(product.shape[0]):
+                for o in range(product.shape[1]):
+                    parts[k, i, o] += product[i, o]
+
+
+@kernel(parallel=True)
+def _spread(dy, w, kernel, strides, output, before, rows, buffers, dx):
+    """dy by the matrix (O, taps * I), added to the pixels each window met; a task is an image."""
+    height, width, channels = dx.shape[1:]
+    run = kernel[1] * channels
+    for n in prange(len(dx)):
+        lines = dx[n].reshape(height, width * channels)
+        lines[:] = 0
+        for first in range(0, output[0], rows):
+            own = dy[n, first * output[1] : min(first + rows, output[0]) * output[1]]
+            columns = buffers[get_thread_id()][: len(own) * w.shape[1]].reshape(len(own), -1)
+            np.dot(own, w, columns)
+            for p in range(len(columns)):
+                top = (first + p // output[1]) * strides[0] - before[0]
+                left = p % output[1] * strides[1] - before[1]
+                begin, end = max(-left, 0) * channels, min(kernel[1], width - left) * channels
+                for i in range(max(-top, 0), min(kernel[0], height - top)):
+                    line = lines[top + i, left * channels + begin :]
+                    source = columns[p, i * run + begin : i * run + end]
+                    for k in range(len(source)):
+                        line[k] += source[k]
+
+
+# -- dense ------------------------------------------------------------------------------------
 
 
 def dense(x, w):
@@ -97,17 +256,75 @@ def binary_dense(x, w):
 
 
 def dense_grad_input(dy, w):
-    return conv2d_grad_input(
-        dy[:, None, None], w[None, None], (len(dy), 1, 1, w.shape[0]), (1, 1), "valid"
-    )[:, 0, 0]
+    dtype = np.result_type(dy, w)
+    dx = empty((len(dy), len(w)), dtype)
+    with one_blas_thread():
+        _dense_grad_input(np.ascontiguousarray(dy, dtype), np.ascontiguousarray(w, dtype), dx)
+    return dx
 
 
 def dense_grad_kernel(x, dy):
     x, _ = _floats(x, dy.dtype)
     bytes_ = x.dtype == np.uint8
-    numbers = np.subtract(2 * x.astype(dy.dtype), 255) if bytes_ else x
+    dw = empty((x.shape[1], dy.shape[1]), np.result_type(x, dy) if not bytes_ else dy.dtype)
     with one_blas_thread():
-        return _scaled(numbers.T @ dy, bytes_, dy.dtype)
+        _dense_grad_kernel(np.ascontiguousarray(x), np.ascontiguousarray(dy, dw.dtype), bytes_, dw)
+    return _scaled(dw, bytes_, dy.dtype)
+
+
+def _dense(x, w):
+    y = empty((len(x), w.shape[1]), w.dtype)
+    _row_products(np.ascontiguousarray(x), np.ascontiguousarray(w), x.dtype == np.uint8, y)
+    return y
+
+
+@kernel(parallel=True)
+def _row_products(x, w, bytes_, y):
+    """Each output of each sample is summed over its inputs in order; a task is some of both."""
+    across = -(-y.shape[1] // LANES)
+    for task in prange(-(-len(x) // ROWS) * across):
+        top, left = task // across * ROWS, task % across * LANES
+        samples, lanes = min(ROWS, len(x) - top), min(LANES, y.shape[1] - left)
+        sums, weights = np.zeros((samples, LANES), y.dtype), np.zeros(LANES, w.dtype)
+        for i in range(len(w)):
+            weights[:lanes] = w[i, left : left + lanes]
+            for r in range(samples):
+                value = w.dtype.type(x[top + r, i])
+                if bytes_:
+                    value = w.dtype.type(2) * value - w.dtype.type(255)
+                total = sums[r]
+                for o in range(LANES):
+                    total[o] += value * weights[o]
+        y[top : top + samples, left : left + lanes] = sums[:, :lanes]
+
+
+@kernel(parallel=True)
+def _dense_grad_input(dy, w, dx):
+    """A task owns some inputs of all samples, as w (inputs, O) times dy turned around."""
+    for task in prange(-(-len(w) // INPUTS)):
+        first, last = task * INPUTS, min((task + 1) * INPUTS, len(w))
+        product = np.dot(w[first:last], dy.T)
+        for r in range(len(dx)):
+            for i in range(last - first):
+                dx[r, first + i] = product[i, r]
+
+
+@kernel(parallel=True)
+def _dense_grad_kernel(x, dy, bytes_, dw):
+    """A task owns some inputs, as their numbers (inputs, B) times dy."""
+    for task in prange(-(-len(dw) // INPUTS)):
+        first, last = task * INPUTS, min((task + 1) * INPUTS, len(dw))
+        numbers = np.empty((last - first, len(x)), dw.dtype)
+        for r in range(len(x)):
+            for i in range(last - first):
+                value = dw.dtype.type(x[r, first + i])
+                if bytes_:
+                    value = dw.dtype.type(2) * value - dw.dtype.type(255)
+                numbers[i, r] = value
+        np.dot(numbers, dy, dw[first:last])
+
+
+# -- operands ---------------------------------------------------------------------------------
 
 
 def _floats(x, dtype):
@@ -121,98 +338,3 @@ def _floats(x, dtype):
 
 def _scaled(y, bytes_, dtype):
     return y * dtype.type(1 / 255) if bytes_ else y
-
-
-def _numbers(place):
-    return place.kernel, place.strides, place.output, (place.top, place.left)
-
-
-def _forward(x, w, strides, padding, pad_value, bytes_):
-    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
-    y = empty((len(x), *place.output, w.shape[3]), w.dtype)
-    pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
-    with one_blas_thread():
-        _correlate(
-            np.ascontiguousarray(x), np.ascontiguousarray(w).reshape(-1, w.shape[3]),
-            *_numbers(place), bytes_, pad, y.reshape(len(x), -1, w.shape[3]),
-        )  # fmt: skip
-    return y
-
-
-def _dense(x, w):
-    y = np.zeros((len(x), w.shape[1]), w.dtype)
-    _row_products(np.ascontiguousarray(x), np.ascontiguousarray(w), x.dtype == np.uint8, y)
-    return y
-
-
-@kernel(parallel=True)
-def _row_products(x, w, bytes_, y):
-    """Each row is summed over its inputs in order."""
-    for r in prange(len(x)):
-        for i in range(x.shape[1]):
-            value = w.dtype.type(x[r, i])
-            if bytes_:
-                value = w.dtype.type(2) * value - w.dtype.type(255)
-            for o in range(w.shape[1]):
-                y[r, o] += value * w[i, o]
-
-
-@kernel
-def _columns(image, kernel, strides, output, before, bytes_, pad, out):
-    """The window of each output pixel as a row: out (pixels, taps * channels)."""
-    height, width, channels = image.shape
-    for p in range(len(out)):
-        top = p // output[1] * strides[0] - before[0]
-        left = p % output[1] * strides[1] - before[1]
-        k = 0
-        for y in range(top, top + kernel[0]):
-            for x in range(left, left + kernel[1]):
-                if 0 <= y < height and 0 <= x < width:
-                    for c in range(channels):
-                        value = out.dtype.type(image[y, x, c])
-                        if bytes_:
-                            value = out.dtype.type(2) * value - out.dtype.type(255)
-                        out[p, k + c] = value
-                else:
-                    out[p, k : k + channels] = pad
-                k += channels
-
-
-@kernel(parallel=True)
-def _correlate(x, w, kernel, strides, output, before, bytes_, pad, y):
-    for n in prange(len(x)):
-        columns = np.empty((y.shape[1], len(w)), w.dtype)
-        _columns(x[n], kernel, strides, output, before, bytes_, pad, columns)
-        np.dot(columns, w, y[n])
-
-
-@kernel(parallel=True)
-def _collect(x, dy, kernel, strides, output, before, bytes_, pad, parts):
-    """Part k sums over its share of the samples, in order."""
-    for k in prange(len(parts)):
-        columns = np.empty((dy.shape[1], parts.shape[1]), parts.dtype)
-        product = np.empty(parts.shape[1:], parts.dtype)
-        for n in range(k * len(x) // len(parts), (k + 1) * len(x) // len(parts)):
-            _columns(x[n], kernel, strides, output, before, bytes_, pad, columns)
-            np.dot(columns.T, dy[n], product)
-            for i in range(product.shape[0]):
-                for o in range(product.shape[1]):
-                    parts[k, i, o] += product[i, o]
-
-
-@kernel(parallel=True)
-def _spread(dy, w, kernel, strides, output, before, dx):
-    """dy by the matrix (O, taps * I), added to the pixels each window met."""
-    height, width, channels = dx.shape[1:]
-    for n in prange(len(dx)):
-        columns = np.dot(dy[n], w)
-        for p in range(len(columns)):
-            top = p // output[1] * strides[0] - before[0]
-            left = p % output[1] * strides[1] - before[1]
-            k = 0
-            for y in range(top, top + kernel[0]):
-                for x in range(left, left + kernel[1]):
-                    if 0 <= y < height and 0 <= x < width:
-                        for c in range(channels):
-                            dx[n, y, x, c] += columns[p, k + c]
-                    k += channels

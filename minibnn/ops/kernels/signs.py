@@ -39,20 +39,27 @@ def _each(pass_, dy, x, number):
     return dx
 
 
+# Slices of a task's own start at 0: LLVM then knows that no index is negative, and vectorises.
+
+
 @kernel(parallel=True)
 def _ste(dy, x, clip_value, dx):
     for part in prange(-(-len(dy) // PART)):
-        for k in range(part * PART, min((part + 1) * PART, len(dy))):
-            dx[k] = dy[k] if abs(x[k]) <= clip_value else dy.dtype.type(0)
+        own = slice(part * PART, min((part + 1) * PART, len(dy)))
+        mine, gradient, to = x[own], dy[own], dx[own]
+        for k in range(len(to)):
+            to[k] = gradient[k] if abs(mine[k]) <= clip_value else dy.dtype.type(0)
 
 
 @kernel(parallel=True)
 def _approx(dy, x, zero, dx):
     two = dy.dtype.type(2)
     for part in prange(-(-len(dy) // PART)):
-        for k in range(part * PART, min((part + 1) * PART, len(dy))):
-            slope = two - two * abs(dy.dtype.type(x[k]))
-            dx[k] = max(slope, zero) * dy[k]
+        own = slice(part * PART, min((part + 1) * PART, len(dy)))
+        mine, gradient, to = x[own], dy[own], dx[own]
+        for k in range(len(to)):
+            slope = two - two * abs(dy.dtype.type(mine[k]))
+            to[k] = (slope if slope > zero else zero) * gradient[k]
 
 
 @kernel(parallel=True)
