@@ -48,7 +48,7 @@ def test_binarynet_keeps_keras_constants_and_larqs_padding():
             assert layer.quantizer == nn.ste_sign
 
 
-@pytest.mark.parametrize("name", zoo.MODELS)
+@pytest.mark.parametrize("name", ["binarynet", "digits"])
 def test_every_model_trains_on_pictures_of_its_shape(name, use_backend):
     use_backend("reference")
     shape = {"binarynet": (32, 32, 3), "digits": (8, 8, 1)}[name]

@@ -15,7 +15,17 @@ def translate(layer, given):
             f"{layer.name} cannot be packed: it is of kind {type(layer).__name__}, and packed "
             f"networks have {known} and Residual"
         )
+    check_scale(layer)
     return _KINDS[type(layer)](layer, given)
+
+
+def check_scale(layer):
+    """InputError for a binary kernel whose outputs have a scale: what leaves has none."""
+    if getattr(layer, "kernel_quantizer", "ste_sign") != "ste_sign":
+        raise InputError(
+            f"{layer.name} cannot be packed or written: its kernel_quantizer is "
+            f"{layer.kernel_quantizer}, and only kernels of ste_sign can"
+        )
 
 
 def normalisation(layer, given, kind=real.BatchNorm):

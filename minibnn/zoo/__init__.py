@@ -2,7 +2,7 @@
 
 from minibnn.zoo.binary_alexnet import binary_alexnet
 from minibnn.zoo.binarynet import binarynet, digits_net
-from minibnn.zoo.birealnet import birealnet
+from minibnn.zoo.birealnet import birealnet, birealnet_magnitude
 from minibnn.zoo.recipes import RECIPES, Recipe
 from minibnn.zoo.xnornet import xnornet
 
@@ -12,6 +12,7 @@ MODELS = {
     "binary_alexnet": binary_alexnet,
     "xnornet": xnornet,
     "birealnet": birealnet,
+    "birealnet_magnitude": birealnet_magnitude,
 }
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "binary_alexnet",
     "binarynet",
     "birealnet",
+    "birealnet_magnitude",
     "digits_net",
     "xnornet",
 ]

@@ -46,7 +46,13 @@ def birealnet(
         for block in range(BLOCKS):
             layers.append(_block(width, stage > 0 and block == 0, kernel_quantizer))
     layers += [GlobalAvgPool2D(), Dense(classes)]
-    return Sequential(layers, input_shape, seed=seed, name="birealnet")
+    name = "birealnet" if kernel_quantizer == "ste_sign" else "birealnet_magnitude"
+    return Sequential(layers, input_shape, seed=seed, name=name)
+
+
+def birealnet_magnitude(input_shape=(224, 224, 3), classes=1000, filters=64, seed=0):
+    """``birealnet`` with ``kernel_quantizer="magnitude_aware_sign"``: for latent optimizers."""
+    return birealnet(input_shape, classes, filters, seed, "magnitude_aware_sign")
 
 
 def _block(filters, halves, kernel_quantizer):

@@ -357,17 +357,24 @@ def test_refused():
         export.model(small(), classes=["a", "b"])
 
 
+def test_a_scale_of_outputs_is_refused():
+    scaled = nn.Sequential([nn.BinaryDense(2, kernel_quantizer="magnitude_aware_sign")], (3,))
+    with pytest.raises(InputError, match="dense1 cannot be packed or written: its kernel_quant"):
+        export.model(scaled)
+
+
 def test_no_option_of_a_layer_is_overlooked():
     """A new option changes what a layer computes: the model must follow, then this list."""
     place = {"kernel_size", "strides", "padding"}
     pool = {"pool_size", "strides", "padding"}
+    start = {"kernel_initializer", "l2"}  # of training only
     assert {kind.__name__: set(kind.arguments) for kind in layers._KINDS} == {
         "AvgPool2D": pool,
         "BatchNorm": {"scale", "center", "momentum", "epsilon"},
-        "BinaryConv2D": {"filters", "pad_value"} | place,
-        "BinaryDense": {"units"},
-        "Conv2D": {"filters", "use_bias"} | place,
-        "Dense": {"units", "use_bias"},
+        "BinaryConv2D": {"filters", "pad_value", "kernel_quantizer"} | place,
+        "BinaryDense": {"units", "kernel_quantizer"},
+        "Conv2D": {"filters", "use_bias"} | place | start,
+        "Dense": {"units", "use_bias"} | start,
         "Flatten": set(),
         "GlobalAvgPool2D": set(),
         "MaxPool2D": pool,

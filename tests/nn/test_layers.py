@@ -20,6 +20,8 @@ def built(layer, input_shape, seed=0):
     for p in layer.parameters():
         if not p.binary:
             p.assign(rng.standard_normal(p.shape))
+        elif p.scale is not None:
+            p.rescale(rng.standard_normal(p.shape))
     return layer
 
 
@@ -31,12 +33,25 @@ SMOOTH = {
     "binary conv ones": (lambda: nn.BinaryConv2D(3, (3, 2), pad_value=1), (5, 4, 2)),
     "conv": (lambda: nn.Conv2D(3, 3, padding="same"), (5, 4, 2)),
     "conv strided": (lambda: nn.Conv2D(3, (2, 3), strides=(2, 1), use_bias=False), (5, 6, 2)),
+    "conv big": (lambda: nn.Conv2D(2, 7, strides=2, padding="same"), (9, 8, 2)),
+    "conv with a penalty": (lambda: nn.Conv2D(3, 2, l2=0.3), (4, 5, 2)),
+    "dense with a penalty": (lambda: nn.Dense(4, use_bias=False, l2=0.3), (7,)),
+    "binary conv scaled": (
+        lambda: nn.BinaryConv2D(3, 3, kernel_quantizer="magnitude_aware_sign"),
+        (5, 6, 2),
+    ),
+    "binary dense scaled": (
+        lambda: nn.BinaryDense(4, kernel_quantizer="magnitude_aware_sign"),
+        (7,),
+    ),
     "batch norm": (lambda: nn.BatchNorm(), (3, 2, 2)),
     "batch norm scaled": (lambda: nn.BatchNorm(scale=True), (5,)),
     "batch norm scaled only": (lambda: nn.BatchNorm(scale=True, center=False), (5,)),
     "relu": (lambda: nn.ReLU(), (3, 4)),
     "max pool": (lambda: nn.MaxPool2D(), (5, 4, 2)),
     "max pool same": (lambda: nn.MaxPool2D(3, strides=2, padding="same"), (5, 4, 2)),
+    "max pool overlapping": (lambda: nn.MaxPool2D(3, strides=2), (6, 7, 2)),
+    "avg pool halving": (lambda: nn.AvgPool2D(2, strides=2, padding="same"), (5, 4, 2)),
     "avg pool": (lambda: nn.AvgPool2D(3, strides=2, padding="same"), (5, 4, 2)),
     "global avg pool": (lambda: nn.GlobalAvgPool2D(), (3, 4, 2)),
     "flatten": (lambda: nn.Flatten(), (3, 4, 2)),
@@ -62,7 +77,7 @@ def test_gradients_by_central_differences_in_float64(name, training):
     assert y.dtype == np.float64
     assert y.shape == (4, *layer.output_shape(shape))
     dy = rng.standard_normal(y.shape)
-    loss = lambda x: float((layer.forward(x, training) * dy).sum())  # noqa: E731
+    loss = lambda x: float((layer.forward(x, training) * dy).sum()) + layer.penalty()  # noqa: E731
     layer.forward(x, training)
     dx = layer.backward(dy)
     close = {"rtol": 1e-6, "atol": 1e-7}
@@ -166,6 +181,25 @@ def test_kernels_start_as_random_signs_or_in_glorots_range():
     limit = np.sqrt(6 / (9 * 4 + 9 * 8))
     assert 0.95 * limit < np.abs(conv.kernel.value).max() <= limit
     assert not conv.bias.value.any()
+
+
+def test_the_normal_start_is_keras_truncated_one():
+    dense = nn.Dense(300, kernel_initializer="glorot_normal")
+    nn.Sequential([dense], (200,))
+    kernel, deviation = dense.kernel.value, np.sqrt(2 / 500)
+    assert kernel.std() == pytest.approx(deviation, rel=0.02)
+    widest = 2 * deviation / 0.8796  # Keras cuts at two deviations, then widens to keep one
+    assert 0.98 * widest < np.abs(kernel).max() <= 1.0001 * widest
+
+
+def test_a_penalty_is_that_of_keras_l2():
+    net = nn.Sequential([nn.Flatten(), nn.Dense(2, l2=0.25), nn.Dense(1)], (3, 1, 1))
+    net.parameters()[0].assign([[1, 2], [0, -1], [3, 0]])
+    assert net.penalty() == 0.25 * (1 + 4 + 1 + 9)
+    net.forward(np.zeros((1, 3, 1, 1), np.float32), training=True)
+    net.backward(np.zeros((1, 1), np.float32))  # the loss itself has no gradient
+    assert_array_equal(net.parameters()[0].grad, 2 * 0.25 * net.parameters()[0].value)
+    assert not any(p.grad.any() for p in net.parameters()[1:])
 
 
 # -- batch normalisation ----------------------------------------------------------------------
@@ -295,6 +329,16 @@ def test_residual_adds_whole_numbers_as_floats():
         (lambda: nn.BinaryConv2D(8, 3, strides=0), "strides must be one or two positive"),
         (lambda: nn.BinaryConv2D(8, 3, padding="full"), "padding must be one of same, valid"),
         (lambda: nn.BinaryConv2D(8, 3, pad_value=-1), "pad_value must be 0 or 1, found -1"),
+        (lambda: nn.Conv2D(8, 3, l2=-1), "l2 must be a number from 0 on, found -1"),
+        (lambda: nn.Dense(8, l2="much"), "l2 must be a number from 0 on, found 'much'"),
+        (
+            lambda: nn.Dense(8, kernel_initializer="zeros"),
+            "kernel_initializer must be one of glorot_uniform, glorot_normal, found 'zeros'",
+        ),
+        (
+            lambda: nn.BinaryDense(8, kernel_quantizer="approx_sign"),
+            "kernel_quantizer must be one of ste_sign, magnitude_aware_sign, found 'approx_sign'",
+        ),
         (lambda: nn.MaxPool2D(17), "pool_size must cover at most 256 pixels"),
         (lambda: nn.BatchNorm(momentum=1), r"momentum must be in \[0, 1\), found 1"),
         (lambda: nn.BatchNorm(epsilon=0), "epsilon must be above 0, found 0"),

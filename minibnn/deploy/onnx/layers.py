@@ -10,6 +10,7 @@ from minibnn.data.folder.images import DEVIATION, MEAN
 from minibnn.deploy import binary, shape
 from minibnn.deploy.fold import fold
 from minibnn.deploy.onnx.graph import Graph
+from minibnn.deploy.translate import check_scale
 from minibnn.deploy.value import SUMS
 from minibnn.deploy.value import Value as Sums
 from minibnn.errors import InputError
@@ -156,6 +157,7 @@ class _Walk:
 
     def _product(self, layer, value, terms):
         """Name of the left operand, and what kind of Value the product will be."""
+        check_scale(layer)
         if layer.kernel.binary and value.operand:
             return value.name, Value("", (), value.bound * terms, value.scale)
         return self.real(value).name, Value("", ())

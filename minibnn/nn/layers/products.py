@@ -22,10 +22,10 @@ class _Binary(Layer):
         self.kernel = None
 
     def config(self):
-        """Without the quantizer where it is the usual one: runs begun before there was a choice."""
+        """Without the quantizer where it is the usual one, as when there was no other."""
         config = super().config()
-        if self.kernel_quantizer != "ste_sign":
-            config["kernel_quantizer"] = self.kernel_quantizer
+        if self.kernel_quantizer == "ste_sign":
+            del config["kernel_quantizer"]
         return config
 
     def start(self, shape, rng):
@@ -55,7 +55,7 @@ class BinaryDense(_Binary):
     """
 
     prefix = "dense"
-    arguments = ("units",)
+    arguments = ("units", "kernel_quantizer")
 
     def __init__(self, units, kernel_quantizer="ste_sign"):
         self.units = positive(units, "units")
@@ -182,7 +182,9 @@ class BinaryConv2D(_Convolution, _Binary):
     as in BinaryDense.
     """
 
-    arguments = ("filters", "kernel_size", "strides", "padding", "pad_value")
+    arguments = (
+        "filters", "kernel_size", "strides", "padding", "pad_value", "kernel_quantizer",
+    )  # fmt: skip
 
     def __init__(
         self, filters, kernel_size, strides=1, padding="same", pad_value=0,
