@@ -64,6 +64,8 @@ class Sequential:
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter, for the last forward pass; dx if ``need_dx``."""
+        for p in self.parameters():
+            p.grad = None  # its memory, which the kernels take again, serves the new one
         return self.chain.backward(dy, need_dx)
 
     def penalty(self):

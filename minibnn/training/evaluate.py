@@ -12,7 +12,7 @@ from minibnn.training.threads import one_blas_thread
 
 
 class Evaluation(NamedTuple):
-    """Mean loss, share of right answers (0 to 1) and number of pictures.
+    """Mean loss (with the network's penalty), share of right answers (0 to 1), number of pictures.
 
     ``top5`` is the share of pictures whose class is among the five with the highest scores; None
     of 5 classes or fewer.
@@ -76,6 +76,8 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
             among_five += int(np.count_nonzero(ranks < 5))
     if not count:
         raise InputError(f"none of the {len(images)} pictures can be read")
+    if hasattr(net, "penalty"):  # a packed network has none
+        mean += net.penalty()
     top5 = among_five / count if net.output_shape[-1] > 5 else None
     return Evaluation(mean, best / count, count, top5)
 

@@ -86,6 +86,7 @@ class Run:
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)
         loss, dlogits = self.loss(logits, labels)
+        loss += self.net.penalty()  # its gradient comes with backward
         if not math.isfinite(loss):
             raise TrainingError(self._where(f"the loss is {loss}; {where_not_finite(self.net, x)}"))
         self.net.backward(dlogits)

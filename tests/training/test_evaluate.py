@@ -117,3 +117,22 @@ def test_top5_counts_the_five_highest_and_needs_six_classes():
     found = bnn.evaluate(Scores(logits), images, np.arange(7))
     assert (found.accuracy, found.top5, found.count) == (1 / 7, 5 / 7, 7)
     assert bnn.evaluate(Scores(logits[:, :5]), images, np.arange(7) % 5).top5 is None
+
+
+def test_a_penalty_is_part_of_every_loss_reported(use_backend):
+    """As in Keras: of the training loss before each step, and of the loss of the test pictures."""
+    use_backend("reference")
+    data = small_data()
+    layers = lambda l2: [bnn.nn.Flatten(), bnn.nn.Dense(len(data.classes), l2=l2)]  # noqa: E731
+    plain, net = (bnn.nn.Sequential(layers(l2), data.input_shape) for l2 in (0.0, 0.5))
+    without, found = bnn.evaluate(plain, data), bnn.evaluate(net, data)
+    assert found.loss == without.loss + net.penalty() > without.loss
+    assert found._replace(loss=0) == without._replace(loss=0)
+
+    rows = []
+    for one in (plain, net):
+        before = one.penalty()
+        real = bnn.optim.Split(real=bnn.optim.SGD(lr=1e-30))
+        history = bnn.fit(one, real, data, epochs=1, batch_size=5, seed=0, progress=False)
+        rows.append((history["train_loss"][0] - before, history["test_loss"][0] - before))
+    assert rows[1] == pytest.approx(rows[0], rel=1e-6)

@@ -8,6 +8,7 @@ the stride, rounded up; a pool of 3 with stride 2 makes (n - 3) // 2 + 1 of n wi
 import numpy as np
 import pytest
 
+import minibnn
 from minibnn import nn, optim, zoo
 from minibnn.errors import InputError
 from minibnn.nn import load_network
@@ -237,6 +238,30 @@ def test_each_learns_one_batch_and_comes_back_from_its_file(name, options, tmp_p
     again = load_network(tmp_path / "net.npz")
     np.testing.assert_array_equal(again.predict(x), net.predict(x))
     assert again.config() == net.config() == net.copy().config()
+
+
+@pytest.mark.parametrize("name", ["birealnet", "birealnet_magnitude"])
+def test_a_run_resumes_exactly(name, tmp_path, use_backend):
+    """Scales, and the statistics inside shortcuts, are in the checkpoint."""
+    use_backend("reference")
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8), np.arange(12) % 3
+    data = minibnn.data.from_arrays(images, labels, images[:3], labels[:3])
+
+    def run(out, epochs, **how):
+        net = zoo.MODELS[name]((32, 32, 3), classes=3, filters=4)
+        binary = optim.LatentAdam(lr=0.01) if "mag" in name else optim.Bop(gamma=0.1)
+        both = optim.Split(binary=binary, real=optim.Adam(lr=0.01))
+        how |= {"epochs": epochs, "batch_size": 4, "out": tmp_path / out, "progress": False}
+        minibnn.fit(net, both, data, **how)
+        return net.state_dict()
+
+    whole = run("whole", 2)
+    run("parts", 1)
+    resumed = run("parts", 2, resume=True)
+    assert any(key.endswith("/scale") for key in whole) == (name == "birealnet_magnitude")
+    for key, value in whole.items():
+        np.testing.assert_array_equal(resumed[key], value, err_msg=key)
 
 
 def test_sizes_that_do_not_fit():

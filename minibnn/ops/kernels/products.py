@@ -64,9 +64,19 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
     if _tables_fit(dy):
+        if w_t.shape[:2] == tuple(input_shape[1:3]) and dy.shape[1:3] == (1, 1):
+            return _grad_input_whole(dy, w_t).reshape(input_shape)
         return grad_input_conv2d(np.ascontiguousarray(dy), w_t, input_shape, strides, padding)
     w = np.ascontiguousarray(unpack_signs(w_t, dy.dtype).swapaxes(2, 3))
     return conv2d_grad_input(dy, w, input_shape, strides, padding)
+
+
+def _grad_input_whole(dy, w_t):
+    """A window that is the whole picture: a dense layer, whose inputs are taps and channels."""
+    height, width, outputs, inputs = w_t.shape
+    words = np.ascontiguousarray(np.moveaxis(w_t.words, 2, 0)).reshape(-1, height * width * inputs)
+    w_t = Signs(words, (outputs, words.shape[1]), 0)
+    return grad_input_dense(np.ascontiguousarray(dy).reshape(len(dy), outputs), w_t)
 
 
 def binary_conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):

@@ -24,7 +24,7 @@ from minibnn.ops.shapes import windows
 PARTS = 8  # partial sums that a convolution kernel's gradient is added up from
 CHUNK = 1 << 16  # numbers gathered for one product: a second-level cache holds them
 SLACK = 16  # numbers of a vector at most
-LANES, ROWS = 64, 64  # a dense layer's outputs and samples that are summed side by side
+LANES, ROWS = 128, 64  # a dense layer's outputs and samples that are summed side by side
 INPUTS = 256  # inputs of a dense layer whose gradients are one product
 
 
