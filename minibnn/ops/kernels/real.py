@@ -17,13 +17,12 @@ from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.emit import I64, tile
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype
 from minibnn.ops.shapes import windows
 
 PARTS = 8  # partial sums that a convolution kernel's gradient is added up from
 CHUNK = 1 << 16  # numbers gathered for one product: a second-level cache holds them
-SLACK = 16  # numbers of a vector at most
+VECTOR = (0,) * 16  # as many numbers are copied at once, on any vector path
 LANES, ROWS = 128, 64  # a dense layer's outputs and samples that are summed side by side
 INPUTS = 256  # inputs of a dense layer whose gradients are one product
 
@@ -90,7 +89,7 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     pad = dy.dtype.type(255 * pad_value if bytes_ else pad_value)
     with one_blas_thread():
         _collect(
-            simd(), np.ascontiguousarray(x),
+            np.ascontiguousarray(x),
             np.ascontiguousarray(dy).reshape(-1, dy.shape[3]), *_numbers(place), bytes_, pad,
             rows, _buffers(place, rows, size[0], dy.dtype), parts,
         )  # fmt: skip
@@ -107,7 +106,7 @@ def _forward(x, w, strides, padding, pad_value, scale):
     pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
     with one_blas_thread():
         _correlate(
-            simd(), np.ascontiguousarray(x), matrix, *_numbers(place), bytes_, pad, scale, rows,
+            np.ascontiguousarray(x), matrix, *_numbers(place), bytes_, pad, scale, rows,
             _buffers(place, rows, len(matrix), w.dtype), y.reshape(-1, w.shape[3]),
         )  # fmt: skip
     return y
@@ -127,7 +126,7 @@ def _rows(place, window):
 def _buffers(place, rows, window, dtype):
     """Each thread's chunk of gathered windows, and a vector more to write over the end."""
     size = rows * place.output[1] * window
-    return scratch("windows", (get_num_threads(), size + SLACK), dtype)
+    return scratch("windows", (get_num_threads(), size + len(VECTOR)), dtype)
 
 
 @tile("x at out place count", constants="")
@@ -139,7 +138,7 @@ def _copy(e, x, at, out, place, count):
 
 
 @kernel
-def _gather(simd, x, kernel, strides, output, before, bytes_, pad, first, count, out):
+def _gather(x, kernel, strides, output, before, bytes_, pad, first, count, out):
     """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
 
     out holds taps * channels numbers for each pixel. A row of a window lies in one piece in the
@@ -149,8 +148,8 @@ def _gather(simd, x, kernel, strides, output, before, bytes_, pad, first, count,
     _, height, width, channels = x.shape
     run, across = kernel[1] * channels, width * channels
     flat, kind = x.reshape(-1), out.dtype.type
-    vectors = -(-run // len(simd))
-    fits = across - vectors * len(simd) if x.dtype == out.dtype and out.itemsize == 4 else -1
+    vectors = -(-run // len(VECTOR))
+    fits = across - vectors * len(VECTOR) if x.dtype == out.dtype and out.itemsize == 4 else -1
     to = 0
     for p in range(count):
         row = first + p // output[1]
@@ -162,7 +161,7 @@ def _gather(simd, x, kernel, strides, output, before, bytes_, pad, first, count,
             if i < 0 or i >= height:
                 out[to : to + run] = pad
             elif 0 <= left * channels <= fits:
-                _copy(simd, flat, at, out, to, vectors)
+                _copy(VECTOR, flat, at, out, to, vectors)
             else:
                 out[to : to + begin] = pad
                 source, target = flat[at + begin : at + end], out[to + begin : to + end]
@@ -178,7 +177,7 @@ def _gather(simd, x, kernel, strides, output, before, bytes_, pad, first, count,
 
 
 @kernel(parallel=True)
-def _correlate(simd, x, w, kernel, strides, output, before, bytes_, pad, scale, rows, buffers, y):
+def _correlate(x, w, kernel, strides, output, before, bytes_, pad, scale, rows, buffers, y):
     """A task is some rows of one image."""
     height, width = output
     chunks = -(-height // rows)
@@ -186,7 +185,7 @@ def _correlate(simd, x, w, kernel, strides, output, before, bytes_, pad, scale, 
         first = task // chunks * height + task % chunks * rows
         last = task // chunks * height + min(task % chunks * rows + rows, height)
         columns = _gather(
-            simd, x, kernel, strides, output, before, bytes_, pad, first, (last - first) * width,
+            x, kernel, strides, output, before, bytes_, pad, first, (last - first) * width,
             buffers[get_thread_id()],
         )  # fmt: skip
         product = y[first * width : last * width]
@@ -198,7 +197,7 @@ def _correlate(simd, x, w, kernel, strides, output, before, bytes_, pad, scale, 
 
 
 @kernel(parallel=True)
-def _collect(simd, x, dy, kernel, strides, output, before, bytes_, pad, rows, buffers, parts):
+def _collect(x, dy, kernel, strides, output, before, bytes_, pad, rows, buffers, parts):
     """Part k sums over its share of the rows of all images, in order."""
     width, total = output[1], len(x) * output[0]
     for k in prange(len(parts)):
@@ -207,7 +206,7 @@ def _collect(simd, x, dy, kernel, strides, output, before, bytes_, pad, rows, bu
         for first in range(begin, end, rows):
             last = min(first + rows, end)
             columns = _gather(
-                simd, x, kernel, strides, output, before, bytes_, pad, first,
+                x, kernel, strides, output, before, bytes_, pad, first,
                 (last - first) * width, buffers[get_thread_id()],
             )  # fmt: skip
             np.dot(columns.T, dy[first * width : last * width], product)
