@@ -41,8 +41,9 @@ _SHARED = (
     click.option(
         "--model",
         metavar="NAME",
-        help="Network: binarynet (the paper's, for pictures of 16x16 and more) or digits (a "
-        "small sibling). Default: what suits the pictures.",
+        help="Network: binarynet (the paper's, for pictures of 16x16 and more), digits (a small "
+        "sibling), or for ImageNet binary_alexnet, xnornet, birealnet and birealnet_magnitude "
+        "(for latent optimizers). Default: what suits the pictures.",
     ),
     click.option("--filters", type=int, metavar="N", help="Filters of its first convolution."),
     click.option("--dense-units", type=int, metavar="N", help="Units of its hidden dense layers."),
