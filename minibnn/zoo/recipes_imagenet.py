@@ -1,5 +1,7 @@
 """The recipes of section 5.3, on ImageNet, and the latent baseline of the authors' code."""
 
+from typing import Any
+
 from minibnn.zoo.recipe import Recipe
 
 CODE = "plumerai/rethinking-bnn-optimization, bnn_optimization/models"
@@ -11,13 +13,13 @@ _START = (
     "Weights are signs from the start and a tie keeps the weight; the code starts from real "
     "weights and sets ties to +1."
 )
-_PICTURES = {
+_PICTURES: dict[str, Any] = {
     "dataset": "image-folder",
     "input_shape": (224, 224, 3),
     "classes": 1000,
     "batch_size": 1024,
 }
-_BOP = _PICTURES | {
+_BOP: dict[str, Any] = _PICTURES | {
     "optimizer": "bop:gamma=linear:1e-4:1e-6,threshold=1e-8",
     "real_optimizer": "adam:lr=linear:2.5e-3:5e-6",
 }
