@@ -15,9 +15,17 @@ _active = None  # (name, module), chosen on first use
 
 
 def use_backend(name):
-    """Switch every later operation to ``"reference"`` or ``"numba"``.
+    """Switch every later operation to one of the two twins.
 
-    Raises InputError for any other name.
+    Parameters
+    ----------
+    name : "reference" or "numba"
+        Plain NumPy, or the compiled kernels.
+
+    Raises
+    ------
+    InputError
+        For any other name.
     """
     global _active
     if name not in BACKENDS:

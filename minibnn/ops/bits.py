@@ -15,7 +15,7 @@ WORD = 32
 class Signs:
     """An array of ±1, packed along one axis.
 
-    Attributes
+    Parameters
     ----------
     words : uint32 array
         Like ``shape`` but ``ceil(n / 32)`` long on ``axis``, where n = shape[axis]. Bit j of the
@@ -24,6 +24,11 @@ class Signs:
         Shape of the ±1 array.
     axis : int
         The packed axis, the one a product sums over; 0 <= axis < len(shape).
+
+    Raises
+    ------
+    ValueError
+        If the words do not have the type and shape that belong to ``shape`` and ``axis``.
     """
 
     words: np.ndarray
@@ -40,13 +45,23 @@ class Signs:
 
     @property
     def ndim(self):
+        """Number of axes of the ±1 array."""
         return len(self.shape)
 
     def __len__(self):
         return self.shape[0]
 
     def unpack(self, dtype=np.int8):
-        """The ±1 array, of ``shape`` and ``dtype``."""
+        """The ±1 array.
+
+        Parameters
+        ----------
+        dtype : NumPy type
+
+        Returns
+        -------
+        array of ``shape`` and ``dtype``
+        """
         return unpack_signs(self, dtype)
 
 
@@ -61,7 +76,24 @@ def binarize(x, dtype=np.int8):
 
 
 def pack_signs(x, axis):
-    """Pack the signs of a real or integer array along ``axis``, which may be negative."""
+    """Pack the signs of an array; sign(0) = +1.
+
+    Parameters
+    ----------
+    x : float or integer array
+    axis : int
+        May be negative.
+
+    Returns
+    -------
+    Signs like x, packed along ``axis``
+
+    Examples
+    --------
+    >>> packed = pack_signs(np.float32([0.5, -1, 0, -0.1]), 0)
+    >>> packed.words, packed.unpack()
+    (array([10], dtype=uint32), array([ 1, -1,  1, -1], dtype=int8))
+    """
     x = np.asarray(x)
     axis = range(x.ndim)[axis]
     bits = np.packbits(np.moveaxis(x, axis, -1) < 0, axis=-1, bitorder="little")
@@ -72,7 +104,17 @@ def pack_signs(x, axis):
 
 
 def unpack_signs(signs, dtype=np.int8):
-    """The ±1 array behind packed signs, of ``signs.shape`` and ``dtype``."""
+    """The ±1 array behind packed signs.
+
+    Parameters
+    ----------
+    signs : Signs
+    dtype : NumPy type
+
+    Returns
+    -------
+    array of ``signs.shape`` and ``dtype``
+    """
     words = np.ascontiguousarray(np.moveaxis(signs.words, signs.axis, -1)).astype("<u4")
     n = signs.shape[signs.axis]
     if n == 0:

@@ -18,12 +18,45 @@ from minibnn.ops.shapes import windows
 
 
 def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
-    """``binary_conv2d`` of Signs, then 2x2 max pooling with strides of 2: (y, where)."""
+    """``binary_conv2d`` of Signs, then 2x2 max pooling with strides of 2.
+
+    Parameters
+    ----------
+    x : Signs NHWC on axis 3
+    w : Signs HWIO on axis 2
+    strides : (int, int)
+        Of the convolution.
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+        As in ``binary_conv2d``.
+
+    Returns
+    -------
+    y, where : NHWC, as ``max_pool2d`` gives them
+    """
     return max_pool2d(binary_conv2d(x, w, strides, padding, pad_value))
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
-    """dL/dx of ``binary_conv2d_pool``: dy goes to the maxima, and from there to x."""
+    """dL/dx of ``binary_conv2d_pool``: dy goes to the maxima, and from there to x.
+
+    Parameters
+    ----------
+    dy : NHWC float
+        The gradient of the pooled sums.
+    where : uint8 like dy
+        From ``binary_conv2d_pool``.
+    w_t : Signs (H, W, O, I) on axis 2
+        The kernel, inputs and outputs swapped.
+    input_shape : (N, H, W, C)
+        Of x.
+    strides : (int, int)
+    padding : "same" or "valid"
+
+    Returns
+    -------
+    dx : ``input_shape``, typed like dy
+    """
     dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
     return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
 
@@ -31,7 +64,24 @@ def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), p
 def binary_conv2d_pool_grad_kernel(
     x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0
 ):
-    """dL/dw of ``binary_conv2d_pool`` by the binary weights (HWIO float)."""
+    """dL/dw of ``binary_conv2d_pool`` by the binary weights.
+
+    Parameters
+    ----------
+    x : Signs NHWC on axis 3
+    dy : NHWC float
+        The gradient of the pooled sums.
+    where : uint8 like dy
+        From ``binary_conv2d_pool``.
+    kernel_size : (int, int)
+    strides : (int, int)
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+
+    Returns
+    -------
+    dw : HWIO, typed like dy
+    """
     dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
     return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
 
@@ -43,6 +93,15 @@ def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
 
 def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
     """Sign of ``batch_norm``, with what the straight-through estimator needs.
+
+    Parameters
+    ----------
+    x : (..., C) float or integer array
+    mean, variance, beta : (C,) float
+    epsilon : float
+    gamma : (C,) float or None
+    clip_value : float or None
+        Of the estimator; None passes everywhere.
 
     Returns
     -------
@@ -57,6 +116,23 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
 
 
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
-    """``batch_norm_grad`` of what the gate lets pass; dy is the gradient of the signs."""
+    """``batch_norm_grad`` of what the gate lets pass.
+
+    Parameters
+    ----------
+    dy : (..., C) float
+        The gradient of the signs.
+    gate : Signs like dy
+        From ``batch_norm_sign``.
+    x : float or integer array like dy
+        The input of ``batch_norm_sign``.
+    mean, variance : (C,) float
+    epsilon : float
+    gamma : (C,) float or None
+
+    Returns
+    -------
+    dx, dgamma, dbeta : as of ``batch_norm_grad``
+    """
     passed = np.where(gate.unpack() > 0, dy, dy.dtype.type(0))
     return batch_norm_grad(passed, x, mean, variance, epsilon, gamma)

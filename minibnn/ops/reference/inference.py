@@ -29,9 +29,19 @@ def threshold_sign(z, thresholds):
 
 
 def binary_dense_threshold(x, w, thresholds):
-    """``threshold_sign`` of ``binary_dense``: x Signs or bytes (B, I), w Signs (I, O).
+    """``threshold_sign`` of ``binary_dense``.
 
     Of bytes the level is compared with the whole sums w * (2 x - 255), before they are scaled.
+
+    Parameters
+    ----------
+    x : Signs (B, I) on axis 1, or uint8 (B, I)
+    w : Signs (I, O) on axis 0
+    thresholds : ops.thresholds.Thresholds (O,)
+
+    Returns
+    -------
+    Signs (B, O), packed along axis 1
     """
     return threshold_sign(whole_sums_dense(x, w), thresholds)
 
@@ -39,10 +49,25 @@ def binary_dense_threshold(x, w, thresholds):
 def binary_conv2d_threshold(
     x, w, thresholds, strides=(1, 1), padding="same", pad_value=0, pool=False
 ):
-    """``threshold_sign`` of ``binary_conv2d``: x Signs or bytes NHWC, w Signs HWIO.
+    """``threshold_sign`` of ``binary_conv2d``.
 
     Of bytes the level is compared with the whole sums w * (2 x - 255), before they are scaled.
-    With ``pool``, 2x2 max pooling with strides of 2 comes before the comparison.
+
+    Parameters
+    ----------
+    x : Signs NHWC on axis 3, or uint8 NHWC
+    w : Signs HWIO on axis 2
+    thresholds : ops.thresholds.Thresholds (O,)
+    strides : (int, int)
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+        As in ``binary_conv2d``.
+    pool : bool
+        2x2 max pooling with strides of 2 before the comparison.
+
+    Returns
+    -------
+    Signs NHWC, packed along axis 3
     """
     sums = whole_sums_conv2d(x, w, strides, padding, pad_value)
     return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)

@@ -6,9 +6,17 @@ from minibnn.ops.rounding import bn_factor, integer_statistics
 
 
 def batch_statistics(x):
-    """Mean and biased variance of each channel, both float64.
+    """Mean and biased variance of each channel.
 
     Integers are summed as integers, so their statistics depend on no order.
+
+    Parameters
+    ----------
+    x : (..., C) float or integer array
+
+    Returns
+    -------
+    mean, variance : (C,) float64
     """
     x = x.reshape(-1, x.shape[-1])
     if np.issubdtype(x.dtype, np.integer):
@@ -22,8 +30,25 @@ def batch_statistics(x):
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     """y = (x - mean) * factor + beta with factor = [gamma] / sqrt(variance + epsilon).
 
-    mean, variance, beta and gamma are (C,); y has the dtype of ``mean``. Each of the three steps
-    is rounded, in this order, so that every path gives the same bits.
+    Each of the three steps is rounded, in this order, so that every path gives the same bits.
+
+    Parameters
+    ----------
+    x : (..., C) float or integer array
+    mean, variance, beta : (C,) float
+    epsilon : float
+    gamma : (C,) float or None
+
+    Returns
+    -------
+    y : shaped like x, of the type of ``mean``
+
+    Examples
+    --------
+    >>> one = np.ones(1, np.float32)
+    >>> batch_norm(np.int16([[3], [7]]), 5 * one, 4 * one, 0 * one, epsilon=0.0)
+    array([[-1.],
+           [ 1.]], dtype=float32)
     """
     factor = bn_factor(variance, epsilon, gamma)
     return (x.astype(mean.dtype) - mean) * factor + beta.astype(mean.dtype)
@@ -35,10 +60,21 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
     With xhat = (x - mean) / sqrt(variance + epsilon) and N entries per channel:
     dbeta = sum dy, dgamma = sum dy xhat, dx = factor (dy - dbeta / N - xhat dgamma / N).
 
+    Parameters
+    ----------
+    dy : (..., C) float
+    x : float or integer array like dy
+        The input of ``batch_norm``.
+    mean, variance : (C,) float
+        From ``batch_statistics`` of x.
+    epsilon : float
+    gamma : (C,) float or None
+
     Returns
     -------
-    dx like dy; dgamma and dbeta (C,), summed in float64 and rounded once. dgamma is returned also
-    where there is no gamma.
+    dx : like dy
+    dgamma, dbeta : (C,)
+        Summed in float64 and rounded once. dgamma is returned also where there is no gamma.
     """
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]

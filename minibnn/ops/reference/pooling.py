@@ -8,11 +8,24 @@ from minibnn.ops.shapes import windows
 def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     """Largest entry of each window; ``same`` pads with minus infinity.
 
+    Parameters
+    ----------
+    x : NHWC, float or integer
+    pool_size, strides : (int, int)
+        Rows and columns.
+    padding : "valid" or "same"
+
     Returns
     -------
     y : like x, NHWC
     where : uint8, like y
         Which entry of the window it was, counted row by row; of equals the first.
+
+    Examples
+    --------
+    >>> y, where = max_pool2d(np.float32([[1, 4], [4, 2]]).reshape(1, 2, 2, 1))
+    >>> y.item(), where.item()
+    (4.0, 1)
     """
     place = windows(x.shape[1:3], pool_size, strides, padding)
     padded = np.full((len(x), *place.padded, x.shape[3]), -np.inf)
@@ -22,7 +35,22 @@ def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
 
 
 def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """dL/dx: each dy goes to the entry ``where`` points at."""
+    """dL/dx: each dy goes to the entry ``where`` points at.
+
+    Parameters
+    ----------
+    dy : NHWC float
+    where : uint8 like dy
+        From ``max_pool2d``.
+    input_shape : (N, H, W, C)
+        Of the input of ``max_pool2d``.
+    pool_size, strides : (int, int)
+    padding : "valid" or "same"
+
+    Returns
+    -------
+    dx : ``input_shape``, typed like dy
+    """
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
     for k, (_, (rows, columns)) in enumerate(place.taps()):
@@ -31,7 +59,19 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
 
 
 def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """Mean over the pixels of each window that exist (Keras' rule for ``same``)."""
+    """Mean over the pixels of each window that exist (Keras' rule for ``same``).
+
+    Parameters
+    ----------
+    x : NHWC, float or integer
+    pool_size, strides : (int, int)
+        Rows and columns.
+    padding : "valid" or "same"
+
+    Returns
+    -------
+    NHWC: x's type if float, else float32
+    """
     place = windows(x.shape[1:3], pool_size, strides, padding)
     if not np.issubdtype(x.dtype, np.floating):
         x = x.astype(np.float32)
@@ -42,7 +82,20 @@ def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
 
 
 def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """dL/dx: each dy, shared equally among the pixels of its window."""
+    """dL/dx: each dy, shared equally among the pixels of its window.
+
+    Parameters
+    ----------
+    dy : NHWC float
+    input_shape : (N, H, W, C)
+        Of the input of ``avg_pool2d``.
+    pool_size, strides : (int, int)
+    padding : "valid" or "same"
+
+    Returns
+    -------
+    dx : ``input_shape``, typed like dy
+    """
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
     share = dy / _pixels(place, dy.dtype)

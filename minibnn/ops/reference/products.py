@@ -20,21 +20,48 @@ from minibnn.ops.shapes import windows
 
 
 def dense(x, w):
-    """y = x @ w: x (B, I), w (I, O) float, y (B, O).
+    """y = x @ w, one product per sample, so that a sample's result does not depend on its batch.
 
-    One product per sample, so that a sample's result does not depend on its batch.
+    Parameters
+    ----------
+    x : Signs (B, I) on axis 1, uint8 or float (B, I)
+    w : (I, O) float
+
+    Returns
+    -------
+    y : (B, O) float
     """
     x, scale = _numbers(x, w.dtype)
     return _times((x[:, None] @ w)[:, 0], scale)
 
 
 def dense_grad_input(dy, w):
-    """dx = dy @ w.T: dy (B, O), w (I, O), dx (B, I)."""
+    """dx = dy @ w.T.
+
+    Parameters
+    ----------
+    dy : (B, O) float
+    w : (I, O) float
+
+    Returns
+    -------
+    dx : (B, I) float
+    """
     return dy @ w.T
 
 
 def dense_grad_kernel(x, dy):
-    """dw = x.T @ dy: x (B, I), dy (B, O), dw (I, O)."""
+    """dw = x.T @ dy.
+
+    Parameters
+    ----------
+    x : Signs (B, I) on axis 1, uint8 or float (B, I)
+    dy : (B, O) float
+
+    Returns
+    -------
+    dw : (I, O), typed like dy
+    """
     x, scale = _numbers(x, dy.dtype)
     return _times(x.T @ dy, scale)
 
@@ -51,6 +78,13 @@ def binary_dense(x, w):
     -------
     (B, O): for signs whole numbers, int16 where I fits, else int32. For bytes the exact sums of
     w * (2b - 255), times float32(1 / 255). For floats a product in that type.
+
+    Examples
+    --------
+    >>> from minibnn.ops.bits import pack_signs
+    >>> x, w = np.int8([[1, -1, 1]]), np.int8([[1, -1], [1, 1], [-1, 1]])
+    >>> binary_dense(pack_signs(x, 1), pack_signs(w, 0))  # x @ w
+    array([[-1, -1]], dtype=int16)
     """
     if isinstance(x, Signs) or x.dtype == np.uint8:
         return _scale_bytes(whole_sums_dense(x, w), x)
@@ -67,12 +101,34 @@ def whole_sums_dense(x, w):
 
 
 def binary_dense_grad_input(dy, w_t):
-    """dx = dy @ w.T: dy (B, O) float, w_t the transposed kernel, Signs (O, I) on axis 0."""
+    """dx = dy @ w.T.
+
+    Parameters
+    ----------
+    dy : (B, O) float
+    w_t : Signs (O, I) on axis 0
+        The kernel transposed.
+
+    Returns
+    -------
+    dx : (B, I), typed like dy
+    """
     return dy @ w_t.unpack(dy.dtype)
 
 
 def binary_dense_grad_kernel(x, dy):
-    """dw = x.T @ dy (Eq. 3), by the binary weight: x as in the forward product, dy (B, O)."""
+    """dw = x.T @ dy (Eq. 3), by the binary weight.
+
+    Parameters
+    ----------
+    x : Signs (B, I) on axis 1, uint8 or float (B, I)
+        As in the forward product.
+    dy : (B, O) float
+
+    Returns
+    -------
+    dw : (I, O), typed like dy
+    """
     return dense_grad_kernel(x, dy)
 
 
@@ -80,22 +136,63 @@ def binary_dense_grad_kernel(x, dy):
 
 
 def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
-    """Cross-correlation, as every framework calls it: x NHWC, w HWIO float.
+    """Cross-correlation, as every framework calls it.
 
-    ``same`` pads with ``pad_value``, 0 or 1, on the scale of [-1, 1]. A sample's result does not
-    depend on its batch.
+    A sample's result does not depend on its batch.
+
+    Parameters
+    ----------
+    x : NHWC: Signs on axis 3, uint8 or float
+    w : HWIO float
+    strides : (int, int)
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+        What ``same`` pads with, on the scale of [-1, 1].
+
+    Returns
+    -------
+    NHWC float
     """
     x, scale = _numbers(x, w.dtype)
     return _times(_correlate(x, w, strides, padding, pad_value / scale), scale)
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
-    """dL/dx of ``conv2d``, of shape ``input_shape`` (NHWC)."""
+    """dL/dx of ``conv2d``.
+
+    Parameters
+    ----------
+    dy : NHWC float
+    w : HWIO float
+    input_shape : (N, H, W, C)
+        Of x.
+    strides : (int, int)
+    padding : "same" or "valid"
+
+    Returns
+    -------
+    dx : ``input_shape``, float
+    """
     return _spread(dy, w.swapaxes(2, 3), input_shape, strides, padding)
 
 
 def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
-    """dL/dw of ``conv2d`` (HWIO), for a kernel of ``kernel_size`` (height, width)."""
+    """dL/dw of ``conv2d``.
+
+    Parameters
+    ----------
+    x : NHWC: Signs on axis 3, uint8 or float
+    dy : NHWC float
+    kernel_size : (int, int)
+        Height and width.
+    strides : (int, int)
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+
+    Returns
+    -------
+    dw : HWIO, typed like dy
+    """
     x, scale = _numbers(x, dy.dtype)
     place = windows(x.shape[1:3], kernel_size, strides, padding)
     x = _pad(x, place, pad_value / scale)
@@ -113,12 +210,14 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     ----------
     x : Signs NHWC on axis 3, uint8 or float NHWC
     w : Signs HWIO on axis 2
+    strides : (int, int)
+    padding : "same" or "valid"
     pad_value : 0 or 1
         0 adds nothing at the border (Larq's default; the border then is no sign), 1 pads with +1.
 
     Returns
     -------
-    NHWC, typed as by ``binary_dense``.
+    NHWC, typed as by ``binary_dense``
     """
     if isinstance(x, Signs) or x.dtype == np.uint8:
         return _scale_bytes(whole_sums_conv2d(x, w, strides, padding, pad_value), x)
@@ -137,12 +236,42 @@ def whole_sums_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
-    """dL/dx of ``binary_conv2d``: w_t Signs (H, W, O, I) on axis 2, the kernel transposed."""
+    """dL/dx of ``binary_conv2d``.
+
+    Parameters
+    ----------
+    dy : NHWC float
+    w_t : Signs (H, W, O, I) on axis 2
+        The kernel, inputs and outputs swapped.
+    input_shape : (N, H, W, C)
+        Of x.
+    strides : (int, int)
+    padding : "same" or "valid"
+
+    Returns
+    -------
+    dx : ``input_shape``, typed like dy
+    """
     return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
 
 
 def binary_conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
-    """dL/dw of ``binary_conv2d`` by the binary weights (HWIO float)."""
+    """dL/dw of ``binary_conv2d`` by the binary weights (Eq. 3).
+
+    Parameters
+    ----------
+    x : NHWC: Signs on axis 3, uint8 or float
+        As in the forward product.
+    dy : NHWC float
+    kernel_size : (int, int)
+    strides : (int, int)
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+
+    Returns
+    -------
+    dw : HWIO, typed like dy
+    """
     return conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
 
 

@@ -6,25 +6,80 @@ from minibnn.ops.bits import pack_signs
 
 
 def sign(x):
-    """The signs of x (zeros are +1), packed along the last axis."""
+    """The signs of x (zeros are +1), packed along the last axis.
+
+    Parameters
+    ----------
+    x : float or integer array
+
+    Returns
+    -------
+    Signs like x
+
+    Examples
+    --------
+    >>> sign(np.float32([[-0.5, 0.0, 2.0]])).unpack()
+    array([[-1,  1,  1]], dtype=int8)
+    """
     return pack_signs(x, -1)
 
 
 def ste_sign_grad(dy, x, clip_value=1.0):
-    """Straight-through: dy where |x| <= clip_value, else 0; everywhere for None."""
+    """Straight-through: dy where |x| <= clip_value, else 0 (arXiv 1602.02830).
+
+    Parameters
+    ----------
+    dy : float array
+    x : float or integer array like dy
+        The input of the sign.
+    clip_value : float or None
+        None passes everything.
+
+    Returns
+    -------
+    dx : like dy
+
+    Examples
+    --------
+    >>> ste_sign_grad(np.float32([3, 3, 3]), np.float32([-2, 1, 0.5]))
+    array([0., 3., 3.], dtype=float32)
+    """
     if clip_value is None:
         return dy.copy()
     return np.where(np.abs(x) <= clip_value, dy, dy.dtype.type(0))
 
 
 def approx_sign_grad(dy, x):
-    """(2 - 2 |x|) dy where |x| <= 1, else 0 (Bi-Real Net, arXiv 1808.00278)."""
+    """(2 - 2 |x|) dy where |x| <= 1, else 0 (Bi-Real Net, arXiv 1808.00278).
+
+    Parameters
+    ----------
+    dy : float array
+    x : float or integer array like dy
+        The input of the sign.
+
+    Returns
+    -------
+    dx : like dy
+    """
     slope = 2 - 2 * np.abs(x.astype(dy.dtype))
     return np.maximum(slope, 0) * dy
 
 
 def swish_sign_grad(dy, x, beta=5.0):
-    """beta (2 - z tanh(z / 2)) / (1 + cosh z) dy with z = beta x (arXiv 1812.11800)."""
+    """beta (2 - z tanh(z / 2)) / (1 + cosh z) dy with z = beta x (arXiv 1812.11800).
+
+    Parameters
+    ----------
+    dy : float array
+    x : float or integer array like dy
+        The input of the sign.
+    beta : float
+
+    Returns
+    -------
+    dx : like dy
+    """
     z = dy.dtype.type(beta) * x.astype(dy.dtype)
     e = np.exp(-np.abs(z))  # 1 / (1 + cosh z) = 2 e / (1 + e)^2, which cannot overflow
     return dy.dtype.type(beta) * (2 - z * np.tanh(z / 2)) * (2 * e / (1 + e) ** 2) * dy
