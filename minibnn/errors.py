@@ -1,9 +1,35 @@
 """The one exception for what a user can get wrong."""
 
+import re
+
+LONGEST = 1000  # characters of a message: somebody's 5,000 digits are not repeated to the last
+
 
 class InputError(ValueError):
     """A bad argument, file or folder; the message is one line a user can act on.
 
     It names the argument or file, what was expected and what was found. The command line
-    prints it without a traceback and exits with 2.
+    prints it without a traceback and exits with 2. Whatever a file's name or content brings into
+    the message, it stays one printable line: see ``one_line``.
     """
+
+    def __init__(self, message=""):
+        super().__init__(one_line(message))
+
+
+def one_line(text):
+    """Text as one line that any terminal shows as it is.
+
+    Ends of lines become spaces, what cannot be printed (control characters, text that runs the
+    other way, bytes of a name that are no text) becomes its escape, and the middle of a very long
+    text is left out.
+
+    >>> print(one_line("a\\nfile\\x1b[2J"))
+    a file\\x1b[2J
+    """
+    words = re.sub(r"\s*[^\S ]\s*", " ", str(text)).strip()  # white space other than spaces
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    if len(words) > LONGEST:
+        words = f"{words[: LONGEST * 2 // 3]} [...] {words[-LONGEST // 4 :]}"
+    return words

@@ -18,7 +18,7 @@ from minibnn.cli.recipes import recipes
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 from minibnn.cli.verify import verify
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_line
 
 
 class _Commands(click.Group):
@@ -80,8 +80,10 @@ def main(arguments=None):
     except OSError as error:
         known = error.filename and error.strerror
         _say(f"{error.filename}: {error.strerror}" if known else str(error))
+    except MemoryError as error:
+        _say(f"not enough memory: {error}" if str(error) else "not enough memory")
     return 2
 
 
 def _say(text):
-    click.echo(f"minibnn: {' '.join(text.split())}", err=True)
+    click.echo(f"minibnn: {one_line(text)}", err=True)

@@ -362,4 +362,4 @@ def _folder_name(dataset):
     """A data set's name as part of a folder's: ``npz:path/to/cats.npz`` gives ``cats``."""
     if dataset.startswith("npz:"):
         dataset = re.split(r"[/\\]", dataset)[-1].removesuffix(".npz").removeprefix("npz:")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", dataset) or "data"
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", dataset)[:80] or "data"

@@ -9,7 +9,7 @@ from minibnn.data.checks import whole_number
 from minibnn.data.dataset import Dataset
 from minibnn.data.folder.images import FolderImages, Problems
 from minibnn.data.folder.listing import list_pictures
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_line
 
 SIZE = 224  # as the published ImageNet networks take them
 MOST_WORKERS = 256
@@ -60,4 +60,4 @@ def _cores():
 
 
 def _say(line):
-    print(f"minibnn: {line}", file=sys.stderr, flush=True)
+    print(f"minibnn: {one_line(line)}", file=sys.stderr, flush=True)

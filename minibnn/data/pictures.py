@@ -5,7 +5,6 @@ import numpy as np
 from minibnn.data.folder import decode
 from minibnn.data.folder.crops import centre_crop
 from minibnn.data.folder.images import normalise
-from minibnn.data.folder.listing import printable
 from minibnn.errors import InputError
 
 MODES = {1: "L", 3: "RGB"}  # by channels
@@ -51,9 +50,9 @@ def read_picture(path, shape, kind="bytes"):
         with decode.pillow_errors():
             return _whole(decode.open_picture(content), shape)
     except decode.Unreadable as error:
-        raise InputError(f"{printable(path)}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     except MemoryError:
-        raise InputError(f"{printable(path)}: takes more memory than there is") from None
+        raise InputError(f"{path}: takes more memory than there is") from None
 
 
 def _middle(content, shape):

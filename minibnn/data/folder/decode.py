@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 
-from minibnn.data.folder.listing import printable
 from minibnn.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # a name may lie about it
@@ -44,9 +43,9 @@ def read(path):
             if os.fstat(file.fileno()).st_size > MOST_BYTES:
                 raise Unreadable(f"a file of more than {MOST_BYTES >> 20} MiB")
             return file.read()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError(f"{printable(path)}: cannot be read ({reason})") from error
+    except (OSError, ValueError) as error:  # a name with a NUL is no path
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise InputError(f"{path}: cannot be read ({reason})") from error
 
 
 def cut(content, plan):

@@ -8,9 +8,8 @@ import numpy as np
 
 from minibnn.data.folder import decode
 from minibnn.data.folder.crops import centre_crop, random_crop
-from minibnn.data.folder.listing import printable
 from minibnn.data.folder.prefetch import prefetch
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_line
 
 # Of red, green and blue over ImageNet's training pictures, as shares of 255: what everyone uses.
 MEAN = (0.485, 0.456, 0.406)
@@ -173,9 +172,9 @@ class FolderImages:
             self.problems.note(name, str(error))
             return str(error)
         except MemoryError as error:
-            raise InputError(f"{printable(path)}: not enough memory to decode it") from error
+            raise InputError(f"{path}: not enough memory to decode it") from error
         except Exception as error:
-            error.add_note(f"while decoding {printable(path)}")
+            error.add_note(f"while decoding {one_line(path)}")
             raise
         return None
 
@@ -204,7 +203,7 @@ class Problems:
         self.found[name] = reason
 
     def line(self, listing, name):
-        return f"{printable(listing.root)}/{printable(name)}: {self.found[name]}"
+        return one_line(f"{listing.root}/{name}: {self.found[name]}")
 
     def report(self, listing, names):
         """Tell those of ``names`` that were not told yet."""

@@ -94,7 +94,7 @@ def _check_same(root, train, val):
             more = f" and {len(only) - 1} more" if len(only) > 1 else ""
             raise InputError(
                 f"{root}: train/ and val/ must have the same classes, "
-                f"but {printable(only[0])!r}{more} of {one}/ is not in {other}/"
+                f"but {only[0]!r}{more} of {one}/ is not in {other}/"
             )
 
 
@@ -105,7 +105,7 @@ def _list_part(root, part, classes):
             found = sorted((e.name, e.stat().st_size) for e in entries if _is_picture(e))
         if not found:
             raise InputError(
-                f"{printable(root / part / name)}: expected pictures of this class "
+                f"{root / part / name}: expected pictures of this class "
                 "(*.jpg, *.jpeg, *.png, ...), found none"
             )
         names += [f"{part}/{name}/{file}" for file, _ in found]
@@ -117,8 +117,3 @@ def _list_part(root, part, classes):
 def _is_picture(entry):
     name = entry.name
     return name[0] != "." and os.path.splitext(name)[1].lower() in EXTENSIONS and entry.is_file()
-
-
-def printable(path):
-    """A path as text that any stream takes, whatever bytes its name has."""
-    return str(path).encode("utf-8", "backslashreplace").decode()

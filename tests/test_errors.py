@@ -1,0 +1,46 @@
+"""Messages: one line, whatever comes into them."""
+
+import doctest
+import pickle
+
+import pytest
+
+from minibnn import errors
+from minibnn.errors import LONGEST, InputError, one_line
+from minibnn.training import TrainingError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("as it is, ±1 é", "as it is, ±1 é"),
+        ("my  cats", "my  cats"),  # the name of a file, to be pasted
+        (" a\n  b\r\nc\td ", "a b c d"),
+        ("\x1b[31mred\x07\x00", "\\x1b[31mred\\x07\\x00"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("\udcff", "\\udcff"),
+        ("\U000e0001", "\\U000e0001"),
+        (7, "7"),
+    ],
+)
+def test_one_line(text, expected):
+    for line in (one_line(text), str(InputError(text)), str(TrainingError(text))):
+        assert line == expected
+        assert line.isprintable()
+
+
+def test_the_middle_of_a_long_text_is_left_out():
+    text = "begin" + "9" * 5000 + "end"
+    line = one_line(text)
+    assert line.startswith("begin") and line.endswith("end") and " [...] " in line
+    assert len(line) < LONGEST
+    assert one_line(text[:LONGEST]) == text[:LONGEST]
+
+
+def test_errors_survive_a_process():
+    error = pickle.loads(pickle.dumps(InputError("a\nb")))
+    assert type(error) is InputError and str(error) == "a b"
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(errors).failed == 0
