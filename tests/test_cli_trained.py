@@ -135,11 +135,13 @@ def test_evaluate_json_and_picture(run):
 
 
 def test_many_classes_are_told_by_their_mistakes():
-    from minibnn.cli.evaluate import _mistakes
+    from minibnn.training.measure import Evaluation, Measured
 
     matrix = np.eye(30, dtype=np.int64) * 5
     matrix[3, 4], matrix[7, 0] = 5, 2
-    lines = _mistakes(matrix, [f"c{k}" for k in range(30)]).splitlines()
+    classes = tuple(f"c{k}" for k in range(30))
+    found = Measured(Evaluation(0.5, 0.9, 150), matrix, 1.0, classes)
+    lines = str(found.tables()[-1]).splitlines()
     assert [line.split() for line in lines[2:]] == [
         ["c3", "c4", "5", "50.0", "%"],
         ["c7", "c0", "2", "28.6", "%"],

@@ -6,9 +6,6 @@ import click
 
 from minibnn.errors import InputError
 
-_TABLE = 20  # classes at most whose confusion is printed as a table
-_MISTAKES = 10  # lines told instead
-
 
 @click.command(short_help="Measure a trained network on test pictures.")
 @click.argument("network", metavar="RUN|FILE")
@@ -64,18 +61,18 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
             pictures,
             batch_size=batch_size,
             loss=trained.config.get("loss", "softmax_cross_entropy"),
+            classes=trained.classes,
         )
-    classes = trained.classes or _padded(pictures.classes, len(found.confusion))
     if out is not None:
         from minibnn.training.plots.confusion import draw_confusion
 
         title = f"{100 * found.evaluation.accuracy:.2f} % of {found.evaluation.count:,} right"
-        draw_confusion(out, found.confusion, classes, title)
+        draw_confusion(out, found.confusion, found.classes, title)
     if as_json:
-        click.echo(json.dumps(_as_dict(found, classes), indent=2))
+        click.echo(json.dumps(found.to_dict(), indent=2))
         return
     click.echo(f"pictures:  {pictures!r}")
-    click.echo(_report(found, classes))
+    click.echo(_report(found))
     if out is not None:
         click.echo(f"picture:   {out}")
 
@@ -88,53 +85,10 @@ def _check_fit(network, pictures):
         )
 
 
-def _padded(classes, count):
-    """``count`` names: a network may have more outputs than the pictures have classes."""
-    return tuple(classes[:count]) + tuple(map(str, range(len(classes), count)))
-
-
-def _as_dict(found, classes):
-    return {
-        **found.evaluation._asdict(),
-        "images_per_second": round(found.images_per_second, 1),
-        "classes": list(classes),
-        "confusion": found.confusion.tolist(),
-    }
-
-
-def _report(found, classes):
+def _report(found):
     result = found.evaluation
     lines = [f"loss:      {result.loss:.4f}", f"accuracy:  {100 * result.accuracy:.2f} %"]
     if result.top5 is not None:
         lines.append(f"top 5:     {100 * result.top5:.2f} %")
     lines.append(f"speed:     {found.images_per_second:,.0f} images/s")
-    table = _confusion(found.confusion, classes) if len(classes) <= _TABLE else None
-    return "\n".join([*lines, "", table or _mistakes(found.confusion, classes)])
-
-
-def _confusion(matrix, classes):
-    from minibnn.training.metrics import text_table
-
-    rows = [
-        [name, *(f"{n:,}" if n else "." for n in row), _share(row[k], row.sum())]
-        for k, (name, row) in enumerate(zip(classes, matrix, strict=True))
-    ]
-    return text_table(["class \\ answer", *classes, "right"], rows)
-
-
-def _mistakes(matrix, classes):
-    from minibnn.training.metrics import text_table
-
-    wrong = matrix.copy()
-    wrong[range(len(wrong)), range(len(wrong))] = 0  # the diagonal
-    order = wrong.ravel().argsort(kind="stable")[::-1][:_MISTAKES]
-    pairs = [divmod(int(k), len(wrong)) for k in order if wrong.ravel()[k]]
-    rows = [
-        [classes[a], classes[b], f"{wrong[a, b]:,}", _share(wrong[a, b], matrix[a].sum())]
-        for a, b in pairs
-    ]
-    return text_table(["most often mistaken", "for", "times", "of the class"], rows)
-
-
-def _share(part, whole):
-    return f"{100 * part / whole:.1f} %" if whole else "-"
+    return "\n".join([*lines, "", str(found.tables()[-1])])

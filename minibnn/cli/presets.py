@@ -84,7 +84,7 @@ def _compare(start, name, steps):
 
 def table(result):
     """A line for each of the three networks."""
-    from minibnn.equivalences.report import aligned
+    from minibnn.tables import text_table
 
     lines = []
     for k, side in enumerate(result.sides):
@@ -96,7 +96,7 @@ def table(result):
             cells.append(f"{result.reals[side.name]:,}")
         lines.append([side.name, side.words, *cells, loss])
     head = ["network", "optimizer", "against the first", "first at", "reals that differ", "loss"]
-    return aligned(head, lines, left=3)
+    return text_table(head, lines, left=3)
 
 
 def verdict(result):

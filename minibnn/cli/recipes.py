@@ -19,7 +19,7 @@ def recipes(name):
     if name is not None:
         click.echo(explain(recipe(name)))
         return
-    from minibnn.training.metrics import text_table
+    from minibnn.tables import text_table
 
     head = ["recipe", "batch", "epochs", "reported", "what"]
     lines = [

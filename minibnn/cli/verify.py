@@ -95,9 +95,9 @@ def _home_of_hypothesis():
 
 def measured(ids):
     """What E12 and E14 state, as measured on the optimizers themselves."""
-    from minibnn.equivalences.report import aligned
     from minibnn.equivalences.resources import storage_table
     from minibnn.equivalences.second_order import flip_storm
+    from minibnn.tables import text_table
 
     wanted = {id.upper() for id in ids} or {"E12", "E14"}
     lines = []
@@ -107,12 +107,12 @@ def measured(ids):
             for name, size, reals, bit in storage_table()
         ]
         head = ["E12: optimizer", "bytes of state per weight", "reals", "kept beside them"]
-        lines += ["", aligned(head, rows)]
+        lines += ["", text_table(head, rows)]
     if "E14" in wanted:
         rows = [
             [f"{size:g}", f"{100 * second:.1f} %", f"{100 * first:.1f} %"]
             for size, second, first in flip_storm()
         ]
         head = ["E14: size of gradients", "Bop2ndOrder flips at step 1", "Bop flips at step 1"]
-        lines += ["", aligned(head, rows)]
+        lines += ["", text_table(head, rows)]
     return "\n".join(lines)

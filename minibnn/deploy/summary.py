@@ -1,32 +1,91 @@
 """What a packed network holds and moves, step by step."""
 
 import math
+from dataclasses import dataclass
+
+from minibnn.tables import Shown, Table, columns_of
+
+
+@dataclass(frozen=True)
+class Row:
+    """A step of a packed network.
+
+    Attributes
+    ----------
+    step, kind : str
+    output : tuple of int
+        Shape of what it gives, without the batch.
+    gives : str
+        What its numbers are: pictures, integers, signs, ...
+    bits : int
+        Binary weights.
+    nbytes : int
+        Of all its arrays.
+    depth : int
+        How many steps it is inside of.
+    """
+
+    step: str
+    kind: str
+    output: tuple
+    gives: str
+    bits: int
+    nbytes: int
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class PackedSummary(Shown):
+    """Rows per step: iterate over the rows, print it, or let Jupyter show it."""
+
+    name: str
+    rows: tuple
+    nbytes: int
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        """The rows, one per step."""
+        return iter(self.rows)
+
+    @property
+    def bits(self):
+        """Binary weights of all steps."""
+        return sum(row.bits for row in self.rows)
+
+    def to_dict(self):
+        """Columns as lists: step, kind, output, gives, bits, nbytes and depth."""
+        return columns_of([vars(row) for row in self.rows])
+
+    def tables(self):
+        """One table, the totals at its foot."""
+        lines = [
+            [
+                "  " * row.depth + row.step,
+                row.kind,
+                "x".join(map(str, row.output)),
+                row.gives,
+                _count(row.bits),
+                _count(row.nbytes),
+            ]
+            for row in self.rows
+        ]
+        head = ["step", "kind", "output", "of", "1-bit weights", "bytes"]
+        foot = [["total", "", "", "", _count(self.bits), _count(self.nbytes)]]
+        return [Table(head, lines, left=4, title=self.name, foot=foot)]
 
 
 def summarize(packed):
-    """The table as a text: what each step gives, its binary weights, and its bytes."""
-    head = ["step", "kind", "output", "of", "1-bit weights", "bytes"]
-    rows, weights = [], 0
+    """The PackedSummary of a PackedNetwork."""
+    rows = []
     for depth, step in _indented(packed.steps):
         bits = math.prod(step.kernel_shape) if _binary(step) else 0
         held = sum(array.nbytes for array in step.arrays.values())
-        output = "x".join(map(str, step.output.shape))
         rows.append(
-            [
-                "  " * depth + step.name,
-                step.kind,
-                output,
-                step.output.kind,
-                _count(bits),
-                _count(held),
-            ]
+            Row(step.name, step.kind, step.output.shape, step.output.kind, bits, held, depth)
         )
-        weights += bits
-    total = ["total", "", "", "", _count(weights), _count(packed.nbytes)]
-    widths = [max(map(len, column)) for column in zip(head, *rows, total, strict=True)]
-    rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-    lines = [_line(row, widths) for row in (head, *rows, total)]
-    return "\n".join([packed.name, rule, lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    return PackedSummary(packed.name, tuple(rows), packed.nbytes)
 
 
 def _indented(steps, depth=0):
@@ -38,15 +97,6 @@ def _indented(steps, depth=0):
 
 def _binary(step):
     return "kernel" in step.arrays and step.arrays["kernel"].dtype.kind == "u"
-
-
-def _line(cells, widths):
-    """Names to the left, numbers to the right."""
-    aligned = (
-        cell.ljust(width) if k < 4 else cell.rjust(width)
-        for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  ".join(aligned).rstrip()
 
 
 def _count(n):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from minibnn.tables import Shown, Table
+
 PASSED, FAILED, SKIPPED, NOTE = "holds", "FAILS", "not run", "note"
 
 
@@ -42,8 +44,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Rows of a verification; ``str`` is the table, failures below it."""
+class Report(Shown):
+    """Rows of a verification: iterate over them, print it, or let Jupyter show it."""
 
     rows: tuple
     seed: int
@@ -54,6 +56,13 @@ class Report:
     def ok(self):
         """Whether nothing fails and everything ran."""
         return all(row.verdict in (PASSED, NOTE) for row in self.rows)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        """The rows, one per entry."""
+        return iter(self.rows)
 
     def __getitem__(self, id):
         """The row with this id."""
@@ -78,8 +87,13 @@ class Report:
             "rows": rows,
         }
 
+    def tables(self):
+        """The table of the verdicts."""
+        return [verdicts(self.rows)]
+
     def __str__(self):
-        lines = [table(self.rows)]
+        """The table, failures below it with what shows them."""
+        lines = [str(verdicts(self.rows))]
         for row in self.rows:
             if row.verdict == FAILED:
                 lines += ["", f"{row.id} fails: {row.why}"]
@@ -96,8 +110,8 @@ class Report:
         return "\n".join(lines)
 
 
-def table(rows):
-    """The rows as aligned text."""
+def verdicts(rows):
+    """The Table of a report's rows."""
     against = any(row.counterexamples for row in rows)
     head = ["id", "statement", "class", "cases", "ties"]
     head += ["counterexamples"] * against + ["verdict", "seconds"]
@@ -108,20 +122,7 @@ def table(rows):
         if against:
             cells.append(f"{row.broken}/{row.counterexamples}" if row.counterexamples else "-")
         lines.append([*cells, row.verdict, f"{row.seconds:.1f}"])
-    return aligned(head, lines, left=3)
-
-
-def aligned(head, lines, left=1):
-    """Columns of text with a rule under the head; the first ``left`` to the left."""
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    rule = ["-" * width for width in widths]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{'<' if k < left else '>'}{width}}"
-            for k, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in (head, rule, *lines)
-    )
+    return Table(head, lines, left=3)
 
 
 def explanation(entry):
@@ -138,8 +139,8 @@ def explanation(entry):
     lines += ["", "A small case:", f"  {entry.example!r}", ""]
     rows = entry.check(entry.example).rows
     head = list(rows[0])
-    trajectory = aligned(head, [[row[name] for name in head] for row in rows], left=0)
-    lines += ["  " + line for line in trajectory.splitlines()]
+    trajectory = Table(head, [[row[name] for name in head] for row in rows], left=0)
+    lines += ["  " + line for line in str(trajectory).splitlines()]
     lines += ["", "It breaks, as it must, where a precondition is dropped:"]
     for example in entry.counterexamples:
         lines += wrapped("  -", f"{example.words}. Then: {entry.breaks(example)}")

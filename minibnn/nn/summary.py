@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from minibnn.tables import Shown, Table, columns_of
+
 FIELDS = ("bits", "floats", "packed", "float32", "binary_macs", "real_macs")
 
 
@@ -37,8 +39,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Rows per layer and the totals; ``str`` is the table."""
+class Summary(Shown):
+    """Rows per layer and the totals: iterate over the rows, print it, or let Jupyter show it."""
 
     name: str
     rows: tuple
@@ -48,32 +50,33 @@ class Summary:
         """Sum of one of ``bits, floats, packed, float32, binary_macs, real_macs``."""
         return sum(getattr(row, field) for row in self.rows)
 
-    def __str__(self):
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        """The rows, one per layer."""
+        return iter(self.rows)
+
+    def to_dict(self):
+        """Columns as lists: layer, kind, output, bits, floats, packed, float32 and both MACs."""
+        names = ("layer", "kind", "output", *FIELDS)
+        return columns_of([{name: getattr(row, name) for name in names} for row in self.rows])
+
+    def tables(self):
+        """One table, the totals at its foot."""
         head = ["layer", "kind", "output", "1-bit", "32-bit", "packed", "float32"]
         head += ["1-bit MACs", "32-bit MACs"]
-        lines = [head]
+        lines = []
         for row in self.rows:
             output = "x".join(map(str, row.output))
             lines.append([row.layer, row.kind, output, *_costs(lambda f, row=row: getattr(row, f))])
-        lines.append(["total", "", "", *_costs(self.total)])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
-        rule = "-" * len(max(text, key=len))
         numbers = self.total("bits") + self.total("floats")
-        return "\n".join(
-            [
-                self.name,
-                rule,
-                text[0],
-                rule,
-                *text[1:-1],
-                rule,
-                text[-1],
-                rule,
-                f"{self.trained:,} of {numbers:,} parameters are trained. MACs are multiply-adds "
-                "per sample.",
-            ]
+        note = (
+            f"{self.trained:,} of {numbers:,} parameters are trained. MACs are multiply-adds per "
+            "sample."
         )
+        foot = [["total", "", "", *_costs(self.total)]]
+        return [Table(head, lines, left=3, title=self.name, foot=foot, notes=[note])]
 
 
 def summarize(network):
@@ -106,12 +109,6 @@ def _collect(chain, shape, signs, rows):
 def _costs(value):
     bits, floats, packed, float32, binary, real = map(value, FIELDS)
     return [_count(bits), _count(floats), _bytes(packed), _bytes(float32), _big(binary), _big(real)]
-
-
-def _aligned(line, widths):
-    """Names to the left, numbers to the right."""
-    for k, (cell, width) in enumerate(zip(line, widths, strict=True)):
-        yield cell.ljust(width) if k < 3 else cell.rjust(width)
 
 
 def _count(n):

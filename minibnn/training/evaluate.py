@@ -8,6 +8,7 @@ import numpy as np
 from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
+from minibnn.tables import Table
 from minibnn.training.threads import one_blas_thread
 
 
@@ -22,6 +23,19 @@ class Evaluation(NamedTuple):
     accuracy: float
     count: int
     top5: float | None = None
+
+    def to_dict(self):
+        """The four by name."""
+        return self._asdict()
+
+    def table(self):
+        """A Table of one line."""
+        shares = ["-" if x is None else f"{100 * x:.2f} %" for x in (self.accuracy, self.top5)]
+        head = ["loss", "accuracy", "top 5", "pictures"]
+        return Table(head, [[f"{self.loss:.4f}", *shares, f"{self.count:,}"]], left=0)
+
+    def _repr_html_(self):
+        return self.table().html()
 
 
 def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entropy", each=None):

@@ -1,14 +1,19 @@
 """All that ``minibnn evaluate`` tells: loss and accuracy, which classes are mistaken, and speed."""
 
 import time
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
+from minibnn.tables import Shown, Table
 from minibnn.training.evaluate import Evaluation, evaluate
 
+MOST_CLASSES = 20  # whose confusion is told as a table of all of them
+MOST_MISTAKES = 10  # lines told instead
 
-class Measured(NamedTuple):
+
+@dataclass(frozen=True)
+class Measured(Shown):
     """What ``measure`` found.
 
     Attributes
@@ -18,31 +23,99 @@ class Measured(NamedTuple):
         Pictures by their class (row) and the network's answer (column).
     seconds : float
         Spent in the network alone, its kernels loaded and compiled before.
+    classes : tuple of str
+        Names of the rows and columns.
     """
 
     evaluation: Evaluation
     confusion: np.ndarray
     seconds: float
+    classes: tuple
 
     @property
     def images_per_second(self):
+        """Speed of the network alone."""
         return self.evaluation.count / self.seconds
 
+    def __len__(self):
+        return len(self.confusion)
 
-def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy"):
-    """``evaluate`` on the test pictures of a Dataset, with confusion and speed; a Measured."""
-    classes = net.output_shape[-1]
-    confusion = np.zeros((classes, classes), np.int64)
+    def __iter__(self):
+        """A dict per class: its name, its pictures by the network's answer, share right."""
+        for name, row, right in zip(
+            self.classes, self.confusion.tolist(), self.confusion.diagonal().tolist(), strict=True
+        ):
+            answers = dict(zip(self.classes, row, strict=True))
+            yield {"class": name, **answers, "right": right / sum(row) if sum(row) else None}
 
-    def count(outputs, labels):
-        np.add.at(confusion, (labels, outputs.argmax(axis=1)), 1)
+    def to_dict(self):
+        """Plain numbers and texts, as JSON can hold them."""
+        return {
+            **self.evaluation.to_dict(),
+            "images_per_second": round(self.images_per_second, 1),
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+        }
+
+    def tables(self):
+        """What was measured, and which classes are taken for which."""
+        few = len(self.classes) <= MOST_CLASSES
+        return [self.evaluation.table(), self.by_class() if few else self.mistakes()]
+
+    def by_class(self):
+        """A Table of all classes: pictures by answer, and the share that is right."""
+        lines = [
+            [name, *(f"{n:,}" if n else "." for n in row), _share(row[k], row.sum())]
+            for k, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
+        ]
+        return Table(["class \\ answer", *self.classes, "right"], lines)
+
+    def mistakes(self, most=MOST_MISTAKES):
+        """A Table of the mistakes that are most frequent."""
+        matrix, classes = self.confusion, self.classes
+        wrong = matrix.copy()
+        np.fill_diagonal(wrong, 0)
+        order = wrong.ravel().argsort(kind="stable")[::-1][:most]
+        pairs = [divmod(int(k), len(wrong)) for k in order if wrong.ravel()[k]]
+        lines = [
+            [classes[a], classes[b], f"{wrong[a, b]:,}", _share(wrong[a, b], matrix[a].sum())]
+            for a, b in pairs
+        ]
+        return Table(["most often mistaken", "for", "times", "of the class"], lines)
+
+
+def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=None):
+    """``evaluate`` on the test pictures of a Dataset, with confusion and speed.
+
+    Parameters
+    ----------
+    net, data, batch_size, loss
+        As in ``evaluate``.
+    classes : sequence of str, optional
+        Names of the network's outputs. By default the classes of ``data``, then numbers: a
+        network may have more outputs than its pictures have classes.
+
+    Returns
+    -------
+    Measured
+    """
+    outputs = net.output_shape[-1]
+    confusion = np.zeros((outputs, outputs), np.int64)
+    if classes is None:
+        classes = (*data.classes[:outputs], *map(str, range(len(data.classes), outputs)))
+
+    def count(logits, labels):
+        np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
 
     net = _Timed(net)
     net.predict(np.asarray(data.test_images[:batch_size]), batch_size)
     net.seconds = 0.0
-    return Measured(
-        evaluate(net, data, batch_size=batch_size, loss=loss, each=count), confusion, net.seconds
-    )
+    found = evaluate(net, data, batch_size=batch_size, loss=loss, each=count)
+    return Measured(found, confusion, net.seconds, tuple(classes))
+
+
+def _share(part, whole):
+    return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 class _Timed:

@@ -3,9 +3,11 @@
 import csv
 import io
 import os
+from itertools import combinations
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
+from minibnn.tables import Shown, Table, columns_of
 from minibnn.training.errors import TrainingError
 
 COLUMNS = (
@@ -24,8 +26,8 @@ TOP5_COLUMNS = ("test_top5", "validation_top5")  # where the data set's ``top5``
 LAYER_COLUMNS = ("flips", "pi", "never_flipped")  # each followed by :LAYER, see telemetry.py
 
 
-class History:
-    """The epochs of one run.
+class History(Shown):
+    """The epochs of one run: iterate over its rows, print it, or let Jupyter show it.
 
     Attributes
     ----------
@@ -43,6 +45,10 @@ class History:
 
     def __len__(self):
         return len(self.rows)
+
+    def __iter__(self):
+        """The rows, oldest first."""
+        return iter(self.rows)
 
     def __getitem__(self, column):
         """The values of one column, one per epoch."""
@@ -62,20 +68,20 @@ class History:
 
     def to_dict(self):
         """Columns as lists: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
-        columns = dict.fromkeys(column for row in self.rows for column in row)
-        return {column: self[column] for column in columns}
+        return columns_of(self.rows)
 
-    def __str__(self):
+    def tables(self):
+        """One table: a line per epoch, without the columns of single layers."""
         known = (*COLUMNS, *VALIDATION_COLUMNS, *TOP5_COLUMNS)
         columns = [c for c in known if _measured(self.rows, c)]
-        return text_table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])
+        return [Table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])]
 
     def __repr__(self):
         return f"<History of {self.name}: {len(self)} epochs>"
 
 
-class Lockstep:
-    """What a lockstep run measured.
+class Lockstep(Shown):
+    """What a lockstep run measured: iterate over its rows, print it, or let Jupyter show it.
 
     Attributes
     ----------
@@ -93,6 +99,10 @@ class Lockstep:
     def __getitem__(self, name):
         return self.histories[name]
 
+    def __iter__(self):
+        """All rows, by epoch and optimizer."""
+        return iter(self.rows)
+
     @property
     def rows(self):
         """All rows, by epoch and optimizer."""
@@ -107,22 +117,31 @@ class Lockstep:
         """``{name: columns as lists}``, agreement included."""
         return {name: history.to_dict() for name, history in self.histories.items()}
 
-    def __str__(self):
-        return closing_table(self)
+    def tables(self):
+        """One table: per optimizer its last and best epoch, with the agreement of each pair."""
+        pairs = combinations(self.histories, 2)
+        shares = [(a, b, self[a].last.get(f"agreement:{b}")) for a, b in pairs]
+        notes = [
+            f"{100 * share:.1f} % of the binary weights of {a} and {b} agree"
+            for a, b, share in shares
+            if share is not None
+        ]
+        return [closing_table(self.histories, notes)]
 
     def __repr__(self):
         epochs = max((len(history) for history in self.histories.values()), default=0)
         return f"<Lockstep of {', '.join(self.histories)}: {epochs} epochs>"
 
 
-def closing_table(result):
-    """Per optimizer its last and best epoch, then the agreement of each pair."""
-    held_out = any(row.get("validation_accuracy") is not None for row in result.rows)
+def closing_table(histories, notes=()):
+    """A Table of the last and the best epoch of each of ``histories``, a dict by name."""
+    rows = [row for history in histories.values() for row in history.rows]
+    held_out = any(row.get("validation_accuracy") is not None for row in rows)
     part = "validation" if held_out else "test"
     head = ["optimizer", "epochs", "train loss", "train acc.", "test loss", "test acc."]
     head += [f"best {part} acc.", "flips, last epoch", "seconds"]
     lines = []
-    for name, history in result.histories.items():
+    for name, history in histories.items():
         last, best = history.last, history.best(f"{part}_accuracy")
         cells = [name, str(len(history))]
         cells += [_cell(c, last.get(c)) for c in COLUMNS[2:6]]
@@ -131,14 +150,7 @@ def closing_table(result):
         cells.append(_cell("flips", last.get("flips")))
         cells.append(_cell("seconds", sum(row["seconds"] or 0 for row in history.rows)))
         lines.append(cells)
-    text = text_table(head, lines)
-    names = list(result.histories)
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            share = result[a].last.get(f"agreement:{b}")
-            if share is not None:
-                text += f"\n{100 * share:.1f} % of the binary weights of {a} and {b} agree"
-    return text
+    return Table(head, lines, notes=notes)
 
 
 def row_text(row):
@@ -153,16 +165,6 @@ def row_text(row):
     parts.append(f"flips {row['flips']:,}")
     parts.append(f"{row['seconds']:.1f} s")
     return " | ".join(parts)
-
-
-def text_table(head, lines):
-    """Right-aligned columns of text, the first one left-aligned."""
-    widths = [max(len(cell) for cell in column) for column in zip(head, *lines, strict=True)]
-    rule = ["-" * width for width in widths]
-    return "\n".join(
-        "  ".join(f"{cell:{'<>'[i > 0]}{widths[i]}}" for i, cell in enumerate(line)).rstrip()
-        for line in (head, rule, *lines)
-    )
 
 
 def _cell(column, value):

@@ -234,7 +234,7 @@ def test_what_it_says_of_itself():
     packed = pack(net, classes=tuple("0123456789"))
     assert repr(packed) == f"<PackedNetwork digits (8, 8, 1) -> (10,), {packed.nbytes:,} bytes>"
     assert packed.classes == tuple("0123456789")
-    text = packed.summary()
+    text = str(packed.summary())
     assert "conv2  " in text
     assert "binary_conv2d_threshold" in text
     assert f"{sum(p.size for p in net.parameters() if p.binary):,}" in text.splitlines()[-1]

@@ -45,9 +45,9 @@ def test_the_table():
     text = str(nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm()], (4, 4, 1)).summary())
     lines = text.splitlines()
     assert (
-        lines[2].split()
+        lines[1].split()
         == "layer kind output 1-bit 32-bit packed float32 1-bit MACs 32-bit MACs".split()
     )
-    assert lines[4].split() == "conv1 BinaryConv2D 4x4x4 36 - 5 B 144 B - 576".split()
-    assert lines[7].split() == "total 36 12 53 B 192 B - 576".split()
+    assert lines[3].split() == "conv1 BinaryConv2D 4x4x4 36 - 5 B 144 B - 576".split()
+    assert lines[6].split() == "total 36 12 53 B 192 B - 576".split()
     assert lines[-1].startswith("40 of 48 parameters are trained.")

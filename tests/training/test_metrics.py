@@ -5,7 +5,7 @@ from small_runs import compare, fit
 
 import minibnn as bnn
 from minibnn.training import History
-from minibnn.training.metrics import MetricsFile, read_rows, text_table
+from minibnn.training.metrics import MetricsFile, read_rows
 
 COLUMNS = (
     "epoch,name,train_loss,train_accuracy,test_loss,test_accuracy,flips,flip_ratio,seconds,"
@@ -92,7 +92,3 @@ def test_a_broken_line_inside_is_reported(tmp_path):
     with pytest.raises(bnn.InputError, match="not text"):
         read_rows(path)
     assert read_rows(tmp_path / "missing.csv") == []
-
-
-def test_text_table_aligns():
-    assert text_table(["a", "bb"], [["xxx", "1"]]) == "a    bb\n---  --\nxxx   1"

@@ -6,6 +6,7 @@ import queue
 import time
 
 from minibnn.errors import InputError
+from minibnn.tables import Shown, columns_of
 from minibnn.training.errors import Interrupted
 from minibnn.training.interrupt import StopRequest
 from minibnn.training.run_folder import CONFIG
@@ -21,8 +22,8 @@ _LOOK = 0.5  # seconds between two looks at signals
 _REPORT = 2.0  # seconds between two looks at how far the cells are
 
 
-class SweepResult:
-    """What came out of a sweep.
+class SweepResult(Shown):
+    """What came out of a sweep: iterate over its rows, print it, or let Jupyter show it.
 
     Attributes
     ----------
@@ -46,8 +47,20 @@ class SweepResult:
         rows = [row for row in self.rows if row["best_accuracy"] is not None]
         return max(rows, key=lambda row: row["best_accuracy"], default={})
 
-    def __str__(self):
-        return table.plain_text(self.rows)
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        """The rows, one per cell."""
+        return iter(self.rows)
+
+    def to_dict(self):
+        """Columns as lists, None where a cell has no such value."""
+        return columns_of(self.rows)
+
+    def tables(self):
+        """The cells and, with several seeds, their means."""
+        return table.tables(self.rows)
 
     def __repr__(self):
         done = sum(row["status"] == "done" for row in self.rows)

@@ -6,7 +6,7 @@ import statistics
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
-from minibnn.training.metrics import text_table
+from minibnn.tables import Table
 
 STATUSES = ("done", "failed", "stopped", "waiting")
 _REALS = (
@@ -151,34 +151,30 @@ def seed_columns(rows):
     return [*keys_of(rows), "seeds", "best, mean", "last, mean"], lines
 
 
-def plain_text(rows):
-    """The table, or tables, as text."""
-    parts = [text_table(*short_columns(rows))]
-    if (means := seed_columns(rows)) and means[1]:
-        parts.append(text_table(*means))
-    return "\n\n".join(parts)
+def tables(rows):
+    """The cells as a Table and, with several seeds, one of their means."""
+    columns = [short_columns(rows), seed_columns(rows)]
+    return [Table(*found) for found in columns if found is not None and found[1]]
 
 
 def rich_tables(rows):
-    """The same for rich: a table of the cells and, with several seeds, one of their means."""
-    from rich.table import Table
+    """The same for rich, the best cell and those that failed made visible."""
+    from rich import table as rich
 
     best = max((row["best_accuracy"] or 0 for row in rows), default=0)
-    tables = []
-    for columns in (short_columns(rows), seed_columns(rows)):
-        if columns is None or not columns[1]:
-            continue
-        table = Table(*columns[0], box=None, header_style="bold")
+    shown = []
+    for found in tables(rows):
+        table = rich.Table(*found.head, box=None, header_style="bold")
         for column in table.columns:
             column.justify = "right"
-        for k, line in enumerate(columns[1]):
+        for k, line in enumerate(found.lines):
             style = None
-            if not tables:
+            if not shown:
                 top = rows[k]["best_accuracy"] == best > 0
                 style = "red" if rows[k]["status"] == "failed" else "bold" if top else None
             table.add_row(*line, style=style)
-        tables.append(table)
-    return tables
+        shown.append(table)
+    return shown
 
 
 def _percent(value):

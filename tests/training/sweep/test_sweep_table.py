@@ -85,7 +85,7 @@ def test_means_over_seeds():
 def test_tables_are_readable():
     rows = [row([0.5, 0.25], gamma="0.1"), row([0.75], seed=1, gamma="0.1")]
     rows.append(row([], status="failed", gamma="1"))
-    text = table.plain_text(rows)
+    text = "\n\n".join(map(str, table.tables(rows)))
     head, _, first, *_ = text.splitlines()
     assert head.split() == ("gamma seed status epochs best test last test flips seconds".split())
     assert first.split() == "0.1 0 done 2 50.00 % (epoch 1) 25.00 % 30 3.0".split()

@@ -1,0 +1,109 @@
+"""Tables of texts: aligned for a terminal, HTML for notebooks and reports, the same cells in both.
+
+A result that people look at is ``Shown``: it gives its tables, ``print`` and Jupyter show them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Table:
+    """A head, lines below it, and what stands around them; every cell is a text.
+
+    Attributes
+    ----------
+    head : sequence of str
+    lines : sequence of sequences of str
+        Each as long as the head.
+    left : int
+        How many columns, the first ones, hold words: they are set to the left, others to the
+        right.
+    title : str
+        Above the table, if there is one.
+    foot : sequence of sequences of str
+        Lines below a rule, such as totals.
+    notes : sequence of str
+        Sentences below the table.
+    """
+
+    head: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    left: int = 1
+    title: str = ""
+    foot: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = ()
+
+    def __str__(self):
+        rows = [self.head, *self.lines, *self.foot]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rule = ["-" * width for width in widths]
+        rows = [self.head, rule, *self.lines, *([rule, *self.foot] if self.foot else ())]
+        text = [self._aligned(row, widths) for row in rows]
+        return "\n".join([*([self.title] if self.title else ()), *text, *self.notes])
+
+    def _aligned(self, row, widths):
+        cells = (
+            cell.ljust(width) if k < self.left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    def html(self):
+        """The table as HTML that needs nothing around it; a wide one scrolls in its own box."""
+        parts = ['<div style="overflow-x:auto"><table>']
+        if self.title:
+            parts.append(f'<caption style="text-align:left">{escape(self.title)}</caption>')
+        parts.append(f"<thead>{self._row(self.head, 'th')}</thead>")
+        parts.append(f"<tbody>{''.join(self._row(line, 'td') for line in self.lines)}</tbody>")
+        if self.foot:
+            parts.append(f"<tfoot>{''.join(self._row(line, 'td') for line in self.foot)}</tfoot>")
+        parts.append("</table></div>")
+        parts += [f"<p>{escape(note)}</p>" for note in self.notes]
+        return "\n".join(parts)
+
+    def _row(self, cells, kind):
+        texts = (
+            f'<{kind} style="text-align:{"left" if k < self.left else "right"}">'
+            f"{escape(cell)}</{kind}>"
+            for k, cell in enumerate(cells)
+        )
+        return f"<tr>{''.join(texts)}</tr>"
+
+
+class Shown:
+    """What shows itself as tables: ``print`` in a terminal, HTML in Jupyter.
+
+    A subclass has a method ``tables``, which returns a list of Table.
+    """
+
+    def tables(self):
+        """The tables, in the order in which they are read."""
+        raise NotImplementedError
+
+    def __str__(self):
+        return "\n\n".join(map(str, self.tables()))
+
+    def _repr_html_(self):
+        return html_of(self.tables())
+
+
+def html_of(tables):
+    """Several tables one below the other, as HTML."""
+    return "\n".join(table.html() for table in tables)
+
+
+def text_table(head, lines, left=1):
+    """Aligned columns of text with a rule under the head; the first ``left`` to the left."""
+    return str(Table(head, lines, left))
+
+
+def columns_of(rows):
+    """Rows, which are dicts, as columns: a dict of lists, None where a row has no such entry.
+
+    >>> columns_of([{"epoch": 1, "loss": 0.5}, {"epoch": 2}])
+    {'epoch': [1, 2], 'loss': [0.5, None]}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
