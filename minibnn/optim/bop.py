@@ -14,7 +14,15 @@ AVERAGES = ("convex", "lerp")
 
 
 class BopState(NamedTuple):
-    m: np.ndarray  # like w: moving average of gradients
+    """What Bop keeps of a weight.
+
+    Parameters
+    ----------
+    m : float array like w
+        Moving average of gradients (Eq. 5).
+    """
+
+    m: np.ndarray
 
 
 def moving_average(m, g, gamma, average="convex"):
@@ -44,7 +52,7 @@ def flip_signs(w, m, threshold, rule="strict"):
 
 
 def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
-    """One step of Bop.
+    """One step of Bop (Algorithm 2).
 
     Parameters
     ----------
@@ -60,12 +68,24 @@ def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
         What happens at a tie w * m == threshold: w stays (Algorithm 2), flips unless m = 0
         (Eq. 6), or becomes +1 (Larq).
     average : "convex" or "lerp"
+        (1 - gamma) m + gamma g (Eq. 5), or m + gamma (g - m) (Larq), which rounds differently.
 
     Returns
     -------
-    w of the same type, BopState; the inputs are untouched. Also exact on object arrays of
-    ``fractions.Fraction``.
+    w : of the same type
+    state : BopState
 
+    Raises
+    ------
+    InputError
+        For another rule or average.
+
+    Notes
+    -----
+    The inputs are untouched. Also exact on object arrays of ``fractions.Fraction``.
+
+    Examples
+    --------
     >>> w, s = np.float32([1, -1]), BopState(np.zeros(2, np.float32))
     >>> for _ in range(2):  # m = 0.5, then 0.75
     ...     w, s = bop_step(w, np.float32([1, 1]), s, gamma=0.5, threshold=0.6)
@@ -80,8 +100,19 @@ def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
 class Bop(Optimizer):
     """Bop for binary parameters.
 
-    gamma and threshold take a number or a schedule; ``initial`` is the start m0 of the average:
-    a number or a dict of arrays by parameter name.
+    Parameters
+    ----------
+    gamma, threshold : float or schedule
+        In (0, 1], and from 0 on; rounded to float32 at each step.
+    rule, average : str
+        See ``bop_step``.
+    initial : float or dict of arrays by parameter name
+        The start m0 of the average.
+
+    Raises
+    ------
+    InputError
+        For a value out of range.
     """
 
     kind = "bop"
@@ -107,7 +138,17 @@ class Bop(Optimizer):
         return BopState(start_array(self, self.initial, p))
 
     def inertia(self, parameter):
-        """|m| against the threshold."""
+        """|m| against the threshold.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         m = self._states[parameter.name].m
         return Inertia(np.abs(m), self._in_force(self.threshold), "|m|")
 

@@ -15,12 +15,37 @@ from minibnn.optim.optimizer import Inertia, Optimizer, start_array
 
 
 class SchmittSGDState(NamedTuple):
-    latent: np.ndarray  # like w, of either sign within the deadband
+    """What the Schmitt form keeps of a weight.
+
+    Parameters
+    ----------
+    latent : float array like w
+        Of either sign within the deadband.
+    """
+
+    latent: np.ndarray
 
 
 def schmitt_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     """Latent SGD with weight decay whose bit holds while |latent| <= deadband.
 
+    Parameters
+    ----------
+    w : array of ±1, int8 or float
+    g : float array like w, dL/dw
+    state : SchmittSGDState
+    lr, weight_decay : float
+        epsilon and lambda.
+    deadband : float
+        Half width of the band, from 0 on.
+
+    Returns
+    -------
+    w : of the same type
+    state : SchmittSGDState
+
+    Examples
+    --------
     >>> state = SchmittSGDState(np.float32([0.5, 0.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
     >>> schmitt_sgd_step(np.int8([1, 1]), np.float32([2, 4]), state, **hyper)
@@ -34,7 +59,15 @@ def schmitt_sgd_step(w, g, state, *, lr, weight_decay, deadband):
 
 
 class DoubleWellSGDState(NamedTuple):
-    latent: np.ndarray  # like w and with its sign: the Schmitt form's latent + deadband * w
+    """What the double well keeps of a weight.
+
+    Parameters
+    ----------
+    latent : float array like w
+        With w's sign: the Schmitt form's latent + deadband * w.
+    """
+
+    latent: np.ndarray
 
 
 def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
@@ -43,6 +76,23 @@ def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     The loss gains weight_decay / 2 * (|latent| - deadband)^2; where the latent weight changes
     sign, 2 * deadband * (the new sign) is added. At 0 the bit holds.
 
+    Parameters
+    ----------
+    w : array of ±1, int8 or float
+    g : float array like w, dL/dw
+    state : DoubleWellSGDState
+    lr, weight_decay : float
+        epsilon and lambda.
+    deadband : float
+        Where the wells stand: at -deadband and deadband.
+
+    Returns
+    -------
+    w : of the same type
+    state : DoubleWellSGDState
+
+    Examples
+    --------
     >>> state = DoubleWellSGDState(np.float32([1.5, 1.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
     >>> double_well_sgd_step(np.int8([1, 1]), np.float32([2, 4]), state, **hyper)
@@ -78,9 +128,12 @@ class _Hysteresis(Optimizer):
 class SchmittSGD(_Hysteresis):
     """Bop's first latent twin, for binary parameters. See ``schmitt_sgd_step``.
 
-    ``initial`` is the start of the latent weight: a number, which gets the network's sign, or
-    arrays by parameter name, taken as they are. 0 is Bop's start m0 = 0; it is -weight_decay times
-    the latent weight.
+    Parameters
+    ----------
+    lr, weight_decay, deadband : float or schedule
+    initial : float or dict of arrays by parameter name
+        The start of the latent weight: a number gets the network's sign, arrays are taken as they
+        are. 0 is Bop's start m0 = 0; m0 is -weight_decay times the latent weight.
     """
 
     kind = "schmitt-sgd"
@@ -91,7 +144,17 @@ class SchmittSGD(_Hysteresis):
         return SchmittSGDState(self._start_latent(p))
 
     def inertia(self, parameter):
-        """|latent|, of either sign within the deadband, against that."""
+        """|latent|, of either sign within the deadband, against that.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         latent = self._states[parameter.name].latent
         return Inertia(np.abs(latent), self._in_force(self.deadband), "|latent|")
 
@@ -108,7 +171,11 @@ class SchmittSGD(_Hysteresis):
 class DoubleWellSGD(_Hysteresis):
     """Bop's second latent twin, for binary parameters. See ``double_well_sgd_step``.
 
-    ``initial`` as in ``SchmittSGD``: of the latent weight less deadband times the bit.
+    Parameters
+    ----------
+    lr, weight_decay, deadband : float or schedule
+    initial : float or dict of arrays by parameter name
+        As in ``SchmittSGD``: of the latent weight less deadband times the bit.
     """
 
     kind = "double-well-sgd"
@@ -120,7 +187,17 @@ class DoubleWellSGD(_Hysteresis):
         return DoubleWellSGDState(self._start_latent(p) + theta * p.value)
 
     def inertia(self, parameter):
-        """|latent|; a weight flips where its latent weight changes sign."""
+        """|latent|; a weight flips where its latent weight changes sign.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
 
     def _assigned(self, p):

@@ -12,8 +12,18 @@ from minibnn.optim.optimizer import Inertia, Optimizer
 
 
 class InertiaSGDState(NamedTuple):
-    inertia: np.ndarray  # like w, >= 0: magnitude of the latent weight
-    velocity: np.ndarray | None = None  # unused without momentum, and may be None
+    """What the inertia form keeps of a weight.
+
+    Parameters
+    ----------
+    inertia : float array like w, >= 0
+        Magnitude of the latent weight.
+    velocity : float array like w, or None
+        Unused without momentum.
+    """
+
+    inertia: np.ndarray
+    velocity: np.ndarray | None = None
 
 
 def inertia_sgd_step(
@@ -31,9 +41,27 @@ def inertia_sgd_step(
     """``latent_sgd_step`` on latent = w * inertia, multiplied by w: the same bits, bit for bit.
 
     With s = inertia - lr * w * g the weight flips where s < 0, and where s = 0 if it was -1
-    (sign(0) = +1); the new inertia is |s|. Hyperparameters as in ``latent_sgd_step``. A -1 of
-    inertia 0 has no latent twin, as w * inertia would be a +1. Also exact on Fractions.
+    (sign(0) = +1); the new inertia is |s|.
 
+    Parameters
+    ----------
+    w : array of ±1, int8 or float
+        A -1 of inertia 0 has no latent twin, as w * inertia would be a +1.
+    g : float array like w, dL/dw
+    state : InertiaSGDState
+    lr, momentum, weight_decay, decay, clip, ste_clip : as in ``latent_sgd_step``
+
+    Returns
+    -------
+    w : of the same type
+    state : InertiaSGDState
+
+    Notes
+    -----
+    The inputs are untouched. Also exact on object arrays of ``fractions.Fraction``.
+
+    Examples
+    --------
     >>> w, state = np.int8([1, -1]), InertiaSGDState(np.float32([0.5, 0.5]))
     >>> w, state = inertia_sgd_step(w, np.float32([2, 2]), state, lr=0.5)
     >>> state.inertia  # the weights are -1 and -1 now
@@ -63,7 +91,12 @@ def inertia_sgd_step(
 
 
 class InertiaSGD(Optimizer):
-    """``LatentSGD`` in its inertia form; arguments, start and trajectory are the same."""
+    """``LatentSGD`` in its inertia form; arguments, start and trajectory are the same.
+
+    Parameters
+    ----------
+    lr, momentum, weight_decay, decay, clip, ste_clip, initial, seed, lr_scaling : see ``LatentSGD``
+    """
 
     kind = "inertia-sgd"
     arguments = LatentSGD.arguments
@@ -104,7 +137,17 @@ class InertiaSGD(Optimizer):
         p.rescale(inertia)
 
     def inertia(self, parameter):
-        """The inertia itself, which is LatentSGD's |latent|."""
+        """The inertia itself, which is LatentSGD's |latent|.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         return Inertia(self._states[parameter.name].inertia, None, "|latent|")
 
     def _train(self, p, hyper):

@@ -16,7 +16,15 @@ DECAYS = ("shrink", "coupled", "decoupled")
 
 
 class LatentSGDState(NamedTuple):
-    velocity: np.ndarray | None  # like latent; unused without momentum, and may be None
+    """What gradient descent keeps beside the latent weight.
+
+    Parameters
+    ----------
+    velocity : float array like the latent weight, or None
+        Unused without momentum.
+    """
+
+    velocity: np.ndarray | None
 
 
 LatentAdamState = AdamState
@@ -50,7 +58,7 @@ def latent_sgd_step(
     clip=None,
     ste_clip=None,
 ):
-    """One step of gradient descent on latent weights; the weights are ``binarize(latent)``.
+    """One step of gradient descent on latent weights (Algorithm 1); the weights are their signs.
 
     Parameters
     ----------
@@ -70,8 +78,21 @@ def latent_sgd_step(
 
     Returns
     -------
-    latent, state; the inputs are untouched. Also exact on object arrays of Fraction.
+    latent : float array like it
+        The weights are ``binarize(latent)`` (Eq. 2).
+    state : LatentSGDState
 
+    Raises
+    ------
+    InputError
+        For another decay.
+
+    Notes
+    -----
+    The inputs are untouched. Also exact on object arrays of ``fractions.Fraction``.
+
+    Examples
+    --------
     >>> latent = np.float32([0.5, -0.25])
     >>> latent_sgd_step(latent, np.float32([2, 2]), None, lr=0.5, weight_decay=1.0)[0]
     array([-0.75 , -1.125], dtype=float32)
@@ -96,10 +117,25 @@ def latent_sgd_step(
 def latent_adam_step(
     latent, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7, clip=None, ste_clip=None
 ):
-    """One step of Adam (Keras' form) on latent weights; the weights are ``binarize(latent)``.
+    """One step of Adam (Keras' form) on latent weights: Algorithm 1 with A = Adam.
 
-    ``clip`` and ``ste_clip`` as in ``latent_sgd_step``; Algorithm 1 with A = Adam.
+    Parameters
+    ----------
+    latent, g : float arrays of one shape
+    state : LatentAdamState
+    lr, beta_1, beta_2, epsilon : float
+        As in ``adam_step``.
+    clip, ste_clip : float or None
+        As in ``latent_sgd_step``.
 
+    Returns
+    -------
+    latent : float array like it
+        The weights are ``binarize(latent)`` (Eq. 2).
+    state : LatentAdamState
+
+    Examples
+    --------
     >>> state = LatentAdamState(np.zeros(1, np.float32), np.zeros(1, np.float32))
     >>> latent_adam_step(np.float32([0.1]), np.float32([8]), state, lr=0.25)[0].round(3)
     array([-0.15], dtype=float32)

@@ -66,7 +66,17 @@ class LatentOptimizer(Optimizer):
         p.rescale(latent)
 
     def inertia(self, parameter):
-        """|latent| (Eq. 4); a weight flips where its latent weight changes sign."""
+        """|latent| (Eq. 4); a weight flips where its latent weight changes sign.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         return Inertia(np.abs(self._states[parameter.name][0]), None, "|latent|")
 
     def _train(self, p, hyper):
@@ -100,8 +110,8 @@ class LatentSGD(LatentOptimizer):
 
     Parameters
     ----------
-    lr, momentum, weight_decay, decay, clip, ste_clip
-        See ``latent_sgd_step``; the numbers take schedules.
+    lr, momentum, weight_decay, decay, clip, ste_clip : as in ``latent_sgd_step``
+        The numbers take schedules.
     initial : "glorot_uniform", "glorot_normal", number or dict of arrays by parameter name
         Start magnitudes: |U(-l, l)| with l = sqrt(6 / (fan_in + fan_out)); Keras' truncated
         normal distribution of deviation sqrt(2 / (fan_in + fan_out)); or as given. The signs are
@@ -164,7 +174,11 @@ class LatentSGD(LatentOptimizer):
 class LatentAdam(LatentOptimizer):
     """Adam (Keras' form) on latent weights, for binary parameters.
 
-    The arguments are those of ``latent_adam_step`` and, for the start, of ``LatentSGD``.
+    Parameters
+    ----------
+    lr, beta_1, beta_2, epsilon, clip, ste_clip : as in ``latent_adam_step``
+        The numbers take schedules.
+    initial, seed, lr_scaling : as in ``LatentSGD``
     """
 
     kind = "latent-adam"

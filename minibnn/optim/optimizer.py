@@ -14,7 +14,13 @@ from minibnn.optim.arguments import ARRAYS
 
 
 class NonFiniteError(ArithmeticError):
-    """A gradient holds NaN or infinity; ``parameter`` is its name. Nothing has been written."""
+    """A gradient holds NaN or infinity; nothing has been written.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter; also an attribute.
+    """
 
     def __init__(self, parameter):
         super().__init__(f"the gradient of {parameter} holds NaN or infinity")
@@ -93,18 +99,47 @@ class Optimizer:
     # -- schedules ---------------------------------------------------------------------------
 
     def bind(self, steps_per_epoch, total_steps):
-        """Tell the schedules how long an epoch and the run are; returns self."""
+        """Tell the schedules how long an epoch and the run are.
+
+        Parameters
+        ----------
+        steps_per_epoch, total_steps : int
+
+        Returns
+        -------
+        the optimizer itself
+        """
         self._span = steps_per_epoch, total_steps
         return self
 
     def hyperparameters(self, step=None):
-        """Arguments of the step function as they stand at ``step`` (default: the next one)."""
+        """Arguments of the step function as they stand at a step.
+
+        Parameters
+        ----------
+        step : int, optional
+            From 0; the next one if left out.
+
+        Returns
+        -------
+        dict of name to value
+        """
         step = self.iterations if step is None else step
         names = (name for name in self.arguments if name not in self.start_arguments)
         return {name: self._at(getattr(self, name), step) for name in names}
 
     def inertia(self, parameter):
-        """``Inertia`` of a parameter trained before, or None if the optimizer knows of none."""
+        """What keeps a parameter's weights where they are.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia, or None if the optimizer knows of none
+        """
 
     def _in_force(self, value):
         """A hyperparameter as the last step used it, in float32."""
@@ -120,21 +155,38 @@ class Optimizer:
     def step(self, parameters):
         """Train each parameter by its gradient.
 
+        Parameters
+        ----------
+        parameters : iterable of Parameter
+
         Returns
         -------
-        dict of parameter name to number of flips, for the binary ones.
+        dict of parameter name to number of flips
+            Of the binary ones.
 
         Raises
         ------
-        InputError for a parameter of the wrong kind or without a gradient, NonFiniteError for
-        NaN or infinity in one; then nothing has been written.
+        InputError
+            For a parameter of the wrong kind or without a gradient.
+        NonFiniteError
+            For NaN or infinity in a gradient. In both cases nothing has been written.
         """
         parameters = list(parameters)
         check_gradients(parameters)
         return self.apply(parameters)
 
     def apply(self, parameters):
-        """``step`` for gradients that are known to be finite."""
+        """``step`` for gradients that are known to be finite.
+
+        Parameters
+        ----------
+        parameters : list of Parameter
+
+        Returns
+        -------
+        dict of parameter name to number of flips
+            Of the binary ones.
+        """
         self.prepare(parameters)
         hyper = self.hyperparameters()
         flips = {p.name: self._train(p, hyper) for p in parameters}
@@ -142,7 +194,17 @@ class Optimizer:
         return flips if self.trains == "binary" else {}
 
     def prepare(self, parameters):
-        """Make the state of parameters not met before, without training them."""
+        """Make the state of parameters not met before, without training them.
+
+        Parameters
+        ----------
+        parameters : iterable of Parameter
+
+        Raises
+        ------
+        InputError
+            For a parameter of the wrong kind, or one that does not fit its state.
+        """
         for p in parameters:
             if (found := "binary" if p.binary else "real") != self.trains:
                 raise InputError(
@@ -179,11 +241,22 @@ class Optimizer:
     # -- configuration and state --------------------------------------------------------------
 
     def config(self):
-        """The arguments as a plain dict that fits into JSON; ``from_config`` reads it."""
+        """The arguments as a plain dict that fits into JSON; ``from_config`` reads it.
+
+        Returns
+        -------
+        dict
+        """
         return {"kind": self.kind} | {name: _plain(getattr(self, name)) for name in self.arguments}
 
     def state_dict(self):
-        """Copies of the state: "iterations" and "PARAMETER/FIELD" for every array."""
+        """Copies of the state.
+
+        Returns
+        -------
+        dict of name to array
+            "iterations", and "PARAMETER/FIELD" for every array of a parameter's state.
+        """
         arrays = {"iterations": np.array(self.iterations, np.int64)}
         for name, state in self._states.items():
             for field, value in self._arrays(state).items():
@@ -191,7 +264,17 @@ class Optimizer:
         return arrays
 
     def load_state_dict(self, arrays):
-        """Take over what ``state_dict`` gave; InputError if it is another optimizer's."""
+        """Take over what ``state_dict`` gave.
+
+        Parameters
+        ----------
+        arrays : dict of name to array
+
+        Raises
+        ------
+        InputError
+            If it is another optimizer's.
+        """
         found = {}
         iterations = None
         for key, value in arrays.items():
@@ -215,7 +298,12 @@ class Optimizer:
         self.iterations = iterations
 
     def state_bytes(self):
-        """Bytes of state held, the parameters themselves not counted."""
+        """Bytes of state held, the parameters themselves not counted.
+
+        Returns
+        -------
+        int
+        """
         return sum(
             value.nbytes
             for state in self._states.values()
@@ -224,7 +312,12 @@ class Optimizer:
         )
 
     def copy(self):
-        """An independent optimizer with the same arguments and state."""
+        """An independent optimizer with the same arguments and state.
+
+        Returns
+        -------
+        of the same class
+        """
         return copy.deepcopy(self)
 
     def _field_names(self):

@@ -17,10 +17,24 @@ OPTIMIZERS = {cls.kind: cls for cls in (*BINARY, *REAL)}
 
 
 def parse_optimizer(text):
-    """The optimizer that a text like ``bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8`` describes.
+    """The optimizer that a text describes.
 
-    InputError for an unknown name, argument or value names the valid ones.
+    Parameters
+    ----------
+    text : str
+        Such as ``bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8``.
 
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    InputError
+        For an unknown name, argument or value; it names the valid ones.
+
+    Examples
+    --------
     >>> parse_optimizer("adam:lr=0.01").lr
     0.01
     """
@@ -36,10 +50,17 @@ def change_arguments(text, changes):
         As ``parse_optimizer`` takes it.
     changes : dict of str to str
 
+    Returns
+    -------
+    str
+
     Raises
     ------
-    InputError for an argument that the optimizer does not take, or a value out of range.
+    InputError
+        For an argument that the optimizer does not take, or a value out of range.
 
+    Examples
+    --------
     >>> change_arguments("bop:gamma=1e-3,threshold=1e-6", {"gamma": "cosine:1e-2:0"})
     'bop:gamma=cosine:1e-2:0,threshold=1e-6'
     """
@@ -50,8 +71,23 @@ def change_arguments(text, changes):
 
 
 def read_arguments(text):
-    """``{name: value}``, both text, of ``NAME=VALUE,...``; InputError if it is something else.
+    """``{name: value}``, both text, of ``NAME=VALUE,...``.
 
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    InputError
+        If it is something else, or a name comes twice.
+
+    Examples
+    --------
     >>> read_arguments("gamma=1e-3, threshold=0")
     {'gamma': '1e-3', 'threshold': '0'}
     """
@@ -76,7 +112,21 @@ def _read(text):
 
 
 def from_config(config):
-    """The optimizer, without its state, whose ``config()`` this is."""
+    """The optimizer, without its state, whose ``config()`` this is.
+
+    Parameters
+    ----------
+    config : dict
+
+    Returns
+    -------
+    Optimizer or Split
+
+    Raises
+    ------
+    InputError
+        For a kind or an argument that there is not.
+    """
     config = dict(config)
     kind = config.pop("kind", None)
     if kind == Split.kind:
@@ -88,7 +138,22 @@ def from_config(config):
 
 
 def describe(kinds=None):
-    """One line for each optimizer: its name and arguments with their defaults."""
+    """One line for each optimizer: its name and arguments with their defaults.
+
+    Parameters
+    ----------
+    kinds : names out of OPTIMIZERS, optional
+        All if left out.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> describe(["bop"])
+    'bop:gamma=0.0001,threshold=1e-08,rule=strict,average=convex,initial=0.0'
+    """
     return "\n".join(_signature(OPTIMIZERS[kind]) for kind in kinds or OPTIMIZERS)
 
 

@@ -10,12 +10,34 @@ from minibnn.optim.optimizer import Optimizer
 
 
 class SGDState(NamedTuple):
-    velocity: np.ndarray | None  # like the value; unused without momentum, and may be None
+    """What gradient descent keeps of a real parameter.
+
+    Parameters
+    ----------
+    velocity : float array like the value, or None
+        Unused without momentum.
+    """
+
+    velocity: np.ndarray | None
 
 
 def sgd_step(value, g, state, *, lr, momentum=0.0):
-    """One step of gradient descent.
+    """One step of gradient descent, with momentum v <- mu v + g.
 
+    Parameters
+    ----------
+    value, g : float arrays of one shape
+    state : SGDState
+    lr, momentum : float
+        epsilon and mu.
+
+    Returns
+    -------
+    value : of the same type
+    state : SGDState
+
+    Examples
+    --------
     >>> sgd_step(np.float32([1]), np.float32([2]), SGDState(None), lr=0.25)[0]
     array([0.5], dtype=float32)
     """
@@ -27,14 +49,46 @@ def sgd_step(value, g, state, *, lr, momentum=0.0):
 
 
 class AdamState(NamedTuple):
-    m: np.ndarray  # moving average of gradients
-    v: np.ndarray  # moving average of their squares
-    t: int = 0  # steps taken
+    """What Adam keeps of a parameter.
+
+    Parameters
+    ----------
+    m : float array like the value
+        Moving average of gradients.
+    v : float array like the value
+        Moving average of their squares.
+    t : int
+        Steps taken.
+    """
+
+    m: np.ndarray
+    v: np.ndarray
+    t: int = 0
 
 
 def adam_step(value, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     """One step of Adam in Keras' form: epsilon stands outside the bias correction.
 
+    Parameters
+    ----------
+    value, g : float arrays of one shape
+    state : AdamState
+    lr : float
+    beta_1, beta_2 : float
+        How much of the averages is kept, in [0, 1).
+    epsilon : float
+
+    Returns
+    -------
+    value : of the same type
+    state : AdamState
+
+    Notes
+    -----
+    Kingma and Ba (arXiv 1412.6980), section 2's faster order of computation.
+
+    Examples
+    --------
     >>> state = AdamState(np.zeros(1, np.float32), np.zeros(1, np.float32))
     >>> adam_step(np.float32([1]), np.float32([0.5]), state, lr=0.125, epsilon=0)[0]
     array([0.875], dtype=float32)
@@ -48,7 +102,12 @@ def adam_step(value, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
 
 
 class SGD(Optimizer):
-    """Gradient descent for real parameters, with momentum v <- mu v + g."""
+    """Gradient descent for real parameters, with momentum v <- mu v + g.
+
+    Parameters
+    ----------
+    lr, momentum : float or schedule
+    """
 
     kind = "sgd"
     trains = "real"
@@ -70,7 +129,13 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam for real parameters, in Keras' form."""
+    """Adam for real parameters, in Keras' form.
+
+    Parameters
+    ----------
+    lr, beta_1, beta_2, epsilon : float or schedule
+        See ``adam_step``.
+    """
 
     kind = "adam"
     trains = "real"

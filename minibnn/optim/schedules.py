@@ -25,7 +25,12 @@ _UNITS = ("ep", "%")
 
 @dataclass(frozen=True)
 class Constant:
-    """The same value at every step."""
+    """The same value at every step.
+
+    Parameters
+    ----------
+    value : float
+    """
 
     value: float
 
@@ -33,9 +38,20 @@ class Constant:
 
     @property
     def bounds(self):
+        """The value, twice: at step 0 and the one it tends to."""
         return self.value, self.value
 
     def bind(self, steps_per_epoch, total_steps):
+        """The schedule itself, which needs no length.
+
+        Parameters
+        ----------
+        steps_per_epoch, total_steps : int
+
+        Returns
+        -------
+        Constant
+        """
         return self
 
     def __call__(self, step):
@@ -66,7 +82,16 @@ class _Spanned:
         return self.steps is None or str(self.steps).endswith("%")
 
     def bind(self, steps_per_epoch, total_steps):
-        """This schedule with its span in steps."""
+        """This schedule with its span in steps.
+
+        Parameters
+        ----------
+        steps_per_epoch, total_steps : int
+
+        Returns
+        -------
+        of the same class
+        """
         if self.steps is None:
             return replace(self, steps=max(1, total_steps))
         length, unit = _read_span(self.steps, self)
@@ -88,6 +113,17 @@ class _Spanned:
 class ExponentialDecay(_Spanned):
     """initial * rate^(step / steps); with ``staircase`` the exponent is rounded down.
 
+    Parameters
+    ----------
+    initial : float
+    rate : float
+        In (0, 1].
+    steps : int or str
+        A number of steps, "100ep" or "20%" of the run.
+    staircase : bool
+
+    Examples
+    --------
     >>> decay = ExponentialDecay(1.0, 0.5, steps=10, staircase=True)
     >>> decay(9), decay(10), decay(20)
     (1.0, 0.5, 0.25)
@@ -107,6 +143,7 @@ class ExponentialDecay(_Spanned):
 
     @property
     def final(self):
+        """The value it tends to."""
         return self.initial if self.rate == 1 else 0.0
 
     def __call__(self, step):
@@ -121,7 +158,16 @@ class ExponentialDecay(_Spanned):
 
 @dataclass(frozen=True)
 class PolynomialDecay(_Spanned):
-    """(initial - final) * (1 - step / steps)^power + final, and final from step ``steps`` on."""
+    """(initial - final) * (1 - step / steps)^power + final, and final from step ``steps`` on.
+
+    Parameters
+    ----------
+    initial, final : float
+    steps : int, str or None
+        A number of steps, "100ep", "20%" of the run or None for all of it.
+    power : float
+        Above 0; 1 is a straight line.
+    """
 
     initial: float
     final: float = 0.0
@@ -143,13 +189,36 @@ class PolynomialDecay(_Spanned):
 
 
 def linear(initial, final=0.0, steps=None):
-    """A straight line from ``initial`` to ``final``."""
+    """A straight line from ``initial`` to ``final``.
+
+    Parameters
+    ----------
+    initial, final : float
+    steps : int, str or None
+        As in ``PolynomialDecay``.
+
+    Returns
+    -------
+    PolynomialDecay
+
+    Examples
+    --------
+    >>> linear(1.0, 0.0, steps=4)(1)
+    0.75
+    """
     return PolynomialDecay(initial, final, steps)
 
 
 @dataclass(frozen=True)
 class CosineDecay(_Spanned):
-    """final + (initial - final) * (1 + cos(pi * step / steps)) / 2, and final from then on."""
+    """final + (initial - final) * (1 + cos(pi * step / steps)) / 2, and final from then on.
+
+    Parameters
+    ----------
+    initial, final : float
+    steps : int, str or None
+        As in ``PolynomialDecay``.
+    """
 
     initial: float
     final: float = 0.0

@@ -14,8 +14,18 @@ FORMS = ("biased", "unbiased")
 
 
 class Bop2ndState(NamedTuple):
-    m: np.ndarray  # like w: moving average of gradients
-    v: np.ndarray  # moving average of their squares
+    """What Bop2ndOrder keeps of a weight.
+
+    Parameters
+    ----------
+    m : float array like w
+        Moving average of gradients.
+    v : float array like w
+        Moving average of their squares.
+    """
+
+    m: np.ndarray
+    v: np.ndarray
 
 
 def bop2nd_step(
@@ -33,10 +43,29 @@ def bop2nd_step(
 ):
     """One step of Bop2ndOrder (Suarez-Ramirez et al., "Bop and Beyond", 2021).
 
-    ``gamma`` and ``sigma`` are the rates of m and v; rule and average as in ``bop_step``. The
-    published code has the averages as "lerp" and Larq's tie. ``form="unbiased"`` is that code's
-    m / gamma and v / sigma, which is a rescaled threshold and not Adam's bias correction.
+    Parameters
+    ----------
+    w : array of ±1, int8 or float
+    g : float array like w, dL/dw
+    state : Bop2ndState
+    gamma, sigma : float
+        Rates of m and v in (0, 1].
+    threshold : float
+        For |m| / (sqrt(v) + epsilon), from 0 on.
+    epsilon : float
+    form : "biased" or "unbiased"
+        "unbiased" is the published code's m / gamma and v / sigma, which is a rescaled threshold
+        and not Adam's bias correction.
+    rule, average : as in ``bop_step``
+        The published code has the averages as "lerp" and Larq's tie.
 
+    Returns
+    -------
+    w : of the same type
+    state : Bop2ndState
+
+    Examples
+    --------
     >>> state = Bop2ndState(np.zeros(1, np.float32), np.zeros(1, np.float32))
     >>> hyper = {"gamma": 0.5, "sigma": 0.25, "epsilon": 0}  # m / sqrt(v) = 1 / 1
     >>> [bop2nd_step(np.int8([1]), np.float32([2]), state, threshold=t, **hyper)[0].item()
@@ -63,15 +92,42 @@ def evidence(m, v, gamma, sigma, epsilon, form):
 
 
 class CEMAState(NamedTuple):
-    momentum: np.ndarray  # like w: moving average of gradients
-    inertia: np.ndarray  # moving average of that
+    """What the cascaded average keeps of a weight.
+
+    Parameters
+    ----------
+    momentum : float array like w
+        Moving average of gradients.
+    inertia : float array like w
+        Moving average of that.
+    """
+
+    momentum: np.ndarray
+    inertia: np.ndarray
 
 
 def cema_step(w, g, state, *, gamma, alpha):
     """One step of the cascaded average of Quist, Li and van Gemert (2023); it has no threshold.
 
+    Parameters
+    ----------
+    w : array of ±1, int8 or float
+    g : float array like w, dL/dw
+    state : CEMAState
+    gamma, alpha : float
+        Rates of the first and the second average, in (0, 1].
+
+    Returns
+    -------
+    w : of the same type
+    state : CEMAState
+
+    Notes
+    -----
     Also exact on object arrays of ``fractions.Fraction``.
 
+    Examples
+    --------
     >>> state = CEMAState(np.zeros(2, np.float32), np.zeros(2, np.float32))
     >>> w, state = cema_step(np.int8([1, -1]), np.float32([4, 4]), state, gamma=0.5, alpha=0.25)
     >>> w, state.inertia
@@ -89,6 +145,11 @@ class Bop2ndOrder(Optimizer):
 
     With a zero start the first step compares gamma / sqrt(sigma) with the threshold, so small
     thresholds flip every weight that agrees with its first gradient.
+
+    Parameters
+    ----------
+    gamma, sigma, threshold, epsilon : float or schedule
+    form, rule, average : str
     """
 
     kind = "bop2nd"
@@ -129,7 +190,17 @@ class Bop2ndOrder(Optimizer):
         return Bop2ndState(np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32))
 
     def inertia(self, parameter):
-        """|m| / (sqrt(v) + epsilon), or that of the unbiased form, against the threshold."""
+        """|m| / (sqrt(v) + epsilon), or that of the unbiased form, against the threshold.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         rates = (np.float32(self._in_force(x)) for x in (self.gamma, self.sigma, self.epsilon))
         ratio = evidence(*self._states[parameter.name], *rates, self.form)
         return Inertia(np.abs(ratio), self._in_force(self.threshold), "|m| / sqrt(v)")
@@ -139,7 +210,13 @@ class Bop2ndOrder(Optimizer):
 
 
 class CEMA(Optimizer):
-    """The cascaded average for binary parameters; both averages start at 0. See ``cema_step``."""
+    """The cascaded average for binary parameters; both averages start at 0. See ``cema_step``.
+
+    Parameters
+    ----------
+    gamma, alpha : float or schedule
+        In (0, 1].
+    """
 
     kind = "cema"
     arguments: ClassVar = {"gamma": Number("(0, 1]"), "alpha": Number("(0, 1]")}
@@ -154,7 +231,17 @@ class CEMA(Optimizer):
         return CEMAState(np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32))
 
     def inertia(self, parameter):
-        """The magnitude of the second average; a weight flips where it has the weight's sign."""
+        """The magnitude of the second average; a weight flips where it has the weight's sign.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia
+        """
         return Inertia(np.abs(self._states[parameter.name].inertia), None, "|inertia|")
 
     def _restore(self, fields):

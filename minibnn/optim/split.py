@@ -5,7 +5,24 @@ from minibnn.optim.optimizer import check_gradients
 
 
 class Split:
-    """Sends every parameter to ``binary`` or ``real`` by ``p.binary``; either may be None."""
+    """Sends every parameter to one of two optimizers by ``p.binary``.
+
+    Parameters
+    ----------
+    binary, real : Optimizer or None
+        For binary and for real parameters. Those of a missing one cannot be trained.
+
+    Raises
+    ------
+    InputError
+        For an optimizer in the other's place.
+
+    Examples
+    --------
+    >>> from minibnn.optim import SGD, Bop
+    >>> Split(binary=Bop(gamma=0.01), real=SGD(lr=0.1)).parts().keys()
+    dict_keys(['binary', 'real'])
+    """
 
     kind = "split"
 
@@ -19,28 +36,69 @@ class Split:
         return f"Split(binary={self.binary!r}, real={self.real!r})"
 
     def parts(self):
-        """Name and optimizer of the parts that are there."""
+        """The optimizers that are there.
+
+        Returns
+        -------
+        dict of "binary", "real" to Optimizer
+        """
         both = {"binary": self.binary, "real": self.real}
         return {name: optimizer for name, optimizer in both.items() if optimizer is not None}
 
     @property
     def iterations(self):
+        """Steps taken."""
         return max((part.iterations for part in self.parts().values()), default=0)
 
     def bind(self, steps_per_epoch, total_steps):
-        """Tell the schedules how long an epoch and the run are; returns self."""
+        """Tell the schedules how long an epoch and the run are.
+
+        Parameters
+        ----------
+        steps_per_epoch, total_steps : int
+
+        Returns
+        -------
+        the optimizer itself
+        """
         for part in self.parts().values():
             part.bind(steps_per_epoch, total_steps)
         return self
 
     def step(self, parameters):
-        """Train every parameter; returns the number of flips of each binary one by name."""
+        """Train every parameter by its gradient.
+
+        Parameters
+        ----------
+        parameters : iterable of Parameter
+
+        Returns
+        -------
+        dict of parameter name to number of flips
+            Of the binary ones.
+
+        Raises
+        ------
+        InputError
+            For a parameter that no part trains, or one without a gradient.
+        NonFiniteError
+            For NaN or infinity in a gradient. In both cases nothing has been written.
+        """
         parameters = list(parameters)
         check_gradients(parameters)
         return self.apply(parameters)
 
     def apply(self, parameters):
-        """``step`` for gradients that are known to be finite."""
+        """``step`` for gradients that are known to be finite.
+
+        Parameters
+        ----------
+        parameters : list of Parameter
+
+        Returns
+        -------
+        dict of parameter name to number of flips
+        """
         flips = {}
         for part, mine in self._routes(parameters):
             part.prepare(mine)
@@ -49,12 +107,27 @@ class Split:
         return flips
 
     def prepare(self, parameters):
-        """Make the state of parameters not met before, without training them."""
+        """Make the state of parameters not met before, without training them.
+
+        Parameters
+        ----------
+        parameters : list of Parameter
+        """
         for part, mine in self._routes(parameters):
             part.prepare(mine)
 
     def inertia(self, parameter):
-        """``Inertia`` of a binary parameter trained before, or None."""
+        """What keeps the weights of a binary parameter where they are.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            Trained before.
+
+        Returns
+        -------
+        Inertia or None
+        """
         return self.binary.inertia(parameter) if self.binary else None
 
     def _routes(self, parameters):
@@ -66,11 +139,22 @@ class Split:
                 yield optimizer, mine
 
     def config(self):
-        """The arguments of both as a plain dict; ``from_config`` reads it."""
+        """The arguments of both as a plain dict; ``from_config`` reads it.
+
+        Returns
+        -------
+        dict
+        """
         return {"kind": self.kind} | {name: part.config() for name, part in self.parts().items()}
 
     def state_dict(self):
-        """The state of both, under "binary/..." and "real/..."."""
+        """The state of both.
+
+        Returns
+        -------
+        dict of name to array
+            Names begin with "binary/" and "real/".
+        """
         return {
             f"{name}/{key}": array
             for name, part in self.parts().items()
@@ -78,7 +162,17 @@ class Split:
         }
 
     def load_state_dict(self, arrays):
-        """Take over what ``state_dict`` gave; InputError if it is another optimizer's."""
+        """Take over what ``state_dict`` gave.
+
+        Parameters
+        ----------
+        arrays : dict of name to array
+
+        Raises
+        ------
+        InputError
+            If it is another optimizer's.
+        """
         parts = self.parts()
         for key in arrays:
             if key.partition("/")[0] not in parts:
@@ -90,9 +184,19 @@ class Split:
             )
 
     def state_bytes(self):
-        """Bytes of state held, the parameters themselves not counted."""
+        """Bytes of state held, the parameters themselves not counted.
+
+        Returns
+        -------
+        int
+        """
         return sum(part.state_bytes() for part in self.parts().values())
 
     def copy(self):
-        """An independent optimizer with the same arguments and state."""
+        """An independent optimizer with the same arguments and state.
+
+        Returns
+        -------
+        Split
+        """
         return Split(**{name: part.copy() for name, part in self.parts().items()})
