@@ -22,7 +22,7 @@ def run(
     effort=None,
     told=lambda name, report: None,
 ):
-    """Measure and return a plain dict that fits into JSON.
+    """Measure.
 
     Parameters
     ----------
@@ -40,6 +40,16 @@ def run(
     told : callable (name, report)
         Called before each section with its name and what is there so far, and after the last
         one with None.
+
+    Returns
+    -------
+    dict
+        Fits into JSON; names end with their unit.
+
+    Raises
+    ------
+    InputError
+        For a section that there is not.
     """
     if unknown := sorted(set(sections) - set(SECTIONS)):
         raise InputError(f"sections must be some of {', '.join(SECTIONS)}, found {unknown[0]!r}")

@@ -35,12 +35,27 @@ def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
         Row and column in the padded picture where the crop starts; ``pad`` is the middle.
     flips : (B,) bool
         Whether to mirror left and right, after the crop.
+    pad : int
+        Pixels on each side.
     rows : (B,) integers in range(N), optional
         Which pictures; 0, 1, ... B - 1 if left out.
 
     Returns
     -------
-    (B, H, W, C) uint8, a new array.
+    (B, H, W, C) uint8
+        A new array.
+
+    Raises
+    ------
+    InputError
+        For arrays of other types or shapes, or numbers out of range.
+
+    Examples
+    --------
+    >>> images = np.uint8([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
+    >>> pad_crop_flip(images, [[0, 1]], [True], pad=1)[0, ..., 0]  # one pixel further down
+    array([[0, 0],
+           [2, 1]], dtype=uint8)
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4:

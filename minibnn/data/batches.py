@@ -29,6 +29,8 @@ class Batches:
         "paper": pad with 4 black pixels, crop at random, flip at random (uint8 pictures only);
         of FolderImages, a random crop of 8 to 100 % of the area, resized, and a random flip.
 
+    Examples
+    --------
     >>> batches = Batches(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10), batch_size=4, seed=0)
     >>> [labels.tolist() for _, labels in batches.epoch(0)]  # two pictures sit this epoch out
     [[7, 3, 0, 5], [1, 6, 9, 2]]
@@ -53,19 +55,36 @@ class Batches:
 
     @property
     def steps_per_epoch(self):
+        """Whole batches of an epoch."""
         return len(self.images) // self.batch_size
 
     def __len__(self):
         return self.steps_per_epoch
 
     def epoch(self, e, start=0, rank=0, ranks=1):
-        """Yield (images, labels) of batches ``start``, ``start + 1``, ... of epoch ``e``.
+        """Batches ``start``, ``start + 1``, ... of epoch ``e``.
 
-        Of each batch only piece ``rank`` of ``ranks`` equal pieces is made: together they are
-        the batch, bit for bit. Close the generator if it is left before its end: threads may be at
-        work for it.
+        Of each batch only one of equal pieces is made: together they are the batch, bit for bit.
+        Close the generator if it is left before its end: threads may be at work for it.
 
-        Raises InputError if the batch does not divide by ``ranks``.
+        Parameters
+        ----------
+        e : int
+            From 0.
+        start : int
+            The first batch.
+        rank, ranks : int
+            Which piece, of how many.
+
+        Yields
+        ------
+        images : (B / ranks, H, W, C)
+        labels : (B / ranks,) int64
+
+        Raises
+        ------
+        InputError
+            If the batch does not divide by ``ranks``.
         """
         if self.batch_size % ranks:
             raise InputError(f"a batch of {self.batch_size} does not divide into {ranks} pieces")

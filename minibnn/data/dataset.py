@@ -70,11 +70,26 @@ class Dataset:
         )
 
     def split_validation(self, n, seed=0):
-        """Hold ``n`` training pictures out for validation; the test set is left alone.
+        """Hold training pictures out for validation; the test set is left alone.
 
         Stratified: every class keeps its share (of 50,000 CIFAR pictures, n = 5000 takes 500 of
         each class). Which ones is a function of the labels, ``n`` and ``seed``; the order of the
         rest is kept.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        InputError
+            If there is a validation part already, or ``n`` leaves no training pictures.
         """
         if self.validation_labels is not None:
             raise InputError("split_validation: this data set already has a validation part")
@@ -90,9 +105,17 @@ class Dataset:
         )
 
     def subset(self, train=None, test=None, seed=0):
-        """A smaller data set for a quick run: ``train`` and ``test`` pictures, stratified.
+        """A smaller data set for a quick run, stratified.
 
-        None keeps that part whole.
+        Parameters
+        ----------
+        train, test : int or None
+            Numbers of pictures; None keeps that part whole.
+        seed : int
+
+        Returns
+        -------
+        Dataset
         """
         parts = {}
         for part, n in (("train", train), ("test", test)):
@@ -110,17 +133,27 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
 
     Parameters
     ----------
-    train_images, test_images : (N, H, W, C) or (N, H, W) arrays
-        uint8, or floats in [-1, 1] (kept as float32); both of the same kind and size.
-    train_labels, test_labels : (N,) or (N, 1) integers from 0
+    train_images : (N, H, W, C) or (N, H, W) array
+        uint8, or floats in [-1, 1] (kept as float32).
+    train_labels : (N,) or (N, 1) integers from 0
+    test_images : (M, H, W, C) or (M, H, W) array
+        Of the same kind and size.
+    test_labels : (M,) or (M, 1) integers from 0
     classes : sequence of str, optional
         Names of the classes; "0", "1", ... up to the largest label if left out.
     name : str
 
+    Returns
+    -------
+    Dataset
+
     Raises
     ------
-    InputError where anything does not fit, naming the argument.
+    InputError
+        Where anything does not fit, naming the argument.
 
+    Examples
+    --------
     >>> images = np.zeros((6, 8, 8), np.uint8)
     >>> from_arrays(images[:4], [0, 1, 0, 1], images[4:], [0, 1])
     Dataset('arrays': 4 + 2 pictures 8x8x1 uint8, 2 classes)

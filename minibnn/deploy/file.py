@@ -50,10 +50,21 @@ def save(packed, path):
 
 
 def load(path):
-    """The PackedNetwork in a file.
+    """The network in a file of ``PackedNetwork.save``.
 
-    Raises InputError if the file is missing, cut off, damaged or something else, and where its
-    sizes do not add up: then nothing of these sizes was allocated.
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    PackedNetwork
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut off, damaged or something else, and where its sizes do not add
+        up: then nothing of these sizes was allocated.
     """
     try:
         with archive.opened(path) as members:

@@ -13,12 +13,12 @@ PICTURE_KINDS = ("bytes", "image-folder")
 class PackedNetwork:
     """What ``pack`` makes of a network and ``load`` reads: steps one after another.
 
-    Attributes
+    Parameters
     ----------
     steps : list of Step
-    input_shape, output_shape : tuple of int
+    input_shape : tuple of int
         Without the batch.
-    classes : tuple of str, or None
+    classes : sequence of str, or None
         Names of the outputs, if they are known.
     name : str
     pictures : str
@@ -27,7 +27,15 @@ class PackedNetwork:
     dataset : str, or None
         Name of the data set it was trained on, if that is one everybody has.
 
-    Raises InputError for classes that are not one name for each output.
+    Attributes
+    ----------
+    output_shape : tuple of int
+        Without the batch.
+
+    Raises
+    ------
+    InputError
+        For classes that are not one name for each output.
     """
 
     def __init__(
@@ -45,9 +53,20 @@ class PackedNetwork:
         self.name, self.pictures, self.dataset = name, pictures, dataset
 
     def forward(self, x):
-        """The outputs for x (B, *input_shape), uint8 or floats: those of the network it was.
+        """The outputs: those of the network it was.
 
-        Raises InputError for another shape or dtype.
+        Parameters
+        ----------
+        x : (B, *input_shape) uint8, float32, float64 or Signs
+
+        Returns
+        -------
+        (B, *output_shape) array
+
+        Raises
+        ------
+        InputError
+            For another shape or type.
         """
         x = x if isinstance(x, Signs) else np.asarray(x)
         if x.shape[1:] != self.input_shape:
@@ -58,20 +77,45 @@ class PackedNetwork:
         return run(self.steps, x)
 
     def predict(self, images, batch_size=100):
-        """Outputs, ``batch_size`` inputs at a time."""
+        """Outputs, ``batch_size`` inputs at a time.
+
+        Parameters
+        ----------
+        images : (N, *input_shape) array
+        batch_size : int
+
+        Returns
+        -------
+        (N, *output_shape) array
+        """
         if not len(images):
             return np.zeros((0, *self.output_shape), np.float32)
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
     def save(self, path):
-        """Write one file; ``minibnn.deploy.load`` reads it. FORMAT.md describes it."""
+        """Write one file; ``minibnn.deploy.load`` reads it. FORMAT.md describes it.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        InputError
+            If it cannot be written; nothing half-written remains.
+        """
         from minibnn.deploy.file import save
 
         save(self, path)
 
     def summary(self):
-        """Table of the steps; ``print`` it."""
+        """Table of the steps; ``print`` it.
+
+        Returns
+        -------
+        Summary
+        """
         from minibnn.deploy.summary import summarize
 
         return summarize(self)

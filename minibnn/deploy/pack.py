@@ -38,8 +38,17 @@ def pack(network, classes=None, pictures="bytes", dataset=None):
 
     Raises
     ------
-    InputError for a layer that cannot be packed, naming it, and for statistics that are not
-    finite.
+    InputError
+        For a layer that cannot be packed, naming it, and for statistics that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minibnn import zoo
+    >>> net = zoo.digits_net(filters=4, dense_units=8)
+    >>> images = np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1)
+    >>> bool((pack(net).forward(images) == net.forward(images)).all())
+    True
     """
     given = Value(PICTURES, tuple(network.input_shape))
     steps = fuse(steps_of(network.layers, given))

@@ -143,7 +143,15 @@ def _plain(x):
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A case in which one precondition is dropped, so that the statement must fail."""
+    """A case in which one precondition is dropped, so that the statement must fail.
+
+    Parameters
+    ----------
+    words : str
+        What is dropped.
+    case : dict
+        As ``Entry.make`` makes them.
+    """
 
     words: str
     case: dict = field(repr=False)
@@ -186,18 +194,52 @@ class Entry:
     ports: tuple = ()
 
     def cases(self, draw, steps=None):
-        """The case that ``draw`` chooses."""
+        """The case that ``draw`` chooses.
+
+        Parameters
+        ----------
+        draw : Draw
+            Where every choice comes from: Hypothesis or a seeded generator.
+        steps : Steps, optional
+            The step functions to check; the library's own if left out.
+
+        Returns
+        -------
+        dict
+        """
         return self.make(draw, steps or Steps())
 
     def strategy(self, steps=None):
-        """Hypothesis' strategy of the entry's cases."""
+        """Hypothesis' strategy of the entry's cases.
+
+        Parameters
+        ----------
+        steps : Steps, optional
+
+        Returns
+        -------
+        hypothesis.strategies.SearchStrategy
+        """
         steps = steps or Steps()
         return draws.strategy(lambda draw: self.make(draw, steps))
 
     def check(self, case, steps=None):
-        """Hold the statement against one case; returns the Run.
+        """Hold the statement against one case.
 
-        Raises Broken where it fails.
+        Parameters
+        ----------
+        case : dict
+        steps : Steps, optional
+            The step functions to check; the library's own if left out.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        Broken
+            Where the statement fails.
         """
         run = Run(steps)
         with np.errstate(all="ignore"), using(run.steps.backend):
@@ -205,7 +247,17 @@ class Entry:
         return run
 
     def breaks(self, counterexample, steps=None):
-        """How a counterexample breaks the statement, in words; None if it does not."""
+        """How a counterexample breaks the statement, in words.
+
+        Parameters
+        ----------
+        counterexample : Counterexample
+        steps : Steps, optional
+
+        Returns
+        -------
+        str, or None if it does not
+        """
         try:
             self.check(counterexample.case, steps)
         except Broken as broken:

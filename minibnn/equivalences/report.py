@@ -45,7 +45,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Report(Shown):
-    """Rows of a verification: iterate over them, print it, or let Jupyter show it."""
+    """Rows of a verification; ``str`` is the table, failures below it.
+
+    Parameters
+    ----------
+    rows : tuple of Row
+    seed : int
+    generator : str
+        What drew the cases, in words.
+    seconds : float
+    """
 
     rows: tuple
     seed: int
@@ -77,7 +86,12 @@ class Report(Shown):
         return [row.id for row in self.rows if row.verdict == FAILED]
 
     def to_dict(self):
-        """Plain numbers and texts, as JSON can hold them."""
+        """Plain numbers and texts, as JSON can hold them.
+
+        Returns
+        -------
+        dict
+        """
         rows = [vars(row) | {"case": row.case and repr(row.case)} for row in self.rows]
         return {
             "ok": self.ok,
@@ -126,7 +140,16 @@ def verdicts(rows):
 
 
 def explanation(entry):
-    """An entry in words, with a small trajectory as a table."""
+    """An entry in words, with a small trajectory as a table.
+
+    Parameters
+    ----------
+    entry : Entry
+
+    Returns
+    -------
+    str
+    """
     lines = [f"{entry.id}  {entry.title}", ""]
     for name, words in (
         ("statement", entry.statement),

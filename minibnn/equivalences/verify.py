@@ -93,9 +93,26 @@ def verify(
 
 
 def chosen(ids):
-    """The entries with these ids, in the catalogue's order; all for None or an empty list.
+    """Entries by their ids, in the catalogue's order.
 
-    Raises InputError for one that does not exist.
+    Parameters
+    ----------
+    ids : str, sequence of str or None
+        Such as "E1"; all for None or an empty list.
+
+    Returns
+    -------
+    list of Entry
+
+    Raises
+    ------
+    InputError
+        For one that does not exist.
+
+    Examples
+    --------
+    >>> [entry.title for entry in chosen("e8")]
+    ["Bop's threshold is hysteresis of latent SGD"]
     """
     if isinstance(ids, str):
         ids = [ids]

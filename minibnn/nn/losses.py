@@ -8,10 +8,27 @@ from minibnn.ops.backend import ops
 
 
 def softmax_cross_entropy(logits, labels):
-    """Mean over the batch of -log softmax(logits)[label], and (softmax - one_hot) / B.
+    """Mean over the batch of -log softmax(logits)[label], and its gradient.
 
-    logits (B, C) floats or whole numbers; labels (B,) integers in [0, C).
+    Parameters
+    ----------
+    logits : (B, C) float or integer array
+    labels : (B,) integers in [0, C)
 
+    Returns
+    -------
+    loss : float
+        In nats.
+    dlogits : (B, C) float
+        (softmax - one_hot) / B.
+
+    Raises
+    ------
+    InputError
+        For labels that do not fit.
+
+    Examples
+    --------
     >>> loss, dlogits = softmax_cross_entropy(np.zeros((1, 4), np.float32), np.array([2]))
     >>> round(loss, 4), dlogits  # log 4
     (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]], dtype=float32))
@@ -24,6 +41,23 @@ def squared_hinge(logits, labels):
 
     The loss of Courbariaux et al. (arXiv 1602.02830).
 
+    Parameters
+    ----------
+    logits : (B, C) float or integer array
+    labels : (B,) integers in [0, C)
+
+    Returns
+    -------
+    loss : float
+    dlogits : (B, C) float
+
+    Raises
+    ------
+    InputError
+        For labels that do not fit.
+
+    Examples
+    --------
     >>> squared_hinge(np.float32([[2, -0.5]]), np.array([0]))
     (0.125, array([[-0. ,  0.5]], dtype=float32))
     """

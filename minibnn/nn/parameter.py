@@ -11,24 +11,27 @@ from minibnn.ops.backend import ops
 class Parameter:
     """A named array of a layer with its gradient.
 
-    Attributes
+    Parameters
     ----------
     name : str
         "layer/what", unique in a network.
     value : array
-        Read-only view of the current value; int8 ±1 for a binary one, else float32. It follows
-        every later change: copy it to keep it.
+        Copied. As an attribute, a read-only view of the current value; int8 ±1 for a binary one,
+        else float32. It follows every later change: copy it to keep it.
+    binary : bool
+    magnitude : callable, optional
+        Makes a scale of latent weights; without one there is no scale.
+
+    Attributes
+    ----------
     grad : array or None
         dL/dvalue, overwritten by each backward pass.
-    binary : bool
     scale : None, or float32 (outputs,)
         Factors of a binary kernel's outputs (its last axis). They are not trained: an optimizer
         with latent weights sets them by ``rescale``; else they stay 1.
     version : int
         How often ``assign`` was called: an optimizer with latent weights signs them anew when it
         changed.
-
-    ``magnitude`` makes a scale of latent weights; without one there is no scale.
     """
 
     def __init__(self, name, value, binary=False, magnitude=None):
@@ -43,27 +46,55 @@ class Parameter:
 
     @property
     def value(self):
+        """Read-only view of the current value; int8 ±1 for a binary parameter, else float32."""
         view = self._array.view()
         view.flags.writeable = False
         return view
 
     @property
     def shape(self):
+        """Shape of the value."""
         return self._array.shape
 
     @property
     def size(self):
+        """Number of entries of the value."""
         return self._array.size
 
     def assign(self, array):
-        """Replace the value. InputError if shape or entries do not fit; nothing changes then."""
+        """Replace the value.
+
+        Parameters
+        ----------
+        array : array like the value
+
+        Raises
+        ------
+        InputError
+            If shape or entries do not fit; nothing changes then.
+        """
         checked = self.check(array)
         with self.writable() as own:
             own[...] = checked
         self.version += 1
 
     def check(self, array):
-        """``array`` as this parameter would hold it, or InputError."""
+        """An array as this parameter would hold it.
+
+        Parameters
+        ----------
+        array : array like the value
+
+        Returns
+        -------
+        int8 or float32 array
+            A copy.
+
+        Raises
+        ------
+        InputError
+            If shape or entries do not fit.
+        """
         array = np.asarray(array)
         if array.shape != self.shape:
             raise InputError(f"{self.name} must have shape {self.shape}, found {array.shape}")
@@ -75,13 +106,23 @@ class Parameter:
         return array.astype(self._array.dtype)
 
     def rescale(self, latent):
-        """Set the scale, if there is one, to that of real weights shaped like the value."""
+        """Set the scale, if there is one, to that of real weights.
+
+        Parameters
+        ----------
+        latent : float array like the value
+        """
         if self.scale is not None:
             self.scale[...] = self._magnitude(latent)
 
     @contextmanager
     def writable(self):
-        """The array itself, for an optimizer's step; packed forms are made anew afterwards."""
+        """The array itself, for an optimizer's step; packed forms are made anew afterwards.
+
+        Yields
+        ------
+        int8 or float32 array
+        """
         try:
             yield self._array
         finally:

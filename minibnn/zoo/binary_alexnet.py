@@ -23,6 +23,19 @@ def binary_alexnet(
     every layer, the last one included, has a scale, momentum 0.9 and Keras' epsilon of 0.001.
     No biases.
 
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes, filters, dense_units : int
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    Sequential
+
+    Notes
+    -----
     After Hubara et al. (NIPS 2016). Departure: kernels are signs from the start, where the
     authors' are real until the first step signs them.
     """

@@ -19,6 +19,17 @@ def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024
     batch normalisation, which has no scale, stands after every layer, the last one included, and
     keeps Keras' constants (momentum 0.99, epsilon 0.001). Courbariaux' own net also pads the
     first convolution.
+
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes, filters, dense_units : int
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    Sequential
     """
     f = filters
     layers = [
@@ -37,7 +48,25 @@ def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024
 
 
 def digits_net(input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, seed=0):
-    """A small sibling of ``binarynet`` for 8x8 pictures: f, 2f, pool, and two dense layers."""
+    """A small sibling of ``binarynet`` for 8x8 pictures: f, 2f, pool, and two dense layers.
+
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes, filters, dense_units : int
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    Sequential
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> digits_net(filters=4, dense_units=8).predict(np.zeros((2, 8, 8, 1), np.uint8)).shape
+    (2, 10)
+    """
     layers = [
         BinaryConv2D(filters, 3, padding="valid"),
         BatchNorm(),

@@ -31,10 +31,25 @@ def birealnet(
     triangle ``approx_sign``; batch normalisation has a scale, momentum 0.8 and Keras' epsilon of
     0.001; real convolutions start with ``glorot_normal`` and have no bias.
 
-    After Liu et al. (arXiv 1808.00278). Bop trains it as it is. The latent baseline takes
-    ``kernel_quantizer="magnitude_aware_sign"``: the outputs of each kernel are multiplied by the
-    mean magnitude of its latent weights, which the latent optimizer keeps up to date. Departure:
-    kernels are signs from the start, where the authors' are real until the first step signs them.
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes, filters : int
+    seed : int
+        Of the first weights.
+    kernel_quantizer : str
+        Bop trains the network as it is. The latent baseline takes "magnitude_aware_sign": the
+        outputs of each kernel are multiplied by the mean magnitude of its latent weights, which the
+        latent optimizer keeps up to date.
+
+    Returns
+    -------
+    Sequential
+
+    Notes
+    -----
+    After Liu et al. (arXiv 1808.00278). Departure: kernels are signs from the start, where the
+    authors' are real until the first step signs them.
     """
     layers = [
         _real_convolution(filters, 7, strides=2),
@@ -51,7 +66,19 @@ def birealnet(
 
 
 def birealnet_magnitude(input_shape=(224, 224, 3), classes=1000, filters=64, seed=0):
-    """``birealnet`` with ``kernel_quantizer="magnitude_aware_sign"``: for latent optimizers."""
+    """``birealnet`` with ``kernel_quantizer="magnitude_aware_sign"``: for latent optimizers.
+
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes, filters : int
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    Sequential
+    """
     return birealnet(input_shape, classes, filters, seed, "magnitude_aware_sign")
 
 

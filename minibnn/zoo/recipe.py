@@ -76,8 +76,19 @@ class Recipe:
         return net, optim.Split(**{k: optim.parse_optimizer(text) for k, text in parts.items()})
 
     def settings(self, **changes):
-        """Its arguments of ``fit`` and ``lockstep``, as a dict; ``epochs=30`` changes one.
+        """Its arguments of ``fit`` and ``lockstep``.
 
+        Parameters
+        ----------
+        **changes : any
+            Arguments that take the place of the recipe's.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
         >>> from minibnn.zoo import RECIPES
         >>> RECIPES["bop-sec51"].settings(epochs=30)
         {'epochs': 30, 'batch_size': 100, 'augment': 'paper'}

@@ -34,10 +34,33 @@ def xnornet(
     layer. Batch normalisation has a scale, momentum 0.9 and an epsilon of 1e-4, but for the first
     (1e-5) and last (1e-3).
 
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes : int
+    filters : int
+        A multiple of 3.
+    dense_units : int
+    seed : int
+        Of the first weights.
+    kernel_quantizer : str
+        "magnitude_aware_sign" puts the factors for the outputs of binary kernels back, for latent
+        optimizers.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    InputError
+        For filters that do not divide by 3.
+
+    Notes
+    -----
     After Rastegari et al. (arXiv 1603.05279), whose factors for the outputs of binary kernels the
-    paper's code leaves out, as Bop has no magnitudes: ``kernel_quantizer="magnitude_aware_sign"``
-    puts them back for latent optimizers. Departure: kernels are signs from the start, where the
-    authors' are real until the first step signs them.
+    paper's code leaves out, as Bop has no magnitudes. Departure: kernels are signs from the start,
+    where the authors' are real until the first step signs them.
     """
     if filters % 3:
         raise InputError(f"filters of xnornet must be a multiple of 3, found {filters}")

@@ -51,6 +51,7 @@ class FolderImages:
 
     @property
     def shape(self):
+        """(N, H, W, 3), decoded."""
         return len(self.rows), self.size, self.size, 3
 
     @property
@@ -92,14 +93,32 @@ class FolderImages:
         return f"<FolderImages: {len(self)} pictures {height}x{width}x{channels} in files>"
 
     def crc32(self, crc=0):
-        """CRC-32 of the files' names and sizes; their content is not read."""
+        """CRC-32 of the files' names and sizes; their content is not read.
+
+        Parameters
+        ----------
+        crc : int
+            To go on from.
+
+        Returns
+        -------
+        int
+        """
         return self.listing.crc32(self.rows.tolist(), crc)
 
     def batches(self, batch_size):
-        """Yield (images, kept) in order, for evaluation: the middle of every picture.
+        """Batches in order, for evaluation: the middle of every picture.
 
-        ``images`` is (B, H, W, 3) float32, ``kept`` (B,) the row numbers in ``self``. A picture
-        that cannot be decoded is left out, so a batch may be smaller, even empty.
+        A picture that cannot be decoded is left out, so a batch may be smaller, even empty.
+
+        Parameters
+        ----------
+        batch_size : int
+
+        Returns
+        -------
+        iterator of (images, kept)
+            (B, H, W, 3) float32, and (B,) the row numbers in ``self``.
         """
 
         def begin(k):
@@ -108,7 +127,7 @@ class FolderImages:
         return self._prefetch(-(-len(self) // batch_size), begin, batch_size)
 
     def training_batches(self, labels, order, places, seed, epoch, augment):
-        """Yield (images, labels) of some batches, for training.
+        """Some batches, for training.
 
         Parameters
         ----------
@@ -117,9 +136,15 @@ class FolderImages:
             All rows in the order of this epoch.
         places : list of slice
             For each batch, which places of ``order`` make it.
+        seed, epoch : int
         augment : bool
             Random crops, seeded per picture by (seed, epoch, its place in the listing); without,
             the middle of every picture.
+
+        Returns
+        -------
+        iterator of (images, labels)
+            (B, H, W, 3) float32, and (B,) integers.
 
         Notes
         -----
@@ -161,7 +186,22 @@ class FolderImages:
         return prefetch(count, begin, self.workers, max(1, min(AHEAD, room)))
 
     def decode(self, row, plan, out):
-        """Picture ``row`` of the listing into ``out`` (H, W, 3) float32; why not, if it cannot."""
+        """Decode one picture.
+
+        Parameters
+        ----------
+        row : int
+            In the listing.
+        plan : callable (size) -> crop
+            As ``decode.cut`` takes it.
+        out : (H, W, 3) float32
+            Where it goes.
+
+        Returns
+        -------
+        str or None
+            Why it cannot be decoded, if it cannot.
+        """
         name = self.listing.names[row]
         if (reason := self.problems.get(name)) is not None:
             return reason

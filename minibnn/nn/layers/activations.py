@@ -11,8 +11,16 @@ from minibnn.ops.bits import WORD, Signs
 class Sign(Layer):
     """Signs of x, packed along the channels; sign(0) = +1.
 
-    ``quantizer`` is the pseudo-gradient: "ste_sign", "approx_sign", "swish_sign", or one of
-    ``minibnn.nn.quantizers`` with other numbers.
+    Parameters
+    ----------
+    quantizer : str or quantizer
+        The pseudo-gradient: "ste_sign", "approx_sign", "swish_sign", or one of
+        ``minibnn.nn.quantizers`` with other numbers.
+
+    Raises
+    ------
+    InputError
+        For another name.
     """
 
     prefix = "sign"

@@ -30,6 +30,14 @@ class MaxPool2D(_Pooling):
     """Largest entry per window; the gradient goes to the first such entry, row by row.
 
     Whole numbers stay whole numbers and Signs stay Signs.
+
+    Parameters
+    ----------
+    pool_size : int or (int, int)
+        Rows and columns; at most 256 pixels.
+    strides : int, (int, int) or None
+        None: the pool's own size.
+    padding : "valid" or "same"
     """
 
     prefix = "max_pool"
@@ -55,7 +63,16 @@ class MaxPool2D(_Pooling):
 
 
 class AvgPool2D(_Pooling):
-    """Mean per window, over the pixels that exist."""
+    """Mean per window, over the pixels that exist.
+
+    Parameters
+    ----------
+    pool_size : int or (int, int)
+        Rows and columns.
+    strides : int, (int, int) or None
+        None: the pool's own size.
+    padding : "valid" or "same"
+    """
 
     prefix = "avg_pool"
 
