@@ -99,7 +99,7 @@ def test_dependencies_are_those_of_setup_cfg():
     wanted = {}
     for extra, lines in needs.items():
         for line in lines.split():
-            wanted.setdefault(re.match(r"\w+", line)[0], []).append(extra)
+            wanted.setdefault(re.match(r"[\w-]+", line)[0], []).append(extra)
     told = {}
     for name, *_ in table("Dependencies"):
         package, _, extras = name.partition(" ")

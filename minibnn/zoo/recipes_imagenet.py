@@ -75,7 +75,7 @@ IMAGENET = (
     ),
     Recipe(
         name="latent-adam-birealnet",
-        summary="Adam on latent weights whose mean magnitudes scale Bi-Real Net's binary kernels",
+        summary="Adam on latent weights; their mean magnitudes scale Bi-Real Net's kernels",
         source=f"{CODE}/birealnet.py, class default of its first versions",
         model="birealnet_magnitude",
         sizes={"filters": 64},
