@@ -26,6 +26,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:  # training's own kind knows its exit code
+            if _told_elsewhere(stop):
+                ctx.exit(stop.exit_code)
             text = stop.args[0] if stop.args else "stopped by Ctrl-C"
             if folder := getattr(stop, "folder", None):
                 command = f"minibnn {ctx.invoked_subcommand} --resume --out"
@@ -76,13 +78,19 @@ def main(arguments=None):
         _say("stopped by Ctrl-C")
         return 130
     except InputError as error:
-        _say(str(error))
+        if not _told_elsewhere(error):
+            _say(str(error))
     except OSError as error:
         known = error.filename and error.strerror
         _say(f"{error.filename}: {error.strerror}" if known else str(error))
     except MemoryError as error:
         _say(f"not enough memory: {error}" if str(error) else "not enough memory")
     return 2
+
+
+def _told_elsewhere(error):
+    """Whether another MPI rank says it."""
+    return getattr(error, "told_elsewhere", False)
 
 
 def _say(text):

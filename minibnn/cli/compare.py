@@ -62,6 +62,9 @@ def compare(ctx, preset, steps, **options):
 
     Ctrl-C finishes the batch, saves, and says how to go on.
     """
+    from minibnn.training.distributed import refuse_ranks
+
+    refuse_ranks("compare")
     if preset is not None:
         return run_preset(ctx, preset, steps, options)
     if steps is not None:

@@ -253,11 +253,14 @@ class Start(ExitStack):
         For the name of the default run folder.
     kept, how : dicts
         From ``settle_options``.
+    ranks : Ranks, optional
+        Only rank 0 looks at the run folder, or says anything.
     """
 
-    def __init__(self, command, kept, how):
+    def __init__(self, command, kept, how, ranks=None):
         super().__init__()
         from minibnn import data, zoo
+        from minibnn.training.distributed import ALONE
         from minibnn.training.run_folder import RunFolder, new_folder
         from minibnn.training.settings import Settings
         from minibnn.training.tensorboard import check_installed
@@ -271,14 +274,19 @@ class Start(ExitStack):
             checkpoint_every=kept["checkpoint_every"],
             checkpoint_minutes=kept["checkpoint_minutes"],
         )
+        ranks = ranks or ALONE
         threads = thread_count(how["threads"])  # complain before a download
         if kept["tensorboard"]:
             check_installed()
-        if how["out"] is not None:
+        if how["out"] is not None and ranks.first:
             RunFolder(how["out"], how["resume"], how["force"]).check()
         _check_model(kept["model"], zoo.MODELS)
         self.data = data.load(
-            kept["dataset"], kept["data_dir"], image_size=kept["image_size"], workers=threads
+            kept["dataset"],
+            kept["data_dir"],
+            image_size=kept["image_size"],
+            workers=threads,
+            progress=None if ranks.first else False,
         )
         kept = kept | network_options(kept, self.data.input_shape)
         self.net = zoo.MODELS[kept["model"]](
@@ -288,7 +296,7 @@ class Start(ExitStack):
             **{name: kept[name] for name in SIZES if kept[name] is not None},
         )
         self.out = how["out"]
-        if self.out is None:
+        if self.out is None and ranks.first:
             self.out = self.enter_context(new_folder(command, _folder_name(kept["dataset"])))
         self.kept = kept
         self.arguments = vars(settings) | {
@@ -306,13 +314,16 @@ class Start(ExitStack):
         own = {"recipe": None, "optimizer": optimizer, "real_optimizer": real_optimizer}
         return {"command": "train", **self.kept, **own, "name": name}
 
-    def announce(self):
-        """Say what is about to run and where it is kept."""
+    def announce(self, ranks=1):
+        """Say what is about to run, on how many MPI ranks, and where it is kept."""
         weights = sum(p.size for p in self.net.parameters() if p.binary)
         click.echo(f"data:    {self.data!r}")
         click.echo(f"network: {self.net.name}, {weights:,} binary weights")
         for recipe in recipes_of(self.kept):
             click.echo(f"recipe:  {_recipe_words(recipe, self.kept)}")
+        if ranks > 1:
+            each = self.kept["batch_size"] // ranks
+            click.echo(f"ranks:   {ranks}, each with {each} pictures of every batch")
         click.echo(f"folder:  {self.out}")
 
 

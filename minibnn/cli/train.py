@@ -1,5 +1,8 @@
 """``minibnn train``: one network, one optimizer."""
 
+import contextlib
+import os
+
 import click
 
 from minibnn.cli.options import BOP, Start, settle_options, shared_options
@@ -29,9 +32,21 @@ from minibnn.errors import InputError
     help="Change one setting of --optimizer or of the recipe's, such as gamma=1e-2; real.lr=1e-3 "
     "is one of --real-optimizer.",
 )
+@click.option(
+    "--mpi/--no-mpi",
+    default=None,
+    help="Train on all processes that mpiexec started, each with its piece of every batch. "
+    "Default: if there are several. Needs the extra: pip install minibnn[mpi].",
+)
+@click.option(
+    "--sync-batch-norm",
+    is_flag=True,
+    help="With MPI: normalise by the statistics of the whole batch, as one process would, not of "
+    "each process' piece of it.",
+)
 @shared_options
 @click.pass_context
-def train(ctx, changes, **options):
+def train(ctx, changes, mpi, **options):
     """Train one binarized network and keep everything in a run folder.
 
     \b
@@ -40,27 +55,53 @@ def train(ctx, changes, **options):
     minibnn train --recipe bop-sec51 --width 0.25 --epochs 20
     minibnn train --recipe bop-sec52 --set threshold=1e-7
     minibnn train --dataset image-folder --data-dir FOLDER --image-size 64 --batch-size 32
+    mpiexec -n 4 minibnn train --dataset cifar10 --batch-size 100 --sync-batch-norm
     minibnn train --resume --out runs/train-cifar10-1 --epochs 20
 
     Ctrl-C finishes the batch, saves, and says how to go on. checkpoint.npz is where the run stands,
     best.npz the network of its best epoch: by validation accuracy or, without --validation, by
     test accuracy, which is how the field's code chooses and optimistic.
     """
-    kept, how = settle_options(ctx, options)
-    kept |= change_settings(kept, changes)
-    kept.setdefault("name", kept["recipe"])
+    from minibnn.training.distributed import Ranks
 
-    from minibnn import optim
-    from minibnn.training import fit
+    ranks = Ranks() if mpi is False else Ranks.world(required=mpi)
+    with ranks.guard():
+        _train(ctx, changes, options, ranks)
 
-    binary, real = (optim.parse_optimizer(kept[o]) for o in ("optimizer", "real_optimizer"))
-    optimizer = optim.Split(binary=binary, real=real)
-    with Start("train", kept, how) as start:
-        start.announce()
-        history = fit(start.net, optimizer, start.data, name=kept["name"], **start.arguments)
-    click.echo()
-    click.echo(f"{summary(history)}, kept in {start.out}/best.npz")
-    click.echo(f"picture: {start.out}/curves.png")
+
+def _train(ctx, changes, options, ranks):
+    with contextlib.ExitStack() as stack:
+        with ranks.together():
+            kept, how = settle_options(ctx, options)
+            kept |= change_settings(kept, changes)
+            kept.setdefault("name", kept["recipe"])
+
+            from minibnn import optim
+            from minibnn.training import fit
+
+            binary, real = (optim.parse_optimizer(kept[o]) for o in ("optimizer", "real_optimizer"))
+            optimizer = optim.Split(binary=binary, real=real)
+        if ranks.size > 1 and how["threads"] is None and not os.environ.get("MINIBNN_NUM_THREADS"):
+            how["threads"] = ranks.threads()
+        for turn in (True, False):  # rank 0 first: it may have to download the data
+            with ranks.together():
+                if ranks.first is turn:
+                    start = stack.enter_context(Start("train", kept, how, ranks))
+        if ranks.first:
+            start.announce(ranks.size)
+        history = fit(
+            start.net,
+            optimizer,
+            start.data,
+            name=kept["name"],
+            ranks=ranks,
+            sync_batch_norm=kept["sync_batch_norm"],
+            **start.arguments,
+        )
+    if ranks.first:
+        click.echo()
+        click.echo(f"{summary(history)}, kept in {start.out}/best.npz")
+        click.echo(f"picture: {start.out}/curves.png")
 
 
 def change_settings(kept, changes):

@@ -110,8 +110,9 @@ class NormaliseAndSign(_Pair):
             return self._backward_apart(dy, need_dx)
         norm = self.first
         dx, norm.gamma.grad, norm.beta.grad = ops().batch_norm_sign_grad(
-            dy, self.gate, norm.x, norm.mean, norm.variance, norm.epsilon, norm.gamma_value()
-        )
+            dy, self.gate, norm.x, norm.mean, norm.variance, norm.epsilon, norm.gamma_value(),
+            norm.across,
+        )  # fmt: skip
         if not norm.training:
             return norm.scaled(ops().ste_sign_grad(dy, self.gate.unpack() - 1)) if need_dx else None
         return dx if need_dx else None

@@ -1,6 +1,7 @@
 """How a run goes: training, lockstep comparison, run folders, checkpoints, metrics, pictures."""
 
 from minibnn.training.callbacks import EarlyStopping
+from minibnn.training.distributed import Ranks
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.evaluate import Evaluation, evaluate
 from minibnn.training.fit import fit
@@ -16,6 +17,7 @@ __all__ = [
     "History",
     "Interrupted",
     "Lockstep",
+    "Ranks",
     "SweepResult",
     "TrainingError",
     "evaluate",

@@ -19,6 +19,7 @@ _NOT_IDENTITY = (
     "minibnn",
     "computed_by",
     "class_names",
+    "mpi",
 )
 
 
@@ -116,7 +117,17 @@ def check_same_run(found, asked, folder):
     if found.get("computed_by") != asked["computed_by"]:
         was, now = (_words(config.get("computed_by")) for config in (found, asked))
         notes.append(f"started on {was}, now on {now}: last bits may differ from one long run")
+    was, now = (_ranks_words(config.get("mpi")) for config in (found, asked))
+    if was != now:
+        notes.append(f"started on {was}, now on {now}: it goes on, but not bit for bit the same")
     return notes
+
+
+def _ranks_words(mpi):
+    if not mpi:
+        return "1 rank"
+    how = "synchronised" if mpi["sync_batch_norm"] else "per rank"
+    return f"{mpi['ranks']} ranks with batch normalisation {how}"
 
 
 def _has_schedule(config):
@@ -130,6 +141,14 @@ def _has_schedule(config):
 
 def _words(computed_by):
     return " ".join(str(value) for value in (computed_by or {}).values()) or "an unknown backend"
+
+
+def flat(value, at=""):
+    """{dotted key: short text} of every leaf of a configuration."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {k: t for key, leaf in items for k, t in flat(leaf, f"{at}{key}.").items()}
+    return {at.rstrip("."): _short(value)}
 
 
 def _differences(found, asked, at=""):

@@ -9,6 +9,7 @@ from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
 from minibnn.tables import Table
+from minibnn.training.distributed import ALONE
 from minibnn.training.threads import one_blas_thread
 
 
@@ -38,7 +39,16 @@ class Evaluation(NamedTuple):
         return self.table().html()
 
 
-def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entropy", each=None):
+def evaluate(
+    net,
+    data,
+    labels=None,
+    *,
+    batch_size=500,
+    loss="softmax_cross_entropy",
+    each=None,
+    ranks=ALONE,
+):
     """Measure ``net`` in evaluation mode.
 
     Every picture counts, those of the last partial batch too; of pictures in files only those
@@ -56,6 +66,8 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
     loss : "softmax_cross_entropy" or "squared_hinge"
     each : callable (outputs, labels), optional
         Is shown the outputs of every part that is measured.
+    ranks : Ranks, optional
+        Each computes its share of the outputs, and all get what one alone would.
 
     Returns
     -------
@@ -79,8 +91,7 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
     check_labels(labels, net.output_shape[-1])
     loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
     with one_blas_thread():
-        for x, right in pieces(images, labels, batch_size):
-            logits = net.predict(x, batch_size=batch_size)
+        for logits, right in _outputs(net, images, labels, batch_size, ranks):
             if each is not None:
                 each(logits, right)
             count += len(right)
@@ -94,6 +105,26 @@ def evaluate(net, data, labels=None, *, batch_size=500, loss="softmax_cross_entr
         mean += net.penalty()
     top5 = among_five / count if net.output_shape[-1] > 5 else None
     return Evaluation(mean, best / count, count, top5)
+
+
+def _outputs(net, images, labels, batch_size, ranks):
+    """Yield (outputs, labels) of all pictures, in the parts in which one rank measures them."""
+
+    def of(images, labels):
+        for x, right in pieces(images, labels, batch_size):
+            yield net.predict(x, batch_size=batch_size), right
+
+    if ranks.size == 1:
+        yield from of(images, labels)
+        return
+    count = -(-len(labels) // batch_size)  # whole batches to each rank, for pictures in files
+    first, last = (count * r // ranks.size * batch_size for r in (ranks.rank, ranks.rank + 1))
+    own = list(of(images[first:last], labels[first:last])) if first < len(labels) else []
+    everyone = [part for parts in ranks.gather(own) for part in parts if len(part[1])]
+    if isinstance(images, FolderImages):
+        yield from everyone
+    elif everyone:
+        yield tuple(map(np.concatenate, zip(*everyone, strict=True)))
 
 
 def pieces(images, labels, batch_size):

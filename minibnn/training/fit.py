@@ -1,10 +1,14 @@
 """``fit``: train one network by one optimizer."""
 
+from contextlib import ExitStack
+
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
+from minibnn.training.config import flat
+from minibnn.training.distributed import ALONE
 from minibnn.training.keeper import Keeper
 from minibnn.training.loop import train
-from minibnn.training.progress import reporter
+from minibnn.training.progress import Lines, Mute, reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task
 from minibnn.training.start import adopt_config, finished_note, open_run
@@ -34,6 +38,8 @@ def fit(
     progress=None,
     threads=None,
     options=None,
+    ranks=ALONE,
+    sync_batch_norm=False,
 ):
     """Train ``net`` in place.
 
@@ -80,6 +86,15 @@ def fit(
         variable MINIBNN_NUM_THREADS, else all.
     options : dict, optional
         How the run was started, kept in config.json as it is.
+    ranks : Ranks, optional
+        ``training.Ranks.world()`` in a program started by mpiexec: every rank calls fit with the
+        same arguments and computes its piece of each batch; rank 0 alone writes, reports and asks
+        the callbacks. All end with the same network and history. The results depend on the number
+        of ranks, by rounding and (but for ``sync_batch_norm``) by the statistics of smaller
+        batches, and on nothing else.
+    sync_batch_norm : bool
+        Batch normalisation by the statistics of the whole batch, at the price of two small
+        messages per layer and step; otherwise each rank normalises by those of its piece.
 
     Returns
     -------
@@ -90,7 +105,8 @@ def fit(
     InputError
         What is asked for cannot be done.
     TrainingError
-        Loss or gradient became NaN or infinite, or saving failed; the last checkpoint is kept.
+        Loss or gradient became NaN or infinite, saving failed, or ranks differ; the last
+        checkpoint is kept.
     Interrupted
         Ctrl-C, SIGTERM or a hang-up; the batch was finished and everything saved.
 
@@ -101,37 +117,53 @@ def fit(
     highest test accuracy. The latter is how the field's code chooses, and optimistic: a figure so
     found is the best of many looks at the test pictures. ``bnn.load("RUN/best.npz")`` reads it.
     """
-    settings = Settings(
-        epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
-    )
-    events = event_files(tensorboard, out)
-    task = Task(net, data, settings)
-    callbacks = check_callbacks(callbacks)
-    run = task.run(name or default_name(optimizer), net, optimizer)
-    report = reporter(progress)
-    with compute_threads(threads):
-        if out is None:
-            train([run], task.batches, task.data, epochs=epochs, report=report, callbacks=callbacks)
-            return run.history
-        config = task.describe("fit", options, name=run.name, optimizer=optimizer.config())
-        with RunFolder(out, resume, force) as folder:
-            keeper = Keeper(
-                [run], folder.path, [folder], [], checkpoint_every, checkpoint_minutes, events
+    with ranks.guard(), ExitStack() as stack:
+        with ranks.together():
+            settings = Settings(
+                epochs,
+                batch_size,
+                seed,
+                loss,
+                augment,
+                validation,
+                checkpoint_every,
+                checkpoint_minutes,
             )
-            keeper.settle()
-            adopt_config(folder, config, report)
-            keeper.files.append(open_run(folder, run, task.data, report))
-            finished = finished_note(run, settings, folder, report)
-            if not finished:
-                train(
-                    [run],
-                    task.batches,
-                    task.data,
-                    epochs=epochs,
-                    report=report,
-                    keeper=keeper,
-                    callbacks=callbacks,
+            out = out if ranks.first else None
+            events = event_files(tensorboard and ranks.first, out)
+            task = Task(net, data, settings, ranks, sync_batch_norm)
+            callbacks = check_callbacks(callbacks)
+            run = task.run(name or default_name(optimizer), net, optimizer)
+            config = task.describe("fit", options, name=run.name, optimizer=optimizer.config())
+            if ranks.size > 1 and progress in (None, True):
+                progress = Lines()  # Open MPI gives rank 0 a terminal though nobody may see it
+            report = reporter(progress) if ranks.first else Mute()
+            stack.enter_context(compute_threads(threads))
+        ranks.check_same(flat(config | {"options": None}), "settings and data")
+        folder = keeper = None
+        finished = False
+        with ranks.together():
+            if out is not None:
+                folder = stack.enter_context(RunFolder(out, resume, force))
+                keeper = Keeper(
+                    [run], folder.path, [folder], [], checkpoint_every, checkpoint_minutes, events
                 )
+                keeper.settle()
+                adopt_config(folder, config, report)
+                keeper.files.append(open_run(folder, run, task.data, report))
+                finished = finished_note(run, settings, folder, report)
+        run.share()
+        if not ranks.from_first(finished):
+            train(
+                [run],
+                task.batches,
+                task.data,
+                epochs=epochs,
+                report=report,
+                keeper=keeper,
+                callbacks=callbacks,
+            )
+        if folder is not None:
             picture = folder.path / "curves.png"
             if not finished or not picture.exists():
                 plots.draw_curves(picture, {run.name: run.history})

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 
-_NAMES = {
+SIGNALS = {
     signal.SIGINT: "Ctrl-C",
     signal.SIGTERM: "SIGTERM",
     signal.SIGHUP: "SIGHUP (its terminal was closed)",
@@ -29,11 +29,11 @@ class StopRequest:
     @property
     def name(self):
         """What came, in words."""
-        return _NAMES[self.signum]
+        return SIGNALS[self.signum]
 
     def __enter__(self):
         with contextlib.suppress(ValueError):  # not in the main thread
-            for signum in _NAMES:
+            for signum in SIGNALS:
                 if signal.getsignal(signum) != signal.SIG_IGN:  # as under nohup
                     self._before[signum] = signal.signal(signum, self._remember)
         return self

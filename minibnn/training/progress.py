@@ -51,6 +51,13 @@ class Silent:
         """No more will come."""
 
 
+class Mute(Silent):
+    """Not even warnings: of ranks whose words another rank says."""
+
+    def note(self, text):
+        """Nothing."""
+
+
 _METHODS = [name for name in vars(Silent) if not name.startswith("_")]
 
 

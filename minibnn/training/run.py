@@ -8,6 +8,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
+from minibnn.training.distributed import ALONE, Exchange, digest
 from minibnn.training.errors import TrainingError
 from minibnn.training.evaluate import evaluate, pieces
 from minibnn.training.metrics import (
@@ -40,6 +41,10 @@ class Run:
     net : network
     optimizer : optimizer, already bound to the length of the run
     loss : callable (logits, labels) -> (loss, dlogits)
+    ranks : Ranks
+        Who else trains this network; each has its piece of every batch.
+    sync_batch_norm : bool
+        Whether statistics of batch normalisation are those of the whole batch.
 
     Attributes
     ----------
@@ -53,9 +58,10 @@ class Run:
         Whether a callback ended the run.
     """
 
-    def __init__(self, name, net, optimizer, loss):
+    def __init__(self, name, net, optimizer, loss, ranks=ALONE, sync_batch_norm=False):
         self.name = check_name(name)
         self.net, self.optimizer, self.loss = net, optimizer, loss
+        self.ranks, self.exchange = ranks, Exchange(net, ranks, sync_batch_norm)
         self.history = History(name)
         self.epoch, self.step, self.stopped = 0, 0, False
         self._parameters = net.parameters()
@@ -79,17 +85,23 @@ class Run:
         return [*COLUMNS, *extra, *layers]
 
     def train_step(self, x, labels):
-        """Forward, backward and the optimizer's step on one batch.
+        """Forward, backward and the optimizer's step on one batch, or this rank's piece of it.
 
-        Raises TrainingError, naming layer or parameter, if loss or a gradient is not finite.
+        Raises TrainingError, naming layer or parameter, if loss or a gradient is not finite; on
+        all ranks, if on one.
         """
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)
         loss, dlogits = self.loss(logits, labels)
         loss += self.net.penalty()  # its gradient comes with backward
-        if not math.isfinite(loss):
-            raise TrainingError(self._where(f"the loss is {loss}; {where_not_finite(self.net, x)}"))
-        self.net.backward(dlogits)
+        correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))
+        if self.ranks.size == 1:
+            self._check_loss(loss, x)
+            self.net.backward(dlogits)
+        else:  # the others wait in the backward pass
+            self.net.backward(dlogits)
+            self.exchange.average()
+            loss, correct = self._of_all(loss, correct, x)
         before = self._flipped.before()
         try:
             flips = self.optimizer.step(self._parameters)
@@ -97,8 +109,8 @@ class Run:
             raise TrainingError(self._where(str(error))) from None
         self._flipped.after(before)
         self._loss += float(loss)
-        self._correct += int(np.count_nonzero(logits.argmax(axis=1) == labels))
-        self._seen += len(labels)
+        self._correct += correct
+        self._seen += len(labels) * self.ranks.size
         for name, count in flips.items():
             self._flips[f"flips:{name}"] += int(count)
         self.step += 1
@@ -107,9 +119,12 @@ class Run:
     def end_epoch(self):
         """The row of the epoch just done, without test or validation; sums start anew.
 
-        Raises TrainingError if NaN or infinity got into the network: a sign would hide it.
+        Raises TrainingError if NaN or infinity got into the network (a sign would hide it), or if
+        the ranks no longer agree.
         """
         self._check_state()
+        if len(set(self.ranks.gather(digest(self.net)))) > 1:
+            raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
         flips = sum(self._flips.values())
         chances = self._binary_weights * self.step
         row = {
@@ -142,7 +157,9 @@ class Run:
         Raises TrainingError if the loss is not finite.
         """
         start = time.perf_counter()
-        result = evaluate(self.net, images, labels, batch_size=batch_size, loss=self.loss)
+        result = evaluate(
+            self.net, images, labels, batch_size=batch_size, loss=self.loss, ranks=self.ranks
+        )
         if not math.isfinite(result.loss):
             some, _ = next(pieces(images, labels, batch_size))
             what = where_not_finite(self.net, some[:batch_size], training=False)
@@ -157,6 +174,10 @@ class Run:
     def encode(self):
         """The whole state as the bytes of a checkpoint; TrainingError if it is not finite."""
         self._check_state()
+        return checkpoint.encode(*self.state())
+
+    def state(self):
+        """The whole state, as the description and the arrays of a checkpoint."""
         arrays = {f"network/{name}": a for name, a in self.net.state_dict().items()}
         for name, value in self.optimizer.state_dict().items():
             arrays[f"optimizer/{name}"] = value
@@ -174,7 +195,7 @@ class Run:
                 "flips": self._flips,
             },
         }
-        return checkpoint.encode(meta, arrays)
+        return meta, arrays
 
     def restore(self, path):
         """Go back to the state in a checkpoint file.
@@ -184,20 +205,49 @@ class Run:
         meta, arrays = checkpoint.read(path)
         if "best" in meta:
             raise InputError(f"{path} holds a network alone (a best.npz), no run to go on with")
+        try:
+            self.load_state(meta, arrays)
+        except (InputError, KeyError) as error:
+            raise InputError(f"{path} is from another model or optimizer: {error}") from None
+
+    def load_state(self, meta, arrays):
+        """Take over what ``state`` gave; InputError or KeyError if it does not fit."""
         parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():
             part, _, name = name.partition("/")
             parts[part][name] = array
-        try:
-            self.net.load_state_dict(parts["network"])
-            self.optimizer.load_state_dict(parts["optimizer"])
-            self._flipped.load_state_dict(parts["flipped"])  # older checkpoints have none
-            self._flips = {c: int(meta["sums"]["flips"][c]) for c in self._flip_columns}
-        except (InputError, KeyError) as error:
-            raise InputError(f"{path} is from another model or optimizer: {error}") from None
+        self.net.load_state_dict(parts["network"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        self._flipped.load_state_dict(parts["flipped"])  # older checkpoints have none
+        self._flips = {c: int(meta["sums"]["flips"][c]) for c in self._flip_columns}
         self.epoch, self.step, self.stopped = meta["epoch"], meta["step"], meta["stopped"]
         sums = meta["sums"]
         self._loss, self._correct, self._seen = sums["loss"], sums["correct"], sums["seen"]
+
+    def share(self):
+        """Give all ranks the state and the rows of rank 0."""
+        if self.ranks.size == 1:
+            return
+        own = (*self.state(), self.history.rows) if self.ranks.first else None
+        meta, arrays, rows = self.ranks.from_first(own)
+        if not self.ranks.first:
+            self.load_state(meta, arrays)
+            self.history.rows[:] = rows
+
+    def _of_all(self, loss, correct, x):
+        """Mean loss and right answers of the whole batch."""
+        total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
+        if not math.isfinite(total):
+            text = None
+            if not math.isfinite(loss):
+                text = f"the loss is {loss}; {where_not_finite(self.net, x)}"
+            texts = [text for text in self.ranks.gather(text) if text]
+            raise TrainingError(self._where(texts[0] if texts else f"the loss is {total}"))
+        return total / self.ranks.size, int(correct)
+
+    def _check_loss(self, loss, x):
+        if not math.isfinite(loss):
+            raise TrainingError(self._where(f"the loss is {loss}; {where_not_finite(self.net, x)}"))
 
     def _check_state(self):
         if found := not_finite(self.net):

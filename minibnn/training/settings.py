@@ -7,6 +7,7 @@ from minibnn.data import Batches
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
 from minibnn.training.config import describe_run
+from minibnn.training.distributed import ALONE
 from minibnn.training.evaluate import check_labels, loss_function
 from minibnn.training.run import Run
 
@@ -49,14 +50,30 @@ class Settings:
 class Task:
     """A network to be trained, data that fits it, and the stream of batches.
 
+    Parameters
+    ----------
+    net : network
+    data : Dataset
+    settings : Settings
+    ranks : Ranks
+        Who trains it, each with its piece of every batch.
+    sync_batch_norm : bool
+        Whether statistics of batch normalisation are those of the whole batch.
+
     Attributes
     ----------
     data : Dataset, with its validation part if there is one
     batches : Batches
     """
 
-    def __init__(self, net, data, settings):
+    def __init__(self, net, data, settings, ranks=ALONE, sync_batch_norm=False):
         self.net, self.settings = net, settings
+        self.ranks, self.sync_batch_norm = ranks, bool(sync_batch_norm)
+        if settings.batch_size % ranks.size:
+            raise InputError(
+                f"batch_size must divide by the number of ranks, {ranks.size}, found "
+                f"{settings.batch_size}"
+            )
         if tuple(data.input_shape) != tuple(net.input_shape):
             raise InputError(
                 f"the network takes pictures {_times(net.input_shape)}, those of {data.name} are "
@@ -84,11 +101,15 @@ class Task:
         steps = self.batches.steps_per_epoch
         optimizer.bind(steps, steps * self.settings.epochs)
         optimizer.prepare(net.parameters())
-        return Run(name, net, optimizer, loss_function(self.settings.loss))
+        loss = loss_function(self.settings.loss)
+        return Run(name, net, optimizer, loss, self.ranks, self.sync_batch_norm)
 
     def describe(self, kind, options, **optimizers):
         """config.json, without how it ends."""
         config = describe_run(kind, self.net, self._whole, **vars(self.settings))
+        if self.ranks.size > 1:
+            how = {"ranks": self.ranks.size, "sync_batch_norm": self.sync_batch_norm}
+            config["mpi"] = how
         return config | optimizers | {"options": options}
 
 

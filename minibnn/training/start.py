@@ -19,7 +19,7 @@ def adopt_config(folder, config, report=None):
         for note in notes if report else ():
             report.note(f"{folder.path} was {note}")
         # How it was started stays on record.
-        config |= {key: found[key] for key in ("minibnn", "computed_by") if key in found}
+        config |= {key: found[key] for key in ("minibnn", "computed_by", "mpi") if key in found}
         config["options"] = (found.get("options") or {}) | (config["options"] or {}) or None
     if found != config:
         folder.write_config(config)

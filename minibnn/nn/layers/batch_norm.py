@@ -20,6 +20,7 @@ class BatchNorm(Layer):
 
     prefix = "batch_norm"
     arguments = ("scale", "center", "momentum", "epsilon")
+    across = None  # where x is a piece of a batch: see ops.reference.batch_statistics
 
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
         if not 0 <= momentum < 1:
@@ -57,8 +58,9 @@ class BatchNorm(Layer):
         """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics."""
         dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
         if training:
-            mean, variance = ops().batch_statistics(x)
-            self._move(mean, variance, x.size // x.shape[-1])
+            mean, variance = ops().batch_statistics(x, self.across)
+            n = x.size // x.shape[-1]
+            self._move(mean, variance, n * self.across.size if self.across else n)
         else:
             mean, variance = self.moving_mean, self.moving_variance
         self.x, self.training = x, training
@@ -67,7 +69,7 @@ class BatchNorm(Layer):
 
     def backward(self, dy, need_dx=True):
         arguments = dy, self.x, self.mean, self.variance, self.epsilon, self.gamma_value()
-        dx, self.gamma.grad, self.beta.grad = ops().batch_norm_grad(*arguments)
+        dx, self.gamma.grad, self.beta.grad = ops().batch_norm_grad(*arguments, self.across)
         if not self.training:
             dx = self.scaled(dy)
         return dx if need_dx else None

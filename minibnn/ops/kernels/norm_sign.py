@@ -5,6 +5,7 @@ from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.normalisation import sums_and_means
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import sign_tile
@@ -27,7 +28,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     return Signs(signs, shape, axis), Signs(gate, shape, axis)
 
 
-def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None):
     channels, dtype = dy.shape[-1], dy.dtype
     mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
     dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
@@ -36,11 +37,11 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
     inverse = bn_factor(variance, epsilon)
     sums = np.zeros((-(-n // PART), 2, channels), np.float64)
     _grad_sums(dy, words, x, mean, inverse, sums)
-    dbeta, dgamma = sums.sum(0).astype(dtype)
-    dx, per_entry = empty(shape, dtype), dtype.type(1 / n)
+    dx = empty(shape, dtype)
+    (dbeta, dgamma), (mean_dy, mean_dy_xhat) = sums_and_means(sums, n, dtype, across)
     _grad(
         dy, words, x, mean, inverse, bn_factor(variance, epsilon, gamma),
-        dbeta * per_entry, dgamma * per_entry, dx.reshape(n, channels),
+        mean_dy, mean_dy_xhat, dx.reshape(n, channels),
     )  # fmt: skip
     return dx, dgamma, dbeta
 

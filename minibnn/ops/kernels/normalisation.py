@@ -14,19 +14,25 @@ from minibnn.ops.rounding import bn_factor, integer_statistics
 PART = 512  # rows of one partial sum
 
 
-def batch_statistics(x):
+def batch_statistics(x, across=None):
     flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    parts = -(-len(flat) // PART)
+    parts, n = -(-len(flat) // PART), len(flat) * (across.size if across else 1)
     if np.issubdtype(x.dtype, np.integer):
         sums = np.empty((parts, 2, flat.shape[1]), np.int64)
         _integer_sums(flat, sums)
-        total, squares = sums.sum(0)
-        return integer_statistics(total, squares, len(flat))
+        total, squares = _total(sums, across)
+        return integer_statistics(total, squares, n)
     sums = np.empty((parts, flat.shape[1]), np.float64)
     _deviations(flat, np.zeros(flat.shape[1]), 1, sums)
-    mean = sums.sum(0) / len(flat)
+    mean = _total(sums, across) / n
     _deviations(flat, mean, 2, sums)
-    return mean, sums.sum(0) / len(flat)
+    return mean, _total(sums, across) / n
+
+
+def _total(parts, across):
+    """The sum of the parts and, of a piece of a batch, of those of all pieces."""
+    own = parts.sum(0)
+    return across.sum(own) if across else own
 
 
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
@@ -37,7 +43,7 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     return y
 
 
-def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
+def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
     channels, dtype = dy.shape[-1], dy.dtype
     mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
     flat_dy = np.ascontiguousarray(dy).reshape(-1, channels)
@@ -46,14 +52,20 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
     inverse = bn_factor(variance, epsilon)
     sums = np.empty((-(-n // PART), 2, channels), np.float64)
     _grad_sums(flat_dy, flat_x, mean, inverse, sums)
-    dbeta, dgamma = sums.sum(0).astype(dtype)
     dx = empty(dy.shape, dtype)
-    per_entry = dtype.type(1 / n)
+    (dbeta, dgamma), (mean_dy, mean_dy_xhat) = sums_and_means(sums, n, dtype, across)
     _grad(
         flat_dy, flat_x, mean, inverse, bn_factor(variance, epsilon, gamma),
-        dbeta * per_entry, dgamma * per_entry, dx.reshape(n, channels),
+        mean_dy, mean_dy_xhat, dx.reshape(n, channels),
     )  # fmt: skip
     return dx, dgamma, dbeta
+
+
+def sums_and_means(parts, n, dtype, across):
+    """Of dy and dy xhat: this piece's sums over its n entries, and the whole batch's means."""
+    own = parts.sum(0)
+    total, n = (across.sum(own), n * across.size) if across else (own, n)
+    return own.astype(dtype), total.astype(dtype) * dtype.type(1 / n)
 
 
 @kernel(parallel=True)

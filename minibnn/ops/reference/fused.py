@@ -115,7 +115,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     return pack_signs(y, -1), pack_signs(np.where(passes, 1, -1), -1)
 
 
-def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None):
     """``batch_norm_grad`` of what the gate lets pass.
 
     Parameters
@@ -129,10 +129,11 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None):
     mean, variance : (C,) float
     epsilon : float
     gamma : (C,) float or None
+    across : as for ``batch_statistics``, optional
 
     Returns
     -------
     dx, dgamma, dbeta : as of ``batch_norm_grad``
     """
     passed = np.where(gate.unpack() > 0, dy, dy.dtype.type(0))
-    return batch_norm_grad(passed, x, mean, variance, epsilon, gamma)
+    return batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across)

@@ -5,7 +5,7 @@ import numpy as np
 from minibnn.ops.rounding import bn_factor, integer_statistics
 
 
-def batch_statistics(x):
+def batch_statistics(x, across=None):
     """Mean and biased variance of each channel.
 
     Integers are summed as integers, so their statistics depend on no order.
@@ -13,18 +13,29 @@ def batch_statistics(x):
     Parameters
     ----------
     x : (..., C) float or integer array
+    across : optional
+        The rest of the batch where x is but one of several equal pieces of it, each with a process
+        of its own: ``across.size`` is the number of pieces, ``across.sum(array)`` adds up the
+        arrays of all of them.
 
     Returns
     -------
     mean, variance : (C,) float64
     """
     x = x.reshape(-1, x.shape[-1])
+    n = len(x)
     if np.issubdtype(x.dtype, np.integer):
         x = x.astype(np.int64)
-        return integer_statistics(x.sum(0), (x * x).sum(0), len(x))
+        sums = np.stack([x.sum(0), (x * x).sum(0)])
+        total, squares = across.sum(sums) if across else sums
+        return integer_statistics(total, squares, n * across.size if across else n)
     x = x.astype(np.float64)
-    mean = x.mean(0)
-    return mean, np.square(x - mean).mean(0)
+    if not across:
+        mean = x.mean(0)
+        return mean, np.square(x - mean).mean(0)
+    n *= across.size
+    mean = across.sum(x.sum(0)) / n
+    return mean, across.sum(np.square(x - mean).sum(0)) / n
 
 
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
@@ -54,7 +65,7 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     return (x.astype(mean.dtype) - mean) * factor + beta.astype(mean.dtype)
 
 
-def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
+def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
     """Gradients through the batch's own mean and variance.
 
     With xhat = (x - mean) / sqrt(variance + epsilon) and N entries per channel:
@@ -69,18 +80,21 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None):
         From ``batch_statistics`` of x.
     epsilon : float
     gamma : (C,) float or None
+    across : as for ``batch_statistics``, optional
 
     Returns
     -------
     dx : like dy
     dgamma, dbeta : (C,)
-        Summed in float64 and rounded once. dgamma is returned also where there is no gamma.
+        Summed in float64 and rounded once. dgamma is returned also where there is no gamma. Of a piece of
+        a batch they are the piece's own, and dx goes through the statistics of the whole batch.
     """
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]
     xhat = (x.astype(dy.dtype) - mean) * bn_factor(variance, epsilon)
-    dbeta = dy.sum(axes, dtype=np.float64).astype(dy.dtype)
-    dgamma = (dy * xhat).sum(axes, dtype=np.float64).astype(dy.dtype)
-    per_entry = dy.dtype.type(1 / n)
-    dx = dy - dbeta * per_entry - xhat * (dgamma * per_entry)
+    sums = np.stack([dy.sum(axes, dtype=np.float64), (dy * xhat).sum(axes, dtype=np.float64)])
+    dbeta, dgamma = sums.astype(dy.dtype)
+    per_entry = dy.dtype.type(1 / (n * across.size if across else n))
+    mean_dy, mean_dy_xhat = (across.sum(sums) if across else sums).astype(dy.dtype) * per_entry
+    dx = dy - mean_dy - xhat * mean_dy_xhat
     return bn_factor(variance, epsilon, gamma) * dx, dgamma, dbeta

@@ -1,0 +1,319 @@
+"""Data-parallel training: the ranks of an MPI job, each with its piece of every batch.
+
+Every rank holds the whole state (network, optimizer, position) and makes the same step on it: what
+differs is only which pictures it sees, and those gradients are averaged before the step. So any
+rank could save, and rank 0 does.
+
+Sums are added up in the order of the ranks, not by MPI's Allreduce, which is free to choose
+another order for another size, network or version: bits depend on the number of ranks alone.
+Gradients travel as in a ring allreduce, 2 (N - 1) / N times their bytes per rank.
+
+Why not overlapped with the backward pass: MPI libraries move a large message only while some
+thread is inside a call of theirs, so it would take a thread that takes its time from the kernels,
+which already use every core; and layer by layer the small ones cost a latency each. It would pay
+where the network is much slower than memory and a core can be spared.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+import zlib
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.nn.layers import BatchNorm
+from minibnn.training.errors import Interrupted, TrainingError
+
+START = "mpiexec -n N minibnn train ..."
+# Open MPI and what builds on it; MPICH, Intel MPI and Slurm's PMI. A batch script of Slurm has
+# SLURM_NTASKS without being a rank: it counts only where a launcher made us one of PMIx' processes.
+_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+_PMIX_SIZES = ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
+_RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+
+
+class Ranks:
+    """The processes that train one network together; by default one, alone, without MPI.
+
+    Parameters
+    ----------
+    comm : mpi4py communicator, optional
+        All of its ranks must do everything that is said here to concern all of them.
+
+    Attributes
+    ----------
+    rank, size : int
+    """
+
+    def __init__(self, comm=None):
+        self.comm = comm
+        self.rank, self.size = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
+
+    @classmethod
+    def world(cls, required=False):
+        """All processes that ``mpiexec`` started; without it one, and MPI is not touched.
+
+        Raises InputError if mpi4py is missing or of another MPI than mpiexec, or if we were not
+        started by mpiexec though that is ``required``.
+        """
+        started = launched()
+        if started is None and required:
+            raise InputError(f"training on several MPI ranks has to be started as: {START}")
+        if started is None or (started == 1 and not required):
+            return cls()
+        problem = None
+        try:
+            from mpi4py import MPI  # starts MPI, so only now
+        except ImportError:
+            problem = (
+                f"mpiexec started {started} processes, and to train on them takes mpi4py: "
+                'pip install "minibnn[mpi]"'
+            )
+        except RuntimeError as error:  # there is no MPI library, or it does not start
+            problem = f"mpi4py does not find its MPI: {error}"
+        if problem is None and MPI.COMM_WORLD.Get_size() != started:
+            problem = (
+                f"mpiexec started {started} processes, mpi4py sees {MPI.COMM_WORLD.Get_size()}: "
+                "they belong to different MPIs"
+            )
+        if problem:
+            raise _by_first(InputError(problem))
+        return cls(MPI.COMM_WORLD)
+
+    @property
+    def first(self):
+        """Whether this is rank 0, which alone prints and writes."""
+        return self.rank == 0
+
+    def gather(self, value):
+        """The values of all ranks, in their order, on every rank; any plain Python values."""
+        return [value] if self.size == 1 else self.comm.allgather(value)
+
+    def from_first(self, value):
+        """Rank 0's value, on every rank."""
+        return value if self.size == 1 else self.comm.bcast(value)
+
+    def most(self, *numbers):
+        """Of each number, the largest of any rank."""
+        if self.size == 1:
+            return numbers
+        everyone = np.empty((self.size, len(numbers)))
+        self.comm.Allgather(np.array(numbers, np.float64), everyone)
+        return tuple(everyone.max(0).astype(int).tolist())
+
+    def sum(self, array):
+        """The sum of every rank's array, added in the order of the ranks: for small ones.
+
+        All ranks' arrays have one shape and dtype. Integers are added as such.
+        """
+        if self.size == 1:
+            return array
+        array = np.ascontiguousarray(array)
+        everyone = np.empty((self.size, *array.shape), array.dtype)
+        self.comm.Allgather(array, everyone)
+        return _in_order(everyone)
+
+    def mean(self, flat):
+        """Replace ``flat``, a large float array, by its mean over the ranks.
+
+        Its length must be a multiple of ``size``: every rank adds up one part of it for all.
+        """
+        if self.size == 1:
+            return
+        parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
+        self.comm.Alltoall(flat, parts)
+        own = _in_order(parts)
+        own *= flat.dtype.type(1 / self.size)
+        self.comm.Allgather(own, flat)
+
+    @contextlib.contextmanager
+    def together(self):
+        """What is done inside fails on all ranks if it fails on one, so that none waits for it.
+
+        Inside, no rank may need another. The error says which rank it was, unless it was the
+        same on all.
+        """
+        error = None
+        try:
+            yield
+        except Exception as caught:
+            error = caught
+        if self.size == 1:
+            if error:
+                raise error
+            return
+        text = None if error is None else str(error) or type(error).__name__
+        texts = self.gather(text)
+        failed = [rank for rank, text in enumerate(texts) if text is not None]
+        if not failed:
+            return
+        same = len(failed) == self.size and len(set(texts)) == 1
+        if not same and failed[0] > 0:
+            texts[failed[0]] = f"rank {failed[0]} of {self.size}: {texts[failed[0]]}"
+        if error is None or isinstance(error, InputError):
+            error = type(error or InputError())(texts[failed[0]])
+        error.told_elsewhere = self.rank != failed[0]
+        error.on_all_ranks = True
+        raise error
+
+    @contextlib.contextmanager
+    def guard(self):
+        """Ends the whole job if something goes wrong inside on this rank only.
+
+        Otherwise the others would wait for it for ever. What all ranks find together (a loss
+        that is not finite, an agreed stop) leaves in good order, on all.
+        """
+        if self.size == 1:
+            yield
+            return
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, TrainingError | Interrupted):
+                if not getattr(error, "on_all_ranks", False):
+                    self._abort(error)
+            elif not hasattr(error, "told_elsewhere"):
+                error.told_elsewhere = not self.first
+            raise
+
+    def check_same(self, values, what):
+        """InputError, on all ranks, unless each has the same flat dict of plain ``values``."""
+        everyone = self.gather(values)
+        for rank, theirs in enumerate(everyone):
+            for key in sorted({*theirs, *everyone[0]}):
+                if theirs.get(key) != everyone[0].get(key):
+                    error = InputError(
+                        f"{what} must be the same on all ranks: {key} is {everyone[0].get(key)} on "
+                        f"rank 0, {theirs.get(key)} on rank {rank}"
+                    )
+                    error.told_elsewhere, error.on_all_ranks = not self.first, True
+                    raise error
+
+    def threads(self):
+        """This rank's share of the cores it may use, at least 1."""
+        own = sorted(os.sched_getaffinity(0))
+        if self.size == 1:
+            return len(own)
+        from mpi4py import MPI
+
+        here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
+        sharing = here.allgather(own).count(own)  # 1 where mpiexec bound each to its own
+        here.Free()
+        return max(1, len(own) // sharing)
+
+    def _abort(self, error):
+        known = isinstance(error, InputError | OSError | KeyboardInterrupt)
+        if known:
+            text = " ".join(str(error).split()) or "stopped by Ctrl-C"
+            print(f"minibnn: rank {self.rank} of {self.size}: {text}", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exception(error)
+            sys.stderr.flush()
+        self.comm.Abort(130 if isinstance(error, KeyboardInterrupt) else 2 if known else 1)
+
+
+ALONE = Ranks()
+
+
+class Exchange:
+    """What the ranks exchange in a step, in one flat float32 buffer; a context manager.
+
+    That is all gradients and, unless batch normalisation is synchronised, its moving statistics:
+    averaged at every step, they never depend on when somebody saves or measures.
+
+    Parameters
+    ----------
+    net : network
+        While we are in the context, its layers of batch normalisation know of the ranks.
+    ranks : Ranks
+    sync_batch_norm : bool
+        Normalise by the statistics of the whole batch, not of each rank's piece.
+    """
+
+    def __init__(self, net, ranks, sync_batch_norm=False):
+        self.ranks, self.sync = ranks, sync_batch_norm
+        self.parameters = net.parameters()
+        self.layers = [layer for layer in net.chain.walk() if isinstance(layer, BatchNorm)]
+        self.moving = [
+            array
+            for layer in self.layers
+            if not sync_batch_norm
+            for array in (layer.moving_mean, layer.moving_variance)
+        ]
+        shapes = [p.value.shape for p in self.parameters] + [a.shape for a in self.moving]
+        ends = np.cumsum([0, *map(np.prod, shapes)], dtype=int)
+        self.flat = np.zeros(-(-int(ends[-1]) // ranks.size) * ranks.size, np.float32)
+        self.places = [
+            self.flat[first:last].reshape(shape)
+            for first, last, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
+        ]
+
+    def __enter__(self):
+        if self.sync and self.ranks.size > 1:
+            for layer in self.layers:
+                layer.across = self.ranks
+        return self
+
+    def __exit__(self, *_):
+        for layer in self.layers:
+            layer.across = None
+
+    def average(self):
+        """Every ``grad`` and moving statistic becomes its mean over the ranks."""
+        if self.ranks.size == 1:
+            return
+        arrays = [p.grad for p in self.parameters] + self.moving
+        for place, array in zip(self.places, arrays, strict=True):
+            place[...] = array
+        self.ranks.mean(self.flat)
+        gradients = self.places[: len(self.parameters)]
+        for p, place in zip(self.parameters, gradients, strict=True):
+            p.grad = place
+        for array, place in zip(self.moving, self.places[len(gradients) :], strict=True):
+            array[...] = place
+
+
+def launched(environment=None):
+    """How many processes an MPI launcher says it has started; None without a launcher."""
+    environment = os.environ if environment is None else environment
+    names = _SIZES + (_PMIX_SIZES if "PMIX_RANK" in environment else ())
+    return next((int(environment[n]) for n in names if environment.get(n, "").isdigit()), None)
+
+
+def refuse_ranks(command):
+    """InputError if an MPI launcher started several of us, and the command knows nothing of it."""
+    if (launched() or 1) > 1:
+        raise _by_first(
+            InputError(
+                f"{command} runs in one process, start it without mpiexec: only minibnn train "
+                "divides its batches over MPI ranks"
+            )
+        )
+
+
+def _by_first(error):
+    """The error, to be told by the first process, as far as the launcher says which that is."""
+    number = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
+    error.told_elsewhere = number != "0"
+    return error
+
+
+def digest(net):
+    """CRC-32 of all arrays of a network: cheap, and equal on ranks that agree."""
+    crc = 0
+    for p in net.parameters():
+        array = p.signs.words if p.binary else p.value
+        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+    for layer in net.chain.walk():
+        for array in layer.state().values():
+            crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+    return crc
+
+
+def _in_order(arrays):
+    total = arrays[0].copy()
+    for array in arrays[1:]:
+        total += array
+    return total

@@ -1,0 +1,135 @@
+"""What the ranks of test_distributed run: ``mpiexec -n 2 python mpi_programs.py NAME ...``."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from small_runs import fit, optimizer, small_net
+
+import minibnn as bnn
+from minibnn.data import Batches
+from minibnn.training.distributed import Ranks, digest
+from minibnn.training.run import Run
+
+BATCH = 20
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
+
+
+def step_by_step(ranks, data, net, steps, seed=1):
+    """At each step, from one state: all ranks with synchronised statistics, and one rank alone.
+
+    Yields what differs: (signs that differ, of which within rounding of the threshold, worst
+    difference of a gradient by its scale, whether moving statistics of integers are equal).
+    """
+    from minibnn.nn import LOSSES
+
+    batches = Batches(data.train_images, data.train_labels, data_batch(data), seed, augment="none")
+    loss = LOSSES["softmax_cross_entropy"]
+    whole_net = net.copy()
+    ours, whole = optimizer(), optimizer()
+    for one, n in ((ours, net), (whole, whole_net)):
+        one.bind(steps, steps)
+        one.prepare(n.parameters())
+    together = Run("together", net, ours, loss, ranks, sync_batch_norm=True)
+    alone = Run("alone", whole_net, whole, loss)
+    epoch = zip(batches.epoch(0, rank=ranks.rank, ranks=ranks.size), batches.epoch(0), strict=True)
+    with together.exchange:
+        for number, (piece, batch) in enumerate(epoch):
+            if number == steps:
+                return
+            alone.load_state(*together.state())
+            together.train_step(*piece)
+            alone.train_step(*batch)
+            yield compare(net, whole_net, whole)
+
+
+def data_batch(data):
+    return BATCH if data.name == "digits" else 50
+
+
+def compare(net, whole_net, whole):
+    differ = near = 0
+    worst = 0.0
+    for p, q in zip(net.parameters(), whole_net.parameters(), strict=True):
+        scale = float(np.abs(q.grad).max()) or 1.0
+        worst = max(worst, float(np.abs(p.grad - q.grad).max()) / scale)
+        if p.binary:
+            other = p.value != q.value
+            m = whole.binary.state_dict()[f"{p.name}/m"]
+            margin = np.abs(np.abs(m) - 1e-6) <= 1e-6 * np.abs(m).max()
+            differ += int(other.sum())
+            near += int((other & margin).sum())
+    exact = True
+    norms = [(a, b) for a, b in zip(net.chain.walk(), whole_net.chain.walk(), strict=True)
+             if isinstance(a, bnn.nn.layers.BatchNorm)]  # fmt: skip
+    for a, b in norms[1:]:  # the first one's are sums of floats, equal but for rounding
+        exact &= np.array_equal(a.mean, b.mean) and np.array_equal(a.variance, b.variance)
+    return differ, near, worst, exact
+
+
+def equal_steps(steps, cifar=None):
+    ranks = Ranks.world(required=True)
+    data = bnn.data.load("cifar10", cifar) if cifar else bnn.data.load("digits")
+    net = small_net(filters=8)
+    if cifar:
+        net = bnn.zoo.binarynet(data.input_shape, 10, filters=16, dense_units=64, seed=0)
+    with ranks.guard():
+        found = list(step_by_step(ranks, data, net, int(steps)))
+        assert len(set(ranks.gather(digest(net)))) == 1
+    if ranks.first:
+        print(json.dumps(found))
+
+
+def run_folder(out, *words):
+    """A small run; words such as epochs=4, or kill=12: the last rank dies at its 12th batch."""
+    given = dict(word.split("=") for word in words)
+    ranks = Ranks.world(required=True)
+    for name in ("kill", "term", "fail", "nan"):
+        if name in given and ranks.rank == ranks.size - 1:
+            at(int(given[name]), name, out if "stamp" in given else None)
+        given.pop(name, None)
+    given.pop("stamp", None)
+    settings = {name: int(value) for name, value in given.items()}
+    try:
+        history = fit(out, ranks=ranks, augment="paper", **settings)
+    except (KeyboardInterrupt, bnn.InputError) as error:
+        if ranks.first:
+            print(error)
+        sys.exit(getattr(error, "exit_code", 2))
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
+    assert len(set(map(json.dumps, ranks.gather(rows)))) == 1
+    if ranks.first:
+        print("done")
+
+
+def at(batch, what, stamp=None):
+    """At the start of that batch, kill or stop this process, or raise an error in it.
+
+    ``stamp`` is a folder to leave the time in.
+    """
+    step, count = Run.train_step, [0]
+
+    def train_step(self, x, labels):
+        count[0] += 1
+        if count[0] == batch:
+            if what == "fail":
+                raise bnn.InputError("this picture is torn")
+            if stamp:
+                Path(stamp, "killed").write_text(repr(time.time()))
+            if what in SIGNALS:
+                os.kill(os.getpid(), SIGNALS[what])
+        if what == "nan" and count[0] == batch:
+            x = np.full(x.shape, np.nan, np.float32)
+        step(self, x, labels)
+
+    Run.train_step = train_step
+
+
+PROGRAMS = {"equal_steps": equal_steps, "run_folder": run_folder}
+
+if __name__ == "__main__":
+    PROGRAMS[sys.argv[1]](*sys.argv[2:])
