@@ -242,7 +242,9 @@ class Exchange:
             if not sync_batch_norm
             for array in (layer.moving_mean, layer.moving_variance)
         ]
-        shapes = [p.value.shape for p in self.parameters] + [a.shape for a in self.moving]
+        if ranks.size == 1:
+            return  # there is nothing to exchange, so no buffer
+        shapes = [p.shape for p in self.parameters] + [a.shape for a in self.moving]
         ends = np.cumsum([0, *map(np.prod, shapes)], dtype=int)
         self.flat = np.zeros(-(-int(ends[-1]) // ranks.size) * ranks.size, np.float32)
         self.places = [
