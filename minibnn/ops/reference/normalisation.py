@@ -86,8 +86,8 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
     -------
     dx : like dy
     dgamma, dbeta : (C,)
-        Summed in float64 and rounded once. dgamma is returned also where there is no gamma. Of a piece of
-        a batch they are the piece's own, and dx goes through the statistics of the whole batch.
+        Summed in float64 and rounded once. dgamma is returned also where there is no gamma. Of a
+        piece of a batch they are the piece's own; dx goes through the whole batch's statistics.
     """
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]
