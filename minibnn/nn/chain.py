@@ -57,9 +57,18 @@ class Chain:
 
 
 class Residual(Layer):
-    """y = body(x) + shortcut(x), in floats; the shortcut is x itself for None.
+    """y = body(x) + shortcut(x), in floats.
 
-    ``body`` and ``shortcut`` are lists of layers, or their configurations.
+    Parameters
+    ----------
+    body : list of layers, or of their configurations
+    shortcut : list of layers, or None
+        None is x itself.
+
+    Raises
+    ------
+    InputError
+        When the network is built, if body and shortcut give different shapes.
     """
 
     prefix = "residual"

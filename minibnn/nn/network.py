@@ -24,6 +24,19 @@ class Sequential:
     seed : int
         Of the random start of the kernels.
     name : str
+
+    Raises
+    ------
+    InputError
+        For layers that do not fit one another or belong to another network, naming them.
+
+    Examples
+    --------
+    >>> from minibnn import nn
+    >>> layers = [nn.Flatten(), nn.BinaryDense(3), nn.BatchNorm()]
+    >>> net = nn.Sequential(layers, (2, 2, 1), seed=0)
+    >>> net.forward(np.zeros((5, 2, 2, 1), np.uint8)).shape
+    (5, 3)
     """
 
     def __init__(self, layers, input_shape, seed=0, name="sequential"):
@@ -42,17 +55,37 @@ class Sequential:
 
     @property
     def layers(self):
+        """The layers, in order."""
         return self.chain.layers
 
     def parameters(self):
-        """All parameters, in layer order."""
+        """All parameters, in layer order.
+
+        Returns
+        -------
+        list of Parameter
+        """
         return self.chain.parameters()
 
     def forward(self, x, training=False):
         """The last layer's output.
 
-        x is (B, *input_shape): uint8, whose bytes b stand for (2b - 255) / 255, or floats.
-        Training normalises by the batch's own statistics and moves the moving ones.
+        Parameters
+        ----------
+        x : (B, *input_shape) uint8, float32, float64 or Signs
+            Bytes b stand for (2b - 255) / 255.
+        training : bool
+            Normalise by the batch's own statistics, and move the moving ones.
+
+        Returns
+        -------
+        (B, *output_shape) array
+            The caller's to keep.
+
+        Raises
+        ------
+        InputError
+            For another shape or type.
         """
         x = x if isinstance(x, Signs) else np.asarray(x)
         if x.shape[1:] != self.input_shape:
@@ -63,31 +96,76 @@ class Sequential:
         return self.chain.forward(x, training)
 
     def backward(self, dy, need_dx=False):
-        """Set ``grad`` of every parameter, for the last forward pass; dx if ``need_dx``."""
+        """Set ``grad`` of every parameter, for the last forward pass.
+
+        Parameters
+        ----------
+        dy : (B, *output_shape) float
+            dL/dy.
+        need_dx : bool
+            Whether the gradient of the input is wanted.
+
+        Returns
+        -------
+        dx : (B, *input_shape) float, or None
+        """
         for p in self.parameters():
             p.grad = None  # its memory, which the kernels take again, serves the new one
         return self.chain.backward(dy, need_dx)
 
     def penalty(self):
-        """What regularised layers add to the loss; ``backward`` adds its gradient to theirs."""
+        """What regularised layers add to the loss; ``backward`` adds its gradient to theirs.
+
+        Returns
+        -------
+        float
+        """
         return sum(layer.penalty() for layer in self.chain.walk())
 
     def predict(self, images, batch_size=100):
-        """Outputs in evaluation mode (moving statistics), ``batch_size`` inputs at a time."""
+        """Outputs in evaluation mode (moving statistics).
+
+        Parameters
+        ----------
+        images : (N, *input_shape) array
+            As ``forward`` takes them.
+        batch_size : int
+            How many at a time; outputs do not depend on it.
+
+        Returns
+        -------
+        (N, *output_shape) array
+        """
         if not len(images):
             return np.zeros((0, *self.output_shape), np.float32)
         starts = range(0, len(images), batch_size)
         return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
     def state_dict(self):
-        """Copies of all arrays: name -> array; binary kernels are int8 ±1."""
+        """Copies of all arrays.
+
+        Returns
+        -------
+        dict of name to array
+            Binary kernels are int8 ±1.
+        """
         arrays = {p.name: p.value.copy() for p in self.parameters()}
         for layer in self.chain.walk():
             arrays |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
         return arrays
 
     def load_state_dict(self, arrays):
-        """Put back what ``state_dict`` gave; InputError if it does not fit, and nothing changes."""
+        """Put back what ``state_dict`` gave.
+
+        Parameters
+        ----------
+        arrays : dict of name to array
+
+        Raises
+        ------
+        InputError
+            If it does not fit; nothing changes then.
+        """
         mine = self.state_dict()
         for name in mine.keys() ^ arrays.keys():
             where = "is missing" if name in mine else "is not part of this network"
@@ -105,7 +183,12 @@ class Sequential:
             layer.load_state({key: arrays[f"{layer.name}/{key}"] for key in layer.state()})
 
     def config(self):
-        """Plain dict (JSON) to rebuild the network from, without its arrays."""
+        """Plain dict (JSON) to rebuild the network from, without its arrays.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "kind": "Sequential",
             "name": self.name,
@@ -116,7 +199,21 @@ class Sequential:
 
     @classmethod
     def from_config(cls, config):
-        """A network with freshly drawn kernels from the dict of ``config()``."""
+        """A network with freshly drawn kernels from the dict of ``config()``.
+
+        Parameters
+        ----------
+        config : dict
+
+        Returns
+        -------
+        Sequential
+
+        Raises
+        ------
+        InputError
+            For anything else.
+        """
         options = dict(config)
         if options.pop("kind", None) != "Sequential" or "layers" not in options:
             raise InputError("a network's configuration must be a dict of kind Sequential")
@@ -128,19 +225,39 @@ class Sequential:
             ) from None
 
     def copy(self):
-        """An independent network with the same arrays."""
+        """An independent network with the same arrays.
+
+        Returns
+        -------
+        Sequential
+        """
         twin = Sequential.from_config(self.config())
         twin.load_state_dict(self.state_dict())
         return twin
 
     def save(self, path):
-        """Write configuration and arrays into one file; ``minibnn.load`` reads it."""
+        """Write configuration and arrays into one file; ``minibnn.load`` reads it.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        InputError
+            If it cannot be written; nothing half-written remains.
+        """
         from minibnn.nn.saving import save_network
 
         save_network(self, path)
 
     def summary(self):
-        """Table of the layers; ``print`` it."""
+        """Table of the layers; ``print`` it.
+
+        Returns
+        -------
+        Summary
+        """
         return summarize(self)
 
     def __repr__(self):

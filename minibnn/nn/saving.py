@@ -41,7 +41,21 @@ def save_network(network, path):
 
 
 def load_network(path):
-    """The network in a file of ``save_network``; InputError if it is something else or damaged."""
+    """The network in a file of ``Sequential.save``.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or something else.
+    """
     try:
         with archive.opened(path) as members:
             arrays = members.read_all()

@@ -14,8 +14,22 @@ class BatchNorm(Layer):
 
     Training uses the batch's mean and biased variance; evaluation uses moving ones, which start
     at 0 and 1 and take 1 - momentum of each batch's mean and unbiased variance (N / (N - 1)), as
-    the paper of batch normalisation and Keras' fused path do. Defaults are Keras', but for
-    ``scale``: without it sign(BatchNorm(x)) is one threshold per channel.
+    the paper of batch normalisation (arXiv 1502.03167) and Keras' fused path do.
+
+    Parameters
+    ----------
+    scale, center : bool
+        Whether there is a gamma, and a beta. Without a scale sign(BatchNorm(x)) is one threshold
+        per channel.
+    momentum : float
+        In [0, 1): how much the moving statistics keep.
+    epsilon : float
+        Above 0. Defaults are Keras', but for ``scale``.
+
+    Raises
+    ------
+    InputError
+        For a value out of range.
     """
 
     prefix = "batch_norm"
@@ -55,7 +69,17 @@ class BatchNorm(Layer):
         return ops().batch_norm(*self.normalisation(numbers(x), training))
 
     def normalisation(self, x, training):
-        """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics."""
+        """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics.
+
+        Parameters
+        ----------
+        x : (..., C) float or integer array
+        training : bool
+
+        Returns
+        -------
+        tuple
+        """
         dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
         if training:
             mean, variance = ops().batch_statistics(x, self.across)
@@ -75,11 +99,25 @@ class BatchNorm(Layer):
         return dx if need_dx else None
 
     def scaled(self, dy):
-        """dx where the statistics are fixed, as in evaluation: a plain scaling."""
+        """dx where the statistics are fixed, as in evaluation: a plain scaling.
+
+        Parameters
+        ----------
+        dy : (..., C) float
+
+        Returns
+        -------
+        dx : like dy
+        """
         return dy * bn_factor(self.variance, self.epsilon, self.gamma_value())
 
     def gamma_value(self):
-        """gamma, or None without ``scale``."""
+        """The factor, if there is one.
+
+        Returns
+        -------
+        (C,) float32, or None without ``scale``
+        """
         return self.gamma.value if self.scale else None
 
     def _move(self, mean, variance, n):

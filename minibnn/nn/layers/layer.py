@@ -12,52 +12,154 @@ from minibnn.ops.rounding import BYTE_SCALE
 class Layer:
     """One step of a network.
 
-    ``forward(x, training)`` keeps what ``backward(dy, need_dx)`` needs; the backward pass belongs
-    to the last forward one, overwrites ``grad`` of the layer's parameters and returns dx, or None
-    if ``need_dx`` is false. Shapes are without the batch.
-
-    A layer hands on Signs, whole numbers or floats; a first layer also gets bytes.
+    The backward pass belongs to the last forward one, and overwrites ``grad`` of the layer's
+    parameters. A layer hands on Signs, whole numbers or floats; a first layer also gets bytes.
+    Shapes are without the batch.
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
     arguments = ()  # of __init__, each kept under its own name
     name = None  # until a network owns the layer
 
+    def forward(self, x, training=False):
+        """The output; keeps what the backward pass needs.
+
+        Parameters
+        ----------
+        x : Signs, whole numbers or floats; bytes too for a first layer
+            With the batch as its first axis.
+        training : bool
+            Whether to use and move statistics of the batch.
+
+        Returns
+        -------
+        Signs or array
+            The caller's to keep.
+        """
+        raise NotImplementedError
+
+    def backward(self, dy, need_dx=True):
+        """The gradient of the input; sets those of the parameters.
+
+        Parameters
+        ----------
+        dy : float array
+            dL/dy of the last forward pass.
+        need_dx : bool
+            Whether the gradient of the input is wanted.
+
+        Returns
+        -------
+        dx : float array, or None if it is not wanted
+        """
+        raise NotImplementedError
+
     def build(self, input_shape, rng):
-        """Create the parameters for inputs of this shape, with draws from ``rng``."""
+        """Create the parameters.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+        rng : numpy.random.Generator
+            Of the random start.
+
+        Raises
+        ------
+        InputError
+            For inputs the layer cannot take.
+        """
 
     def output_shape(self, input_shape):
+        """Shape of the output.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+
+        Returns
+        -------
+        tuple of int
+        """
         return input_shape
 
     def parameters(self):
-        """What an optimizer trains, in a fixed order."""
+        """What an optimizer trains, in a fixed order.
+
+        Returns
+        -------
+        list of Parameter
+        """
         return []
 
     def state(self):
-        """Copies of the arrays that belong to the layer but are not trained."""
+        """Copies of the arrays that belong to the layer but are not trained.
+
+        Returns
+        -------
+        dict of name to array
+        """
         return {}
 
     def load_state(self, arrays):
-        """Put back what ``state`` gave."""
+        """Put back what ``state`` gave.
+
+        Parameters
+        ----------
+        arrays : dict of name to array
+        """
 
     def penalty(self):
-        """What the layer adds to the loss by itself, whatever its input."""
+        """What the layer adds to the loss by itself, whatever its input.
+
+        Returns
+        -------
+        float
+        """
         return 0.0
 
     def config(self):
-        """Plain dict (JSON) to rebuild the layer from, without its arrays."""
+        """Plain dict (JSON) to rebuild the layer from, without its arrays.
+
+        Returns
+        -------
+        dict
+        """
         return {"kind": type(self).__name__} | {key: getattr(self, key) for key in self.arguments}
 
     def inner_chains(self):
-        """Chains of layers inside this one."""
+        """Chains of layers inside this one.
+
+        Returns
+        -------
+        tuple of Chain
+        """
         return ()
 
     def gives_signs(self, given_signs):
-        """Whether the output is Signs, if the input is (or is not)."""
+        """Whether the output is Signs.
+
+        Parameters
+        ----------
+        given_signs : bool
+            Whether the input is.
+
+        Returns
+        -------
+        bool
+        """
         return False
 
     def macs(self, input_shape):
-        """Multiply-adds of one sample."""
+        """Multiply-adds of one sample.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+
+        Returns
+        -------
+        int
+        """
         return 0
 
     def __repr__(self):

@@ -51,7 +51,14 @@ class BinaryDense(_Binary):
     """y = x @ w [* scale] with w in {-1, +1}; no bias, batch normalisation follows.
 
     x (B, I) Signs, or bytes or floats as a first layer; y (B, units), whole numbers for Signs
-    unless ``kernel_quantizer`` is "magnitude_aware_sign" (see ``minibnn.nn.quantizers``).
+    unless there is a scale.
+
+    Parameters
+    ----------
+    units : int
+    kernel_quantizer : "ste_sign" or "magnitude_aware_sign"
+        The latter multiplies each output by the mean magnitude of its latent weights (see
+        ``minibnn.nn.quantizers``).
     """
 
     prefix = "dense"
@@ -120,7 +127,16 @@ class _Real(Layer):
 
 
 class Dense(_Real):
-    """y = x @ w + bias in floats; x (B, I), y (B, units). The arguments are those of Conv2D."""
+    """y = x @ w + bias in floats; x (B, I), y (B, units).
+
+    Parameters
+    ----------
+    units : int
+    use_bias : bool
+    kernel_initializer : "glorot_uniform" or "glorot_normal"
+    l2 : float
+        As in ``Conv2D``.
+    """
 
     prefix = "dense"
     arguments = ("units", "use_bias", "kernel_initializer", "l2")
@@ -177,9 +193,26 @@ class _Convolution(Layer):
 class BinaryConv2D(_Convolution, _Binary):
     """Convolution with a kernel in {-1, +1}; no bias, batch normalisation follows.
 
-    x NHWC Signs, or bytes or floats as a first layer. ``same`` pads with 0, which is no sign: it
-    adds nothing to the sum (Larq's default); ``pad_value=1`` pads with +1. ``kernel_quantizer``
-    as in BinaryDense.
+    x NHWC Signs, or bytes or floats as a first layer.
+
+    Parameters
+    ----------
+    filters : int
+    kernel_size, strides : int or (int, int)
+        Rows and columns.
+    padding : "same" or "valid"
+    pad_value : 0 or 1
+        ``same`` pads with 0, which is no sign: it adds nothing to the sum (Larq's default); or
+        with +1.
+    kernel_quantizer : str
+        As in ``BinaryDense``.
+
+    Examples
+    --------
+    >>> from minibnn import nn
+    >>> net = nn.Sequential([nn.Sign(), nn.BinaryConv2D(4, 3)], (8, 8, 2))
+    >>> net.forward(np.ones((1, 8, 8, 2), np.float32)).dtype  # sums of signs
+    dtype('int16')
     """
 
     arguments = (
@@ -222,9 +255,18 @@ class BinaryConv2D(_Convolution, _Binary):
 class Conv2D(_Convolution, _Real):
     """Convolution in floats, NHWC; ``same`` pads with 0.
 
-    ``kernel_initializer`` is "glorot_uniform" or "glorot_normal". ``l2`` adds l2 * sum(kernel^2)
-    to the loss, as ``tf.keras.regularizers.l2`` does: ``backward`` adds its gradient 2 l2 kernel,
-    and the network's ``penalty()`` is what training adds to the loss that it reports.
+    Parameters
+    ----------
+    filters : int
+    kernel_size, strides : int or (int, int)
+        Rows and columns.
+    padding : "valid" or "same"
+    use_bias : bool
+    kernel_initializer : "glorot_uniform" or "glorot_normal"
+    l2 : float
+        Adds l2 * sum(kernel^2) to the loss, as ``tf.keras.regularizers.l2`` does: ``backward``
+        adds its gradient 2 l2 kernel, and the network's ``penalty()`` is what training adds to
+        the loss that it reports.
     """
 
     arguments = (
