@@ -11,6 +11,10 @@ class InputError(ValueError):
     It names the argument or file, what was expected and what was found. The command line
     prints it without a traceback and exits with 2. Whatever a file's name or content brings into
     the message, it stays one printable line: see ``one_line``.
+
+    Parameters
+    ----------
+    message : str
     """
 
     def __init__(self, message=""):

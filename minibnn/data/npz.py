@@ -1,6 +1,5 @@
 """Your own pictures from one .npz file; its declared sizes are checked before anything is read."""
 
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from minibnn.data.dataset import from_arrays
 from minibnn.errors import InputError
+from minibnn.files.memory import machine_memory
 
 _NEEDED = ("train_images", "train_labels", "test_images", "test_labels")
 _OPTIONAL = ("classes",)
@@ -45,7 +45,7 @@ def _read(archive, path):
     for name in _NEEDED:
         if name not in wanted:
             raise InputError(f"{path}: expected an array {name!r} ({', '.join(_NEEDED)})")
-    left = _memory()
+    left = machine_memory()
     for name in wanted:  # all of them before the first is read
         member = members[f"{name}.npy"]
         left -= member.file_size
@@ -95,11 +95,3 @@ def _check_declared(archive, member, left, where):
         )
     if left < 0:
         raise InputError(f"{where}: declares {member.file_size} bytes, more than there is memory")
-
-
-def _memory():
-    """Bytes of memory of this machine; a large number where it cannot be asked."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 1 << 40

@@ -15,6 +15,16 @@ class Chain:
             if not isinstance(layer, Layer):
                 raise InputError(f"layers must be layers of minibnn.nn, found {layer!r}")
 
+    def arrays(self, input_shape):
+        """What ``build`` would make: {"layer/what": (dtype, shape)} of all that has a name."""
+        found = {}
+        for layer in self.layers:
+            found |= {f"{layer.name}/{what}": x for what, x in layer.arrays(input_shape).items()}
+            for chain in layer.inner_chains():
+                found |= chain.arrays(input_shape)
+            input_shape = layer.output_shape(input_shape)
+        return found
+
     def build(self, input_shape, rng):
         for layer in self.layers:
             layer.build(input_shape, rng)

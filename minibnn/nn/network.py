@@ -2,11 +2,13 @@
 
 import copy
 from collections import Counter
+from math import prod
 from operator import index
 
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
 from minibnn.nn.summary import summarize
 from minibnn.ops.bits import Signs
@@ -40,6 +42,11 @@ class Sequential:
     """
 
     def __init__(self, layers, input_shape, seed=0, name="sequential"):
+        self._settle(layers, input_shape, seed, name)
+        self._build()
+
+    def _settle(self, layers, input_shape, seed=0, name="sequential"):
+        """All but the arrays."""
         self.chain = Chain(layers_from_config(layers))
         self.input_shape = _shape(input_shape)
         self.seed = _seed(seed)
@@ -50,6 +57,15 @@ class Sequential:
                 raise InputError(f"{layer.name} already belongs to a network: make a new layer")
             counts[layer.prefix] += 1
             layer.name = f"{layer.prefix}{counts[layer.prefix]}"
+
+    def _build(self):
+        """Make the arrays; InputError, and no array, if they are more than there is memory."""
+        sizes = [np.dtype(d).itemsize * prod(s) for d, s in self.arrays().values()]
+        if sum(sizes) + 2 * max(sizes, default=0) > machine_memory():  # kernels are drawn in parts
+            raise InputError(
+                f"{self.name}: its arrays take {sum(sizes) / 1e9:,.1f} GB, and while they are made "
+                f"more memory than the {machine_memory() / 1e9:,.1f} GB there are"
+            )
         self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self.output_shape = self.chain.output_shape(self.input_shape)
 
@@ -57,6 +73,16 @@ class Sequential:
     def layers(self):
         """The layers, in order."""
         return self.chain.layers
+
+    def arrays(self):
+        """Data type and shape of every array of ``state_dict``, by name.
+
+        Returns
+        -------
+        dict of name to (dtype, shape)
+            int8 is a binary one.
+        """
+        return self.chain.arrays(self.input_shape)
 
     def parameters(self):
         """All parameters, in layer order.
@@ -198,12 +224,15 @@ class Sequential:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config, check=None):
         """A network with freshly drawn kernels from the dict of ``config()``.
 
         Parameters
         ----------
         config : dict
+        check : callable (arrays), optional
+            Called with the dict of ``arrays()`` before one of them is made: it may raise an
+            InputError where the file that is to fill them holds others.
 
         Returns
         -------
@@ -214,15 +243,22 @@ class Sequential:
         InputError
             For anything else.
         """
-        options = dict(config)
+        options = dict(config) if isinstance(config, dict) else {}
         if options.pop("kind", None) != "Sequential" or "layers" not in options:
             raise InputError("a network's configuration must be a dict of kind Sequential")
+        network = cls.__new__(cls)
         try:
-            return cls(**options)
-        except TypeError as error:
+            network._settle(**options)
+            if check is not None:
+                check(network.arrays())
+            network._build()
+        except InputError:
+            raise
+        except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"a network cannot be built from this configuration: {error}"
             ) from None
+        return network
 
     def copy(self):
         """An independent network with the same arrays.

@@ -1,6 +1,7 @@
 """One network in one file: an npz without pickles, kernels as bits, configuration as JSON."""
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -67,24 +68,35 @@ def load_network(path):
         raise InputError(f"{path} is not a saved network, or damaged: {error}") from None
     if version != FORMAT:
         raise InputError(f"{path} has format {version}; this version of minibnn reads {FORMAT}")
-    network = Sequential.from_config(config)
     try:
-        network.load_state_dict({name: _unpacked(name, arrays, network) for name in _names(arrays)})
+        network = Sequential.from_config(config, lambda needed: _check(needed, arrays))
+        shapes = {name: shape for name, (_, shape) in network.arrays().items()}
+        network.load_state_dict({name: _value(name, arrays, shapes[name]) for name in shapes})
     except InputError as error:
         raise InputError(f"{path} does not fit its own configuration: {error}") from None
     return network
 
 
-def _names(arrays):
-    return [name.removesuffix(BITS) for name in arrays]
+def _check(needed, arrays):
+    """InputError unless these arrays of a file are those that a network needs."""
+    names = {}
+    for name, (dtype, _) in needed.items():
+        names[name + BITS if np.dtype(dtype) == np.int8 else name] = name
+    for name in names.keys() ^ arrays.keys():
+        where = "is missing" if name in names else "is not part of this network"
+        raise InputError(f"array {name} {where}")
+    for name, plain in names.items():
+        shape, found = needed[plain][1], arrays[name]
+        if name == plain and found.shape != shape:
+            raise InputError(f"{name} must have shape {shape}, found {found.shape}")
+        if name != plain:
+            count, bits = math.prod(shape), found.size * 8
+            if found.dtype != np.uint8 or found.ndim != 1 or not count <= bits < count + 8:
+                raise InputError(f"{plain} must hold {count} bits, found {bits} ({found.dtype})")
 
 
-def _unpacked(name, arrays, network):
+def _value(name, arrays, shape):
     if name in arrays:
         return arrays[name]
-    shape = next((p.shape for p in network.parameters() if p.name == name), (0,))
-    bits = np.unpackbits(arrays[name + BITS])
-    size = int(np.prod(shape))
-    if not size <= len(bits) < size + 8:
-        raise InputError(f"{name} must hold {size} bits, found {len(bits)}")
-    return 1 - 2 * bits[:size].astype(np.int8).reshape(shape)
+    bits = np.unpackbits(arrays[name + BITS], count=math.prod(shape))
+    return (1 - 2 * bits.view(np.int8)).reshape(shape)

@@ -38,11 +38,23 @@ def load(path):
     if "meta" not in names and path.name != CHECKPOINT:
         return load_network(path)
     meta, arrays = checkpoint.read(path)
-    net = Sequential.from_config(meta["network"])
     prefix = "network/"
     own = {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
-    net.load_state_dict(own)
+    try:
+        net = Sequential.from_config(meta.get("network"), lambda needed: _check(needed, own))
+        net.load_state_dict(own)
+    except InputError as error:
+        raise InputError(f"{path} does not fit its own configuration: {error}") from None
     return net
+
+
+def _check(needed, arrays):
+    """InputError unless these arrays of a file are those that a network needs."""
+    for name in needed.keys() | arrays.keys():
+        found = arrays[name].shape if name in arrays else "none"
+        wanted = needed[name][1] if name in needed else "none"
+        if found != wanted:
+            raise InputError(f"{name} must have shape {wanted}, found {found}")
 
 
 def _nothing_in(folder):

@@ -91,7 +91,7 @@ def test_a_header_that_promises_more_than_is_there_is_refused_before_reading(tmp
 
 
 def test_more_than_there_is_memory_is_refused_before_reading(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz, "_memory", lambda: 10**5)
+    monkeypatch.setattr(npz, "machine_memory", lambda: 10**5)
     big = np.zeros((2, 300, 300, 1), np.uint8)  # packs into a few hundred bytes
     np.savez_compressed(tmp_path / "own.npz", **GOOD | {"train_images": big})
     refused(tmp_path / "own.npz", "more than there is memory")

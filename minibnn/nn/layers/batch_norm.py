@@ -45,6 +45,10 @@ class BatchNorm(Layer):
         self.momentum, self.epsilon = float(momentum), float(epsilon)
         self.beta = self.gamma = None
 
+    def arrays(self, input_shape):
+        own = ["gamma"] * self.scale + ["beta"] * self.center + ["moving_mean", "moving_variance"]
+        return dict.fromkeys(own, (np.float32, input_shape[-1:]))
+
     def build(self, input_shape, rng):
         channels = input_shape[-1]
         self.gamma = Parameter(f"{self.name}/gamma", np.ones(channels))

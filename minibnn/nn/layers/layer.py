@@ -69,6 +69,20 @@ class Layer:
             For inputs the layer cannot take.
         """
 
+    def arrays(self, input_shape):
+        """What ``build`` would make.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+
+        Returns
+        -------
+        dict of name to (dtype, shape)
+            Of parameters and state.
+        """
+        return {}
+
     def output_shape(self, input_shape):
         """Shape of the output.
 

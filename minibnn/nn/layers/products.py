@@ -28,7 +28,15 @@ class _Binary(Layer):
             del config["kernel_quantizer"]
         return config
 
-    def start(self, shape, rng):
+    def arrays(self, input_shape):
+        shape = self.kernel_shape(input_shape)
+        own = {"kernel": (np.int8, shape)}
+        if KERNEL_QUANTIZERS[self.kernel_quantizer] is not None:
+            own["scale"] = np.float32, shape[-1:]
+        return own
+
+    def build(self, input_shape, rng):
+        shape = self.kernel_shape(input_shape)
         magnitude = KERNEL_QUANTIZERS[self.kernel_quantizer]
         self.kernel = Parameter(f"{self.name}/kernel", random_signs(shape, rng), True, magnitude)
 
@@ -68,9 +76,19 @@ class BinaryDense(_Binary):
         self.units = positive(units, "units")
         self.quantize(kernel_quantizer)
 
-    def build(self, input_shape, rng):
+    def kernel_shape(self, input_shape):
+        """(inputs, units); InputError unless the inputs are vectors.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+
+        Returns
+        -------
+        tuple of int
+        """
         expect_axes(self, input_shape, 1)
-        self.start((*input_shape, self.units), rng)
+        return (*input_shape, self.units)
 
     def forward(self, x, training=False):
         self.x = operand(x)
@@ -102,7 +120,15 @@ class _Real(Layer):
         self.l2 = _not_negative(l2, "l2")
         self.kernel = self.bias = None
 
-    def start(self, shape, rng):
+    def arrays(self, input_shape):
+        shape = self.kernel_shape(input_shape)
+        own = {"kernel": (np.float32, shape)}
+        if self.use_bias:
+            own["bias"] = np.float32, shape[-1:]
+        return own
+
+    def build(self, input_shape, rng):
+        shape = self.kernel_shape(input_shape)
         kernel = INITIALIZERS[self.kernel_initializer](shape, rng)
         self.kernel = Parameter(f"{self.name}/kernel", kernel)
         self.bias = Parameter(f"{self.name}/bias", np.zeros(shape[-1]))
@@ -145,9 +171,19 @@ class Dense(_Real):
         self.units = positive(units, "units")
         self.settle(use_bias, kernel_initializer, l2)
 
-    def build(self, input_shape, rng):
+    def kernel_shape(self, input_shape):
+        """(inputs, units); InputError unless the inputs are vectors.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+
+        Returns
+        -------
+        tuple of int
+        """
         expect_axes(self, input_shape, 1)
-        self.start((*input_shape, self.units), rng)
+        return (*input_shape, self.units)
 
     def forward(self, x, training=False):
         self.x = real_operand(x)
@@ -229,9 +265,6 @@ class BinaryConv2D(_Convolution, _Binary):
             raise InputError(f"pad_value must be 0 or 1, found {pad_value!r}")
         self.pad_value = int(pad_value)
 
-    def build(self, input_shape, rng):
-        self.start(self.kernel_shape(input_shape), rng)
-
     def forward(self, x, training=False):
         self.x = operand(x)
         return self.scaled(
@@ -279,9 +312,6 @@ class Conv2D(_Convolution, _Real):
     ):  # fmt: skip
         super().__init__(filters, kernel_size, strides, padding)
         self.settle(use_bias, kernel_initializer, l2)
-
-    def build(self, input_shape, rng):
-        self.start(self.kernel_shape(input_shape), rng)
 
     def forward(self, x, training=False):
         self.x = real_operand(x)

@@ -1,0 +1,62 @@
+"""What a network will hold is known, and checked, before any of it is made."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minibnn import nn, zoo
+from minibnn.errors import InputError
+from minibnn.training import load
+
+LAYERS = [
+    nn.Conv2D(3, 3, padding="same", use_bias=False),
+    nn.Residual(
+        [nn.Sign(), nn.BinaryConv2D(6, 3, 2, kernel_quantizer="magnitude_aware_sign")],
+        [nn.AvgPool2D(2), nn.Conv2D(6, 1), nn.BatchNorm(scale=True)],
+    ),
+    nn.BatchNorm(center=False),
+    nn.Flatten(),
+    nn.Sign(),
+    nn.BinaryDense(4),
+    nn.ReLU(),
+    nn.Dense(2),
+]
+
+
+def test_arrays_are_those_of_the_state():
+    net = nn.Sequential(LAYERS, (4, 4, 2))
+    found = {name: (np.dtype(dtype), shape) for name, (dtype, shape) in net.arrays().items()}
+    assert found == {name: (a.dtype, a.shape) for name, a in net.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"filters": 10**9}, {"dense_units": 10**12}, {"filters": 10**30}]
+)
+def test_more_than_there_is_memory_is_refused_at_once(sizes):
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"digits: its arrays take [\d,.]+ GB"):
+        zoo.digits_net(**sizes)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
+def rewrite(path, change):
+    """Change the configuration in a file of ``net.save``."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(arrays["network.json"].tobytes())
+    change(header["config"])
+    arrays["network.json"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(path, **arrays)
+
+
+def test_a_file_that_asks_for_more_than_it_holds_is_refused_before(tmp_path):
+    nn.Sequential([nn.Flatten(), nn.Dense(3)], (4, 4, 1)).save(tmp_path / "net.npz")
+    rewrite(tmp_path / "net.npz", lambda config: config["layers"][1].update(units=10**8))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"net.npz does not fit .* shape \(16, 100000000\)"):
+        load(tmp_path / "net.npz")
+    assert tracemalloc.get_traced_memory()[1] < 4e6
+    tracemalloc.stop()
