@@ -15,6 +15,7 @@ from minibnn.cli.export import export
 from minibnn.cli.plot import plot
 from minibnn.cli.predict import predict
 from minibnn.cli.recipes import recipes
+from minibnn.cli.report import report
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 from minibnn.cli.verify import verify
@@ -55,6 +56,7 @@ commands.add_command(evaluate)
 commands.add_command(export)
 commands.add_command(predict)
 commands.add_command(recipes)
+commands.add_command(report)
 commands.add_command(sweep)
 commands.add_command(train)
 commands.add_command(verify)

@@ -37,8 +37,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     """
     if batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, found {batch_size}")
-    from minibnn import data
-    from minibnn.cli.trained import load_trained
+    from minibnn.cli.trained import load_trained, pictures_for
     from minibnn.training.measure import measure
     from minibnn.training.plots import check_picture_path
     from minibnn.training.threads import compute_threads
@@ -46,15 +45,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     if out is not None:
         check_picture_path(out)
     trained = load_trained(network)
-    options = trained.config.get("options") or {}
-    dataset = dataset or trained.dataset
-    if dataset is None:
-        raise InputError(f"{network} does not tell its pictures: name them by --dataset")
-    if dataset == options.get("dataset"):
-        data_dir = data_dir or options.get("data_dir")
-        image_size = image_size or options.get("image_size")
-    pictures = data.load(dataset, data_dir, image_size=image_size)
-    _check_fit(trained.network, pictures)
+    pictures = pictures_for(trained, network, dataset, data_dir, image_size)
     with compute_threads(threads):
         found = measure(
             trained.network,
@@ -75,14 +66,6 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     click.echo(_report(found))
     if out is not None:
         click.echo(f"picture:   {out}")
-
-
-def _check_fit(network, pictures):
-    if tuple(pictures.input_shape) != tuple(network.input_shape):
-        raise InputError(
-            f"the network takes inputs of shape {tuple(network.input_shape)}, and the pictures of "
-            f"{pictures.name} are {tuple(pictures.input_shape)}"
-        )
 
 
 def _report(found):

@@ -67,3 +67,38 @@ def _classes(config, dataset):
 
         return CLASSES
     return None
+
+
+def pictures_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
+    """The data set with the test pictures of a network.
+
+    Parameters
+    ----------
+    trained : Trained
+    where : path
+        Of the network, for messages.
+    dataset, data_dir, image_size : optional
+        As ``data.load`` takes them; by default what the network was trained with.
+    load : callable, optional
+        In place of ``data.load``.
+
+    Raises
+    ------
+    InputError if it is not known which, they cannot be read, or do not fit the network.
+    """
+    if load is None:
+        from minibnn.data import load
+    options = trained.config.get("options") or {}
+    dataset = dataset or trained.dataset
+    if dataset is None:
+        raise InputError(f"{where} does not tell its pictures: name them by --dataset")
+    if dataset == options.get("dataset"):
+        data_dir = data_dir or options.get("data_dir")
+        image_size = image_size or options.get("image_size")
+    pictures = load(dataset, data_dir, image_size=image_size)
+    if tuple(pictures.input_shape) != tuple(trained.network.input_shape):
+        raise InputError(
+            f"the network takes inputs of shape {tuple(trained.network.input_shape)}, and the "
+            f"pictures of {pictures.name} are {tuple(pictures.input_shape)}"
+        )
+    return pictures

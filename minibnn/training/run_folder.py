@@ -29,7 +29,7 @@ from minibnn.files.atomic import staged, write_atomic
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"
 EVENTS = "events.out.tfevents.*"  # a pattern: TensorBoard's, one more for every start
-PICTURES = ("curves.png", "compare.png", "plot.png")
+PICTURES = ("curves.png", "compare.png", "plot.png", "report.html")
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
 

@@ -8,16 +8,23 @@ NUMBERS, NAMES = 20, 60  # classes at most whose shares, and whose names, can be
 
 
 def draw_confusion(path, confusion, classes, title=None):
-    """Write a picture of ``confusion``, shares of each class in percent.
+    """Write ``confusion_figure``, of the same arguments, to ``path`` (.png, .pdf or .svg)."""
+    save(confusion_figure(confusion, classes, title or "Confusion"), path)
+
+
+def confusion_figure(confusion, classes, title=None):
+    """A figure of ``confusion``, shares of each class in percent.
 
     Parameters
     ----------
-    path : path
-        Ending in .png, .pdf or .svg.
     confusion : (C, C) integers
         Pictures by class (row) and answer (column).
     classes : C names
     title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     count = len(confusion)
     shares = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -27,16 +34,17 @@ def draw_confusion(path, confusion, classes, title=None):
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xlabel("answer of the network")
     axes.set_ylabel("class of the picture")
-    axes.set_title(title or "Confusion")
+    axes.set_title(title or "")
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the class (%)")
     if count <= NAMES:
         upright = max(map(len, classes)) <= 3
-        axes.set_xticks(range(count), classes, rotation=0 if upright else 90)
-        axes.set_yticks(range(count), classes)
+        as_they_are = {"parse_math": False}  # a class may be called $x^
+        axes.set_xticks(range(count), classes, rotation=0 if upright else 90, **as_they_are)
+        axes.set_yticks(range(count), classes, **as_they_are)
     if count <= NUMBERS:
         for row, column in np.argwhere(confusion):
             share = shares[row, column]
             text = f"{share:.0f}" if share >= 0.5 else "<1"
             colour = "white" if share > 60 else "black"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    save(figure, path)
+    return figure

@@ -19,7 +19,8 @@ class Record:
         For a legend.
     folder : Path
     history : History
-    telemetry : dict of arrays, see ``training.telemetry``; None if there is no epoch of it
+    telemetry : dict of arrays, or None
+        See ``training.telemetry``; None if there is no epoch of it.
     """
 
     label: str
@@ -28,7 +29,16 @@ class Record:
     telemetry: dict | None = None
 
     def layer(self, name):
-        """Index of a binary layer in the arrays, or None."""
+        """Index of a binary layer in the arrays.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int or None
+        """
         names = [] if self.telemetry is None else list(self.telemetry["layers"])
         return names.index(name) if name in names else None
 
@@ -39,10 +49,19 @@ def find_runs(paths):
     A folder is that of a run, of a comparison, or one with run folders below it (such as a
     sweep's); of those without an epoch the latter are left out.
 
+    Parameters
+    ----------
+    paths : sequence of path
+
+    Returns
+    -------
+    list of Record
+
     Raises
     ------
-    InputError if a folder is missing or holds no run, if a run given has no epoch yet, or a file
-    is damaged.
+    InputError
+        If a folder is missing or holds no run, if a run given has no epoch yet, or a file is
+        damaged.
     """
     folders = []
     for path in map(Path, paths):

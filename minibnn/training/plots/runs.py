@@ -39,7 +39,7 @@ def draw_runs(path, records, title=None):
     """
     path = check_picture_path(path)
     layers, left_out = chosen_layers(records)
-    rows = _rows(records) if layers else []
+    rows = layer_rows(records) if layers else []
     width = max(13.0, 1.5 + 1.75 * len(layers))
     figure = new_figure(width, 4.2 + 2.3 * len(rows))
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
@@ -87,21 +87,21 @@ def _overview(figure, records, telemetry):
         if record.telemetry is not None:
             arrays = record.telemetry
             line(rest[0], arrays["epoch"], arrays["pi"][:, -1], **how)
-            line(rest[1], arrays["epoch"], 100 * _never_flipped(arrays), **how)
+            line(rest[1], arrays["epoch"], 100 * never_flipped(arrays), **how)
     label(accuracy, "Accuracy", "right answers (%)")
     label(loss, "Loss", "mean loss per picture")
     if rest:
         label(rest[0], "Flips per step, last layer", _PI_T)
         label(rest[1], "Never flipped, all layers", "binary weights (%)")
-        _log_if_small(rest[1])
+        log_if_small(rest[1])
 
 
-def _never_flipped(arrays):
+def never_flipped(arrays):
     weights = arrays["weights"]
     return (arrays["never_flipped"] * weights).sum(axis=1) / weights.sum()
 
 
-def _log_if_small(axes):
+def log_if_small(axes):
     """A logarithmic share where a linear one would lie on the floor."""
     values = np.concatenate([np.asarray(one.get_ydata(), float) for one in axes.lines])
     values = values[np.isfinite(values)]
@@ -113,10 +113,10 @@ def _log_if_small(axes):
 # -- layers ----------------------------------------------------------------------------------------
 
 
-def _rows(records):
+def layer_rows(records):
     """Functions (axes, records, layers), each of which draws one quantity of every layer."""
     kinds = dict.fromkeys(kind for r in records if (kind := histogram_kind(r)))
-    return [_flips_row, _never_row, *(_HistogramRow(kind) for kind in kinds)]
+    return [_flips_row, _never_row, *(HistogramRow(kind) for kind in kinds)]
 
 
 def _flips_row(axes, records, layers):
@@ -155,7 +155,7 @@ def _relative(arrays):
     return arrays["threshold"][:, 0] > 0
 
 
-class _HistogramRow:
+class HistogramRow:
     """Where the weights of each layer stand; of a single run also how they moved there."""
 
     def __init__(self, kind):
@@ -241,14 +241,15 @@ def _legend(figure, records, rows):
     from matplotlib.lines import Line2D
 
     part = measured_part(record.history for record in records)
-    handles = [Line2D([], [], label=r.label, **style(k)) for k, r in enumerate(records)]
+    names = [r.label.replace("$", r"\$") for r in records]  # no formulas
+    handles = [Line2D([], [], label=name, **style(k)) for k, name in enumerate(names)]
     figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
     grey = {"color": "0.4"}
     handles = [
         Line2D([], [], label=f"{part} pictures", **grey),
         Line2D([], [], label="training pictures", linestyle=":", **grey),
     ]
-    histograms = [row for row in rows if isinstance(row, _HistogramRow)]
+    histograms = [row for row in rows if isinstance(row, HistogramRow)]
     if len(records) == 1 and histograms:
         shown = shown_epochs(records[0])
         for row, alpha in zip(shown, SHADES[-len(shown) :], strict=True):

@@ -35,7 +35,21 @@ def new_figure(width, height):
 
 
 def check_picture_path(path):
-    """``path`` as a Path; InputError unless it ends as a picture that can be written."""
+    """Where a picture is to be written, if it can be.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        Unless it ends as a picture that can be written.
+    """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"a picture must end in {', '.join(FORMATS)}, found {path}")
