@@ -27,7 +27,7 @@ SECTIONS = ("products", "optimizers", "rates", "startup")
 )
 @click.option(
     "--filters",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 4096),
     default=128,
     show_default=True,
     metavar="N",
@@ -35,7 +35,7 @@ SECTIONS = ("products", "optimizers", "rates", "startup")
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 65536),
     default=50,
     show_default=True,
     metavar="N",

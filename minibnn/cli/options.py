@@ -161,6 +161,10 @@ def settle_options(ctx, options):
     """
     how = {name: options[name] for name in _NOT_KEPT}
     kept = {name: value for name, value in options.items() if name not in _NOT_KEPT}
+    if how["out"] == "":
+        raise InputError("--out must be the name of a folder, found ''")
+    if kept["recipe"] == "":
+        raise InputError("--recipe must be a name (minibnn recipes lists them), found ''")
     given = {
         name
         for name in kept

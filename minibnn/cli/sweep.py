@@ -266,8 +266,8 @@ def _print_tables(tables, plain):
 
 
 def _add_options_of_train():
-    own = {parameter.name for parameter in sweep.params}
-    sweep.params += [parameter for parameter in train.params if parameter.name not in own]
+    left_out = {parameter.name for parameter in sweep.params} | {"mpi", "sync_batch_norm"}
+    sweep.params += [parameter for parameter in train.params if parameter.name not in left_out]
 
 
 _add_options_of_train()

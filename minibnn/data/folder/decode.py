@@ -45,7 +45,7 @@ def read(path):
             return file.read()
     except (OSError, ValueError) as error:  # a name with a NUL is no path
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise InputError(f"{path}: cannot be read ({reason})") from error
+        raise InputError(f"{str(path) or repr('')}: cannot be read ({reason})") from error
 
 
 def cut(content, plan):

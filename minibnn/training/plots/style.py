@@ -53,6 +53,10 @@ def check_picture_path(path):
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"a picture must end in {', '.join(FORMATS)}, found {path}")
+    if path.is_dir():
+        raise InputError(f"a picture must be a file, and {path} is a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
     return path
 
 
