@@ -24,16 +24,18 @@ SIZES = ("--filters", str(FILTERS), "--batch-size", str(BATCH), "--threads", "1"
 def load(name):
     spec = spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
     module = module_from_spec(spec)
+    sys.path.append(str(FOLDER))  # where scripts find each other
     spec.loader.exec_module(module)
+    sys.path.remove(str(FOLDER))
     return module
 
 
-step, run = load("step"), load("run")
+step, run, networks = load("step"), load("run"), load("networks")
 
 
-def first_steps(script):
+def first_steps(script, *more):
     """What a peer's script says of its first steps."""
-    command = [sys.executable, FOLDER / script, *SIZES]
+    command = [sys.executable, FOLDER / script, *SIZES, *more]
     variables = os.environ | {"STEP_EXACT": "1", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=variables, timeout=300
@@ -48,6 +50,67 @@ def test_kernels_have_the_shapes_of_ours():
         assert step.kernel_shapes(filters, units) == shapes
     kernels = step.first_kernels(3, 5)
     assert all(set(np.unique(k)) == {-1, 1} for k in kernels)
+
+
+def plain(layer):
+    """A layer's configuration, as ``networks.py`` says it; what that leaves out is as it says."""
+    layer = dict(layer)
+    if layer["kind"] == "Residual":
+        body, shortcut = layer["body"], layer["shortcut"] or []
+        return {
+            "kind": "Residual",
+            "body": [*map(plain, body)],
+            "shortcut": [*map(plain, shortcut)],
+        }
+    for name in ("kernel_size", "strides", "pool_size"):
+        if name in layer:
+            layer[name], other = layer[name]
+            assert layer[name] == other
+    layer.pop("kernel_initializer", None)
+    if layer["kind"] == "Sign":
+        quantizer = layer["quantizer"]
+        assert quantizer.get("clip_value", 1) == 1
+        layer["quantizer"] = quantizer["name"]
+    if layer["kind"] == "BatchNorm":
+        assert layer.pop("scale") and layer.pop("center")
+    assert layer.pop("pad_value", 0) == 0
+    return layer
+
+
+@pytest.mark.parametrize("name", ["binary_alexnet", "xnornet", "birealnet"])
+def test_imagenet_networks_are_those_of_the_zoo(name):
+    """Layer by layer, with output shapes and kernels: what PyTorch's are built from."""
+    known = networks.NETWORKS[name]
+    assert networks.NETWORKS.keys() == run.NETWORKS.keys() - {"binarynet"}
+    assert run.NETWORKS[name][:2] == (known.title, f"{known.filters}:16")
+    filters = 6 if name == "birealnet" else 12
+    units = known.units(filters)
+    sizes = {} if name == "birealnet" else {"dense_units": units}
+    net = zoo.MODELS[name](filters=filters, **sizes)
+    layers = known.sized(filters, units)
+    assert layers == [plain(layer) for layer in net.config()["layers"]]
+    ours = [row.output for row in net.summary().rows if row.kind != "Residual"]
+    assert [output for *_, output in networks.walk(layers, net.input_shape)] == ours
+    kernels = networks.first_kernels(layers, known.picture)
+    own = [p for p in net.parameters() if p.name.endswith("/kernel")]
+    assert [(k.shape, k.dtype == np.int8) for k in kernels] == [(p.shape, p.binary) for p in own]
+    recipe = next(r for r in zoo.RECIPES.values() if r.model == name)
+    assert recipe.sizes == {"filters": known.filters} | (
+        {"dense_units": known.dense_units} if sizes else {}
+    )
+    assert recipe.real_optimizer.startswith("adam:lr=linear:2.5e-3:") and known.lr == 2.5e-3
+
+
+def test_ours_on_an_imagenet_network():
+    ready, _ = first_steps("minibnn_bop.py", "--network", "binary_alexnet", "--batch-size", "2")
+    assert np.isfinite(ready["losses"]).all()
+    assert len(ready["flips"]) == 8 and min(ready["flips"]) > 0
+    known = networks.NETWORKS["binary_alexnet"]
+    layers = known.sized(FILTERS, known.units(FILTERS))
+    kernels = sum(k.size for k in networks.first_kernels(layers, known.picture))
+    norms = [out[-1] for layer, _, out in networks.walk(layers, known.picture)
+             if layer["kind"] == "BatchNorm"]  # fmt: skip
+    assert ready["counts"] == {"trained": kernels + 2 * sum(norms), "logits": 1000}
 
 
 def test_ours():
@@ -77,6 +140,24 @@ def test_a_peer_makes_the_same_steps(script, modules):
     np.testing.assert_allclose(theirs["losses"], ours["losses"], rtol=1e-5)
     # Gradients that round differently flip a few weights more or less.
     np.testing.assert_allclose(theirs["flips"], ours["flips"], rtol=0.01, atol=2)
+
+
+@pytest.mark.parametrize("name", ["binary_alexnet", "xnornet", "birealnet"])
+def test_pytorch_makes_the_same_steps_on_imagenet_networks(name):
+    pytest.importorskip("torch", reason="torch is not installed")
+    sizes = ("--network", name, "--filters", "6", "--batch-size", "2")
+    theirs, ours = (first_steps(s, *sizes)[0] for s in ("pytorch_fp32.py", "minibnn_bop.py"))
+    np.testing.assert_allclose(theirs["losses"], ours["losses"], rtol=1e-5)
+    np.testing.assert_allclose(theirs["flips"], ours["flips"], rtol=0.01, atol=2)
+    assert theirs["counts"] == ours["counts"]
+
+
+def test_networks_that_differ_are_not_compared():
+    counts = {"trained": 5, "logits": 10}
+    rows = {"a": {"counts": counts}, "b": {"skipped": "gone"}, "c": {"counts": None}}
+    run.check_counts(rows)
+    with pytest.raises(run.PeerError, match="the networks are not the same"):
+        run.check_counts(rows | {"d": {"counts": counts | {"trained": 6}}})
 
 
 def test_turns():
@@ -121,6 +202,7 @@ def test_wrong_arguments(capsys):
         (["--peers", "larq"], "larq needs --larq-python"),
         (["--cases", "128"], "--cases takes FILTERS:BATCH"),
         (["--peers", "jax"], "invalid choice"),
+        (["--network", "birealnet", "--peers", "larq"], "larq knows binarynet only"),
     ):
         with pytest.raises(SystemExit) as stop:
             run.main(arguments)

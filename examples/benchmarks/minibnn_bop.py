@@ -1,9 +1,10 @@
-"""minibnn: BinaryNet trained by Bop on packed bits."""
+"""minibnn: BinaryNet, or an ImageNet network of its zoo, trained by Bop on packed bits."""
 
 import sys
 from pathlib import Path
 
 import step
+from networks import NETWORKS
 
 try:
     import minibnn as bnn
@@ -13,7 +14,7 @@ except ModuleNotFoundError:  # run from a checkout that is not installed
 
 
 class Minibnn:
-    def __init__(self, filters, dense_units, batch_size, threads):
+    def __init__(self, filters, dense_units, batch_size, threads, network="binarynet"):
         import numba
         import numpy
         from numba.core import event
@@ -24,15 +25,22 @@ class Minibnn:
         self.versions = {
             "minibnn": bnn.__version__, "NumPy": numpy.__version__, "Numba": numba.__version__
         }  # fmt: skip
-        self.net = bnn.zoo.binarynet(step.PICTURE, step.CLASSES, filters, dense_units)
+        known = NETWORKS.get(network)
+        shape, classes = (known.picture, known.classes) if known else (step.PICTURE, step.CLASSES)
+        sizes = {"filters": filters, "dense_units": dense_units}
+        if network == "birealnet":
+            del sizes["dense_units"]
+        self.net = bnn.zoo.MODELS[network](shape, classes, **sizes)
         self.binary = [p for p in self.net.parameters() if p.binary]
-        for p, kernel in zip(self.binary, step.first_kernels(filters, dense_units), strict=True):
+        kernels = [p for p in self.net.parameters() if p.name.endswith("/kernel")]
+        first = step.kernels_of(network, filters, dense_units)
+        for p, kernel in zip(kernels, first, strict=True):
             p.assign(kernel)
         self.optimizer = bnn.optim.Split(
             binary=bnn.optim.Bop(gamma=step.GAMMA, threshold=step.THRESHOLD),
-            real=bnn.optim.Adam(lr=step.LR),
+            real=bnn.optim.Adam(lr=known.lr if known else step.LR),
         )
-        self.x, self.labels = step.batch(batch_size)
+        self.x, self.labels = step.batch(batch_size, network)
 
     @property
     def compiled(self):
@@ -52,6 +60,10 @@ class Minibnn:
     def kernels(self):
         return [p.value for p in self.binary]
 
+    def counts(self):
+        trained = sum(p.size for p in self.net.parameters())
+        return {"trained": trained, "logits": self.net.output_shape[0]}
+
 
 if __name__ == "__main__":
-    step.main(Minibnn)
+    step.main(Minibnn, ("binarynet", *NETWORKS))

@@ -7,7 +7,8 @@ near those of the others.
 from functools import partial
 
 import step
+from networks import NETWORKS
 from pytorch_net import PyTorch
 
 if __name__ == "__main__":
-    step.main(partial(PyTorch, low_precision=True))
+    step.main(partial(PyTorch, low_precision=True), ("binarynet", *NETWORKS))

@@ -1,6 +1,7 @@
 """BinaryNet, Bop and the training step in PyTorch, for the two scripts that run it.
 
-Activations are NCHW in channels-last memory, kernels OIHW and [units, inputs].
+The same step trains the ImageNet networks of ``pytorch_imagenet.py``. Activations are NCHW in
+channels-last memory, kernels OIHW and [units, inputs].
 
 PyTorch's batch normalisation rounds (x - mean) * factor in another way, so that some exact zeros
 become -1, and its Adam adds epsilon elsewhere: losses come out a little different. With the
@@ -15,6 +16,8 @@ import numpy as np
 import step
 import torch
 import torch.nn.functional as F
+from networks import NETWORKS
+from pytorch_imagenet import Network
 
 EXACT = os.environ.get("STEP_EXACT") == "1"
 
@@ -31,14 +34,18 @@ class SteSign(torch.autograd.Function):
 
 
 class BatchNorm(torch.nn.Module):
-    """Without a scale; works on NCHW and on rows."""
+    """On NCHW and on rows; BinaryNet's have no scale."""
 
-    def __init__(self, channels):
+    def __init__(self, channels, scale=False, momentum=step.MOMENTUM, epsilon=step.EPSILON):
         super().__init__()
+        self.momentum, self.epsilon = momentum, epsilon
         self.beta = torch.nn.Parameter(torch.zeros(channels))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
-        self.register_buffer("one", torch.ones(channels))
+        if scale:
+            self.gamma = torch.nn.Parameter(torch.ones(channels))
+        else:
+            self.register_buffer("gamma", torch.ones(channels))
 
     def forward(self, x):
         if EXACT and self.training:
@@ -46,15 +53,19 @@ class BatchNorm(torch.nn.Module):
             numbers = x.double()  # var_mean would give a mean of 1e-17 where it is 0
             mean = numbers.mean(axes, keepdim=True)
             variance = numbers.var(axes, correction=0, keepdim=True)
-            factor = 1 / torch.sqrt(variance.float() + step.EPSILON)
+            factor = self.gamma.reshape(mean.shape[1:]) / torch.sqrt(
+                variance.float() + self.epsilon
+            )
             return (x - mean.float()) * factor + self.beta.reshape(mean.shape[1:])
         return F.batch_norm(
-            x, self.mean, self.variance, self.one, self.beta, self.training,
-            1 - step.MOMENTUM, step.EPSILON,
+            x, self.mean, self.variance, self.gamma, self.beta, self.training,
+            1 - self.momentum, self.epsilon,
         )  # fmt: skip
 
 
 class BinaryNet(torch.nn.Module):
+    penalties = ()
+
     def __init__(self, kernels):
         super().__init__()
         self.kernels = torch.nn.ParameterList()
@@ -64,6 +75,9 @@ class BinaryNet(torch.nn.Module):
                 k = k.contiguous(memory_format=torch.channels_last)
             self.kernels.append(k)
         self.norms = torch.nn.ModuleList(BatchNorm(kernel.shape[-1]) for kernel in kernels)
+
+    def reals(self):
+        return [norm.beta for norm in self.norms]
 
     def forward(self, pictures):
         x = (2 * pictures.float() - 255) / 255
@@ -81,14 +95,14 @@ class BinaryNet(torch.nn.Module):
 
 
 class KerasAdam:
-    def __init__(self, parameters):
-        self.parameters, self.t = parameters, 0
+    def __init__(self, parameters, lr):
+        self.parameters, self.lr, self.t = parameters, lr, 0
         self.m, self.v = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
 
     @torch.no_grad()
     def step(self):
         self.t += 1
-        rate = step.LR * math.sqrt(1 - 0.999**self.t) / (1 - 0.9**self.t)
+        rate = self.lr * math.sqrt(1 - 0.999**self.t) / (1 - 0.9**self.t)
         for p, m, v in zip(self.parameters, self.m, self.v, strict=True):
             m.mul_(0.9).add_(p.grad, alpha=0.1)
             v.mul_(0.999).addcmul_(p.grad, p.grad, value=0.001)
@@ -102,17 +116,22 @@ def bop(kernels, averages, gradients):
 
 
 class PyTorch:
-    def __init__(self, filters, dense_units, batch_size, threads, low_precision=False):
+    def __init__(
+        self, filters, dense_units, batch_size, threads, network="binarynet", low_precision=False
+    ):
         torch.set_num_threads(threads)
         self.versions = {"PyTorch": torch.__version__}
-        net = BinaryNet(step.first_kernels(filters, dense_units))
+        if network == "binarynet":
+            net, lr = BinaryNet(step.first_kernels(filters, dense_units)), step.LR
+        else:
+            net = Network(network, filters, dense_units, SteSign, BatchNorm)
+            lr = NETWORKS[network].lr
         self.net = net.to(memory_format=torch.channels_last)
         self.averages = [torch.zeros_like(k) for k in net.kernels]
-        offsets = [norm.beta for norm in net.norms]
-        self.adam = torch.optim.Adam(offsets, lr=step.LR, eps=1e-7, fused=True)
+        self.adam = torch.optim.Adam(net.reals(), lr=lr, eps=1e-7, fused=True)
         if EXACT:
-            self.adam = KerasAdam(offsets)
-        pictures, labels = step.batch(batch_size)
+            self.adam = KerasAdam(net.reals(), lr)
+        pictures, labels = step.batch(batch_size, network)
         self.x = torch.from_numpy(np.moveaxis(pictures, -1, 1))  # NCHW, channels last in memory
         self.labels = torch.from_numpy(labels)
         self.low_precision = low_precision
@@ -133,6 +152,8 @@ class PyTorch:
         with torch.no_grad():
             kernels = list(self.net.kernels)
             self.bop(kernels, self.averages, [k.grad for k in kernels])
+            for kernel, l2 in self.net.penalties:
+                kernel.grad.add_(kernel, alpha=2 * l2)
         self.adam.step()
         return loss.item()
 
@@ -146,3 +167,9 @@ class PyTorch:
 
     def kernels(self):
         return [np.moveaxis(k.detach().numpy(), (0, 1), (-1, -2)) for k in self.net.kernels]
+
+    def counts(self):
+        self.net.eval()
+        with torch.inference_mode():
+            logits = self.net(self.x[:1])
+        return {"trained": sum(p.numel() for p in self.net.parameters()), "logits": logits.shape[1]}

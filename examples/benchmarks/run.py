@@ -5,6 +5,7 @@ network. They are asked one after another for a few steps, again and again (A B 
 that whatever slows the machine down slows all of them. Needs Python only.
 
     python run.py --torch-python ../torch/bin/python --larq-python ../larq/bin/python --markdown
+    python run.py --torch-python ../torch/bin/python --network birealnet --jobs train
 """
 
 import argparse
@@ -31,7 +32,13 @@ PEERS = {  # name: script, which environment
     "pytorch-fp32": ("pytorch_fp32.py", "torch"),
     "pytorch-bf16": ("pytorch_bf16.py", "torch"),
 }
-CASES = ("128:50",)
+NETWORKS = {  # name: title, filters and batch if none are given, peers that know it (all)
+    "binarynet": ("BinaryNet", "128:50", PEERS),
+    "binary_alexnet": ("Binary AlexNet", "64:16", (OURS, "pytorch-fp32", "pytorch-bf16")),
+    "xnornet": ("XNOR-Net", "96:16", (OURS, "pytorch-fp32", "pytorch-bf16")),
+    "birealnet": ("Bi-Real Net", "64:16", (OURS, "pytorch-fp32", "pytorch-bf16")),
+}
+JOBS = {"train": "training", "infer": "inference"}
 
 
 class PeerError(Exception):
@@ -44,13 +51,16 @@ class Worker:
     Attributes
     ----------
     ready : dict
-        losses and flips of its first steps, versions, ready_seconds.
+        losses and flips of its first steps, versions, and ready_seconds: of making the network
+        and of those steps, compiling included.
     """
 
-    def __init__(self, name, python, filters, batch_size, threads):
+    def __init__(self, name, python, filters, batch_size, threads, network):
         self.name = name
         script = HERE / PEERS[name][0]
         sizes = {"filters": filters, "batch-size": batch_size, "threads": threads}
+        if network != "binarynet":  # which some peers have no option for
+            sizes["network"] = network
         options = [f"--{key}={value}" for key, value in sizes.items()]
         limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         self.said = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill up
@@ -100,7 +110,10 @@ class Worker:
         self.said.close()
 
 
-def compare(pythons, filters, batch_size, threads, rounds=5, steps=4, pause=0.3, say=print):
+def compare(
+    pythons, filters, batch_size, threads, rounds=5, steps=4, pause=0.3, say=print,
+    network="binarynet", jobs=tuple(JOBS),
+):  # fmt: skip
     """Measure peers in turns.
 
     Parameters
@@ -114,23 +127,29 @@ def compare(pythons, filters, batch_size, threads, rounds=5, steps=4, pause=0.3,
         Seconds between turns, for the threads of the last one to fall asleep.
     say : callable
         Told what is going on, in words.
+    network : str
+        One of ``NETWORKS``.
+    jobs : sequence of "train" and "infer"
 
     Returns
     -------
-    dict with a row per peer; one that cannot run has "skipped" with the reason.
+    dict with a row per peer; one that cannot run has "skipped" with the reason. PeerError if
+    they do not train the same number of parameters.
     """
     rows, workers = {}, {}
     with ExitStack() as stack:
         for name, python in pythons.items():
             say(f"starting {name}")
             try:
-                worker = _start(stack, name, python, filters, batch_size, threads)
+                worker = _start(stack, name, python, filters, batch_size, threads, network)
             except PeerError as error:
                 rows[name] = {"peer": name, "skipped": str(error)}
             else:
                 workers[name] = worker
                 rows[name] = {"peer": name, **worker.ready}
-        for job, field in (("train", "training"), ("infer", "inference")):
+        check_counts(rows)
+        for job in jobs:
+            field = JOBS[job]
             seconds = {name: [] for name in workers if job in rows[name]["jobs"]}
             for turn in range(rounds):
                 say(f"{field}, turn {turn + 1} of {rounds}")
@@ -143,8 +162,8 @@ def compare(pythons, filters, batch_size, threads, rounds=5, steps=4, pause=0.3,
                 if job == "train":  # before inference allocates anything
                     rows[name]["peak_bytes"] = workers[name].ask(do="memory")["peak_bytes"]
     return {
+        "network": network,
         "filters": filters,
-        "dense_units": 8 * filters,
         "batch": batch_size,
         "threads": threads,
         "rounds": rounds,
@@ -160,9 +179,17 @@ def _start(stack, *what):
     if not worker.ready["compiled"]:
         return worker
     worker.close()
-    worker = stack.enter_context(Worker(*what))
-    worker.wait()
-    return worker
+    again = stack.enter_context(Worker(*what))
+    again.wait()
+    again.ready["compiling_seconds"] = worker.ready["ready_seconds"]
+    return again
+
+
+def check_counts(rows):
+    """PeerError unless all peers that say so train as many numbers and give as many logits."""
+    counts = {name: row["counts"] for name, row in rows.items() if row.get("counts")}
+    if len({(one["trained"], one["logits"]) for one in counts.values()}) > 1:
+        raise PeerError(f"the networks are not the same: {counts}")
 
 
 def _summary(turns, ours, batch_size):
@@ -204,7 +231,8 @@ def text(report, markdown=False):
         lines[0] += f" Load average at the start: {load:.2f}."
     lines.append(f"{versions(report)}.")
     for case in report["cases"]:
-        what = f"BinaryNet, filters {case['filters']}, batch {case['batch']}"
+        title = NETWORKS[case["network"]][0]
+        what = f"{title}, filters {case['filters']}, batch {case['batch']}"
         count = case["threads"]
         what += f", {count} thread{'s' if count > 1 else ''}; medians of {case['rounds']} turns "
         what += f"of {case['steps']} steps (slowest to fastest turn); times: minibnn's speed "
@@ -219,7 +247,15 @@ def text(report, markdown=False):
             if "skipped" not in r
         )
         lines += ["", f"Losses of the first steps: {'; '.join(losses)}."]
+        ready = [_ready(row) for row in case["rows"] if "skipped" not in row]
+        lines += [f"Seconds until those were made, not counted above: {'; '.join(ready)}."]
     return "\n".join(lines)
+
+
+def _ready(row):
+    words = f"{row['peer']} {row['ready_seconds']:.0f}"
+    first = row.get("compiling_seconds")
+    return words if first is None else f"{words} ({first:.0f} when it compiled)"
 
 
 def versions(report):
@@ -274,8 +310,14 @@ def main(arguments=None):
         help=f"of {', '.join(PEERS)}; default: all whose interpreter is given",
     )  # fmt: skip
     parser.add_argument(
-        "--cases", nargs="+", default=CASES, metavar="FILTERS:BATCH", help="default: 128:50"
-    )
+        "--network", nargs="+", choices=NETWORKS, default=["binarynet"], metavar="NAME",
+        help=f"of {', '.join(NETWORKS)}; default: binarynet",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cases", nargs="+", metavar="FILTERS:BATCH",
+        help="default: 128:50, of ImageNet's networks as published and 16",
+    )  # fmt: skip
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=[*JOBS], help="default: both")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each")
     parser.add_argument("--steps", type=int, default=4, metavar="N", help="timed steps of a turn")
@@ -284,19 +326,24 @@ def main(arguments=None):
     shown.add_argument("--markdown", action="store_true", help="print tables for a README")
     asked = parser.parse_args(arguments)
     where = {"ours": asked.python, "larq": asked.larq_python, "torch": asked.torch_python}
-    names = asked.peers or [name for name, (_, room) in PEERS.items() if where[room]]
-    for name in names:
-        if not where[PEERS[name][1]]:
-            parser.error(f"{name} needs --{PEERS[name][1]}-python")
-    try:
-        cases = [tuple(map(int, case.split(":"))) for case in asked.cases]
-        if any(len(case) != 2 for case in cases):
-            raise ValueError
-    except ValueError:
-        parser.error(f"--cases takes FILTERS:BATCH such as 128:50, found {' '.join(asked.cases)}")
-    pythons = {name: where[PEERS[name][1]] for name in names}
+    jobs = []
+    for network in asked.network:
+        _, usual, able = NETWORKS[network]
+        names = asked.peers or [p for p, (_, room) in PEERS.items() if where[room] and p in able]
+        for name in names:
+            if name not in able:
+                parser.error(f"{name} knows binarynet only, not {network}")
+            if not where[PEERS[name][1]]:
+                parser.error(f"{name} needs --{PEERS[name][1]}-python")
+        pythons = {name: where[PEERS[name][1]] for name in names}
+        for case in asked.cases or [usual]:
+            try:
+                filters, batch_size = map(int, case.split(":"))
+            except ValueError:
+                parser.error(f"--cases takes FILTERS:BATCH such as 128:50, found {case}")
+            jobs.append((pythons, filters, batch_size, network))
     report = {"machine": machine(), "cases": []}
-    for filters, batch_size in cases:
+    for pythons, filters, batch_size, network in jobs:
         report["cases"].append(
             compare(
                 pythons,
@@ -305,7 +352,9 @@ def main(arguments=None):
                 asked.threads,
                 asked.rounds,
                 asked.steps,
-                say=partial(_say, f"filters {filters}, batch {batch_size}"),
+                say=partial(_say, f"{network}, filters {filters}, batch {batch_size}"),
+                network=network,
+                jobs=asked.jobs,
             )
         )
     print(json.dumps(report, indent=2) if asked.json else text(report, asked.markdown))

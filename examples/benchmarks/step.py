@@ -7,8 +7,12 @@ is: bytes to [-1, 1], forward, softmax cross-entropy, backward, Bop on the binar
 the offsets of batch normalisation. Every peer starts from the same kernels and trains on the same
 pictures, so that the losses and flips of its first steps show that it does the same.
 
+With ``--network`` it is one of the paper's ImageNet networks instead, as ``networks.py`` describes
+them, on random floats of 224x224; Adam then trains all that is real, at the rate of the recipes.
+
 Needs NumPy only. A peer's script calls ``main`` with a function that makes an object with
-``train() -> loss``, ``infer() -> logits``, ``kernels() -> arrays in this order`` and ``versions``;
+``train() -> loss``, ``infer() -> logits``, ``kernels() -> the binary ones in this order`` and
+``versions``; ``counts()``, if it has that, gives the numbers of its parameters and of its logits;
 ``compiled``, if it has that, says that code was compiled that the next process finds on disk;
 ``jobs``, that not both of train and infer are to be timed.
 """
@@ -23,6 +27,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from networks import NETWORKS
+from networks import first_kernels as first_kernels_of
 
 PICTURE, CLASSES = (32, 32, 3), 10
 GAMMA, THRESHOLD, LR = 1e-4, 1e-8, 0.01  # section 5.2 of the paper
@@ -46,21 +52,35 @@ def first_kernels(filters, dense_units, seed=0):
     return [1 - 2 * rng.integers(0, 2, s, np.int8) for s in kernel_shapes(filters, dense_units)]
 
 
-def batch(size, seed=0):
-    """Random pictures (bytes, NHWC) and labels."""
+def batch(size, network="binarynet", seed=0):
+    """Random pictures, NHWC, and labels: bytes, or for an ImageNet network normalised floats."""
     rng = np.random.default_rng([seed, size])
-    return rng.integers(0, 256, (size, *PICTURE), np.uint8), rng.integers(0, CLASSES, size)
+    if network == "binarynet":
+        return rng.integers(0, 256, (size, *PICTURE), np.uint8), rng.integers(0, CLASSES, size)
+    known = NETWORKS[network]
+    pictures = rng.standard_normal((size, *known.picture), np.float32)
+    return pictures, rng.integers(0, known.classes, size)
 
 
-def main(make):
+def kernels_of(network, filters, dense_units):
+    """The first kernels of any network: int8 where binary, else float32."""
+    if network == "binarynet":
+        return first_kernels(filters, dense_units)
+    known = NETWORKS[network]
+    return first_kernels_of(known.sized(filters, dense_units), known.picture)
+
+
+def main(make, networks=("binarynet",)):
     """Run a peer: by itself, or with ``--worker`` for ``run.py``.
 
-    ``make(filters, dense_units, batch_size, threads)`` makes the peer.
+    ``make(filters, dense_units, batch_size, threads)`` makes the peer; one that knows more
+    ``networks`` is given ``network`` too.
     """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__.splitlines()[0])
-    parser.add_argument("--filters", type=int, default=128, metavar="N")
-    parser.add_argument("--dense-units", type=int, metavar="N", help="default: 8 times filters")
-    parser.add_argument("--batch-size", type=int, default=50, metavar="N")
+    parser.add_argument("--network", choices=networks, default="binarynet")
+    parser.add_argument("--filters", type=int, metavar="N", help="default: as published")
+    parser.add_argument("--dense-units", type=int, metavar="N", help="default: in proportion")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="default: 50, of ImageNet's 16")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--steps", type=int, default=10, metavar="N", help="timed steps")
     parser.add_argument("--worker", action="store_true", help="obey JSON lines on standard input")
@@ -69,19 +89,23 @@ def main(make):
     answers = os.fdopen(os.dup(1), "w") if asked.worker else sys.stdout
     if asked.worker:
         os.dup2(2, 1)
-    size = asked.filters, asked.dense_units or 8 * asked.filters
+    size, batch_size = settled(asked)
     begin = time.perf_counter()
-    peer = make(*size, asked.batch_size, asked.threads)
+    more = {"network": asked.network} if len(networks) > 1 else {}
+    peer = make(*size, batch_size, asked.threads, **more)
     losses = [float(peer.train()) for _ in range(WARM)]
-    changed = zip(first_kernels(*size), peer.kernels(), strict=True)
+    seconds = time.perf_counter() - begin
+    binary = [k for k in kernels_of(asked.network, *size) if k.dtype == np.int8]
+    changed = zip(binary, peer.kernels(), strict=True)
     flips = [int(np.count_nonzero(np.sign(a) != np.sign(b))) for a, b in changed]
     ready = {
         "losses": losses,
         "flips": flips,
+        "counts": peer.counts() if hasattr(peer, "counts") else None,
         "compiled": getattr(peer, "compiled", False),
         "jobs": getattr(peer, "jobs", ("train", "infer")),
         "versions": {"Python": platform.python_version(), **peer.versions},
-        "ready_seconds": time.perf_counter() - begin,
+        "ready_seconds": seconds,
     }
     if not asked.worker:
         trained = timed(peer.train, asked.steps)
@@ -90,7 +114,7 @@ def main(make):
         print(json.dumps(ready, indent=2))
         for name, seconds in (("training", trained), ("inference", inferred)):
             middle = sorted(seconds)[len(seconds) // 2]
-            print(f"{name}: {asked.batch_size / middle:.1f} images/s")
+            print(f"{name}: {batch_size / middle:.1f} images/s")
         print(f"peak memory: {peak_memory() / 1e6:.0f} MB")
         return
     _answer(answers, ready)
@@ -102,6 +126,14 @@ def main(make):
             call = {"train": peer.train, "infer": peer.infer}[order["do"]]
             call()  # caches and clock belonged to somebody else
             _answer(answers, {"seconds": timed(call, order["steps"])})
+
+
+def settled(asked):
+    """((filters, dense units), batch size), as asked for or the network's own."""
+    known = NETWORKS.get(asked.network)
+    filters = asked.filters or (known.filters if known else 128)
+    units = asked.dense_units or (known.units(filters) if known else 8 * filters)
+    return (filters, units), asked.batch_size or (16 if known else 50)
 
 
 def timed(call, steps):
