@@ -102,7 +102,12 @@ class Report(Shown):
         }
 
     def tables(self):
-        """The table of the verdicts."""
+        """The rows.
+
+        Returns
+        -------
+        list of Table
+        """
         return [verdicts(self.rows)]
 
     def __str__(self):

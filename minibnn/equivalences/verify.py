@@ -61,6 +61,12 @@ def verify(
     ------
     InputError for an id, dialect or number that does not exist. A step function never makes it
     raise: the report says which rule is broken.
+
+    Examples
+    --------
+    >>> from minibnn.equivalences import verify
+    >>> verify(["E4"], examples=5).ok
+    True
     """
     for name, value, valid in (
         ("rule", rule, RULES),

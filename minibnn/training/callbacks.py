@@ -32,6 +32,23 @@ class EarlyStopping:
         self.column, self.patience, self.min_delta = column, patience, min_delta
 
     def on_epoch_end(self, run, row):
+        """Whether to end the training after this epoch.
+
+        Parameters
+        ----------
+        run : run
+        row : dict
+            The epoch's row of metrics.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        InputError
+            If the column is not measured.
+        """
         if row.get(self.column) is None:
             measured = ", ".join(c for c in row if isinstance(row[c], float))
             raise InputError(f"EarlyStopping: {self.column!r} is not measured; {measured} are")

@@ -55,8 +55,20 @@ class Ranks:
     def world(cls, required=False):
         """All processes that ``mpiexec`` started; without it one, and MPI is not touched.
 
-        Raises InputError if mpi4py is missing or of another MPI than mpiexec, or if we were not
-        started by mpiexec though that is ``required``.
+        Parameters
+        ----------
+        required : bool
+            Whether it is an error not to have been started by mpiexec.
+
+        Returns
+        -------
+        Ranks
+
+        Raises
+        ------
+        InputError
+            If mpi4py is missing or of another MPI than mpiexec, or if we were not started by
+            mpiexec though that is ``required``.
         """
         started = launched()
         if started is None and required:
@@ -88,15 +100,42 @@ class Ranks:
         return self.rank == 0
 
     def gather(self, value):
-        """The values of all ranks, in their order, on every rank; any plain Python values."""
+        """The values of all ranks, in their order, on every rank.
+
+        Parameters
+        ----------
+        value : any plain Python value
+
+        Returns
+        -------
+        list
+        """
         return [value] if self.size == 1 else self.comm.allgather(value)
 
     def from_first(self, value):
-        """Rank 0's value, on every rank."""
+        """Rank 0's value, on every rank.
+
+        Parameters
+        ----------
+        value : any plain Python value
+
+        Returns
+        -------
+        like value
+        """
         return value if self.size == 1 else self.comm.bcast(value)
 
     def most(self, *numbers):
-        """Of each number, the largest of any rank."""
+        """Of each number, the largest of any rank.
+
+        Parameters
+        ----------
+        *numbers : int
+
+        Returns
+        -------
+        tuple of int
+        """
         if self.size == 1:
             return numbers
         everyone = np.empty((self.size, len(numbers)))
@@ -106,7 +145,15 @@ class Ranks:
     def sum(self, array):
         """The sum of every rank's array, added in the order of the ranks: for small ones.
 
-        All ranks' arrays have one shape and dtype. Integers are added as such.
+        Parameters
+        ----------
+        array : array
+            All ranks' arrays have one shape and dtype.
+
+        Returns
+        -------
+        like array
+            Integers are added as such.
         """
         if self.size == 1:
             return array
@@ -116,9 +163,12 @@ class Ranks:
         return _in_order(everyone)
 
     def mean(self, flat):
-        """Replace ``flat``, a large float array, by its mean over the ranks.
+        """Replace a large float array by its mean over the ranks.
 
-        Its length must be a multiple of ``size``: every rank adds up one part of it for all.
+        Parameters
+        ----------
+        flat : (N,) float array
+            N must be a multiple of ``size``: every rank adds up one part of it for all.
         """
         if self.size == 1:
             return
@@ -134,6 +184,10 @@ class Ranks:
 
         Inside, no rank may need another. The error says which rank it was, unless it was the
         same on all.
+
+        Yields
+        ------
+        None
         """
         error = None
         try:
@@ -164,6 +218,10 @@ class Ranks:
 
         Otherwise the others would wait for it for ever. What all ranks find together (a loss
         that is not finite, an agreed stop) leaves in good order, on all.
+
+        Yields
+        ------
+        None
         """
         if self.size == 1:
             yield
@@ -179,7 +237,19 @@ class Ranks:
             raise
 
     def check_same(self, values, what):
-        """InputError, on all ranks, unless each has the same flat dict of plain ``values``."""
+        """Raise, on all ranks, unless each has the same values.
+
+        Parameters
+        ----------
+        values : flat dict of plain values
+        what : str
+            What they are, for the message.
+
+        Raises
+        ------
+        InputError
+            Naming the first that differs.
+        """
         everyone = self.gather(values)
         for rank, theirs in enumerate(everyone):
             for key in sorted({*theirs, *everyone[0]}):
@@ -192,7 +262,12 @@ class Ranks:
                     raise error
 
     def threads(self):
-        """This rank's share of the cores it may use, at least 1."""
+        """This rank's share of the cores it may use, at least 1.
+
+        Returns
+        -------
+        int
+        """
         own = sorted(os.sched_getaffinity(0))
         if self.size == 1:
             return len(own)

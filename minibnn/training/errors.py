@@ -15,14 +15,18 @@ class TrainingError(InputError):
 class Interrupted(KeyboardInterrupt):
     """A signal asked for the end; the batch was finished and, with a run folder, saved.
 
-    Attributes
+    Parameters
     ----------
+    message : str
     signum : int
         The signal: SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal).
-    exit_code : int
-        What a shell expects: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     folder : Path or None
         Where the state is, to be resumed.
+
+    Attributes
+    ----------
+    exit_code : int
+        What a shell expects: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
 
     def __init__(self, message, signum=signal.SIGINT, folder=None):

@@ -14,10 +14,19 @@ from minibnn.training.threads import one_blas_thread
 
 
 class Evaluation(NamedTuple):
-    """Mean loss (with the network's penalty), share of right answers (0 to 1), number of pictures.
+    """What a network makes of pictures it does not learn from.
 
-    ``top5`` is the share of pictures whose class is among the five with the highest scores; None
-    of 5 classes or fewer.
+    Attributes
+    ----------
+    loss : float
+        Mean over the pictures, with the network's penalty.
+    accuracy : float
+        Share of right answers, from 0 to 1.
+    count : int
+        Number of pictures.
+    top5 : float or None
+        Share of pictures whose class is among the five with the highest scores; None of 5 classes
+        or fewer.
     """
 
     loss: float
@@ -26,11 +35,21 @@ class Evaluation(NamedTuple):
     top5: float | None = None
 
     def to_dict(self):
-        """The four by name."""
+        """The four by name.
+
+        Returns
+        -------
+        dict
+        """
         return self._asdict()
 
     def table(self):
-        """A Table of one line."""
+        """The four in one line.
+
+        Returns
+        -------
+        Table
+        """
         shares = ["-" if x is None else f"{100 * x:.2f} %" for x in (self.accuracy, self.top5)]
         head = ["loss", "accuracy", "top 5", "pictures"]
         return Table(head, [[f"{self.loss:.4f}", *shares, f"{self.count:,}"]], left=0)
@@ -76,6 +95,13 @@ def evaluate(
     Raises
     ------
     InputError if pictures or labels do not fit the network.
+
+    Examples
+    --------
+    >>> from minibnn import data, zoo
+    >>> digits = data.load("digits").subset(test=50)
+    >>> evaluate(zoo.digits_net(filters=4, dense_units=8), digits).count
+    50
     """
     if labels is None:
         if not hasattr(data, "test_images"):

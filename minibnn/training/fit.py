@@ -116,6 +116,16 @@ def fit(
     with the highest validation accuracy (the first such) or, without a validation part, the
     highest test accuracy. The latter is how the field's code chooses, and optimistic: a figure so
     found is the best of many looks at the test pictures. ``bnn.load("RUN/best.npz")`` reads it.
+
+    Examples
+    --------
+    >>> from minibnn import data, optim, zoo
+    >>> digits = data.load("digits").subset(train=100, test=50)
+    >>> net = zoo.digits_net(filters=4, dense_units=8)
+    >>> optimizer = optim.Split(binary=optim.Bop(gamma=0.01), real=optim.Adam(lr=0.01))
+    >>> history = fit(net, optimizer, digits, epochs=2, batch_size=50, progress=False)
+    >>> history["epoch"]
+    [1, 2]
     """
     with ranks.guard(), ExitStack() as stack:
         with ranks.together():

@@ -53,10 +53,11 @@ def lockstep(
         The common start; it is not changed.
     optimizers : dict of str to optimizer
         Copied too. Names are made of letters, digits and ``. _ + -``.
+    data, epochs, batch_size, seed, out, loss, augment, validation : as in ``fit``
+    callbacks, checkpoint_every, checkpoint_minutes, tensorboard : as in ``fit``
+    resume, force, progress, threads, options : as in ``fit``
     run_options : dict of str to dict, optional
         For each run, how it would be started alone, kept in its own config.json.
-    others
-        As in ``fit``.
 
     Returns
     -------
@@ -66,6 +67,17 @@ def lockstep(
     ------
     InputError, TrainingError, Interrupted
         As ``fit``.
+
+    Examples
+    --------
+    >>> from minibnn import data, optim, zoo
+    >>> digits = data.load("digits").subset(train=100, test=50)
+    >>> net = zoo.digits_net(filters=4, dense_units=8)
+    >>> pair = {"bop": optim.Bop(gamma=0.01), "latent-sgd": optim.LatentSGD(lr=0.1)}
+    >>> pair = {name: optim.Split(binary, optim.Adam()) for name, binary in pair.items()}
+    >>> result = lockstep(net, pair, digits, epochs=2, batch_size=50, progress=False)
+    >>> len(result.agreement("bop", "latent-sgd"))
+    2
     """
     if not optimizers:
         raise InputError("lockstep needs at least one optimizer, found none")

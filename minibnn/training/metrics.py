@@ -62,16 +62,37 @@ class History(Shown):
         return self.rows[-1] if self.rows else {}
 
     def best(self, column="test_accuracy"):
-        """The row with the highest value of ``column`` (the first such), or {}."""
+        """The row with the highest value of ``column`` (the first such), or {}.
+
+        Parameters
+        ----------
+        column : str
+            A column of metrics.csv.
+
+        Returns
+        -------
+        dict
+        """
         rows = [row for row in self.rows if row.get(column) is not None]
         return max(rows, key=lambda row: row[column], default={})
 
     def to_dict(self):
-        """Columns as lists: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
+        """The columns of metrics.csv as lists.
+
+        Returns
+        -------
+        dict of str to list
+            ``{"epoch": [1, 2], "train_loss": [...], ...}``.
+        """
         return columns_of(self.rows)
 
     def tables(self):
-        """One table: a line per epoch, without the columns of single layers."""
+        """One table: a line per epoch, without the columns of single layers.
+
+        Returns
+        -------
+        list of Table
+        """
         known = (*COLUMNS, *VALIDATION_COLUMNS, *TOP5_COLUMNS)
         columns = [c for c in known if _measured(self.rows, c)]
         return [Table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])]
@@ -110,15 +131,37 @@ class Lockstep(Shown):
         return [row for rows in epochs for row in rows]
 
     def agreement(self, a, b):
-        """Share of equal binary weights of networks ``a`` and ``b``, one per epoch."""
+        """Share of equal binary weights of two networks.
+
+        Parameters
+        ----------
+        a, b : str
+            Names of optimizers.
+
+        Returns
+        -------
+        list of float
+            From 0 to 1, one per epoch.
+        """
         return self[a][f"agreement:{b}"]
 
     def to_dict(self):
-        """``{name: columns as lists}``, agreement included."""
+        """The columns of every run, agreement included.
+
+        Returns
+        -------
+        dict of str to dict
+            ``{name: columns as lists}``.
+        """
         return {name: history.to_dict() for name, history in self.histories.items()}
 
     def tables(self):
-        """One table: per optimizer its last and best epoch, with the agreement of each pair."""
+        """One table: per optimizer its last and best epoch, with the agreement of each pair.
+
+        Returns
+        -------
+        list of Table
+        """
         pairs = combinations(self.histories, 2)
         shares = [(a, b, self[a].last.get(f"agreement:{b}")) for a, b in pairs]
         notes = [
@@ -133,12 +176,12 @@ class Lockstep(Shown):
         return f"<Lockstep of {', '.join(self.histories)}: {epochs} epochs>"
 
 
-def closing_table(histories, notes=()):
+def closing_table(histories, notes=(), first="optimizer"):
     """A Table of the last and the best epoch of each of ``histories``, a dict by name."""
     rows = [row for history in histories.values() for row in history.rows]
     held_out = any(row.get("validation_accuracy") is not None for row in rows)
     part = "validation" if held_out else "test"
-    head = ["optimizer", "epochs", "train loss", "train acc.", "test loss", "test acc."]
+    head = [first, "epochs", "train loss", "train acc.", "test loss", "test acc."]
     head += [f"best {part} acc.", "flips, last epoch", "seconds"]
     lines = []
     for name, history in histories.items():

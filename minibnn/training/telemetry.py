@@ -55,8 +55,8 @@ def pi_t(flips, weights, steps=1):
     Of several steps it is that of the mean step: the logarithm of the mean share of weights that
     flip, not the mean of logarithms. Without any flip it is -9; ln(1 + e^-9) is the most.
 
-    >>> pi_t(flips=[0, 100], weights=[100, 100])
-    array([-9.00000000e+00,  1.23402179e-04])
+    >>> pi_t(flips=[0, 100], weights=[100, 100]).round(6).tolist()
+    [-9.0, 0.000123]
     """
     return np.log(np.asarray(flips) / (np.asarray(weights) * steps) + np.exp(-9.0))
 
@@ -242,7 +242,21 @@ def histogram(optimizer, parameter):
 
 
 def read_telemetry(path):
-    """The arrays of a ``telemetry.npz``, by name; InputError if it is missing or damaged."""
+    """The arrays of a ``telemetry.npz``, by name; see the top of this module.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of str to array
+
+    Raises
+    ------
+    InputError
+        If it is missing or damaged.
+    """
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -76,7 +76,28 @@ def find_runs(paths):
         if arrays is not None and (not len(arrays["epoch"]) or not len(arrays["layers"])):
             arrays = None
         records.append(Record(label, folder, History(label, rows), arrays))
+    add_agreement(records)
     return records
+
+
+def add_agreement(records):
+    """Into the rows of runs that were compared, the columns agreement:LABEL of each other.
+
+    A run's own metrics.csv does not know of others; that of the comparison above it does.
+    """
+    compared = {}
+    for record in records:
+        compared.setdefault(record.folder.parent, {})[record.folder.name] = record
+    for folder, runs in compared.items():
+        config = read_config(folder, missing_ok=True) if len(runs) > 1 else None
+        if not isinstance((config or {}).get("optimizers"), dict):
+            continue
+        common = {(row["name"], row["epoch"]): row for row in read_rows(folder / METRICS)}
+        for name, record in runs.items():
+            for row in record.history.rows:
+                found = common.get((name, row["epoch"]), {})
+                for other in runs.keys() - {name}:
+                    row[f"agreement:{runs[other].label}"] = found.get(f"agreement:{other}")
 
 
 def short_names(folders):

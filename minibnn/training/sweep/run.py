@@ -43,7 +43,13 @@ class SweepResult(Shown):
         return [row for row in self.rows if row["status"] == "failed"]
 
     def best(self):
-        """The row with the highest best accuracy, or {}."""
+        """The row with the highest best accuracy.
+
+        Returns
+        -------
+        dict
+            Empty if no cell has one.
+        """
         rows = [row for row in self.rows if row["best_accuracy"] is not None]
         return max(rows, key=lambda row: row["best_accuracy"], default={})
 
@@ -55,11 +61,21 @@ class SweepResult(Shown):
         return iter(self.rows)
 
     def to_dict(self):
-        """Columns as lists, None where a cell has no such value."""
+        """The columns of summary.csv as lists, None where a cell has no such value.
+
+        Returns
+        -------
+        dict of str to list
+        """
         return columns_of(self.rows)
 
     def tables(self):
-        """The cells and, with several seeds, their means."""
+        """The cells and, with several seeds, their means.
+
+        Returns
+        -------
+        list of Table
+        """
         return table.tables(self.rows)
 
     def __repr__(self):
