@@ -43,7 +43,8 @@ _SHARED = (
         metavar="NAME",
         help="Network: binarynet (the paper's, for pictures of 16x16 and more), digits (a small "
         "sibling), or for ImageNet binary_alexnet, xnornet, birealnet and birealnet_magnitude "
-        "(for latent optimizers). Default: what suits the pictures.",
+        "(for latent optimizers). Default: digits for pictures below 16x16, binarynet below "
+        "64x64, birealnet from there on, or the recipe's.",
     ),
     click.option("--filters", type=int, metavar="N", help="Filters of its first convolution."),
     click.option("--dense-units", type=int, metavar="N", help="Units of its hidden dense layers."),
@@ -138,6 +139,7 @@ _SHARED = (
     ),
     click.option("--force", is_flag=True, help="Replace the run in --out."),
 )
+LARGE = 64  # pixels: from here on pictures are ImageNet's rather than CIFAR-10's
 SIZES = ("filters", "dense_units")  # of a network, where it has them
 _NOT_KEPT = ("out", "resume", "force", "threads")  # how to run, not what
 
@@ -293,12 +295,17 @@ class Start(ExitStack):
             progress=None if ranks.first else False,
         )
         kept = kept | network_options(kept, self.data.input_shape)
-        self.net = zoo.MODELS[kept["model"]](
-            self.data.input_shape,
-            len(self.data.classes),
-            seed=kept["seed"],
-            **{name: kept[name] for name in SIZES if kept[name] is not None},
-        )
+        shape = self.data.input_shape
+        try:
+            self.net = zoo.MODELS[kept["model"]](
+                shape,
+                len(self.data.classes),
+                seed=kept["seed"],
+                **{name: kept[name] for name in SIZES if kept[name] is not None},
+            )
+        except InputError as error:
+            size = "x".join(map(str, shape))
+            raise InputError(f"--model {kept['model']} of pictures {size}: {error}") from None
         self.out = how["out"]
         if self.out is None and ranks.first:
             self.out = self.enter_context(new_folder(command, _folder_name(kept["dataset"])))
@@ -324,7 +331,7 @@ class Start(ExitStack):
         click.echo(f"data:    {self.data!r}")
         click.echo(f"network: {self.net.name}, {weights:,} binary weights")
         for recipe in recipes_of(self.kept):
-            click.echo(f"recipe:  {_recipe_words(recipe, self.kept)}")
+            click.echo(f"recipe:  {_recipe_words(recipe, self.kept, self.data)}")
         if ranks > 1:
             each = self.kept["batch_size"] // ranks
             click.echo(f"ranks:   {ranks}, each with {each} pictures of every batch")
@@ -341,7 +348,7 @@ def network_options(kept, input_shape):
 
     small = min(input_shape[:2]) < recipes.SMALLEST
     recipe = next(iter(recipes_of(kept)), None) if not small else None
-    model = kept["model"] or (recipe.model if recipe else "digits" if small else "binarynet")
+    model = kept["model"] or (recipe.model if recipe else _model_for(input_shape))
     augment = kept["augment"]
     if augment is None:
         augment = recipe.augment if recipe else kept["dataset"] in ("cifar10", "image-folder")
@@ -358,13 +365,23 @@ def network_options(kept, input_shape):
     return {"model": model, "augment": augment, **sizes}
 
 
-def _recipe_words(recipe, kept):
+def _model_for(input_shape):
+    """BinaryNet's first dense layer grows with the picture: 382 million weights at 224x224."""
+    from minibnn.zoo.recipes import SMALLEST
+
+    side = min(input_shape[:2])
+    return "digits" if side < SMALLEST else "binarynet" if side < LARGE else "birealnet"
+
+
+def _recipe_words(recipe, kept, data):
     text = f"{recipe.name}, {recipe.summary}"
     if (recipe.epochs, recipe.batch_size) != (kept["epochs"], kept["batch_size"]):
         text += (
             f"; published for {recipe.epochs} epochs in batches of {recipe.batch_size}, here "
             f"{kept['epochs']} and {kept['batch_size']}, schedules in proportion"
         )
+    if recipe.classes != len(data.classes):
+        text += f"; published for {recipe.classes} classes, here {len(data.classes)}"
     return text
 
 

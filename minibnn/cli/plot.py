@@ -33,8 +33,10 @@ def plot(runs, out, title):
     """
     from minibnn.training.plots import check_picture_path, draw_runs, find_runs
 
-    out = check_picture_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
+    if out is not None:
+        check_picture_path(out)
     records = find_runs(runs)
+    out = check_picture_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
     draw_runs(out, records, title)
     click.echo(f"picture: {out}")
     for record in records:

@@ -215,10 +215,16 @@ def _check_cells(cells, out, force):
 
     Also has the data downloaded once.
     """
+    from minibnn import optim
     from minibnn.training.settings import Settings, Task
 
-    settled = {}
+    settled, specs = {}, set()
     for cell in cells:
+        spec = tuple(cell.options.get(name) for name in ("optimizer", "real-optimizer"))
+        if spec not in specs:
+            specs.add(spec)
+            both = zip(("binary", "real"), spec, strict=True)
+            optim.Split(**{part: optim.parse_optimizer(text) for part, text in both if text})
         sizes = {k: v for k, v in cell.options.items() if k not in ("optimizer", "real-optimizer")}
         folder = Path(out) / cell.name
         if repr(sizes) in settled or (folder.exists() and not force):

@@ -89,7 +89,7 @@ def pictures_for(trained, where, dataset=None, data_dir=None, image_size=None, l
     if load is None:
         from minibnn.data import load
     options = trained.config.get("options") or {}
-    dataset = dataset or trained.dataset
+    dataset = trained.dataset if dataset is None else dataset
     if dataset is None:
         raise InputError(f"{where} does not tell its pictures: name them by --dataset")
     if dataset == options.get("dataset"):

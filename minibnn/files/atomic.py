@@ -22,8 +22,8 @@ def stage(path, data):
             os.fsync(file.fileno())
     except BaseException as error:
         new.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a failed write does not know it
+        if isinstance(error, OSError):  # it knows no name, or that of the passing file
+            error.filename = str(path)
         raise
 
 

@@ -1,0 +1,518 @@
+"""Every bad input a command can get, and the line it answers with.
+
+``ROWS[command][parameter]`` is a list of (words, line). The words follow the option on the command
+line, and further options may follow them; those of an argument are all the words after the
+command. ``...`` in a line stands for anything. The files named are those that the fixture
+``desk`` of test_bad_inputs.py lays out.
+"""
+
+OPTIMIZERS = (
+    "optimizer must be one of bop, latent-sgd, latent-adam, bop2nd, cema, inertia-sgd, "
+    "schmitt-sgd, double-well-sgd, sgd, adam; found "
+)
+RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ...; found "
+DATASETS = "data set must be one of digits, cifar10, image-folder, npz:FILE, found "
+MODELS = "--model must be one of binarynet, digits, binary_alexnet, xnornet, ..., found "
+CORES = "threads must be a whole number from 1 to ... (what this machine offers), found "
+SIDE = "the image size must be a whole number from 1 to 4096, found "
+STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
+ONE = "--model digits of pictures 8x8x1: "
+PICTURE = "a picture must end in .png, .pdf, .svg, found "
+NOT_WHOLE = "Invalid value for '...': '{}' is not a valid integer... (see minibnn ... --help)"
+NOT_REAL = "Invalid value for '...': '{}' is not a valid float. (see minibnn ... --help)"
+KEYS = "{} is no key of a sweep; of bop: gamma, ...; of adam: real.lr, ..."
+
+THREADS = [
+    ("0", CORES + "0"),
+    ("-1", CORES + "-1"),
+    ("4096", CORES + "4096"),
+    ("all", NOT_WHOLE.format("all")),
+]
+TRAINED = [  # a network that is none
+    ("none", "none does not exist: expected a run folder or the file of a network"),
+    ("''", ". is no run folder: it has no config.json"),
+    ("text.txt", "text.txt is not a saved network, or damaged: File is not a zip file"),
+    ("empty", "empty is no run folder: it has no config.json"),
+    ("begun", "begun has no checkpoint.npz yet"),
+    ("both", "both compares several runs; name one: both/bop, both/cema"),
+    ("cut.npz", "cut.npz is not a saved network, or damaged: File is not a zip file"),
+    ("cats.npz", "cats.npz is not a saved network, or damaged: ..."),
+]
+DRAWN = [  # runs that are none
+    ("none", "none does not exist"),
+    ("run none", "none does not exist"),
+    ("text.txt", "text.txt is a file, not a run folder"),
+    ("empty", "empty is no run folder: it has no config.json, nor have folders below it"),
+    ("broken", "broken/config.json is damaged: it is not JSON"),
+    ("begun", "begun has no finished epoch to draw yet"),
+    ("", "Missing argument 'RUN...'. (see minibnn ... --help)"),
+]
+TRAINING = {  # options of train, compare and sweep
+    "--recipe": [("bop", RECIPES + "'bop'")],
+    "--optimizer": [
+        ("rop", OPTIMIZERS + "'rop'"),
+        ("''", OPTIMIZERS + "''"),
+        ("bop:gama=1", "bop takes gamma, threshold, rule, average, initial; found 'gama'"),
+        ("bop:gamma", "optimizer 'bop:gamma': expected NAME=VALUE, found 'gamma'"),
+        ("bop:gamma=1,gamma=1", "optimizer 'bop:gamma=1,gamma=1': gamma is given twice"),
+        ("bop:gamma=1.5", "bop: gamma must be a number in (0, 1] or a schedule; found '1.5'"),
+        ("bop:gamma=0", "bop: gamma must be a number in (0, 1] or a schedule; found '0'"),
+        ("bop:gamma=nan", "bop: gamma must be a number in (0, 1] or a schedule; found 'nan'"),
+        (
+            "bop:gamma=step:1:0.1",
+            "bop: gamma: expected a number, step:VALUE:FACTOR:SPAN, ...; found 'step:1:0.1'",
+        ),
+        (
+            "bop:gamma=step:1:0.1:200%",
+            "bop: gamma: schedule step:1.0:0.1:200%: a span is a positive number of steps, such "
+            "as 5000, of epochs, such as '100ep', or a share of the run up to '100%'; found '200%'",
+        ),
+        (
+            "bop:threshold=-1",
+            "bop: threshold must be a number in [0, inf) or ...; found '-1'",
+        ),
+        ("bop:rule=lax", "bop: rule must be one of strict, inclusive, larq; found 'lax'"),
+        (
+            "latent-adam:lr=inf",
+            "latent-adam: lr must be a number in (0, inf) or ...; found 'inf'",
+        ),
+        (
+            "latent-sgd:initial=-1",
+            "latent-sgd: initial must be a number >= 0, glorot_uniform, glorot_normal or a dict "
+            "of arrays by parameter name; found '-1'",
+        ),
+    ],
+    "--dataset": [
+        ("mnist", DATASETS + "'mnist'"),
+        ("''", DATASETS + "''"),
+        ("npz:none.npz", "none.npz: expected an .npz file, found no such file"),
+        ("npz:empty", "empty: expected an .npz file, found no such file"),
+        ("npz:text.txt", "text.txt: expected an .npz file, found one cut off or damaged (...)"),
+        ("npz:bits.npz", "bits.npz: expected an array 'train_images' (train_images, ...)"),
+        ("image-folder", "image-folder needs a folder with train/ and val/: name it by --data-dir"),
+    ],
+    "--data-dir": [
+        ("none --dataset cifar10", "none: expected a folder with CIFAR-10, found no such folder"),
+        (
+            "text.txt --dataset cifar10",
+            "text.txt: expected a folder or the official archive cifar-10-binary.tar.gz or "
+            "cifar-10-python.tar.gz, found a file",
+        ),
+        (
+            "empty --dataset cifar10",
+            "empty: expected CIFAR-10 (a folder cifar-10-batches-bin or cifar-10-batches-py, or "
+            "an archive cifar-10-binary.tar.gz or cifar-10-python.tar.gz), found none of them",
+        ),
+        (
+            "none --dataset image-folder",
+            "none: expected a folder with train/ and val/, found no such folder",
+        ),
+        (
+            "empty --dataset image-folder",
+            "empty: expected folders train/ and val/, found no train/",
+        ),
+    ],
+    "--image-size": [
+        ("8", "an image size can be chosen for image-folder only, not for 'digits'"),
+        ("0 --dataset image-folder --data-dir empty", SIDE + "0"),
+        ("5000 --dataset image-folder --data-dir empty", SIDE + "5000"),
+        ("large", NOT_WHOLE.format("large")),
+    ],
+    "--model": [
+        ("resnet", MODELS + "'resnet'"),
+        ("''", MODELS + "''"),
+        (
+            "binarynet",
+            "--model binarynet of pictures 8x8x1: a window of 2x2 without padding needs an image "
+            "of at least that size, found 1x1",
+        ),
+        (
+            "xnornet --filters 4",
+            "--model xnornet of pictures 8x8x1: filters of xnornet must be ... of 3, found 4",
+        ),
+    ],
+    "--filters": [
+        ("0", ONE + "filters must be a positive whole number, found 0"),
+        (
+            "-4",
+            ONE + "filters must be a positive whole number, found -4",
+        ),
+        (
+            "1000000000",
+            ONE + "digits: its arrays take 18,000,0... GB, and while "
+            "they are made more memory than the ... GB there are",
+        ),
+        (
+            "4 --width 0.5",
+            "--width scales ... and --dense-units: give it or --filters, not both",
+        ),
+        ("1e3", NOT_WHOLE.format("1e3")),
+    ],
+    "--dense-units": [
+        ("0", ONE + "units must be a positive whole number, found 0"),
+        (
+            "100000000000000",
+            ONE + "digits: its arrays take ... GB, ...",
+        ),
+        (
+            "4 --width 0.5",
+            "--width scales --filters and --dense-units: give it or --dense-units, not both",
+        ),
+        ("4 --model birealnet", "--dense-units: birealnet has no such size"),
+        ("few", NOT_WHOLE.format("few")),
+    ],
+    "--width": [
+        ("0", "width must be a number in (0, 16], such as 0.25, found 0.0"),
+        ("17", "width must be a number in (0, 16], such as 0.25, found 17.0"),
+        ("nan", "width must be a number in (0, 16], such as 0.25, found nan"),
+        ("0.001", "width 0.001 leaves nothing of filters 64: choose more"),
+        ("wide", NOT_REAL.format("wide")),
+    ],
+    "--epochs": [
+        ("0", "epochs must be a whole number from 1 on, found 0"),
+        ("-1", "epochs must be a whole number from 1 on, found -1"),
+        ("1.5", NOT_WHOLE.format("1.5")),
+    ],
+    "--batch-size": [
+        ("0", "batch_size must be a whole number from 1 on, found 0"),
+        ("5000", "batch_size must be a whole number from 1 to 1437..., found 5000"),
+        ("''", NOT_WHOLE.format("")),
+    ],
+    "--seed": [
+        ("-1", "seed must be a whole number from 0 on, found -1"),
+        ("0.5", NOT_WHOLE.format("0.5")),
+    ],
+    "--validation": [
+        ("-1", "validation must be a whole number from 0 on, found -1"),
+        (
+            "1437",
+            "the number of validation pictures must be a whole number from 1 to 1436, found 1437",
+        ),
+        ("half", NOT_WHOLE.format("half")),
+    ],
+    "--real-optimizer": [
+        ("rop", OPTIMIZERS + "'rop'"),
+        ("bop", "split: real must train real parameters; found Bop(...)"),
+        ("adam:lr=0", "adam: lr must be a number in (0, inf) or a schedule; found '0'"),
+        ("adam:beta_1=1", "adam: beta_1 must be a number in [0, 1) or a schedule; found '1'"),
+    ],
+    "--threads": THREADS,
+    "--out": [
+        ("''", "--out must be the name of a folder, found ''"),
+        ("text.txt", "out must be a folder, and text.txt is a file"),
+        ("text.txt/run", "text.txt/run: Not a directory"),
+        (
+            "run",
+            "run already holds a run; go on with it (resume), replace it (force) or name another "
+            "folder",
+        ),
+    ],
+    "--checkpoint-every": [
+        ("0", "checkpoint_every must be a whole number from 1 on, found 0"),
+        ("often", NOT_WHOLE.format("often")),
+    ],
+    "--checkpoint-minutes": [
+        ("0", "checkpoint_minutes must be a number above 0, found 0.0"),
+        ("-1", "checkpoint_minutes must be a number above 0, found -1.0"),
+        ("nan", "checkpoint_minutes must be a number above 0, found nan"),
+        ("inf", "checkpoint_minutes must be a number above 0, found inf"),
+        ("soon", NOT_REAL.format("soon")),
+    ],
+}
+SET = [
+    ("gamma", "--set must be NAME=VALUE, such as gamma=1e-3, found 'gamma'"),
+    ("gamma=", "--set must be NAME=VALUE, such as gamma=1e-3, found 'gamma='"),
+    ("=1", "--set must be NAME=VALUE, such as gamma=1e-3, found '=1'"),
+    ("gamma=1 --set gamma=1", "--set: gamma is given twice"),
+    ("gama=1", "bop takes gamma, threshold, rule, average, initial; found 'gama'"),
+    ("gamma=7", "bop: gamma must be a number in (0, 1] or a schedule; found '7'"),
+    ("real.lr=-1", "adam: lr must be a number in (0, inf) or a schedule; found '-1'"),
+]
+NO_RECIPE = ("''", "--recipe must be a name (minibnn recipes lists them), found ''")
+NOT_BINARY = ("adam", "split: binary must train binary parameters; found Adam(...)")
+ROWS = {
+    "train": TRAINING
+    | {
+        "--recipe": [*TRAINING["--recipe"], NO_RECIPE],
+        "--optimizer": [*TRAINING["--optimizer"], NOT_BINARY],
+        "--set": SET,
+        "--resume": [
+            ("", "--resume needs --out FOLDER, the run to go on with"),
+            ("--out none", "there is no run to resume: the folder none does not exist"),
+            ("--force --out none", "resume goes on with a run, force discards it: choose one"),
+            (
+                "--out run",
+                "run was started from Python, so its config.json does not hold the options of a "
+                "command: go on with it there (resume=True), or spell them all out",
+            ),
+            ("--out broken", "broken/config.json is damaged: it is not JSON"),
+        ],
+        "--mpi": [("", "training on several MPI ranks has to be started as: mpiexec -n N ...")],
+    },
+    "compare": TRAINING
+    | {
+        "--recipe": [
+            *TRAINING["--recipe"],
+            ("''", RECIPES + "''"),
+            ("cema --recipe cema", "--optimizer: two are named 'cema', give each its own name"),
+        ],
+        "--optimizer": [
+            *TRAINING["--optimizer"],
+            NOT_BINARY,
+            ("a=bop --optimizer a=cema", "--optimizer: two are named 'a', give each its own name"),
+            ("../a=bop", "a run's name must be made of letters, ..., found '../a'"),
+            ("=bop", "a run's name must be made of letters, ..., found ''"),
+            ("recipe:x", RECIPES + "'x'"),
+            (
+                "recipe:bop-sec51,lr=1",
+                "bop takes gamma, threshold, rule, average, initial; found 'lr'",
+            ),
+        ],
+        "--preset": [
+            ("twins", "--preset must be one of sgd-decay-is-bop, ..., inertia, found 'twins'"),
+            (
+                "inertia --epochs 3",
+                "--preset has its own optimizers and number of steps (--steps): leave --epochs out",
+            ),
+        ],
+        "--steps": [
+            ("5", "--steps belongs to --preset; without one, choose --epochs"),
+            ("0 --preset inertia", "--steps must be 1 or more, found 0"),
+            ("many", NOT_WHOLE.format("many")),
+        ],
+    },
+    "sweep": TRAINING
+    | {
+        "--recipe": [*TRAINING["--recipe"], NO_RECIPE],
+        "--optimizer": [
+            *TRAINING["--optimizer"],
+            ("adam", "gamma is no key of a sweep; of adam: lr, ..."),
+        ],
+        "--seed": [
+            ("-1", "seeds must be whole numbers from 0 on, found -1"),
+            ("0.5", NOT_WHOLE.format("0.5")),
+        ],
+        "--threads": [
+            ("0", "threads must be a whole number from 1 to ... (cores of this machine), found 0"),
+            ("4096", "threads must be a whole number from 1 to ..., found 4096"),
+            ("all", NOT_WHOLE.format("all")),
+        ],
+        "--out": [
+            ("''", "--out must be the name of a folder, found ''"),
+            ("text.txt", "out must be a folder, and text.txt is a file"),
+            ("text.txt/sweep", "text.txt/sweep...: Not a directory"),
+            ("run", "run holds ..."),
+        ],
+        "--set": SET,
+        "--grid": [
+            ("gamma", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma'"),
+            ("gamma=", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma='"),
+            ("gamma=1 --grid gamma=2", "--grid: gamma is given twice"),
+            ("gama=1", KEYS.format("gama")),
+            ("gamma=2", "bop: gamma must be a number in (0, 1] or a schedule; found '2'"),
+            ("gamma=1,1.0", "gamma has the value 1 twice"),
+            (
+                "gamma=log:1e-3:1",
+                "gamma=log:0.001:1 is a range to draw from: it needs --random N",
+            ),
+            ("epochs=0", "epochs must be a whole number from 1 on, found '0'"),
+            ("batch-size=1.5", "batch-size must be a whole number from 1 on, found '1.5'"),
+            ("width=0", "width must be a number in (0, 16], found '0'"),
+            ("augment=maybe", "augment must be yes or no, found 'maybe'"),
+            ("optimizer=rop", OPTIMIZERS + "'rop'"),
+            ("dataset=mnist", DATASETS + "'mnist'"),
+            ("model=resnet", MODELS + "'resnet'"),
+            ("seed=1,2", "seed is no key of a sweep: seeds are given by --seeds"),
+            (
+                f"epochs={','.join(map(str, range(1, 200)))} "
+                f"--grid filters={','.join(map(str, range(1, 200)))}",
+                "a sweep of 39,601 cells: 10,000 are the most",
+            ),
+        ],
+        "--scan": [
+            ("gamma", "--scan: expected KEY=VALUE,VALUE,..., found 'gamma'"),
+            ("gama=1", KEYS.format("gama")),
+            ("gamma=1 --grid gamma=0.5", "gamma is in the grid and in the scan: choose one"),
+        ],
+        "--random": [
+            ("0 --grid gamma=1", "random must be a whole number from 1 on, found 0"),
+            ("9 --grid gamma=1", "random must be at most 1, the size of the grid, found 9"),
+            (
+                "2 --grid gamma=log:0:1",
+                "gamma: a range is log:LOW:HIGH with 0 < LOW < HIGH, or uniform:LOW:HIGH with "
+                "LOW < HIGH, found 'log:0:1'",
+            ),
+            (
+                "1 --grid gamma=1 --scan threshold=1",
+                "random cells are drawn from the grid: leave the scan out",
+            ),
+            ("some", NOT_WHOLE.format("some")),
+        ],
+        "--seeds": [
+            ("1,x", "--seeds must be whole numbers like 0,1,2, found '1,x'"),
+            ("''", "--seeds must be whole numbers like 0,1,2, found ''"),
+            ("-1", "seeds must be whole numbers from 0 on, found -1"),
+            ("1,1", "seeds must be different whole numbers, found [1, 1]"),
+        ],
+        "--executor": [
+            ("slurm", "Invalid value for '--executor': 'slurm' is not one of 'processes', ..."),
+            ("mpi", "the executor mpi ..."),
+        ],
+        "--jobs": [
+            ("0", "jobs must be a whole number from 1 to 1 (cores to use), found 0"),
+            ("999", "jobs must be a whole number from 1 to 1 (cores to use), found 999"),
+            (
+                "2 --executor mpi",
+                "--jobs belongs to --executor processes; mpi has its own workers",
+            ),
+            ("x", NOT_WHOLE.format("x")),
+        ],
+        "--scheduler": [("tcp://host:8786", "--scheduler belongs to --executor dask")],
+        "--resume": [
+            ("", "--resume needs --out FOLDER, the sweep to go on with"),
+            ("--out none", "none is no sweep's folder: it has no sweep.json"),
+            ("--force --out none", "resume goes on with a sweep, force discards it: choose one"),
+            (
+                "--out none --set gamma=1",
+                "--resume goes on with the sweep as it is: leave --set out",
+            ),
+        ],
+    },
+    "plot": {
+        "RUN...": DRAWN,
+        "--out": [
+            ("plot.gif", PICTURE + "plot.gif"),
+            ("plot", PICTURE + "plot"),
+            ("none/plot.png", "none/plot.png: the folder none does not exist"),
+            ("folder.png", "a picture must be a file, and folder.png is a folder"),
+        ],
+    },
+    "report": {
+        "RUN...": DRAWN,
+        "--out": [
+            ("page.txt", "a report must end in .html or .htm, found page.txt"),
+            ("none/page.html", "none/page.html: the folder none does not exist"),
+            ("folder.html", "a report must be a file, and folder.html is a folder"),
+        ],
+        "--threads": THREADS,
+    },
+    "evaluate": {
+        "RUN|FILE": [*TRAINED, ("", "Missing argument 'RUN|FILE'. (see minibnn ... --help)")],
+        "--dataset": [
+            *TRAINING["--dataset"],
+            (
+                "npz:cats.npz",
+                "the network takes inputs of shape (8, 8, 1), and the pictures of cats are "
+                "(9, 9, 1)",
+            ),
+        ],
+        "--data-dir": TRAINING["--data-dir"],
+        "--image-size": TRAINING["--image-size"],
+        "--batch-size": [
+            ("0", "--batch-size must be 1 or more, found 0"),
+            ("-1", "--batch-size must be 1 or more, found -1"),
+            ("x", NOT_WHOLE.format("x")),
+        ],
+        "--threads": THREADS,
+        "--out": [
+            ("plot.gif", PICTURE + "plot.gif"),
+            ("none/plot.png", "none/plot.png: the folder none does not exist"),
+            ("folder.png", "a picture must be a file, and folder.png is a folder"),
+        ],
+    },
+    "export": {
+        "RUN": [
+            *[(f"{words} new.npz --to packed", line) for words, line in TRAINED],
+            (
+                "bits.npz new.npz --to packed",
+                "bits.npz is packed already: name the run it comes from",
+            ),
+        ],
+        "FILE": [
+            ("net.npz --to packed", "Missing argument 'FILE'. (see minibnn export --help)"),
+            (
+                "net.npz bits.npz --to packed",
+                "bits.npz exists already; replace it (--force) or name another file",
+            ),
+            ("net.npz empty --to larq", "FILE must be a file, and empty is a folder"),
+            ("net.npz '' --to larq", "FILE must be a file, and . is a folder"),
+            ("net.npz none/a.npz --to larq", "none/a.npz: the folder none does not exist"),
+            ("net.npz text.txt/a --to larq", "text.txt/a: the folder text.txt does not exist"),
+        ],
+        "--to": [
+            ("tflite", "--to must be one of packed, onnx, larq, found 'tflite'"),
+            ("''", "--to must be one of packed, onnx, larq, found ''"),
+        ],
+    },
+    "predict": {
+        "FILE|RUN": [(f"{words} picture.png", line) for words, line in TRAINED],
+        "PICTURE...": [
+            ("bits.npz", "Missing argument 'PICTURE...'. (see minibnn predict --help)"),
+            ("bits.npz none.png", "none.png: cannot be read (No such file or directory)"),
+            ("bits.npz picture.png ''", "'': cannot be read (No such file or directory)"),
+            ("bits.npz empty", "empty: cannot be read (Is a directory)"),
+            ("bits.npz text.txt", "text.txt: not a picture"),
+            ("bits.npz cut.png", "cut.png: damaged: ..."),
+        ],
+        "--top": [
+            ("0", "--top must be 1 or more, found 0"),
+            ("-1", "--top must be 1 or more, found -1"),
+            ("best", NOT_WHOLE.format("best")),
+        ],
+        "--threads": THREADS,
+    },
+    "recipes": {"[name]": [("bop", RECIPES + "'bop'"), ("''", RECIPES + "''")]},
+    "verify": {
+        "[ids ...]": [
+            ("E99", STATEMENTS.format("'E99'")),
+            ("E1 ''", STATEMENTS.format("''")),
+        ],
+        "--examples": [
+            ("0", "examples must be a whole number from 1 on; found 0"),
+            ("all", NOT_WHOLE.format("all")),
+        ],
+        "--seed": [
+            ("-1", "seed must be a whole number from 0 on; found -1"),
+            ("x", NOT_WHOLE.format("x")),
+        ],
+        "--backend": [
+            ("torch", "backend must be one of reference, numba; found 'torch'"),
+            ("''", "backend must be one of reference, numba; found ''"),
+        ],
+        "--explain": [
+            ("E99", STATEMENTS.format("'E99'")),
+            ("E1 E2", "--explain takes one statement, found E2 beside it"),
+        ],
+    },
+    "bench": {
+        "--only": [
+            (
+                "disk",
+                "Invalid value for '--only': 'disk' is not one of 'products', ...",
+            ),
+        ],
+        "--filters": [
+            ("0", "Invalid value for '--filters': 0 is not in the range 1<=x<=4096. (...)"),
+            ("5000", "Invalid value for '--filters': 5000 is not in the range 1<=x<=4096. (...)"),
+            ("x", NOT_WHOLE.format("x")),
+        ],
+        "--batch-size": [
+            ("0", "Invalid value for '--batch-size': 0 is not in the range 1<=x<=65536. (...)"),
+            ("65537", "Invalid value for '--batch-size': 65537 is not in the range 1<=x... (...)"),
+            ("1.5", NOT_WHOLE.format("1.5")),
+        ],
+        "--threads": THREADS,
+    },
+}
+GROUP = [  # of minibnn itself
+    ("fly", "No such command 'fly'. (see minibnn --help)"),
+    ("--speed 9", "No such option '--speed'. (see minibnn --help)"),
+    ("train --speed 9", "No such option '--speed'. ... (see minibnn train --help)"),
+    ("train extra", "Got unexpected extra argument (extra) (see minibnn train --help)"),
+    ("train --epochs", "Option '--epochs' requires an argument."),
+    ("train --resume=1", "Option '--resume' does not take a value."),
+    ("evaluate bits.npz b", "Got unexpected extra argument (b) (see minibnn evaluate --help)"),
+    ("export net.npz b", "Missing option '--to'. (see minibnn export --help)"),
+    ("sweep", "a sweep needs something to vary: a grid or a scan"),
+    ("compare --no-tensorboard x", "Got unexpected extra argument (x) (see minibnn ... --help)"),
+]
