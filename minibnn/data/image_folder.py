@@ -1,6 +1,5 @@
 """``image-folder``: ImageNet's layout, ``train/CLASS/*.JPEG`` and ``val/CLASS/*.JPEG``."""
 
-import os
 import sys
 
 import numpy as np
@@ -10,6 +9,7 @@ from minibnn.data.dataset import Dataset
 from minibnn.data.folder.images import FolderImages, Problems
 from minibnn.data.folder.listing import list_pictures
 from minibnn.errors import InputError, one_line
+from minibnn.ops.threads import cores
 
 SIZE = 224  # as the published ImageNet networks take them
 MOST_WORKERS = 256
@@ -41,7 +41,7 @@ def load_image_folder(data_dir, image_size=None, workers=None, progress=None):
         raise InputError("image-folder needs a folder with train/ and val/: name it by --data-dir")
     image_size = SIZE if image_size is None else image_size
     image_size = whole_number(image_size, "the image size", 1, 4096)
-    workers = _cores() if workers is None else whole_number(workers, "workers", 1, MOST_WORKERS)
+    workers = len(cores()) if workers is None else whole_number(workers, "workers", 1, MOST_WORKERS)
     problems = Problems(None if progress is False else _say)
     train, val = list_pictures(data_dir)
     images = []
@@ -50,13 +50,6 @@ def load_image_folder(data_dir, image_size=None, workers=None, progress=None):
         images.append(FolderImages(listing, rows, image_size, workers, problems))
         images[-1].check_readable()
     return Dataset(images[0], train.labels, images[1], val.labels, train.classes, "image-folder")
-
-
-def _cores():
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _say(line):

@@ -8,6 +8,13 @@ from minibnn.errors import InputError
 VARIABLE = "MINIBNN_NUM_THREADS"
 
 
+def cores():
+    """Numbers of the cores this process may use; of all, where the system does not tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 def thread_count(threads=None):
     """The number asked for by argument or environment variable; None if by neither.
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.nn.layers import BatchNorm
+from minibnn.ops.threads import cores
 from minibnn.training.errors import Interrupted, TrainingError
 
 START = "mpiexec -n N minibnn train ..."
@@ -268,7 +269,7 @@ class Ranks:
         -------
         int
         """
-        own = sorted(os.sched_getaffinity(0))
+        own = cores()
         if self.size == 1:
             return len(own)
         from mpi4py import MPI

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from minibnn.errors import InputError
-from minibnn.training.sweep.worker import cores
+from minibnn.ops.threads import cores
 
 MPI_START = "mpiexec -n N python -m mpi4py.futures -m minibnn sweep ... --executor mpi"
 
@@ -35,7 +35,7 @@ def divide_cores(cells, jobs=None, total=None):
     ------
     InputError for a number out of range: more processes than cores would only be slower.
     """
-    most, asked_by = cores(), "threads"
+    most, asked_by = len(cores()), "threads"
     if total is None:
         total, asked_by = os.environ.get("MINIBNN_NUM_THREADS") or most, "MINIBNN_NUM_THREADS"
     total = _whole(asked_by, total, most, "cores of this machine")

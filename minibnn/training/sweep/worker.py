@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from minibnn.ops.threads import cores
+
 LOG = "log.txt"
 _LOOK = 0.2  # seconds between two looks at the child and the stop file
 _LOCK_SECONDS = 60  # a child of a worker that died may still be saving
@@ -111,17 +113,14 @@ def child_environment(environment, threads):
     return own | {"NUMBA_NUM_THREADS": str(threads), "MINIBNN_NUM_THREADS": str(threads)}
 
 
-def cores():
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def _check_threads(threads):
     """The number of threads of a cell on this worker; ValueError if it has no such number."""
     if threads is None:
-        return rank_share(os.environ, cores())
-    if not 1 <= threads <= cores():
-        raise ValueError(f"threads must be from 1 to {cores()} on this worker, found {threads}")
+        return rank_share(os.environ, len(cores()))
+    if not 1 <= threads <= len(cores()):
+        raise ValueError(
+            f"threads must be from 1 to {len(cores())} on this worker, found {threads}"
+        )
     return threads
 
 

@@ -14,7 +14,7 @@ from minibnn.training.sweep.worker import child_environment, rank_share
 def machine(monkeypatch):
     """Pretend to have so many cores."""
     monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)
-    return lambda cores: monkeypatch.setattr(executors, "cores", lambda: cores)
+    return lambda cores: monkeypatch.setattr(executors, "cores", lambda: range(cores))
 
 
 @pytest.mark.parametrize(
