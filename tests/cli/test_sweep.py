@@ -39,7 +39,7 @@ def here_and_now(monkeypatch, here):
     plots = sys.modules["minibnn.training.sweep.plots"]
     monkeypatch.setattr(plots, "draw_sweep", lambda folder, *_: (folder / "curves.png").touch())
     monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)
-    monkeypatch.setattr(executors, "cores", lambda: 2)
+    monkeypatch.setattr(executors, "cores", lambda: range(2))
     used = []
 
     def local(jobs):

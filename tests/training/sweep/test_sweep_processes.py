@@ -27,7 +27,7 @@ def from_anywhere(monkeypatch):
     """Children find the package under test, installed or not."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
-    monkeypatch.setattr(executors, "cores", lambda: 2)
+    monkeypatch.setattr(executors, "cores", lambda: range(2))
 
 
 @pytest.fixture
