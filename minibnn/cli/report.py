@@ -44,12 +44,14 @@ def report(runs, out, title, confusion, data_dir, threads):
     from minibnn.training.threads import compute_threads, thread_count
 
     thread_count(threads)
-    out = check_report_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "report.html")
+    if out is not None:
+        check_report_path(out)
     from minibnn.training.plots import find_runs
     from minibnn.training.report import MOST_DRAWN, Subject
     from minibnn.training.run_folder import read_config
 
     records = _best_first(find_runs(runs), MOST_DRAWN)
+    out = check_report_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "report.html")
     load = _loader(data_dir)
     subjects = []
     with compute_threads(threads):
@@ -60,7 +62,7 @@ def report(runs, out, title, confusion, data_dir, threads):
             config = read_config(record.folder, missing_ok=True) or {}
             subjects.append(Subject(record, config, found))
     title = title or ", ".join(dict.fromkeys(Path(run).resolve().name for run in runs))
-    write_report(out, title, subjects, _tables(runs), _commands(runs, subjects))
+    write_report(out, title, subjects, _sweeps(runs), _commands(runs, subjects))
     click.echo(f"report: {out}")
     for subject in subjects[:MOST_DRAWN] if confusion else ():
         if isinstance(subject.confusion, str):
@@ -106,16 +108,17 @@ def _confusion(folder, load):
         return str(error)
 
 
-def _tables(runs):
-    """The tables of the sweeps among the folders."""
-    from minibnn.training.sweep import table
-    from minibnn.training.sweep.folder import SUMMARY
+def _sweeps(runs):
+    """sweep.json and the rows of summary.csv of the sweeps among the folders."""
+    from minibnn.training.sweep.folder import SUMMARY, read_sweep
+    from minibnn.training.sweep.table import read_summary
 
     found = []
-    for run in runs:
-        if (path := Path(run) / SUMMARY).exists() and (rows := table.read_summary(path)):
-            found += table.tables(rows)
-    return found
+    for run in map(Path, runs):
+        description = read_sweep(run, missing_ok=True)
+        if description is not None and (run / SUMMARY).exists():
+            found.append((description, read_summary(run / SUMMARY)))
+    return [(description, rows) for description, rows in found if rows]
 
 
 def _commands(runs, subjects):

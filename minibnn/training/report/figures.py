@@ -6,16 +6,11 @@ import numpy as np
 
 from minibnn.training.plots import curves, runs
 from minibnn.training.plots.confusion import confusion_figure
-from minibnn.training.plots.style import (
-    label,
-    line,
-    measured_part,
-    new_figure,
-    style,
-)
+from minibnn.training.plots.style import label, line, measured_part, new_figure, style
 from minibnn.training.report.svg import Figures, drawing, framed
+from minibnn.training.sweep import plots as sweeps
 
-WIDTH, HEIGHT = 5.0, 3.1  # inches; a phone shows them at nine tenths of that size
+WIDTH, HEIGHT = 5.0, 3.1  # inches; a phone shows them at nine tenths of that
 SMALL = 3.4, 2.4
 PI_T = "πₜ = ln(flips/weights + e⁻⁹)"
 
@@ -101,6 +96,17 @@ class Drawn:
             figure = confusion_figure(measured.confusion, measured.classes)
         words = "Share of each class that got each answer"
         return framed(self._figures.svg(figure, words), words)
+
+    def heat_map(self, description, rows):
+        """Best accuracies of a sweep over two of its keys; nothing if it has not so many."""
+        groups = sweeps.over_seeds(rows)
+        keys = sweeps.varied_keys(rows, groups)
+        if len(keys) >= 2:
+            part = next(row["measured_on"] for row in rows if row["measured_on"])
+            with drawing():
+                figure = sweeps.heat_map(groups, keys, part, description)
+            words = f"Best accuracy over {keys[0]} and {keys[1]}"
+            yield framed(self._figures.svg(figure, words, "figure own-colours"), words)
 
     def _one(self, caption, draw):
         with drawing():

@@ -36,14 +36,16 @@ h2 {{ font-size: 1.25rem; margin: 2.5rem 0 0.5rem; }}
 h3 {{ font-size: 1rem; margin: 1.5rem 0 0.25rem; }}
 p {{ margin: 0.25rem 0 0.75rem; }}
 .quiet, figcaption, caption {{ color: var(--grey); font-size: 0.9rem; }}
-.grid {{ display: grid; gap: 1.25rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }}
+.grid {{ display: grid; gap: 1.25rem; margin-top: 0.75rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); }}
 .grid.small {{ grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }}
-.grid figure {{ max-width: 40rem; }}
+.grid figure {{ max-width: 36rem; }}
 figure {{ margin: 0; min-width: 0; }}
 figcaption {{ padding: 0 0.25rem; }}
 svg.figure {{ display: block; width: 100%; height: auto; }}
 svg.swatch {{ width: 2.25rem; height: 0.9rem; vertical-align: -0.1rem; }}
+svg {{ fill: var(--ink); }}
+svg.own-colours {{ fill: #000000; }}
 svg * {{ stroke-linejoin: round; stroke-linecap: butt; }}
 svg text {{ font-family: system-ui, sans-serif; }}
 .legend {{ list-style: none; display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem;
@@ -51,10 +53,12 @@ svg text {{ font-family: system-ui, sans-serif; }}
 table {{ border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums;
   overflow-wrap: normal; }}
 th, td {{ padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--rule); vertical-align: top; }}
+tfoot td {{ border-top: 2px solid var(--rule); font-weight: 600; }}
+div + div > table {{ margin-top: 1.25rem; }}
 thead th {{ color: var(--grey); font-weight: 600; white-space: nowrap; }}
 td {{ white-space: nowrap; }}
 .scroll {{ overflow-x: auto; }}
-.settings td {{ white-space: normal; min-width: 9rem; overflow-wrap: anywhere; }}
+.settings td {{ white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }}
 .settings th {{ text-align: left; font-weight: 600; white-space: nowrap; }}
 .confusion td, .confusion th {{ text-align: right; padding: 0.2rem 0.45rem;
   border: 1px solid var(--rule); }}

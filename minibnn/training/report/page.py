@@ -17,6 +17,7 @@ from minibnn.training.metrics import closing_table
 from minibnn.training.plots import Record
 from minibnn.training.report.figures import Drawn
 from minibnn.training.report.look import STYLE
+from minibnn.training.sweep import table
 
 MOST_DRAWN = 12  # runs over each other that can still be told apart
 _MOST_NETWORKS = 3
@@ -41,7 +42,7 @@ class Subject:
     confusion: Measured | str
 
 
-def page(title, subjects, tables=(), commands=()):
+def page(title, subjects, sweeps=(), commands=()):
     """A report as HTML.
 
     Parameters
@@ -49,8 +50,8 @@ def page(title, subjects, tables=(), commands=()):
     title : str
     subjects : list of Subject
         The first MOST_DRAWN are drawn; all are listed.
-    tables : sequence of Table
-        What is said before all else, such as the cells of a sweep.
+    sweeps : sequence of (dict, list of dict)
+        sweep.json and the rows of summary.csv of each sweep that the runs are from.
     commands : sequence of str
         Command lines that repeat what is reported on.
 
@@ -60,7 +61,7 @@ def page(title, subjects, tables=(), commands=()):
     """
     drawn = Drawn([subject.record for subject in subjects[:MOST_DRAWN]])
     sections = [
-        _results(subjects, tables, drawn),
+        _results(subjects, sweeps, drawn),
         _curves(subjects, drawn),
         _agreement(drawn),
         _layers(drawn),
@@ -106,9 +107,12 @@ def _grid(figures, size=""):
     return f'<div class="grid {size}">{"".join(figures)}</div>'
 
 
-def _results(subjects, tables, drawn):
+def _results(subjects, sweeps, drawn):
     histories = {subject.record.label: subject.record.history for subject in subjects}
-    return _section("Results", html_of([*tables, closing_table(histories)]))
+    tables = [one for _, rows in sweeps for one in table.tables(rows)]
+    maps = [figure for sweep in sweeps for figure in drawn.heat_map(*sweep)]
+    closing = closing_table(histories, first="run")
+    return _section("Results", html_of([*tables, closing]), _grid(maps) if maps else "")
 
 
 def _curves(subjects, drawn):

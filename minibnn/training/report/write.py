@@ -14,10 +14,12 @@ def check_report_path(path):
         raise InputError(f"a report must end in .html or .htm, found {path}")
     if path.is_dir():
         raise InputError(f"a report must be a file, and {path} is a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
     return path
 
 
-def write_report(path, title, subjects, tables=(), commands=()):
+def write_report(path, title, subjects, sweeps=(), commands=()):
     """Write ``page``, of the same arguments, to ``path``, which ends in .html or .htm."""
     path = check_report_path(path)
-    write_atomic(path, page(title, subjects, tables, commands).encode())
+    write_atomic(path, page(title, subjects, sweeps, commands).encode())

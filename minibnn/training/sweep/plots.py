@@ -33,11 +33,16 @@ def draw_sweep(folder, description, rows):
     if not groups:
         return
     part = next(row["measured_on"] for row in rows if row["measured_on"])
-    keys = [key for key in keys_of(rows) if len({s[key] for s, _ in groups}) > 1]
-    keys.sort(key=lambda key: any(_number(s[key]) is None for s, _ in groups))  # words last
+    keys = varied_keys(rows, groups)
     if len(keys) >= 2:
         _save(folder / "heatmap.png", heat_map(groups, keys, part, description))
     _save(folder / "curves.png", curves(folder, groups, panels(groups, description), part))
+
+
+def varied_keys(rows, groups):
+    """The keys that differ between groups of ``over_seeds``, those of numbers first."""
+    keys = [key for key in keys_of(rows) if len({s[key] for s, _ in groups}) > 1]
+    return sorted(keys, key=lambda key: any(_number(s[key]) is None for s, _ in groups))
 
 
 # -- heat map --------------------------------------------------------------------------------------
