@@ -39,7 +39,7 @@ class Batches:
     def __init__(self, images, labels, batch_size, seed=0, augment=None):
         if len(images) != len(labels):
             raise InputError(f"labels must be {len(images)}, one per picture, found {len(labels)}")
-        batch_size = whole_number(batch_size, "batch_size", 1, len(images))
+        batch_size = whole_number(batch_size, "batch_size", 1, len(images), "training pictures")
         if augment not in (None, *AUGMENTATIONS):
             raise InputError(
                 f"augment must be one of {', '.join(AUGMENTATIONS)}, found {augment!r}"

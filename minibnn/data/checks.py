@@ -58,9 +58,13 @@ def check_seed(seed):
     return whole_number(seed, "the seed", 0)
 
 
-def whole_number(value, what, low, high=None):
-    """``value`` as an int in low..high; InputError, calling it ``what``, otherwise."""
+def whole_number(value, what, low, high=None, of=None):
+    """``value`` as an int in low..high; InputError, calling it ``what``, otherwise.
+
+    ``of`` says what ``high`` is a number of.
+    """
     span = f"{low} or more" if high is None else f"from {low} to {high}"
+    span += f" ({of})" if of else ""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < low or (high is not None and value > high):
         raise InputError(f"{what} must be a whole number {span}, found {value!r}")

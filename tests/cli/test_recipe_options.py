@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_files import names, write_tree
 
 import minibnn as bnn
 from minibnn.cli.compare import name_specs, read_spec
+from minibnn.cli.options import network_options
 from minibnn.training.metrics import read_rows
 
 DIGITS = ("--dataset", "digits", "--width", "0.0625", "--batch-size", "200", "--epochs", "2")
@@ -193,3 +195,42 @@ def test_recipes_lists_and_explains(run):
 def test_bad_input(fails, here, message, arguments):
     fails(message, *arguments.split())
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "side, given, model",
+    [
+        (15, {}, "digits"),
+        (16, {}, "binarynet"),
+        (63, {}, "binarynet"),
+        (64, {}, "birealnet"),
+        (224, {}, "birealnet"),
+        (224, {"model": "binarynet"}, "binarynet"),
+        (224, {"recipe": "bop-sec52"}, "binarynet"),
+        (224, {"recipe": "bop-sec53-xnornet"}, "xnornet"),
+        (32, {"recipe": "bop-sec53-birealnet"}, "birealnet"),
+    ],
+)
+def test_the_network_fits_the_pictures(side, given, model):
+    names = ("model", "recipe", "augment", "filters", "dense_units", "width")
+    kept = dict.fromkeys(names) | {"dataset": "image-folder"} | given
+    found = network_options(kept, (side, side + 7, 3))
+    assert found["model"] == model
+    assert (found["dense_units"] is None) == (model == "birealnet")
+    assert found["augment"]
+
+
+def test_a_folder_of_large_pictures_gets_the_imagenet_network(run, here):
+    files = names("train", "abc", 3) | names("val", "abc", 1)
+    write_tree(here / "pictures", files)
+    data = ("--data-dir", "pictures", "--batch-size", "4", "--epochs", "1", "--image-size", "64")
+    code, out, err = run("train", "--dataset", "image-folder", *data, "--width", "0.0625")
+    assert (code, err) == (0, "")
+    assert "network: birealnet, " in out
+    code, out, _ = run("train", "--recipe", "bop-sec53-birealnet", *data, "--width", "0.0625")
+    assert code == 0
+    assert "batches of 1024, here 1 and 4, schedules in proportion; published for 1000 cl" in out
+    assert "1000 classes, here 3\n" in out
+    code, _, err = run("train", "--recipe", "bop-sec53-birealnet", *data[:2], "--width", "0.0625")
+    assert code == 2
+    assert "batch_size must be a whole number from 1 to 9 (training pictures), found 1024" in err

@@ -125,7 +125,7 @@ def test_float_pictures_pass_through():
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 23, found 0"),
+        ({"batch_size": 0}, r"batch_size .* from 1 to 23 \(training pictures\), found 0"),
         ({"batch_size": 24}, "batch_size .*found 24"),
         ({"batch_size": 2.0}, "batch_size"),
         ({"seed": -1}, "seed"),
