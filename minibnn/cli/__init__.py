@@ -12,6 +12,7 @@ from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
 from minibnn.cli.evaluate import evaluate
 from minibnn.cli.export import export
+from minibnn.cli.info import info
 from minibnn.cli.plot import plot
 from minibnn.cli.predict import predict
 from minibnn.cli.recipes import recipes
@@ -54,6 +55,7 @@ commands.add_command(compare)
 commands.add_command(plot)
 commands.add_command(evaluate)
 commands.add_command(export)
+commands.add_command(info)
 commands.add_command(predict)
 commands.add_command(recipes)
 commands.add_command(report)

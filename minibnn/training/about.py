@@ -67,7 +67,7 @@ def _folder(path):
         return {"kind": "folder of runs", "runs": [_short(folder) for folder in below]}
     found = {"settings": settings_of(config), "files": _files(path), "config": config}
     if config.get("kind") == "preset":
-        return {"kind": "equivalence shown", **found}
+        return {"kind": "preset", **found}
     if isinstance(names := config.get("optimizers"), dict):
         runs = [path / name for name in names if RUN_NAME.fullmatch(name)]
         return {

@@ -78,12 +78,46 @@ def write(network, path, classes=None, weights="bits", pictures="bytes"):
     write_atomic(path, made.SerializeToString(deterministic=True))
 
 
-def _onnx():
+def describe(path):
+    """What an ONNX file says of itself.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of str to str
+        producer, opset, nodes, and its own metadata: of ``write`` network, input and classes.
+
+    Raises
+    ------
+    InputError if it is no ONNX model, or onnx is not installed.
+    """
+    onnx = _onnx("reading")
+    try:
+        found = onnx.load(path, load_external_data=False)
+    except OSError:
+        raise
+    except Exception as error:  # protobuf's, which is not ours to import
+        raise InputError(f"{path} is no ONNX model, or a damaged one") from error
+    if not found.graph.node:
+        raise InputError(f"{path} is no ONNX model: it has no operators")
+    opsets = [f"{one.domain or 'ai.onnx'} {one.version}" for one in found.opset_import]
+    return {
+        "producer": f"{found.producer_name} {found.producer_version}".strip(),
+        "opset": ", ".join(opsets),
+        "operators": f"{len(found.graph.node):,}",
+        **{one.key: one.value for one in found.metadata_props},
+    }
+
+
+def _onnx(what="writing"):
     try:
         import onnx
     except ImportError:
         raise InputError(
-            'writing ONNX needs the package onnx: pip install "minibnn[onnx]"'
+            f'{what} ONNX needs the package onnx: pip install "minibnn[onnx]"'
         ) from None
     return onnx
 

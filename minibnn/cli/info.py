@@ -1,0 +1,123 @@
+"""``minibnn info``: what a folder or a file is, how it was trained, how good and how big it is."""
+
+import json
+
+import click
+
+
+@click.command(short_help="Tell what a run or a network file is.")
+@click.argument("path", metavar="RUN|FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
+def info(path, as_json):
+    """Tell what RUN or FILE is, how it was trained, how good and how big it is.
+
+    RUN is the folder of a run, a comparison or a sweep, or one with run folders below it; FILE is
+    a checkpoint.npz or best.npz, what net.save or "minibnn export" wrote.
+
+    \b
+    minibnn info runs/train-digits-1
+    minibnn info digits.bnn.npz
+    minibnn info runs/train-digits-1 --json
+    """
+    from minibnn.cli.again import command_of, sweep_command_of
+    from minibnn.training.about import about
+
+    found = about(path)
+    config = found.pop("config", None)
+    if config is not None:
+        again = sweep_command_of if found["kind"] == "sweep" else command_of
+        found["command"] = again(config)
+    if as_json:
+        click.echo(json.dumps(found | ({"config": config} if config else {}), indent=2))
+        return
+    click.echo(text(found))
+
+
+def text(found):
+    """What ``about`` found, in lines of a label and words."""
+    rows = dict(found.get("settings") or {}) | _result_rows(found) | _size_rows(found)
+    if command := found.get("command"):
+        rows["again"] = command
+    width = max(map(len, rows), default=0) + 1
+    lines = [
+        f"{found['path']}: {found['kind']}",
+        "",
+        *(f"{label + ':':<{width}} {words}" for label, words in rows.items()),
+    ]
+    if runs := found.get("runs"):
+        lines += ["", str(_table(runs))]
+    return "\n".join(lines)
+
+
+def _result_rows(found):
+    rows = {}
+    if epochs := found.get("epochs"):
+        rows["epochs"] = f"{epochs['done']} done"
+        if epochs.get("of"):
+            rows["epochs"] = f"{epochs['done']} of {epochs['of']} done"
+    if cells := found.get("cells"):
+        rows["cells"] = f"{cells['done']} of {cells['of']} done"
+    results = found.get("results") or {}
+    if best := results.get("best"):  # of a sweep
+        rows["best"] = f"{_percent(best['best_accuracy'])} in {best['cell']}"
+    part = results.get("measured_on")
+    if results.get("best_accuracy") is not None:
+        words = f"{_percent(results['best_accuracy'])} in epoch {results['best_epoch']}"
+        rows[f"best {part} accuracy"] = words
+    if results.get("last_accuracy") is not None:
+        rows[f"last {part} accuracy"] = _percent(results["last_accuracy"])
+    if part == "validation" and results.get("test_accuracy") is not None:
+        rows["test accuracy"] = _percent(results["test_accuracy"])
+    if results.get("train_accuracy") is not None:
+        rows["training accuracy"] = _percent(results["train_accuracy"])
+    if results.get("seconds") is not None:
+        rows["seconds"] = f"{results['seconds']:.1f}"
+    return rows
+
+
+def _size_rows(found):
+    rows = {}
+    if network := found.get("network"):
+        shapes = ("x".join(map(str, network[key])) for key in ("input_shape", "output_shape"))
+        rows["network"] = f"{network['name']}, {' -> '.join(shapes)}"
+        rows["binary weights"] = f"{network['binary_weights']:,}"
+        if "real_numbers" in network:
+            rows["real numbers"] = f"{network['real_numbers']:,}"
+        sizes = f"{network['packed_bytes']:,} bytes packed"
+        if "float32_bytes" in network:
+            sizes += f", {network['float32_bytes']:,} as float32"
+        rows["size"] = sizes
+        if "binary_macs" in network:
+            binary, real = (f"{network[f'{k}_macs']:,}" for k in ("binary", "real"))
+            rows["multiply-adds"] = f"{binary} on bits and {real} others per picture"
+    if "bytes" in found:
+        rows["file"] = f"{found['bytes']:,} bytes"
+    if files := found.get("files"):
+        rows["files"] = ", ".join(f"{name} ({size:,} bytes)" for name, size in files.items())
+    return rows
+
+
+def _table(runs):
+    from minibnn.tables import Table
+
+    lines = []
+    for run in runs:
+        results, epochs = run["results"] or {}, run["epochs"]
+        best = _percent(results.get("best_accuracy"))
+        if results.get("best_epoch"):
+            best += f" (epoch {results['best_epoch']})"
+        lines.append(
+            [
+                run["name"],
+                run["optimizer"] or "-",
+                f"{epochs['done']}/{epochs['of'] or '-'}",
+                best,
+                _percent(results.get("last_accuracy")),
+            ]
+        )
+    part = next((r["results"]["measured_on"] for r in runs if r["results"]), "test")
+    return Table(["run", "optimizer", "epochs", f"best {part}", f"last {part}"], lines, left=2)
+
+
+def _percent(share):
+    return "-" if share is None else f"{100 * share:.2f} %"
