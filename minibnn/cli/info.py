@@ -37,16 +37,14 @@ def text(found):
     """What ``about`` found, in lines of a label and words."""
     rows = dict(found.get("settings") or {}) | _result_rows(found) | _size_rows(found)
     if command := found.get("command"):
-        rows["again"] = command
+        rows["to repeat it"] = command
     width = max(map(len, rows), default=0) + 1
-    lines = [
-        f"{found['path']}: {found['kind']}",
-        "",
-        *(f"{label + ':':<{width}} {words}" for label, words in rows.items()),
-    ]
+    parts = [f"{found['path']}: {found['kind']}"]
+    if rows:
+        parts.append("\n".join(f"{label + ':':<{width}} {words}" for label, words in rows.items()))
     if runs := found.get("runs"):
-        lines += ["", str(_table(runs))]
-    return "\n".join(lines)
+        parts.append(str(_table(runs)))
+    return "\n\n".join(parts)
 
 
 def _result_rows(found):

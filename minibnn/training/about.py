@@ -64,17 +64,17 @@ def _folder(path):
             raise InputError(
                 f"{path} is no run folder: it has no {CONFIG}, nor have folders below it"
             )
-        return {"kind": "folder of runs", "runs": [_short(folder) for folder in below]}
+        runs = [run for folder in below for run in _with_those_compared(folder)]
+        return {"kind": "folder of runs", "runs": [_short(folder, path) for folder in runs]}
     found = {"settings": settings_of(config), "files": _files(path), "config": config}
     if config.get("kind") == "preset":
         return {"kind": "preset", **found}
-    if isinstance(names := config.get("optimizers"), dict):
-        runs = [path / name for name in names if RUN_NAME.fullmatch(name)]
+    if isinstance(config.get("optimizers"), dict):
         return {
             "kind": "comparison",
             **found,
             "network": _costs_of(config),
-            "runs": [_short(folder) for folder in runs],
+            "runs": [_short(folder, path) for folder in _with_those_compared(path)],
         }
     return {
         "kind": "run",
@@ -124,11 +124,19 @@ def _results(path, config):
     }
 
 
-def _short(folder):
-    """One of several runs: name, optimizer and results."""
+def _with_those_compared(folder):
+    """A run folder or, of a comparison, those in it."""
+    names = (read_config(folder, missing_ok=True) or {}).get("optimizers")
+    if not isinstance(names, dict):
+        return [folder]
+    return [folder / name for name in names if RUN_NAME.fullmatch(name)]
+
+
+def _short(folder, above):
+    """One of several runs below a folder: name, optimizer and results."""
     config = read_config(folder, missing_ok=True) or {}
     return {
-        "name": folder.name,
+        "name": folder.relative_to(above).as_posix(),
         "optimizer": settings_of(config).get("optimizer"),
         **_results(folder, config),
     }

@@ -1,0 +1,193 @@
+"""``minibnn info``: every kind of folder and file, in words and as JSON; all else in one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minibnn as bnn
+from minibnn.cli import main
+from minibnn.training.metrics import read_rows
+from minibnn.training.sweep.table import read_summary
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("--filters", "4", "--dense-units", "16", "--batch-size", "200", "--epochs", "2")
+BOP = "bop:gamma=cosine:0.01:0.0001,threshold=1e-06,rule=strict,average=convex,initial=0.0"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run, a comparison, a preset, a sweep, and files of networks."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MINIBNN_NUM_THREADS", "1")
+        patch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
+        assert main(["train", *SMALL, "--validation", "100", "--out", "all/run"]) == 0
+        assert main(["compare", *SMALL, "--out", "all/both"]) == 0
+        assert main(["export", "all/run", "net.bnn.npz", "--to", "packed"]) == 0
+        bnn.load("all/run").save("net.npz")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def at_home(here, trained, monkeypatch):
+    monkeypatch.chdir(trained)
+
+
+@pytest.fixture
+def asked(run):
+    """What info says: words by label, and the JSON."""
+
+    def asked(path):
+        code, out, err = run("info", path)
+        assert (code, err) == (0, "")
+        head, _, rest = out.partition("\n\n")
+        lines = [line.split(": ", 1) for line in rest.splitlines() if ": " in line]
+        code, text, err = run("info", path, "--json")
+        assert (code, err) == (0, "")
+        return head, {label: words.strip() for label, words in lines}, json.loads(text)
+
+    return asked
+
+
+def test_a_run(asked):
+    head, words, found = asked("all/run")
+    assert head == "all/run: run"
+    assert found["kind"] == "run"
+    assert words["optimizer"] == BOP
+    assert words["pictures"] == "digits: 1,437 + 360 of 8x8x1, 10 classes"
+    assert (words["seed"], words["batch"], words["validation pictures"]) == ("0", "200", "100")
+    assert words["epochs"] == "2 of 2 done"
+    assert found["epochs"] == {"done": 2, "of": 2}
+    rows = read_rows("all/run/metrics.csv")
+    best = max(rows, key=lambda row: row["validation_accuracy"])
+    results = found["results"]
+    assert results["best_accuracy"] == best["validation_accuracy"]
+    assert results["test_accuracy"] == rows[-1]["test_accuracy"]
+    share = f"{100 * best['validation_accuracy']:.2f} %"
+    assert words["best validation accuracy"] == f"{share} in epoch {best['epoch']}"
+    assert words["test accuracy"] == f"{100 * rows[-1]['test_accuracy']:.2f} %"
+    network = found["network"]
+    summary = bnn.load("all/run").summary()
+    assert network["binary_weights"] == summary.total("bits")
+    assert network["packed_bytes"] == summary.total("packed")
+    assert words["binary weights"] == f"{summary.total('bits'):,}"
+    assert words["network"] == "digits, 8x8x1 -> 10"
+    size = Path("all/run/checkpoint.npz").stat().st_size
+    assert found["files"]["checkpoint.npz"] == size
+    assert f"checkpoint.npz ({size:,} bytes)" in words["files"]
+    assert words["to repeat it"] == f"minibnn train {' '.join(sorted_small())} --validation 100"
+    assert found["config"] == json.loads(Path("all/run/config.json").read_text())
+
+
+def sorted_small():
+    """The options of SMALL in the order in which ``--help`` has them."""
+    return [*SMALL[:4], *SMALL[6:8], *SMALL[4:6]]
+
+
+def test_a_comparison_and_a_folder_of_runs(asked, run):
+    _, words, found = asked("all/both")
+    assert found["kind"] == "comparison"
+    assert words["optimizer bop"] == BOP
+    assert [one["name"] for one in found["runs"]] == ["bop", "latent-sgd"]
+    rows = [row for row in read_rows("all/both/metrics.csv") if row["name"] == "bop"]
+    assert found["runs"][0]["results"]["last_accuracy"] == rows[-1]["test_accuracy"]
+    assert found["command"] == f"minibnn compare {' '.join(sorted_small())}"
+    table = run("info", "all/both")[1].split("\n\n")[-1].splitlines()
+    assert [line.split()[0] for line in table] == ["run", "----------", "bop", "latent-sgd"]
+    _, _, found = asked("all")
+    assert found["kind"] == "folder of runs"
+    assert [one["name"] for one in found["runs"]] == ["both/bop", "both/latent-sgd", "run"]
+
+
+def test_files(asked):
+    size = Path("all/run/best.npz").stat().st_size
+    _, words, found = asked("all/run/best.npz")
+    best = max(row["validation_accuracy"] for row in read_rows("all/run/metrics.csv"))
+    assert (found["kind"], found["bytes"]) == ("best network of a run", size)
+    assert words["file"] == f"{size:,} bytes"
+    assert found["results"]["best_accuracy"] == best
+    assert words["optimizer"] == BOP
+    _, words, found = asked("all/run/checkpoint.npz")
+    assert (found["kind"], words["epochs"]) == ("checkpoint", "2 of 2 done")
+    _, words, found = asked("net.npz")
+    assert (found["kind"], words["network"]) == ("network", "digits, 8x8x1 -> 10")
+    assert "optimizer" not in words
+    _, words, found = asked("net.bnn.npz")
+    assert (found["kind"], words["trained on"]) == ("packed network", "digits")
+    assert found["network"]["packed_bytes"] == bnn.load("net.bnn.npz").nbytes
+    assert words["binary weights"] == f"{bnn.load('net.npz').summary().total('bits'):,}"
+
+
+def test_a_checkpoint_beside_another_run_is_told_alone(asked, tmp_path):
+    """Its network is not that of the config.json there."""
+    (tmp_path / "config.json").write_text(json.dumps({"network": {}, "seed": 7}))
+    (tmp_path / "best.npz").write_bytes(Path("all/run/best.npz").read_bytes())
+    _, words, _ = asked(tmp_path / "best.npz")
+    assert "seed" not in words
+
+
+def test_onnx(asked, run, fails, tmp_path):
+    pytest.importorskip("onnx")
+    file = tmp_path / "net.onnx"
+    assert run("export", "all/run", file, "--to", "onnx")[0] == 0
+    _, words, found = asked(file)
+    assert found["kind"] == "ONNX model"
+    assert words["network"] == "digits"
+    assert words["opset"] == "ai.onnx 13"
+    for content in (b"", b"hello", file.read_bytes()[:1000]):
+        file.write_bytes(content)
+        fails(r"net\.onnx is no ONNX model", "info", file)
+
+
+def test_a_preset(asked, run, tmp_path):
+    out = tmp_path / "preset"
+    small = ("--preset", "latent-scale", "--steps", "3", "--filters", "4", "--dense-units", "16")
+    assert run("compare", *small, "--out", out)[0] == 0
+    _, words, found = asked(out)
+    assert (found["kind"], words["preset"]) == ("preset", "latent-scale, 3 steps")
+    assert words["to repeat it"].startswith("minibnn compare --preset latent-scale --steps 3 ")
+
+
+def test_a_sweep(asked):
+    scans = ROOT / "examples" / "results" / "kept" / "scans"
+    _, words, found = asked(scans)
+    assert (found["kind"], words["gamma"]) == ("sweep", "0.01, 0.001, 0.0001")
+    assert words["cells"] == "5 of 5 done"
+    rows = read_summary(scans / "summary.csv")
+    best = max(rows, key=lambda row: row["best_accuracy"])
+    assert words["best"] == f"{100 * best['best_accuracy']:.2f} % in {best['cell']}"
+    assert found["results"]["best"]["cell"] == best["cell"]
+    assert words["to repeat it"] == (
+        "minibnn sweep --scan gamma=0.01,0.001,0.0001 --scan threshold=0,1e-06,1e-05 --seeds 0 "
+        "--recipe bop-sec51 --width 0.25 --epochs 10"
+    )
+
+
+def test_a_run_that_has_just_begun(asked, tmp_path):
+    config = Path("all/run/config.json").read_text()
+    (tmp_path / "config.json").write_text(config)
+    _, words, found = asked(tmp_path)
+    assert (words["epochs"], found["results"]) == ("0 of 2 done", None)
+
+
+def test_what_it_is_not(fails, tmp_path):
+    fails("nowhere does not exist: expected a run folder or the file", "info", "nowhere")
+    fails(r"metrics\.csv is no run folder, checkpoint, saved,", "info", "all/run/metrics.csv")
+    fails(r"telemetry\.npz is no run folder, checkpoint", "info", "all/run/telemetry.npz")
+    fails("has no config.json, nor have folders below it", "info", tmp_path)
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    fails(r"a\.npz is no run folder, checkpoint", "info", tmp_path / "a.npz")
+    fails(r"Missing argument 'RUN\|FILE'", "info")
+    fails("unexpected extra argument", "info", "net.npz", "net.npz")
+    fails("No such option '--yaml'", "info", "net.npz", "--yaml")
+    whole = Path("all/run/checkpoint.npz").read_bytes()
+    (tmp_path / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
+    fails(r"checkpoint\.npz is cut off or damaged", "info", tmp_path / "checkpoint.npz")
+    for text in ("[]", "{", '{"network": 3}', '{"options": 3, "network": {}}'):
+        (tmp_path / "config.json").write_text(text)
+        fails(r"config\.json is damaged", "info", tmp_path)
+    (tmp_path / "sweep.json").write_text("{}")
+    fails(r"sweep\.json is damaged", "info", tmp_path)
