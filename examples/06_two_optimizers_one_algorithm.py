@@ -1,26 +1,25 @@
-"""SGD with weight decay is Bop: on a small network, sign by sign, beside what breaks it.
+"""SGD with weight decay is Bop, sign by sign, beside what breaks it (section 6; E4).
 
 Trains three copies of one network on the same batches of digits: latent SGD with weight decay,
 Bop with gamma = lr * decay and threshold 0, and latent SGD without decay. Prints how many signs
 differ after some steps, and draws it. The page equivalences.md beside this file has the reasoning.
 
-    python examples/06_two_optimizers_one_algorithm.py [STEPS] [FOLDER]
+    python examples/06_two_optimizers_one_algorithm.py
+    python examples/06_two_optimizers_one_algorithm.py --dataset cifar10 --data-dir FOLDER --steps 9
 """
 
-import sys
-from pathlib import Path
+import argparse
 
 import minibnn as bnn
 from minibnn.cli.presets import draw, table, verdict
 from minibnn.equivalences.networks import compare_sides
 
-STEPS = 200
 PRESET = "sgd-decay-is-bop"  # or latent-scale, loss-scale, hysteresis, inertia
 
 
-def main(steps=STEPS, folder="."):
-    data = bnn.data.load("digits")
-    net = bnn.zoo.digits_net(filters=32, dense_units=128, seed=0)
+def main(out="two_optimizers_one_algorithm.png", dataset="digits", data_dir=None, steps=200):
+    data = bnn.data.load(dataset, data_dir)
+    net = bnn.zoo.digits_net(data.input_shape, filters=32, dense_units=128, seed=0)
     result = compare_sides(PRESET, net, data, steps=steps, batch_size=50, seed=0)
 
     twin, control = (side.name for side in result.sides[1:])
@@ -29,12 +28,15 @@ def main(steps=STEPS, folder="."):
         counts = [int(result.differing[name][step - 1].sum()) for name in (twin, control)]
         print(f"{step:>6}  {counts[0]:>16,} signs  {counts[1]:>16,} signs")
     print(f"\n{table(result)}\n\n{verdict(result)}")
-    picture = Path(folder) / "two_optimizers_one_algorithm.png"
-    draw(picture, result)
-    print(f"picture: {picture}")
+    draw(out, result)
+    print(f"picture: {out}")
     return result
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    main(*([int(arguments[0])] if arguments else []), *arguments[1:2])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", default="two_optimizers_one_algorithm.png", help="the picture")
+    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--data-dir", help="where the files of cifar10 are")
+    parser.add_argument("--steps", type=int, default=200, help="of each training")
+    main(**vars(parser.parse_args()))

@@ -1,16 +1,16 @@
-"""Hold your own Bop against the catalogue: a right port, the same one mislabelled, a wrong one.
+"""Hold your own Bop against the catalogue (Algorithm 2): a right port, a mislabelled, a wrong one.
 
-python examples/07_check_your_port.py [CASES]
+Prints a report, row by row, and for the wrong one a case to paste: the smallest that shows it.
+
+    python examples/07_check_your_port.py
 """
 
-import sys
+import argparse
 
 import numpy as np
 
 from minibnn.equivalences import verify
 from minibnn.optim import BopState
-
-CASES = 200  # for each row of the report
 
 
 def larq_bop(w, g, state, *, gamma, threshold):
@@ -25,7 +25,7 @@ def late_bop(w, g, state, *, gamma, threshold):
     return np.where(w * state.m > threshold, -w, w), BopState(m)
 
 
-def main(cases=CASES):
+def main(cases=200):
     print("Larq's Bop, as what it is:\n")
     right = verify(bop_step=larq_bop, rule="larq", average="lerp", examples=cases)
     print(right)
@@ -41,4 +41,6 @@ def main(cases=CASES):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", type=int, default=200, help="for each row of the report")
+    main(**vars(parser.parse_args()))

@@ -1,37 +1,36 @@
-"""Pack a trained network: what one kernel looks like as bits, and what bits cost and gain.
+"""Pack a trained network: what its kernels look like as bits, and what bits cost and gain.
 
-Trains a small network on the digits with Bop, packs it into signs and integer thresholds, checks
-that no logit changed, and compares memory and speed of three ways to compute the same scores.
-Prints a table and draws the bits of the first and of one other kernel.
+Trains a small network with Bop, packs it into signs and integer thresholds, checks that no logit
+changed, and compares memory and speed of three ways to compute the same scores. Prints a table and
+draws the bits of the first kernels and of one other.
 
-    python examples/09_packing.py [EPOCHS] [FOLDER]
+    python examples/09_packing.py
+    python examples/09_packing.py --dataset cifar10 --data-dir FOLDER --epochs 1
 """
 
-import sys
+import argparse
 import timeit
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 
 import minibnn as bnn
+from minibnn.training.plots.style import new_figure, save
 
-EPOCHS = 10
 FILTERS = 32  # of the first convolution, so a kernel of the second is 9 words of 32 bits
 
 
-def main(epochs=EPOCHS, folder=".", repeats=20):
-    data = bnn.data.load("digits")
+def main(out="packing.png", dataset="digits", data_dir=None, epochs=10, repeats=20):
+    data = bnn.data.load(dataset, data_dir)
     net = bnn.zoo.digits_net(data.input_shape, filters=FILTERS, seed=0)
     bop = bnn.optim.Bop(gamma=1e-3, threshold=1e-6)
     optimizer = bnn.optim.Split(binary=bop, real=bnn.optim.Adam(lr=0.01))
     bnn.fit(net, optimizer, data, epochs=epochs, batch_size=50, seed=0)
     packed = bnn.deploy.pack(net, data.classes)
 
-    images = data.test_images
+    images = data.test_images[:1000]
     logits = net.predict(images)
     differing = int((packed.predict(images) != logits).sum())
-    accuracy = np.mean(logits.argmax(1) == data.test_labels)
+    accuracy = np.mean(logits.argmax(1) == data.test_labels[: len(images)])
     print(f"\naccuracy {100 * accuracy:.2f} %; {differing} of {logits.size:,} logits differ")
 
     ways = {
@@ -44,9 +43,8 @@ def main(epochs=EPOCHS, folder=".", repeats=20):
         bnn.use_backend("reference" if name == "float32" else "numba")  # NumPy, ±1 as floats
         print(f"{name:12}{size:>10,}{rate(network.predict, images, times):>12,.0f}")
     bnn.use_backend("numba")
-    picture = Path(folder) / "packing.png"
-    draw(picture, *(net.layers[k].kernel for k in (0, 3)))
-    print(f"\npicture: {picture}")
+    draw(out, *(net.layers[k].kernel for k in (0, 3)))
+    print(f"\npicture: {out}")
     return differing, ways["float32"][1] / packed.nbytes
 
 
@@ -58,10 +56,8 @@ def rate(predict, images, times):
 
 def draw(path, first, second):
     """All first kernels as pictures; one kernel of the second layer, a word to a line."""
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3), layout="constrained")
+    figure = new_figure(11, 3)
+    left, right = figure.subplots(1, 2)
     tiles = np.pad(first.value[:, :, 0], ((0, 1), (0, 1), (0, 0)))  # 0 between the kernels
     left.imshow(tiles.reshape(4, 4, 4, -1).transpose(2, 0, 3, 1).reshape(16, -1), cmap="gray")
     left.set(title=f"{first.name}: {first.shape[3]} kernels of 3x3", xticks=[], yticks=[])
@@ -70,10 +66,13 @@ def draw(path, first, second):
     right.set(title=f"{second.name}, output 0: black is -1, bit 1", xlabel="input channel = bit")
     right.invert_xaxis()  # as a number is written: the highest bit first
     right.set_yticks(range(9), [f"{k // 3},{k % 3}  {word:08x}" for k, word in enumerate(words)])
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    main(*([int(arguments[0])] if arguments else []), *arguments[1:2])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", default="packing.png", help="the picture's file")
+    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--data-dir", help="where the files of cifar10 are")
+    parser.add_argument("--epochs", type=int, default=10, help="of training")
+    main(**vars(parser.parse_args()))
