@@ -396,6 +396,19 @@ ROWS = {
         ],
         "--threads": THREADS,
     },
+    "info": {
+        "RUN|FILE": [
+            ("none", "none does not exist: expected a run folder or the file of a network"),
+            ("empty", "empty is no run folder: it has no config.json, nor have folders below it"),
+            ("broken", "broken/config.json is damaged: it is not JSON"),
+            *[
+                (name, f"{name} is no run folder, checkpoint, saved, packed or ONNX network: ...")
+                for name in ("text.txt", "cats.npz", "cut.npz", "picture.png")
+            ],
+            ("", "Missing argument 'RUN|FILE'. (see minibnn info --help)"),
+            ("net.npz run", "Got unexpected extra argument (run) (see minibnn info --help)"),
+        ],
+    },
     "evaluate": {
         "RUN|FILE": [*TRAINED, ("", "Missing argument 'RUN|FILE'. (see minibnn ... --help)")],
         "--dataset": [
