@@ -34,7 +34,8 @@ def command_of(config):
     words = []
     if config.get("kind") == "preset":
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
-    shape = (config.get("network") or {}).get("input_shape")
+    network = config.get("network")
+    shape = network.get("input_shape") if isinstance(network, dict) else None
     return _command(command, words, options, shape)
 
 
@@ -56,7 +57,10 @@ def sweep_command_of(description):
 def _command(command, words, options, shape=None):
     try:
         words = [*words, *_words(command, options, shape)]
-    except (InputError, click.ClickException):  # an older version's options
+        _settled(command, words, shape)
+    except (InputError, click.ClickException):  # another version's options
+        return None
+    except (AttributeError, LookupError, TypeError, ValueError):  # a damaged file's
         return None
     return shlex.join(["minibnn", command.name, *words])
 

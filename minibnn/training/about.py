@@ -1,6 +1,7 @@
 """What a run left behind, read back: what it is, how it was trained, how good and how big it is."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 from minibnn.deploy import file as packed_file
@@ -41,14 +42,20 @@ def about(path):
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
-    try:
+    with describing_a_run(path / CONFIG if path.is_dir() else path):
         found = _folder(path) if path.is_dir() else _file(path)
+    return found | {"path": str(path)}
+
+
+@contextmanager
+def describing_a_run(path):
+    """Within it, what a config.json lacks or has in a wrong place is an InputError naming it."""
+    try:
+        yield
     except InputError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        what = path / CONFIG if path.is_dir() else path
-        raise InputError(f"{what} is damaged: it does not describe a run") from error
-    return found | {"path": str(path)}
+        raise InputError(f"{path} is damaged: it does not describe a run") from error
 
 
 # -- folders ---------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def draw_flips(axes, histories):
     for k, (name, history) in enumerate(histories.items()):
         column_line(axes, history, "flip_ratio", 100, label=name, **style(k))
     label(axes, "Flips", "binary weights flipped per step (%)")
-    if all(value > 0 for h in histories.values() for value in h["flip_ratio"]):
+    if all(value for h in histories.values() for value in h["flip_ratio"]):
         axes.set_yscale("log", subs=())
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")

@@ -11,12 +11,13 @@ from html import escape
 from minibnn._version import __version__
 from minibnn.nn import Sequential
 from minibnn.tables import html_of
-from minibnn.training.about import settings_of
+from minibnn.training.about import describing_a_run, settings_of
 from minibnn.training.measure import MOST_CLASSES, Measured
 from minibnn.training.metrics import closing_table
 from minibnn.training.plots import Record
 from minibnn.training.report.figures import Drawn
 from minibnn.training.report.look import STYLE
+from minibnn.training.run_folder import CONFIG
 from minibnn.training.sweep import table
 
 MOST_DRAWN = 12  # runs over each other that can still be told apart
@@ -197,7 +198,10 @@ def _cell(share, count, right):
 
 def _settings(subjects):
     labels = [subject.record.label for subject in subjects]
-    found = [settings_of(subject.config) for subject in subjects]
+    found = []
+    for subject in subjects:
+        with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
+            found.append(settings_of(subject.config))
     names = dict.fromkeys(name for settings in found for name in settings)
     rows = []
     for name in names:
@@ -221,8 +225,9 @@ def _settings(subjects):
 def _networks(subjects):
     configs = {json.dumps(s.config["network"]): s for s in subjects if s.config.get("network")}
     tables = []
-    for text in list(configs)[:_MOST_NETWORKS]:
-        tables += Sequential.from_config(json.loads(text)).summary().tables()
+    for subject in list(configs.values())[:_MOST_NETWORKS]:
+        with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
+            tables += Sequential.from_config(subject.config["network"]).summary().tables()
     left_out = len(configs) - _MOST_NETWORKS
     note = _paragraph(f"{left_out} further networks are left out.") if left_out > 0 else ""
     return tables and _section("Network" + "s" * (len(tables) > 1), html_of(tables), note)
@@ -231,7 +236,7 @@ def _networks(subjects):
 def _again(subjects, commands):
     parts = [f'<pre class="command">{escape(command)}</pre>' for command in commands]
     if not parts:
-        parts = [_paragraph("Started from Python; config.json, below, says how.")]
+        parts = [_paragraph("From Python, or another version of minibnn: config.json says how.")]
     else:
         parts.append(
             _paragraph(

@@ -1,0 +1,212 @@
+"""``minibnn report`` as a person meets it, and the commands it says repeat a run."""
+
+import json
+import shlex
+import shutil
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from minibnn.cli import main
+from minibnn.cli.again import command_of, sweep_command_of
+from minibnn.cli.compare import compare
+from minibnn.cli.options import network_options, settle_options
+from minibnn.cli.sweep import sweep
+from minibnn.cli.train import train
+
+SMALL = ("--filters", "4", "--dense-units", "16", "--batch-size", "200", "--epochs", "1")
+KEPT = Path(__file__).resolve().parents[2] / "examples" / "results" / "kept"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run and a comparison."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MINIBNN_NUM_THREADS", "1")
+        patch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
+        assert main(["train", *SMALL, "--out", "a"]) == 0
+        assert main(["compare", *SMALL, "--out", "both"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def quick(here, trained, monkeypatch):
+    """Copies of the runs here, and figures that are not drawn."""
+    for name in ("a", "both"):
+        shutil.copytree(trained / name, here / name)
+    monkeypatch.setattr("minibnn.training.report.svg.Figures.svg", lambda *_: "<svg/>")
+
+
+def test_a_run(run):
+    code, out, err = run("report", "a")
+    assert (code, out, err) == (0, "report: a/report.html\n", "")
+    text = Path("a/report.html").read_text()
+    assert "<h1>a</h1>" in text
+    assert "minibnn train --filters 4 --dense-units 16 --epochs 1 --batch-size 200" in text
+    assert "% of 360 test pictures right, after epoch 1" in text
+    assert run("train", *SMALL, "--out", "a", "--force")[0] == 0
+    assert not Path("a/report.html").exists()  # it was of the run before
+
+
+def test_several(run):
+    code, out, err = run("report", "a", "both", "--title", "<Both>", "--out", "c.html")
+    assert (code, out, err) == (0, "report: c.html\n", "")
+    text = Path("c.html").read_text()
+    assert "<h1>&lt;Both&gt;</h1>" in text
+    assert "3 runs of binarized networks" in text
+    assert "Agreement" in text
+    for command in ("train", "compare"):
+        assert f'<pre class="command">minibnn {command} --filters 4' in text
+    assert run("report", "a", "both/bop")[0] == 0
+    assert "<h1>a, bop</h1>" in Path("report.html").read_text()
+
+
+def test_a_sweep(run):
+    code, out, err = run("report", KEPT / "scans", "--out", "c.html")
+    assert (code, err) == (0, "")
+    assert out.count("has no checkpoint.npz yet") == 5
+    text = unescape(Path("c.html").read_text())
+    assert "66.36 % (epoch 8)" in text
+    assert "Best accuracy over gamma and threshold" in text
+    assert "minibnn sweep --scan gamma=0.01,0.001,0.0001" in text
+
+
+def test_pictures_that_are_not_here_are_told_of(run, monkeypatch):
+    config = json.loads(Path("a/config.json").read_text())
+    config["options"] |= {"dataset": "cifar10", "data_dir": "away"}
+    config["data"]["name"] = "cifar10"
+    Path("a/config.json").write_text(json.dumps(config))
+    code, out, _ = run("report", "a")
+    why = "away: expected a folder with CIFAR-10, found no such folder"
+    assert (code, out.splitlines()[1]) == (0, f"a: no confusion, {why}")
+    assert f"Not measured: {why}" in Path("a/report.html").read_text()
+    code, out, _ = run("report", "a", "--no-confusion")
+    assert (code, out) == (0, "report: a/report.html\n")
+    assert "Not measured: left out (--no-confusion)" in Path("a/report.html").read_text()
+
+
+def test_nothing_is_downloaded(run, monkeypatch):
+    pooch = pytest.importorskip("pooch")
+    monkeypatch.setattr(pooch, "retrieve", lambda *_, **__: pytest.fail("a download"))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: Path("cache").absolute())
+    config = json.loads(Path("a/config.json").read_text())
+    config["options"]["dataset"] = "cifar10"
+    Path("a/config.json").write_text(json.dumps(config))
+    code, out, _ = run("report", "a")
+    assert code == 0
+    assert "not in the cache" in out
+
+
+def test_a_run_without_telemetry_or_config(run):
+    Path("a/telemetry.npz").unlink()
+    assert run("report", "a")[0] == 0
+    assert "Without telemetry, so not drawn here: a." in Path("a/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": 3},
+        {"network": {"kind": "Sequential", "layers": [{}]}},
+        {"data": [1]},
+        {"options": [1]},
+        {"optimizer": {"kind": "split", "binary": 3}},
+        {"computed_by": 3},
+    ],
+)
+def test_a_damaged_config(fails, change):
+    config = json.loads(Path("a/config.json").read_text())
+    Path("a/config.json").write_text(json.dumps(config | change))
+    fails("", "report", "a", "--no-confusion")
+    assert not Path("a/report.html").exists()
+
+
+# -- the command that repeats it -------------------------------------------------------------------
+
+
+def settled(command, words, shape=None):
+    with command.make_context(command.name, list(words)) as context:
+        options = {k: v for k, v in context.params.items() if k not in NOT_SETTLED}
+        kept, _ = settle_options(context, options)
+        return kept | (network_options(kept, shape) if shape else {})
+
+
+NOT_SETTLED = (
+    *("changes", "preset", "steps", "grid", "scan", "random", "seeds", "executor", "jobs"),
+    "scheduler",
+)
+DIGITS, CIFAR = (8, 8, 1), (32, 32, 3)
+TOLD = [  # (command, words, shape, the words told again)
+    (train, "", DIGITS, ""),
+    (train, "--seed 3 --no-augment", DIGITS, "--seed 3"),
+    (train, "--dataset cifar10 --no-augment", CIFAR, "--dataset cifar10 --no-augment"),
+    (train, "--recipe bop-sec52", CIFAR, "--recipe bop-sec52"),
+    (train, "--recipe bop-sec52 --epochs 500 --width 0.5", CIFAR, "--recipe bop-sec52 --width 0.5"),
+    (
+        train,
+        "--recipe bop-sec51 --dataset digits --optimizer cema:gamma=1e-3",
+        DIGITS,
+        "--recipe bop-sec51 --dataset digits --optimizer cema:gamma=1e-3",
+    ),
+    (train, "--model digits --filters 3", DIGITS, "--filters 3"),
+    (train, "--data-dir 'my own' --tensorboard", DIGITS, "--data-dir 'my own' --tensorboard"),
+    (compare, "", DIGITS, ""),
+    (compare, "--optimizer bop --optimizer a=cema", DIGITS, "--optimizer bop --optimizer a=cema"),
+    (
+        compare,
+        "--recipe bop-sec51 --recipe latent-sgd --optimizer x=bop:gamma=1 --batch-size 7",
+        CIFAR,
+        "--recipe bop-sec51 --recipe latent-sgd --optimizer x=bop:gamma=1 --batch-size 7",
+    ),
+    (compare, "--real-optimizer sgd:lr=1", DIGITS, "--real-optimizer sgd:lr=1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "words", "shape", "again"), TOLD)
+def test_the_shortest_command_that_comes_to_the_same(command, words, shape, again):
+    options = json.loads(json.dumps(settled(command, shlex.split(words), shape)))
+    config = {
+        "network": {"input_shape": list(shape)},
+        "options": {"command": command.name, **options},
+    }
+    found = command_of(config)
+    assert found == f"minibnn {command.name} {again}".strip()
+    same = json.loads(json.dumps(settled(command, shlex.split(found)[2:], shape)))
+    assert same == options
+
+
+@pytest.mark.parametrize("name", ["full", "latent", "bop", "bop/bop-sec51", "latent/latent-adam"])
+def test_kept_runs_are_repeated_by_what_their_config_says(name):
+    config = json.loads((KEPT / name / "config.json").read_text())
+    words = shlex.split(command_of(config))
+    command = {"train": train, "compare": compare}[words[1]]
+    found = settled(command, words[2:], config["network"]["input_shape"])
+    kept = {key: x for key, x in config["options"].items() if key in found and x is not None}
+    assert {key: found[key] for key in kept} == kept
+
+
+def test_a_sweep_is_repeated_by_what_it_says():
+    description = json.loads((KEPT / "scans" / "sweep.json").read_text())
+    words = shlex.split(sweep_command_of(description))
+    found = settled(sweep, words[2:])
+    for key, value in description["options"].items():
+        assert found[key.replace("-", "_")] == value, key
+    with sweep.make_context("sweep", words[2:]) as context:
+        assert context.params["seeds"] == "0"
+        scan = dict(text.split("=") for text in context.params["scan"])
+    assert scan == {key: ",".join(values) for key, values in description["scan"].items()}
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"options": None}, {"options": {"command": "fly"}}, {"options": {"seed": 1}}]
+)
+def test_a_run_of_python_has_no_command(config):
+    assert command_of(config) is None
+
+
+def test_options_that_this_version_does_not_have():
+    options = {"command": "train", "recipe": "of yore"}
+    assert command_of({"options": options, "network": {"input_shape": [8, 8, 1]}}) is None
