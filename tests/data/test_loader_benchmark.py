@@ -1,5 +1,6 @@
 """examples/benchmarks/loader.py, small."""
 
+import json
 import re
 import subprocess
 import sys
@@ -17,3 +18,17 @@ def test_it_prints_a_rate_for_each_number_of_threads():
     rows = re.findall(r"^ +(\d) +(\d+) +(\d+)$", run.stdout, re.M)
     assert [row[0] for row in rows] == ["1", "2"]
     assert all(int(rate) > 0 for row in rows for rate in row[1:])
+
+
+def test_it_compares_itself_with_training():
+    sizes = ("--pictures", "4", "--batch-size", "2", "--rounds", "1", "--workers", "1")
+    train = ("--train", "birealnet", "--width", "0.0625", "--steps", "1", "--json")
+    run = subprocess.run(
+        [sys.executable, SCRIPT, *sizes, *train], capture_output=True, timeout=300, check=True
+    )
+    report = json.loads(run.stdout)
+    trained, loader = report["trained"], report["loader"]["1"]
+    assert trained["network"] == "birealnet" and trained["loader_threads"] == 1
+    assert min(trained["in_memory"], trained["fed"]) > 0
+    times = loader["training"] / trained["in_memory"]  # medians of a single round
+    assert abs(trained["loader_times"] / times - 1) < 1e-6
