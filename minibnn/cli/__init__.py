@@ -10,6 +10,7 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
+from minibnn.cli.completion import offer
 from minibnn.cli.evaluate import evaluate
 from minibnn.cli.export import export
 from minibnn.cli.info import info
@@ -62,6 +63,7 @@ commands.add_command(report)
 commands.add_command(sweep)
 commands.add_command(train)
 commands.add_command(verify)
+offer(commands)
 
 
 def main(arguments=None):

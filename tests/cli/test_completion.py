@@ -1,0 +1,145 @@
+"""What the shell completes, asked as a shell asks it; and that --help answers without weight."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from minibnn.cli import commands, completion
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = "numpy numba llvmlite scipy matplotlib rich pooch threadpoolctl PIL minibnn.training"
+
+
+def complete(*words):
+    """Values (and kinds of paths) offered for the last of ``words``."""
+    shell = ShellComplete(commands, {}, "minibnn", "_MINIBNN_COMPLETE")
+    found = shell.get_completions(list(words[:-1]), words[-1])
+    return [item.value if item.type == "plain" else item.type for item in found]
+
+
+def test_the_names_are_those_of_the_tables():
+    from minibnn.cli.export import FORMS
+    from minibnn.data import DATASETS
+    from minibnn.equivalences import CATALOGUE
+    from minibnn.equivalences.networks import PRESETS
+    from minibnn.optim.parse import BINARY, REAL
+    from minibnn.zoo import MODELS, RECIPES
+
+    assert completion.RECIPES == tuple(RECIPES)
+    assert completion.MODELS == tuple(MODELS)
+    assert completion.OPTIMIZERS == tuple(one.kind for one in BINARY)
+    assert completion.REAL_OPTIMIZERS == tuple(one.kind for one in REAL)
+    assert completion.DATASETS == tuple(name.replace("FILE", "") for name in DATASETS)
+    assert completion.PRESETS == tuple(PRESETS)
+    assert completion.FORMS == tuple(FORMS)
+    assert completion.STATEMENTS == tuple(CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("re", ["recipes", "report"]),
+        ("train --recipe bop-sec5", ["bop-sec51", "bop-sec52", "bop-sec53-alexnet",
+                                     "bop-sec53-xnornet", "bop-sec53-birealnet"]),
+        ("sweep --recipe cem", ["cema"]),
+        ("compare --preset lo", ["loss-scale"]),
+        ("compare --optimizer latent", ["latent-sgd", "latent-adam"]),
+        ("train --real-optimizer a", ["adam"]),
+        ("train --model bi", ["binarynet", "binary_alexnet", "birealnet", "birealnet_magnitude"]),
+        ("evaluate runs/a --dataset ci", ["cifar10"]),
+        ("recipes latent-s", ["latent-sgd"]),
+        ("verify E1 E1", ["E1", *(f"E{k}" for k in range(10, 20))]),
+        ("verify --backend n", ["numba"]),
+        ("export runs/a b.npz --to o", ["onnx"]),
+        ("report ru", ["dir"]),
+        ("info ru", ["file"]),
+        ("train --data-dir p", ["dir"]),
+        ("train --checkpoint-e", ["--checkpoint-every"]),
+        ("bench --only sta", ["startup"]),
+    ],
+)  # fmt: skip
+def test_completions(words, found):
+    assert complete(*words.split()) == found
+
+
+def ask(program="import sys; from minibnn.cli import main; sys.exit(main())", **variables):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_as_a_shell_asks():
+    done = ask(
+        _MINIBNN_COMPLETE="bash_complete", COMP_WORDS="minibnn train --model xn", COMP_CWORD="3"
+    )
+    assert (done.stdout, done.stderr) == ("plain,xnornet\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_each_shell(shell, tmp_path):
+    program = """
+import click.shell_completion
+click.shell_completion.BashComplete._check_version = lambda *_: None  # of whatever is installed
+from minibnn.cli import main
+main()
+"""
+    done = ask(program, _MINIBNN_COMPLETE=f"{shell}_source")
+    assert "_MINIBNN_COMPLETE" in done.stdout
+    assert done.stderr == ""
+    if shutil.which(shell):
+        script = tmp_path / "script"
+        script.write_text(done.stdout)
+        assert subprocess.run([shell, "-n", script], timeout=60).returncode == 0
+
+
+def test_in_bash(tmp_path):
+    """The line of the README, then Tab, as far as that goes without a keyboard."""
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not installed")
+    command = tmp_path / "minibnn"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m minibnn "$@"\n')
+    command.chmod(0o755)
+    program = """
+eval "$(_MINIBNN_COMPLETE=bash_source minibnn)"
+complete -p minibnn
+COMP_WORDS=(minibnn train --model bin) COMP_CWORD=3
+_minibnn_completion minibnn
+echo "${COMPREPLY[@]}"
+"""
+    paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [bash, "-c", program], env=os.environ | paths, capture_output=True, text=True, timeout=120
+    )
+    assert done.stderr == ""
+    registered, offered = done.stdout.splitlines()
+    assert "_minibnn_completion minibnn" in registered
+    assert offered.split() == ["binarynet", "binary_alexnet"]
+
+
+def test_help_and_completion_load_nothing_heavy():
+    look = f"""
+import sys
+from minibnn.cli import main
+try:
+    main(["train", "--help"])
+except SystemExit:
+    pass
+sys.stdout.flush()
+print([name for name in {HEAVY.split()} if name in sys.modules], file=sys.stderr)
+"""
+    done = ask(look)
+    assert (done.stdout[:20], done.stderr) == ("Usage: minibnn train", "[]\n")
+    done = ask(
+        look,
+        _MINIBNN_COMPLETE="bash_complete",
+        COMP_WORDS="minibnn train --recipe ",
+        COMP_CWORD="3",
+    )
+    assert done.stdout.split() == [f"plain,{name}" for name in completion.RECIPES]
+    assert done.stderr == "[]\n"
