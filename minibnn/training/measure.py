@@ -41,12 +41,13 @@ class Measured(Shown):
         return len(self.confusion)
 
     def __iter__(self):
-        """A dict per class: its name, its pictures by the network's answer, share right."""
+        """A dict per class: its name, its pictures by the network's answer, and the share right."""
         for name, row, right in zip(
             self.classes, self.confusion.tolist(), self.confusion.diagonal().tolist(), strict=True
         ):
             answers = dict(zip(self.classes, row, strict=True))
-            yield {"class": name, **answers, "right": right / sum(row) if sum(row) else None}
+            share = right / sum(row) if sum(row) else None
+            yield {"class": name, "answers": answers, "right": share}
 
     def to_dict(self):
         """Plain numbers and texts, as JSON can hold them."""
