@@ -5,6 +5,7 @@ import configparser
 import re
 import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -58,10 +59,15 @@ def test_pictures_are_there_and_small():
     assert pictures
     for name in pictures:
         data = (ROOT / name).read_bytes()
-        width, height = struct.unpack(">II", data[16:24])
-        assert data[:4] == b"\x89PNG"
-        assert 100 <= height <= width <= 2000
         assert len(data) < 100_000
+        if name.endswith(".svg"):
+            figure = ElementTree.fromstring(data)
+            width, height = map(float, figure.get("viewBox").split()[2:])
+            assert b"prefers-color-scheme: dark" in data
+        else:
+            width, height = struct.unpack(">II", data[16:24])
+            assert data[:4] == b"\x89PNG"
+        assert 100 <= height <= width <= 2000
 
 
 def names_in(file):
@@ -72,8 +78,9 @@ def names_in(file):
 
 def test_the_map_from_the_paper_leads_somewhere():
     rows = table("From the paper to the code and its test")
-    assert len(rows) >= 12
-    for _, code, tests in rows:
+    assert len(rows) >= 20
+    linked = set()
+    for _, code, tests, example in rows:
         found = 0
         for folder, cell in (("minibnn", code), ("tests", tests)):
             for path, _, name in re.findall(r"`([\w/]+\.py)(::(\w+))?`", cell):
@@ -82,6 +89,13 @@ def test_the_map_from_the_paper_leads_somewhere():
                 assert not name or name in names_in(file), f"{path}::{name}"
                 found += 1
         assert found >= 2
+        links = re.findall(r"\[(\w+)\]\((examples/[\w./]+)\)", example)
+        assert links or re.fullmatch(r"`minibnn .+`", example), example
+        for number, path in links:
+            assert (ROOT / path).is_file(), path
+            assert not number.isdigit() or Path(path).name.startswith(f"{number}_")
+            linked.add(Path(path).name)
+    assert {path.name for path in (ROOT / "examples").glob("[0-9][0-9]_*.py")} <= linked
 
 
 def test_every_path_named_is_there():
