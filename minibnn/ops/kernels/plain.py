@@ -45,7 +45,7 @@ def table_tile(
     for r in range(row, row + len(height)):
         for lane in range(GROUP * len(width)):
             at = place + outs[r] + lane
-            total = out[at] if len(accumulate) else np.float32(0)
+            total = np.float32(0)
             for t in range(taps):
                 for d in range(depth):
                     word = w[planes[t] + d * stride + column + lane]
@@ -53,7 +53,7 @@ def table_tile(
                     for n in range(NIBBLES):
                         four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
                         total += tables[table + n * TABLE + four]
-            out[at] = total
+            out[at] = out[at] + total if len(accumulate) else total
 
 
 @kernel
@@ -64,7 +64,7 @@ def select_tile(
     """``tiles.select_tile``."""
     for r in range(row, row + len(height)):
         for lane in range(GROUP * len(width)):
-            at = place + outs[r] + lane
+            total = np.float32(0)
             for t in range(taps):
                 for d in range(depth):
                     word = np.uint32(0)
@@ -75,4 +75,5 @@ def select_tile(
                     table = start + rows[r] + offsets[t] + d * NIBBLES * TABLE
                     for n in range(NIBBLES):
                         four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
-                        out[at] += tables[table + n * TABLE + four]
+                        total += tables[table + n * TABLE + four]
+            out[place + outs[r] + lane] += total

@@ -173,16 +173,15 @@ def table_tile(
 
     out[r, lane] = (or, with ``accumulate`` = 1, +=) the sum over ``taps`` stretches of ``depth``
     words: word d of stretch t, w[planes[t] + d * stride + column + lane], looks up 8 tables in
-    a row, four bits each, that start at d * 128 within the row's stretch.
+    a row, four bits each, that start at d * 128 within the row's stretch. What is there is added
+    last: a sum of sums rounds less than one long sum.
     """
     b = e.builder
     for rows_here, vectors in _pieces(e.lanes, height, width):
         sums = {}
         for r in rows_here:
-            target = e.add(place, e.entry(outs, row, I64(r)))
             for v in vectors:
-                old = e.load(e.floats, out, target, I64(v * e.lanes)) if accumulate else e.zero()
-                sums[r, v] = e.variable(old)
+                sums[r, v] = e.variable(e.zero())
         with e.loop(taps) as tap:
             offset = e.add(start, e.entry(offsets, tap.index))
             sources = {r: e.at(tables, offset, e.entry(rows, row, I64(r))) for r in rows_here}
@@ -205,7 +204,10 @@ def table_tile(
         for r in rows_here:
             target = e.add(place, e.entry(outs, row, I64(r)))
             for v in vectors:
-                e.store(b.load(sums[r, v]), out, target, I64(v * e.lanes))
+                total = b.load(sums[r, v])
+                if accumulate:
+                    total = b.fadd(e.load(e.floats, out, target, I64(v * e.lanes)), total)
+                e.store(total, out, target, I64(v * e.lanes))
 
 
 @tile(
@@ -229,9 +231,8 @@ def select_tile(
     for rows_here, vectors in _pieces(e.lanes, height, width):
         sums = {}
         for r in rows_here:
-            target = e.add(place, e.entry(outs, row, I64(r)))
             for v in vectors:
-                sums[r, v] = e.variable(e.load(e.floats, out, target, I64(v * e.lanes)))
+                sums[r, v] = e.variable(e.zero())
         with e.loop(taps) as tap:
             offset = e.add(start, e.entry(offsets, tap.index))
             mask_offset = e.add(mask_start, e.entry(mask_offsets, tap.index))
@@ -263,7 +264,8 @@ def select_tile(
         for r in rows_here:
             target = e.add(place, e.entry(outs, row, I64(r)))
             for v in vectors:
-                e.store(b.load(sums[r, v]), out, target, I64(v * e.lanes))
+                old = e.load(e.floats, out, target, I64(v * e.lanes))
+                e.store(b.fadd(old, b.load(sums[r, v])), out, target, I64(v * e.lanes))
 
 
 @tile("values at step tables place", constants="")
