@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import struct
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def test_each_is_short_and_says_how_to_run_it(path):
     words = ast.get_docstring(ast.parse(text))
     assert f"python examples/{path.name}" in words
     assert ("--dataset cifar10 --data-dir" in words) == ("--data-dir" in text.partition(words)[2])
+
+
+def test_the_page_tells_every_example():
+    page = (EXAMPLES / "README.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if "`python examples/" in line or "`mpiexec" in line]
+    told = [re.search(r"examples/(\d\d_\w+\.py)`", row)[1] for row in rows if row[0] == "|"]
+    assert told == [path.name for path in SCRIPTS]
+    for name in re.findall(r"src=\"([^\"]+)\"", page):
+        assert (EXAMPLES / name).stat().st_size < 40_000
+    for name in re.findall(r"\]\((?!http)([^)#]+)\)", page):
+        assert (EXAMPLES / name).is_file(), name
 
 
 def test_signs_and_popcount(example, capsys):
