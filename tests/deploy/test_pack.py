@@ -50,7 +50,7 @@ def equal(net, seed=0):
     return packed
 
 
-@settings(max_examples=60, suppress_health_check=SLOW)
+@settings(max_examples=40, suppress_health_check=SLOW)
 @given(networks(), st.integers(0, 2**32 - 1), st.sampled_from(["numba", "reference"]))
 def test_random_networks(net, seed, backend):
     note(net.layers)
