@@ -217,7 +217,26 @@ def _options_before(ctx, how, given):
             f"{out} is a run of minibnn {command}, not of {ctx.info_name}; go on with: "
             f"minibnn {command} --resume --out {shlex.quote(str(out))}"
         )
-    return before or {}
+    return _checked(ctx, before or {}, out)
+
+
+def _checked(ctx, options, out):
+    """Options from a config.json, each as its own type has it; InputError if one is none."""
+    for parameter in ctx.command.params:
+        value = options.get(parameter.name)
+        if value is None:
+            continue
+        try:
+            if isinstance(value, dict) or isinstance(value, list) is not parameter.multiple:
+                raise click.BadParameter(f"found {value!r:.60}")
+            options[parameter.name] = parameter.type_cast_value(ctx, value)
+        except (click.BadParameter, TypeError, ValueError) as error:
+            raise InputError(
+                f"{out}/config.json is damaged: option {parameter.name}: {error}"
+            ) from None
+        if parameter.multiple:
+            options[parameter.name] = list(options[parameter.name])
+    return options
 
 
 def recipe_options(names):

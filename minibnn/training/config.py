@@ -101,7 +101,7 @@ def check_same_run(found, asked, folder):
     wanted = {key: value for key, value in asked.items() if key not in _NOT_IDENTITY}
     for key, was, now in _differences(known, wanted):
         raise InputError(f"{folder} holds another run: {key} was {was}, now {now}")
-    if found.get("epochs", 0) > asked["epochs"]:
+    if (found.get("epochs") or 0) > asked["epochs"]:
         raise InputError(
             f"epochs may only be raised: {folder} was started for {found['epochs']}, "
             f"now {asked['epochs']}"

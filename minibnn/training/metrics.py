@@ -22,6 +22,7 @@ COLUMNS = (
     "seconds",
 )
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy")
+_ALWAYS = ("epoch", "train_loss", "train_accuracy", "flips", "seconds")  # measured in every epoch
 TOP5_COLUMNS = ("test_top5", "validation_top5")  # where the data set's ``top5`` says so
 LAYER_COLUMNS = ("flips", "pi", "never_flipped")  # each followed by :LAYER, see telemetry.py
 
@@ -273,9 +274,14 @@ def read_rows(path):
             text = file.read()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no metrics.csv: it is not text") from None
-    lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    try:
+        lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+    except csv.Error as error:
+        raise InputError(f"{path} is no metrics.csv: {error}") from None
     if not lines:
         return []
     head, *lines = lines
@@ -300,6 +306,6 @@ def _written(value):
 def _value(column, text):
     if column == "name":
         return text
-    if text == "":
+    if text == "" and column not in _ALWAYS:
         return None
     return int(text) if column in ("epoch", "flips") or column.startswith("flips:") else float(text)

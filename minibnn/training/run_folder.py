@@ -25,6 +25,7 @@ from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import staged, write_atomic
+from minibnn.files.text import read_json
 
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"
@@ -145,16 +146,59 @@ def read_config(folder, missing_ok=False):
     """
     path = Path(folder) / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except FileNotFoundError:
         if missing_ok:
             return None
         raise InputError(f"{folder} is no run folder: it has no {CONFIG}") from None
-    except ValueError:
-        raise InputError(f"{path} is damaged: it is not JSON") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from None
     if not isinstance(config, dict):
         raise InputError(f"{path} is damaged: it must hold an object")
+    for name, (words, fits) in _EXPECTED.items():
+        if name in config and not fits(config[name]):
+            raise InputError(f"{path} is damaged: {name} must be {words}")
     return config
+
+
+def _names(value):
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _whole(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+
+
+def _of_ranks(value):
+    return value is None or (
+        isinstance(value, dict) and value.keys() >= {"ranks", "sync_batch_norm"}
+    )
+
+
+def _options(value):
+    """Those of a command, by name; what each may be its own check tells."""
+    texts = ("command", "dataset", "data_dir")
+    return value is None or (
+        isinstance(value, dict) and all(isinstance(value.get(name), str | None) for name in texts)
+    )
+
+
+# What config.json says, for those who read it: key -> what it must be, and whether it is.
+_EXPECTED = {
+    **dict.fromkeys(("data", "network", "optimizer"), ("an object", lambda x: isinstance(x, dict))),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("a whole number", _whole)),
+    **dict.fromkeys(("loss", "augment"), ("a text", lambda x: isinstance(x, str))),
+    "optimizers": (
+        "an object of objects",
+        lambda x: isinstance(x, dict) and all(isinstance(one, dict) for one in x.values()),
+    ),
+    "computed_by": ("an object", lambda x: x is None or isinstance(x, dict)),
+    "class_names": ("a list of names", _names),
+    "mpi": ("an object", _of_ranks),
+    "options": ("those of a command", _options),
+}
 
 
 def _locked(folder):

@@ -25,13 +25,12 @@ An edge lies at 1, so with a threshold the bins from there on hold what is at or
 """
 
 import io
-import zipfile
-import zlib
 
 import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import staged, write_atomic
+from minibnn.files.npz import read_arrays
 from minibnn.training.errors import TrainingError
 
 BINS_PER_DECADE = 8
@@ -257,25 +256,20 @@ def read_telemetry(path):
     InputError
         If it is missing or damaged.
     """
-    try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"there is no {path}") from None
-    except (ValueError, EOFError, TypeError, AttributeError, MemoryError, KeyError) as error:
-        raise _damaged(path, "not a readable NumPy file") from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError) as error:
-        raise _damaged(path, "not a readable NumPy file") from error
-    missing = {"layers", "weights", "symbol", "edges", *_PER_EPOCH} - arrays.keys()
-    if missing:
-        raise _damaged(path, f"it lacks the array {min(missing)!r}")
-    axes = {"E": len(arrays["epoch"]), "L": arrays["layers"].size, "B": arrays["edges"].size - 1}
-    for name, (dtype, names) in _PER_EPOCH.items():
-        expected = tuple(axes[axis] for axis in "E" + names)
-        if arrays[name].shape != expected or arrays[name].dtype != dtype:
-            raise _damaged(path, f"{name} must be {np.dtype(dtype)} {expected}")
+    arrays = read_arrays(path, ("layers", "weights", "symbol", "edges", *_PER_EPOCH))
+    axes = {"E": arrays["epoch"].size, "L": arrays["layers"].size, "B": arrays["edges"].size - 1}
+    wanted = {name: (np.dtype(dtype), "E" + names) for name, (dtype, names) in _PER_EPOCH.items()}
+    text = np.dtype(np.str_)
+    for name, (dtype, names) in (
+        wanted | {"layers": (text, "L"), "symbol": (text, ""), "weights": (np.dtype(np.int64), "L")}
+    ).items():
+        found, expected = arrays[name], tuple(axes[axis] for axis in names)
+        if found.shape != expected or found.dtype.type is not dtype.type:
+            raise InputError(
+                f"{path} is damaged: {name} must be {dtype.name} {expected}, "
+                f"found {found.dtype.name} {found.shape}"
+            )
+    edges = arrays["edges"]
+    if edges.ndim != 1 or edges.dtype != np.float64 or not (np.diff(edges) > 0).all():
+        raise InputError(f"{path} is damaged: edges must be ascending float64")
     return arrays
-
-
-def _damaged(path, why):
-    return InputError(f"{path} is damaged: {why}")

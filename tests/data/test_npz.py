@@ -6,7 +6,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minibnn import InputError
-from minibnn.data import load, npz
+from minibnn.data import load
+from minibnn.files import npz
 
 GOOD = {
     "train_images": np.random.default_rng(0).integers(0, 256, (4, 3, 3), dtype=np.uint8),

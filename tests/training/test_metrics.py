@@ -70,6 +70,7 @@ def test_numbers_survive_the_file(tmp_path):
         {"epoch": 1, "name": "a", "train_loss": 0.1 + 0.2, "flips": 3, "seconds": 1e-300},
         {"epoch": 2, "name": "a", "train_loss": 1 / 3, "flips": 0, "seconds": 2.0, "unknown": 1},
     ]
+    rows = [{"train_accuracy": 0.5, **row} for row in rows]
     file = MetricsFile(tmp_path / "m.csv", COLUMNS.split(","))
     assert file.cut(0) == []
     file.append(rows)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import staged, write_atomic
+from minibnn.files.text import read_json
 from minibnn.training import run_folder
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.sweep.cells import Cell
@@ -135,16 +136,22 @@ def read_sweep(folder, missing_ok=False):
     """
     path = Path(folder) / SWEEP
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         if found["format"] != FORMAT or found["version"] > VERSION:
             raise InputError(f"{path} was written by a newer minibnn or is no sweep")
-        cells_of(found)
+        for cell in cells_of(found):
+            if not isinstance(cell.name, str) or not isinstance(cell.options, dict):
+                raise ValueError
+        if not all(isinstance(found[part], dict) for part in ("grid", "scan", "options")):
+            raise ValueError
     except FileNotFoundError:
         if missing_ok:
             return None
         raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}") from None
     except InputError:
         raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path} is damaged: not the description of a sweep") from None
     return found
