@@ -3,7 +3,8 @@
 A pickle may name any Python function and have it called. Here it gets to call nothing: the names
 a pickled NumPy array is made of become inert descriptions, every other name is refused, and the
 array is then built from the described bytes. All sizes are checked against the bytes that are
-there before anything is unpickled.
+there before anything is unpickled, and so is the number of operations: each may put a few bytes on
+the stack that are not in the file.
 """
 
 import io
@@ -22,6 +23,8 @@ _DTYPE = ("numpy", "dtype")
 _ALLOWED = {*_ARRAY, *_BUFFER, _ENCODE, _DTYPE, ("numpy", "ndarray")}
 _REFUSED = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"}
 _PIXELS = 3072
+_OPERATIONS = 20  # for a record: a label, a file name, and what they are kept under; a few suffice
+_MORE_OPERATIONS = 1000  # for the rest
 
 
 def decode_python(content, where, records):
@@ -30,7 +33,7 @@ def decode_python(content, where, records):
     Raises InputError, naming ``where``, if it is anything but a pickled dict of "data", a uint8
     array, and "labels", a list of integers (their range is the caller's to check).
     """
-    batch = describe(content, where)
+    batch = describe(content, where, _OPERATIONS * records + _MORE_OPERATIONS)
     if not isinstance(batch, dict):
         raise InputError(f"{where}: expected a pickled dict, found {type(batch).__name__}")
     data, labels = (batch.get(key, batch.get(key.encode())) for key in ("data", "labels"))
@@ -43,10 +46,13 @@ def decode_python(content, where, records):
     return _array(data, (records, _PIXELS), where), labels
 
 
-def describe(content, where):
-    """Unpickle plain Python values; arrays become descriptions (``_Made``), nothing is called."""
+def describe(content, where, most=10**6):
+    """Unpickle plain Python values; arrays become descriptions (``_Made``), nothing is called.
+
+    ``most`` is how many operations there may be.
+    """
     try:
-        _check_operations(content, where)
+        _check_operations(content, where, most)
         return _Describer(io.BytesIO(content), encoding="bytes").load()
     except InputError:
         raise
@@ -62,9 +68,11 @@ def describe(content, where):
         ) from error
 
 
-def _check_operations(content, where):
+def _check_operations(content, where, most):
     """Every operation's declared size is there, memo slots are small, none is refused."""
-    for operation, argument, _ in pickletools.genops(content):
+    for count, (operation, argument, _) in enumerate(pickletools.genops(content), start=1):
+        if count > most:
+            raise InputError(f"{where}: expected at most {most} operations in the pickle")
         if operation.name in _REFUSED:
             raise _Refused(f"the operation {operation.name}")
         if operation.name in ("PUT", "LONG_BINPUT") and argument > len(content):
@@ -76,25 +84,33 @@ class _Refused(pickle.UnpicklingError):
 
 
 class _Describer(pickle.Unpickler):
+    def __init__(self, file, **how):
+        super().__init__(file, **how)
+        self.budget = [file.getbuffer().nbytes]  # characters that may be encoded
+
     def find_class(self, module, name):
         if (module, name) not in _ALLOWED:
             raise _Refused(f"{module}.{name}"[:100])
-        return _Name((module, name))
+        return _Name((module, name), self.budget)
 
 
 class _Name:
     """Stands for an allowed global; calling it only notes what it was called with.
 
-    The exception is text to latin1 bytes, which is as harmless as it sounds.
+    The exception is text to latin1 bytes, which is as harmless as it sounds, if it is not the same
+    long text again and again: all of it together is no longer than the file.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("budget", "name")
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, budget):
+        self.name, self.budget = name, budget
 
     def __call__(self, *arguments):
         if self.name == _ENCODE and arguments[1:] == ("latin1",):
+            self.budget[0] -= len(arguments[0])
+            if self.budget[0] < 0:
+                raise _Refused("more text than it holds")
             return str.encode(arguments[0], "latin1")
         return _Made(self.name, arguments)
 
