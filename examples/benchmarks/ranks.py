@@ -207,6 +207,10 @@ def main():
     parser.add_argument("--batch-size", type=int, nargs="+", default=[50, 100], metavar="N")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="turns of each")
     parser.add_argument("--steps", type=int, default=6, metavar="N", help="timed steps of a turn")
+    parser.add_argument(
+        "--bind", action=argparse.BooleanOptionalAction, default=True,
+        help="keep every rank to a core; not on a machine that has other work",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON only")
     asked = parser.parse_args()
     if launched() is None:
@@ -215,7 +219,8 @@ def main():
     for size in asked.batch_size:
         if size % ranks.size:
             parser.error(f"--batch-size {size} does not divide by {ranks.size} ranks")
-    keep_to_a_core(ranks)
+    if asked.bind:
+        keep_to_a_core(ranks)
     with ranks.guard(), compute_threads(1):
         data = pictures(asked.data_dir, ranks)
         report = measure(
