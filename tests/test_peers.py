@@ -201,6 +201,7 @@ def test_wrong_arguments(capsys):
     for arguments, message in (
         (["--peers", "larq"], "larq needs --larq-python"),
         (["--cases", "128"], "--cases takes FILTERS:BATCH"),
+        (["--cases", ":50", "50:"], "found 50:"),
         (["--peers", "jax"], "invalid choice"),
         (["--network", "birealnet", "--peers", "larq"], "larq knows binarynet only"),
     ):

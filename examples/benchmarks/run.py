@@ -315,7 +315,7 @@ def main(arguments=None):
     )  # fmt: skip
     parser.add_argument(
         "--cases", nargs="+", metavar="FILTERS:BATCH",
-        help="default: 128:50, of ImageNet's networks as published and 16",
+        help=":BATCH takes the published filters; default: 128:50, of ImageNet's networks :16",
     )  # fmt: skip
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=[*JOBS], help="default: both")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), metavar="N")
@@ -337,8 +337,9 @@ def main(arguments=None):
                 parser.error(f"{name} needs --{PEERS[name][1]}-python")
         pythons = {name: where[PEERS[name][1]] for name in names}
         for case in asked.cases or [usual]:
+            filters, _, batch_size = case.partition(":")
             try:
-                filters, batch_size = map(int, case.split(":"))
+                filters, batch_size = int(filters or usual.split(":")[0]), int(batch_size)
             except ValueError:
                 parser.error(f"--cases takes FILTERS:BATCH such as 128:50, found {case}")
             jobs.append((pythons, filters, batch_size, network))
