@@ -193,6 +193,12 @@ def test_the_oracle_imports_nothing_from_minibnn():
     assert found <= {"numpy"} | sys.stdlib_module_names
 
 
+def test_modules_of_the_tests_have_names_of_their_own():
+    """Folders of tests are no packages: of two modules with one name the second is not found."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("folder", ["minibnn", "tests", "examples"])
 def test_a_long_file_has_a_reason(folder):
     """Over 400 lines, ask which second idea moved in; if none did, list the file in LONG."""
