@@ -37,6 +37,10 @@ class Weights(torch.nn.Module):
     def forward(self, x):
         if self.kernel.ndim == 2:
             return F.linear(x, self.kernel, self.bias)
+        if self.layer["padding"] == "valid" and x.shape[1:] == self.kernel.shape[1:]:
+            # One window is all of the picture: twice as fast as conv2d. Channels are last.
+            x, kernel = (a.permute(0, 2, 3, 1).flatten(1) for a in (x, self.kernel))
+            return F.linear(x, kernel, self.bias)[:, :, None, None]
         x, padding = padded(x, self.layer)
         return F.conv2d(x, self.kernel, self.bias, self.layer["strides"], padding)
 
