@@ -4,7 +4,8 @@ import shlex
 
 import click
 
-from minibnn.cli.options import network_options, settle_options
+from minibnn.cli.choice import network_options
+from minibnn.cli.options import settle_options
 from minibnn.errors import InputError
 
 _FIRST = ("recipe", "dataset", "model", "width")  # on which the defaults of others depend

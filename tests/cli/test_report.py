@@ -10,8 +10,9 @@ import pytest
 
 from minibnn.cli import main
 from minibnn.cli.again import command_of, sweep_command_of
+from minibnn.cli.choice import network_options
 from minibnn.cli.compare import compare
-from minibnn.cli.options import network_options, settle_options
+from minibnn.cli.options import settle_options
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 
