@@ -46,7 +46,10 @@ def encode(packed):
 
 def save(packed, path):
     """Write the file in one step: it is there as a whole, or not at all."""
-    write_atomic(path, encode(packed))
+    try:
+        write_atomic(path, encode(packed))
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def load(path):

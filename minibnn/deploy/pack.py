@@ -13,6 +13,7 @@ from minibnn.deploy.network import PackedNetwork
 from minibnn.deploy.plan import Residual
 from minibnn.deploy.translate import normalisation, translate
 from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
+from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
 
 
@@ -50,6 +51,8 @@ def pack(network, classes=None, pictures="bytes", dataset=None):
     >>> bool((pack(net).forward(images) == net.forward(images)).all())
     True
     """
+    if not isinstance(network, nn.Sequential):
+        raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
     given = Value(PICTURES, tuple(network.input_shape))
     steps = fuse(steps_of(network.layers, given))
     return PackedNetwork(steps, network.input_shape, classes, network.name, pictures, dataset)

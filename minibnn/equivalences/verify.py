@@ -1,6 +1,7 @@
 """``verify``: runs the catalogue, or holds somebody else's step functions against it."""
 
 import time
+from collections.abc import Iterable
 from functools import partial
 
 from minibnn.equivalences import draws
@@ -68,6 +69,9 @@ def verify(
     >>> verify(["E4"], examples=5).ok
     True
     """
+    for name, function in (("bop_step", bop_step), ("latent_sgd_step", latent_sgd_step)):
+        if function is not None and not callable(function):
+            raise InputError(f"{name} must be callable, found {function!r:.60}")
     for name, value, valid in (
         ("rule", rule, RULES),
         ("average", average, AVERAGES),
@@ -122,6 +126,8 @@ def chosen(ids):
     """
     if isinstance(ids, str):
         ids = [ids]
+    if not isinstance(ids, Iterable | None):
+        raise InputError(f"ids must be a list of statements such as E4, found {ids!r:.60}")
     wanted = {str(id).upper() for id in ids or CATALOGUE}
     for id in sorted(wanted - CATALOGUE.keys()):
         raise InputError(f"there is no statement {id!r}; the catalogue has {', '.join(CATALOGUE)}")

@@ -128,6 +128,8 @@ class Residual(Layer):
 
 def layers_from_config(layers):
     """Layers, from layers or from the plain dicts of their ``config()``."""
+    if not isinstance(layers, list | tuple):
+        raise InputError(f"layers must be a list of layers, found {layers!r:.60}")
     return [_from_config(layer) if isinstance(layer, dict) else layer for layer in layers]
 
 

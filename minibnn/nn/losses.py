@@ -74,6 +74,8 @@ LOSSES = {"softmax_cross_entropy": softmax_cross_entropy, "squared_hinge": squar
 def check_labels(labels, shape):
     """Integer labels that fit logits of ``shape``, or InputError."""
     labels = np.asarray(labels)
+    if len(shape) != 2:
+        raise InputError(f"logits must be (batch, classes), found shape {shape}")
     if labels.shape != shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
             f"labels must be {shape[0]} whole numbers, found {labels.dtype} {labels.shape}"

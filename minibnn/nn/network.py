@@ -10,6 +10,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
+from minibnn.nn.layers.layer import positive
 from minibnn.nn.summary import summarize
 from minibnn.ops.bits import Signs
 
@@ -164,7 +165,7 @@ class Sequential:
         """
         if not len(images):
             return np.zeros((0, *self.output_shape), np.float32)
-        starts = range(0, len(images), batch_size)
+        starts = range(0, len(images), positive(batch_size, "batch_size"))
         return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
     def state_dict(self):

@@ -13,7 +13,9 @@ A binary kernel holds nothing but signs; its quantizer says what they are multip
 an output's latent weights: a factor for each output that the optimizer keeps up to date.
 """
 
+import math
 from dataclasses import asdict, dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -27,6 +29,10 @@ class SteSign:
 
     clip_value: float | None = 1.0
     name = "ste_sign"
+
+    def __post_init__(self):
+        if self.clip_value is not None:
+            _check_positive("clip_value", self.clip_value)
 
     def gradient(self, dy, x):
         return ops().ste_sign_grad(dy, x, self.clip_value)
@@ -49,8 +55,16 @@ class SwishSign:
     beta: float = 5.0
     name = "swish_sign"
 
+    def __post_init__(self):
+        _check_positive("beta", self.beta)
+
     def gradient(self, dy, x):
         return ops().swish_sign_grad(dy, x, self.beta)
+
+
+def _check_positive(name, value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
+        raise InputError(f"{name} must be a number above 0, found {value!r:.60}")
 
 
 def mean_magnitude(latent):
@@ -71,7 +85,7 @@ def get_quantizer(which):
         return which
     options = dict(which) if isinstance(which, dict) else {"name": which}
     name = options.pop("name", None)
-    if name not in QUANTIZERS:
+    if not isinstance(name, str) or name not in QUANTIZERS:
         raise InputError(f"quantizer must be one of {', '.join(QUANTIZERS)}, found {name!r}")
     try:
         return QUANTIZERS[name](**options)
@@ -81,7 +95,7 @@ def get_quantizer(which):
 
 def check_kernel_quantizer(name):
     """``name`` itself, or InputError if it is none of ``KERNEL_QUANTIZERS``."""
-    if name not in KERNEL_QUANTIZERS:
+    if not isinstance(name, str) or name not in KERNEL_QUANTIZERS:
         known = ", ".join(KERNEL_QUANTIZERS)
         raise InputError(f"kernel_quantizer must be one of {known}, found {name!r}")
     return name

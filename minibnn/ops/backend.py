@@ -28,7 +28,7 @@ def use_backend(name):
         For any other name.
     """
     global _active
-    if name not in BACKENDS:
+    if not isinstance(name, str) or name not in BACKENDS:
         raise InputError(f"backend must be one of {', '.join(BACKENDS)}, found {name!r}")
     _active = name, import_module(BACKENDS[name])
 

@@ -104,6 +104,8 @@ def read_arguments(text):
 
 def _read(text):
     """Name and arguments, still text, of an optimizer's text."""
+    if not isinstance(text, str):
+        raise InputError(f"an optimizer is named by a text, found {text!r:.60}")
     kind, _, rest = text.strip().partition(":")
     try:
         return kind, read_arguments(rest)
@@ -127,6 +129,8 @@ def from_config(config):
     InputError
         For a kind or an argument that there is not.
     """
+    if not isinstance(config, dict):
+        raise InputError(f"an optimizer's configuration must be a dict, found {config!r:.60}")
     config = dict(config)
     kind = config.pop("kind", None)
     if kind == Split.kind:
@@ -154,6 +158,8 @@ def describe(kinds=None):
     >>> describe(["bop"])
     'bop:gamma=0.0001,threshold=1e-08,rule=strict,average=convex,initial=0.0'
     """
+    for kind in kinds or ():
+        _check_kind(kind)
     return "\n".join(_signature(OPTIMIZERS[kind]) for kind in kinds or OPTIMIZERS)
 
 
@@ -167,10 +173,14 @@ def _text(value):
 
 
 def _build(kind, arguments):
-    if kind not in OPTIMIZERS:
-        raise InputError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; found {kind!r}")
+    _check_kind(kind)
     cls = OPTIMIZERS[kind]
     for name in arguments:
         if name not in cls.arguments:
             raise InputError(f"{kind} takes {', '.join(cls.arguments)}; found {name!r}")
     return cls(**arguments)
+
+
+def _check_kind(kind):
+    if not isinstance(kind, str) or kind not in OPTIMIZERS:
+        raise InputError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; found {kind!r}")

@@ -11,6 +11,7 @@ steps from ``bind``. Schedules in percent keep their form when a run is made sho
 import math
 import sys
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from minibnn.errors import InputError
 
@@ -35,6 +36,10 @@ class Constant:
     value: float
 
     over_whole_run = False
+
+    def __post_init__(self):
+        if not _is_finite(self.value):
+            raise InputError(f"a constant schedule must be finite, found {self.value!r:.60}")
 
     @property
     def bounds(self):
@@ -67,7 +72,7 @@ class _Spanned:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if name not in ("steps", "staircase") and not math.isfinite(value):
+            if name not in ("steps", "staircase") and not _is_finite(value):
                 raise InputError(f"schedule {self}: {name} must be finite, found {value!r}")
         _read_span(self.steps, self)
 
@@ -186,6 +191,10 @@ class PolynomialDecay(_Spanned):
     def __str__(self):
         name, power = ("linear", "") if self.power == 1 else ("poly", f":{self.power!r}")
         return f"{name}:{self.initial!r}:{self.final!r}{power}{_write_span(self.steps)}"
+
+
+def _is_finite(value):
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def linear(initial, final=0.0, steps=None):

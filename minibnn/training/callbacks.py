@@ -9,6 +9,8 @@ A resumed run has no memory but its history, so a callback that decides should d
 ``run.history``, as EarlyStopping does.
 """
 
+from numbers import Real
+
 from minibnn.errors import InputError
 
 
@@ -27,7 +29,7 @@ class EarlyStopping:
     """
 
     def __init__(self, column="validation_accuracy", patience=10, min_delta=0.0):
-        if patience < 1:
+        if not isinstance(patience, Real) or patience < 1:
             raise InputError(f"patience must be 1 or more, found {patience!r}")
         self.column, self.patience, self.min_delta = column, patience, min_delta
 

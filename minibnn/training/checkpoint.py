@@ -65,6 +65,8 @@ def read(path):
         raise _damaged(path) from error
     if not is_ours:
         raise InputError(f"{path} is no minibnn checkpoint (it says {meta['format']!r})")
+    if not isinstance(meta.get("version"), int):
+        raise _damaged(path)
     if meta["version"] > VERSION:
         raise InputError(
             f"{path} was written by a newer minibnn (checkpoint version {meta['version']}, "

@@ -8,6 +8,7 @@ import numpy as np
 from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
+from minibnn.nn.layers.layer import positive
 from minibnn.tables import Table
 from minibnn.training.distributed import ALONE
 from minibnn.training.threads import one_blas_thread
@@ -115,6 +116,7 @@ def evaluate(
             f"{len(images)} pictures"
         )
     check_labels(labels, net.output_shape[-1])
+    batch_size = positive(batch_size, "batch_size")
     loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
     with one_blas_thread():
         for logits, right in _outputs(net, images, labels, batch_size, ranks):

@@ -10,7 +10,7 @@ from minibnn.training.keeper import Keeper
 from minibnn.training.loop import train
 from minibnn.training.progress import Lines, Mute, reporter
 from minibnn.training.run_folder import RunFolder
-from minibnn.training.settings import Settings, Task
+from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
 from minibnn.training.start import adopt_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
 from minibnn.training.threads import compute_threads
@@ -139,6 +139,8 @@ def fit(
                 checkpoint_every,
                 checkpoint_minutes,
             )
+            check_folder(out, resume, force)
+            check_optimizer(optimizer)
             out = out if ranks.first else None
             events = event_files(tensorboard and ranks.first, out)
             task = Task(net, data, settings, ranks, sync_batch_norm)

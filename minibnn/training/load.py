@@ -1,5 +1,6 @@
 """``load``: a network from a file or a run folder."""
 
+import os
 from pathlib import Path
 
 from minibnn.deploy import file as deploy
@@ -27,6 +28,8 @@ def load(path):
     ------
     InputError if there is none, or the file is damaged.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be a text or a path, found {path!r:.60}")
     path = Path(path)
     if path.is_dir():
         if not (path / CHECKPOINT).exists():

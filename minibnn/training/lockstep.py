@@ -1,5 +1,6 @@
 """``lockstep``: several optimizers from one initial network, on one stream of batches."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -13,7 +14,7 @@ from minibnn.training.loop import train
 from minibnn.training.metrics import Lockstep, MetricsFile
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
-from minibnn.training.settings import Settings, Task
+from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
 from minibnn.training.start import adopt_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
 from minibnn.training.threads import compute_threads
@@ -79,14 +80,19 @@ def lockstep(
     >>> len(result.agreement("bop", "latent-sgd"))
     2
     """
+    if not isinstance(optimizers, Mapping):
+        raise InputError(f"optimizers must be a dict by name, found {optimizers!r:.60}")
     if not optimizers:
         raise InputError("lockstep needs at least one optimizer, found none")
+    check_folder(out, resume, force)
     settings = Settings(
         epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
     )
     events = event_files(tensorboard, out)
     task = Task(net, data, settings)
     callbacks = check_callbacks(callbacks)
+    for optimizer in optimizers.values():
+        check_optimizer(optimizer)
     runs = [task.run(name, net.copy(), o.copy()) for name, o in optimizers.items()]
     result = Lockstep({run.name: run.history for run in runs}, {run.name: run.net for run in runs})
     report = reporter(progress)

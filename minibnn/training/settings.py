@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from minibnn.data import Batches
+from minibnn.data import Batches, Dataset
 from minibnn.errors import InputError
-from minibnn.nn import LOSSES
+from minibnn.nn import LOSSES, Sequential
 from minibnn.training.config import describe_run
 from minibnn.training.distributed import ALONE
 from minibnn.training.evaluate import check_labels, loss_function
@@ -67,6 +67,10 @@ class Task:
     """
 
     def __init__(self, net, data, settings, ranks=ALONE, sync_batch_norm=False):
+        if not isinstance(net, Sequential):
+            raise InputError(f"the network must be a Sequential, found {net!r:.60}")
+        if not isinstance(data, Dataset):
+            raise InputError(f"the data must be a Dataset of minibnn.data, found {data!r:.60}")
         self.net, self.settings = net, settings
         self.ranks, self.sync_batch_norm = ranks, bool(sync_batch_norm)
         if settings.batch_size % ranks.size:
@@ -98,6 +102,7 @@ class Task:
 
         Raises InputError if the optimizer cannot train one of the parameters.
         """
+        check_optimizer(optimizer)
         steps = self.batches.steps_per_epoch
         optimizer.bind(steps, steps * self.settings.epochs)
         optimizer.prepare(net.parameters())
@@ -111,6 +116,19 @@ class Task:
             how = {"ranks": self.ranks.size, "sync_batch_norm": self.sync_batch_norm}
             config["mpi"] = how
         return config | optimizers | {"options": options}
+
+
+def check_folder(out, resume, force):
+    """InputError for a resume, or a replacement, of nothing."""
+    if out is None and (resume or force):
+        what = "resume needs out, the folder of the run to go on with"
+        raise InputError(what if resume else "force needs out, the folder of the run to replace")
+
+
+def check_optimizer(optimizer):
+    """InputError for what is no optimizer."""
+    if not all(hasattr(optimizer, name) for name in ("bind", "prepare", "step", "copy")):
+        raise InputError(f"an optimizer must be one of minibnn.optim, found {optimizer!r:.60}")
 
 
 def _times(shape):

@@ -1,5 +1,8 @@
 """Batch normalisation, the only real numbers in the paper's networks."""
 
+import math
+from numbers import Real
+
 import numpy as np
 
 from minibnn.errors import InputError
@@ -37,9 +40,9 @@ class BatchNorm(Layer):
     across = None  # where x is a piece of a batch: see ops.reference.batch_statistics
 
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
-        if not 0 <= momentum < 1:
+        if not isinstance(momentum, Real) or not 0 <= momentum < 1:
             raise InputError(f"momentum must be in [0, 1), found {momentum!r}")
-        if not epsilon > 0:
+        if not isinstance(epsilon, Real) or not 0 < epsilon < math.inf:
             raise InputError(f"epsilon must be above 0, found {epsilon!r}")
         self.scale, self.center = bool(scale), bool(center)
         self.momentum, self.epsilon = float(momentum), float(epsilon)

@@ -111,7 +111,7 @@ class _Real(Layer):
 
     def settle(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
-        if kernel_initializer not in INITIALIZERS:
+        if not isinstance(kernel_initializer, str) or kernel_initializer not in INITIALIZERS:
             raise InputError(
                 f"kernel_initializer must be one of {', '.join(INITIALIZERS)}, "
                 f"found {kernel_initializer!r}"
