@@ -236,3 +236,9 @@ def test_folders_that_cannot_be_drawn(tmp_path):
     assert find_runs([tmp_path / "run"])[0].telemetry is None
     (tmp_path / "run/config.json").write_text(json.dumps({"optimizers": {"bop": {}}}))
     refuses("bop has no finished epoch", "run")
+
+
+def test_a_folder_may_be_called_like_a_formula(drawn):
+    figure = drawn([record("$x^", epochs=1)])
+    figure.canvas.draw()  # a formula that is none would fail here
+    assert texts(figure.legends[0]) == [r"\$x^"]

@@ -98,7 +98,7 @@ def _overview(figure, records, telemetry):
 
 def never_flipped(arrays):
     weights = arrays["weights"]
-    return (arrays["never_flipped"] * weights).sum(axis=1) / weights.sum()
+    return (arrays["never_flipped"] * weights).sum(axis=1) / max(weights.sum(), 1)
 
 
 def log_if_small(axes):
@@ -178,7 +178,7 @@ class HistogramRow:
         for one in axes:
             one.set_visible(any(one is drawn for drawn, *_ in curves))
             one.set_xscale("log")
-            one.set_xlabel(self.kind)
+            one.set_xlabel(self.kind.replace("$", r"\$"))  # no formula
             one.grid(alpha=0.3)
             if "threshold" in self.kind:
                 one.axvline(1, color="0.4", linewidth=1, linestyle="--", zorder=1)
@@ -210,7 +210,7 @@ def _shares(record, name, row, how):
     if layer is None:
         return None
     counts = record.telemetry["histogram"][row, layer]
-    return record.telemetry["edges"], counts / counts.sum(), how
+    return record.telemetry["edges"], counts / max(counts.sum(), 1), how
 
 
 def _stairs(axes, edges, shares, first, last, how):
