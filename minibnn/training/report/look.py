@@ -62,6 +62,8 @@ td {{ white-space: nowrap; }}
 .settings th {{ text-align: left; font-weight: 600; white-space: nowrap; }}
 .confusion td, .confusion th {{ text-align: right; padding: 0.2rem 0.45rem;
   border: 1px solid var(--rule); }}
+.confusion thead th:first-child {{ white-space: normal; min-width: 3.5rem; }}
+.confusion th[scope=row] {{ position: sticky; left: 0; background: var(--page); }}
 pre {{ background: var(--card); border: 1px solid var(--rule); border-radius: 0.4rem;
   padding: 0.75rem; overflow-x: auto; font-size: 0.85rem; }}
 pre.command {{ white-space: pre-wrap; }}
