@@ -1,0 +1,62 @@
+"""The networks of section 5.3 at full size on 300 real pictures of 224x224: minutes each.
+
+Their short forms, small networks and drawn pictures, are in tests/zoo/test_imagenet_networks.py.
+"""
+
+import signal
+
+import numpy as np
+import pytest
+from picture_files import write_enlarged
+from small_runs import StopAt, optimizer, without_seconds
+
+import minibnn as bnn
+from minibnn.training.errors import Interrupted
+
+OF_EACH_CLASS = 30
+BOP = "bop:gamma=cosine:1e-2:1e-4,threshold=1e-6"
+EPOCHS = {"binary_alexnet": 12, "xnornet": 12, "birealnet": 16}
+
+
+@pytest.fixture(scope="module")
+def pictures(shared_cifar, tmp_path_factory):
+    """300 pictures to learn, and the same once more to be measured by."""
+    data = bnn.data.load("cifar10", shared_cifar)
+    rows = [np.flatnonzero(data.train_labels == label)[:OF_EACH_CLASS] for label in range(10)]
+    rows = np.concatenate(rows)
+    part = data.train_images[rows], data.train_labels[rows]
+    return write_enlarged(tmp_path_factory.mktemp("enlarged"), {"train": part, "val": part},
+                          data.classes)  # fmt: skip
+
+
+def fit(model, pictures, out, **changes):
+    data = bnn.data.load("image-folder", pictures, progress=False)
+    net = bnn.zoo.MODELS[model](data.input_shape, len(data.classes), seed=0)
+    settings = {
+        "epochs": EPOCHS[model],
+        "batch_size": 10,
+        "progress": False,
+        "checkpoint_every": 50,
+    }
+    return bnn.fit(net, optimizer(BOP), data, out=out, **settings | changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", EPOCHS)
+def test_learns_a_folder_of_real_pictures(model, pictures, tmp_path):
+    rows = fit(model, pictures, tmp_path / "run").rows
+    assert rows[-1]["train_loss"] < 0.6 * rows[0]["train_loss"]
+    assert rows[-1]["test_accuracy"] > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", EPOCHS)
+def test_stopped_in_the_middle_goes_on_to_the_same_bits(model, pictures, tmp_path):
+    short = {"epochs": 2, "augment": "paper"}
+    whole = fit(model, pictures, tmp_path / "whole", **short)
+    with pytest.raises(Interrupted):
+        fit(model, pictures, tmp_path / "cut", **short, progress=StopAt(11, signal.SIGTERM))
+    resumed = fit(model, pictures, tmp_path / "cut", **short, resume=True)
+    assert without_seconds(resumed.rows) == without_seconds(whole.rows)
+    one, other = (tmp_path / name / "checkpoint.npz" for name in ("whole", "cut"))
+    assert one.read_bytes() == other.read_bytes()
