@@ -80,7 +80,7 @@ def test_the_map_from_the_paper_leads_somewhere():
     rows = table("From the paper to the code and its test")
     assert len(rows) >= 20
     linked = set()
-    for _, code, tests, example in rows:
+    for _, example, code, tests in rows:
         found = 0
         for folder, cell in (("minibnn", code), ("tests", tests)):
             for path, _, name in re.findall(r"`([\w/]+\.py)(::(\w+))?`", cell):
