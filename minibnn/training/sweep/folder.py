@@ -142,8 +142,7 @@ def read_sweep(folder, missing_ok=False):
         for cell in cells_of(found):
             if not isinstance(cell.name, str) or not isinstance(cell.options, dict):
                 raise ValueError
-        if not all(isinstance(found[part], dict) for part in ("grid", "scan", "options")):
-            raise ValueError
+        _check_parts({part: found[part] for part in _IDENTITY})
     except FileNotFoundError:
         if missing_ok:
             return None
@@ -152,9 +151,18 @@ def read_sweep(folder, missing_ok=False):
         raise
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: not the description of a sweep") from None
     return found
+
+
+def _check_parts(parts):
+    """ValueError unless the parts of a description are of the kinds they are written as."""
+    values = [*parts["grid"].values(), *parts["scan"].values()]
+    texts = all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in values)
+    plain = all(isinstance(x, str | int | float | None) for x in parts["options"].values())
+    if not (texts and plain and isinstance(parts["seeds"], list)):
+        raise ValueError
 
 
 def check_same_sweep(found, asked, folder):

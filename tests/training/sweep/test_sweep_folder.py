@@ -138,3 +138,29 @@ def test_force_stays_in_its_folder(small, tmp_path, after):
     with SweepFolder(tmp_path / "sweep", description(small), force=True):
         pass
     assert (tmp_path / "outside" / "checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"random": None, "seed": None, "grid": {"gamma": 5}},
+        {"grid": []},
+        {"scan": {"gamma": [1]}},
+        {"seeds": 3},
+        {"options": {"optimizer": {}}},
+        {"cells": [{"cell": None, "settings": {}, "seed": 0, "options": {}}]},
+    ],
+)
+def test_a_description_of_other_kinds_is_damaged(small, tmp_path, change):
+    (tmp_path / "sweep.json").write_text(json.dumps(description(small) | change))
+    with pytest.raises(InputError, match=r"sweep\.json is damaged: not the description of a sweep"):
+        read_sweep(tmp_path)
+
+
+def test_a_description_without_a_part_or_too_deep_is_damaged(small, tmp_path):
+    whole = description(small)
+    del whole["random"]
+    for text in (json.dumps(whole), "[" * 3000):
+        (tmp_path / "sweep.json").write_text(text)
+        with pytest.raises(InputError, match=r"sweep\.json is damaged"):
+            read_sweep(tmp_path)

@@ -1,0 +1,103 @@
+"""What the fuzzers have found, one case each."""
+
+import io
+import json
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from mutants import array_bytes
+
+from minibnn import nn
+from minibnn.errors import InputError
+from minibnn.files import archive
+from minibnn.training import checkpoint, load
+from minibnn.training.metrics import COLUMNS, read_rows
+from minibnn.training.run_folder import read_config
+from minibnn.training.telemetry import Telemetry, read_telemetry
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[" * 3000, "it is not JSON"),  # RecursionError
+        ("[1]", "it must hold an object"),
+        ('{"class_names": true}', "class_names must be a list of names"),
+        ('{"class_names": [null, "b"]}', "class_names must be a list of names"),
+        ('{"data": []}', "data must be an object"),
+        ('{"epochs": null}', "epochs must be a whole number"),
+        ('{"epochs": true}', "epochs must be a whole number"),
+        ('{"optimizers": {"a": 1}}', "optimizers must be an object of objects"),
+        ('{"options": {"dataset": 5}}', "options must be those of a command"),
+        ('{"mpi": {"ranks": 2}}', "mpi must be an object"),
+    ],
+)
+def test_config(tmp_path, text, why):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_config(tmp_path)
+    assert str(caught.value) == f"{tmp_path}/config.json is damaged: {why}"
+
+
+def test_reading_json_takes_no_more_memory_than_it_has_text(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    tracemalloc.start()
+    read_config(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+@pytest.mark.parametrize("row", [",a,1,1,,,3,0,1", "1,a,,1,,,3,0,1", "1,a,1,1,,,,0,1"])
+def test_metrics_without_what_every_epoch_has(tmp_path, row):
+    (tmp_path / "metrics.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
+    with pytest.raises(InputError, match="line 2: not a row of 9 values"):
+        read_rows(tmp_path / "metrics.csv")
+
+
+def test_a_cell_too_long_for_csv(tmp_path):
+    cell = '"' + "9" * 200_000 + '"'
+    (tmp_path / "metrics.csv").write_text(f"{','.join(COLUMNS)}\n{cell}\n")
+    with pytest.raises(InputError, match=r"is no metrics.csv: field larger"):
+        read_rows(tmp_path / "metrics.csv")
+
+
+def test_telemetry_compressed_by_what_takes_memory_of_its_own(tmp_path):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as zipped:
+        for name, array in Telemetry().arrays().items():
+            zipped.writestr(f"{name}.npy", array_bytes(array))
+    (tmp_path / "telemetry.npz").write_bytes(file.getvalue())
+    with pytest.raises(InputError, match="expected an array as numpy"):
+        read_telemetry(tmp_path / "telemetry.npz")
+
+
+@pytest.mark.parametrize("version", [None, "1", [], 1.5])
+def test_checkpoint_of_an_odd_version(tmp_path, version):
+    text = json.dumps({"format": checkpoint.FORMAT, "version": version, "signs": {}})
+    members = {"meta": np.frombuffer(text.encode(), np.uint8)}
+    (tmp_path / "checkpoint.npz").write_bytes(archive.encode(members))
+    with pytest.raises(InputError, match="cut off or damaged"):
+        load(tmp_path / "checkpoint.npz")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"kind": "Sign", "quantizer": {"name": "ste_sign", "clip_value": "a"}},
+        {"kind": "Sign", "quantizer": {"name": []}},
+        {"kind": "BatchNorm", "epsilon": float("inf")},
+        {"kind": "BatchNorm", "momentum": None},
+        {"kind": "BinaryDense", "units": 3, "kernel_quantizer": []},
+        {"kind": "Dense", "units": 3, "kernel_initializer": {}},
+        {"kind": "Residual", "body": 5},
+        {"kind": []},
+        {"kind": "Dense", "units": 1 << 70},
+        {"kind": "AvgPool2D", "pool_size": 1 << 70, "padding": "same"},
+    ],
+)
+def test_layers_that_cannot_be(layer):
+    config = {"kind": "Sequential", "input_shape": [4], "layers": [layer]}
+    with pytest.raises(InputError):
+        nn.Sequential.from_config(config)
