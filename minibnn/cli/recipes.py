@@ -35,10 +35,14 @@ def recipes(name):
 def explain(recipe):
     """All about one recipe, several lines."""
     sizes = ", ".join(f"{size} {name.replace('_', ' ')}" for name, size in recipe.sizes.items())
+    in_files = recipe.dataset == "image-folder"
+    augmentation = "cut out and mirrored" if in_files else "shifted and mirrored"
+    size = "x".join(map(str, recipe.input_shape[:2]))
     rows = {
         "source": recipe.source,
         "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
-        "pictures": f"{recipe.dataset}, {'shifted and mirrored' * recipe.augment or 'as they are'}",
+        "pictures": f"{recipe.dataset}, {recipe.classes} classes, {size}, "
+        f"{augmentation if recipe.augment else 'as they are'}",
         "network": f"{recipe.model}, {sizes}",
         "binary weights": recipe.optimizer,
         "real parameters": recipe.real_optimizer,
@@ -51,7 +55,8 @@ def explain(recipe):
         lines.append("")
     for text in recipe.differences:
         lines += _wrapped("- ", text)
-    lines += ["", f"minibnn train --recipe {recipe.name}"]
+    command = f"minibnn train --recipe {recipe.name}"
+    lines += ["", f"{command} --data-dir FOLDER" if in_files else command]
     return "\n".join(lines)
 
 

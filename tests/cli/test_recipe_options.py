@@ -168,7 +168,13 @@ def test_recipes_lists_and_explains(run):
         for said in (recipe.source, recipe.optimizer, recipe.real_optimizer, *recipe.differences):
             assert said in words
         assert max(map(len, text.splitlines())) <= 100
-    assert "never lowers it" in run("recipes", "bop-sec52")[1]
+    text = run("recipes", "bop-sec52")[1]
+    assert "never lowers it" in text
+    assert "cifar10, 10 classes, 32x32, shifted and mirrored" in text
+    assert text.endswith("\nminibnn train --recipe bop-sec52\n")
+    text = run("recipes", "bop-sec53-xnornet")[1]
+    assert "image-folder, 1000 classes, 224x224, cut out and mirrored" in text
+    assert text.endswith("\nminibnn train --recipe bop-sec53-xnornet --data-dir FOLDER\n")
 
 
 @pytest.mark.parametrize(
