@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from damaged import array_bytes, changed_arrays, declared_bytes, edited, zipped
 from hypothesis import strategies as st
-from mutants import array_bytes, changed_arrays, declared_bytes, edited, zipped
 
 from minibnn import nn
 from minibnn.deploy import load, pack

@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from damaged import array_bytes, changed_arrays, declared_bytes, edited, json_texts, zipped
 from hypothesis import strategies as st
-from mutants import array_bytes, changed_arrays, declared_bytes, edited, json_texts, zipped
 from test_networks import read_arrays, run, writable  # noqa: F401  (a fixture)
 
 import minibnn as bnn

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from damaged import array_bytes, changed_arrays, declared_bytes, edited, zipped
 from hypothesis import strategies as st
-from mutants import array_bytes, changed_arrays, declared_bytes, edited, zipped
 
 import minibnn as bnn
 from minibnn import nn

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from damaged import edited
 from hypothesis import strategies as st
-from mutants import edited
 
 from minibnn import data
 from minibnn.data.pictures import read_picture

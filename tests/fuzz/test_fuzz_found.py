@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from mutants import array_bytes
+from damaged import array_bytes
 
 from minibnn import nn
 from minibnn.errors import InputError

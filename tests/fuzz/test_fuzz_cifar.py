@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damaged import ODD_NUMBERS, edited
 from hypothesis import strategies as st
-from mutants import ODD_NUMBERS, edited
 
 from minibnn import data
 from minibnn.data import archives, cifar10

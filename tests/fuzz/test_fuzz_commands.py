@@ -5,8 +5,8 @@ import shutil
 import warnings
 
 import pytest
+from damaged import edited, json_texts
 from hypothesis import strategies as st
-from mutants import edited, json_texts
 
 import minibnn as bnn
 from minibnn.cli import main
