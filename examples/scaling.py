@@ -1,7 +1,7 @@
 """``scaling.md``: what to expect of several machines, from figures measured on one.
 
-    python examples/scaling.py keep REPORT.json ...   take over what the benchmarks measured
-    python examples/scaling.py draw                   write the page and its picture from that
+    python examples/scaling.py keep [--stopped] REPORT.json ...   take over what was measured
+    python examples/scaling.py draw                               write the page and its picture
 
 Reports are the ``--json`` of ``run.py``, ``ranks.py``, ``loader.py`` and ``exchange.py`` in
 ``examples/benchmarks``; ``scaling.json`` keeps what is needed of them.
@@ -22,7 +22,7 @@ LATENCY = 50e-6  # seconds from program to program, of every link here
 LINKS = {f"{n} GbE": 0.9 * n * 1e9 / 8 for n in (1, 10, 25)}  # bytes/s: nine tenths of the line
 NODES = (1, 2, 4, 8, 16, 32, 64)
 IMAGENET = 1_281_167  # training pictures
-BUSY = "Other work ran on the machine: these are not the speeds that it has."
+BUSY = "**Other work ran on the machine: these are not the speeds that it has.**"
 TITLES = {
     "binarynet": "BinaryNet",
     "birealnet": "Bi-Real Net",
@@ -146,9 +146,8 @@ def page(kept):
     share = last["shares"][str(last["steps"])]
     epochs = ", ".join(f"{n} epochs for {TITLES[name]}" for name, n in EPOCHS.items())
     threads = nets["binarynet"].points[0]["threads"]
-    busy = kept["machine"]["load_average"] or 0
     values = kept["machine"] | {
-        "warning": f" **{BUSY}**" if busy > 1 else "",
+        "load": load(kept["machine"]),
         "threads": "1 thread" if threads == 1 else f"{threads} threads",
         "measured": measured(nets),
         "fits": "; ".join(
@@ -193,6 +192,15 @@ def page(kept):
     values["binarynet_same"] = speeds(nets["binarynet"], divisors, sync=True)
     values["birealnet_same"] = speeds(nets["birealnet"], NODES, memory=True)
     return (HERE / "scaling.md.in").read_text("utf-8").format(**values)
+
+
+def load(machine):
+    """A sentence or two, with a warning where the machine was busy."""
+    average, stopped = machine["load_average"] or 0, machine.get("stopped")
+    words = f"load average at the start {average:.1f}"
+    if stopped:
+        return f"{words}, of work that had been stopped just before."
+    return f"{words}. {BUSY}" if average > 1 else f"{words}."
 
 
 def measured(nets):
@@ -284,11 +292,16 @@ def draw(kept, path):
     save(figure, path)
 
 
-def keep(paths):
-    """Take over reports into scaling.json; what they do not have stays."""
+def keep(paths, stopped):
+    """Take over reports into scaling.json; what they do not have stays.
+
+    ``stopped`` says that other work was halted while they were made, which the load average,
+    a mean over minutes, does not.
+    """
     kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {"networks": {}}
     for path in paths:
         take(json.loads(Path(path).read_text("utf-8")), kept)
+    kept["machine"]["stopped"] = stopped
     KEPT.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
@@ -344,11 +357,13 @@ def counts(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     jobs = parser.add_subparsers(dest="job", required=True)
-    jobs.add_parser("keep").add_argument("reports", nargs="+", metavar="REPORT.json")
+    keeping = jobs.add_parser("keep")
+    keeping.add_argument("--stopped", action="store_true", help="other work was halted meanwhile")
+    keeping.add_argument("reports", nargs="+", metavar="REPORT.json")
     jobs.add_parser("draw")
     asked = parser.parse_args()
     if asked.job == "keep":
-        return keep(asked.reports)
+        return keep(asked.reports, asked.stopped)
     kept = json.loads(KEPT.read_text("utf-8"))
     PAGE.write_text(page(kept), "utf-8")
     draw(kept, PICTURE)

@@ -128,6 +128,13 @@ def test_reports_are_taken_over(tmp_path, monkeypatch):
         scaling.take({}, kept)
 
 
+def test_a_busy_machine_is_said_to_be_one():
+    busy = {"load_average": 3.0}
+    assert scaling.BUSY in scaling.load(busy)
+    assert scaling.load(busy | {"stopped": True}).endswith(" had been stopped just before.")
+    assert scaling.load({"load_average": 0.2}) == "load average at the start 0.2."
+
+
 def load_exchange():
     path = FOLDER / "benchmarks" / "exchange.py"
     spec = spec_from_file_location("benchmarks_exchange", path)
