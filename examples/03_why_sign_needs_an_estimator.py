@@ -18,7 +18,7 @@ from minibnn.tables import text_table
 from minibnn.training.plots.style import column_line, label, new_figure, save, style
 
 NUDGE = 1e-4
-KINDS = SteSign(), ApproxSign(), SwishSign(), SteSign(clip_value=0)
+KINDS = SteSign(), ApproxSign(), SwishSign(), SteSign(clip_value=1e-30)  # as good as none
 ESTIMATORS = dict(zip(("straight-through", "triangle", "swish", "none"), KINDS, strict=True))
 
 
