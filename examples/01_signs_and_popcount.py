@@ -74,6 +74,6 @@ def draw(path, data, new, known, pairs):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", default="signs_and_popcount.png", help="the picture's file")
-    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     main(**vars(parser.parse_args()))

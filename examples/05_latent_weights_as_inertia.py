@@ -73,7 +73,7 @@ def draw(path, latent, w, inertia, groups):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", default="inertia.png", help="the picture's file")
-    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=3, help="before the look at the inertia")
     main(**vars(parser.parse_args()))

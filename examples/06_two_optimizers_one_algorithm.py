@@ -36,7 +36,7 @@ def main(out="two_optimizers_one_algorithm.png", dataset="digits", data_dir=None
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", default="two_optimizers_one_algorithm.png", help="the picture")
-    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--steps", type=int, default=200, help="of each training")
     main(**vars(parser.parse_args()))

@@ -41,7 +41,7 @@ def main(out="lockstep.png", dataset="digits", data_dir=None, epochs=8):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", default="lockstep.png", help="the picture's file")
-    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=8, help="of each training")
     main(**vars(parser.parse_args()))

@@ -31,7 +31,7 @@ def main(out="sweep", dataset="digits", data_dir=None, epochs=5, grid=None):
 if __name__ == "__main__":  # the children import nothing from here, but spawned ones would
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", default="sweep", help="a folder")
-    parser.add_argument("--dataset", default="digits", help="digits or cifar10")
+    parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=5, help="of each training")
     main(**vars(parser.parse_args()))
