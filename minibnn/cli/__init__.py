@@ -3,7 +3,9 @@
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """
 
+import contextlib
 import shlex
+import sys
 
 import click
 
@@ -71,6 +73,9 @@ def main(arguments=None):
 
     What a user can mend ends in one line on standard error and 2; Ctrl-C in 130, SIGTERM in 143.
     """
+    for stream in (sys.stdout, sys.stderr):  # a name may be no text, and a stream know little
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:

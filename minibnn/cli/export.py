@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_line
 
 
 @click.command(short_help="Write a trained network for inference.")
@@ -46,7 +46,7 @@ def export(run, file, form, force):
     if not hasattr(trained.network, "layers"):
         raise InputError(f"{run} is packed already: name the run it comes from")
     about = FORMS[form](trained, file)
-    click.echo(f"{file}: {about}")
+    click.echo(one_line(f"{file}: {about}"))
 
 
 def _packed(trained, file):

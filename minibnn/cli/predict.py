@@ -4,7 +4,7 @@ import json
 
 import click
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_line
 
 _AT_A_TIME = 64  # pictures in memory
 
@@ -51,7 +51,7 @@ def predict(network, pictures, top, threads, as_json):
         return
     for one in found:
         ranks = (f"{rank['class']} {100 * rank['probability']:.2f} %" for rank in one["top"])
-        click.echo(f"{one['picture']}: {', '.join(ranks)}")
+        click.echo(one_line(f"{one['picture']}: {', '.join(ranks)}"))
 
 
 def _predictions(trained, paths, top):

@@ -21,9 +21,15 @@ from minibnn.errors import InputError
 FUZZERS = 22  # how many share the time; test_all_fuzzers_are_counted checks it
 SHORT = float(os.environ.get("MINIBNN_FUZZ_SECONDS", 30)) / FUZZERS
 LONG = float(os.environ.get("MINIBNN_FUZZ_SECONDS_LONG", 600)) / FUZZERS
-AT_ONCE = 50  # cases between two looks at the clock
+AT_ONCE = 50  # cases of a round
+LEAST = 10  # cases in any case
 SLOW = 20  # seconds of processor time: a hang
 FREE = 4 << 20  # bytes of memory, beside twice the file
+
+
+@pytest.fixture
+def fuzzers():
+    return FUZZERS
 
 
 @pytest.fixture(params=["short", pytest.param("long", marks=pytest.mark.slow)])
@@ -40,6 +46,8 @@ def fuzz(request, tmp_path, monkeypatch):
 
         def counted(case):
             nonlocal cases
+            if cases >= LEAST and time.monotonic() > end:
+                return  # the rest of a round
             cases += 1
             attempt(case)
 
