@@ -226,52 +226,7 @@ def test_help_loads_nothing_heavy():
     assert out.splitlines()[-1] == "[]"
 
 
-# -- bad input -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["fly"], "No such command 'fly'"),
-        (["train", "--speed", "9"], r"No such option '?--speed.*minibnn train --help"),
-        (["train", "--epochs", "many"], "--epochs.*'many' is not a valid integer"),
-        (["train", "--epochs", "0"], "epochs must be a whole number from 1 on, found 0"),
-        (["train", "--batch-size", "0"], "batch_size must be"),
-        (["train", "--batch-size", "5000"], "batch_size must be a whole number from 1 to 1437"),
-        (["train", "--seed", "-1"], "seed must be a whole number from 0 on, found -1"),
-        (["train", "--filters", "0"], "filters must be a positive whole number, found 0"),
-        (["train", "--validation", "9999"], "validation pictures must be .* found 9999"),
-        (["train", "--threads", "0"], "threads must be a whole number from 1 to"),
-        (["train", "--threads", "4096"], "threads must be a whole number from 1 to"),
-        (
-            ["train", "--dataset", "mnist"],
-            "must be one of digits, cifar10, image-folder, npz:FILE, found 'mnist'",
-        ),
-        (["train", "--dataset", "npz:none.npz"], r"none\.npz: .*no such file"),
-        (["train", "--dataset", "cifar10", "--data-dir", "none"], "none"),
-        (["train", "--model", "resnet"], "--model must be one of binarynet, digits"),
-        (["train", "--model", "binarynet"], "1x1"),
-        (["train", "--optimizer", "rop"], "optimizer must be one of bop, latent-sgd, latent-adam"),
-        (["train", "--optimizer", "bop:gama=1"], "bop takes gamma, threshold.*found 'gama'"),
-        (["train", "--optimizer", "bop:gamma=1.5"], r"gamma must be .*\(0, 1\].*1\.5"),
-        (["train", "--optimizer", "bop:gamma=0"], r"gamma must be .*\(0, 1\]"),
-        (["train", "--optimizer", "bop:threshold=-1"], r"threshold must be .*\[0, inf\)"),
-        (["train", "--optimizer", "bop:gamma"], "expected NAME=VALUE, found 'gamma'"),
-        (["train", "--optimizer", "adam"], "binary must train binary parameters"),
-        (["train", "--real-optimizer", "bop"], "real must train real parameters"),
-        (["train", "--resume"], "--resume needs --out FOLDER"),
-        (
-            ["train", "--resume", "--out", "none"],
-            "no run to resume: the folder none does not exist",
-        ),
-        (["train", "--resume", "--force", "--out", "none"], "choose one"),
-        (["compare", "--optimizer", "a=bop", "--optimizer", "a=cema"], "two are named 'a'"),
-        (["compare", "--optimizer", "../a=bop"], "run's name must be made of letters"),
-    ],
-)
-def test_bad_input_is_one_line_and_2(run, here, arguments, message):
-    fails(run(*arguments), message)
-    assert list(here.iterdir()) == []
+# -- bad input (of options: cli/bad_inputs.py) ---------------------------------------------------
 
 
 def test_bad_folders(run):
