@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from damaged import array_bytes, changed_arrays, declared_bytes, edited, zipped
 from hypothesis import strategies as st
-from test_networks import writable
+from test_fuzz_networks import writable
 
 from minibnn import data, nn
 from minibnn.deploy import larq

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from damaged import array_bytes, changed_arrays, declared_bytes, edited, json_texts, zipped
 from hypothesis import strategies as st
-from test_networks import read_arrays, run, writable  # noqa: F401  (a fixture)
+from test_fuzz_networks import read_arrays, run, writable  # noqa: F401  (a fixture)
 
 import minibnn as bnn
 from minibnn.cli.trained import load_trained
