@@ -124,7 +124,7 @@ def test_resumed_runs(fuzz, reads, folder, run):  # noqa: F811
         optimizer = bnn.optim.Split(
             binary=bnn.optim.LatentAdam(lr=0.01), real=bnn.optim.SGD(lr=0.1, momentum=0.5)
         )
-        from test_networks import layers
+        from test_fuzz_networks import layers
 
         net = bnn.nn.Sequential(layers(), (4, 4, 1))
         return bnn.fit(
