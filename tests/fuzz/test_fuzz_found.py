@@ -10,6 +10,7 @@ import pytest
 from damaged import array_bytes
 
 from minibnn import nn
+from minibnn.cli import main
 from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.training import checkpoint, load
@@ -101,3 +102,16 @@ def test_layers_that_cannot_be(layer):
     config = {"kind": "Sequential", "input_shape": [4], "layers": [layer]}
     with pytest.raises(InputError):
         nn.Sequential.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("tensorboard", 5), ("augment", "x"), ("epochs", []), ("seed", {}), ("filters", "a")],
+)
+def test_options_of_a_run_that_are_none(tmp_path, capsys, option, value):
+    """A number where click expects a text or a flag was an AttributeError."""
+    config = {"epochs": 1, "options": {"command": "train", option: value}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert main(["train", "--resume", "--out", str(tmp_path)]) == 2
+    line = capsys.readouterr().err
+    assert f"config.json is damaged: option {option}: " in line and line.count("\n") == 1
