@@ -13,7 +13,7 @@ import numpy as np
 
 from minibnn.equivalences import draws
 from minibnn.equivalences.entry import Broken, Run, Steps, text
-from minibnn.equivalences.port_call import Port, type_of
+from minibnn.equivalences.port_call import Port
 from minibnn.equivalences.port_rules import BopRules, LatentSGDRules
 from minibnn.equivalences.report import FAILED, NOTE, PASSED, SKIPPED, Row
 from minibnn.equivalences.search import search
@@ -104,8 +104,6 @@ class PortRows:
 
     def check_call(self, case):
         step, (value, g, state, hyper) = self.port.step, self.rules.arrays(case)
-        if not callable(step):
-            raise Broken(f"{self.rules.argument} must be callable, found {type_of(step)}")
         try:
             inspect.signature(step).bind(value, g, state, **hyper)
         except ValueError:

@@ -295,7 +295,6 @@ BOP = {
     "other argument": wants_lr,
     "no keywords": lambda w, g, state: (w, state),
     "returns nothing": _nothing,
-    "no function": 3,
 }
 
 

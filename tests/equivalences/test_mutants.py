@@ -85,7 +85,6 @@ BOP_CAUGHT = {
     "other argument": "bop.call",
     "no keywords": "bop.call",
     "returns nothing": "bop.output",
-    "no function": "bop.call",
 }
 SGD_CAUGHT = {
     "coupled": "sgd.update E3 E4",

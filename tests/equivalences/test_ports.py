@@ -173,7 +173,6 @@ def test_larq_under_the_defaults_differs_at_ties_and_in_the_last_bit():
         ("other argument", "bop.call", "it cannot be called as .*: missing a required.*'lr'"),
         ("no keywords", "bop.call", "it cannot be called as .*gamma"),
         ("raises", "bop.call", "it raised ZeroDivisionError at gamma=.*: division by zero"),
-        ("no function", "bop.call", "bop_step must be callable, found of type int"),
     ],
 )
 def test_the_report_names_the_rule(name, id, words):
