@@ -26,7 +26,7 @@ COMMANDS = {
     "latent": f"compare --recipe latent-adam --recipe latent-sgd {NARROW} --epochs 30",
     "scans": f"sweep --recipe bop-sec51 {NARROW} --epochs 10 "
     "--scan gamma=1e-2,1e-3,1e-4 --scan threshold=0,1e-6,1e-5",
-    "full": "train --recipe bop-sec52 --epochs 10 --seed 0",
+    "full": "train --recipe bop-sec52 --epochs 15 --seed 0",
 }
 LONG = {  # runs of the same length on the same batches, by their name in the pictures
     "bop-sec51": "bop/bop-sec51",

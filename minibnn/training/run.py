@@ -212,6 +212,7 @@ class Run:
 
     def load_state(self, meta, arrays):
         """Take over what ``state`` gave; InputError or KeyError if it does not fit."""
+        _check_position(meta)
         parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():
             part, _, name = name.partition("/")
@@ -280,3 +281,16 @@ def where_not_finite(net, x, training=True):
         if isinstance(x, np.ndarray) and not np.isfinite(x).all():
             return f"the first layer whose output holds NaN or infinity is {layer.name}"
     return "every layer's output is finite, so it is the loss itself"
+
+
+def _check_position(meta):
+    """InputError unless a checkpoint says in numbers where its run stands."""
+    try:
+        sums = meta["sums"]
+        whole = [meta["epoch"], meta["step"], sums["correct"], sums["seen"], *sums["flips"].values()]
+        fits = all(type(number) is int and number >= 0 for number in whole)
+        fits = fits and type(meta["stopped"]) is bool and type(sums["loss"]) in (int, float)
+    except (AttributeError, TypeError):
+        fits = False
+    if not fits:
+        raise InputError("its epoch, step and sums are not the numbers of a run")

@@ -153,6 +153,7 @@ def test_resumed_runs(fuzz, reads, folder, run):  # noqa: F811
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it notes what has changed
             history = reads(go_on, 10**7)
-        assert history is None or [row["epoch"] for row in history.rows][-1] == 3
+        # Two epochs are all of a run whose checkpoint says that a callback stopped it there.
+        assert history is None or [row["epoch"] for row in history.rows][-1] in (2, 3)
 
     fuzz(damaged(), attempt)
