@@ -50,6 +50,7 @@ def test_two_processes_one_of_them_killed(tmp_path, small, monkeypatch, gammas):
     """As each would be alone; the killed one goes on from its checkpoint."""
     monkeypatch.setattr(run, "_LOOK", 0.02)
     monkeypatch.setattr(run, "_REPORT", 0.0)
+    monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)  # two cores for two cells
     options = small | {"epochs": 6, "batch-size": 50}
     grid = {"gamma": gammas, "threshold": [0, 1e-6]}
     plan = Plan(grid, {}, None, 0, [0], options)
