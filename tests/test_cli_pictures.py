@@ -55,6 +55,7 @@ def test_a_run_says_what_it_left_out_and_can_be_resumed(run):
 
 
 def test_the_threads_asked_for_decode(run, monkeypatch):
+    monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)
     asked = []
 
     def load(data_dir, image_size, workers, progress):
