@@ -287,7 +287,8 @@ def _check_position(meta):
     """InputError unless a checkpoint says in numbers where its run stands."""
     try:
         sums = meta["sums"]
-        whole = [meta["epoch"], meta["step"], sums["correct"], sums["seen"], *sums["flips"].values()]
+        whole = [meta["epoch"], meta["step"], sums["correct"], sums["seen"]]
+        whole += sums["flips"].values()
         fits = all(type(number) is int and number >= 0 for number in whole)
         fits = fits and type(meta["stopped"]) is bool and type(sums["loss"]) in (int, float)
     except (AttributeError, TypeError):
