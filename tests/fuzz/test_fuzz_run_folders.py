@@ -13,6 +13,7 @@ from test_fuzz_networks import read_arrays, run, writable  # noqa: F401  (a fixt
 import minibnn as bnn
 from minibnn.cli.trained import load_trained
 from minibnn.files import archive
+from minibnn.training import checkpoint
 from minibnn.training.metrics import read_rows
 from minibnn.training.plots import find_runs
 from minibnn.training.run_folder import RunFolder, read_config
@@ -153,7 +154,11 @@ def test_resumed_runs(fuzz, reads, folder, run):  # noqa: F811
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it notes what has changed
             history = reads(go_on, 10**7)
-        # Two epochs are all of a run whose checkpoint says that a callback stopped it there.
-        assert history is None or [row["epoch"] for row in history.rows][-1] in (2, 3)
+        if history is None:
+            return
+        # A checkpoint may say, with a right checksum, that its run is over: that is believed.
+        meta, _ = checkpoint.read(folder / "checkpoint.npz")
+        over = meta["stopped"] or meta["epoch"] > 3
+        assert [row["epoch"] for row in history.rows][-1] == 3 or over
 
     fuzz(damaged(), attempt)

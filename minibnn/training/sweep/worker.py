@@ -88,11 +88,11 @@ def _see_through(child, task):
                 wish = _asked_to_stop(task)
             except KeyboardInterrupt:  # a process pool's workers share the terminal
                 wish = _SAVE
+            if wish == _NOW:  # before its input ends, at which it would begin to stop by itself
+                child.kill()
             if wish:
                 stopped = True
                 child.stdin.close()
-            if wish == _NOW:
-                child.kill()
 
 
 def _asked_to_stop(task):
