@@ -102,9 +102,8 @@ class Drawn:
         groups = sweeps.over_seeds(rows)
         keys = sweeps.varied_keys(rows, groups)
         if len(keys) >= 2:
-            part = next(row["measured_on"] for row in rows if row["measured_on"])
             with drawing():
-                figure = sweeps.heat_map(groups, keys, part, description)
+                figure = sweeps.heat_map(groups, keys, description)
             words = f"Best accuracy over {keys[0]} and {keys[1]}"
             yield framed(self._figures.svg(figure, words, "figure own-colours"), words)
 

@@ -12,7 +12,7 @@ from minibnn.files.atomic import write_atomic
 from minibnn.training.metrics import read_rows
 from minibnn.training.plots import COLOURS
 from minibnn.training.run_folder import METRICS
-from minibnn.training.sweep.table import keys_of, mean_and_spread, over_seeds
+from minibnn.training.sweep.table import keys_of, mean_and_spread, measured_on, over_seeds
 
 _STYLES = ("-", "--", ":", "-.")
 _MOST_LINES, _MOST_PANELS = 12, 6
@@ -32,11 +32,10 @@ def draw_sweep(folder, description, rows):
     groups = over_seeds(rows)
     if not groups:
         return
-    part = next(row["measured_on"] for row in rows if row["measured_on"])
     keys = varied_keys(rows, groups)
     if len(keys) >= 2:
-        _save(folder / "heatmap.png", heat_map(groups, keys, part, description))
-    _save(folder / "curves.png", curves(folder, groups, panels(groups, description), part))
+        _save(folder / "heatmap.png", heat_map(groups, keys, description))
+    _save(folder / "curves.png", curves(folder, groups, panels(groups, description)))
 
 
 def varied_keys(rows, groups):
@@ -48,7 +47,7 @@ def varied_keys(rows, groups):
 # -- heat map --------------------------------------------------------------------------------------
 
 
-def heat_map(groups, keys, part, description):
+def heat_map(groups, keys, description):
     """Best accuracy over the first two keys; a panel for each setting of the others.
 
     Draws from ranges are points, whose places tell their values.
@@ -80,7 +79,7 @@ def heat_map(groups, keys, part, description):
         axes.set_ylabel(down)
         axes.set_title(title)
     seeds = max(len(group) for _, group in groups)
-    label = f"best {part} accuracy (%)" + (f", mean of {seeds} seeds" if seeds > 1 else "")
+    label = f"best {_accuracy(groups)}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
     figure.colorbar(shown, ax=figure.axes, label=label)
     return figure
 
@@ -149,19 +148,21 @@ def panels(groups, description):
     return dict(list(found.items())[:_MOST_PANELS])
 
 
-def curves(folder, groups, shown, part):
+def curves(folder, groups, shown):
     """Accuracy above, below it the paper's pi_t of the last layer (Eq. 7), by epoch."""
     figure = _figure(5.4 * len(shown) + 0.4, 7.2)
     top, bottom = figure.subplots(2, len(shown), squeeze=False, sharex="col", sharey="row")
     shade = "shade: range of the seeds" if any(len(g) > 1 for _, g in groups) else None
     for column, (title, lines) in enumerate(shown.items()):
         for k, (label, i) in enumerate(list(lines.items())[:_MOST_LINES]):
-            histories = [_history(folder, row) for row in groups[i][1]]
+            group = groups[i][1]
+            histories = [_history(folder, row) for row in group]
+            measured = f"{group[0]['measured_on']}_accuracy"
             style = {
                 "color": COLOURS[k % len(COLOURS)],
                 "linestyle": _STYLES[k // len(COLOURS) % len(_STYLES)],
             }
-            _line(top[column], histories, f"{part}_accuracy", 100, label=label, **style)
+            _line(top[column], histories, measured, 100, label=label, **style)
             _line(bottom[column], histories, _last_layer(histories), 1, label=label, **style)
         top[column].set_title(title)
         bottom[column].set_xlabel("epoch")
@@ -169,7 +170,7 @@ def curves(folder, groups, shown, part):
         for axes in (top[column], bottom[column]):
             axes.grid(alpha=0.3)
         top[column].legend(framealpha=0.8, edgecolor="none", title=shade)
-    top[0].set_ylabel(f"{part} accuracy (%)")
+    top[0].set_ylabel(_accuracy(groups))
     bottom[0].set_ylabel(r"$\pi_t$ of the last layer, ln(flips/weights + $e^{-9}$)")
     return figure
 
@@ -180,9 +181,11 @@ def _last_layer(histories):
 
 
 def _line(axes, histories, column, scale, **style):
-    """The mean over the seeds, and their range as a shade."""
-    epochs = [row["epoch"] for row in min(histories, key=len)]
-    values = [[scale * rows[e][column] for rows in histories] for e in range(len(epochs))]
+    """The mean over the seeds, and their range as a shade, where all were measured."""
+    both = list(zip(*histories, strict=False))
+    both = [rows for rows in both if all(row.get(column) is not None for row in rows)]
+    epochs = [rows[0]["epoch"] for rows in both]
+    values = [[scale * row[column] for row in rows] for rows in both]
     marker = "o" if len(epochs) == 1 else None
     axes.plot(epochs, [statistics.fmean(v) for v in values], linewidth=1.6, marker=marker, **style)
     if len(histories) > 1:
@@ -199,6 +202,12 @@ def _history(folder, row):
 
 def _best(group):
     return statistics.fmean(row["best_accuracy"] for row in group)
+
+
+def _accuracy(groups):
+    """What an axis of accuracies is called: of which pictures, if all are of the same."""
+    part = measured_on([row for _, group in groups for row in group])
+    return " ".join(filter(None, (part, "accuracy (%)")))
 
 
 def _words(settings, keys):

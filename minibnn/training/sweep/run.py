@@ -193,9 +193,13 @@ def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, pro
                         jobs, threads = executors.divide_cores(len(missing), jobs, threads)
                         executor = stack.enter_context(executors.local(jobs))
                     session.run(executor, missing, threads)
+        except Interrupted:
+            with contextlib.suppress(Exception):  # no picture may hide how to go on
+                session.draw()
+            raise
         finally:
             session.write()
-            session.draw()
+        session.draw()
         return SweepResult(session.rows(), folder.path)
 
 

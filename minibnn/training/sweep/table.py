@@ -119,11 +119,18 @@ def mean_and_spread(values):
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
+def measured_on(rows):
+    """Which pictures the accuracies of the rows are of, "" if not all of the same."""
+    parts = {row["measured_on"] for row in rows if row["measured_on"]} or {"test"}
+    return parts.pop() if len(parts) == 1 else ""
+
+
 def short_columns(rows):
     """Head and cells of the table people read."""
     keys = keys_of(rows)
-    part = next((row["measured_on"] for row in rows if row["measured_on"]), "test")
-    head = [*keys, "seed", "status", "epochs", f"best {part}", f"last {part}", "flips", "seconds"]
+    part = measured_on(rows)
+    watched = [f"{which} {part}".rstrip() for which in ("best", "last")]
+    head = [*keys, "seed", "status", "epochs", *watched, "flips", "seconds"]
     lines = []
     for row in rows:
         line = [str(row.get(key, "-")) for key in keys]

@@ -68,7 +68,7 @@ def test_the_heat_map_has_each_mean_in_its_place():
     points = [*GRID[:3], {"gamma": "0.1", "threshold": "0"}]
     groups = plots.over_seeds(rows_of(points, seeds=(0, 1)))
     grid = {"gamma": ["0.01", "0.001", "0.1"], "threshold": ["0", "1e-06"]}
-    figure = plots.heat_map(groups, ["gamma", "threshold"], "test", NOTHING | {"grid": grid})
+    figure = plots.heat_map(groups, ["gamma", "threshold"], NOTHING | {"grid": grid})
     axes, bar = figure.axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["0.001", "0.01", "0.1"]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["0", "1e-06"]
@@ -85,7 +85,7 @@ def test_draws_from_ranges_are_points_on_scales_of_their_kind():
     points = [{"gamma": "0.001", "batch-size": "50"}, {"gamma": "0.1", "batch-size": "70"}]
     grid = {"gamma": ["log:1e-4:1"], "batch-size": ["uniform:10:100"]}
     description = NOTHING | {"grid": grid, "random": 2}
-    figure = plots.heat_map(groups_of(points), ["gamma", "batch-size"], "test", description)
+    figure = plots.heat_map(groups_of(points), ["gamma", "batch-size"], description)
     axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
     np.testing.assert_allclose(axes.collections[0].get_offsets(), [[0.001, 50], [0.1, 70]])
@@ -95,7 +95,7 @@ def test_other_keys_make_panels():
     points = [point | {"rule": rule} for rule in ("strict", "larq") for point in GRID]
     grid = {"gamma": ["0.01"], "threshold": ["0"], "rule": ["strict"]}
     figure = plots.heat_map(
-        groups_of(points), ["gamma", "threshold", "rule"], "test", NOTHING | {"grid": grid}
+        groups_of(points), ["gamma", "threshold", "rule"], NOTHING | {"grid": grid}
     )
     assert [axes.get_title() for axes in figure.axes[:2]] == ["rule = strict", "rule = larq"]
 
@@ -109,13 +109,19 @@ def histories(tmp_path):
             (tmp_path / row["cell"]).mkdir()
             with open(tmp_path / row["cell"] / "metrics.csv", "w", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
+                held_out = row["measured_on"] == "validation"
                 writer.writerow(
-                    "epoch,name,train_loss,train_accuracy,test_loss,test_accuracy,flips,"
-                    "flip_ratio,seconds,pi:conv1/kernel,pi:dense9/kernel".split(",")
+                    [
+                        *"epoch,name,train_loss,train_accuracy,test_loss,test_accuracy".split(","),
+                        *"flips,flip_ratio,seconds,pi:conv1/kernel,pi:dense9/kernel".split(","),
+                        *(["validation_loss", "validation_accuracy"] if held_out else []),
+                    ]
                 )
                 for epoch in range(1, 4):
-                    accuracy = row["best_accuracy"] / epoch
-                    writer.writerow([epoch, "bop", 1, 0.5, 1, accuracy, 7, 0.1, 1, 99, -epoch])
+                    measured = 1, row["best_accuracy"] / epoch
+                    test = ("", "") if held_out and epoch < 3 else measured
+                    line = [epoch, "bop", 1, 0.5, *test, 7, 0.1, 1, 99, -epoch]
+                    writer.writerow([*line, *measured] if held_out else line)
         return rows
 
     return write
@@ -125,7 +131,7 @@ def test_curves_show_means_and_the_last_layer(tmp_path, histories):
     rows = histories(rows_of(GRID, seeds=(0, 1)))
     groups = plots.over_seeds(rows)
     shown = plots.panels(groups, NOTHING)
-    figure = plots.curves(tmp_path, groups, shown, "test")
+    figure = plots.curves(tmp_path, groups, shown)
     top = figure.axes[0]
     assert [line.get_label() for line in top.lines] == ["gamma = 0.01", "gamma = 0.001"]
     np.testing.assert_array_equal(top.lines[0].get_xdata(), [1, 2, 3])
@@ -133,6 +139,21 @@ def test_curves_show_means_and_the_last_layer(tmp_path, histories):
     assert top.get_legend().get_title().get_text() == "shade: range of the seeds"
     np.testing.assert_array_equal(figure.axes[2].lines[0].get_ydata(), [-1, -2, -3])
     assert len({line.get_color() for line in top.lines}) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_each_line_is_of_the_pictures_its_cells_watched(tmp_path, histories, order):
+    rows = rows_of([{"validation": "0"}, {"validation": "50"}])
+    rows[1]["measured_on"] = "validation"
+    groups = plots.over_seeds(histories(rows)[::order])
+    description = NOTHING | {"grid": {"validation": ["0", "50"]}}
+    figure = plots.curves(tmp_path, groups, plots.panels(groups, description))
+    top = figure.axes[0]
+    assert [len(line.get_xdata()) for line in top.lines] == [3, 3]
+    assert {line.get_ydata()[0] for line in top.lines} == {5, 10}
+    assert top.get_ylabel() == "accuracy (%)"
+    figure = plots.curves(tmp_path, groups[:1], {"": {"first": 0}})
+    assert figure.axes[0].get_ylabel() == f"{groups[0][1][0]['measured_on']} accuracy (%)"
 
 
 def test_files(tmp_path, histories):

@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import sys
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from minibnn.training import Interrupted, sweep
 from minibnn.training.sweep.progress import Silent
 from minibnn.training.sweep.worker import Outcome
 
+PLOTS = sys.modules["minibnn.training.sweep.plots"]
 GRID = {"gamma": [0.1, 0.01], "threshold": [0, 1e-6]}
 KILLED = Outcome(-9, "killed by SIGKILL; its last line: epoch 1/2")
 
@@ -38,10 +40,7 @@ class Notes(Silent):
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    import sys
-
-    module = sys.modules["minibnn.training.sweep.plots"]
-    monkeypatch.setattr(module, "draw_sweep", lambda *_: None)
+    monkeypatch.setattr(PLOTS, "draw_sweep", lambda *_: None)
 
 
 @pytest.fixture
@@ -231,6 +230,23 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(
     result, executor = run(tmp_path, small, trained, at_once)
     assert len(executor.tasks) == 3
     assert statuses(result) == ["done"] * 4
+
+
+def test_a_picture_that_fails_does_not_hide_an_interruption(
+    tmp_path, small, at_once, trained, monkeypatch
+):
+    def draw(*_):
+        raise TypeError("no picture")
+
+    def act(task, _):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Outcome(143, "not started", stopped=True)
+
+    monkeypatch.setattr(PLOTS, "draw_sweep", draw)
+    with pytest.raises(Interrupted, match="0 of 4 cells are done"):
+        run(tmp_path, small, act, at_once)
+    with pytest.raises(TypeError, match="no picture"):
+        run(tmp_path, small, trained, at_once)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,18 @@ def test_means_over_seeds():
     assert table.seed_columns(rows[:1]) is None
 
 
+def test_a_head_names_the_pictures_only_if_all_cells_watched_the_same():
+    test, held_out, waiting = row([0.5]), row([0.5], part="validation"), row([], status="waiting")
+    heads = {
+        ("best test", "last test"): ([test, waiting], [waiting]),
+        ("best validation", "last validation"): ([waiting, held_out],),
+        ("best", "last"): ([test, held_out], [held_out, test]),
+    }
+    for expected, tables in heads.items():
+        for rows in tables:
+            assert tuple(table.short_columns(rows)[0][3:5]) == expected
+
+
 def test_tables_are_readable():
     rows = [row([0.5, 0.25], gamma="0.1"), row([0.75], seed=1, gamma="0.1")]
     rows.append(row([], status="failed", gamma="1"))
