@@ -2,18 +2,18 @@
 
 import time
 
-from minibnn.files.atomic import commit, stage, staged, write_atomic
+from minibnn.files.atomic import commit, stage, staged
 from minibnn.training import checkpoint
 from minibnn.training.errors import TrainingError
-from minibnn.training.run_folder import BEST, CONFIG, METRICS, TELEMETRY
+from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY
 
 
 class Keeper:
     """Writes the rows and checkpoints of runs that train together.
 
-    All checkpoints are written and synced beside the old ones before the first is renamed. So
-    after a crash at any moment the old state or the new one can be had, for all runs the same:
-    ``settle`` finishes or discards what a crash left.
+    All checkpoints, and the best networks up to them, are written and synced beside the old ones
+    before the first is renamed. So after a crash at any moment the old state or the new one can be
+    had, for all runs the same: ``settle`` finishes or discards what a crash left.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class Keeper:
     def __init__(self, runs, path, folders, files, every=1, minutes=None, events=None):
         self.runs, self.path, self.folders, self.files = runs, path, folders, files
         self.every, self.minutes, self.events = every, minutes, events
+        self._best = {}  # path: bytes, of the best networks that no checkpoint knows of yet
         self._saved = time.monotonic()
 
     def add_rows(self, rows):
@@ -54,18 +55,15 @@ class Keeper:
             self.events.close()
 
     def keep_best(self, rows, part):
-        """Write best.npz of every run whose accuracy on ``part`` is higher than ever before.
+        """Note the network of every run whose accuracy on ``part`` is higher than ever before.
 
-        To be called after ``add_rows`` and before ``save``: then the checkpoint never knows of a
-        best epoch that is not on the disk, and epochs done again after a crash write it again.
+        The next ``save`` writes it: an epoch that a crash takes back takes its best.npz with it,
+        as a run that goes on in another way may not come by that network again.
         """
         column = f"{part}_accuracy"
         for run, row, folder in zip(self.runs, rows, self.folders, strict=True):
             if run.history.best(column) is row:
-                try:
-                    write_atomic(folder.best, encode_best(run, {column: row[column]}))
-                except OSError as error:
-                    raise _failed(folder.best, error) from error
+                self._best[folder.best] = encode_best(run, {column: row[column]})
 
     def due(self, epochs=None):
         """Whether it is time for a checkpoint: in an epoch, or after so many ``epochs``."""
@@ -74,17 +72,20 @@ class Keeper:
         return epochs is not None and epochs % self.every == 0
 
     def save(self):
-        """Write every run's checkpoint; on failure the old ones stay."""
+        """Write every run's checkpoint and new best.npz; on failure the old ones stay."""
         paths = [folder.checkpoint for folder in self.folders]
         try:
             for run, path in zip(self.runs, paths, strict=True):
                 stage(path, run.encode())
+            for path, data in self._best.items():
+                stage(path, data)
         except OSError as error:
-            for path in reversed(paths):  # the first one last: settle goes by it
-                staged(path).unlink(missing_ok=True)
+            for other in (*self._best, *reversed(paths)):  # the first one last: settle goes by it
+                staged(other).unlink(missing_ok=True)
             raise _failed(path, error) from error
-        for path in paths:
+        for path in (*paths, *self._best):
             commit(path)
+        self._best.clear()
         self._saved = time.monotonic()
 
     def kept(self):
@@ -95,14 +96,13 @@ class Keeper:
 
     def settle(self):
         """Finish or discard a save that a crash cut short."""
-        paths = [folder.checkpoint for folder in self.folders]
+        paths = [path for folder in self.folders for path in (folder.checkpoint, folder.best)]
         renaming = not staged(paths[0]).exists()  # so all were complete beside the old ones
         for path in paths:
             if renaming and staged(path).exists():
                 commit(path)
         for folder in reversed(self.folders):
-            staged(folder.checkpoint).unlink(missing_ok=True)
-            for name in (BEST, CONFIG, METRICS, TELEMETRY):
+            for name in (BEST, CONFIG, METRICS, TELEMETRY, CHECKPOINT):
                 staged(folder.path / name).unlink(missing_ok=True)
 
 

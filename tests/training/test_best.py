@@ -5,7 +5,6 @@ import pytest
 from small_runs import BOP, compare, fit, small_data, small_net
 
 import minibnn as bnn
-from minibnn.files import atomic
 from minibnn.training import TrainingError, checkpoint, keeper
 
 FAST = {"spec": "bop:gamma=0.5,threshold=0", "epochs": 8}  # its accuracy goes up and down
@@ -79,16 +78,60 @@ def test_a_resumed_run_keeps_the_same(tmp_path, monkeypatch):
     assert kept[0] == kept[1]
 
 
-def test_it_is_written_before_the_checkpoint_that_knows_of_it(tmp_path, monkeypatch):
-    # The other way round, a kill in between would leave the best network of an earlier epoch.
+def test_it_is_the_checkpoints_after_a_crash_and_another_way_on(tmp_path, monkeypatch):
+    """The best epoch was after the checkpoint, and the run that goes on does not repeat it."""
+    Scripted(monkeypatch, [0.5, 0.7, 0.6, 0.65, 0.9, 0.6])
+
+    def crash(run, row):
+        if row["epoch"] == 6:
+            raise KeyError("a power cut")
+
+    with pytest.raises(KeyError):
+        fit(tmp_path / "run", epochs=6, checkpoint_every=3, callbacks=[crash])
+    assert best(tmp_path / "run")[0]["epoch"] == 2
+    Scripted(monkeypatch, [0.5, 0.7, 0.6, 0.65])  # as after raised --epochs with schedules
+    history = fit(tmp_path / "run", epochs=6, resume=True, callbacks=[lambda *_: True])
+    assert (len(history), history.best()["epoch"]) == (4, 2)
+    assert best(tmp_path / "run")[0]["epoch"] == 2
+
+
+def test_it_is_written_with_the_checkpoint_that_knows_of_it(tmp_path, monkeypatch):
     written = []
-    for name in ("stage", "write_atomic"):
+    for name in ("stage", "commit"):
         own = getattr(keeper, name)
         monkeypatch.setattr(
-            keeper, name, lambda path, data, own=own: (written.append(path.name), own(path, data))
+            keeper,
+            name,
+            lambda path, *data, own=own: (
+                written.append((own.__name__, path.name)),
+                own(path, *data),
+            ),
         )
     fit(tmp_path / "run", epochs=1)
-    assert written == ["best.npz", "checkpoint.npz"]
+    names = ("checkpoint.npz", "best.npz")
+    assert written == [(how, name) for how in ("stage", "commit") for name in names]
+
+
+def test_a_crash_between_the_two_renames(tmp_path, monkeypatch):
+    Scripted(monkeypatch, [0.5, 0.7, 0.6])
+    commit = keeper.commit
+
+    def crash(path):
+        saved = (
+            checkpoint.read(path.parent / "checkpoint.npz")[0] if path.name == "best.npz" else {}
+        )
+        if saved.get("epoch") == 2:
+            raise KeyError("a power cut")
+        commit(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper, "commit", crash)
+        with pytest.raises(KeyError):
+            fit(tmp_path / "run", epochs=3)
+    assert best(tmp_path / "run")[0]["epoch"] == 1
+    fit(tmp_path / "run", epochs=3, resume=True)
+    assert best(tmp_path / "run")[0]["epoch"] == 2
+    assert not list((tmp_path / "run").glob("*.new"))
 
 
 def test_each_run_of_a_comparison_has_its_own(tmp_path):
@@ -109,18 +152,19 @@ def test_the_disk_full_while_it_is_written(tmp_path, monkeypatch):
     fit(tmp_path / "run", epochs=1)
     before = {p.name: p.read_bytes() for p in (tmp_path / "run").glob("*.npz")}
     with monkeypatch.context() as patch:
-        write = atomic.write_atomic
+        stage = keeper.stage
 
         def full(path, data):
             if path.name == "best.npz":
                 raise OSError(28, "No space left on device")
-            write(path, data)
+            stage(path, data)
 
-        patch.setattr("minibnn.training.keeper.write_atomic", full)
+        patch.setattr(keeper, "stage", full)
         with pytest.raises(TrainingError, match=r"best.npz failed: No space left .*is kept"):
             fit(tmp_path / "run", epochs=2, resume=True)
     for name in ("best.npz", "checkpoint.npz"):
         assert (tmp_path / "run" / name).read_bytes() == before[name]
+    assert not list((tmp_path / "run").glob("*.new"))
     fit(tmp_path / "run", epochs=2, resume=True)
     assert best(tmp_path / "run")[0]["epoch"] == 2
 
