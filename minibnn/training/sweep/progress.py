@@ -24,61 +24,61 @@ class Forecast:
     """
 
     def __init__(self, cells):
-        self._cells = {cell.name: cell for cell in cells}
+        self._sizes = {cell.name: _size(cell) for cell in cells}
         self._epochs = {}  # of each cell: done, in all
         self._pace = {}  # seconds per epoch
-        self._left_over = dict.fromkeys(self._cells)
+        self._left_over = dict.fromkeys(self._sizes)
         self._parallel = 1
 
     def update(self, running, progress):
-        """Take in which cells run now, and every cell's Progress by its name."""
-        self._running = [name for name in running if name in self._left_over]
+        """Take in which cells run now, and a Progress of each by its name."""
+        self._running = {name for name in running if name in self._left_over}
         self._parallel = max(self._parallel, len(self._running))
         for name, now in progress.items():
-            rows = now.history.rows
-            self._epochs[name] = len(rows), now.epochs
-            seconds = [row["seconds"] for row in rows if row["seconds"]]
-            if seconds:  # the first epoch may have waited for the compiler
-                self._pace[name] = statistics.fmean(seconds[1:] or seconds)
+            self._take_in(name, now)
 
-    def over(self, name):
-        """A cell is done or given up."""
+    def over(self, name, now=None):
+        """A cell is done or given up, with its last Progress if there is one."""
         self._left_over.pop(name, None)
+        if now is not None:
+            self._take_in(name, now)
+
+    def _take_in(self, name, now):
+        rows = now.history.rows
+        self._epochs[name] = len(rows), now.epochs
+        seconds = [row["seconds"] for row in rows if row["seconds"]]
+        if seconds:  # the first epoch may have waited for the compiler
+            self._pace[name] = statistics.fmean(seconds[1:] or seconds)
 
     @property
     def remaining(self):
         """Seconds left, or None before the first epoch of any cell."""
         if not self._pace:
             return None
-        free = []
-        for name in self._running:
-            if name in self._left_over:
-                heapq.heappush(free, self._seconds(name))
+        paces = {}
+        for name, pace in self._pace.items():
+            paces.setdefault(self._sizes.get(name), []).append(pace)
+        means = {size: statistics.fmean(found) for size, found in paces.items()}
+        usual = statistics.fmean(self._pace.values())
+        longest = max((epochs for _, epochs in self._epochs.values() if epochs), default=0)
+
+        def seconds(name):
+            done, epochs = self._epochs.get(name, (0, None))
+            pace = self._pace.get(name) or means.get(self._sizes[name], usual)
+            return max(0, (longest if epochs is None else epochs) - done) * pace
+
+        free = [seconds(name) for name in self._running if name in self._left_over]
         free += [0.0] * (self._parallel - len(free))
         heapq.heapify(free)
         for name in self._left_over:
             if name not in self._running:
-                heapq.heappush(free, heapq.heappop(free) + self._seconds(name))
+                heapq.heapreplace(free, free[0] + seconds(name))
         return max(free)
-
-    def _seconds(self, name):
-        done, epochs = self._epochs.get(name, (0, None))
-        if epochs is None:
-            epochs = max((e for _, e in self._epochs.values() if e), default=done)
-        pace = self._pace.get(name)
-        if pace is None:
-            like = [p for other, p in self._pace.items() if self._same_size(name, other)]
-            pace = statistics.fmean(like or self._pace.values())
-        return max(0, epochs - done) * pace
-
-    def _same_size(self, a, b):
-        return (
-            a in self._cells and b in self._cells and _size(self._cells[a]) == _size(self._cells[b])
-        )
 
 
 def _size(cell):
-    return {k: v for k, v in cell.options.items() if k not in ("optimizer", "epochs")}
+    """What the time of an epoch depends on, as a key."""
+    return repr({k: v for k, v in cell.options.items() if k not in ("optimizer", "epochs")})
 
 
 def sweep_reporter(progress=None):

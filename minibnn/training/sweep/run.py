@@ -217,7 +217,8 @@ class _Session:
         self._ended = queue.SimpleQueue()
         self._tries = dict.fromkeys((cell.name for cell in missing), 0)
         self._locks = {cell.name: self._lock_time(cell) for cell in missing}
-        self._pending = set()
+        self._pending = {}  # cells by name
+        self._started = set()  # names of those whose folder a run has taken
         self._forecast = Forecast(missing)
         self._looked = time.monotonic()
         self.report.begin(len(self.cells), len(self.cells) - len(missing))
@@ -267,7 +268,7 @@ class _Session:
             stop_file=str(self.folder.stop_file),
         )
         self._tries[cell.name] += 1
-        self._pending.add(cell.name)
+        self._pending[cell.name] = cell
         try:
             future = self._executor.submit(run_cell, task)
         except Exception as error:  # a broken executor takes nothing any more
@@ -277,7 +278,7 @@ class _Session:
 
     def _end(self, cell, future, error, stop):
         """Take in how a cell ended."""
-        self._pending.discard(cell.name)
+        self._pending.pop(cell.name, None)
         outcome = _outcome(future, error)
         if outcome.code == 0 and not cell.finished(self.folder.path):
             where = (self.folder.path / cell.name).absolute()
@@ -298,7 +299,7 @@ class _Session:
             self.status[cell.name] = "failed"
             self.errors[cell.name] = outcome.error
             self.report.cell(cell.name, f"FAILED: {outcome.error}")
-        self._forecast.over(cell.name)
+        self._forecast.over(cell.name, cell.progress(self.folder.path))
         self._rows.pop(cell.name, None)
         self.write()
 
@@ -313,12 +314,13 @@ class _Session:
     def _look(self):
         """Tell the reporter how far the running cells are."""
         self._looked = time.monotonic()
-        by_name = {cell.name: cell for cell in self.cells}
-        started = [n for n in self._tries if self._lock_time(by_name[n]) != self._locks[n]]
-        running = [name for name in started if name in self._pending]
-        now = {name: by_name[name].progress(self.folder.path) for name in started}
-        self._forecast.update(running, now)
-        self.report.look({n: now[n] for n in running}, self._forecast.remaining)
+        now = {}
+        for name, cell in self._pending.items():
+            if name in self._started or self._lock_time(cell) != self._locks[name]:
+                self._started.add(name)
+                now[name] = cell.progress(self.folder.path)
+        self._forecast.update(now, now)
+        self.report.look(now, self._forecast.remaining)
 
     def _lock_time(self, cell):
         """When a run last took the cell's folder, or None: tells that one has started."""

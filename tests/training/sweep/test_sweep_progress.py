@@ -5,6 +5,7 @@ import io
 import pytest
 
 from minibnn.training.metrics import History
+from minibnn.training.sweep import progress
 from minibnn.training.sweep.cells import Cell, Progress
 from minibnn.training.sweep.progress import Forecast, Lines, Live, Silent, state, sweep_reporter
 
@@ -56,6 +57,25 @@ def test_cells_are_taken_for_those_of_their_size():
         ["c0", "large"], {"c0": went([1] * 10), "large": went([5] * 10), "other": went([])}
     )
     assert forecast.remaining == pytest.approx(50)
+
+
+def test_a_cell_that_was_over_before_any_look_counts():
+    forecast = Forecast(cells(3))
+    forecast.over("c0", went([2] * 10))
+    forecast.update(["c1"], {"c1": went([])})
+    assert forecast.remaining == pytest.approx(40)
+
+
+def test_the_time_left_of_many_cells_is_found_at_once(monkeypatch):
+    """The size of each cell is looked at once, not for every pair of cells."""
+    sizes, size = [], progress._size
+    monkeypatch.setattr(progress, "_size", lambda cell: sizes.append(cell) or size(cell))
+    forecast = Forecast(cells(1000))
+    for k in range(500):
+        forecast.over(f"c{k}", went([1] * 10))
+    forecast.update(["c500", "c501"], {"c500": went([]), "c501": went([])})
+    assert forecast.remaining == pytest.approx(500 * 10 / 2)
+    assert len(sizes) == 1000
 
 
 def test_resumed_cells_count_what_is_left():

@@ -4,13 +4,14 @@ import csv
 import os
 import signal
 import sys
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 
 import pytest
 
 from minibnn import InputError
 from minibnn.training import Interrupted, sweep
+from minibnn.training.sweep.cells import Cell
 from minibnn.training.sweep.progress import Silent
 from minibnn.training.sweep.worker import Outcome
 
@@ -232,14 +233,44 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(
     assert statuses(result) == ["done"] * 4
 
 
+def test_a_look_reads_only_the_cells_that_run(tmp_path, small, at_once, trained, monkeypatch):
+    name, read, looks = "gamma=0.01_threshold=1e-06_seed=0", [], []
+    progress = Cell.progress
+    monkeypatch.setattr(Cell, "progress", lambda c, *a: (read.append(c.name), progress(c, *a))[1])
+
+    class Looks(at_once):
+        def submit(self, fn, /, task):
+            future = super().submit(fn, task)
+            if len(self.tasks) < 4:
+                return future
+            last, future = future, Future()  # runs until the third look at it alone
+
+            def look(running, remaining):
+                if list(running) == [name]:
+                    looks.append((remaining, list(read)))
+                read.clear()
+                if len(looks) == 3:
+                    future.set_result(last.result())
+
+            notes.look = look
+            return future
+
+    monkeypatch.setattr(sys.modules["minibnn.training.sweep.run"], "_LOOK", 0.01)
+    monkeypatch.setattr(sys.modules["minibnn.training.sweep.run"], "_REPORT", -1)
+    notes = Notes()
+    run(tmp_path, small, trained, Looks, notes)
+    assert looks[1:] == [(0, [name])] * 2
+
+
 def test_a_picture_that_fails_does_not_hide_an_interruption(
     tmp_path, small, at_once, trained, monkeypatch
 ):
     def draw(*_):
         raise TypeError("no picture")
 
-    def act(task, _):
-        os.kill(os.getpid(), signal.SIGTERM)
+    def act(task, number):
+        if number == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
         return Outcome(143, "not started", stopped=True)
 
     monkeypatch.setattr(PLOTS, "draw_sweep", draw)
