@@ -7,6 +7,7 @@ import pytest
 from picture_files import names, write_tree
 
 from minibnn.cli import main
+from minibnn.errors import InputError
 from minibnn.training.metrics import read_rows
 
 FILES = names("train", "abcdef", 4) | names("val", "abcdef", 2) | {"train/e/2.PNG": b"<html>"}
@@ -52,6 +53,33 @@ def test_a_run_says_what_it_left_out_and_can_be_resumed(run):
     code, _, err = run("--resume", "--out", folder, "--epochs", 3, "--image-size", 16)
     assert code == 2 and err.count("\n") == 1
     assert "holds another run: data.shape.0 was 12, now 16" in err
+
+
+def test_a_broken_picture_is_left_out_of_what_is_measured(run, here, capsys):
+    (here / "data/val/b/1.jpg").write_bytes(b"<html>")
+    sizes = (*SMALL[:-1], 5)
+    assert run(*OPTIONS, *sizes, "--data-dir", "data", "--epochs", 1, "--out", "run")[0] == 0
+    (row,) = read_rows(here / "run/metrics.csv")
+    assert main(["evaluate", "run", "--batch-size", "5"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "minibnn: data/val/b/1.jpg: not a picture; left out\n"
+    assert "left out:  1, which cannot be read\n" in out
+    assert f"accuracy:  {100 * row['test_accuracy']:.2f} %\n" in out
+    assert main(["report", "run"]) == 0
+    assert "of 11 test pictures right" in (here / "run/report.html").read_text()
+
+
+def test_a_report_measures_in_the_batches_of_training(run, here, monkeypatch):
+    assert run(*OPTIONS, *SMALL, "--data-dir", "data", "--epochs", 1, "--out", "run")[0] == 0
+    sizes = []
+
+    def measured(net, data, *, batch_size, **_):
+        sizes.append(batch_size)
+        raise InputError("enough")
+
+    monkeypatch.setattr("minibnn.training.measure.measure", measured)
+    assert main(["report", "run"]) == 0
+    assert sizes == [8]
 
 
 def test_the_threads_asked_for_decode(run, monkeypatch):

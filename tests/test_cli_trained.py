@@ -166,6 +166,37 @@ def test_evaluate_bad_input(run, tmp_path):
     )
 
 
+@pytest.fixture
+def fewer(tmp_path):
+    """A run of 10 outputs on pictures of 3 classes, and the file of these."""
+    digits = bnn.data.load("digits").subset(train=200, test=50)
+    arrays = {}
+    for part in ("train", "test"):
+        labels = getattr(digits, f"{part}_labels")
+        arrays[f"{part}_images"] = getattr(digits, f"{part}_images")[labels < 3]
+        arrays[f"{part}_labels"] = labels[labels < 3]
+    np.savez(tmp_path / "three.npz", classes=["zero", "one", "two"], **arrays)
+    net = bnn.zoo.digits_net(classes=10, filters=4, dense_units=16)
+    optimizer = bnn.optim.Split(bnn.optim.Bop(gamma=0.01), bnn.optim.Adam(lr=0.01))
+    data = bnn.data.load(f"npz:{tmp_path}/three.npz")
+    bnn.fit(net, optimizer, data, epochs=1, batch_size=20, out=tmp_path / "fewer", progress=False)
+    return tmp_path
+
+
+def test_more_outputs_than_classes(run, fewer):
+    names = ["zero", "one", "two", *"3456789"]
+    code, out, err = run("evaluate", fewer / "fewer", "--dataset", f"npz:{fewer}/three.npz")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[-10:]] == names
+    code, out, err = run("predict", fewer / "fewer", "0.png", "--top", "10", "--json")
+    assert (code, err) == (0, "")
+    assert {one["index"]: one["class"] for one in json.loads(out)[0]["top"]} == dict(
+        enumerate(names)
+    )
+    assert run("export", fewer / "fewer", fewer / "b.npz", "--to", "packed")[0] == 0
+    assert bnn.load(fewer / "b.npz").classes == tuple(names)
+
+
 # -- predict -------------------------------------------------------------------------------------
 
 

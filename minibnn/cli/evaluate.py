@@ -4,6 +4,7 @@ import json
 
 import click
 
+from minibnn.cli.trained import THREADS
 from minibnn.errors import InputError
 
 
@@ -22,7 +23,7 @@ from minibnn.errors import InputError
 @click.option(
     "--batch-size", type=int, default=100, show_default=True, metavar="N", help="At a time."
 )
-@click.option("--threads", type=int, metavar="N", help="Processor cores to use. Default: all.")
+@click.option("--threads", type=int, metavar="N", help=THREADS)
 @click.option("--out", metavar="PICTURE", help="Draw the confusion of the classes (.png).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, as_json):
@@ -63,6 +64,8 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
     click.echo(f"pictures:  {pictures!r}")
+    if left_out := len(pictures.test_labels) - found.evaluation.count:
+        click.echo(f"left out:  {left_out:,}, which cannot be read")
     click.echo(_report(found))
     if out is not None:
         click.echo(f"picture:   {out}")

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from minibnn.cli.trained import THREADS
 from minibnn.errors import InputError, one_line
 
 _AT_A_TIME = 64  # pictures in memory
@@ -20,7 +21,7 @@ _AT_A_TIME = 64  # pictures in memory
     metavar="K",
     help="Tell the K most probable classes.",
 )
-@click.option("--threads", type=int, metavar="N", help="Processor cores to use. Default: all.")
+@click.option("--threads", type=int, metavar="N", help=THREADS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for each picture.")
 def predict(network, pictures, top, threads, as_json):
     """Tell the class of each PICTURE, a file of any format and size Pillow reads.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from minibnn.cli.trained import THREADS
 from minibnn.errors import InputError
 
 
@@ -24,7 +25,7 @@ from minibnn.errors import InputError
     "nothing is downloaded.",
 )
 @click.option("--data-dir", metavar="FOLDER", help="Where the pictures are; as for minibnn train.")
-@click.option("--threads", type=int, metavar="N", help="Processor cores to use. Default: all.")
+@click.option("--threads", type=int, metavar="N", help=THREADS)
 def report(runs, out, title, confusion, data_dir, threads):
     """Write all about one run, or several side by side, as one HTML page.
 
@@ -102,8 +103,13 @@ def _confusion(folder, load):
     try:
         trained = load_trained(folder)
         pictures = pictures_for(trained, folder, load=load)
-        loss = trained.config.get("loss", "softmax_cross_entropy")
-        return measure(trained.network, pictures, loss=loss, classes=trained.classes)
+        return measure(
+            trained.network,
+            pictures,
+            batch_size=trained.config.get("batch_size") or 100,  # what fitted in training
+            loss=trained.config.get("loss", "softmax_cross_entropy"),
+            classes=trained.classes,
+        )
     except InputError as error:
         return str(error)
 

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from minibnn.errors import InputError
 
+THREADS = (  # help of the option, of commands that do not train
+    "Processor cores to use. Default: the environment variable MINIBNN_NUM_THREADS, else all."
+)
 EVERYBODYS = ("digits", "cifar10", "image-folder")  # data sets that are no file of one's own
 
 
@@ -55,18 +58,18 @@ def load_trained(path):
     name = config.get("data", {}).get("name")
     dataset = (config.get("options") or {}).get("dataset") or (name if name in EVERYBODYS else None)
     pictures = "image-folder" if name == "image-folder" else "bytes"
-    return Trained(network, _classes(config, name), pictures, dataset, config)
+    classes = _classes(config, name, network.output_shape[-1])
+    return Trained(network, classes, pictures, dataset, config)
 
 
-def _classes(config, dataset):
-    """Names of the classes; of older runs, which do not tell, those of the well-known data."""
-    if names := config.get("class_names"):
-        return tuple(names)
-    if dataset == "cifar10":
-        from minibnn.data.cifar10 import CLASSES
+def _classes(config, dataset, outputs):
+    """Names of all outputs; of older runs, which do not tell, those of the well-known data."""
+    from minibnn.training.measure import output_names
 
-        return CLASSES
-    return None
+    names = config.get("class_names")
+    if not names and dataset == "cifar10":
+        from minibnn.data.cifar10 import CLASSES as names
+    return output_names(names, outputs) if names else None
 
 
 def pictures_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):

@@ -124,9 +124,9 @@ def evaluate(
                 each(logits, right)
             count += len(right)
             mean += (float(loss(logits, right)[0]) - mean) * (len(right) / count)
-            ranks = rank_of_label(logits, right)
-            best += int(np.count_nonzero(ranks == 0))
-            among_five += int(np.count_nonzero(ranks < 5))
+            before = rank_of_label(logits, right)
+            best += int(np.count_nonzero(before == 0))
+            among_five += int(np.count_nonzero(before < 5))
     if not count:
         raise InputError(f"none of the {len(images)} pictures can be read")
     if hasattr(net, "penalty"):  # a packed network has none

@@ -1,12 +1,14 @@
 """All that ``minibnn evaluate`` tells: loss and accuracy, which classes are mistaken, and speed."""
 
+import itertools
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
 from minibnn.tables import Shown, Table
-from minibnn.training.evaluate import Evaluation, evaluate
+from minibnn.training.evaluate import Evaluation, evaluate, pieces
 
 MOST_CLASSES = 20  # whose confusion is told as a table of all of them
 MOST_MISTAKES = 10  # lines told instead
@@ -93,8 +95,7 @@ def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=
     net, data, batch_size, loss
         As in ``evaluate``.
     classes : sequence of str, optional
-        Names of the network's outputs. By default the classes of ``data``, then numbers: a
-        network may have more outputs than its pictures have classes.
+        Names of the network's outputs, by default the classes of ``data``; see ``output_names``.
 
     Returns
     -------
@@ -102,17 +103,27 @@ def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=
     """
     outputs = net.output_shape[-1]
     confusion = np.zeros((outputs, outputs), np.int64)
-    if classes is None:
-        classes = (*data.classes[:outputs], *map(str, range(len(data.classes), outputs)))
+    classes = output_names(data.classes if classes is None else classes, outputs)
 
     def count(logits, labels):
         np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
 
     net = _Timed(net)
-    net.predict(np.asarray(data.test_images[:batch_size]), batch_size)
+    with closing(pieces(data.test_images, data.test_labels, batch_size)) as parts:
+        for images, _ in itertools.islice(parts, 1):
+            net.predict(images[:batch_size], batch_size)
     net.seconds = 0.0
     found = evaluate(net, data, batch_size=batch_size, loss=loss, each=count)
-    return Measured(found, confusion, net.seconds, tuple(classes))
+    return Measured(found, confusion, net.seconds, classes)
+
+
+def output_names(classes, outputs):
+    """Names of a network's outputs: its classes, then numbers, as it may have more outputs.
+
+    >>> output_names(["cat", "dog"], 4)
+    ('cat', 'dog', '2', '3')
+    """
+    return (*classes[:outputs], *map(str, range(len(classes), outputs)))
 
 
 def _share(part, whole):
@@ -123,7 +134,10 @@ class _Timed:
     """A network that counts the seconds it takes."""
 
     def __init__(self, net):
-        self.net, self.seconds, self.output_shape = net, 0.0, net.output_shape
+        self.net, self.seconds = net, 0.0
+
+    def __getattr__(self, name):  # what it does not count: output_shape, and a penalty if there is
+        return getattr(self.net, name)
 
     def predict(self, images, batch_size):
         start = time.perf_counter()
