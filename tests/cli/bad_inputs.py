@@ -18,6 +18,7 @@ SIDE = "the image size must be a whole number from 1 to 4096, found "
 STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
 ONE = "--model digits of pictures 8x8x1: "
 PICTURE = "a picture must end in .png, .pdf, .svg, found "
+NO_HOME = ": there is no such home folder"
 NOT_WHOLE = "Invalid value for '...': '{}' is not a valid integer... (see minibnn ... --help)"
 NOT_REAL = "Invalid value for '...': '{}' is not a valid float. (see minibnn ... --help)"
 KEYS = "{} is no key of a sweep; of bop: gamma, ...; of adam: real.lr, ..."
@@ -88,6 +89,7 @@ TRAINING = {  # options of train, compare and sweep
         ("npz:none.npz", "none.npz: expected an .npz file, found no such file"),
         ("npz:empty", "empty: expected an .npz file, found no such file"),
         ("npz:text.txt", "text.txt: expected an .npz file, found one cut off or damaged (...)"),
+        ("npz:~nosuchuser/x.npz", "~nosuchuser/x.npz" + NO_HOME),
         ("npz:bits.npz", "bits.npz: expected an array 'train_images' (train_images, ...)"),
         ("image-folder", "image-folder needs a folder with train/ and val/: name it by --data-dir"),
     ],
@@ -111,6 +113,8 @@ TRAINING = {  # options of train, compare and sweep
             "empty --dataset image-folder",
             "empty: expected folders train/ and val/, found no train/",
         ),
+        ("~nosuchuser/x --dataset cifar10", "~nosuchuser/x" + NO_HOME),
+        ("~nosuchuser/x --dataset image-folder", "~nosuchuser/x" + NO_HOME),
     ],
     "--image-size": [
         ("8", "an image size can be chosen for image-folder only, not for 'digits'"),
@@ -333,9 +337,17 @@ ROWS = {
             ("gamma", "--scan: expected KEY=VALUE,VALUE,..., found 'gamma'"),
             ("gama=1", KEYS.format("gama")),
             ("gamma=1 --grid gamma=0.5", "gamma is in the grid and in the scan: choose one"),
+            (
+                "gamma=1e-3,1e-4 --grid optimizer=bop,latent-sgd",
+                "gamma is no key of a sweep; of latent-sgd: lr, ...; of adam: real.lr, ...",
+            ),
         ],
         "--random": [
             ("0 --grid gamma=1", "random must be a whole number from 1 on, found 0"),
+            (
+                "20000 --grid gamma=log:1e-5:1e-2",
+                "a sweep of 20,000 cells: 10,000 are the most",
+            ),
             ("9 --grid gamma=1", "random must be at most 1, the size of the grid, found 9"),
             (
                 "2 --grid gamma=log:0:1",

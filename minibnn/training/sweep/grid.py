@@ -114,20 +114,25 @@ def points(grid, scan, options, count=None, seed=0):
             raise InputError("random cells are drawn from the grid: leave the scan out")
         if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
             raise InputError(f"random must be a whole number from 1 on, found {count!r}")
+        check_size(count)
     grid = {key: _values(key, v, grid, options, count) for key, v in grid.items()}
     scan = {key: _values(key, v, grid, options, None) for key, v in scan.items()}
     if count is not None:
         found = _drawn(grid, count, seed)
     else:
-        size = math.prod(map(len, grid.values())) * max(1, sum(map(len, scan.values())))
-        if size > MOST:
-            raise InputError(f"a sweep of {size:,} cells: {MOST:,} are the most")
+        check_size(math.prod(map(len, grid.values())) * max(1, sum(map(len, scan.values()))))
         found = [dict(zip(grid, v, strict=True)) for v in itertools.product(*grid.values())]
     if scan:
         found = [line for point in found for line in _lines(point, scan, options)]
     for point in found:
         apply(point, options)  # an optimizer of the grid may not know another key of it
     return found, *({k: [str(v) for v in values] for k, values in p.items()} for p in (grid, scan))
+
+
+def check_size(size):
+    """InputError for more cells than a sweep can have."""
+    if size > MOST:
+        raise InputError(f"a sweep of {size:,} cells: {MOST:,} are the most")
 
 
 def _values(key, values, grid, options, count):
@@ -183,13 +188,14 @@ def _drawn(grid, count, seed):
         if count > size:
             raise InputError(f"random must be at most {size}, the size of the grid, found {count}")
         return [_numbered(grid, number) for number in rng.sample(range(size), count)]
-    found = []
+    found, seen = [], set()
     for _ in range(100 * count):  # rounded values may repeat
         point = {
             key: text_of(spans[key].draw(rng, key in WHOLE)) if key in spans else rng.choice(values)
             for key, values in grid.items()
         }
-        if point not in found:
+        if (values := tuple(point.values())) not in seen:
+            seen.add(values)
             found.append(point)
         if len(found) == count:
             return found

@@ -93,7 +93,10 @@ def base_value(key, options):
         return None if value is None else text_of(value)
     prefix, name = _split(key)
     spec = options.get(PREFIXES[prefix])
-    return None if spec is None else text_of(getattr(parse_optimizer(spec), name))
+    if spec is None:
+        return None
+    _check_names(prefix, [name], options)
+    return text_of(getattr(parse_optimizer(spec), name))
 
 
 def apply(settings, options):

@@ -93,8 +93,7 @@ class Plan:
             grid_values, scan, options, random, _seeds([seed])[0]
         )
         self.cells = make_cells(points, seeds, lambda settings: apply(settings, options))
-        if len(self.cells) > grid.MOST:
-            raise InputError(f"a sweep of {len(self.cells):,} cells: {grid.MOST:,} are the most")
+        grid.check_size(len(self.cells))
         self.description = describe(
             grid_texts, scan_texts, random, seed, seeds, options, self.cells
         )

@@ -107,7 +107,9 @@ def test_draws_from_ranges(small):
         ({"batch-size": ["uniform:1:3"]}, {}, 9, "hardly 9 different cells"),
         ({"seed": [1]}, {}, None, "seeds are given by --seeds"),
         ({"epochs": range(1, 200), "filters": range(1, 200)}, {}, None, "39,601 cells"),
+        ({"gamma": ["log:1e-5:1e-2"]}, {}, 10_001, "a sweep of 10,001 cells: 10,000 are the most"),
         ({"optimizer": ["bop", "cema"], "threshold": [0]}, {}, None, "threshold is no key.*cema"),
+        ({"optimizer": ["bop", "latent-sgd"]}, {"gamma": [1]}, None, "gamma is no key.*latent-sgd"),
     ],
 )
 def test_what_makes_no_sense_is_refused(small, grid, scan, count, message):

@@ -57,6 +57,11 @@ def test_base_values(small):
     assert base_value("gamma", {}) is None
 
 
+def test_a_key_of_another_optimizer_has_no_base_value(small):
+    with pytest.raises(InputError, match="gamma is no key of a sweep; of latent-sgd: lr, "):
+        base_value("gamma", small | {"optimizer": "latent-sgd"})
+
+
 def test_a_schedule_is_a_value(small):
     assert canonical("gamma", "step:1e-3:0.1:50%", small) == "step:0.001:0.1:50%"
 
