@@ -5,7 +5,6 @@ A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. 50
 """
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from minibnn.data.cifar10_python import decode_python
 from minibnn.data.dataset import Dataset
 from minibnn.data.download import fetch
 from minibnn.errors import InputError
+from minibnn.files.paths import expanded
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 RECORDS = 10_000  # in each of the six files
@@ -54,7 +54,7 @@ def load_cifar10(data_dir=None, download=True, progress=None):
     data_dir = data_dir or os.environ.get(ENVIRONMENT)
     try:
         if data_dir:
-            layout, place = find(Path(data_dir).expanduser())
+            layout, place = find(expanded(data_dir))
         else:
             layout, place = BINARY, fetch(URL, SHA256, BINARY.archive, download, progress)
         return assemble(layout, place)

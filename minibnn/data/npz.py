@@ -1,10 +1,9 @@
 """Your own pictures from one .npz file."""
 
-from pathlib import Path
-
 from minibnn.data.dataset import from_arrays
 from minibnn.errors import InputError
 from minibnn.files.npz import read_arrays
+from minibnn.files.paths import expanded
 
 _NEEDED = ("train_images", "train_labels", "test_images", "test_labels")
 _OPTIONAL = ("classes",)
@@ -16,7 +15,7 @@ def load_npz(file):
     ``classes``, an array of strings, is optional; other arrays are left alone. The data set's
     name is the file's, without folder and suffix. Raises InputError where anything does not fit.
     """
-    path = Path(file).expanduser()
+    path = expanded(file)
     arrays = read_arrays(path, _NEEDED, _OPTIONAL)
     try:
         return from_arrays(**arrays, name=path.stem)

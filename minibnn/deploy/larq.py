@@ -8,7 +8,6 @@ momentum of a batch normalisation. ``examples/from_larq.md`` shows the lines for
 import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from minibnn import nn
 from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.files.atomic import write_atomic
+from minibnn.files.paths import expanded
 from minibnn.ops.bits import binarize
 
 KINDS = ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
@@ -129,7 +129,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
 
 def _load(path):
     try:
-        with archive.opened(Path(path).expanduser()) as file:
+        with archive.opened(expanded(path)) as file:
             return file.read_all()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None

@@ -147,6 +147,8 @@ class Archive:
             raise Damaged(f"{name} has a header that numpy does not write")
         dtype = np.dtype(match[1].decode())
         shape = tuple(int(n) for n in match[3].split(b",") if n.strip())
+        if not dtype.itemsize:  # <U0: no bytes in the file, but some for each in memory
+            raise Damaged(f"{name} declares {dtype} {shape}, entries of no bytes")
         if math.prod(shape) * dtype.itemsize != member.file_size - 10 - len(text):
             raise Damaged(f"{name} declares {dtype} {shape}, but holds another number of bytes")
         return dtype, shape, match[2] == b"True", 10 + len(text)

@@ -2,12 +2,12 @@
 
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.files.memory import machine_memory
+from minibnn.files.paths import expanded
 
 _DEFLATE = 1032  # no deflated stream unpacks to more than this times its length
 
@@ -30,7 +30,7 @@ def read_arrays(path, needed, optional=()):
     InputError, naming the file, if it is missing, damaged or no .npz, if a needed array is not
     there, holds pickled objects, or declares what cannot be true or does not fit into memory.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise InputError(f"{path}: expected an .npz file, found no such file")
     try:
@@ -85,6 +85,8 @@ def _check_declared(archive, member, left, where):
             raise
         except Exception as error:  # a header is Python source: it fails in many ways
             raise InputError(f"{where}: expected an array as numpy.savez writes it") from error
+    if not dtype.itemsize:  # no bytes in the file, but some for each in memory
+        raise InputError(f"{where}: declares {dtype} {shape}, entries of no bytes")
     if dtype.hasobject:
         raise InputError(f"{where}: expected numbers or strings, found pickled objects: refused")
     declared = dtype.itemsize

@@ -91,6 +91,14 @@ def test_a_header_that_promises_more_than_is_there_is_refused_before_reading(tmp
     refused(tmp_path / "own.npz", "train_images: declares uint8 .*30000000000000 bytes.*holds 100")
 
 
+def test_entries_of_no_bytes_are_refused(tmp_path):
+    header = io.BytesIO()
+    declared = {"descr": "<U0", "fortran_order": False, "shape": (10**9,)}
+    np.lib.format.write_array_header_1_0(header, declared)
+    write_raw(tmp_path / "own.npz", "train_images", header.getvalue())
+    refused(tmp_path / "own.npz", "train_images: declares <U0 .*entries of no bytes")
+
+
 def test_more_than_there_is_memory_is_refused_before_reading(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, "machine_memory", lambda: 10**5)
     big = np.zeros((2, 300, 300, 1), np.uint8)  # packs into a few hundred bytes

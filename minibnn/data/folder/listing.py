@@ -2,13 +2,13 @@
 
 import os
 import zlib
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minibnn.data.checks import MOST_CLASSES
 from minibnn.errors import InputError
+from minibnn.files.paths import expanded
 
 PARTS = ("train", "val")
 EXTENSIONS = frozenset(
@@ -62,7 +62,7 @@ def list_pictures(data_dir):
     InputError if a part is missing or has no class folders, a class has no pictures, or the
     classes of the two parts differ.
     """
-    root = Path(data_dir).expanduser()
+    root = expanded(data_dir)
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder with train/ and val/, found no such folder")
     for part in PARTS:

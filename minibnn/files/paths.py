@@ -1,0 +1,16 @@
+"""Paths as people write them."""
+
+from pathlib import Path
+
+from minibnn.errors import InputError
+
+
+def expanded(path):
+    """The Path, with ``~`` or ``~NAME`` at its start as that home folder.
+
+    Raises InputError if there is no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{path}: there is no such home folder") from None
