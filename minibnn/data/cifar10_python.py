@@ -106,6 +106,9 @@ class _Name:
     def __init__(self, name, budget):
         self.name, self.budget = name, budget
 
+    def __setstate__(self, state):  # else a pickle may set the slots, and so the budget
+        raise _Refused("a state for a name")
+
     def __call__(self, *arguments):
         if self.name == _ENCODE and arguments[1:] == ("latin1",):
             self.budget[0] -= len(arguments[0])

@@ -144,11 +144,29 @@ def test_what_a_pickle_makes_is_no_larger_than_the_file(tmp_path, monkeypatch):
     """A text encoded again and again, and operations that need more memory than bytes."""
     text = b"X" + (50_000).to_bytes(4, "little") + b"a" * 50_000
     again = b"c_codecs\nencode\nq\x00" + text + b"q\x01X\x06\x00\x00\x00latin1q\x02\x86"
-    content = b"\x80\x02(" + again + b"h\x00h\x01h\x02\x86R" * 500 + b"t."
+    content = b"\x80\x02(" + again + b"h\x00h\x01h\x02\x86R" * 200 + b"t."
     peak = _peak(content)
     assert peak < 2 * len(content) + (4 << 20)
     content = b"\x80\x02(" + b"N" * (3 << 20) + b"t."
     assert _peak(content) < 2 * len(content) + (4 << 20)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"N}X\x06\x00\x00\x00budget](L1000000000000000000L\ness\x86",  # 10**18 in the slot
+        b"}X\x04\x00\x00\x00nameNs",  # {"name": None}
+        b"N",
+    ],
+)
+def test_a_name_takes_no_state(state):
+    """Its slots hold the budget of the file: text to encode beyond it is refused as ever."""
+    text = b"X" + (50_000).to_bytes(4, "little") + b"a" * 50_000
+    again = b"c_codecs\nencode\nq\x00" + text + b"q\x01X\x06\x00\x00\x00latin1q\x02\x86"
+    content = b"\x80\x02(" + again + b"h\x00h\x01h\x02\x86R" * 200 + b"t."
+    content = content.replace(b"q\x00", b"q\x00" + state + b"b", 1)
+    with pytest.raises(InputError, match=r"asks for a state for a name, .* nothing was run"):
+        decode_python(content, "a", 20)
 
 
 def _peak(content):
