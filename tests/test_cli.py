@@ -146,6 +146,31 @@ def test_resume_needs_only_the_folder_and_more_epochs(run):
     assert "finished: all 4 epochs are done" in out
 
 
+def test_resume_of_a_finished_run_without_its_metrics(run):
+    run("train", *SMALL, "--out", "a")
+    path = Path("a/metrics.csv")
+    text = path.read_text()
+    path.unlink()
+    said = "a/metrics.csv does not tell the test accuracy of any epoch\n"
+    code, out, err = run("train", "--resume", "--out", "a")
+    assert (code, err) == (0, "") and said in out
+    rows = [line.split(",") for line in text.splitlines()]
+    column = rows[0].index("test_accuracy")
+    rows[1:] = [[*row[:column], "", *row[column + 1 :]] for row in rows[1:]]
+    path.write_text("".join(f"{','.join(row)}\n" for row in rows))
+    code, out, err = run("train", "--resume", "--out", "a")
+    assert (code, err) == (0, "") and said in out
+
+
+@pytest.mark.parametrize("option", ["image_size", "epochs", "width", "filters"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**400, [1], {}, "x"])
+def test_resume_of_options_that_are_none(run, option, value):
+    Path("a").mkdir()
+    options = {"command": "train", option: value}
+    Path("a/config.json").write_text(json.dumps({"epochs": 2, "options": options}))
+    fails(run("train", "--resume", "--out", "a"), "")
+
+
 def test_resume_of_a_comparison(run):
     specs = ("--optimizer", "a=bop:gamma=1e-2", "--optimizer", "bop", "--optimizer", "bop")
     run("compare", *SMALL, *specs, "--out", "both")

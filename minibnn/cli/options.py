@@ -235,7 +235,7 @@ def _checked(ctx, options, out):
             if isinstance(value, dict) or isinstance(value, list) is not parameter.multiple:
                 raise click.BadParameter(f"found {value!r:.60}")
             options[parameter.name] = parameter.type_cast_value(ctx, value)
-        except (click.BadParameter, TypeError, ValueError, AttributeError) as error:
+        except (click.BadParameter, AttributeError, OverflowError, TypeError, ValueError) as error:
             raise InputError(
                 f"{out}/config.json is damaged: option {parameter.name}: {error}"
             ) from None

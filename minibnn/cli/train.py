@@ -100,7 +100,7 @@ def _train(ctx, changes, options, ranks):
         )
     if ranks.first:
         click.echo()
-        click.echo(f"{summary(history)}, kept in {start.out}/best.npz")
+        click.echo(summary(history, start.out))
         click.echo(f"picture: {start.out}/curves.png")
 
 
@@ -127,13 +127,16 @@ def change_settings(kept, changes):
     }
 
 
-def summary(history):
-    """The last and the best epoch, in a line each."""
+def summary(history, out):
+    """The last and the best epoch, in a line each, as far as metrics.csv in ``out`` has them."""
     from minibnn.training.metrics import row_text
 
     part = "validation" if history.last.get("validation_accuracy") is not None else "test"
     best = history.best(f"{part}_accuracy")
+    if not best:
+        return f"{out}/metrics.csv does not tell the {part} accuracy of any epoch"
     return (
         f"epoch {history.last['epoch']}: {row_text(history.last)}\n"
-        f"best {part} accuracy: {100 * best[f'{part}_accuracy']:.2f} % in epoch {best['epoch']}"
+        f"best {part} accuracy: {100 * best[f'{part}_accuracy']:.2f} % in epoch {best['epoch']}, "
+        f"kept in {out}/best.npz"
     )
