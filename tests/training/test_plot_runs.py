@@ -242,3 +242,12 @@ def test_a_folder_may_be_called_like_a_formula(drawn):
     figure = drawn([record("$x^", epochs=1)])
     figure.canvas.draw()  # a formula that is none would fail here
     assert texts(figure.legends[0]) == [r"\$x^"]
+
+
+def test_titles_and_names_in_a_file_are_no_formulas(drawn):
+    one = record("bop", symbol=r"$\foo$")
+    one.telemetry["layers"] = np.array([r"$\foo$/kernel", "b"])
+    figure = drawn([one], title=r"a $\foo$ b")
+    figure.canvas.draw()
+    assert figure.get_suptitle() == r"a $\foo$ b"
+    assert figure.axes[4].get_title() == "$\\foo$\n1,000 weights"

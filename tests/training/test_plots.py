@@ -7,6 +7,7 @@ from small_runs import BOP, compare, fit
 
 from minibnn.training import History
 from minibnn.training.plots import COLOURS, draw_curves
+from minibnn.training.plots.confusion import draw_confusion
 
 
 @pytest.fixture
@@ -59,6 +60,12 @@ def test_a_run_without_flips_or_with_one_epoch(tmp_path):
     row = fit(epochs=1).rows[0] | {"flips": 0, "flip_ratio": 0.0}
     draw_curves(tmp_path / "a.png", {"a": History("a", [row])})
     assert (tmp_path / "a.png").exists()
+
+
+def test_titles_are_no_formulas(tmp_path, figures):
+    draw_curves(tmp_path / "a.png", {"a": fit(epochs=1)}, r"a $\foo$ b")
+    draw_confusion(tmp_path / "b.png", np.eye(2, dtype=int), ["$x^", "y"], r"a $\foo$ b")
+    assert figures[0].get_suptitle() == figures[1].axes[0].get_title() == r"a $\foo$ b"
 
 
 def test_pyplot_is_left_alone(tmp_path, run_python):

@@ -34,7 +34,7 @@ def confusion_figure(confusion, classes, title=None):
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xlabel("answer of the network")
     axes.set_ylabel("class of the picture")
-    axes.set_title(title or "")
+    axes.set_title(title or "", parse_math=False)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the class (%)")
     if count <= NAMES:
         upright = max(map(len, classes)) <= 3

@@ -38,7 +38,7 @@ def draw_curves(path, histories, title=None):
     for axes in (flips, *rest):
         axes.legend(frameon=False)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
     save(figure, path)
 
 

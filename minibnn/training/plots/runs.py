@@ -57,7 +57,7 @@ def draw_runs(path, records, title=None):
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")
     if notes:
-        figure.suptitle(", ".join(notes))
+        figure.suptitle(", ".join(notes), parse_math=False)
     save(figure, path, dpi=110)
 
 
@@ -178,7 +178,7 @@ class HistogramRow:
         for one in axes:
             one.set_visible(any(one is drawn for drawn, *_ in curves))
             one.set_xscale("log")
-            one.set_xlabel(self.kind.replace("$", r"\$"))  # no formula
+            one.set_xlabel(self.kind, parse_math=False)
             one.grid(alpha=0.3)
             if "threshold" in self.kind:
                 one.axvline(1, color="0.4", linewidth=1, linestyle="--", zorder=1)
@@ -230,7 +230,7 @@ def _name_layers(axes, records, layers):
         found = [(r, r.layer(name)) for r in records]
         sizes = {int(r.telemetry["weights"][k]) for r, k in found if k is not None}
         size = f"\n{sizes.pop():,} weights" if len(sizes) == 1 else ""
-        one.set_title(name.removesuffix("/kernel") + size, fontsize=10)
+        one.set_title(name.removesuffix("/kernel") + size, fontsize=10, parse_math=False)
 
 
 # -- legend ----------------------------------------------------------------------------------------

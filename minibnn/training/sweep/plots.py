@@ -77,7 +77,7 @@ def heat_map(groups, keys, description):
                 set_scale("log")
         axes.set_xlabel(across)
         axes.set_ylabel(down)
-        axes.set_title(title)
+        axes.set_title(title, parse_math=False)
     seeds = max(len(group) for _, group in groups)
     label = f"best {_accuracy(groups)}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
     figure.colorbar(shown, ax=figure.axes, label=label)
@@ -97,8 +97,8 @@ def _grid(axes, members, across, down, spread):
         middle = (spread["vmin"] + spread["vmax"]) / 2
         colour = "white" if values[at] < middle else "black"
         axes.text(at[1], at[0], text, ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(x)), x)
-    axes.set_yticks(range(len(y)), y)
+    axes.set_xticks(range(len(x)), x, parse_math=False)  # a value may be a file called $x^
+    axes.set_yticks(range(len(y)), y, parse_math=False)
     axes.set_facecolor("0.9")  # not tried
     return axes.imshow(values, origin="lower", aspect="auto", **spread)
 
@@ -164,12 +164,14 @@ def curves(folder, groups, shown):
             }
             _line(top[column], histories, measured, 100, label=label, **style)
             _line(bottom[column], histories, _last_layer(histories), 1, label=label, **style)
-        top[column].set_title(title)
+        top[column].set_title(title, parse_math=False)
         bottom[column].set_xlabel("epoch")
         bottom[column].xaxis.get_major_locator().set_params(integer=True)
         for axes in (top[column], bottom[column]):
             axes.grid(alpha=0.3)
-        top[column].legend(framealpha=0.8, edgecolor="none", title=shade)
+        legend = top[column].legend(framealpha=0.8, edgecolor="none", title=shade)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     top[0].set_ylabel(_accuracy(groups))
     bottom[0].set_ylabel(r"$\pi_t$ of the last layer, ln(flips/weights + $e^{-9}$)")
     return figure

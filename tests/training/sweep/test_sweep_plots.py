@@ -156,6 +156,19 @@ def test_each_line_is_of_the_pictures_its_cells_watched(tmp_path, histories, ord
     assert figure.axes[0].get_ylabel() == f"{groups[0][1][0]['measured_on']} accuracy (%)"
 
 
+def test_values_are_no_formulas(tmp_path, histories):
+    names = [rf"npz:$\foo{i}$.npz" for i in range(2)]
+    points = [{"dataset": name, "model": other} for name in names for other in names]
+    description = NOTHING | {"grid": {"dataset": names, "model": names}}
+    plots.draw_sweep(tmp_path, description, histories(rows_of(points)))
+    assert len(list(tmp_path.glob("*.png"))) == 2
+    description["grid"]["augment"] = ["yes", "no"]
+    others = [{"gamma": g, "augment": a, "dataset": n} for g in "1" for a in "12" for n in names]
+    groups = groups_of([point | {"gamma": g} for point in others for g in ("1", "0.1")])
+    description["grid"]["gamma"] = ["1", "0.1"]
+    plots.heat_map(groups, ["gamma", "augment", "dataset"], description).canvas.draw()
+
+
 def test_files(tmp_path, histories):
     description = NOTHING | {"grid": {"gamma": ["0.01"], "threshold": ["0"]}}
     waiting = rows_of(GRID)[0] | {"status": "waiting", "best_accuracy": None}
