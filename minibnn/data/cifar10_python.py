@@ -22,6 +22,7 @@ _ENCODE = ("_codecs", "encode")
 _DTYPE = ("numpy", "dtype")
 _ALLOWED = {*_ARRAY, *_BUFFER, _ENCODE, _DTYPE, ("numpy", "ndarray")}
 _REFUSED = {"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"}
+_REFUSED |= {"EMPTY_SET", "FROZENSET", "ADDITEMS"}
 _PIXELS = 3072
 _OPERATIONS = 20  # for a record: a label, a file name, and what they are kept under; a few suffice
 _MORE_OPERATIONS = 1000  # for the rest
@@ -83,7 +84,35 @@ class _Refused(pickle.UnpicklingError):
     pass
 
 
-class _Describer(pickle.Unpickler):
+def _with_plain_keys(load, keys):
+    """An operation that fills a dict, refused unless the keys, this part of the stack, are texts.
+
+    A tuple of a tuple twice, and so on, takes two bytes a step, and each doubles the time that
+    hashing it takes.
+    """
+
+    def checked(unpickler):
+        if not all(isinstance(key, bytes | str) for key in unpickler.stack[keys]):
+            raise _Refused("a key that is no text")
+        load(unpickler)
+
+    return checked
+
+
+_OPERATE = dict(pickle._Unpickler.dispatch)  # code of an operation: what does it
+for _code, _keys in (
+    (pickle.SETITEM[0], slice(-2, -1)),
+    (pickle.SETITEMS[0], slice(0, None, 2)),
+    (pickle.DICT[0], slice(0, None, 2)),
+):
+    _OPERATE[_code] = _with_plain_keys(_OPERATE[_code], _keys)
+
+
+class _Describer(pickle._Unpickler):
+    """Python's unpickler, not the one in C: its operations can be looked at before they run."""
+
+    dispatch = _OPERATE
+
     def __init__(self, file, **how):
         super().__init__(file, **how)
         self.budget = [file.getbuffer().nbytes]  # characters that may be encoded

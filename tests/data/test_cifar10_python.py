@@ -154,7 +154,7 @@ def test_what_a_pickle_makes_is_no_larger_than_the_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "state",
     [
-        b"N}X\x06\x00\x00\x00budget](L1000000000000000000L\ness\x86",  # 10**18 in the slot
+        b"N}X\x06\x00\x00\x00budget](L1000000000000000000L\nes\x86",  # 10**18 in the slot
         b"}X\x04\x00\x00\x00nameNs",  # {"name": None}
         b"N",
     ],
@@ -167,6 +167,22 @@ def test_a_name_takes_no_state(state):
     content = content.replace(b"q\x00", b"q\x00" + state + b"b", 1)
     with pytest.raises(InputError, match=r"asks for a state for a name, .* nothing was run"):
         decode_python(content, "a", 20)
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        b"\x80\x02})%bNs.",  # SETITEM
+        b"\x80\x02}()%bNu.",  # SETITEMS
+        b"\x80\x02()%bNd.",  # DICT
+        b"\x80\x04\x8f()%b\x90.",  # ADDITEMS of a set
+        b"\x80\x04()%b\x91.",  # FROZENSET
+    ],
+)
+def test_keys_that_take_forever_to_hash(fill):
+    content = fill % (b"2\x86" * 100)  # a pair of the same pair, a hundred deep
+    with pytest.raises(InputError, match=r"^a: .* refused, nothing was run"):
+        decode_python(content, "a", 10_000)
 
 
 def _peak(content):
