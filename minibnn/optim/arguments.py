@@ -9,16 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+import numpy as np
+
 from minibnn.errors import InputError
 from minibnn.optim import schedules
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number or a schedule between ``low`` and ``high``, written as an interval like "(0, 1]"."""
+    """A number or a schedule between ``low`` and ``high``, written as an interval like "(0, 1]".
+
+    A schedule may end at a low end that is left out, after which nothing changes any more; not
+    where the number ``divides``, unless it only comes near. The high end is never touched.
+    """
 
     interval: str
     optional: bool = False
+    divides: bool = False
 
     def __post_init__(self):
         low, high = self.interval[1:-1].split(",")
@@ -41,17 +48,32 @@ class Number:
             return None
         if isinstance(value, schedules.SCHEDULES):
             start, end = value.bounds
-            # A decay may tend to an end that an open interval leaves out.
-            if self._holds(start) and (self._holds(end) or end in (self.low, self.high)):
+            nears = isinstance(value, schedules.ExponentialDecay) or not self.divides
+            if self._holds(start) and (self._holds(end) or (end == self.low and nears)):
                 return value
-        elif isinstance(value, Real) and not isinstance(value, bool) and self._holds(value):
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if number and self._holds(value):
             return float(value)
-        raise InputError(f"{name} must be {self}; found {found!r}")
+        rounded = number and self._between(value)
+        what = f", in float32 {_float32(value)}" if rounded else ""
+        raise InputError(f"{name} must be {self}; found {found!r}{what}")
 
     def _holds(self, value):
+        """Whether a number and the float32 that is computed with lie in the interval."""
+        return self._between(value) and self._between(_float32(value))
+
+    def _between(self, value):
         above = value > self.low or (self.interval[0] == "[" and value == self.low)
         below = value < self.high or (self.interval[-1] == "]" and value == self.high)
-        return above and below and math.isfinite(value)
+        return above and below
+
+
+def _float32(value):
+    try:
+        with np.errstate(over="ignore"):
+            return float(np.float32(value))
+    except OverflowError:  # of a long int
+        return math.inf
 
 
 @dataclass(frozen=True)

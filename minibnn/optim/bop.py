@@ -123,7 +123,7 @@ class Bop(Optimizer):
         "average": Choice(AVERAGES),
         "initial": Start(signed=True),
     }
-    fields = ("m",)
+    state_class = BopState
     step_function = bop_step
     update = "bop_update"
 
@@ -151,6 +151,3 @@ class Bop(Optimizer):
         """
         m = self._states[parameter.name].m
         return Inertia(np.abs(m), self._in_force(self.threshold), "|m|")
-
-    def _restore(self, fields):
-        return BopState(**fields)

@@ -114,7 +114,6 @@ class _Hysteresis(Optimizer):
         "deadband": Number("[0, inf)"),
         "initial": Start(signed=True),
     }
-    fields = ("latent",)
 
     def __init__(self, lr=1.0, weight_decay=1e-3, deadband=1e-3, initial=0.0):
         super().__init__(lr=lr, weight_decay=weight_decay, deadband=deadband, initial=initial)
@@ -132,11 +131,13 @@ class SchmittSGD(_Hysteresis):
     ----------
     lr, weight_decay, deadband : float or schedule
     initial : float or dict of arrays by parameter name
-        The start of the latent weight: a number gets the network's sign, arrays are taken as they
-        are. 0 is Bop's start m0 = 0; m0 is -weight_decay times the latent weight.
+        The start of the latent weight: a number gets the network's sign, and so does an entry of
+        an array that is outside the band on the other side, where Bop would flip at once. 0 is
+        Bop's start m0 = 0; m0 is -weight_decay times the latent weight.
     """
 
     kind = "schmitt-sgd"
+    state_class = SchmittSGDState
     step_function = schmitt_sgd_step
     update = "schmitt_sgd_update"
 
@@ -160,12 +161,9 @@ class SchmittSGD(_Hysteresis):
 
     def _assigned(self, p):
         latent = self._states[p.name].latent
-        theta = np.float32(self._at(self.deadband, self.iterations))
-        wrong = p.value * latent < -theta  # outside the band on the other side
+        theta = np.float32(self._in_force(self.deadband))  # the band it was last held against
+        wrong = p.value * latent < -theta  # outside it on the other side
         latent[wrong] = -latent[wrong]
-
-    def _restore(self, fields):
-        return SchmittSGDState(**fields)
 
 
 class DoubleWellSGD(_Hysteresis):
@@ -179,11 +177,12 @@ class DoubleWellSGD(_Hysteresis):
     """
 
     kind = "double-well-sgd"
+    state_class = DoubleWellSGDState
     step_function = double_well_sgd_step
     update = "double_well_sgd_update"
 
     def _start(self, p):
-        theta = np.float32(self._at(self.deadband, self.iterations))
+        theta = np.float32(self._in_force(self.deadband))
         return DoubleWellSGDState(self._start_latent(p) + theta * p.value)
 
     def inertia(self, parameter):
@@ -205,5 +204,9 @@ class DoubleWellSGD(_Hysteresis):
         wrong = p.value * latent < 0
         latent[wrong] = -latent[wrong]
 
-    def _restore(self, fields):
-        return DoubleWellSGDState(**fields)
+    def _train(self, p, hyper):
+        before, now = np.float32((self._in_force(self.deadband), hyper["deadband"]))
+        if now != before:  # the wells move, and with them what is in them
+            latent = self._states[p.name].latent
+            latent += (now - before) * p.value
+        return super()._train(p, hyper)

@@ -100,6 +100,7 @@ class InertiaSGD(Optimizer):
 
     kind = "inertia-sgd"
     arguments = LatentSGD.arguments
+    state_class = InertiaSGDState
     step_function = inertia_sgd_step
     update = "inertia_sgd_update"
 
@@ -148,15 +149,9 @@ class InertiaSGD(Optimizer):
         -------
         Inertia
         """
-        return Inertia(self._states[parameter.name].inertia, None, "|latent|")
+        return Inertia(self._states[parameter.name].inertia.copy(), None, "|latent|")
 
     def _train(self, p, hyper):
         flips = super()._train(p, layer_rate(self, p, hyper))
         p.rescale(self._states[p.name].inertia)
         return flips
-
-    def _field_names(self):
-        return ("inertia", "velocity") if self.momentum else ("inertia",)
-
-    def _restore(self, fields):
-        return InertiaSGDState(**fields)

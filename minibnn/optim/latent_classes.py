@@ -102,7 +102,7 @@ class LatentOptimizer(Optimizer):
         return ("latent", *super()._field_names())
 
     def _restore(self, fields):
-        return fields.pop("latent"), self._restore_inner(fields)
+        return fields.pop("latent"), super()._restore(fields)
 
 
 class LatentSGD(LatentOptimizer):
@@ -134,6 +134,7 @@ class LatentSGD(LatentOptimizer):
         "seed": Whole(),
         "lr_scaling": Choice(("glorot",), optional=True),
     }
+    state_class = LatentSGDState
     step_function = latent_sgd_step
     update = "latent_sgd_update"
 
@@ -164,12 +165,6 @@ class LatentSGD(LatentOptimizer):
     def _start_inner(self, p):
         return LatentSGDState(np.zeros(p.shape, np.float32) if self.momentum else None)
 
-    def _field_names(self):
-        return ("latent", "velocity") if self.momentum else ("latent",)
-
-    def _restore_inner(self, fields):
-        return LatentSGDState(fields.get("velocity"))
-
 
 class LatentAdam(LatentOptimizer):
     """Adam (Keras' form) on latent weights, for binary parameters.
@@ -186,14 +181,14 @@ class LatentAdam(LatentOptimizer):
         "lr": Number("(0, inf)"),
         "beta_1": Number("[0, 1)"),
         "beta_2": Number("[0, 1)"),
-        "epsilon": Number("(0, inf)"),
+        "epsilon": Number("(0, inf)", divides=True),
         "clip": Number("(0, inf)", optional=True),
         "ste_clip": Number("(0, inf)", optional=True),
         "initial": Start(STARTS),
         "seed": Whole(),
         "lr_scaling": Choice(("glorot",), optional=True),
     }
-    fields = ("m", "v", "t")
+    state_class, counters = LatentAdamState, ("t",)
     step_function = latent_adam_step
     update = "latent_adam_update"
 
@@ -223,6 +218,3 @@ class LatentAdam(LatentOptimizer):
 
     def _start_inner(self, p):
         return LatentAdamState(np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32))
-
-    def _restore_inner(self, fields):
-        return LatentAdamState(fields["m"], fields["v"], int(fields["t"]))

@@ -67,15 +67,16 @@ class Optimizer:
     """State per parameter around a step function; each argument is a checked attribute.
 
     A subclass names its command-line ``kind``, its ``arguments`` with what they may be, the
-    ``fields`` of its state, its ``step_function`` and the ``update`` of ``ops.kernels.optim``
-    that does the same in place.
+    ``state_class`` of a parameter (a NamedTuple of float32 arrays like it, and ``counters``), its
+    ``step_function`` and the ``update`` of ``ops.kernels.optim`` that does the same in place.
     """
 
     kind = ""
     trains = "binary"  # or "real": which parameters
     arguments: ClassVar[dict] = {}
     start_arguments = ("initial", "seed", "lr_scaling")  # not for the step function
-    fields = ()
+    state_class: ClassVar = None
+    counters = ()  # fields of the state that are whole numbers
     step_function = None
     update = ""
 
@@ -90,6 +91,15 @@ class Optimizer:
     def __setattr__(self, name, value):
         if name in self.arguments:
             value = self.arguments[name].check(f"{self.kind}: {name}", value)
+            if (
+                name == "momentum"
+                and vars(self).get("_states")
+                and bool(self.momentum) != bool(value)
+            ):
+                raise InputError(
+                    f"{self.kind}: momentum, once trained with, cannot become {value} from "
+                    f"{self.momentum}: without momentum no velocity is kept"
+                )
         object.__setattr__(self, name, value)
 
     def __repr__(self):
@@ -273,16 +283,19 @@ class Optimizer:
         Raises
         ------
         InputError
-            If it is another optimizer's.
+            If its fields are another optimizer's, or hold what no step leaves behind; nothing
+            changes then.
         """
         found = {}
         iterations = None
         for key, value in arrays.items():
             name, slash, field = key.rpartition("/")
-            if slash:
-                found.setdefault(name, {})[field] = np.array(value)
+            if slash and field not in self.counters:
+                found.setdefault(name, {})[field] = self._floats(key, value)
+            elif slash:
+                found.setdefault(name, {})[field] = self._count(key, value)
             elif key == "iterations":
-                iterations = int(value)
+                iterations = self._count(key, value)
             else:
                 raise InputError(f"{self.kind}: state has no entry {key!r}")
         if iterations is None:
@@ -321,17 +334,30 @@ class Optimizer:
         return copy.deepcopy(self)
 
     def _field_names(self):
-        return self.fields
+        kept = self.state_class._fields
+        return kept if vars(self).get("momentum") else tuple(n for n in kept if n != "velocity")
 
     def _arrays(self, state):
         return {name: value for name, value in state._asdict().items() if value is not None}
 
     def _restore(self, fields):
-        raise NotImplementedError
+        return self.state_class(**{name: fields.get(name) for name in self.state_class._fields})
+
+    def _floats(self, key, value):
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise InputError(f"{self.kind}: state {key} must be finite numbers")
+        return np.array(array, np.float32, order="C")
+
+    def _count(self, key, value):
+        array = np.asarray(value)
+        if array.dtype.kind not in "iu" or array.ndim or array < 0:
+            raise InputError(f"{self.kind}: state {key} must be a whole number from 0 on")
+        return int(array)
 
     def _check_shapes(self, p):
         for field, value in self._arrays(self._states[p.name]).items():
-            if np.ndim(value) and value.shape != p.shape:
+            if field not in self.counters and value.shape != p.shape:
                 raise InputError(
                     f"{self.kind}: state {p.name}/{field} must have shape {p.shape}, "
                     f"found {value.shape}"
@@ -350,7 +376,7 @@ def start_array(optimizer, initial, p):
         raise InputError(f"{optimizer.kind}: start arrays are not in a configuration: load a state")
     if p.name not in initial:
         raise InputError(f"{optimizer.kind}: initial has no array for {p.name}")
-    array = np.array(initial[p.name], np.float32)
+    array = np.array(initial[p.name], np.float32, order="C")
     if array.shape != p.shape or not np.isfinite(array).all():
         raise InputError(
             f"{optimizer.kind}: initial[{p.name!r}] must be finite and of shape {p.shape}, "

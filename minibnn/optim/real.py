@@ -112,20 +112,15 @@ class SGD(Optimizer):
     kind = "sgd"
     trains = "real"
     arguments: ClassVar = {"lr": Number("(0, inf)"), "momentum": Number("[0, 1)")}
+    state_class = SGDState
     step_function = sgd_step
     update = "sgd_update"
 
     def __init__(self, lr=0.01, momentum=0.0):
         super().__init__(lr=lr, momentum=momentum)
 
-    def _field_names(self):
-        return ("velocity",) if self.momentum else ()
-
     def _start(self, p):
         return SGDState(np.zeros(p.shape, p.value.dtype) if self.momentum else None)
-
-    def _restore(self, fields):
-        return SGDState(fields.get("velocity"))
 
 
 class Adam(Optimizer):
@@ -143,9 +138,9 @@ class Adam(Optimizer):
         "lr": Number("(0, inf)"),
         "beta_1": Number("[0, 1)"),
         "beta_2": Number("[0, 1)"),
-        "epsilon": Number("(0, inf)"),
+        "epsilon": Number("(0, inf)", divides=True),
     }
-    fields = ("m", "v", "t")
+    state_class, counters = AdamState, ("t",)
     step_function = adam_step
     update = "adam_update"
 
@@ -154,6 +149,3 @@ class Adam(Optimizer):
 
     def _start(self, p):
         return AdamState(np.zeros(p.shape, p.value.dtype), np.zeros(p.shape, p.value.dtype))
-
-    def _restore(self, fields):
-        return AdamState(fields["m"], fields["v"], int(fields["t"]))

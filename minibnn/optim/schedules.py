@@ -74,7 +74,9 @@ class _Spanned:
         for name, value in vars(self).items():
             if name not in ("steps", "staircase") and not _is_finite(value):
                 raise InputError(f"schedule {self}: {name} must be finite, found {value!r}")
-        _read_span(self.steps, self)
+        length, unit = _read_span(self.steps, self)
+        if unit == 1:
+            object.__setattr__(self, "steps", length)  # an int, whatever kind of number it was
 
     @property
     def bounds(self):

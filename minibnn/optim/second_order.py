@@ -154,15 +154,15 @@ class Bop2ndOrder(Optimizer):
 
     kind = "bop2nd"
     arguments: ClassVar = {
-        "gamma": Number("(0, 1]"),
-        "sigma": Number("(0, 1]"),
+        "gamma": Number("(0, 1]", divides=True),  # by form="unbiased"
+        "sigma": Number("(0, 1]", divides=True),
         "threshold": Number("[0, inf)"),
-        "epsilon": Number("(0, inf)"),
+        "epsilon": Number("(0, inf)", divides=True),
         "form": Choice(FORMS),
         "rule": Choice(RULES),
         "average": Choice(AVERAGES),
     }
-    fields = ("m", "v")
+    state_class = Bop2ndState
     step_function = bop2nd_step
     update = "bop2nd_update"
 
@@ -205,9 +205,6 @@ class Bop2ndOrder(Optimizer):
         ratio = evidence(*self._states[parameter.name], *rates, self.form)
         return Inertia(np.abs(ratio), self._in_force(self.threshold), "|m| / sqrt(v)")
 
-    def _restore(self, fields):
-        return Bop2ndState(**fields)
-
 
 class CEMA(Optimizer):
     """The cascaded average for binary parameters; both averages start at 0. See ``cema_step``.
@@ -220,7 +217,7 @@ class CEMA(Optimizer):
 
     kind = "cema"
     arguments: ClassVar = {"gamma": Number("(0, 1]"), "alpha": Number("(0, 1]")}
-    fields = ("momentum", "inertia")
+    state_class = CEMAState
     step_function = cema_step
     update = "cema_update"
 
@@ -243,6 +240,3 @@ class CEMA(Optimizer):
         Inertia
         """
         return Inertia(np.abs(self._states[parameter.name].inertia), None, "|inertia|")
-
-    def _restore(self, fields):
-        return CEMAState(**fields)

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from minibnn import optim
+from minibnn.nn.parameter import Parameter
 from minibnn.ops.kernels import optim as kernels
 from minibnn.optim import (
     BopState,
@@ -98,3 +100,28 @@ def test_both_twins_are_bop_on_fractions(seed, lam, threshold):
         assert_array_equal(bop[0], well[0])
         assert_array_equal(-lam * schmitt[1].latent, bop[1].m)
         assert_array_equal(schmitt[1].latent + hyper["deadband"] * well[0], well[1].latent)
+
+
+@pytest.mark.parametrize(
+    ("deadband", "threshold"),
+    [("step:8:0.5:10", "step:2:0.5:10"), ("linear:0:8:32", "linear:0:2:32")],
+)
+def test_twins_are_bop_while_the_threshold_changes(deadband, threshold, each_backend):
+    """Whole numbers and powers of two, so nothing rounds: the wells carry their weights along."""
+    lam, rng = 0.25, np.random.default_rng(0)
+    twins = {"lr": 0.5, "weight_decay": lam, "deadband": deadband}
+    optimizers = [
+        optim.Bop(gamma=0.5 * lam, threshold=threshold),
+        optim.SchmittSGD(**twins),
+        optim.DoubleWellSGD(**twins),
+    ]
+    start, flips = rng.choice([-1, 1], (50, 1)), 0
+    kernels = [Parameter("kernel", start, True) for _ in optimizers]
+    for _ in range(40):
+        g = rng.integers(-12, 13, (50, 1)).astype(np.float32)
+        for optimizer, kernel in zip(optimizers, kernels, strict=True):
+            kernel.grad = g
+            flips += optimizer.step([kernel])["kernel"]
+        assert_array_equal(kernels[1].value, kernels[0].value)
+        assert_array_equal(kernels[2].value, kernels[0].value)
+    assert flips > 100

@@ -12,6 +12,7 @@ from minibnn.errors import InputError
 from minibnn.nn.parameter import Parameter
 from minibnn.ops.bits import binarize
 
+MOVING_WELLS = "double-well-sgd:lr=0.5,weight_decay=0.01,deadband=linear:2:0"
 TEXTS = [
     "bop:gamma=0.3,threshold=0.1",
     "bop:gamma=step:0.3:0.5:2ep,threshold=linear:0.1:0,rule=larq,average=lerp,initial=0.25",
@@ -22,7 +23,9 @@ TEXTS = [
     "cema:gamma=0.3,alpha=exp:0.2:0.5:5",
     "inertia-sgd:lr=0.3,momentum=0.5",
     "schmitt-sgd:lr=0.3,weight_decay=0.5,deadband=0.1",
+    "schmitt-sgd:lr=0.5,weight_decay=0.01,deadband=linear:2:0",
     "double-well-sgd:lr=0.3,weight_decay=0.5,deadband=0.1",
+    MOVING_WELLS,
     "sgd:lr=0.1,momentum=0.9",
     "sgd",
     "adam:lr=0.1",
@@ -198,7 +201,7 @@ def test_state_that_does_not_fit_is_refused(text):
             fresh.step(ps)
 
 
-@every_optimizer
+@pytest.mark.parametrize("text", [text for text in TEXTS if text != MOVING_WELLS])
 def test_steady_state_allocates_no_arrays(text, use_backend):
     use_backend("numba")
     optimizer = optim.parse_optimizer(text).bind(3, 12)
@@ -227,43 +230,75 @@ def test_reals_of_state_per_weight():
         assert optimizer.state_bytes() == 4 * count * sum(p.size for p in ps), text
 
 
-def test_arguments_are_attributes_and_stay_checked():
-    bop = optim.Bop(gamma=1e-3, threshold=1e-6)
-    assert (bop.gamma, bop.threshold, bop.rule, bop.average) == (1e-3, 1e-6, "strict", "convex")
-    bop.gamma = 0.5
-    assert bop.config()["gamma"] == 0.5
-    with pytest.raises(InputError, match=r"bop: gamma must be a number in \(0, 1\].*found 2"):
-        bop.gamma = 2
-    assert bop.gamma == 0.5
-    assert repr(bop).startswith("Bop(gamma=0.5, threshold=1e-06")
+@pytest.mark.parametrize("text", ["sgd", "latent-sgd", "inertia-sgd"])
+def test_momentum_cannot_begin_or_end_in_the_middle(text):
+    optimizer, ps = make(text)
+    optimizer.momentum = 0.5
+    run(optimizer, ps, range(2))
+    optimizer.momentum = 0.25
+    with pytest.raises(InputError, match=rf"{text}: momentum, .* cannot become 0.0 from 0.25"):
+        optimizer.momentum = 0
+    assert optimizer.momentum == 0.25
+    run(optimizer, ps, [2])
+
+
+@every_optimizer
+def test_start_and_state_in_any_order_and_type(text, each_backend):
+    """Transposed and float64 arrays, as others' files hold them, train as ours do."""
+    ours, ps = make(text)
+    run(ours, ps, range(3))
+    theirs, qs = make(text)
+    for p, q in zip(ps, qs, strict=True):
+        q.assign(p.value)
+    state = ours.state_dict()
+    theirs.load_state_dict(
+        {
+            k: a if a.dtype.kind == "i" else np.asfortranarray(a, np.float64)
+            for k, a in state.items()
+        }
+    )
+    assert run(theirs, qs, range(3, 6)) == run(ours, ps, range(3, 6))
+    assert_equal_dicts(theirs.state_dict(), ours.state_dict())
 
 
 @pytest.mark.parametrize(
-    "make_one, message",
+    "text", ["bop", "latent-sgd", "inertia-sgd", "schmitt-sgd", "double-well-sgd"]
+)
+def test_transposed_start_arrays(text, each_backend):
+    starts = np.random.default_rng(0).uniform(0, 1, (3, 7)), np.ones((5, 4, 3, 3))
+    initial = {"dense2/kernel": starts[0].T, "conv1/kernel": starts[1].T}
+    optimizer, ps = make(text)
+    optimizer.initial = initial
+    run(optimizer, ps, range(3))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
     [
-        (lambda: optim.Bop(gamma=0), r"bop: gamma must be a number in \(0, 1\].*found 0"),
-        (lambda: optim.Bop(gamma=1.5), "found 1.5"),
-        (lambda: optim.Bop(gamma=float("nan")), "found nan"),
-        (lambda: optim.Bop(gamma=True), "found True"),
-        (lambda: optim.Bop(gamma=[0.1]), r"found \[0.1\]"),
-        (lambda: optim.Bop(threshold=-1e-9), r"threshold must be a number in \[0, inf\)"),
-        (lambda: optim.Bop(gamma=optim.linear(2.0, 0.0)), r"gamma .*found PolynomialDecay"),
-        (lambda: optim.Bop(rule="eq6"), "rule must be one of strict, inclusive, larq; found 'eq6'"),
-        (lambda: optim.LatentSGD(momentum=1), r"momentum must be a number in \[0, 1\)"),
-        (lambda: optim.LatentSGD(lr=-1), r"lr must be a number in \(0, inf\)"),
-        (lambda: optim.LatentSGD(clip=0), "clip must be .* or none; found 0"),
-        (lambda: optim.LatentSGD(decay="l2"), "decay must be one of shrink, coupled, decoupled"),
-        (lambda: optim.LatentSGD(initial=-1), "a number >= 0, glorot_uniform, glorot_normal or"),
-        (lambda: optim.LatentSGD(seed=1.5), "seed must be a whole number"),
-        (lambda: optim.LatentAdam(beta_2=1.0), r"beta_2 must be a number in \[0, 1\)"),
-        (lambda: optim.Bop2ndOrder(sigma=0), r"sigma must be a number in \(0, 1\]"),
-        (lambda: optim.CEMA(alpha=2), r"alpha must be a number in \(0, 1\]"),
-        (lambda: optim.Adam(epsilon=0), r"epsilon must be a number in \(0, inf\)"),
+        ({"iterations": np.int64(-5)}, "bop: state iterations must be a whole number from 0 on"),
+        ({"iterations": np.float64(5)}, "bop: state iterations must be a whole number from 0 on"),
+        ({"dense2/kernel/m": np.full((7, 3), np.nan)}, "dense2/kernel/m must be finite numbers"),
+        ({"dense2/kernel/m": np.full((7, 3), 1j)}, "dense2/kernel/m must be finite numbers"),
+        ({"dense2/kernel/m": np.full((7, 3), "0")}, "dense2/kernel/m must be finite numbers"),
+        ({"dense2/kernel/v": np.ones((7, 3))}, "state of dense2/kernel must be m; found m, v"),
     ],
 )
-def test_arguments_out_of_range(make_one, message):
+def test_a_state_no_step_leaves_behind(change, message):
+    optimizer, ps = make("bop")
+    run(optimizer, ps, range(2))
+    before = optimizer.state_dict()
     with pytest.raises(InputError, match=message):
-        make_one()
+        optimizer.load_state_dict(before | change)
+    assert_equal_dicts(optimizer.state_dict(), before)
+
+
+def test_inertia_is_the_callers_to_keep():
+    optimizer, ps = make("inertia-sgd:lr=0.3")
+    run(optimizer, ps, [0])
+    kept = optimizer.inertia(ps[0]).values
+    copied = kept.copy()
+    run(optimizer, ps, [1])
+    assert_array_equal(kept, copied)
 
 
 def test_schedules_count_updates_from_zero(each_backend):

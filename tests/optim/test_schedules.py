@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from minibnn.errors import InputError
@@ -108,6 +109,13 @@ def test_text_and_back(text, expected):
 def test_text_that_says_nothing_valid(text):
     with pytest.raises(InputError, match=r"expected a number, step:VALUE:FACTOR:SPAN|a span is"):
         parse(text)
+
+
+@pytest.mark.parametrize("steps", [np.int64(4), 4.0, np.float32(4)])
+def test_a_span_may_be_any_kind_of_number(steps):
+    schedule = linear(1.0, 0.0, steps).bind(10, 100)
+    assert schedule(1) == 0.75
+    assert str(schedule) == "linear:1.0:0.0:4"
 
 
 @pytest.mark.parametrize(
