@@ -43,11 +43,17 @@ class Sequential:
     """
 
     def __init__(self, layers, input_shape, seed=0, name="sequential"):
-        self._settle(layers, input_shape, seed, name)
-        self._build()
+        try:
+            self._settle(layers, input_shape, seed, name)
+            self._build()
+        except InputError:
+            for layer in self._named:  # nobody's again: they may be put together differently
+                layer.name = None
+            raise
 
     def _settle(self, layers, input_shape, seed=0, name="sequential"):
         """All but the arrays."""
+        self._named = []
         self.chain = Chain(layers_from_config(layers))
         self.input_shape = _shape(input_shape)
         self.seed = _seed(seed)
@@ -58,13 +64,15 @@ class Sequential:
                 raise InputError(f"{layer.name} already belongs to a network: make a new layer")
             counts[layer.prefix] += 1
             layer.name = f"{layer.prefix}{counts[layer.prefix]}"
+            self._named.append(layer)
 
     def _build(self):
         """Make the arrays; InputError, and no array, if they are more than there is memory."""
         sizes = [np.dtype(d).itemsize * prod(s) for d, s in self.arrays().values()]
         if sum(sizes) + 2 * max(sizes, default=0) > machine_memory():  # kernels are drawn in parts
+            most = min(sum(sizes), 10**24)  # an int may be too long for a float
             raise InputError(
-                f"{self.name}: its arrays take {sum(sizes) / 1e9:,.1f} GB, and while they are made "
+                f"{self.name}: its arrays take {most / 1e9:,.1f} GB, and while they are made "
                 f"more memory than the {machine_memory() / 1e9:,.1f} GB there are"
             )
         self.chain.build(self.input_shape, np.random.default_rng(self.seed))
@@ -198,16 +206,18 @@ class Sequential:
             where = "is missing" if name in mine else "is not part of this network"
             raise InputError(f"array {name} {where}")
         parameters = self.parameters()
+        states = [
+            (layer, {key: arrays[f"{layer.name}/{key}"] for key in layer.state()})
+            for layer in self.chain.walk()
+        ]
         for p in parameters:
             p.check(arrays[p.name])
-        for name, value in mine.items():
-            if np.shape(arrays[name]) != value.shape:
-                found = np.shape(arrays[name])
-                raise InputError(f"{name} must have shape {value.shape}, found {found}")
+        for layer, state in states:
+            layer.check_state(state)
         for p in parameters:
             p.assign(arrays[p.name])
-        for layer in self.chain.walk():
-            layer.load_state({key: arrays[f"{layer.name}/{key}"] for key in layer.state()})
+        for layer, state in states:
+            layer.load_state(state)
 
     def config(self):
         """Plain dict (JSON) to rebuild the network from, without its arrays.

@@ -68,7 +68,7 @@ def _check_positive(name, value):
 
 
 def mean_magnitude(latent):
-    """Mean of |latent| over all axes but the last, float32 (outputs,); summed in float64."""
+    """Mean of |latent| over all axes but the last: float64 (outputs,)."""
     return np.abs(latent).mean(axis=tuple(range(latent.ndim - 1)), dtype=np.float64)
 
 

@@ -2,13 +2,12 @@
 
 import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.files import archive
+from minibnn.files.atomic import write_atomic
 from minibnn.nn.network import Sequential
 
 FORMAT = 1
@@ -17,8 +16,7 @@ BITS = ".bits"  # ends the name of a packed array
 
 
 def save_network(network, path):
-    """Write a network; the file is made beside, synced and renamed, so it is never half there."""
-    path = Path(path)
+    """Write a network into one file, which is never half there."""
     binary = {p.name for p in network.parameters() if p.binary}
     arrays = {}
     for name, value in network.state_dict().items():
@@ -28,17 +26,10 @@ def save_network(network, path):
             arrays[name] = value
     header = json.dumps({"format": FORMAT, "config": network.config()})
     arrays[HEADER] = np.frombuffer(header.encode(), np.uint8)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_atomic(path, archive.encode(arrays))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load_network(path):
@@ -60,6 +51,8 @@ def load_network(path):
     try:
         with archive.opened(path) as members:
             arrays = members.read_all()
+        if archive.CHECKSUM in arrays:  # the first files had none
+            archive.verify(arrays)
         header = json.loads(arrays.pop(HEADER).tobytes())
         version, config = header["format"], header["config"]
     except FileNotFoundError:

@@ -72,6 +72,7 @@ def mutants(path):
 def test_networks(fuzz, reads, saved, tmp_path):
     path, arrays = tmp_path / "net.npz", read_arrays(saved)
     runs(bnn.load(saved))
+    del arrays[archive.CHECKSUM]  # the first files had none, so these are looked into
 
     def attempt(case):
         if isinstance(case, dict):

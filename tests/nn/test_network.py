@@ -247,6 +247,14 @@ def test_the_state_of_a_network():
             lambda s: s.update({"batch_norm4/moving_mean": np.ones(3)}),
             r"batch_norm4/moving_mean must have shape \(7,\), found \(3,\)",
         ),
+        (
+            lambda s: s.update({"batch_norm4/moving_mean": np.full(7, "x")}),
+            "batch_norm4/moving_mean must be real numbers, found <U1",
+        ),
+        (
+            lambda s: s.update({"batch_norm4/moving_variance": np.arange(-1.0, 6.0)}),
+            "batch_norm4/moving_variance must not be below 0",
+        ),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, message):
@@ -293,6 +301,14 @@ def test_a_layer_belongs_to_one_network():
     net = small()
     with pytest.raises(InputError, match="conv1 already belongs to a network"):
         nn.Sequential(net.layers[:1], (8, 8, 3))
+    assert net.layers[0].name == "conv1"
+
+
+def test_layers_that_did_not_fit_may_be_tried_again():
+    layers = [nn.BinaryDense(3), nn.BatchNorm()]
+    with pytest.raises(InputError, match="Flatten"):
+        nn.Sequential(layers, (2, 2, 1))
+    assert nn.Sequential(layers, (4,)).output_shape == (3,)
 
 
 @pytest.mark.parametrize(

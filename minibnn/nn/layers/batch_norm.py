@@ -17,7 +17,8 @@ class BatchNorm(Layer):
 
     Training uses the batch's mean and biased variance; evaluation uses moving ones, which start
     at 0 and 1 and take 1 - momentum of each batch's mean and unbiased variance (N / (N - 1)), as
-    the paper of batch normalisation (arXiv 1502.03167) and Keras' fused path do.
+    the paper of batch normalisation (arXiv 1502.03167) and Keras' fused path do. Keras takes that
+    path for pictures only: behind its dense layers the moving variance is the biased one.
 
     Parameters
     ----------
@@ -67,6 +68,11 @@ class BatchNorm(Layer):
             "moving_mean": self.moving_mean.copy(),
             "moving_variance": self.moving_variance.copy(),
         }
+
+    def check_state(self, arrays):
+        super().check_state(arrays)
+        if (np.asarray(arrays["moving_variance"]) < 0).any():
+            raise InputError(f"{self.name}/moving_variance must not be below 0")
 
     def load_state(self, arrays):
         self.moving_mean[...] = arrays["moving_mean"]

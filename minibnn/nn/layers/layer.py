@@ -114,6 +114,26 @@ class Layer:
         """
         return {}
 
+    def check_state(self, arrays):
+        """Raise unless these are what ``load_state`` can put back.
+
+        Parameters
+        ----------
+        arrays : dict of name to array
+
+        Raises
+        ------
+        InputError
+            Naming the array that does not fit.
+        """
+        for key, own in self.state().items():
+            array = np.asarray(arrays[key])
+            if array.shape != own.shape:
+                found = array.shape
+                raise InputError(f"{self.name}/{key} must have shape {own.shape}, found {found}")
+            if array.dtype.kind not in "fiu":
+                raise InputError(f"{self.name}/{key} must be real numbers, found {array.dtype}")
+
     def load_state(self, arrays):
         """Put back what ``state`` gave.
 
