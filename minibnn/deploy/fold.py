@@ -12,6 +12,7 @@ import numpy as np
 from minibnn import nn
 from minibnn.deploy import binary
 from minibnn.deploy.translate import translate
+from minibnn.ops.thresholds import where_sign_changes
 
 
 def fold(layers, given, scale=None):
@@ -69,25 +70,12 @@ def _levels(program, rising, most, scale):
 
     None if a number on the way is not finite: only what is finite is monotone.
     """
-    direction = np.where(rising, 1, -1)
-
-    def positive(z):
-        y, finite = _run(program, z, scale)
-        return ~(y < 0), finite
-
-    for end in (-most, most):
-        if not positive(np.full(rising.shape, end))[1]:
-            return None
-    # u = direction * z runs upwards; look for the least u that gives +1.
-    least = np.full(rising.shape, -most, np.int64)
-    beyond = np.full(rising.shape, most + 1, np.int64)
-    while (least < beyond).any():
-        middle = (least + beyond) // 2
-        plus, _ = positive(direction * middle)
-        beyond = np.where(plus, middle, beyond)
-        least = np.where(plus, least, np.minimum(middle + 1, beyond))
-    constant = (least == -most) | (least > most)
-    return np.where(constant, least, direction * least), rising | constant
+    if not all(_run(program, np.full(rising.shape, end), scale)[1] for end in (-most, most)):
+        return None
+    level = where_sign_changes(lambda z: ~(_run(program, z, scale)[0] < 0), rising, -most, most)
+    first = np.where(rising, level, -level)
+    constant = (first == -most) | (first > most)
+    return np.where(constant, first, level), rising | constant
 
 
 def _run(program, z, scale):

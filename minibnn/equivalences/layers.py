@@ -9,7 +9,7 @@ from minibnn.equivalences.cases import QUARTERS, TENTHS, WHOLE, power_of_two
 from minibnn.equivalences.entry import Broken, Counterexample, Entry
 from minibnn.nn import BatchNorm, BinaryDense, MaxPool2D, Sequential, Sign, softmax_cross_entropy
 from minibnn.ops.backend import ops
-from minibnn.ops.thresholds import sign_thresholds, signs_by_threshold
+from minibnn.ops.thresholds import Thresholds, sign_thresholds
 
 
 def normalisation(beta, epsilon, gamma=None, mean=None, variance=None):
@@ -135,19 +135,20 @@ def _check_threshold(case, run):
     gamma = None if case["gamma"] is None else layer.gamma.value
     n = case.get("inputs", 9)
     arguments = mean, variance, layer.beta.value, case["epsilon"], -n, n
-    threshold, rising = sign_thresholds(*arguments, gamma)
+    thresholds = sign_thresholds(*arguments, gamma)
     if case["part"] == "closed form":
-        threshold, rising = _closed_form(case), np.array([case["gamma"][0] > 0])
+        thresholds = _closed_form(case)
     if case["part"] == "pool":
         return _check_pool(case, run, layer, gamma)
     if case["part"] == "dense":
         z = _sums(case["x"], case["w"])
     else:
-        z = np.arange(-n, n + 1, dtype=np.int16)[:, None] + np.zeros_like(threshold, np.int16)
+        z = np.arange(-n, n + 1, dtype=np.int16)[:, None] + np.zeros(mean.shape, np.int16)
     y = layer.forward(z)
     run.tie(y == 0)
-    run.row(threshold=threshold, rising=rising, mean=mean, beta=layer.beta.value)
-    found, expected = signs_by_threshold(z, threshold, rising), Sign().forward(y).unpack()
+    level, rising = thresholds.level, thresholds.rising
+    run.row(threshold=level, rising=rising, mean=mean, beta=layer.beta.value)
+    found, expected = ops().threshold_sign(z, thresholds).unpack(), Sign().forward(y).unpack()
     for row in np.flatnonzero((found != expected).any(1)):
         raise Broken(f"z = {z[row]}: the layers give {expected[row]}, the threshold {found[row]}")
 
@@ -167,7 +168,8 @@ def _closed_form(case):
     rows = zip(case["mean"], case["variance"], case["beta"], case["gamma"], strict=True)
     exact = [m - b * math.sqrt(v + case["epsilon"]) / g for m, v, b, g in rows]
     ends = zip(exact, case["gamma"], strict=True)
-    return np.array([math.ceil(t) if g > 0 else math.floor(t) for t, g in ends])
+    level = [math.ceil(t) if g > 0 else math.floor(t) for t, g in ends]
+    return Thresholds(np.array(level, np.int32), np.array(case["gamma"]) > 0)
 
 
 def _check_pool(case, run, layer, gamma):

@@ -56,18 +56,16 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
 
     Returns
     -------
-    threshold : (C,) int64
-    rising : (C,) bool
-        The sign is +1 for z >= threshold where rising, else for z <= threshold. A channel whose
-        sign never changes has a threshold at or just beyond the end of the range.
+    Thresholds
+        A channel whose sign never changes has a level at or just beyond the end of the range.
 
     Raises
     ------
     InputError for parameters that are not finite, or a variance below 0.
 
     >>> one = np.ones(1, np.float32)
-    >>> sign_thresholds(2.5 * one, one, 0 * one, 1e-3, -9, 9)
-    (array([3]), array([ True]))
+    >>> sign_thresholds(2.5 * one, one, 0 * one, 1e-3, -9, 9).level
+    array([3], dtype=int32)
     """
     given = {"mean": mean, "variance": variance, "beta": beta, "gamma": gamma}
     for name, values in given.items():
@@ -76,20 +74,38 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
     if (variance < 0).any():
         raise InputError("variance must not be below 0")
     rising = np.ones(mean.shape, bool) if gamma is None else gamma >= 0
+
+    def positive(z):
+        y = ops().batch_norm(z.astype(np.int32)[None], mean, variance, beta, epsilon, gamma)
+        return ~(y[0] < 0)
+
+    return Thresholds(where_sign_changes(positive, rising, low, high).astype(np.int32), rising)
+
+
+def where_sign_changes(positive, rising, low, high):
+    """Bisect, per channel, for the first whole number that gives +1.
+
+    Parameters
+    ----------
+    positive : callable (z)
+        Of int64 (C,) z to (C,) bool, whether each gives +1; monotone in each channel.
+    rising : (C,) bool
+        Whether it is the larger numbers that do. If not, "first" is meant from above.
+    low, high : int
+        The range.
+
+    Returns
+    -------
+    (C,) int64
+        Just beyond the range in the direction of search where nothing gives +1.
+    """
     direction = np.where(rising, 1, -1)
     # u = direction * z runs upwards; look for the least u that gives +1.
     least = np.where(rising, low, -high).astype(np.int64)
     beyond = np.where(rising, high, -low).astype(np.int64) + 1
     while (least < beyond).any():
         middle = (least + beyond) // 2
-        z = (direction * middle).astype(np.int32)
-        positive = ~(ops().batch_norm(z[None], mean, variance, beta, epsilon, gamma)[0] < 0)
-        beyond = np.where(positive, middle, beyond)
-        least = np.where(positive, least, np.minimum(middle + 1, beyond))
-    return direction * least, rising
-
-
-def signs_by_threshold(z, threshold, rising):
-    """int8 +1 and -1 of whole numbers (..., C): what batch norm and sign make of them."""
-    positive = np.where(rising, z >= threshold, z <= threshold)
-    return np.where(positive, np.int8(1), np.int8(-1))
+        plus = positive(direction * middle)
+        beyond = np.where(plus, middle, beyond)
+        least = np.where(plus, least, np.minimum(middle + 1, beyond))
+    return direction * least

@@ -10,7 +10,7 @@ from minibnn import optim
 from minibnn.equivalences import CATALOGUE, layers
 from minibnn.equivalences.entry import Steps
 from minibnn.equivalences.verify import verify_entry
-from minibnn.ops.thresholds import sign_thresholds
+from minibnn.ops.thresholds import Thresholds, sign_thresholds
 from minibnn.optim import AdamState, Bop2ndState, CEMAState, InertiaSGDState
 
 
@@ -162,13 +162,13 @@ def test_wrong_steps_are_caught(id, name, step):
 
 
 def off_by_one(*arguments):
-    threshold, rising = sign_thresholds(*arguments)
-    return threshold + 1, rising
+    right = sign_thresholds(*arguments)
+    return Thresholds(right.level + np.int32(1), right.rising)
 
 
 def always_rising(*arguments):
-    threshold, _ = sign_thresholds(*arguments)
-    return threshold, np.ones(threshold.shape, bool)
+    level = sign_thresholds(*arguments).level
+    return Thresholds(level, np.ones(level.shape, bool))
 
 
 @pytest.mark.parametrize("wrong", [off_by_one, always_rising])

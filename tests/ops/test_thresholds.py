@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn import InputError
 from minibnn.ops.backend import ops
-from minibnn.ops.thresholds import sign_thresholds, signs_by_threshold
+from minibnn.ops.thresholds import sign_thresholds
 
 
 def signs_of_batch_norm(z, mean, variance, beta, epsilon, gamma):
@@ -19,12 +19,11 @@ def signs_of_batch_norm(z, mean, variance, beta, epsilon, gamma):
 def holds(channels, epsilon, low, high):
     """Thresholds of channels (mean, variance, beta, gamma) give the signs of batch norm."""
     mean, variance, beta, gamma = np.float32(channels).T
-    threshold, rising = sign_thresholds(mean, variance, beta, epsilon, low, high, gamma)
+    found = sign_thresholds(mean, variance, beta, epsilon, low, high, gamma)
     z = np.arange(low, high + 1, dtype=np.int32)[:, None] + np.zeros(len(mean), np.int32)
     expected = signs_of_batch_norm(z, mean, variance, beta, epsilon, gamma)
-    assert_array_equal(signs_by_threshold(z, threshold, rising), expected)
-    assert threshold.dtype == np.int64
-    return threshold, rising
+    assert_array_equal(ops().threshold_sign(z, found).unpack(), expected)
+    return found
 
 
 numbers = st.floats(-100, 100, width=32)
@@ -56,15 +55,15 @@ def test_any_range(low):
 def test_without_gamma():
     one = np.ones(3, np.float32)
     mean = np.float32([2, 2.5, -7])
-    threshold, rising = sign_thresholds(mean, one, 0 * one, 1e-3, -5, 5)
-    assert_array_equal(threshold, [2, 3, -5])
-    assert rising.all()
+    found = sign_thresholds(mean, one, 0 * one, 1e-3, -5, 5)
+    assert_array_equal(found.level, [2, 3, -5])
+    assert found.rising.all()
 
 
 def test_falling_channels_turn_round():
-    threshold, rising = holds([(2, 1, 0, -1), (2.5, 1, 0, -1), (70, 1, 0, -1)], 1e-30, -9, 9)
-    assert_array_equal(threshold, [2, 2, 9])
-    assert not rising.any()
+    found = holds([(2, 1, 0, -1), (2.5, 1, 0, -1), (70, 1, 0, -1)], 1e-30, -9, 9)
+    assert_array_equal(found.level, [2, 2, 9])
+    assert not found.rising.any()
 
 
 @pytest.mark.parametrize("name", ["mean", "variance", "beta", "gamma"])

@@ -1,7 +1,8 @@
 """Every operation in plain NumPy: what one reads beside the paper, and the oracle of the kernels.
 
 ``minibnn.ops.kernels`` exports the same names with the same signatures. Floats keep their type:
-float32 in, float32 out, and float64 likewise; packed signs, bytes and integers give float32.
+float32 in, float32 out, and float64 likewise. Packed signs, bytes and integers give whole numbers
+or float32, as each function says.
 """
 
 from minibnn.ops.bits import pack_signs, unpack_signs
