@@ -18,7 +18,7 @@ def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024
     biases; the first convolution sees real pictures and has no padding. Max pooling comes before
     batch normalisation, which has no scale, stands after every layer, the last one included, and
     keeps Keras' constants (momentum 0.99, epsilon 0.001). Courbariaux' own net also pads the
-    first convolution.
+    first convolution. Departure: moving variances are unbiased behind the dense layers too.
 
     Parameters
     ----------
