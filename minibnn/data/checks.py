@@ -45,9 +45,10 @@ def check_labels(labels, argument, count):
 
 def check_classes(classes):
     """Names of the classes as a tuple of str; InputError if they are not different strings."""
-    names = [] if isinstance(classes, str) else np.asarray(classes).tolist()
-    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+    names = np.asarray(classes)
+    if names.ndim != 1 or names.dtype.kind != "U" or not 0 < names.size <= MOST_CLASSES:
         raise InputError(f"classes must be a sequence of names (strings), found {classes!r:.60}")
+    names = names.tolist()
     if len(set(names)) != len(names):
         raise InputError("classes must be different names, found one of them twice")
     return tuple(names)

@@ -259,7 +259,7 @@ def settings_of(config):
     if config.get("preset"):
         found["preset"] = f"{config['preset']}, {config.get('steps')} steps"
     if recipe := options.get("recipe"):
-        found["recipe"] = ", ".join(recipe) if isinstance(recipe, list) else recipe
+        found["recipe"] = _text(recipe)
     if isinstance(optimizer := config.get("optimizer"), dict):
         found |= _optimizer_words(optimizer, "optimizer")
     for name, one in (config.get("optimizers") or {}).items():
@@ -271,12 +271,12 @@ def settings_of(config):
             f"{data.get('name')}: {counts} of {shape}, {data.get('classes')} classes"
         )
     if name := (config.get("network") or {}).get("name"):
-        found["network"] = name
+        found["network"] = _text(name)
     for label, key in _SETTINGS.items():
         if config.get(key) is not None:
             found[label] = _text(config[key])
     if minibnn := config.get("minibnn"):
-        found["minibnn"] = minibnn
+        found["minibnn"] = _text(minibnn)
     if computed_by := config.get("computed_by"):
         found["computed by"] = ", ".join(map(str, computed_by.values()))
     return found

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from damaged import array_bytes
 
-from minibnn import nn
+from minibnn import data, nn
 from minibnn.cli import main
 from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.training import checkpoint, load
+from minibnn.training.about import settings_of
 from minibnn.training.metrics import COLUMNS, read_rows
 from minibnn.training.run_folder import read_config
 from minibnn.training.telemetry import Telemetry, read_telemetry
@@ -62,6 +63,28 @@ def test_a_cell_too_long_for_csv(tmp_path):
     (tmp_path / "metrics.csv").write_text(f"{','.join(COLUMNS)}\n{cell}\n")
     with pytest.raises(InputError, match=r"is no metrics.csv: field larger"):
         read_rows(tmp_path / "metrics.csv")
+
+
+def test_telemetry_between_infinite_edges(tmp_path):
+    arrays = Telemetry().arrays()
+    np.savez(tmp_path / "telemetry.npz", **arrays | {"edges": np.full(147, np.inf)})
+    with pytest.raises(InputError, match="edges must be ascending"):
+        read_telemetry(tmp_path / "telemetry.npz")
+
+
+def test_class_names_that_are_numbers_take_no_memory_of_theirs():
+    images, labels, names = np.zeros((2, 2, 2), np.uint8), [0, 1], np.zeros(3_000_000, np.uint8)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="classes must be a sequence of names"):
+        data.from_arrays(images, labels, images, labels, names)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+def test_recipe_and_names_that_are_numbers():
+    found = settings_of({"options": {"recipe": 3}, "network": {"name": 4}, "minibnn": 5})
+    assert found == {"recipe": "3", "network": "4", "minibnn": "5"}
 
 
 def test_telemetry_compressed_by_what_takes_memory_of_its_own(tmp_path):
