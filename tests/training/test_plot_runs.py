@@ -244,6 +244,13 @@ def test_a_folder_may_be_called_like_a_formula(drawn):
     assert texts(figure.legends[0]) == [r"\$x^"]
 
 
+def test_a_name_may_be_no_text(tmp_path, drawn):
+    fit(tmp_path / "a\udcff", epochs=1)
+    figure = drawn(find_runs([tmp_path / "a\udcff"]), title="b\udcff")
+    figure.canvas.draw()
+    assert (texts(figure.legends[0]), figure.get_suptitle()) == ([r"a\udcff"], r"b\udcff")
+
+
 def test_titles_and_names_in_a_file_are_no_formulas(drawn):
     one = record("bop", symbol=r"$\foo$")
     one.telemetry["layers"] = np.array([r"$\foo$/kernel", "b"])

@@ -64,7 +64,7 @@ def test_a_run_without_flips_or_with_one_epoch(tmp_path):
 
 def test_titles_are_no_formulas(tmp_path, figures):
     draw_curves(tmp_path / "a.png", {"a": fit(epochs=1)}, r"a $\foo$ b")
-    draw_confusion(tmp_path / "b.png", np.eye(2, dtype=int), ["$x^", "y"], r"a $\foo$ b")
+    draw_confusion(tmp_path / "b.png", np.eye(2, dtype=int), ["$x^", "\udcff"], r"a $\foo$ b")
     assert figures[0].get_suptitle() == figures[1].axes[0].get_title() == r"a $\foo$ b"
 
 

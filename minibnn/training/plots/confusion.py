@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibnn.errors import one_line
 from minibnn.training.plots.style import new_figure, save
 
 NUMBERS, NAMES = 20, 60  # classes at most whose shares, and whose names, can be read
@@ -39,8 +40,9 @@ def confusion_figure(confusion, classes, title=None):
     if count <= NAMES:
         upright = max(map(len, classes)) <= 3
         as_they_are = {"parse_math": False}  # a class may be called $x^
-        axes.set_xticks(range(count), classes, rotation=0 if upright else 90, **as_they_are)
-        axes.set_yticks(range(count), classes, **as_they_are)
+        names = [one_line(name) for name in classes]  # and a folder's name be no text
+        axes.set_xticks(range(count), names, rotation=0 if upright else 90, **as_they_are)
+        axes.set_yticks(range(count), names, **as_they_are)
     if count <= NUMBERS:
         for row, column in np.argwhere(confusion):
             share = shares[row, column]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_line
 from minibnn.training.metrics import History, read_rows
 from minibnn.training.run_folder import CONFIG, METRICS, RUN_NAME, TELEMETRY, read_config
 from minibnn.training.telemetry import read_telemetry
@@ -75,6 +75,7 @@ def find_runs(paths):
         arrays = read_telemetry(file) if file.exists() else None
         if arrays is not None and (not len(arrays["epoch"]) or not len(arrays["layers"])):
             arrays = None
+        label = one_line(label)  # a folder's name may be no text
         records.append(Record(label, folder, History(label, rows), arrays))
     add_agreement(records)
     return records

@@ -6,6 +6,7 @@ Fig. 1. Colours mean runs everywhere.
 
 import numpy as np
 
+from minibnn.errors import one_line
 from minibnn.training.plots.style import (
     check_picture_path,
     column_line,
@@ -53,7 +54,7 @@ def draw_runs(path, records, title=None):
             row(axes, records, layers)
         _name_layers(grid[0], records, layers)
     _legend(figure, records, rows)
-    notes = [title] if title else []
+    notes = [one_line(title)] if title else []
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")
     if notes:
