@@ -74,7 +74,7 @@ def read_summary(path):
 
 
 def _typed(row):
-    if row["status"] not in STATUSES or None in row:
+    if not row["cell"] or row["status"] not in STATUSES or None in row:
         raise ValueError(row)
     numbers = {name: int for name in ("seed", "epochs", "best_epoch", "flips")}
     numbers |= dict.fromkeys(_REALS, float)

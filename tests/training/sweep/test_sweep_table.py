@@ -67,6 +67,12 @@ def test_a_summary_that_is_none(tmp_path):
         path.write_text(text)
         with pytest.raises(InputError, match="no summary of a sweep"):
             table.read_summary(path)
+    table.write_summary(path, [row([0.5], gamma="0.1")])
+    whole = path.read_text()
+    for column in ("cell", "seed", "status", "best_accuracy"):
+        path.write_text(whole.replace(f"{column},", "x,", 1))
+        with pytest.raises(InputError, match="no summary of a sweep"):
+            table.read_summary(path)
 
 
 def test_means_over_seeds():
