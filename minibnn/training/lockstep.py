@@ -15,7 +15,7 @@ from minibnn.training.metrics import Lockstep, MetricsFile
 from minibnn.training.progress import reporter
 from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
-from minibnn.training.start import adopt_config, finished_note, open_run
+from minibnn.training.start import adopt_config, check_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
 from minibnn.training.threads import compute_threads
 
@@ -106,8 +106,10 @@ def lockstep(
         if out is None:
             train(runs, task.batches, task.data, **how)
             return result
-        folders = _enter(stack, RunFolder(out, resume, force), runs)
-        keeper = _open(folders, runs, optimizers, task, (options, run_options or {}), report)
+        configs = {run.name: run.optimizer.config() for run in runs}
+        config = task.describe("lockstep", options, optimizers=configs)
+        folders = _enter(stack, RunFolder(out, resume, force), runs, config)
+        keeper = _open(folders, runs, task, config, run_options or {}, report)
         keeper.events = events
         finished = finished_note(runs[0], settings, folders[0], report)
         if not finished:
@@ -136,13 +138,14 @@ def agreement(a, b):
     return equal / total if total else None
 
 
-def _enter(stack, common, runs):
-    """The locked folders: the common one, then one per run below it."""
+def _enter(stack, common, runs, config):
+    """The locked folders: the common one, then one per run below it; of ``config``'s run."""
     below = [
         RunFolder(common.path / run.name, common.resume and common.path.exists(), common.force)
         for run in runs
     ]
     common.check()
+    check_config(common, config)
     for folder in below:
         if common.resume:
             folder.path.mkdir(exist_ok=True)  # a run killed early may not have made it
@@ -150,7 +153,7 @@ def _enter(stack, common, runs):
     return [stack.enter_context(folder) for folder in (common, *below)]
 
 
-def _open(folders, runs, optimizers, task, options, report):
+def _open(folders, runs, task, config, run_options, report):
     """Bring all runs to where their folders stand, the same place; returns their Keeper."""
     common, *below = folders
     settings = task.settings
@@ -158,13 +161,10 @@ def _open(folders, runs, optimizers, task, options, report):
         runs, common.path, below, [], settings.checkpoint_every, settings.checkpoint_minutes
     )
     keeper.settle()
-    configs = {run.name: run.optimizer.config() for run in runs}
-    options, run_options = options
-    adopt_config(common, task.describe("lockstep", options, optimizers=configs), report)
+    adopt_config(common, config, report)
     for run, folder in zip(runs, below, strict=True):
-        own = run_options.get(run.name)
-        config = task.describe("fit", own, name=run.name, optimizer=configs[run.name])
-        adopt_config(folder, config)
+        own, optimizer = run_options.get(run.name), config["optimizers"][run.name]
+        adopt_config(folder, task.describe("fit", own, name=run.name, optimizer=optimizer))
         keeper.files.append(open_run(folder, run, task.data, report))
     for run in runs:
         if (run.epoch, run.step, run.stopped) != (runs[0].epoch, runs[0].step, runs[0].stopped):

@@ -2,6 +2,7 @@
 
 import json
 
+from minibnn.errors import one_line
 from minibnn.training.config import check_same_run
 from minibnn.training.metrics import MetricsFile
 from minibnn.training.run_folder import TELEMETRY
@@ -12,17 +13,29 @@ def adopt_config(folder, config, report=None):
 
     Raises InputError if the folder holds a run with other settings.
     """
-    config = json.loads(json.dumps(config))
-    found = folder.read_config() if folder.resume else None
+    found, config, notes = _held_against(folder, config)
     if found is not None:
-        notes = check_same_run(found, config, folder.path)
         for note in notes if report else ():
-            report.note(f"{folder.path} was {note}")
-        # How it was started stays on record.
-        config |= {key: found[key] for key in ("minibnn", "computed_by", "mpi") if key in found}
+            report.note(one_line(f"{folder.path} was {note}"))
+        for key in ("minibnn", "computed_by", "mpi"):  # how it was started stays on record
+            config.pop(key, None)
+            if key in found:
+                config[key] = found[key]
         config["options"] = (found.get("options") or {}) | (config["options"] or {}) or None
     if found != config:
         folder.write_config(config)
+
+
+def check_config(folder, config):
+    """InputError if the folder holds a run with other settings; nothing is written."""
+    _held_against(folder, config)
+
+
+def _held_against(folder, config):
+    """The config of the run to resume, or None, the one asked for, and what differs in words."""
+    config = json.loads(json.dumps(config))
+    found = folder.read_config() if folder.resume else None
+    return found, config, [] if found is None else check_same_run(found, config, folder.path)
 
 
 def open_run(folder, run, data, report):

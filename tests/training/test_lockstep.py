@@ -190,6 +190,7 @@ def test_other_optimizers_are_another_run(tmp_path):
         compare(tmp_path / "run", specs={"bop": "bop:gamma=0.5", "latent-sgd": LATENT}, resume=True)
     with pytest.raises(bnn.InputError, match=r"optimizers.new was absent"):
         compare(tmp_path / "run", specs={"bop": BOP, "latent-sgd": LATENT, "new": BOP}, resume=True)
+    assert not (tmp_path / "run/new").exists()
     with pytest.raises(bnn.InputError, match="holds another run: "):
         fit(tmp_path / "run", resume=True)
 
