@@ -31,6 +31,8 @@ CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"
 EVENTS = "events.out.tfevents.*"  # a pattern: TensorBoard's, one more for every start
 PICTURES = ("curves.png", "compare.png", "plot.png", "report.html")
+SWEEP = "sweep.json"  # what makes a folder a sweep's
+MOST = (1 << 63) - 1  # of the whole numbers in config.json
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
 
@@ -58,8 +60,8 @@ class RunFolder:
     """A locked run folder; use as a context manager.
 
     Entering it applies the rules: a folder that holds a run is refused without ``resume`` or
-    ``force``, a missing one with ``resume``; ``force`` removes the old run's files (and only
-    those). Parents are made as needed.
+    ``force``, a missing one with ``resume``, one that holds a sweep always; ``force`` removes the
+    old run's files (and only those). Parents are made as needed.
 
     Attributes
     ----------
@@ -101,6 +103,8 @@ class RunFolder:
             raise InputError(f"out must be a folder, and {self.path} is a file")
         if self.resume and not self.path.exists():
             raise InputError(f"there is no run to resume: the folder {self.path} does not exist")
+        if (self.path / SWEEP).exists():  # its cells are runs, and its pictures have a run's names
+            raise InputError(f"{self.path} holds a sweep, not a run: name another folder")
         if self.holds_run() and not self.resume and not self.force:
             raise InputError(
                 f"{self.path} already holds a run; go on with it (resume), "
@@ -168,7 +172,7 @@ def _names(value):
 
 
 def _whole(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def _of_ranks(value):

@@ -10,6 +10,7 @@ from minibnn.training.config import describe_run
 from minibnn.training.distributed import ALONE
 from minibnn.training.evaluate import check_labels, loss_function
 from minibnn.training.run import Run
+from minibnn.training.run_folder import MOST
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
                 raise InputError(f"{name} must be a whole number from {low} on, found {value!r}")
+            if value > MOST:
+                raise InputError(f"{name} must be at most {MOST}, found {value}")
             object.__setattr__(self, name, int(value))
         if (minutes := self.checkpoint_minutes) is not None:
             good = isinstance(minutes, int | float) and not isinstance(minutes, bool)

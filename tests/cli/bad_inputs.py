@@ -184,6 +184,7 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--seed": [
         ("-1", "seed must be a whole number from 0 on, found -1"),
+        (str(1 << 63), f"seed must be at most {(1 << 63) - 1}, found {1 << 63}"),
         ("0.5", NOT_WHOLE.format("0.5")),
     ],
     "--validation": [
@@ -205,6 +206,8 @@ TRAINING = {  # options of train, compare and sweep
         ("''", "--out must be the name of a folder, found ''"),
         ("text.txt", "out must be a folder, and text.txt is a file"),
         ("text.txt/run", "text.txt/run: Not a directory"),
+        ("swept", "swept holds a sweep, not a run: name another folder"),
+        ("swept --force", "swept holds a sweep, not a run: name another folder"),
         (
             "run",
             "run already holds a run; go on with it (resume), replace it (force) or name another "
@@ -294,6 +297,7 @@ ROWS = {
         ],
         "--seed": [
             ("-1", "seeds must be whole numbers from 0 on, found -1"),
+            (str(1 << 63), f"seeds must be at most {(1 << 63) - 1}, found {1 << 63}"),
             ("0.5", NOT_WHOLE.format("0.5")),
         ],
         "--threads": [

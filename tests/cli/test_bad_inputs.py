@@ -57,6 +57,8 @@ def desk(tmp_path_factory):
         (desk / name).mkdir()
         (desk / name / "config.json").write_text(config)
     (desk / "run" / "metrics.csv").write_text(f"{COLUMNS}\n1,bop,1,0.5,1,0.5,3,0.1,1\n")
+    (desk / "swept").mkdir()
+    (desk / "swept" / "sweep.json").write_text("{}")
     for name in ("empty", "folder.png", "folder.html"):
         (desk / name).mkdir()
     return desk

@@ -17,11 +17,11 @@ from minibnn.errors import InputError
 from minibnn.files.atomic import staged, write_atomic
 from minibnn.files.text import read_json
 from minibnn.training import run_folder
-from minibnn.training.run_folder import RunFolder
+from minibnn.training.run_folder import SWEEP, RunFolder
 from minibnn.training.sweep.cells import Cell
 from minibnn.training.sweep.worker import LOG
 
-SWEEP, SUMMARY = "sweep.json", "summary.csv"
+SUMMARY = "summary.csv"
 PICTURES = ("heatmap.png", "curves.png")
 FORMAT, VERSION = "minibnn sweep", 1
 # What makes it the same sweep, in the order in which differences are told; of the options all but

@@ -9,7 +9,7 @@ from minibnn.errors import InputError
 from minibnn.tables import Shown, columns_of
 from minibnn.training.errors import Interrupted
 from minibnn.training.interrupt import StopRequest
-from minibnn.training.run_folder import CONFIG
+from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
 from minibnn.training.sweep.folder import SweepFolder, describe
@@ -365,6 +365,8 @@ def _seeds(seeds):
     for seed in seeds:
         if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
             raise InputError(f"seeds must be whole numbers from 0 on, found {seed!r}")
+        if seed > MOST:
+            raise InputError(f"seeds must be at most {MOST}, found {seed}")
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"seeds must be different whole numbers, found {seeds}")
     return [int(seed) for seed in seeds]
