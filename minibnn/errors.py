@@ -32,8 +32,18 @@ def one_line(text):
     a file\\x1b[2J
     """
     words = re.sub(r"\s*[^\S ]\s*", " ", str(text)).strip()  # white space other than spaces
-    if not words.isprintable():
-        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    words = printable(words)
     if len(words) > LONGEST:
         words = f"{words[: LONGEST * 2 // 3]} [...] {words[-LONGEST // 4 :]}"
     return words
+
+
+def printable(text):
+    """A text that any terminal shows as it is: what cannot be printed becomes its escape.
+
+    >>> print(printable("  two\\nlines\\x1b[2J"))
+      two\\nlines\\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from minibnn.errors import printable
+
 
 @dataclass(frozen=True)
 class Table:
     """A head, lines below it, and what stands around them; every cell is a text.
+
+    As text every cell stays in its line, and what a terminal would obey becomes its escape.
 
     Attributes
     ----------
@@ -36,12 +40,14 @@ class Table:
     notes: Sequence[str] = ()
 
     def __str__(self):
-        rows = [self.head, *self.lines, *self.foot]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        head, *rows = [[*map(printable, row)] for row in (self.head, *self.lines, *self.foot)]
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
         rule = ["-" * width for width in widths]
-        rows = [self.head, rule, *self.lines, *([rule, *self.foot] if self.foot else ())]
+        lines, foot = rows[: len(self.lines)], rows[len(self.lines) :]
+        rows = [head, rule, *lines, *([rule, *foot] if foot else ())]
+        around = [self.title] if self.title else []
         text = [self._aligned(row, widths) for row in rows]
-        return "\n".join([*([self.title] if self.title else ()), *text, *self.notes])
+        return "\n".join([*map(printable, around), *text, *map(printable, self.notes)])
 
     def _aligned(self, row, widths):
         cells = (

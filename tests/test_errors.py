@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from minibnn import errors
-from minibnn.errors import LONGEST, InputError, one_line
+from minibnn.errors import LONGEST, InputError, one_line, printable
 from minibnn.training import TrainingError
 
 
@@ -27,6 +27,11 @@ def test_one_line(text, expected):
     for line in (one_line(text), str(InputError(text)), str(TrainingError(text))):
         assert line == expected
         assert line.isprintable()
+
+
+def test_printable_keeps_spaces_and_length():
+    assert printable("  " + "é" * 5000) == "  " + "é" * 5000
+    assert printable("  a\n\x1b[2J") == "  a\\n\\x1b[2J"
 
 
 def test_the_middle_of_a_long_text_is_left_out():

@@ -19,7 +19,7 @@ PACKAGE = Path(minibnn.__file__).parent
 FLOORS = {
     "errors": 0,
     "_version": 0,
-    "tables": 0,
+    "tables": 1,
     "files": 1,
     "ops": 1,
     "data": 2,

@@ -64,6 +64,21 @@ def test_text():
     assert text_table(["a", "bb"], []) == "a  bb\n-  --"
 
 
+def test_a_terminal_obeys_no_cell():
+    nasty = "  \x1b[2J\n"
+    table = Table([nasty, "n"], [[nasty, "1"]], title=nasty, foot=[[nasty, "1"]], notes=[nasty])
+    told = r"  \x1b[2J\n"
+    assert str(table).splitlines() == [
+        told,
+        f"{told}  n",
+        f"{'-' * len(told)}  -",
+        f"{told}  1",
+        f"{'-' * len(told)}  -",
+        f"{told}  1",
+        told,
+    ]
+
+
 def test_html_has_the_same_cells():
     found = Cells(TABLE.html())
     assert found.rows == [TABLE.head, *TABLE.lines, *TABLE.foot]

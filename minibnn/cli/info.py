@@ -4,6 +4,8 @@ import json
 
 import click
 
+from minibnn.errors import printable
+
 
 @click.command(short_help="Tell what a run or a network file is.")
 @click.argument("path", metavar="RUN|FILE")
@@ -38,8 +40,9 @@ def text(found):
     rows = dict(found.get("settings") or {}) | _result_rows(found) | _size_rows(found)
     if command := found.get("command"):
         rows["to repeat it"] = command
+    rows = {printable(label): printable(words) for label, words in rows.items()}
     width = max(map(len, rows), default=0) + 1
-    parts = [f"{found['path']}: {found['kind']}"]
+    parts = [printable(f"{found['path']}: {found['kind']}")]
     if rows:
         parts.append("\n".join(f"{label + ':':<{width}} {words}" for label, words in rows.items()))
     if runs := found.get("runs"):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from minibnn.errors import printable
+
 
 @click.command(short_help="Draw runs: accuracy, loss, flips and inertia.")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
@@ -41,4 +43,5 @@ def plot(runs, out, title):
     click.echo(f"picture: {out}")
     for record in records:
         if record.telemetry is None:
-            click.echo(f"{record.folder} has no telemetry: only accuracy and loss are drawn of it")
+            words = "has no telemetry: only accuracy and loss are drawn of it"
+            click.echo(printable(f"{record.folder} {words}"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from minibnn.cli.trained import THREADS
-from minibnn.errors import InputError
+from minibnn.errors import InputError, printable
 
 
 @click.command(short_help="Write one HTML page about runs.")
@@ -67,7 +67,7 @@ def report(runs, out, title, confusion, data_dir, threads):
     click.echo(f"report: {out}")
     for subject in subjects[:MOST_DRAWN] if confusion else ():
         if isinstance(subject.confusion, str):
-            click.echo(f"{subject.record.folder}: no confusion, {subject.confusion}")
+            click.echo(printable(f"{subject.record.folder}: no confusion, {subject.confusion}"))
 
 
 def _best_first(records, most):

@@ -87,6 +87,26 @@ def sorted_small():
     return [*SMALL[:4], *SMALL[6:8], *SMALL[4:6]]
 
 
+def test_nothing_in_a_file_reaches_the_terminal_raw(run, tmp_path):
+    packed = bnn.load("net.bnn.npz")
+    packed.name = "\x1b[2Jgone\nnetwork: another"
+    packed.save(tmp_path / "evil.npz")
+    code, out, err = run("info", tmp_path / "evil.npz")
+    assert (code, err) == (0, "")
+    assert all(line.isprintable() for line in out.splitlines())
+    assert r"\x1b[2Jgone\nnetwork: another, 8x8x1 -> 10" in out
+    config = json.loads(Path("all/run/config.json").read_text())
+    config["network"]["name"] = config["data"]["name"] = "\x1b]0;title\x07"
+    config["options"]["\x9b2J"] = config["minibnn"] = "\x9b2J"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+    (tmp_path / "run/metrics.csv").write_bytes(Path("all/run/metrics.csv").read_bytes())
+    code, out, err = run("info", tmp_path / "run")
+    assert (code, err) == (0, "")
+    assert all(line.isprintable() for line in out.splitlines())
+    assert r"\x1b]0;title\x07" in out
+
+
 def test_a_comparison_and_a_folder_of_runs(asked, run):
     _, words, found = asked("all/both")
     assert found["kind"] == "comparison"
