@@ -6,7 +6,6 @@ made elsewhere (``draw``), so both twins are plain functions of their arguments.
 """
 
 import numpy as np
-from numba import njit
 
 from minibnn.errors import InputError
 from minibnn.ops.backend import backend_name
@@ -75,7 +74,9 @@ def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
         raise InputError(f"rows must be from 0 to {len(images) - 1}")
     if len(rows) and (offsets.min() < 0 or offsets.max() > 2 * pad):
         raise InputError(f"offsets must be from 0 to {2 * pad}")
-    twin = _pad_crop_flip if backend_name() == "numba" else pad_crop_flip_reference
+    twin = pad_crop_flip_reference
+    if backend_name() == "numba":  # and only then its kernels are loaded
+        from minibnn.data.augment_kernel import pad_crop_flip as twin
     return twin(_read_only(images), offsets, flips, pad, rows)
 
 
@@ -88,33 +89,6 @@ def pad_crop_flip_reference(images, offsets, flips, pad, rows):
         padded = np.pad(images[row], ((pad, pad), (pad, pad), (0, 0)))
         crop = padded[top : top + height, left : left + width]
         out[i] = crop[:, ::-1] if flips[i] else crop
-    return out
-
-
-@njit(nogil=True, cache=True)
-def _pad_crop_flip(images, offsets, flips, pad, rows):
-    _, height, width, channels = images.shape
-    out = np.empty((len(rows), height, width, channels), np.uint8)
-    for i in range(len(rows)):
-        row, down, right = rows[i], offsets[i, 0] - pad, offsets[i, 1] - pad
-        first, last = max(0, -right), min(width, width - right)  # columns of the crop with data
-        for y in range(height):
-            if y + down < 0 or y + down >= height or first >= last:
-                out[i, y] = 0
-                continue
-            line, target = images[row, y + down], out[i, y]
-            if flips[i]:
-                for x in range(first):
-                    target[width - 1 - x] = 0
-                for x in range(first, last):
-                    for c in range(channels):
-                        target[width - 1 - x, c] = line[x + right, c]
-                for x in range(last, width):
-                    target[width - 1 - x] = 0
-            else:
-                target[:first] = 0
-                target[first:last] = line[first + right : last + right]
-                target[last:] = 0
     return out
 
 

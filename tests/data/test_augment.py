@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -35,6 +39,16 @@ def test_kernel_equals_its_twin(height, width, channels, pad, seed):
     assert results["numba"].dtype == np.uint8
     assert_array_equal(results["numba"], results["reference"])
     assert_array_equal(images, before)
+
+
+def test_the_kernel_is_kept_where_the_others_are(tmp_path):
+    code = "from minibnn.data import pad_crop_flip as f; import numpy as np\n"
+    code += "f(np.zeros((1, 4, 4, 1), np.uint8), [[0, 0]], [True])"
+    own = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0", "MINIBNN_BACKEND": "numba"}
+    subprocess.run([sys.executable, "-c", code], env=os.environ | own, check=True, timeout=300)
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.startswith("kernels-")
+    assert [*folder.rglob("augment_kernel.pad_crop_flip-*.nbi")]
 
 
 def test_the_middle_crop_is_the_picture_itself(each_backend):

@@ -88,7 +88,7 @@ def describe(path):
     Returns
     -------
     dict of str to str
-        producer, opset, nodes, and its own metadata: of ``write`` network, input and classes.
+        producer, opset, operators, and its own metadata: of ``write`` network, input and classes.
 
     Raises
     ------
