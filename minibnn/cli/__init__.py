@@ -105,4 +105,5 @@ def _told_elsewhere(error):
 
 
 def _say(text):
-    click.echo(f"minibnn: {one_line(text)}", err=True)
+    with contextlib.suppress(OSError):  # of a closed terminal: the exit code still tells
+        click.echo(f"minibnn: {one_line(text)}", err=True)

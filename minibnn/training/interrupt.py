@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and a closed terminal while a run is on: remembered until the batch is done."""
 
 import contextlib
+import errno
 import signal
 
 SIGNALS = {
@@ -8,6 +9,16 @@ SIGNALS = {
     signal.SIGTERM: "SIGTERM",
     signal.SIGHUP: "SIGHUP (its terminal was closed)",
 }
+
+
+@contextlib.contextmanager
+def terminal():
+    """Around words to a terminal: if it was closed they are lost, and nothing else."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 class StopRequest:

@@ -5,9 +5,10 @@ import time
 import warnings
 
 from minibnn.errors import InputError
+from minibnn.training.interrupt import terminal
 from minibnn.training.metrics import row_text
 
-_QUIET_SECONDS = 60  # plain lines: say something at least this often
+_QUIET_SECONDS = 60  # plain lines: a batch after so long a silence says something
 
 
 def reporter(progress=None):
@@ -175,7 +176,8 @@ class Lines(Silent):
         self._say(f"note: {text}")
 
     def _say(self, text):
-        print(text, flush=True)
+        with terminal():
+            print(text, flush=True)
         self._said = time.monotonic()
 
 
@@ -216,7 +218,7 @@ class Live(Silent):
     def epoch(self, rows):
         self._pace.epoch()
         for line in epoch_lines(rows, self._epochs):
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._print(line)
         done = rows[-1]["epoch"]
         self._bar.update(
             self._task,
@@ -226,11 +228,16 @@ class Live(Silent):
         )
 
     def note(self, text):
-        self._console.print(f"note: {text}", markup=False, soft_wrap=True)
+        self._print(f"note: {text}")
 
     def end(self):
         if self._bar is not None:
-            self._bar.stop()
+            with terminal():
+                self._bar.stop()
+
+    def _print(self, text):
+        with terminal():
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def _title(self, done):
         return f"epoch {done + 1}/{self._epochs}"

@@ -1,7 +1,10 @@
 """Runs that last: options of checkpoints, a disk that fills up, a folder that is in use."""
 
+import contextlib
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 import minibnn as bnn
+from minibnn.training.run_folder import RunFolder
 
 SMALL = ("--width", "0.0625", "--batch-size", "200", "--threads", "1")
 
@@ -88,6 +92,35 @@ def test_a_disk_that_fills_up(run, fails, small_disk):
     assert run(*more)[0] == 0
     assert run("train", *wide, "--epochs", 3, "--out", "whole")[0] == 0
     assert (out / "checkpoint.npz").read_bytes() == Path("whole/checkpoint.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "run"),
+    [
+        (("train", "--out", "a"), "a"),
+        (
+            ("sweep", "--grid", "gamma=1e-2,1e-3", "--jobs", "1", "--out", "s"),
+            "s/gamma=0.01_seed=0",
+        ),
+    ],
+)
+def test_a_closed_terminal_is_a_hang_up(here, words, run):
+    """Nothing can be told there any more: all is saved, and the exit code tells."""
+    words = (*words, "--filters", "4", "--dense-units", "16", "--epochs", "500")
+    child, terminal = pty.fork()
+    if not child:
+        os.environ["PYTHONPATH"] = str(Path(bnn.__file__).parents[1])
+        os.execv(sys.executable, [sys.executable, "-m", "minibnn", *words])
+    while not (here / run / "checkpoint.npz").exists():
+        with contextlib.suppress(OSError):  # it ended
+            if select.select([terminal], [], [], 0.1)[0]:
+                os.read(terminal, 4096)
+        assert os.waitpid(child, os.WNOHANG)[0] == 0
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 129
+    assert not list(here.glob("*/.stop-*"))
+    with RunFolder(here / run, resume=True):  # free again
+        pass
 
 
 HOLDS = """

@@ -5,9 +5,10 @@ import statistics
 import sys
 import time
 
+from minibnn.training.interrupt import terminal
 from minibnn.training.progress import duration
 
-_QUIET_SECONDS = 60  # plain lines: say something at least this often
+_QUIET_SECONDS = 60  # plain lines: a look after so long a silence says something
 
 
 class Forecast:
@@ -128,7 +129,8 @@ class Lines(Silent):
             self._say(state(self._done, self._count, running, remaining))
 
     def _say(self, text):
-        print(text, flush=True)
+        with terminal():
+            print(text, flush=True)
         self._said = time.monotonic()
 
 
@@ -179,10 +181,12 @@ class Live(Silent):
         self._shown.update(self._all, completed=self._done + share, words=words)
 
     def end(self):
-        self._shown.stop()
+        with terminal():
+            self._shown.stop()
 
     def _print(self, text):
-        self._console.print(text, markup=False, soft_wrap=True)
+        with terminal():
+            self._console.print(text, markup=False, soft_wrap=True)
 
 
 def state(done, count, running, remaining):

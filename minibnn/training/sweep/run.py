@@ -249,8 +249,8 @@ class _Session:
                     self._end(*self._ended.get(timeout=_LOOK), stop)
                 if stop.signum and not asked:
                     asked = True
-                    self.report.note(f"{stop.name}: the running cells save and stop")
                     ask_to_stop(self.folder.stop_file)
+                    self.report.note(f"{stop.name}: the running cells save and stop")
                 if time.monotonic() - self._looked > _REPORT:
                     self._look()
             except KeyboardInterrupt:  # a second Ctrl-C

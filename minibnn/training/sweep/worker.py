@@ -50,9 +50,9 @@ class Outcome(NamedTuple):
 
 def run_cell(task):
     """Train a cell to its end in a child process; returns an Outcome, raises nothing."""
-    if _asked_to_stop(task):
-        return Outcome(143, "not started", stopped=True)
     try:
+        if _asked_to_stop(task):
+            return Outcome(143, "not started", stopped=True)
         threads = _check_threads(task.threads)
         folder = Path(task.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,8 @@ def _wait_for_lock(folder):
 
 def _words(code, log, start):
     """Why a child ended, with the last line it wrote."""
-    with open(log, "rb") as file:
+    lines = []
+    with contextlib.suppress(OSError), open(log, "rb") as file:  # it may be gone with its folder
         file.seek(max(start, log.stat().st_size - 4000))
         lines = file.read().decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")

@@ -150,6 +150,22 @@ def test_a_crash_is_told_with_its_last_line(tmp_path, task, monkeypatch):
         assert not outcome.hopeless
 
 
+def test_a_cell_raises_nothing(tmp_path, task, monkeypatch):
+    see_through = worker._see_through
+
+    def gone(child, task):
+        ended = see_through(child, task)
+        (tmp_path / "cell" / "log.txt").unlink()
+        return ended
+
+    monkeypatch.setattr(worker, "_see_through", gone)
+    outcome = run_cell(task("--optimizer=rop"))
+    assert outcome == Outcome(2, "it wrote nothing")
+    outcome = run_cell(task(stop_file=str(tmp_path)))  # a folder
+    assert outcome.hopeless
+    assert outcome.error.startswith("could not be started: ")
+
+
 def test_a_folder_in_use_is_waited_for(tmp_path, monkeypatch):
     """A child whose worker died may still be saving there."""
     import fcntl

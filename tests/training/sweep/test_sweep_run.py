@@ -262,6 +262,25 @@ def test_a_look_reads_only_the_cells_that_run(tmp_path, small, at_once, trained,
     assert looks[1:] == [(0, [name])] * 2
 
 
+def test_cells_are_asked_to_stop_before_anything_is_told(tmp_path, small, at_once, trained):
+    """Telling may fail: a closed terminal sends its signal first."""
+
+    class Hung(Notes):
+        def note(self, text):
+            told.append(len(list((tmp_path / "s").glob(".stop-*"))))
+
+    def act(task, number):
+        if number == 0:
+            os.kill(os.getpid(), signal.SIGHUP)
+        return Outcome(143, "not started", stopped=True)
+
+    told = []
+    with pytest.raises(Interrupted) as stop:
+        run(tmp_path, small, act, at_once, Hung())
+    assert (told, stop.value.exit_code) == ([1], 129)
+    assert not list((tmp_path / "s").glob(".stop-*"))
+
+
 def test_a_picture_that_fails_does_not_hide_an_interruption(
     tmp_path, small, at_once, trained, monkeypatch
 ):
