@@ -24,6 +24,8 @@ def terminal():
 class StopRequest:
     """Remembers the first SIGINT, SIGTERM or SIGHUP; a second one acts at once, as without us.
 
+    But for a SIGHUP after a SIGHUP: of one closed terminal, both the shell and the system send it.
+
     Use as a context manager. Signals can only be caught in the main thread; in others this does
     nothing.
 
@@ -57,3 +59,5 @@ class StopRequest:
     def _remember(self, signum, _frame):
         self.signum = signum
         self.__exit__()
+        if signum == signal.SIGHUP:
+            self._before = {signum: signal.signal(signum, signal.SIG_IGN)}
