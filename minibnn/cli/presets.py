@@ -140,15 +140,11 @@ def keep(folder, result):
 def draw(path, result):
     """Write a PNG: signs that differ by step, and the losses."""
     import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     from minibnn.equivalences.networks import PRESETS
-    from minibnn.files.atomic import write_atomic
-    from minibnn.training.plots import COLOURS
+    from minibnn.training.plots.style import COLOURS, new_figure, save
 
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4.5)
     signs, loss = figure.subplots(1, 2)
     steps = np.arange(1, result.steps + 1)
     first, twin, control = result.sides
@@ -176,6 +172,4 @@ def draw(path, result):
         axes.legend(frameon=False)
     preset = PRESETS[result.preset]
     figure.suptitle(f"{result.preset} ({preset.entry}): {preset.words}")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
-    write_atomic(path, file.getvalue())
+    save(figure, path)

@@ -117,11 +117,7 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
                 progress = Lines() if executor == "mpi" else None
                 result = run_plan(plan, out, pool, jobs, threads, how["force"], progress)
     _print_tables(table.rich_tables(result.rows), plain=executor == "mpi")
-    for word, name in (
-        ("table", "summary.csv"),
-        ("heat map", "heatmap.png"),
-        ("curves", "curves.png"),
-    ):
+    for word, name in _FILES.items():
         if (result.folder / name).exists():
             click.echo(f"{word + ':':<9} {out}/{name}")
     if failed := result.failed:

@@ -4,13 +4,11 @@ Both show only cells that are done; of several seeds the mean, and their range a
 """
 
 import contextlib
-import io
 import math
 import statistics
 
-from minibnn.files.atomic import write_atomic
 from minibnn.training.metrics import read_rows
-from minibnn.training.plots import COLOURS
+from minibnn.training.plots.style import COLOURS, new_figure, save
 from minibnn.training.run_folder import METRICS
 from minibnn.training.sweep.table import keys_of, mean_and_spread, measured_on, over_seeds
 
@@ -34,8 +32,8 @@ def draw_sweep(folder, description, rows):
         return
     keys = varied_keys(rows, groups)
     if len(keys) >= 2:
-        _save(folder / "heatmap.png", heat_map(groups, keys, description))
-    _save(folder / "curves.png", curves(folder, groups, panels(groups, description)))
+        save(heat_map(groups, keys, description), folder / "heatmap.png", dpi=110)
+    save(curves(folder, groups, panels(groups, description)), folder / "curves.png", dpi=110)
 
 
 def varied_keys(rows, groups):
@@ -67,7 +65,7 @@ def heat_map(groups, keys, description):
     drawn = {"log", "uniform"} & {*kinds} and all(
         _number(settings[key]) is not None for settings, _ in groups for key in axes_keys
     )
-    figure = _figure(5.4 * len(panels) + 0.8, 4.6)
+    figure = new_figure(5.4 * len(panels) + 0.8, 4.6)
     for axes, (title, members) in zip(
         np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True
     ):
@@ -150,7 +148,7 @@ def panels(groups, description):
 
 def curves(folder, groups, shown):
     """Accuracy above, below it the paper's pi_t of the last layer (Eq. 7), by epoch."""
-    figure = _figure(5.4 * len(shown) + 0.4, 7.2)
+    figure = new_figure(5.4 * len(shown) + 0.4, 7.2)
     top, bottom = figure.subplots(2, len(shown), squeeze=False, sharex="col", sharey="row")
     shade = "shade: range of the seeds" if any(len(g) > 1 for _, g in groups) else None
     for column, (title, lines) in enumerate(shown.items()):
@@ -225,18 +223,3 @@ def _number(text):
 def _sorted(texts):
     """Numbers by size, then words."""
     return sorted(texts, key=lambda t: (_number(t) is None, _number(t) or 0.0, str(t)))
-
-
-def _figure(width, height):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(path, figure):
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
-    write_atomic(path, file.getvalue())
