@@ -61,7 +61,8 @@ def fit(
         The run's name in its metrics; by default the (binary) optimizer's.
     loss : "softmax_cross_entropy" or "squared_hinge"
     augment : None or "paper"
-        "paper": pad with 4 pixels, random crop, random horizontal flip.
+        "paper": pad with 4 pixels, random crop, random horizontal flip. Of pictures in folders a
+        part of random area, shape and place, at random mirrored; with None the middle.
     validation : int
         Hold that many training pictures out; they are then measured after each epoch, and the
         test pictures only after the last.
