@@ -100,6 +100,7 @@ def _size_rows(found):
 
 def _table(runs):
     from minibnn.tables import Table
+    from minibnn.training.sweep.table import measured_on
 
     lines = []
     for run in runs:
@@ -116,8 +117,9 @@ def _table(runs):
                 _percent(results.get("last_accuracy")),
             ]
         )
-    part = next((r["results"]["measured_on"] for r in runs if r["results"]), "test")
-    return Table(["run", "optimizer", "epochs", f"best {part}", f"last {part}"], lines, left=2)
+    part = measured_on([run["results"] for run in runs if run["results"]])
+    watched = [f"{which} {part}".rstrip() for which in ("best", "last")]
+    return Table(["run", "optimizer", "epochs", *watched], lines, left=2)
 
 
 def _percent(share):

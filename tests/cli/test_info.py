@@ -8,6 +8,7 @@ import pytest
 
 import minibnn as bnn
 from minibnn.cli import main
+from minibnn.cli.info import text as words_of
 from minibnn.training.metrics import read_rows
 from minibnn.training.sweep.table import read_summary
 
@@ -120,6 +121,24 @@ def test_a_comparison_and_a_folder_of_runs(asked, run):
     _, _, found = asked("all")
     assert found["kind"] == "folder of runs"
     assert [one["name"] for one in found["runs"]] == ["both/bop", "both/latent-sgd", "run"]
+
+
+def test_what_is_measured_on_different_pictures_is_not_named_by_one():
+    results = {"best_accuracy": 0.5, "best_epoch": 1, "last_accuracy": 0.5}
+    epochs = {"done": 1, "of": 1}
+    runs = [
+        {
+            "name": part,
+            "optimizer": "bop",
+            "epochs": epochs,
+            "results": results | {"measured_on": part},
+        }
+        for part in ("test", "validation")
+    ]
+    found = {"path": "all", "kind": "folder of runs"}
+    assert "best validation  last validation" in words_of({**found, "runs": runs[1:]})
+    head = words_of({**found, "runs": runs}).splitlines()[2]
+    assert head.split()[-2:] == ["best", "last"]
 
 
 def test_files(asked):
