@@ -7,8 +7,8 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constant
 from minibnn.optim.latent import DECAYS, masked
-from minibnn.optim.latent_classes import TINY, LatentSGD, layer_rate, start_magnitudes
-from minibnn.optim.optimizer import Inertia, Optimizer
+from minibnn.optim.latent_classes import TINY, SGDArguments, layer_rate, start_magnitudes
+from minibnn.optim.optimizer import Inertia
 
 
 class InertiaSGDState(NamedTuple):
@@ -90,7 +90,7 @@ def inertia_sgd_step(
     return np.where(flip, -w, w), InertiaSGDState(inertia, velocity)
 
 
-class InertiaSGD(Optimizer):
+class InertiaSGD(SGDArguments):
     """``LatentSGD`` in its inertia form; arguments, start and trajectory are the same.
 
     Parameters
@@ -99,34 +99,9 @@ class InertiaSGD(Optimizer):
     """
 
     kind = "inertia-sgd"
-    arguments = LatentSGD.arguments
     state_class = InertiaSGDState
     step_function = inertia_sgd_step
     update = "inertia_sgd_update"
-
-    def __init__(
-        self,
-        lr=1.0,
-        momentum=0.0,
-        weight_decay=0.0,
-        decay="shrink",
-        clip=1.0,
-        ste_clip=None,
-        initial="glorot_uniform",
-        seed=0,
-        lr_scaling=None,
-    ):
-        super().__init__(
-            lr=lr,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            decay=decay,
-            clip=clip,
-            ste_clip=ste_clip,
-            initial=initial,
-            seed=seed,
-            lr_scaling=lr_scaling,
-        )
 
     def _start(self, p):
         velocity = np.zeros(p.shape, np.float32) if self.momentum else None

@@ -105,24 +105,9 @@ class LatentOptimizer(Optimizer):
         return fields.pop("latent"), super()._restore(fields)
 
 
-class LatentSGD(LatentOptimizer):
-    """Gradient descent on latent weights, for binary parameters.
+class SGDArguments(Optimizer):
+    """What ``LatentSGD`` and its inertia form take."""
 
-    Parameters
-    ----------
-    lr, momentum, weight_decay, decay, clip, ste_clip : as in ``latent_sgd_step``
-        The numbers take schedules.
-    initial : "glorot_uniform", "glorot_normal", number or dict of arrays by parameter name
-        Start magnitudes: |U(-l, l)| with l = sqrt(6 / (fan_in + fan_out)); Keras' truncated
-        normal distribution of deviation sqrt(2 / (fan_in + fan_out)); or as given. The signs are
-        the network's; a -1 whose magnitude is 0 starts at the smallest normal number.
-    seed : int
-        Of the start magnitudes.
-    lr_scaling : None or "glorot"
-        Multiply a layer's rate by 1 / sqrt(1.5 / (fan_in + fan_out)), as BinaryNet's authors do.
-    """
-
-    kind = "latent-sgd"
     arguments: ClassVar = {
         "lr": Number("(0, inf)"),
         "momentum": Number("[0, 1)"),
@@ -134,9 +119,6 @@ class LatentSGD(LatentOptimizer):
         "seed": Whole(),
         "lr_scaling": Choice(("glorot",), optional=True),
     }
-    state_class = LatentSGDState
-    step_function = latent_sgd_step
-    update = "latent_sgd_update"
 
     def __init__(
         self,
@@ -161,6 +143,29 @@ class LatentSGD(LatentOptimizer):
             seed=seed,
             lr_scaling=lr_scaling,
         )
+
+
+class LatentSGD(SGDArguments, LatentOptimizer):
+    """Gradient descent on latent weights, for binary parameters.
+
+    Parameters
+    ----------
+    lr, momentum, weight_decay, decay, clip, ste_clip : as in ``latent_sgd_step``
+        The numbers take schedules.
+    initial : "glorot_uniform", "glorot_normal", number or dict of arrays by parameter name
+        Start magnitudes: |U(-l, l)| with l = sqrt(6 / (fan_in + fan_out)); Keras' truncated
+        normal distribution of deviation sqrt(2 / (fan_in + fan_out)); or as given. The signs are
+        the network's; a -1 whose magnitude is 0 starts at the smallest normal number.
+    seed : int
+        Of the start magnitudes.
+    lr_scaling : None or "glorot"
+        Multiply a layer's rate by 1 / sqrt(1.5 / (fan_in + fan_out)), as BinaryNet's authors do.
+    """
+
+    kind = "latent-sgd"
+    state_class = LatentSGDState
+    step_function = latent_sgd_step
+    update = "latent_sgd_update"
 
     def _start_inner(self, p):
         return LatentSGDState(np.zeros(p.shape, np.float32) if self.momentum else None)
