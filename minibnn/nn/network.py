@@ -10,9 +10,11 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
-from minibnn.nn.layers.layer import positive
+from minibnn.nn.layers.layer import numbers, positive
+from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.summary import summarize
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import WIDTHS
 
 
 class Sequential:
@@ -27,6 +29,10 @@ class Sequential:
     seed : int
         Of the random start of the kernels.
     name : str
+    gradients : "float32", or "int2" to "int10"
+        How gradients travel through binary layers: in floats, as in the paper; or rounded at each
+        to integers of so many bits (with one power of two for a layer), and summed exactly. Then
+        no weight depends on the machine, its threads or the backend. May be set at any time.
 
     Raises
     ------
@@ -42,16 +48,16 @@ class Sequential:
     (5, 3)
     """
 
-    def __init__(self, layers, input_shape, seed=0, name="sequential"):
+    def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         try:
-            self._settle(layers, input_shape, seed, name)
+            self._settle(layers, input_shape, seed, name, gradients)
             self._build()
         except InputError:
             for layer in self._named:  # nobody's again: they may be put together differently
                 layer.name = None
             raise
 
-    def _settle(self, layers, input_shape, seed=0, name="sequential"):
+    def _settle(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         """All but the arrays."""
         self._named = []
         self.chain = Chain(layers_from_config(layers))
@@ -65,6 +71,21 @@ class Sequential:
             counts[layer.prefix] += 1
             layer.name = f"{layer.prefix}{counts[layer.prefix]}"
             self._named.append(layer)
+        self.gradients = gradients
+
+    @property
+    def gradients(self):
+        """How gradients travel through binary layers: "float32", or "int2" to "int10"."""
+        return self._gradients
+
+    @gradients.setter
+    def gradients(self, name):
+        bits = _gradient_bits(name)
+        if bits and not any(isinstance(layer, BinaryDense | BinaryConv2D) for layer in self._named):
+            raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
+        self._gradients = name
+        for layer in self._named:
+            layer.gradient_bits = bits
 
     def _build(self):
         """Make the arrays; InputError, and no array, if they are more than there is memory."""
@@ -146,7 +167,8 @@ class Sequential:
         """
         for p in self.parameters():
             p.grad = None  # its memory, which the kernels take again, serves the new one
-        return self.chain.backward(dy, need_dx)
+        dx = self.chain.backward(dy, need_dx)
+        return dx if dx is None else numbers(dx)
 
     def penalty(self):
         """What regularised layers add to the loss; ``backward`` adds its gradient to theirs.
@@ -232,7 +254,7 @@ class Sequential:
             "input_shape": list(self.input_shape),
             "seed": self.seed,
             "layers": copy.deepcopy(self.chain.config()),
-        }
+        } | ({} if self.gradients == "float32" else {"gradients": self.gradients})
 
     @classmethod
     def from_config(cls, config, check=None):
@@ -309,6 +331,16 @@ class Sequential:
 
     def __repr__(self):
         return f"<Sequential {self.name} {self.input_shape} -> {self.output_shape}>"
+
+
+def _gradient_bits(name):
+    """The width behind a name of ``gradients``, None of float32; or InputError."""
+    names = {"float32": None} | {f"int{bits}": bits for bits in WIDTHS}
+    if not isinstance(name, str) or name not in names:
+        raise InputError(
+            f"gradients must be float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}, found {name!r:.60}"
+        )
+    return names[name]
 
 
 def _seed(value):

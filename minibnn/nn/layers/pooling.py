@@ -4,6 +4,7 @@ from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Layer, expect_axes, floats
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.shapes import check_padding, pair, windows
 
 
@@ -41,6 +42,7 @@ class MaxPool2D(_Pooling):
     """
 
     prefix = "max_pool"
+    takes_fixed = True
 
     def __init__(self, pool_size=2, strides=None, padding="valid"):
         super().__init__(pool_size, strides, padding)
@@ -49,9 +51,10 @@ class MaxPool2D(_Pooling):
 
     def forward(self, x, training=False):
         self.input_shape = x.shape
-        packed = isinstance(x, Signs)
-        y, self.where = ops().max_pool2d(x.unpack() if packed else x, *self.place)
-        return ops().pack_signs(y, 3) if packed else y
+        packed, fixed = isinstance(x, Signs), isinstance(x, Fixed)
+        entries = x.unpack() if packed else x.integers if fixed else x
+        y, self.where = ops().max_pool2d(entries, *self.place)
+        return ops().pack_signs(y, 3) if packed else x.like(y) if fixed else y
 
     def backward(self, dy, need_dx=True):
         if not need_dx:

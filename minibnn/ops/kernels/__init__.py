@@ -7,6 +7,7 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 import numba
 
 from minibnn.ops.kernels.elementwise import add, relu, relu_grad, scale_channels
+from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
@@ -75,6 +76,7 @@ __all__ = [
     "ste_sign_grad",
     "swish_sign_grad",
     "threshold_sign",
+    "to_fixed",
     "unpack_signs",
 ]
 

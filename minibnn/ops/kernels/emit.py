@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-I1, I8, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 32, 64)), ir.FloatType())
+I1, I8, I16, I32, I64, F32 = (*(ir.IntType(n) for n in (1, 8, 16, 32, 64)), ir.FloatType())
 
 
 class Emitter:
@@ -19,6 +19,7 @@ class Emitter:
     def __init__(self, context, builder, lanes):
         self.context, self.builder, self.lanes = context, builder, lanes
         self.ints, self.floats = ir.VectorType(I32, lanes), ir.VectorType(F32, lanes)
+        self.halves = ir.VectorType(I16, 2 * lanes)  # both halves of each 32-bit lane
 
     def pointer(self, array_type, value):
         return self.context.make_array(array_type)(self.context, self.builder, value).data
@@ -45,7 +46,7 @@ class Emitter:
 
     def store(self, value, pointer, *terms):
         kind = pointer.type.pointee
-        if isinstance(kind, ir.IntType) and kind.width < 32:
+        if value.type == self.ints and kind.width < 32:
             value = self.builder.trunc(value, ir.VectorType(kind, self.lanes))
         address = self.builder.bitcast(self.at(pointer, *terms), value.type.as_pointer())
         self.builder.store(value, address, align=1)
@@ -78,6 +79,18 @@ class Emitter:
 
     def fma(self, a, b, c):
         return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
+
+    def half(self, value):
+        """Every half the same number."""
+        return ir.Constant(self.halves, [value] * 2 * self.lanes)
+
+    def widened(self, halves):
+        """The sum of the two 16-bit halves of each lane, in 32 bits."""
+        name = {16: "llvm.x86.avx512.pmaddw.d.512", 8: "llvm.x86.avx2.pmadd.wd"}.get(self.lanes)
+        if name:
+            return self.call(name, self.ints, halves, self.half(1))
+        b, words, by = self.builder, self.builder.bitcast(halves, self.ints), self.number(16)
+        return b.add(b.ashr(b.shl(words, by), by), b.ashr(words, by))
 
     def loop(self, count):
         return cgutils.for_range(self.builder, count, intp=I64)

@@ -2,9 +2,17 @@
 
 import numpy as np
 
+from minibnn.ops import portable
 
+GRAIN = 2.0**30  # of double-precision losses: what is added up are multiples of 1 / GRAIN
+
+
+@np.errstate(invalid="ignore")  # NaN in, NaN out
 def softmax_cross_entropy(logits, labels):
     """Mean over the batch of -log softmax(logits)[label].
+
+    In float64 the same bits on every machine and in any order of adding: exp and log are those of
+    ``ops.portable``, and each sample's loss and softmax is rounded to a multiple of 2^-30.
 
     Parameters
     ----------
@@ -17,11 +25,22 @@ def softmax_cross_entropy(logits, labels):
     dlogits : like logits
         (softmax - one_hot) / B.
     """
-    rows = np.arange(len(labels))
+    double, rows = logits.dtype == np.float64, np.arange(len(labels))
+    exp, log = (portable.exp, portable.log) if double else (np.exp, np.log)
     shifted = logits - logits.max(1, keepdims=True)  # exp cannot overflow
-    weights = np.exp(shifted)
-    total = weights.sum(1, keepdims=True)
-    losses = np.log(total[:, 0]) - shifted[rows, labels]
+    weights = exp(shifted)
+    total = _in_order(weights) if double else weights.sum(1, keepdims=True)
+    losses = log(total[:, 0]) - shifted[rows, labels]
     dlogits = weights / total
+    if double:
+        losses, dlogits = (np.rint(x * GRAIN) / GRAIN for x in (losses, dlogits))
     dlogits[rows, labels] -= 1
     return float(losses.mean(dtype=np.float64)), dlogits / dlogits.dtype.type(len(labels))
+
+
+def _in_order(weights):
+    """The sum of each row, (B, 1), one column after another."""
+    total = weights[:, :1].copy()
+    for column in range(1, weights.shape[1]):
+        total += weights[:, column : column + 1]
+    return total
