@@ -80,6 +80,16 @@ class Emitter:
     def fma(self, a, b, c):
         return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
 
+    def kept(self, value):
+        """The value, in a register of its own that LLVM sees nothing of: a step of a loop ends here.
+
+        It reorders sums of integers over several steps otherwise, and runs out of registers.
+        """
+        if self.lanes < 16:
+            return value
+        signature = ir.FunctionType(value.type, [value.type])
+        return self.builder.asm(signature, "", "=v,0", [value], False)
+
     def half(self, value):
         """Every half the same number."""
         return ir.Constant(self.halves, [value] * 2 * self.lanes)

@@ -6,11 +6,8 @@ from numba import prange
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.fixed import Fixed
-from minibnn.ops.kernels.normalisation import (
-    fixed_batch_norm_grad,
-    integers_and_unit,
-    sums_and_means,
-)
+from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
+from minibnn.ops.kernels.normalisation import sums_and_means
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import sign_tile

@@ -114,14 +114,14 @@ class _ShortSums:
         return b.bitcast(bits, e.halves)
 
     def next(self, word):
-        return self.e.builder.lshr(word, self.e.number(4))
+        return self.e.kept(self.e.builder.lshr(word, self.e.number(4)))
 
     def look_up(self, cell, operand, index):
         self.add(cell, self.e.call("llvm.x86.avx512.permvar.hi.512", self.e.halves, operand, index))
 
     def add(self, cell, found):
         b, slot = self.e.builder, self.short[cell]
-        b.store(b.add(b.load(slot), found), slot)
+        b.store(self.e.kept(b.add(b.load(slot), found)), slot)
 
     def store(self, cell, out, *place, accumulate):
         e, total = self.e, self.e.builder.load(self.sums[cell])
