@@ -52,6 +52,17 @@ class Chain:
                 return None
         return dy
 
+    def machine_dependent(self, exact):
+        """Names of the layers that are not ``same_everywhere`` on signs or bytes, if ``exact``."""
+        found = []
+        for layer in self.layers:
+            for chain in layer.inner_chains():
+                found += chain.machine_dependent(exact)
+            if not layer.same_everywhere(exact):
+                found.append(layer.name)
+            exact = layer.gives_signs(exact)
+        return found
+
     def parameters(self):
         return [p for layer in self.layers for p in layer.parameters()]
 

@@ -30,15 +30,10 @@ def fuse(layers):
         else:
             steps.append(rest.pop(0))
     for before, step in zip(steps, steps[1:], strict=False):
-        if isinstance(step, NormaliseAndSign):
-            step.rounds = _rounds_first(before)
+        layer = before.first if isinstance(before, ConvolveAndPool) else before
+        if isinstance(step, NormaliseAndSign) and isinstance(layer, BinaryConv2D | BinaryDense):
+            step.rounds_for = layer if layer.kernel.scale is None else None
     return steps
-
-
-def _rounds_first(step):
-    """Whether a step's backward pass begins by rounding dy to integers."""
-    layer = step.first if isinstance(step, ConvolveAndPool) else step
-    return isinstance(layer, BinaryConv2D | BinaryDense) and layer.kernel.scale is None
 
 
 class _Pair:
@@ -100,7 +95,7 @@ class ConvolveAndPool(_Pair):
 class NormaliseAndSign(_Pair):
     """Batch normalisation and its sign: only the signs and a bit for the estimator are kept."""
 
-    rounds = False  # whether dx is rounded to integer gradients here, as the layer before would
+    rounds_for = None  # the binary layer before, for which dx is rounded to integers here already
 
     @staticmethod
     def fits(first, second):
@@ -124,7 +119,8 @@ class NormaliseAndSign(_Pair):
             return self._backward_apart(dy, need_dx)
         norm = self.first
         dy = norm.exact(dy)
-        bits = norm.gradient_bits if self.rounds and isinstance(dy, Fixed) else None
+        whole = isinstance(dy, Fixed) and self.rounds_for and self.rounds_for.across is norm.across
+        bits = norm.gradient_bits if whole else None
         dx, norm.gamma.grad, norm.beta.grad = ops().batch_norm_sign_grad(
             dy, self.gate, norm.x, norm.mean, norm.variance, norm.epsilon, norm.gamma_value(),
             norm.across, bits,

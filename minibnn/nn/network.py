@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from hashlib import sha256
 from math import prod
 from operator import index
 
@@ -136,7 +137,8 @@ class Sequential:
         Returns
         -------
         (B, *output_shape) array
-            The caller's to keep.
+            The caller's to keep. In training with integer gradients float64, of which losses are
+            the same bits on every machine.
 
         Raises
         ------
@@ -149,7 +151,10 @@ class Sequential:
             raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
         if not isinstance(x, Signs) and x.dtype not in (np.uint8, np.float32, np.float64):
             raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-        return self.chain.forward(x, training)
+        y = self.chain.forward(x, training)
+        if training and self.gradients != "float32" and not isinstance(y, Signs):
+            return numbers(y).astype(np.float64)
+        return y
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter, for the last forward pass.
@@ -210,6 +215,34 @@ class Sequential:
         for layer in self.chain.walk():
             arrays |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
         return arrays
+
+    def digest(self):
+        """12 hexadecimal digits for all arrays: two networks agree in every bit or differ in these.
+
+        Returns
+        -------
+        str
+            The beginning of the SHA-256 of the bytes of ``state_dict``, in its order.
+        """
+        arrays = self.state_dict().values()
+        data = b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)
+        return sha256(data).hexdigest()[:12]
+
+    def machine_dependent(self, inputs=np.uint8):
+        """Layers whose last bits may differ between machines, whatever ``gradients`` is.
+
+        Those that multiply real numbers, by BLAS, or take functions of the C library.
+
+        Parameters
+        ----------
+        inputs : NumPy type
+            Of the images: float ones are real numbers to a first binary layer.
+
+        Returns
+        -------
+        list of str
+        """
+        return self.chain.machine_dependent(np.dtype(inputs) == np.uint8)
 
     def load_state_dict(self, arrays):
         """Put back what ``state_dict`` gave.

@@ -12,9 +12,13 @@ import numpy as np
 
 from minibnn.errors import InputError
 
+# No accumulator can overflow: a kernel's gradient adds up in 32 bits, an input's stays below 2^24,
+# where float32 holds it exactly, and the sums of batch normalisation fit 64 bits. ``check_sum``
+# refuses sizes beyond.
 WIDTHS = range(2, 11)  # bits; tables of 16-bit integers hold signed sums of four such numbers
-LOSS_WIDTH = 16  # bits of a gradient that is only summed and normalised, not multiplied
+LOSS_WIDTH = 20  # bits of a gradient that is only summed and normalised, not multiplied
 INPUT_WIDTH = 20  # bits of real inputs of batch normalisation, for their statistics
+LOSS_GRAIN = 2.0**30  # losses and gradients by logits are multiples of 1 / LOSS_GRAIN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,13 +129,23 @@ def fixed_type(bits):
     return np.int8 if bits <= 8 else np.int16 if bits <= 16 else np.int32
 
 
-def check_sum(count, largest, what):
-    """InputError unless sums of ``count`` integers up to ``largest`` fit 32 bits."""
-    if count * largest >= 2**31:
+def check_sum(count, largest, what, bits=31):
+    """InputError unless sums of ``count`` integers up to ``largest`` fit so many bits."""
+    if count * largest >= 2**bits:
         raise InputError(
-            f"{what}: a sum of {count:,} integers of up to {largest} needs more than 32 bits; "
-            f"at most {(2**31 - 1) // largest:,} fit (a smaller batch, or float32 gradients)"
+            f"{what}: a sum of {count:,} integers of up to {largest:,} needs more than {bits} "
+            f"bits; at most {(2**bits - 1) // largest:,} fit: take float32 gradients, or less"
         )
+
+
+def largest_of(x):
+    """The largest integer that an input of batch normalisation, an array or Fixed, may hold."""
+    integers = x.integers if isinstance(x, Fixed) else x
+    if integers.dtype == np.int16:
+        return 2**15
+    if isinstance(x, Fixed) and x.divisor == 1:  # rounded to INPUT_WIDTH
+        return most(INPUT_WIDTH)
+    return max(1, int(np.abs(integers).max(initial=0)))
 
 
 def width_of(dy):

@@ -51,7 +51,9 @@ def cos_pi(t):
 
 
 def power(x, y):
-    """x^y for a float x in (0, 1] and a float y >= 0; by repeated squaring where y is whole."""
+    """x^y for a float x in [0, 1] and a float y >= 0; by repeated squaring where y is whole."""
+    if x == 0:
+        return float(y == 0)
     if y == int(y):
         result, y = 1.0, int(y)
         while y:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minibnn.ops.fixed import Fixed
+from minibnn.ops.fixed import Fixed, check_sum, largest_of
 
 BYTE_SCALE = np.float32(1 / 255)
 EXACT = 2**24  # whole numbers up to here are exact in float32, in whatever order they are added
@@ -70,6 +70,7 @@ def fixed_sums(sums, dy, x, mean, inverse, count, across=None):
     """
     if across:
         sums, count = across.sum(sums), count * across.size
+    check_sum(count, 2**24 * largest_of(x), "batch normalisation's gradient", bits=63)
     unit = x.unit if isinstance(x, Fixed) else 1.0
     dbeta = sums[0] * dy.unit
     dgamma = (sums[1] * (dy.unit * unit) - mean.astype(np.float64) * dbeta) * inverse.astype(

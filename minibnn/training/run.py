@@ -6,11 +6,13 @@ import time
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.ops.fixed import LOSS_GRAIN
 from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
-from minibnn.training.distributed import ALONE, Exchange, digest
+from minibnn.training.distributed import ALONE
 from minibnn.training.errors import TrainingError
 from minibnn.training.evaluate import evaluate, pieces
+from minibnn.training.exchange import Exchange
 from minibnn.training.metrics import (
     COLUMNS,
     LAYER_COLUMNS,
@@ -99,8 +101,8 @@ class Run:
             self._check_loss(loss, x)
             self.net.backward(dlogits)
         else:  # the others wait in the backward pass
-            self.net.backward(dlogits)
-            self.exchange.average()
+            self.net.backward(self.exchange.of_whole_batch(dlogits))
+            self.exchange.join()
             loss, correct = self._of_all(loss, correct, x)
         before = self._flipped.before()
         try:
@@ -123,7 +125,7 @@ class Run:
         the ranks no longer agree.
         """
         self._check_state()
-        if len(set(self.ranks.gather(digest(self.net)))) > 1:
+        if len(set(self.ranks.gather(self.net.digest()))) > 1:
             raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
         flips = sum(self._flips.values())
         chances = self._binary_weights * self.step
@@ -237,14 +239,16 @@ class Run:
 
     def _of_all(self, loss, correct, x):
         """Mean loss and right answers of the whole batch."""
-        total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
+        grains = len(x) * LOSS_GRAIN if self.exchange.exact else 1  # whole numbers of them add up
+        own = np.rint(loss * grains) if self.exchange.exact else loss
+        total, correct = self.ranks.sum(np.array([own, correct], np.float64))
         if not math.isfinite(total):
             text = None
             if not math.isfinite(loss):
                 text = f"the loss is {loss}; {where_not_finite(self.net, x)}"
             texts = [text for text in self.ranks.gather(text) if text]
             raise TrainingError(self._where(texts[0] if texts else f"the loss is {total}"))
-        return total / self.ranks.size, int(correct)
+        return total / (grains * self.ranks.size), int(correct)
 
     def _check_loss(self, loss, x):
         if not math.isfinite(loss):

@@ -3,7 +3,7 @@
 import math
 
 from minibnn.nn.layers.layer import Layer, numbers
-from minibnn.nn.quantizers import SteSign, get_quantizer, quantizer_config
+from minibnn.nn.quantizers import SteSign, SwishSign, get_quantizer, quantizer_config
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs
 
@@ -45,6 +45,9 @@ class Sign(Layer):
 
     def gives_signs(self, given_signs):
         return True
+
+    def same_everywhere(self, exact):
+        return not isinstance(self.quantizer, SwishSign)  # exp and tanh of the C library
 
 
 class ReLU(Layer):

@@ -188,6 +188,20 @@ class Layer:
         """
         return False
 
+    def same_everywhere(self, exact):
+        """Whether its floats are the same bits on every machine, with integer gradients.
+
+        Parameters
+        ----------
+        exact : bool
+            Whether its input is signs or bytes.
+
+        Returns
+        -------
+        bool
+        """
+        return True
+
     def macs(self, input_shape):
         """Multiply-adds of one sample.
 

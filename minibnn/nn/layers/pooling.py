@@ -4,7 +4,7 @@ from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Layer, expect_axes, floats
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import Fixed
+from minibnn.ops.fixed import LOSS_WIDTH, Fixed
 from minibnn.ops.shapes import check_padding, pair, windows
 
 
@@ -59,6 +59,8 @@ class MaxPool2D(_Pooling):
     def backward(self, dy, need_dx=True):
         if not need_dx:
             return None
+        if self.gradient_bits:  # windows may overlap: their sums are to be exact
+            dy = dy if isinstance(dy, Fixed) else ops().to_fixed(dy, LOSS_WIDTH, self.across)
         return ops().max_pool2d_grad(dy, self.where, self.input_shape, *self.place)
 
     def gives_signs(self, given_signs):
@@ -78,6 +80,9 @@ class AvgPool2D(_Pooling):
     """
 
     prefix = "avg_pool"
+
+    def same_everywhere(self, exact):
+        return self.strides == self.pool_size  # windows that overlap are added up in some order
 
     def forward(self, x, training=False):
         self.input_shape = x.shape

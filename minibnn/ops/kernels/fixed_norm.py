@@ -11,7 +11,13 @@ from minibnn.ops.bits import WORD
 from minibnn.ops.fixed import Fixed, fixed_type
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.fixed import agreed_exponent
-from minibnn.ops.kernels.fixed_tiles import LARGEST, ROUNDED, VALUES, exact_sums_tile, norm_grad_tile
+from minibnn.ops.kernels.fixed_tiles import (
+    LARGEST,
+    ROUNDED,
+    VALUES,
+    exact_sums_tile,
+    norm_grad_tile,
+)
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.rounding import bn_factor, fixed_sums

@@ -18,7 +18,9 @@ def _numbers(e, array, *at):
 def _passed(e, u, gate, first):
     """u where the gate's bits from ``first`` on are 0, else 0."""
     b, kind = e.builder, ir.IntType(e.lanes)
-    flags = b.bitcast(b.trunc(b.lshr(gate, I32(first)), kind), ir.VectorType(ir.IntType(1), e.lanes))
+    flags = b.bitcast(
+        b.trunc(b.lshr(gate, I32(first)), kind), ir.VectorType(ir.IntType(1), e.lanes)
+    )
     return b.select(flags, e.number(0), u)
 
 

@@ -59,7 +59,9 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     path, own = simd(), numbers(dy)
     pixel, size = depth * own.entries, np.dtype(own.table).itemsize
     dx = empty((*input_shape[:3], lanes), own.sum)
-    for phase in _phases(input_shape[1:3], kernel_size, strides, padding, depth, lanes, pixel, size):
+    for phase in _phases(
+        input_shape[1:3], kernel_size, strides, padding, depth, lanes, pixel, size
+    ):
         if len(phase.offsets) == 0:
             first, (sy, sx) = phase.first, strides
             dx[:, first[0] :: sy, first[1] :: sx] = 0

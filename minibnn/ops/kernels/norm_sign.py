@@ -4,8 +4,8 @@ import numpy as np
 from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
-from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.fixed import Fixed
+from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
 from minibnn.ops.kernels.normalisation import sums_and_means
 from minibnn.ops.kernels.scratch import empty
@@ -31,9 +31,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     return Signs(signs, shape, axis), Signs(gate, shape, axis)
 
 
-def batch_norm_sign_grad(
-    dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None
-):
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     if isinstance(dy, Fixed):
         return fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, bits)
     channels, dtype = dy.shape[-1], dy.dtype

@@ -52,7 +52,7 @@ def binary_dense(x, w, fixed=False):
 
 def binary_dense_grad_input(dy, w_t):
     if isinstance(dy, Fixed):
-        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input")
+        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
     if _tables_fit(dy):
         return grad_input_dense(dy, w_t)
     return dense_grad_input(dy, np.ascontiguousarray(unpack_signs(w_t, dy.dtype).T))
@@ -75,7 +75,7 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
     if isinstance(dy, Fixed):
         terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
-        check_sum(terms, width_of(dy), "the gradient of a convolution's input")
+        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
     if _tables_fit(dy):
         if w_t.shape[:2] == tuple(input_shape[1:3]) and dy.shape[1:3] == (1, 1):
             return _grad_input_whole(dy, w_t).reshape(input_shape)

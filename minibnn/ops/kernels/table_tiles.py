@@ -308,7 +308,7 @@ def _picked(e, vector, lanes, other=None):
 
 @tile("values at pitch out place out_pitch", constants="")
 def turn_tile(e, values, at, pitch, out, place, out_pitch):
-    """A block of 16 x 16 numbers turned: out[place + j * out_pitch + i] = values[at + i * pitch + j]."""
+    """A 16 x 16 block turned: out[place + j * out_pitch + i] = values[at + i * pitch + j]."""
     kind = ir.VectorType(values.type.pointee, GROUP)
     rows = [e.load(kind, values, at, e.times(I64(i), pitch)) for i in range(GROUP)]
     low = [k // 2 + k % 2 * GROUP for k in range(GROUP)]

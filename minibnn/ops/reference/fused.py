@@ -119,9 +119,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     return pack_signs(y, -1), pack_signs(np.where(passes, 1, -1), -1)
 
 
-def batch_norm_sign_grad(
-    dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None
-):
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     """``batch_norm_grad`` of what the gate lets pass.
 
     Parameters

@@ -3,8 +3,7 @@
 import numpy as np
 
 from minibnn.ops import portable
-
-GRAIN = 2.0**30  # of double-precision losses: what is added up are multiples of 1 / GRAIN
+from minibnn.ops.fixed import LOSS_GRAIN
 
 
 @np.errstate(invalid="ignore")  # NaN in, NaN out
@@ -33,7 +32,7 @@ def softmax_cross_entropy(logits, labels):
     losses = log(total[:, 0]) - shifted[rows, labels]
     dlogits = weights / total
     if double:
-        losses, dlogits = (np.rint(x * GRAIN) / GRAIN for x in (losses, dlogits))
+        losses, dlogits = (np.rint(x * LOSS_GRAIN) / LOSS_GRAIN for x in (losses, dlogits))
     dlogits[rows, labels] -= 1
     return float(losses.mean(dtype=np.float64)), dlogits / dlogits.dtype.type(len(labels))
 

@@ -121,7 +121,7 @@ def binary_dense_grad_input(dy, w_t):
     dx : (B, I), typed like dy; of Fixed the exact sums, int32
     """
     if isinstance(dy, Fixed):
-        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input")
+        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
         return dy.like(_exactly(binary_dense_grad_input, dy.integers, w_t))
     return dy @ w_t.unpack(dy.dtype)
 
@@ -271,7 +271,7 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
     """
     if isinstance(dy, Fixed):
         terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
-        check_sum(terms, width_of(dy), "the gradient of a convolution's input")
+        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
         place = input_shape, strides, padding
         return dy.like(_exactly(binary_conv2d_grad_input, dy.integers, w_t, *place))
     return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
