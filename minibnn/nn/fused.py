@@ -5,6 +5,8 @@ operations the backend has as one. Layers keep their parameters and configuratio
 be run by itself and gives the same bits.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from minibnn.nn.layers.activations import Sign
@@ -29,7 +31,7 @@ def fuse(layers):
                 break
         else:
             steps.append(rest.pop(0))
-    for before, step in zip(steps, steps[1:], strict=False):
+    for before, step in pairwise(steps):
         layer = before.first if isinstance(before, ConvolveAndPool) else before
         if isinstance(step, NormaliseAndSign) and isinstance(layer, BinaryConv2D | BinaryDense):
             step.rounds_for = layer if layer.kernel.scale is None else None

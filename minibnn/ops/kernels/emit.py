@@ -81,7 +81,7 @@ class Emitter:
         return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
 
     def kept(self, value):
-        """The value, in a register of its own that LLVM sees nothing of: a step of a loop ends here.
+        """The value, in a register of its own that LLVM knows nothing of: a step ends here.
 
         It reorders sums of integers over several steps otherwise, and runs out of registers.
         """

@@ -1,4 +1,4 @@
-"""Tiles of batch normalisation's gradient from fixed-point numbers: 32 channels, a word of the gate."""
+"""Tiles of batch normalisation's gradient from fixed-point numbers, for 32 channels each."""
 
 from llvmlite import ir
 

@@ -231,8 +231,9 @@ def _dense(simd, tables, rows, depth, limit, w, lanes, dx, outs):
 
 @kernel
 def _sweep_columns(
-    simd, tables, start, rows, first, last, offsets, depth, limit, w, planes, lanes, out, place, outs
-):  # fmt: skip
+    simd, tables, start, rows, first, last, offsets, depth, limit, w, planes, lanes, out, place,
+    outs,
+):  # fmt: skip  # fmt: skip
     """Widest tiles first; the last tile of a row or column overlaps the one before it."""
     if lanes >= 64:
         for left in range(0, lanes, 64):
