@@ -16,10 +16,12 @@ I1, I8, I16, I32, I64, F32 = (*(ir.IntType(n) for n in (1, 8, 16, 32, 64)), ir.F
 class Emitter:
     """Loads, stores and arithmetic on vectors of 32-bit lanes."""
 
-    def __init__(self, context, builder, lanes):
+    def __init__(self, context, builder, lanes, bytes_):
         self.context, self.builder, self.lanes = context, builder, lanes
+        self.permutes_bytes = bytes_
         self.ints, self.floats = ir.VectorType(I32, lanes), ir.VectorType(F32, lanes)
         self.halves = ir.VectorType(I16, 2 * lanes)  # both halves of each 32-bit lane
+        self.bytes = ir.VectorType(I8, 4 * lanes)
 
     def pointer(self, array_type, value):
         return self.context.make_array(array_type)(self.context, self.builder, value).data
@@ -121,7 +123,7 @@ def tile(names, constants):
             rest = [k if isinstance(k, types.Array) else types.int64 for k in kinds[first:]]
 
             def codegen(context, builder, signature, args):
-                e = Emitter(context, builder, len(kinds[0]))
+                e = Emitter(context, builder, len(kinds[0]), kinds[0].dtype == types.uint8)
                 values = {
                     name: e.pointer(kind, value) if isinstance(kind, types.Array) else value
                     for name, kind, value in zip(every[first:], rest, args[first:], strict=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-from minibnn.ops.kernels.emit import F32, I16, I32, I64, tile
+from minibnn.ops.kernels.emit import F32, I1, I16, I32, I64, tile
 from minibnn.ops.kernels.tiles import GROUP, pieces
 
 TABLE = 16  # entries of a table: the sums of 4 numbers with all signs
@@ -130,6 +130,38 @@ class _ShortSums:
         e.store(total, out, *place)
 
 
+class _ByteSums(_ShortSums):
+    """The same by permuting bytes, which is one operation where 16-bit lanes take two.
+
+    A sum's two bytes are looked up apart: of each half of a word, one step looks up the low bytes
+    for the four bits of its lower byte and the high bytes for those of its upper one; after two
+    such steps the bytes change places. What is added meanwhile is wrong by multiples of 2^16 only.
+    A table has the four rows of 16 bytes that a step looks up, ``_BYTE_STEPS``.
+    """
+
+    def index(self, word):
+        e, b = self.e, self.e.builder
+        bits = b.or_(b.and_(word, e.number(0x0F0F0F0F)), e.number(0x30201000))
+        return b.bitcast(bits, e.bytes)
+
+    def next(self, word):
+        """Rotates each half by 4 bits: after two steps its bytes have changed places."""
+        e, b = self.e, self.e.builder
+        halves = b.bitcast(word, e.halves)
+        turned = e.call(f"llvm.fshr.v{2 * e.lanes}i16", e.halves, halves, halves, e.half(4))
+        return e.kept(b.bitcast(turned, e.ints))
+
+    def look_up(self, cell, operand, index):
+        e, b = self.e, self.e.builder
+        table = b.bitcast(operand, e.bytes)
+        found = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, table, index)
+        self.add(cell, b.bitcast(found, e.halves))
+
+
+# Of each step the nibble (of four) that the lower byte looks up, and that of the upper byte.
+_BYTE_STEPS = ((0, 2), (1, 3), (2, 0), (3, 1))
+
+
 class _MaskedSums(_ShortSums):
     """Where 16-bit lanes cannot be looked up: each number of each half, its sign turned by a bit.
 
@@ -158,7 +190,7 @@ class _MaskedSums(_ShortSums):
 
 
 def _sums(e, tables, rows, vectors):
-    short = _ShortSums if e.lanes == 16 else _MaskedSums
+    short = _MaskedSums if e.lanes < 16 else _ByteSums if e.permutes_bytes else _ShortSums
     kind = _FloatSums if tables.type.pointee == F32 else short
     return kind(e, [(r, v) for r in rows for v in vectors])
 
@@ -266,8 +298,9 @@ def word_tables(e, values, at, tables, place):
     """What one word looks up: made of the 32 numbers values[at], ..., values[at + 31].
 
     In float32 8 tables of 4 numbers: entry k is their sum, number i negative where k has bit i.
-    In int16 4 tables, of numbers 4 n to 4 n + 3 and then of those 16 further on; or, where 16-bit
-    lanes cannot be looked up, the pairs of numbers j and 16 + j, from j = 15 down to 0.
+    In int16 4 tables, of numbers 4 n to 4 n + 3 and then of those 16 further on (where bytes are
+    permuted, their bytes in the order of ``_BYTE_STEPS``); or, where 16-bit lanes cannot be looked
+    up, the pairs of numbers j and 16 + j, from j = 15 down to 0.
     """
     b = e.builder
     if tables.type.pointee == F32:
@@ -290,6 +323,7 @@ def word_tables(e, values, at, tables, place):
         pairs = [half + 15 - k for k in range(PAIRS) for half in (0, PAIRS)]
         e.store(_picked(e, numbers, pairs), tables, place)
         return
+    sums = []
     for n in range(NIBBLES // 2):
         total = None
         for i in range(4):
@@ -297,7 +331,14 @@ def word_tables(e, values, at, tables, place):
             signs = [-1 if k >> i & 1 else 1 for _ in range(2) for k in range(TABLE)]
             term = b.mul(_picked(e, numbers, lanes), ir.Constant(kind, signs))
             total = term if total is None else b.add(total, term)
-        e.store(total, tables, place, I64(2 * TABLE * n))
+        sums.append(total)
+    if e.permutes_bytes:
+        sums = [b.bitcast(total, e.bytes) for total in sums]
+        row = [2 * k for k in range(TABLE)]  # low bytes of the low half's sums
+        lanes = [half + k for half in (0, 32) for k in (*row, *(65 + k for k in row))]
+        sums = [_picked(e, sums[low], lanes, sums[high]) for low, high in _BYTE_STEPS]
+    for n, table in enumerate(sums):
+        e.store(b.bitcast(table, kind), tables, place, I64(2 * TABLE * n))
 
 
 def _picked(e, vector, lanes, other=None):
@@ -324,7 +365,31 @@ def turn_tile(e, values, at, pitch, out, place, out_pitch):
 def add_tables(e, tables, first, second, out, count):
     """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` entries."""
     b, short = e.builder, tables.type.pointee == I16
+    if short and e.permutes_bytes:
+        return _add_bytes(e, tables, first, second, out, count)
     kind, add = (e.halves, b.add) if short else (e.floats, b.fadd)
     with e.loop(b.sdiv(count, I64(kind.count))) as vector:
         k = e.times(vector.index, I64(kind.count))
         e.store(add(*(e.load(kind, tables, t, k) for t in (first, second))), tables, out, k)
+
+
+def _add_bytes(e, tables, first, second, out, count):
+    """``add_tables`` where the bytes of a sum stand apart: what low bytes carry goes to the high.
+
+    A sum's low byte in step k has its high byte in step k + 2 or k - 2, 16 bytes further on.
+    """
+    b, steps, vector = e.builder, NIBBLES // 2, 2 * TABLE
+    low = sum(0xFFFF << 32 * half for half in (0, 1))  # of 64 bytes, those that are low ones
+    with e.loop(b.sdiv(count, I64(steps * vector))) as word:
+        at = [e.times(word.index, I64(steps * vector)), *(I64(vector * k) for k in range(steps))]
+        sums, carries = [], []
+        for k in range(steps):
+            a, c = (e.load(e.bytes, tables, t, at[0], at[1 + k]) for t in (first, second))
+            total = b.add(a, c)
+            carried = b.bitcast(b.icmp_unsigned("<", total, a), I64)
+            carried = b.shl(b.and_(carried, ir.Constant(I64, low)), I64(TABLE))
+            sums.append(total)
+            carries.append(b.sext(b.bitcast(carried, ir.VectorType(I1, 4 * e.lanes)), e.bytes))
+        for k in range(steps):
+            total = b.sub(sums[k], carries[(k + 2) % steps])
+            e.store(b.bitcast(total, e.halves), tables, out, at[0], at[1 + k])
