@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-from minibnn.ops.kernels.emit import F32, I1, I16, I32, I64, tile
+from minibnn.ops.kernels.emit import F32, I8, I16, I32, I64, tile
 from minibnn.ops.kernels.tiles import GROUP, pieces
 
 TABLE = 16  # entries of a table: the sums of 4 numbers with all signs
@@ -316,29 +316,60 @@ def word_tables(e, values, at, tables, place):
                     total = b.fmul(number, signs) if total is None else e.fma(number, signs, total)
                 e.store(total, tables, place, to, I64(part * e.lanes))
         return
-    kind = ir.VectorType(I16, 2 * PAIRS)
     numbers = e.load(ir.VectorType(values.type.pointee, 2 * PAIRS), values, at)
-    numbers = numbers if numbers.type == kind else b.sext(numbers, kind)
     if e.lanes < 16:
         pairs = [half + 15 - k for k in range(PAIRS) for half in (0, PAIRS)]
-        e.store(_picked(e, numbers, pairs), tables, place)
+        e.store(_picked(e, _halves(e, numbers), pairs), tables, place)
         return
-    sums = []
-    for n in range(NIBBLES // 2):
-        total = None
-        for i in range(4):
-            lanes = [half + 4 * n + i for half in (0, PAIRS) for _ in range(TABLE)]
-            signs = [-1 if k >> i & 1 else 1 for _ in range(2) for k in range(TABLE)]
-            term = b.mul(_picked(e, numbers, lanes), ir.Constant(kind, signs))
-            total = term if total is None else b.add(total, term)
-        sums.append(total)
+    signed_sums = _sums_of_bytes if numbers.type.element == I8 else _sums_of_halves
+    sums = [signed_sums(e, numbers, n) for n in range(NIBBLES // 2)]
     if e.permutes_bytes:
         sums = [b.bitcast(total, e.bytes) for total in sums]
         row = [2 * k for k in range(TABLE)]  # low bytes of the low half's sums
         lanes = [half + k for half in (0, 32) for k in (*row, *(65 + k for k in row))]
         sums = [_picked(e, sums[low], lanes, sums[high]) for low, high in _BYTE_STEPS]
     for n, table in enumerate(sums):
-        e.store(b.bitcast(table, kind), tables, place, I64(2 * TABLE * n))
+        e.store(b.bitcast(table, e.halves), tables, place, I64(2 * TABLE * n))
+
+
+def _signs(i):
+    """Of number i in the 16 sums of a table, twice."""
+    return [-1 if k >> i & 1 else 1 for _ in range(2) for k in range(TABLE)]
+
+
+def _halves(e, numbers):
+    kind = ir.VectorType(I16, 2 * PAIRS)
+    return numbers if numbers.type == kind else e.builder.sext(numbers, kind)
+
+
+def _sums_of_halves(e, numbers, n):
+    """The sums of numbers 4 n to 4 n + 3 with all signs, and of those 16 further on."""
+    b, total = e.builder, None
+    for i in range(4):
+        lanes = [half + 4 * n + i for half in (0, PAIRS) for _ in range(TABLE)]
+        signs = ir.Constant(e.halves, _signs(i))
+        term = b.mul(_picked(e, _halves(e, numbers), lanes), signs)
+        total = term if total is None else b.add(total, term)
+    return total
+
+
+def _sums_of_bytes(e, numbers, n):
+    """The same of bytes, of which two products are added at once: q + 128, unsigned, by signs."""
+    b = e.builder
+    moved = b.xor(numbers, ir.Constant(numbers.type, [-128] * 2 * PAIRS))
+    moved = _picked(e, moved, [k % (2 * PAIRS) for k in range(4 * e.lanes)])
+    total = ir.Constant(e.halves, [-128 * sum(signs) for signs in zip(*map(_signs, range(4)))])
+    for i in (0, 2):
+        lanes = [half + 4 * n + i + k for half in (0, PAIRS) for _ in range(TABLE) for k in (0, 1)]
+        signs = [s for pair in zip(_signs(i), _signs(i + 1)) for s in pair]
+        if e.permutes_bytes:
+            where = ir.Constant(e.bytes, lanes)
+            pairs = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, moved, where)
+        else:
+            pairs = _picked(e, moved, lanes)
+        name = "llvm.x86.avx512.pmaddubs.w.512"
+        total = b.add(total, e.call(name, e.halves, pairs, ir.Constant(e.bytes, signs)))
+    return total
 
 
 def _picked(e, vector, lanes, other=None):
@@ -363,33 +394,8 @@ def turn_tile(e, values, at, pitch, out, place, out_pitch):
 
 @tile("tables first second out count", constants="")
 def add_tables(e, tables, first, second, out, count):
-    """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` entries."""
-    b, short = e.builder, tables.type.pointee == I16
-    if short and e.permutes_bytes:
-        return _add_bytes(e, tables, first, second, out, count)
-    kind, add = (e.halves, b.add) if short else (e.floats, b.fadd)
-    with e.loop(b.sdiv(count, I64(kind.count))) as vector:
-        k = e.times(vector.index, I64(kind.count))
-        e.store(add(*(e.load(kind, tables, t, k) for t in (first, second))), tables, out, k)
-
-
-def _add_bytes(e, tables, first, second, out, count):
-    """``add_tables`` where the bytes of a sum stand apart: what low bytes carry goes to the high.
-
-    A sum's low byte in step k has its high byte in step k + 2 or k - 2, 16 bytes further on.
-    """
-    b, steps, vector = e.builder, NIBBLES // 2, 2 * TABLE
-    low = sum(0xFFFF << 32 * half for half in (0, 1))  # of 64 bytes, those that are low ones
-    with e.loop(b.sdiv(count, I64(steps * vector))) as word:
-        at = [e.times(word.index, I64(steps * vector)), *(I64(vector * k) for k in range(steps))]
-        sums, carries = [], []
-        for k in range(steps):
-            a, c = (e.load(e.bytes, tables, t, at[0], at[1 + k]) for t in (first, second))
-            total = b.add(a, c)
-            carried = b.bitcast(b.icmp_unsigned("<", total, a), I64)
-            carried = b.shl(b.and_(carried, ir.Constant(I64, low)), I64(TABLE))
-            sums.append(total)
-            carries.append(b.sext(b.bitcast(carried, ir.VectorType(I1, 4 * e.lanes)), e.bytes))
-        for k in range(steps):
-            total = b.sub(sums[k], carries[(k + 2) % steps])
-            e.store(b.bitcast(total, e.halves), tables, out, at[0], at[1 + k])
+    """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` entries, in float32."""
+    with e.loop(e.builder.sdiv(count, I64(e.lanes))) as vector:
+        k = e.times(vector.index, I64(e.lanes))
+        a, b = (e.load(e.floats, tables, t, k) for t in (first, second))
+        e.store(e.builder.fadd(a, b), tables, out, k)
