@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn.ops import reference
 from minibnn.ops.bits import Signs, pack_signs
-from minibnn.ops.fixed import Fixed
+from minibnn.ops.fixed import Fixed, fixed_type, most
 
 LENGTHS = (1, 31, 32, 33, 63, 64, 65, 130)
 DENSE = [(3, 63, 5), (17, 64, 33), (1, 65, 1), (5, 1, 70), (33, 130, 64), (70, 257, 131)]
@@ -60,6 +60,20 @@ def byte(rng, *shape):
 def kinds(rng, *shape):
     """A binary layer's input as signs, bytes and floats."""
     return signs(rng, *shape, axis=len(shape) - 1), byte(rng, *shape), real(rng, *shape)
+
+
+def integers(rng, bits, *shape):
+    """Fixed integers up to the ends of their range, three in ten of them 0."""
+    q = rng.integers(-most(bits), most(bits) + 1, shape)
+    return Fixed(np.where(rng.random(shape) < 0.3, 0, q).astype(fixed_type(bits)), -bits)
+
+
+def extreme(dtype, *shape):
+    return Fixed(np.full(shape, most(8 if dtype == np.int8 else 10), dtype), -11)
+
+
+def not_finite(*shape, dtype=np.int8):
+    return Fixed(np.zeros(shape, dtype), np.nan)
 
 
 def zeros_and_clips(x):
