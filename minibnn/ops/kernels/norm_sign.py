@@ -28,6 +28,8 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
         _tiled(simd(), flat, unit, mean, factor, beta, limit, *words)
     else:
         _plain(flat, unit, mean, factor, beta, limit, *words, 0)
+    if clip_value is None:
+        gate[:] = 0  # NaN passes, too
     return Signs(signs, shape, axis), Signs(gate, shape, axis)
 
 

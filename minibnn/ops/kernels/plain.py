@@ -38,9 +38,8 @@ def popcount_tile(
 
 
 @kernel
-def word_sum(tables, at, word, entries):
-    """The signed sum that a word looks up in its tables, see ``table_tiles.word_tables``."""
-    total = np.int32(0) if tables.itemsize == 2 else np.float32(0)
+def add_word(total, tables, at, word, entries):
+    """total + the signed sum that a word looks up, see ``table_tiles.word_tables``."""
     for n in range(NIBBLES):
         four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
         if entries < NIBBLES * TABLE:  # the numbers themselves, in pairs
@@ -63,13 +62,13 @@ def table_tile(
     for r in range(row, row + len(height)):
         for lane in range(GROUP * len(width)):
             at = place + outs[r] + lane
-            total = out[at] if len(accumulate) else out.dtype.type(0)
+            total = out.dtype.type(0)
             for t in range(taps):
                 for d in range(depth):
                     word = w[planes[t] + d * stride + column + lane]
                     table = start + rows[r] + offsets[t] + d * entries
-                    total += word_sum(tables, table, word, entries)
-            out[at] = total
+                    total = add_word(total, tables, table, word, entries)
+            out[at] = out[at] + total if len(accumulate) else total
 
 
 @kernel
@@ -80,7 +79,7 @@ def select_tile(
     """``table_tiles.select_tile``, on tables of ``entries`` entries a word."""
     for r in range(row, row + len(height)):
         for lane in range(GROUP * len(width)):
-            at = place + outs[r] + lane
+            total = out.dtype.type(0)
             for t in range(taps):
                 for d in range(depth):
                     word = np.uint32(0)
@@ -89,4 +88,5 @@ def select_tile(
                         source = planes[t * len(choices) + c] + d * stride + column + lane
                         word |= w[source] & masks[mask]
                     table = start + rows[r] + offsets[t] + d * entries
-                    out[at] += word_sum(tables, table, word, entries)
+                    total = add_word(total, tables, table, word, entries)
+            out[place + outs[r] + lane] += total

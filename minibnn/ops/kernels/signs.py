@@ -22,7 +22,7 @@ def ste_sign_grad(dy, x, clip_value=1.0):
         return dy.like(ste_sign_grad(dy.integers, x, clip_value))
     if clip_value is None:
         return dy.copy()
-    return _each(_ste, dy, x, np.result_type(dy, np.float32).type(clip_value))
+    return _each(_ste, dy, x, np.result_type(x, np.float32).type(clip_value))
 
 
 def approx_sign_grad(dy, x):

@@ -139,7 +139,7 @@ def binary_dense_grad_kernel(x, dy, fixed=False):
 
     Returns
     -------
-    dw : (I, O), typed like dy; of Fixed float32, or with ``fixed`` the sums
+    dw : (I, O), typed like dy; of Fixed float32, or with ``fixed`` the sums, int32, of bytes int64
     """
     if isinstance(dy, Fixed):
         return _grad_kernel(dense_grad_kernel, x, dy, fixed)
@@ -350,7 +350,8 @@ def _grad_kernel(product, x, dy, fixed, *place):
         return product(x, dy.floats(x.dtype.type), *place)
     check_sum(dy.size // dy.shape[-1], width_of(dy), "the gradient of a binary kernel")
     numbers, scale = _numbers(x, np.float64)
-    sums = product(numbers, dy.integers.astype(np.float64), *place).astype(np.int64)
+    sums = product(numbers, dy.integers.astype(np.float64), *place)
+    sums = sums.astype(np.int32 if scale == 1 else np.int64)
     dw = Fixed(sums, dy.exponent, round(1 / scale))
     return dw if fixed else dw.floats()
 
