@@ -4,6 +4,8 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 """
 
 import contextlib
+import errno
+import os
 import shlex
 import sys
 
@@ -77,6 +79,13 @@ def main(arguments=None):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")
     try:
+        return _run(arguments)
+    finally:
+        _forget_closed_terminal()
+
+
+def _run(arguments):
+    try:
         return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
@@ -97,6 +106,16 @@ def main(arguments=None):
     except MemoryError as error:
         _say(f"not enough memory: {error}" if str(error) else "not enough memory")
     return 2
+
+
+def _forget_closed_terminal():
+    """Python flushes its streams at its end, and exits with 120 where that fails."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError as error:
+            if error.errno == errno.EIO:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _told_elsewhere(error):

@@ -110,6 +110,7 @@ def test_a_closed_terminal_is_a_hang_up(here, words, run):
     child, terminal = pty.fork()
     if not child:
         os.environ["PYTHONPATH"] = str(Path(bnn.__file__).parents[1])
+        os.environ.pop("PYTHONUNBUFFERED", None)  # what is lost stays in a buffer till the end
         os.execv(sys.executable, [sys.executable, "-m", "minibnn", *words])
     while not (here / run / "checkpoint.npz").exists():
         with contextlib.suppress(OSError):  # it ended
