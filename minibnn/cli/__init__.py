@@ -79,13 +79,6 @@ def main(arguments=None):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(arguments)
-    finally:
-        _forget_closed_terminal()
-
-
-def _run(arguments):
-    try:
         return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
@@ -105,6 +98,8 @@ def _run(arguments):
         _say(f"{error.filename}: {error.strerror}" if known else str(error))
     except MemoryError as error:
         _say(f"not enough memory: {error}" if str(error) else "not enough memory")
+    finally:
+        _forget_closed_terminal()
     return 2
 
 
