@@ -1,4 +1,4 @@
-"""Every tile against its plain loop, on every vector path of this CPU."""
+"""Every tile against its plain loop, on the best vector path of this CPU and (slow) the others."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from minibnn.ops.kernels import plain, tiles
 from minibnn.ops.kernels.simd import LANES, vector_paths
 
-PATHS = [(0,) * LANES[path] for path in vector_paths()]
-WITH_TABLES = [simd for simd in PATHS if len(simd) >= 8]
+PATHS = [
+    pytest.param((0,) * lanes, id=str(lanes), marks=[pytest.mark.slow] * (number > 0))
+    for number, lanes in enumerate(LANES[path] for path in vector_paths())
+]
+WITH_TABLES = [simd for simd in PATHS if int(simd.id) >= 8]
 ROWS, TAPS, DEPTH, STRIDE = 7, 3, 2, 96
 NO_PLACES = np.empty(0, np.uint8)
 
@@ -56,7 +59,7 @@ def popcount_operands(rng, kind):
     )
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int16, np.int32])
 @pytest.mark.parametrize("height, width", [(4, 4), (4, 2), (1, 2), (5, 1)])
 def test_popcount_tile(rng, simd, kind, height, width):
@@ -70,7 +73,7 @@ def test_popcount_tile(rng, simd, kind, height, width):
     assert expected.any()
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     operands, out = popcount_operands(rng, np.int16)
     rows = operands[2]
@@ -87,7 +90,7 @@ def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     assert not out[:48].any() and not out[112:].any() and (where[112:] == 9).all()
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("pooled", [0, 1])
 @pytest.mark.parametrize("width, column", [(4, 32), (2, 64)])
 def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
@@ -112,7 +115,7 @@ def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
     assert np.count_nonzero(out) == np.count_nonzero(expected)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32])
 def test_level_tile(rng, simd, kind):
     x = rng.integers(-9, 9, 80).astype(kind)
@@ -136,7 +139,7 @@ def table_operands(rng):
     return tables.reshape(-1), rows, taps
 
 
-@pytest.mark.parametrize("simd", WITH_TABLES, ids=len)
+@pytest.mark.parametrize("simd", WITH_TABLES)
 @pytest.mark.parametrize("height, width", [(4, 4), (4, 2), (1, 4), (6, 1)])
 @pytest.mark.parametrize("accumulate", [0, 1])
 def test_table_tile(rng, simd, height, width, accumulate):
@@ -155,7 +158,7 @@ def _select(simd, height, width, choices, *rest):
     tiles.select_tile(simd, height, width, choices, *rest)
 
 
-@pytest.mark.parametrize("simd", WITH_TABLES, ids=len)
+@pytest.mark.parametrize("simd", WITH_TABLES)
 @pytest.mark.parametrize("height, width, choices", [(4, 4, 4), (4, 2, 4), (1, 4, 2), (4, 4, 2)])
 def test_select_tile(rng, simd, height, width, choices):
     tables, rows, taps = table_operands(rng)
@@ -187,7 +190,7 @@ def _add(simd, tables, first, second, out, count):
     tiles.add_tables(simd, tables, first, second, out, count)
 
 
-@pytest.mark.parametrize("simd", WITH_TABLES, ids=len)
+@pytest.mark.parametrize("simd", WITH_TABLES)
 def test_a_table_holds_the_sixteen_signed_sums(rng, simd):
     values, tables = rng.standard_normal(40).astype(np.float32), np.zeros(64, np.float32)
     _build(simd, values, 5, 7, tables, 3)
@@ -205,7 +208,7 @@ def _transpose(simd, blocks, x, sources, row, count, out, place):
     tiles.transpose_tile(simd, blocks, x, sources, row, count, out, place)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("count", [1, 31, 32])
 def test_transpose_tile(rng, simd, count):
     x, sources = words(rng, 40, 3), offsets(rng, 40, 3)
@@ -223,7 +226,7 @@ def _sign(simd, x, at, mean, factor, beta, channel, limit, signs, gate, place):
     tiles.sign_tile(simd, x, at, mean, factor, beta, channel, limit, signs, gate, place)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32])
 def test_sign_tile(rng, simd, kind):
     x = rng.integers(-4, 5, 70).astype(kind)
@@ -245,7 +248,7 @@ def _mask(simd, choices, where, at, masks, place, pitch):
     tiles.mask_tile(simd, choices, where, at, masks, place, pitch)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 def test_mask_tile(rng, simd):
     where = rng.integers(0, 4, 50).astype(np.uint8)
     masks = np.zeros(12, np.uint32)
