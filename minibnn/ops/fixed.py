@@ -18,7 +18,6 @@ from minibnn.errors import InputError
 WIDTHS = range(2, 11)  # bits; tables of 16-bit integers hold signed sums of four such numbers
 LOSS_WIDTH = 20  # bits of a gradient that is only summed and normalised, not multiplied
 INPUT_WIDTH = 20  # bits of real inputs of batch normalisation, for their statistics
-LOSS_GRAIN = 2.0**30  # losses and gradients by logits are multiples of 1 / LOSS_GRAIN
 
 
 @dataclass(frozen=True, slots=True, eq=False)

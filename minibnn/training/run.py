@@ -6,7 +6,6 @@ import time
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.ops.fixed import LOSS_GRAIN
 from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
 from minibnn.training.distributed import ALONE
@@ -104,6 +103,8 @@ class Run:
             self.net.backward(self.exchange.of_whole_batch(dlogits))
             self.exchange.join()
             loss, correct = self._of_all(loss, correct, x)
+        if self.exchange.exact:  # without the last bits, which depend on the number of ranks
+            loss = round(loss, 9)
         before = self._flipped.before()
         try:
             flips = self.optimizer.step(self._parameters)
@@ -239,16 +240,14 @@ class Run:
 
     def _of_all(self, loss, correct, x):
         """Mean loss and right answers of the whole batch."""
-        grains = len(x) * LOSS_GRAIN if self.exchange.exact else 1  # whole numbers of them add up
-        own = np.rint(loss * grains) if self.exchange.exact else loss
-        total, correct = self.ranks.sum(np.array([own, correct], np.float64))
+        total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
         if not math.isfinite(total):
             text = None
             if not math.isfinite(loss):
                 text = f"the loss is {loss}; {where_not_finite(self.net, x)}"
             texts = [text for text in self.ranks.gather(text) if text]
             raise TrainingError(self._where(texts[0] if texts else f"the loss is {total}"))
-        return total / (grains * self.ranks.size), int(correct)
+        return total / self.ranks.size, int(correct)
 
     def _check_loss(self, loss, x):
         if not math.isfinite(loss):

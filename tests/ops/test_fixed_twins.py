@@ -319,32 +319,17 @@ def _(rng):
 # -- the tests --------------------------------------------------------------------------------
 
 
-def takes_long_to_compile(name, arguments):
-    """What differs from other cases in nothing that a vector path has to do with.
-
-    Gradients of more than 8 bits, but for the smallest of kernels; kernels' gradients in floats.
-    """
-    wide = any(isinstance(a, Fixed) and a.integers.dtype == np.int16 for a in arguments)
-    floats = isinstance(arguments[0], Signs) and arguments[-1] is not True
-    return (
-        (wide and name.startswith("binary_") and name != "binary_dense_grad_input")
-        or (floats and name.endswith("grad_kernel"))
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_is_its_reference(name, use_simd, use_threads):
     for number, arguments in enumerate(CASES[name](np.random.default_rng(0))):
-        paths = vector_paths()[: 1 if takes_long_to_compile(name, arguments) else None]
-        compare(name, number, arguments, paths, use_simd, use_threads)
+        compare(name, number, arguments, vector_paths()[:1], use_simd, use_threads)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("binary_")])
-def test_the_rest_on_the_other_paths(name, use_simd, use_threads):
+@pytest.mark.parametrize("name", CASES)
+def test_the_other_paths(name, use_simd, use_threads):
     for number, arguments in enumerate(CASES[name](np.random.default_rng(0))):
-        if takes_long_to_compile(name, arguments):
-            compare(name, number, arguments, vector_paths()[1:], use_simd, use_threads)
+        compare(name, number, arguments, vector_paths()[1:], use_simd, use_threads)
 
 
 def compare(name, number, arguments, paths, use_simd, use_threads):

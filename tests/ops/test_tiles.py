@@ -15,9 +15,31 @@ from minibnn.ops.kernels.fixed_tiles import (
 )
 from minibnn.ops.kernels.simd import LANES, vector_paths
 
-PATHS = [(0,) * LANES[path] for path in vector_paths()]
-WITH_TABLES = [(simd, np.float32) for simd in PATHS if len(simd) >= 8]
-WITH_SHORT_TABLES = [(simd, np.int16) for simd in PATHS]
+BYTES = (np.uint8(0),) * 16  # AVX-512 that permutes bytes
+
+
+def paths(kind=None, least=1):
+    """Every vector path of this CPU; all but the best are slow. With a kind, (path, kind)."""
+    lanes = sorted({LANES[path] for path in vector_paths()}, reverse=True)
+    found = [(0,) * n for n in lanes if n >= least]
+    if kind is np.int16 and vector_paths()[0] == "avx512vbmi":
+        found.insert(0, BYTES)
+    for number, simd in enumerate(found):
+        words = (simd,) if kind is None else (simd, kind)
+        name = "-".join(filter(None, map(name_of, words)))
+        yield pytest.param(*words, id=name, marks=[pytest.mark.slow] * (number > 0))
+
+
+def name_of(value):
+    if isinstance(value, tuple):
+        return f"{len(value)}{'b' * (value[:1] == BYTES[:1] and isinstance(value[0], np.uint8))}"
+    return getattr(value, "__name__", None)
+
+
+PATHS = list(paths())
+WITH_TABLES = list(paths(np.float32, least=8))
+WITH_SHORT_TABLES = list(paths(np.int16))
+SHORT_PATHS = [pytest.param(p.values[0], id=p.id, marks=p.marks) for p in WITH_SHORT_TABLES]
 ROWS, TAPS, DEPTH, STRIDE = 7, 3, 3, 96
 LIMIT = 2  # words that short tables are summed over at once: less than DEPTH
 NO_PLACES = np.empty(0, np.uint8)
@@ -65,7 +87,7 @@ def popcount_operands(rng, kind):
     )
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int16, np.int32])
 @pytest.mark.parametrize("height, width", [(4, 4), (4, 2), (1, 2), (5, 1)])
 def test_popcount_tile(rng, simd, kind, height, width):
@@ -79,7 +101,7 @@ def test_popcount_tile(rng, simd, kind, height, width):
     assert expected.any()
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     operands, out = popcount_operands(rng, np.int16)
     rows = operands[2]
@@ -96,7 +118,7 @@ def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     assert not out[:48].any() and not out[112:].any() and (where[112:] == 9).all()
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("pooled", [0, 1])
 @pytest.mark.parametrize("width, column", [(4, 32), (2, 64)])
 def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
@@ -121,7 +143,7 @@ def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
     assert np.count_nonzero(out) == np.count_nonzero(expected)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32])
 def test_level_tile(rng, simd, kind):
     x = rng.integers(-9, 9, 80).astype(kind)
@@ -132,13 +154,20 @@ def test_level_tile(rng, simd, kind):
     assert_array_equal(signs, [0, 0, below[0] ^ turned[1], 0])
 
 
-def name_of(value):
-    return len(value) if isinstance(value, tuple) else getattr(value, "__name__", None)
-
-
 def entries_of(simd, kind):
     """Entries of the tables of one word: without 16-bit look-ups its numbers themselves."""
     return 32 if kind == np.int16 and len(simd) < 16 else 128
+
+
+def stored(simd, kind, tables):
+    """Tables of 16-bit sums as a path has them: where bytes are permuted, they stand apart."""
+    if kind is not np.int16 or not isinstance(simd[0], np.uint8):
+        return tables
+    sums = tables.view(np.uint8).reshape(-1, 4, 2, 16, 2)  # word, nibble, half, entry, low or high
+    apart = np.empty((len(sums), 4, 2, 2, 16), np.uint8)  # word, step, half, low or high, entry
+    for step, (low, high) in enumerate([(0, 2), (1, 3), (2, 0), (3, 1)]):
+        apart[:, step, :, 0], apart[:, step, :, 1] = sums[:, low, ..., 0], sums[:, high, ..., 1]
+    return apart.reshape(-1).view(np.int16)
 
 
 @njit
@@ -169,7 +198,7 @@ def sums(rng, kind):
     return start.astype(np.int32 if kind == np.int16 else kind)
 
 
-@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES, ids=name_of)
+@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
 @pytest.mark.parametrize("height, width", [(4, 4), (4, 2), (1, 4), (6, 1)])
 @pytest.mark.parametrize("accumulate", [0, 1])
 def test_table_tile(rng, simd, kind, height, width, accumulate):
@@ -179,7 +208,7 @@ def test_table_tile(rng, simd, kind, height, width, accumulate):
     expected = out.copy()
     operands, where = (tables, 0, rows, 1, taps, TAPS, DEPTH), (w, planes, 16, STRIDE)
     tile = sizes(height, width, accumulate)
-    _table(simd, *tile, *operands, LIMIT, *where, out, 16, outs)
+    _table(simd, *tile, stored(simd, kind, tables), *operands[1:], LIMIT, *where, out, 16, outs)
     plain.table_tile(*tile, entries_of(simd, kind), *operands, *where, expected, 16, outs)
     assert_array_equal(out, expected)  # same order of sums: the same bits
 
@@ -189,7 +218,7 @@ def _select(simd, height, width, choices, *rest):
     table_tiles.select_tile(simd, height, width, choices, *rest)
 
 
-@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES, ids=name_of)
+@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
 @pytest.mark.parametrize("height, width, choices", [(4, 4, 4), (4, 2, 4), (1, 4, 2), (4, 4, 2)])
 def test_select_tile(rng, simd, kind, height, width, choices):
     tables, rows, taps = table_operands(rng, simd, kind)
@@ -206,7 +235,8 @@ def test_select_tile(rng, simd, kind, height, width, choices):
         tables, 0, rows, 1, taps, masks, 0, mask_rows, mask_taps, DEPTH, TAPS, DEPTH,
     )  # fmt: skip
     where, tile = (w, planes, 16, STRIDE), sizes(height, width, choices)
-    _select(simd, *tile, *operands, LIMIT, *where, out, 16, outs)
+    tables = stored(simd, kind, tables)
+    _select(simd, *tile, tables, *operands[1:], LIMIT, *where, out, 16, outs)
     plain.select_tile(*tile, entries_of(simd, kind), *operands, *where, expected, 16, outs)
     assert_array_equal(out, expected)
 
@@ -224,7 +254,7 @@ def _add(simd, tables, first, second, out, count):
 SIGNS = 1 - 2 * (np.arange(16)[:, None] >> np.arange(4) & 1)  # of four numbers, by entry
 
 
-@pytest.mark.parametrize("simd, kind", WITH_TABLES, ids=name_of)
+@pytest.mark.parametrize("simd, kind", WITH_TABLES)
 def test_tables_of_floats_hold_the_sixteen_signed_sums_of_four(rng, simd, kind):
     values, tables = numbers(rng, kind, 40), np.zeros(192, kind)
     _word_tables(simd, values, 5, tables, 3)
@@ -233,7 +263,7 @@ def test_tables_of_floats_hold_the_sixteen_signed_sums_of_four(rng, simd, kind):
     assert not tables[:3].any() and not tables[131:].any()
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", SHORT_PATHS)
 @pytest.mark.parametrize("kind, most", [(np.int8, 127), (np.int16, 511)])
 def test_tables_of_integers_are_those_of_both_halves(rng, simd, kind, most):
     values, tables = rng.integers(-most, most + 1, 40).astype(kind), np.zeros(192, np.int16)
@@ -244,11 +274,12 @@ def test_tables_of_integers_are_those_of_both_halves(rng, simd, kind, most):
     expected = (halves @ SIGNS.T).swapaxes(0, 1)
     if size == 32:
         expected = halves.reshape(2, 16)[:, ::-1].T
-    assert_array_equal(tables[3 : 3 + size], expected.reshape(-1))
+    expected = stored(simd, np.int16, expected.reshape(-1).astype(np.int16))
+    assert_array_equal(tables[3 : 3 + size], expected)
     assert not tables[:3].any() and not tables[3 + size :].any()
 
 
-@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES, ids=name_of)
+@pytest.mark.parametrize("simd, kind", WITH_TABLES)
 def test_add_tables(rng, simd, kind):
     tables = numbers(rng, kind, 300)
     expected = tables.copy()
@@ -257,7 +288,7 @@ def test_add_tables(rng, simd, kind):
     assert_array_equal(tables, expected)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", SHORT_PATHS)
 @pytest.mark.parametrize("kind, limit, most", [(np.int8, 16, 127), (np.int16, 4, 511)])
 def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, most):
     """Every word agrees with every number's sign, or with none: no sum can be larger."""
@@ -298,7 +329,7 @@ def _turn(simd, values, at, pitch, out, place, out_pitch):
     table_tiles.turn_tile(simd, values, at, pitch, out, place, out_pitch)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int8, np.int16, np.float32])
 def test_turn_tile(rng, simd, kind):
     values, out = rng.integers(-99, 99, (20, 21)).astype(kind), np.zeros((20, 18), kind)
@@ -313,7 +344,7 @@ def _transpose(simd, blocks, x, sources, row, count, out, place):
     tiles.transpose_tile(simd, blocks, x, sources, row, count, out, place)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("count", [1, 31, 32])
 def test_transpose_tile(rng, simd, count):
     x, sources = words(rng, 40, 3), offsets(rng, 40, 3)
@@ -331,7 +362,7 @@ def _sign(simd, x, at, mean, factor, beta, channel, limits, signs, gate, place):
     tiles.sign_tile(simd, x, at, mean, factor, beta, channel, limits, signs, gate, place)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32])
 def test_sign_tile(rng, simd, kind):
     x = rng.integers(-4, 5, 70).astype(kind)
@@ -368,7 +399,7 @@ def channels(rng, u, x):
     return dy, values, gate, np.where(stopped, 0, dy[7:39])
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize("u, x", INTEGERS)
 def test_exact_sums_tile(rng, simd, u, x):
     dy, values, gate, passed = channels(rng, u, x)
@@ -385,7 +416,7 @@ def _norm_grad(simd, mode, *rest):
     norm_grad_tile(simd, mode, *rest)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize(
     "mode, result",
     [(VALUES, np.float32), (LARGEST, np.int32), (ROUNDED, np.int8), (ROUNDED, np.int16)],
@@ -420,7 +451,7 @@ def _mask(simd, choices, where, at, masks, place, pitch):
     tiles.mask_tile(simd, choices, where, at, masks, place, pitch)
 
 
-@pytest.mark.parametrize("simd", PATHS, ids=len)
+@pytest.mark.parametrize("simd", PATHS)
 def test_mask_tile(rng, simd):
     where = rng.integers(0, 4, 50).astype(np.uint8)
     masks = np.zeros(12, np.uint32)

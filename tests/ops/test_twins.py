@@ -510,10 +510,12 @@ def test_signatures_are_equal(name):
 
 
 def on_paths():
-    """Each name once, and those on tiles once more for each other vector path of this CPU."""
+    """Each name once, and (slow) those on tiles for each other vector path of this CPU."""
     tiled = [n for n in CASES if n.startswith("binary_") or n.startswith("batch_norm_sign")]
     yield from ((name, vector_paths()[0]) for name in CASES)
-    yield from product(tiled, vector_paths()[1:])
+    others = [path for path in ("avx2", "generic") if path in vector_paths()[1:]]  # of floats
+    for each in product(tiled, others):
+        yield pytest.param(*each, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name, path", list(on_paths()))

@@ -19,7 +19,6 @@ from minibnn.ops.kernels.layout import (
     without_extra_lanes,
 )
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import table_tile
 from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
 from minibnn.ops.shapes import windows
@@ -33,12 +32,12 @@ def grad_input_dense(dy, w_t):
     """dy (B, O) float32 or Fixed by the transposed kernel, Signs (O, I) on axis 0: (B, I)."""
     batch, outputs = dy.shape
     inputs = w_t.shape[1]
-    depth, lanes, path, own = depth_of(outputs), padded_lanes(inputs), simd(), numbers(dy)
+    depth, lanes, own = depth_of(outputs), padded_lanes(inputs), numbers(dy)
     tables = scratch("dense tables", (batch * depth * own.entries,), own.table)
-    all_row_tables(path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
+    all_row_tables(own.path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
     dx = empty((batch, lanes), own.sum)
     _dense(
-        path,
+        own.path,
         tables,
         steps(batch, depth * own.entries),
         depth,
@@ -56,7 +55,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
     depth, lanes = depth_of(outputs), padded_lanes(inputs)
     w = kernel_lanes(w_t.words, inputs, "backward kernel")
-    path, own = simd(), numbers(dy)
+    own = numbers(dy)
     pixel, size = depth * own.entries, np.dtype(own.table).itemsize
     dx = empty((*input_shape[:3], lanes), own.sum)
     for phase in _phases(
@@ -69,7 +68,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
         bands, per_band = phase.bands, phase.rows_in_band
         tables = scratch("band tables", (get_num_threads(), phase.tables), own.table)
         _bands(
-            path,
+            own.path,
             own.values.reshape(-1),
             len(dy),
             *dy.shape[1:3],

@@ -157,7 +157,7 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     threads = get_num_threads()
     units = 4 if outputs >= WIDE else 1
     _units(
-        simd(),
+        own.path,
         planes.reshape(-1),
         stretch,
         lanes,

@@ -21,7 +21,6 @@ from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes, without_extra_lanes
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import add_tables, select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
 from minibnn.ops.kernels.tiles import mask_tile
@@ -144,7 +143,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     ring = reach.rows[0] * across
     dx = empty((*input_shape[:3], lanes), own.sum)
     _images(
-        simd(),
+        own.path,
         own.values.reshape(-1),
         where.reshape(-1),
         len(dy),

@@ -130,8 +130,9 @@ def binary_conv2d_pool_grad_kernel(
 ):
     place = tuple(kernel_size), strides, padding, pad_value
     if _tables_fit(dy):
-        if isinstance(dy, Fixed):
-            check_sum(dy.size // dy.shape[-1], width_of(dy), "the gradient of a binary kernel")
+        if isinstance(dy, Fixed):  # as of all pixels, three of four of which are 0
+            pixels = 4 * dy.shape[0] * dy.shape[1] * dy.shape[2]
+            check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
         return grad_kernel_conv2d(x, dy, *place, np.ascontiguousarray(where), fixed)
     dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
     return binary_conv2d_grad_kernel(x, dy, *place)

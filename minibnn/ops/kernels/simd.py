@@ -45,16 +45,14 @@ def use_simd(name):
 
 
 def simd():
-    """The path in use as a kernel's argument: a tuple as long as a vector has lanes.
-
-    Of bytes where a vector's bytes can be permuted.
-    """
-    return argument(vector_path())
+    """The path in use as a kernel's argument: a tuple as long as a vector has lanes."""
+    return (0,) * LANES[vector_path()]
 
 
-def argument(path):
-    """``simd()`` of a path, by its name."""
-    return (np.uint8(0) if path == "avx512vbmi" else 0,) * LANES[path]
+def table_simd():
+    """``simd()`` for tables of 16-bit integers: of bytes where a vector's bytes can be permuted."""
+    path = vector_path()
+    return (np.uint8(0),) * LANES[path] if path == "avx512vbmi" else simd()
 
 
 def _checked(name, where):

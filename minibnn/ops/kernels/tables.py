@@ -8,7 +8,7 @@ from numba import prange
 from minibnn.ops.bits import WORD
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.simd import simd, table_simd
 from minibnn.ops.kernels.table_tiles import NIBBLES, TABLE, word_tables
 
 
@@ -17,6 +17,8 @@ class Numbers(NamedTuple):
 
     Attributes
     ----------
+    path : tuple
+        The vector path, as a kernel's argument.
     values : float32, int8 or int16 array
     table, sum : NumPy types
         Of a table's entries, and of what is summed up.
@@ -26,6 +28,7 @@ class Numbers(NamedTuple):
         Words whose look-ups add up in the type of the tables.
     """
 
+    path: tuple
     values: np.ndarray
     table: type
     sum: type
@@ -40,11 +43,13 @@ class Numbers(NamedTuple):
 def numbers(dy):
     """The Numbers of a gradient, float32 or Fixed."""
     if not isinstance(dy, Fixed):
-        return Numbers(np.ascontiguousarray(dy), np.float32, np.float32, NIBBLES * TABLE, 1)
+        dy = np.ascontiguousarray(dy)
+        return Numbers(simd(), dy, np.float32, np.float32, NIBBLES * TABLE, 1)
     # 32 numbers of a word, each up to 127 or 511 in size, by halves: 16 words, or 4, fit 16 bits.
-    entries = NIBBLES * TABLE if len(simd()) == 16 else WORD
+    path = table_simd()
+    entries = NIBBLES * TABLE if len(path) == 16 else WORD
     limit = 16 if dy.integers.dtype == np.int8 else 4
-    return Numbers(np.ascontiguousarray(dy.integers), np.int16, np.int32, entries, limit)
+    return Numbers(path, np.ascontiguousarray(dy.integers), np.int16, np.int32, entries, limit)
 
 
 @kernel

@@ -1,17 +1,18 @@
 """The loss of the paper's networks."""
 
+import math
+
 import numpy as np
 
 from minibnn.ops import portable
-from minibnn.ops.fixed import LOSS_GRAIN
 
 
 @np.errstate(invalid="ignore")  # NaN in, NaN out
 def softmax_cross_entropy(logits, labels):
     """Mean over the batch of -log softmax(logits)[label].
 
-    In float64 the same bits on every machine and in any order of adding: exp and log are those of
-    ``ops.portable``, and each sample's loss and softmax is rounded to a multiple of 2^-30.
+    In float64 the same bits on every machine: exp and log are those of ``ops.portable``, classes
+    are added up in their order, and the sum over samples is rounded once.
 
     Parameters
     ----------
@@ -31,10 +32,9 @@ def softmax_cross_entropy(logits, labels):
     total = _in_order(weights) if double else weights.sum(1, keepdims=True)
     losses = log(total[:, 0]) - shifted[rows, labels]
     dlogits = weights / total
-    if double:
-        losses, dlogits = (np.rint(x * LOSS_GRAIN) / LOSS_GRAIN for x in (losses, dlogits))
     dlogits[rows, labels] -= 1
-    return float(losses.mean(dtype=np.float64)), dlogits / dlogits.dtype.type(len(labels))
+    mean = math.fsum(losses) / len(labels) if double else losses.mean(dtype=np.float64)
+    return float(mean), dlogits / dlogits.dtype.type(len(labels))
 
 
 def _in_order(weights):

@@ -142,6 +142,7 @@ def binary_dense_grad_kernel(x, dy, fixed=False):
     dw : (I, O), typed like dy; of Fixed float32, or with ``fixed`` the sums, int32, of bytes int64
     """
     if isinstance(dy, Fixed):
+        check_sum(len(dy), width_of(dy), "the gradient of a binary kernel")
         return _grad_kernel(dense_grad_kernel, x, dy, fixed)
     return dense_grad_kernel(x, dy)
 
@@ -300,6 +301,8 @@ def binary_conv2d_grad_kernel(
     """
     place = kernel_size, strides, padding
     if isinstance(dy, Fixed):
+        pixels = dy.shape[0] * dy.shape[1] * dy.shape[2]
+        check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
         bytes_ = isinstance(x, np.ndarray) and x.dtype == np.uint8
         pad_value = 255 * pad_value if bytes_ else pad_value
         return _grad_kernel(conv2d_grad_kernel, x, dy, fixed, *place, pad_value)
@@ -348,7 +351,6 @@ def _grad_kernel(product, x, dy, fixed, *place):
     """x's integers times dy's, summed over the batch; of real x in floats."""
     if not isinstance(x, Signs) and x.dtype != np.uint8:
         return product(x, dy.floats(x.dtype.type), *place)
-    check_sum(dy.size // dy.shape[-1], width_of(dy), "the gradient of a binary kernel")
     numbers, scale = _numbers(x, np.float64)
     sums = product(numbers, dy.integers.astype(np.float64), *place)
     sums = sums.astype(np.int32 if scale == 1 else np.int64)
