@@ -113,7 +113,7 @@ def _rates(report):
     jobs = [(job, count) for job in kinds for count in counts]
     table = _table(
         "BinaryNet, images/s",
-        ("filters", "batch", *(f"{j}, {c} thread{'s' if c > 1 else ''}" for j, c in jobs)),
+        ("filters", "batch", *(f"{j} on {c} thread{'s' if c > 1 else ''}" for j, c in jobs)),
         "Training: forward, loss, backward, Bop and Adam (in brackets: times float32's). "
         "Inference: evaluation mode. Packed: the same on bits and thresholds.",
     )
@@ -191,7 +191,9 @@ def _table(title, columns, caption):
         caption_justify="left", title_style="bold", pad_edge=False,
     )  # fmt: skip
     for k, column in enumerate(columns):
-        table.add_column(column, justify="left" if k == 0 else "right", no_wrap=k == 0)
+        longest = max(map(len, column.split()), default=0)
+        side = "left" if k == 0 else "right"
+        table.add_column(column, justify=side, no_wrap=k == 0, min_width=longest)
     return table
 
 
