@@ -358,10 +358,12 @@ def _sums_of_bytes(e, numbers, n):
     b = e.builder
     moved = b.xor(numbers, ir.Constant(numbers.type, [-128] * 2 * PAIRS))
     moved = _picked(e, moved, [k % (2 * PAIRS) for k in range(4 * e.lanes)])
-    total = ir.Constant(e.halves, [-128 * sum(signs) for signs in zip(*map(_signs, range(4)))])
+    total = ir.Constant(
+        e.halves, [-128 * sum(signs) for signs in zip(*map(_signs, range(4)), strict=True)]
+    )
     for i in (0, 2):
         lanes = [half + 4 * n + i + k for half in (0, PAIRS) for _ in range(TABLE) for k in (0, 1)]
-        signs = [s for pair in zip(_signs(i), _signs(i + 1)) for s in pair]
+        signs = [s for pair in zip(_signs(i), _signs(i + 1), strict=True) for s in pair]
         if e.permutes_bytes:
             where = ir.Constant(e.bytes, lanes)
             pairs = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, moved, where)
