@@ -33,7 +33,7 @@ from operands import (
 )
 
 from minibnn.ops import kernels, reference
-from minibnn.ops.bits import Signs, pack_signs
+from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.simd import vector_paths
 

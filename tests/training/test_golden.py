@@ -9,7 +9,6 @@ import golden_runs
 import mpi_start
 import pytest
 
-import minibnn as bnn
 from minibnn.ops import backend
 from minibnn.training import Ranks
 

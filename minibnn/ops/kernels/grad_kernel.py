@@ -20,7 +20,7 @@ from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile, turn_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
-from minibnn.ops.kernels.tiles import transpose_tile
+from minibnn.ops.kernels.tiles import mask_tile, transpose_tile
 from minibnn.ops.shapes import windows
 
 UNIT = 16  # outputs summed at once: a cache line of the result
@@ -170,6 +170,7 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
         scratch("kernel tables", (threads, UNIT * STRETCH * own.entries), own.table),
         scratch("kernel masks", (threads, UNIT * PLACES * STRETCH), np.uint32),
         scratch("kernel block", (threads, UNIT * STRETCH * WORD), own.values.dtype),
+        scratch("kernel places", (threads, UNIT * STRETCH * WORD), np.uint8),
         scratch("kernel sums", (threads, units * UNIT * taps * lanes), own.sum),
         extra,
         dw.dtype.type(unit),
@@ -181,7 +182,7 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
 @kernel(parallel=True)
 def _units(
     simd, planes, stretch, lanes, sources, outs, dy, where, entries, limit, tables, masks, blocks,
-    sums, extra, unit, dw,
+    chosen, sums, extra, unit, dw,
 ):  # fmt: skip
     """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
     outputs = extra.shape[1]
@@ -192,6 +193,7 @@ def _units(
     for task in prange(-(-outputs // width)):
         thread = get_thread_id()
         table, mask, block, total = tables[thread], masks[thread], blocks[thread], sums[thread]
+        places = chosen[thread]
         total[:] = 0
         for first_output in range(task * width, min((task + 1) * width, outputs), UNIT):
             count = min(UNIT, outputs - first_output)
@@ -210,7 +212,11 @@ def _units(
                             total, mine,
                         )  # fmt: skip
                 else:
-                    _mask_block(where, begin, end, outputs, first_output, count, mask)
+                    _turn_block(simd, where, begin, end, outputs, first_output, count, places)
+                    for r in range(UNIT):
+                        for d in range(depth):
+                            at, to = (r * STRETCH + d) * WORD, r * PLACES * STRETCH + d
+                            mask_tile(simd, FOUR, places, at, mask, to, STRETCH)
                     for r in range(0, UNIT, 4):
                         _sweep_chosen(
                             simd, table, rows, mask, mask_rows, r, depth, limit, planes, sources,
@@ -221,28 +227,17 @@ def _units(
 
 
 @kernel
-def _turn_block(simd, dy, begin, end, outputs, column, count, block):
+def _turn_block(simd, numbers, begin, end, outputs, column, count, block):
     """The task's outputs of some pixels, (outputs, pixels); outputs that do not exist are 0."""
     pitch, whole = STRETCH * WORD, 0
     if count == UNIT:
         whole = (end - begin) // UNIT * UNIT
         for p in range(0, whole, UNIT):
-            turn_tile(simd, dy, (begin + p) * outputs + column, outputs, block, p, pitch)
+            turn_tile(simd, numbers, (begin + p) * outputs + column, outputs, block, p, pitch)
     for p in range(whole, end - begin):
         for r in range(UNIT):
             at = (begin + p) * outputs + column + r
-            block[r * pitch + p] = dy[at] if r < count else dy.dtype.type(0)
-
-
-@kernel
-def _mask_block(where, begin, end, outputs, column, count, mask):
-    """Bit j of mask[r, place, word]: the maximum of window 32 word + j of output r sat there."""
-    mask[:] = 0
-    for p in range(begin, end):
-        word, bit = (p - begin) // WORD, np.uint32(1) << np.uint32((p - begin) % WORD)
-        row, to = where[p * outputs + column :], mask[word:]
-        for r in range(count):
-            to[(r * PLACES + row[r]) * STRETCH] |= bit
+            block[r * pitch + p] = numbers[at] if r < count else numbers.dtype.type(0)
 
 
 @kernel

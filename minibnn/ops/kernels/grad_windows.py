@@ -163,7 +163,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         reach.steps,
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * PLACES * depth), np.uint32),
-        scratch("window values", (threads, KINDS * depth * WORD), own.values.dtype),
+        scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
         kernel_lanes(w_t.words, inputs, "backward kernel"),
         lanes,
         dx.reshape(-1),
@@ -223,22 +223,19 @@ def _window(
     length, size = depth * WORD, depth * entries
     # Slices start at 0, so that the loop over them has no negative index to look out for.
     gradients, places = dy[source : source + outputs], where[source : source + outputs]
-    for kind in range(KINDS):
-        row, column, at = kind // 3, kind % 3, place + kind * size
-        apart = 3 if row == BOTH else 1  # kinds of which one for both is the sum
-        mine = values[kind * length : (kind + 1) * length]
-        if row == BOTH or column == BOTH:
-            if table.itemsize == 4:  # floats are added up as tables, where they were rounded
-                add_tables(simd, table, at - 2 * apart * size, at - apart * size, at, size)
-                continue
-            some, others = values[(kind - 2 * apart) * length :], values[(kind - apart) * length :]
-            for o in range(length):
-                mine[o] = some[o] + others[o]
-        else:
-            for o in range(outputs):
-                mine[o] = gradients[o] if places[o] == 2 * row + column else values.dtype.type(0)
-            mine[outputs:] = 0
-        build_tables(simd, values, kind * length, length, depth, entries, table, at)
+    for p in range(PLACES):
+        mine = values[p * length : (p + 1) * length]
+        for o in range(outputs):
+            mine[o] = gradients[o] if places[o] == p else values.dtype.type(0)
+        mine[outputs:] = 0
+        kind = 3 * (p // 2) + p % 2
+        build_tables(simd, values, p * length, length, depth, entries, table, place + kind * size)
+    for row in range(2):  # both columns of a row, then both rows of a column
+        at = place + 3 * row * size
+        add_tables(simd, table, at, at + size, at + BOTH * size, size)
+    for column in range(3):
+        at = place + column * size
+        add_tables(simd, table, at, at + 3 * size, at + 3 * BOTH * size, size)
     for d in range(outputs // WORD):
         mask_tile(simd, FOUR, where, source + WORD * d, masks, mask_place + d, depth)
     for d in range(outputs // WORD, depth):

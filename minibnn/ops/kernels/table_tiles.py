@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-from minibnn.ops.kernels.emit import F32, I8, I16, I32, I64, tile
+from minibnn.ops.kernels.emit import F32, I1, I8, I16, I32, I64, tile
 from minibnn.ops.kernels.tiles import GROUP, pieces
 
 TABLE = 16  # entries of a table: the sums of 4 numbers with all signs
@@ -396,8 +396,33 @@ def turn_tile(e, values, at, pitch, out, place, out_pitch):
 
 @tile("tables first second out count", constants="")
 def add_tables(e, tables, first, second, out, count):
-    """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` entries, in float32."""
-    with e.loop(e.builder.sdiv(count, I64(e.lanes))) as vector:
-        k = e.times(vector.index, I64(e.lanes))
-        a, b = (e.load(e.floats, tables, t, k) for t in (first, second))
-        e.store(e.builder.fadd(a, b), tables, out, k)
+    """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` entries."""
+    b, short = e.builder, tables.type.pointee == I16
+    if short and e.permutes_bytes:
+        return _add_bytes(e, tables, first, second, out, count)
+    kind, add = (e.halves, b.add) if short else (e.floats, b.fadd)
+    with e.loop(b.sdiv(count, I64(kind.count))) as vector:
+        k = e.times(vector.index, I64(kind.count))
+        e.store(add(*(e.load(kind, tables, t, k) for t in (first, second))), tables, out, k)
+
+
+def _add_bytes(e, tables, first, second, out, count):
+    """``add_tables`` where the bytes of a sum stand apart: what low bytes carry goes to the high.
+
+    A sum's low byte in step k has its high byte in step k + 2 or k - 2, 16 bytes further on.
+    """
+    b, steps, vector = e.builder, NIBBLES // 2, 2 * TABLE
+    low = sum(0xFFFF << 32 * half for half in (0, 1))  # of 64 bytes, those that are low ones
+    with e.loop(b.sdiv(count, I64(steps * vector))) as word:
+        at = [e.times(word.index, I64(steps * vector)), *(I64(vector * k) for k in range(steps))]
+        sums, carries = [], []
+        for k in range(steps):
+            a, c = (e.load(e.bytes, tables, t, at[0], at[1 + k]) for t in (first, second))
+            total = b.add(a, c)
+            carried = b.bitcast(b.icmp_unsigned("<", total, a), I64)
+            carried = b.shl(b.and_(carried, ir.Constant(I64, low)), I64(TABLE))
+            sums.append(total)
+            carries.append(b.sext(b.bitcast(carried, ir.VectorType(I1, 4 * e.lanes)), e.bytes))
+        for k in range(steps):
+            total = b.sub(sums[k], carries[(k + 2) % steps])
+            e.store(b.bitcast(total, e.halves), tables, out, at[0], at[1 + k])
