@@ -18,7 +18,7 @@ from minibnn.bench.peaks import COPIED, copy_rate, peak_rates
 from minibnn.bench.products import limits, products
 from minibnn.ops import backend
 from minibnn.ops.bits import Signs
-from minibnn.training.threads import compute_threads
+from minibnn.ops.threads import compute_threads
 
 # Which product of ``bench.products`` an operation is.
 OPERATIONS = {

@@ -55,7 +55,7 @@ def run(
         raise InputError(f"sections must be some of {', '.join(SECTIONS)}, found {unknown[0]!r}")
     from minibnn.bench import machine
     from minibnn.ops import backend
-    from minibnn.training.threads import compute_threads
+    from minibnn.ops.threads import compute_threads
 
     begin = time.perf_counter()
     effort = EFFORTS[effort or ("quick" if quick else "full")]

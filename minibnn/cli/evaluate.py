@@ -39,9 +39,9 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     if batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, found {batch_size}")
     from minibnn.cli.trained import load_trained, pictures_for
+    from minibnn.ops.threads import compute_threads
     from minibnn.training.measure import measure
     from minibnn.training.plots import check_picture_path
-    from minibnn.training.threads import compute_threads
 
     if out is not None:
         check_picture_path(out)

@@ -266,11 +266,11 @@ class Start(ExitStack):
     def __init__(self, command, kept, how, ranks=None):
         super().__init__()
         from minibnn import data, zoo
+        from minibnn.ops.threads import thread_count
         from minibnn.training.distributed import ALONE
         from minibnn.training.run_folder import RunFolder, new_folder
         from minibnn.training.settings import Settings
         from minibnn.training.tensorboard import check_installed
-        from minibnn.training.threads import thread_count
 
         settings = Settings(
             epochs=kept["epochs"],

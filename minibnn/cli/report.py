@@ -41,8 +41,8 @@ def report(runs, out, title, confusion, data_dir, threads):
     minibnn report runs/compare-cifar10-1 --out comparison.html
     minibnn report runs/bop runs/latent-adam --title "Bop and Adam"
     """
+    from minibnn.ops.threads import compute_threads, thread_count
     from minibnn.training.report import check_report_path, write_report
-    from minibnn.training.threads import compute_threads, thread_count
 
     thread_count(threads)
     if out is not None:

@@ -139,9 +139,9 @@ class Parameter:
         return self._pack("signs_t", lambda kernel: kernel.swapaxes(-1, -2))
 
     def _pack(self, which, view):
-        if which not in self._packed:
-            self._packed[which] = ops().pack_signs(view(self._array), -2)
-        return self._packed[which]
+        if (packed := self._packed.get(which)) is None:
+            packed = self._packed[which] = ops().pack_signs(view(self._array), -2)
+        return packed
 
     def __repr__(self):
         kind = "binary" if self.binary else "real"

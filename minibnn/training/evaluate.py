@@ -9,9 +9,9 @@ from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
 from minibnn.nn.layers.layer import positive
+from minibnn.ops.threads import one_blas_thread
 from minibnn.tables import Table
 from minibnn.training.distributed import ALONE
-from minibnn.training.threads import one_blas_thread
 
 
 class Evaluation(NamedTuple):

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from minibnn.ops.threads import compute_threads
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.config import flat
@@ -13,7 +14,6 @@ from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
 from minibnn.training.start import adopt_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
-from minibnn.training.threads import compute_threads
 
 
 def fit(

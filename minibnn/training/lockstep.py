@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.ops.threads import compute_threads
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.keeper import Keeper
@@ -17,7 +18,6 @@ from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
 from minibnn.training.start import adopt_config, check_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
-from minibnn.training.threads import compute_threads
 
 
 def lockstep(

@@ -100,9 +100,9 @@ class BatchNorm(Layer):
             self._move(mean, variance, n * self.across.size if self.across else n)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        self.x, self.training = x, training
-        self.mean, self.variance = mean.astype(dtype), variance.astype(dtype)
-        return x, self.mean, self.variance, self.beta.value, self.epsilon, self.gamma_value()
+        mean, variance = mean.astype(dtype), variance.astype(dtype)
+        self.x, self.training, self.mean, self.variance = x, training, mean, variance
+        return x, mean, variance, self.beta.value, self.epsilon, self.gamma_value()
 
     def backward(self, dy, need_dx=True):
         arguments = dy, self.x, self.mean, self.variance, self.epsilon, self.gamma_value()

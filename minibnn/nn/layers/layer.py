@@ -24,6 +24,8 @@ class Layer:
     def forward(self, x, training=False):
         """The output; keeps what the backward pass needs.
 
+        In evaluation several threads may be in it at once, so it reads nothing that it keeps.
+
         Parameters
         ----------
         x : Signs, whole numbers or floats; bytes too for a first layer

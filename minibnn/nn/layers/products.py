@@ -91,8 +91,8 @@ class BinaryDense(_Binary):
         return (*input_shape, self.units)
 
     def forward(self, x, training=False):
-        self.x = operand(x)
-        return self.scaled(ops().binary_dense(self.x, self.kernel.signs))
+        self.x = x = operand(x)
+        return self.scaled(ops().binary_dense(x, self.kernel.signs))
 
     def backward(self, dy, need_dx=True):
         dy = self.scaled(dy)
@@ -186,8 +186,8 @@ class Dense(_Real):
         return (*input_shape, self.units)
 
     def forward(self, x, training=False):
-        self.x = real_operand(x)
-        return self.biased(ops().dense(self.x, self.kernel.value))
+        self.x = x = real_operand(x)
+        return self.biased(ops().dense(x, self.kernel.value))
 
     def backward(self, dy, need_dx=True):
         self.keep_gradients(ops().dense_grad_kernel(self.x, dy), dy)
@@ -266,11 +266,9 @@ class BinaryConv2D(_Convolution, _Binary):
         self.pad_value = int(pad_value)
 
     def forward(self, x, training=False):
-        self.x = operand(x)
+        self.x = x = operand(x)
         return self.scaled(
-            ops().binary_conv2d(
-                self.x, self.kernel.signs, self.strides, self.padding, self.pad_value
-            )
+            ops().binary_conv2d(x, self.kernel.signs, self.strides, self.padding, self.pad_value)
         )
 
     def backward(self, dy, need_dx=True):
@@ -314,8 +312,8 @@ class Conv2D(_Convolution, _Real):
         self.settle(use_bias, kernel_initializer, l2)
 
     def forward(self, x, training=False):
-        self.x = real_operand(x)
-        return self.biased(ops().conv2d(self.x, self.kernel.value, self.strides, self.padding))
+        self.x = x = real_operand(x)
+        return self.biased(ops().conv2d(x, self.kernel.value, self.strides, self.padding))
 
     def backward(self, dy, need_dx=True):
         place = self.strides, self.padding
