@@ -46,6 +46,13 @@ _SHARED = (
         help="Cut the pictures of an image-folder to N x N. Default: 224.",
     ),
     click.option(
+        "--test-share",
+        type=float,
+        metavar="SHARE",
+        help="Of an image-folder that has CLASS/* and no train/: how much of each class is for "
+        "testing, such as 0.2.",
+    ),
+    click.option(
         "--model",
         metavar="NAME",
         help="Network: binarynet (the paper's, for pictures of 16x16 and more), digits (a small "
@@ -291,6 +298,7 @@ class Start(ExitStack):
             kept["dataset"],
             kept["data_dir"],
             image_size=kept["image_size"],
+            test_share=kept["test_share"],
             workers=threads,
             progress=None if ranks.first else False,
         )
