@@ -26,6 +26,9 @@ class Parameter:
     ----------
     grad : array or None
         dL/dvalue, overwritten by each backward pass.
+    trainable : bool
+        Whether optimizers change it; set it to False to freeze it. A network's copies and files
+        keep it so.
     scale : None, or float32 (outputs,)
         Factors of a binary kernel's outputs (its last axis). They are not trained: an optimizer
         with latent weights sets them by ``rescale``; else they stay 1.
@@ -39,6 +42,7 @@ class Parameter:
         self.binary = binary
         self._magnitude = magnitude
         self.grad = None
+        self.trainable = True
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self._packed = {}

@@ -30,7 +30,7 @@ class Sign(Layer):
         self.quantizer = get_quantizer(quantizer)
 
     def config(self):
-        return {"kind": "Sign", "quantizer": quantizer_config(self.quantizer)}
+        return {"kind": self.kind, "quantizer": quantizer_config(self.quantizer)}
 
     def forward(self, x, training=False):
         self.x = x = numbers(x)

@@ -55,6 +55,7 @@ class BatchNorm(Layer):
 
     def build(self, input_shape, rng):
         channels = input_shape[-1]
+        self.places = math.prod(input_shape[:-1])  # of a sample, that a statistic goes over
         self.gamma = Parameter(f"{self.name}/gamma", np.ones(channels))
         self.beta = Parameter(f"{self.name}/beta", np.zeros(channels))
         self.moving_mean = np.zeros(channels, np.float32)

@@ -8,6 +8,13 @@ from minibnn.errors import InputError
 from minibnn.ops.bits import Signs
 from minibnn.ops.rounding import BYTE_SCALE
 
+KINDS = {}  # every layer by its kind, as configurations tell it
+
+
+def ours(it):
+    """Whether a class or function is minibnn's, not one's own."""
+    return getattr(it, "__module__", "").partition(".")[0] == "minibnn"
+
 
 class Layer:
     """One step of a network.
@@ -20,6 +27,12 @@ class Layer:
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
     arguments = ()  # of __init__, each kept under its own name
     name = None  # until a network owns the layer
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.kind = cls.__name__
+        if ours(cls) or cls.kind not in KINDS or not ours(KINDS[cls.kind]):
+            KINDS[cls.kind] = cls
 
     def forward(self, x, training=False):
         """The output; keeps what the backward pass needs.
@@ -160,7 +173,7 @@ class Layer:
         -------
         dict
         """
-        return {"kind": type(self).__name__} | {key: getattr(self, key) for key in self.arguments}
+        return {"kind": self.kind} | {key: getattr(self, key) for key in self.arguments}
 
     def inner_chains(self):
         """Chains of layers inside this one.
