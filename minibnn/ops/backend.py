@@ -67,9 +67,13 @@ def ops():
             warnings.warn(f"NumPy computes, slowly: {why}", RuntimeWarning, stacklevel=2)
             name = "reference"
         use_backend(name or "numba")
-    if _active[0] == "numba":
-        settle_threads()
     return _active[1]
+
+
+def begin():
+    """Before a Python thread computes: let it have as many threads as were asked for."""
+    if backend_name() == "numba":
+        settle_threads()
 
 
 def describe():
