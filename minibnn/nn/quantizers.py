@@ -86,10 +86,7 @@ def get_quantizer(which):
     options = dict(which) if isinstance(which, dict) else {"name": which}
     name = options.pop("name", None)
     if not isinstance(name, str) or name not in QUANTIZERS:
-        raise InputError(
-            f"quantizer must be one of {', '.join(QUANTIZERS)} (or one of your own with a name by "
-            f"nn.register), found {name!r:.60}"
-        )
+        raise InputError(f"quantizer must be one of {', '.join(QUANTIZERS)}, found {name!r:.60}")
     try:
         return QUANTIZERS[name](**options)
     except TypeError:
