@@ -1,6 +1,7 @@
 """Fixtures every wing uses, and Hypothesis' profiles.
 
-HYPOTHESIS_PROFILE chooses "dev" (25 examples), "default" (50) or "ci" (300).
+HYPOTHESIS_PROFILE chooses "dev" (25 examples), "default" (50) or "ci" (300). Unless MINIBNN_BACKEND
+says numba, tests that do not choose a backend run on the reference, which compiles nothing.
 """
 
 import os
@@ -14,7 +15,23 @@ from hypothesis import settings
 
 for profile, examples in (("dev", 25), ("default", 50), ("ci", 300)):
     settings.register_profile(profile, max_examples=examples, deadline=None, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# Processes that tests start find the package under test, installed or not.
+ROOT = Path(__file__).resolve().parents[1]
+os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}".rstrip(
+    os.pathsep
+)
+os.environ.setdefault("MINIBNN_BACKEND", "reference")
+if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+    os.environ.setdefault("MINIBNN_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of NumPy, which is not loaded yet
+
+
+def pytest_collection_modifyitems(items):
+    """What compiles comes first: of two processes one gets the first half, and compiles it once."""
+    compile = {"ops", "nn", "optim", "deploy", "test_catalogue"}
+    items.sort(key=lambda item: compile.isdisjoint((item.path.parent.name, item.path.stem)))
 
 
 @pytest.fixture(scope="session", autouse=True)

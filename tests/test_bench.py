@@ -10,12 +10,16 @@ import pytest
 
 from minibnn import zoo
 from minibnn.bench import SECTIONS, clock, machine, networks, peers, roofline, run, tables
+from minibnn.bench import peaks as peak_room
 from minibnn.bench import products as product_room
+from minibnn.bench.run import GRADIENTS, SCHEMA
 from minibnn.cli import main
 from minibnn.errors import InputError
+from minibnn.ops.kernels.simd import use_simd
 
 FILTERS, BATCH = 8, 2
 PRODUCTS = ("forward", "input gradient", "kernel gradient")
+RATES = ("training float32", "training int8", "inference", "packed")
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +27,11 @@ def report():
     return run(quick=True, peers=True, filters=FILTERS, batch_size=BATCH, effort="least")
 
 
-@pytest.fixture(scope="module")
-def passes():
-    return roofline.measure_roofline(filters=FILTERS, batch_size=BATCH, steps=1)
+@pytest.fixture(scope="module", params=GRADIENTS)
+def passes(request):
+    return roofline.measure_roofline(
+        filters=FILTERS, batch_size=BATCH, gradients=request.param, steps=1
+    )
 
 
 # -- the report ----------------------------------------------------------------------------------
@@ -35,7 +41,9 @@ def test_report_is_plain_and_complete(report):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     expected = {"schema", "settings", "machine", "peaks", *SECTIONS, "peers"}
     assert report.keys() == expected | {"compile_seconds", "seconds"}
+    assert report["schema"] == SCHEMA == 2
     assert report["settings"]["filters"] == FILTERS
+    assert report["settings"]["gradients"] == ["float32", "int8"]
     about = report["machine"]
     assert about["threads"] >= 1
     assert about["vector_path"] in tables.PATHS
@@ -44,7 +52,7 @@ def test_report_is_plain_and_complete(report):
 
 def test_every_number_measured_is_positive(report):
     rows = [*report["products"]["layers"], *report["products"]["totals"], *report["optimizers"]]
-    rows += [row[job] for row in report["rates"] for job in tables.RATES]
+    rows += [row[job] for row in report["rates"] for job in RATES]
     for row in rows:
         numbers = [v for k, v in row.items() if k.endswith(("_per_s", "seconds", "low", "high"))]
         assert numbers
@@ -54,12 +62,38 @@ def test_every_number_measured_is_positive(report):
             assert row["low"] <= row["seconds"] <= row["high"]
 
 
-def test_every_product_of_every_layer_is_there_once(report):
-    found = [(row["layer"], row["product"]) for row in report["products"]["layers"]]
+def test_every_product_is_there_once_and_gradients_with_each_type(report):
+    rows = report["products"]["layers"]
+    found = [(row["layer"], row["product"], row["gradients"]) for row in rows]
     layers = [f"conv{k}" for k in range(1, 7)] + [f"dense{k}" for k in range(1, 4)]
-    expected = [(layer, product) for layer in layers for product in PRODUCTS]
-    expected.remove(("conv1", "input gradient"))  # nobody wants the gradient of a picture
+    expected = [
+        (layer, product, kind)
+        for layer in layers
+        for product in PRODUCTS
+        for kind in ([""] if product == "forward" else GRADIENTS)
+        if (layer, product) != ("conv1", "input gradient")  # nobody wants that of a picture
+    ]
     assert found == expected
+    for row in rows:
+        if row["gradients"] == "int8":
+            assert row["limit"].startswith("int16 ")
+        elif row["gradients"]:
+            assert row["limit"].startswith("float32 ") == row["signs"]
+
+
+@pytest.mark.parametrize("part", ["layers", "totals"])
+def test_speedups_are_of_the_same_run(report, part):
+    rows = report["products"][part]
+    seconds = {(r["layer"], r["product"], r["gradients"]): r["seconds"] for r in rows}
+    for row in rows:
+        if row["gradients"] == "int8":
+            before = seconds[row["layer"], row["product"], "float32"]
+            assert row["speedup"] == pytest.approx(before / row["seconds"])
+        else:
+            assert "speedup" not in row
+    for row in report["rates"]:
+        before = row["training float32"]["seconds"]
+        assert row["training int8"]["speedup"] == before / row["training int8"]["seconds"]
 
 
 def test_multiply_adds_are_those_of_the_plain_layers(report):
@@ -76,12 +110,13 @@ def test_multiply_adds_are_those_of_the_plain_layers(report):
 def test_totals_leave_the_first_layer_out(report):
     rows = report["products"]["layers"]
     for total in report["products"]["totals"]:
-        mine = [r for r in rows if r["product"] == total["product"] and r["layer"] != "conv1"]
+        kind = total["product"], total["gradients"]
+        mine = [r for r in rows if (r["product"], r["gradients"]) == kind and r["layer"] != "conv1"]
         if total["layer"] == "binary convolutions":
             mine = [r for r in mine if r["layer"].startswith("conv")]
         assert total["macs"] == sum(r["macs"] for r in mine)
         assert total["seconds"] == pytest.approx(sum(r["seconds"] for r in mine))
-    assert len(report["products"]["totals"]) == 6
+    assert len(report["products"]["totals"]) == 2 * (1 + 2 * 2)
 
 
 def test_bytes_an_optimizer_must_move(report):
@@ -104,17 +139,32 @@ def test_rates_for_one_thread_and_all(report):
     assert [row["threads"] for row in report["rates"]] == sorted({1, threads})
     for row in report["rates"]:
         assert (row["filters"], row["dense_units"], row["batch"]) == (FILTERS, 8 * FILTERS, BATCH)
-        rate = row["training"]["images_per_s"]
-        assert rate == pytest.approx(BATCH / row["training"]["seconds"])
+        for job in RATES:
+            assert row[job]["images_per_s"] == pytest.approx(BATCH / row[job]["seconds"])
 
 
 def test_startup_and_memory_come_from_other_processes(report):
-    warm, memory = report["startup"]["warm"], report["startup"]["memory"]
-    parts = ("import_seconds", "build_seconds", "first_step_seconds")
-    assert 0 < sum(warm[part] for part in parts) < warm["seconds"]
-    if memory["peak_bytes"] is not None:
-        assert 30e6 < memory["peak_bytes"] < 2e9
-    assert "cold" not in report["startup"]
+    assert report["startup"].keys() == GRADIENTS.keys()
+    for found in report["startup"].values():
+        warm, memory = found["warm"], found["memory"]
+        parts = ("import_seconds", "build_seconds", "first_step_seconds")
+        assert 0 < sum(warm[part] for part in parts) < warm["seconds"]
+        if memory["peak_bytes"] is not None:
+            assert 30e6 < memory["peak_bytes"] < 2e9
+        assert "cold" not in found
+
+
+def test_a_first_step_takes_the_gradients_it_is_told(monkeypatch):
+    from minibnn.bench import first_step
+
+    made = []
+    train = networks.Training.step
+    monkeypatch.setattr(
+        networks.Training, "step", lambda self: made.append(self.net.gradients) or train(self)
+    )
+    for kind in GRADIENTS:
+        first_step.main(kind, FILTERS, 8, BATCH, 1, 1)
+    assert made == [*GRADIENTS]
 
 
 def test_only_what_is_asked_for():
@@ -125,8 +175,15 @@ def test_only_what_is_asked_for():
     assert found.keys() & {*SECTIONS, "peers"} == {"optimizers"}
     assert told == ["optimizers", None]
     assert found["machine"]["threads"] == 1
+    found = run(
+        ("products",), quick=True, filters=4, batch_size=1, gradients=("int8",), effort="least"
+    )
+    assert {row["gradients"] for row in found["products"]["layers"]} == {"", "int8"}
+    assert not any("speedup" in row for row in found["products"]["layers"])
     with pytest.raises(InputError, match=r"sections must be some of products.*found 'speed'"):
         run(("speed",))
+    with pytest.raises(InputError, match=r"gradients must be some of float32, int8, found 'int7'"):
+        run(gradients=("int7",))
 
 
 @pytest.mark.slow
@@ -166,15 +223,41 @@ def test_compiling_counts_compilation_and_nothing_else():
 def test_limits_of_pooled_products():
     # If every look-up took the same time, a window's would stand for 4 pixels, and 4 look-ups
     # would do the 9 multiply-adds of a pixel.
-    peaks = {"sgemm": 0.5, "popcount": 20.0, "table": 1.0, "select 2": 2.0, "select 4": 4.0}
+    tiles = {"table": 1.0, "select 2": 2.0, "select 4": 4.0}
+    peaks = {"sgemm": 0.5, "popcount": 20.0}
+    peaks |= {f"float32 {tile}": rate for tile, rate in tiles.items()}
+    peaks |= {f"int16 {tile}": 3 * rate for tile, rate in tiles.items()}
+    integers = {
+        "int16 table": 3.0,
+        "int16 select windows": 12.0,
+        "int16 select pixels": pytest.approx(3 * 9 / 4),
+        "int16 bytes": 3 / 8,
+    }
     assert product_room.limits(peaks) == {
         "sgemm": 0.5,
         "popcount": 20.0,
-        "table": 1.0,
-        "select windows": 4.0,
-        "select pixels": pytest.approx(9 / 4),
+        "float32 table": 1.0,
+        "float32 select windows": 4.0,
+        "float32 select pixels": pytest.approx(9 / 4),
+        **integers,
     }
-    assert product_room.limits(peaks | {"table": None}).keys() == {"sgemm", "popcount", "table"}
+    known = product_room.limits(peaks | {"float32 table": None})
+    assert known == {"sgemm": 0.5, "popcount": 20.0, "float32 table": None, **integers}
+
+
+def test_peaks_of_a_path_without_tables_of_floats(report):
+    assert None not in report["peaks"].values() or report["machine"]["vector_path"] == "generic"
+    use_simd("generic")
+    try:
+        peaks = peak_room.peak_rates(1, clock.LEAST)
+    finally:
+        use_simd(None)
+    assert {kind: rate is not None for kind, rate in peaks.items()} == {
+        "sgemm": True,
+        "popcount": True,
+        **{f"float32 {tile}": False for tile in ("table", "select 2", "select 4")},
+        **{f"int16 {tile}": True for tile in ("table", "select 2", "select 4")},
+    }
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -193,13 +276,16 @@ def test_peak_memory_of_this_very_process():
 # -- the roofline --------------------------------------------------------------------------------
 
 
-def test_a_step_taken_apart_trains_the_same():
-    one, other = (networks.Training(networks.binarynet(FILTERS, seed=3), BATCH) for _ in range(2))
+@pytest.mark.parametrize("kind", GRADIENTS)
+def test_a_step_taken_apart_trains_the_same(kind):
+    one, other = (
+        networks.Training(networks.binarynet(FILTERS, seed=3, gradients=kind), BATCH)
+        for _ in range(2)
+    )
     for _ in range(2):
         one.step()
         roofline._one_step(other)
-    for p, q in zip(one.net.parameters(), other.net.parameters(), strict=True):
-        np.testing.assert_array_equal(p.value, q.value)
+    assert one.net.digest() == other.net.digest()
 
 
 def test_roofline_has_every_product_and_pass(passes, report):
@@ -207,14 +293,22 @@ def test_roofline_has_every_product_and_pass(passes, report):
     found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
     expected = {(r["layer"], r["product"]): r["macs"] for r in report["products"]["layers"]}
     assert found == expected
+    parts = [r["operation"] for r in rows if r["operation"].startswith("batch_norm_grad:")]
+    if passes["gradients"] == "int8":  # in order, the last layer's is not rounded yet
+        kinds = ("exact sums", "largest entry", "rounding")
+        assert parts[:2] == ["batch_norm_grad: exact sums", "batch_norm_grad: values"]
+        assert parts[2:] == [f"batch_norm_grad: {kind}" for _ in range(8) for kind in kinds]
+    else:
+        assert not parts
     assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1
     assert {"batch_norm_sign", "batch_norm_sign_grad", "softmax_cross_entropy"} <= {
         r["operation"] for r in rows
     }
     for row in rows:
         assert row["seconds"] > 0
-        assert row["bytes"] > 0
-        assert 0 < row["limit_seconds"]
+        if not parts or row["operation"] not in ("batch_norm_sign_grad", "batch_norm_grad"):
+            assert row["bytes"] > 0
+            assert row["limit_seconds"] > 0
     summed = roofline.by_pass(rows)
     assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))
     assert sum(r["macs"] for r in summed) == sum(expected.values())
@@ -225,6 +319,7 @@ def test_roofline_in_markdown(passes):
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {7, 9}
     assert "| forward of first layer |" in text
+    assert f", {passes['gradients']} gradients: " in text
     assert "| kernel gradient | conv6 |" in text
     json.dumps(passes, allow_nan=False)
 
@@ -242,7 +337,8 @@ def test_tables(report):
         for shown in tables.section(name, report):
             out.print(shown)
     text = out.file.getvalue()
-    for word in ("conv2*", "dense3", "LatentAdam", "all binary layers", "peak memory", "pytorch"):
+    for word in ("conv2*", "dense3", "LatentAdam", "all binary layers", "peak memory", "pytorch",
+                 "speedup", "inference"):  # fmt: skip
         assert word in text
 
 
@@ -272,6 +368,7 @@ def test_wrong_options_are_one_line(capsys):
         (["--only", "speed"], "'speed' is not one of"),
         (["--filters", "0"], "--filters"),
         (["--threads", "4096"], "threads must be a whole number from 1 to"),
+        (["--gradients", "int7"], "'int7' is not one of"),
     ):
         assert main(["bench", *options]) == 2
         err = capsys.readouterr().err

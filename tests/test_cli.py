@@ -234,7 +234,7 @@ def test_version_and_python_m():
     for arguments in (["--version"], ["-V"]):
         out = subprocess.run(
             [sys.executable, "-m", "minibnn", *arguments],
-            capture_output=True, text=True, check=True, env=environment(),
+            capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         assert out == f"minibnn {bnn.__version__}\n"
 
@@ -246,7 +246,6 @@ def test_help_loads_nothing_heavy():
     )
     out = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
-        env=environment(),
     ).stdout  # fmt: skip
     assert out.splitlines()[-1] == "[]"
 
@@ -293,11 +292,6 @@ def test_a_diverging_run_says_where(run, monkeypatch):
 # -- Ctrl-C --------------------------------------------------------------------------------------
 
 
-def environment():
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    return os.environ | {"PYTHONPATH": path}
-
-
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_says_how_to_go_on_and_exits(run, here, signum, code):
     options = [*SMALL[:-1], "30", "--optimizer", "bop", "--out", "parts"]
@@ -312,7 +306,6 @@ def test_a_signal_saves_says_how_to_go_on_and_exits(run, here, signum, code):
         stderr=subprocess.PIPE,
         text=True,
         cwd=here,
-        env=environment(),
     )
     for line in process.stdout:
         if line.startswith("epoch"):
@@ -332,7 +325,7 @@ def test_a_signal_saves_says_how_to_go_on_and_exits(run, here, signum, code):
 def test_two_starts_at_once_take_two_folders(here):
     command = [sys.executable, "-m", "minibnn", "train", *SMALL]
     started = [
-        subprocess.Popen(command, cwd=here, env=environment(), stderr=subprocess.PIPE, text=True,
+        subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True,
                          stdout=subprocess.DEVNULL)
         for _ in range(2)
     ]  # fmt: skip
@@ -348,5 +341,5 @@ def test_help_is_quick():
 
 def _seconds(command):
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=environment())
+    subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start

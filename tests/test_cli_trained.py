@@ -14,8 +14,6 @@ from PIL import Image
 import minibnn as bnn
 from minibnn.cli import main
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
@@ -284,12 +282,9 @@ print([name for name in {heavy} if name in sys.modules])
 peak = [line for line in Path("{status}").read_text().splitlines() if "VmHWM" in line]
 print(code, peak[0].split()[1])
 """
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program]
     for _ in range(2):  # the first may compile
-        done = subprocess.run(
-            command, cwd=trained, env=environment, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(command, cwd=trained, capture_output=True, text=True, check=True)
     _, loaded, last = done.stdout.splitlines()
     assert loaded == "[]"
     code, kilobytes = map(int, last.split())

@@ -15,7 +15,6 @@ from numpy.testing import assert_array_equal
 from minibnn import data, deploy, nn, optim, training, zoo
 from minibnn.ops import threads as ours
 from minibnn.ops.threads import compute_threads, one_blas_thread
-from minibnn.training.distributed import digest
 
 
 def network():
@@ -122,7 +121,7 @@ def fitted(seed):
     both = optim.Split(binary=optim.Bop(1e-2, 1e-6), real=optim.Adam(lr=0.01))
     settings = {"epochs": 2, "batch_size": 20, "seed": seed, "progress": False}
     training.fit(net, both, digits, augment="paper", **settings)
-    return digest(net)
+    return net.digest()
 
 
 def test_two_fits_in_two_threads_end_as_each_alone(each_backend, eager_switches):

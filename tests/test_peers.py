@@ -123,6 +123,15 @@ def test_ours():
         assert f"\n{line}" in out
 
 
+def test_ours_with_integer_gradients():
+    integers, floats = (first_steps(name)[0] for name in ("minibnn_int8.py", "minibnn_bop.py"))
+    assert integers["losses"][0] == pytest.approx(floats["losses"][0], rel=1e-6)
+    # Gradients are rounded: near, and not the same.
+    np.testing.assert_allclose(integers["flips"][0], floats["flips"][0], rtol=0.1)
+    assert integers["losses"] != floats["losses"]
+    assert integers["jobs"] == ["train"]
+
+
 @pytest.mark.parametrize(
     ("script", "modules"),
     [
@@ -165,6 +174,7 @@ def test_turns():
     found = run.compare(
         {
             "minibnn": sys.executable,
+            "minibnn-int8": sys.executable,
             "minibnn-packed": sys.executable,
             "larq": "/no/such/python",
             "pytorch-fp32": sys.executable,
@@ -186,6 +196,10 @@ def test_turns():
     assert "training" not in packed
     assert packed["inference"]["minibnn_times"] == 1
     assert packed["losses"] == ours["losses"]
+    integers = rows["minibnn-int8"]
+    assert integers["training"]["int8_times"] == 1
+    assert "inference" not in integers
+    assert "int8_times" not in ours["inference"]
     assert ours["peak_bytes"] > 30e6
     assert "inference, turn 2 of 2" in said
     report = {"machine": run.machine(), "cases": [found]}
@@ -195,6 +209,19 @@ def test_turns():
         assert "larq: left out, " in text
         assert "BinaryNet, filters 8, batch 4, 1 thread;" in text
         assert ("| minibnn |" in text) == markdown
+
+
+def test_times_are_of_the_same_round():
+    turns = [[2.0, 2.0], [8.0, 8.0], [3.0, 3.0]]
+    ours = {"minibnn": [[1.0], [2.0], [1.0]], "int8": [[0.5], [1.0], [1.5]], "none": None}
+    found = run._summary(turns, ours, 6)
+    assert found == {
+        "images_per_s": 2,
+        "low": 6 / 8,
+        "high": 3,
+        "minibnn_times": 3,
+        "int8_times": 4,
+    }
 
 
 def test_wrong_arguments(capsys):

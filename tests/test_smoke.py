@@ -22,6 +22,12 @@ pytestmark = pytest.mark.smoke
 SMALL = ("--width", "0.0625", "--batch-size", "200", "--epochs", "1", "--threads", "1")
 
 
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch, use_backend):
+    monkeypatch.setenv("MINIBNN_BACKEND", "numba")
+    use_backend("numba")
+
+
 def minibnn(*arguments):
     """Run the command line in a process of its own; what it prints."""
     done = subprocess.run(

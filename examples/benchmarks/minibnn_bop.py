@@ -14,6 +14,8 @@ except ModuleNotFoundError:  # run from a checkout that is not installed
 
 
 class Minibnn:
+    gradients = "float32"
+
     def __init__(self, filters, dense_units, batch_size, threads, network="binarynet"):
         import numba
         import numpy
@@ -27,7 +29,7 @@ class Minibnn:
         }  # fmt: skip
         known = NETWORKS.get(network)
         shape, classes = (known.picture, known.classes) if known else (step.PICTURE, step.CLASSES)
-        sizes = {"filters": filters, "dense_units": dense_units}
+        sizes = {"filters": filters, "dense_units": dense_units, "gradients": self.gradients}
         if network == "birealnet":
             del sizes["dense_units"]
         self.net = bnn.zoo.MODELS[network](shape, classes, **sizes)

@@ -22,9 +22,10 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-OURS, PACKED = "minibnn", "minibnn-packed"
+OURS, INT8, PACKED = "minibnn", "minibnn-int8", "minibnn-packed"
 PEERS = {  # name: script, which environment
     OURS: ("minibnn_bop.py", "ours"),
+    INT8: ("minibnn_int8.py", "ours"),
     PACKED: ("minibnn_packed.py", "ours"),
     "larq": ("larq_bop.py", "larq"),
     "larq-compute-engine": ("lce_packed.py", "larq"),
@@ -34,9 +35,9 @@ PEERS = {  # name: script, which environment
 }
 NETWORKS = {  # name: title, filters and batch if none are given, peers that know it (all)
     "binarynet": ("BinaryNet", "128:50", PEERS),
-    "binary_alexnet": ("Binary AlexNet", "64:16", (OURS, "pytorch-fp32", "pytorch-bf16")),
-    "xnornet": ("XNOR-Net", "96:16", (OURS, "pytorch-fp32", "pytorch-bf16")),
-    "birealnet": ("Bi-Real Net", "64:16", (OURS, "pytorch-fp32", "pytorch-bf16")),
+    "binary_alexnet": ("Binary AlexNet", "64:16", (OURS, INT8, "pytorch-fp32", "pytorch-bf16")),
+    "xnornet": ("XNOR-Net", "96:16", (OURS, INT8, "pytorch-fp32", "pytorch-bf16")),
+    "birealnet": ("Bi-Real Net", "64:16", (OURS, INT8, "pytorch-fp32", "pytorch-bf16")),
 }
 JOBS = {"train": "training", "infer": "inference"}
 
@@ -156,7 +157,7 @@ def compare(
                 for name, timings in seconds.items():
                     time.sleep(pause)
                     timings.append(workers[name].ask(do=job, steps=steps)["seconds"])
-            ours = seconds.get(PACKED, seconds.get(OURS))
+            ours = {"minibnn": seconds.get(PACKED, seconds.get(OURS)), "int8": seconds.get(INT8)}
             for name, timings in seconds.items():
                 rows[name][field] = _summary(timings, ours, batch_size)
                 if job == "train":  # before inference allocates anything
@@ -201,8 +202,10 @@ def _summary(turns, ours, batch_size):
         "low": batch_size / max(medians),
         "high": batch_size / min(medians),
     }
-    if ours:  # of each round, then the middle one: both saw the same machine
-        out["minibnn_times"] = median(m / median(o) for m, o in zip(medians, ours, strict=True))
+    for name, own in ours.items():
+        if own:  # of each round, then the middle one: both saw the same machine
+            times = (m / median(o) for m, o in zip(medians, own, strict=True))
+            out[f"{name}_times"] = median(times)
     return out
 
 
@@ -236,8 +239,10 @@ def text(report, markdown=False):
         count = case["threads"]
         what += f", {count} thread{'s' if count > 1 else ''}; medians of {case['rounds']} turns "
         what += f"of {case['steps']} steps (slowest to fastest turn); times: minibnn's speed "
-        lines += ["", f"{what}(its packed one's, if measured) over the other's.", ""]
-        head = ["", "training, images/s", "times", "inference, images/s", "times", "peak memory"]
+        what += "(its packed one's, if measured) over the other's; int8 times: minibnn-int8's."
+        lines += ["", what, ""]
+        head = ["", "training, images/s", "times", "int8 times"]
+        head += ["inference, images/s", "times", "peak memory"]
         rows = [_cells(row) for row in case["rows"] if "skipped" not in row]
         lines += _markdown(head, rows) if markdown else _plain(head, rows)
         lines += [f"{r['peer']}: left out, {r['skipped']}" for r in case["rows"] if "skipped" in r]
@@ -269,14 +274,12 @@ def versions(report):
 
 def _cells(row):
     cells = [row["peer"]]
-    for field in ("training", "inference"):
-        one = row.get(field)
-        if one is None:
-            cells += ["", ""]
-            continue
-        cells.append(f"{one['images_per_s']:.4g} ({one['low']:.4g} to {one['high']:.4g})")
-        times = one.get("minibnn_times")
-        cells.append("" if times in (None, 1) else f"{times:.2f}")
+    for field, ours in (("training", ("minibnn", "int8")), ("inference", ("minibnn",))):
+        one = row.get(field, {})
+        cells.append("{images_per_s:.4g} ({low:.4g} to {high:.4g})".format(**one) if one else "")
+        for name in ours:
+            times = one.get(f"{name}_times", 1)
+            cells.append("" if times == 1 else f"{times:.2f}")
     return [*cells, f"{row['peak_bytes'] / 1e6:.0f} MB" if "peak_bytes" in row else ""]
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 
 
-def main(filters, dense_units, batch_size, threads, steps):
+def main(gradients, filters, dense_units, batch_size, threads, steps):
     """Train ``steps`` steps; returns a dict of seconds, and the most memory held."""
     begin = time.perf_counter()
     from minibnn.bench.clock import compiling
@@ -18,7 +18,7 @@ def main(filters, dense_units, batch_size, threads, steps):
 
     imported = time.perf_counter()
     with compute_threads(threads), compiling() as compiled:
-        training = Training(binarynet(filters, dense_units), batch_size)
+        training = Training(binarynet(filters, dense_units, gradients=gradients), batch_size)
         built = time.perf_counter()
         training.step()
         stepped = time.perf_counter()
@@ -34,4 +34,4 @@ def main(filters, dense_units, batch_size, threads, steps):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*map(int, sys.argv[1:]))))
+    print(json.dumps(main(sys.argv[1], *map(int, sys.argv[2:]))))

@@ -8,9 +8,9 @@ PICTURE = (32, 32, 3)
 CLASSES = 10
 
 
-def binarynet(filters=128, dense_units=None, seed=0):
+def binarynet(filters=128, dense_units=None, seed=0, gradients="float32"):
     """BinaryNet on pictures of CIFAR-10's size; dense units are 8 times the filters if not said."""
-    return zoo.binarynet(PICTURE, CLASSES, filters, dense_units or 8 * filters, seed)
+    return zoo.binarynet(PICTURE, CLASSES, filters, dense_units or 8 * filters, seed, gradients)
 
 
 def batch(size, seed=0):
@@ -32,11 +32,16 @@ class Training:
         self.x, self.labels = batch(batch_size, seed)
 
     def step(self):
-        """Forward, loss, backward and the optimizer's step; the loss."""
+        """``differentiate`` and the optimizer's step; the loss."""
+        loss = self.differentiate()
+        self.optimizer.step(self.net.parameters())
+        return loss
+
+    def differentiate(self):
+        """Forward, loss and backward; the loss."""
         logits = self.net.forward(self.x, training=True)
         loss, dlogits = nn.softmax_cross_entropy(logits, self.labels)
         self.net.backward(dlogits)
-        self.optimizer.step(self.net.parameters())
         return float(loss)
 
     def infer(self):

@@ -7,12 +7,15 @@ from threadpoolctl import threadpool_limits
 from minibnn.bench.clock import FULL, measure
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.simd import simd, vector_path
-from minibnn.ops.kernels.tables import WORD_TABLES
-from minibnn.ops.kernels.tiles import popcount_tile, select_tile, table_tile
+from minibnn.ops.kernels.table_tiles import select_tile, table_tile
+from minibnn.ops.kernels.tables import all_row_tables, numbers
+from minibnn.ops.kernels.tiles import popcount_tile
 
-TWO, FOUR, SIX = (0,) * 2, (0,) * 4, (0,) * 6
+TWO, FOUR = (0,) * 2, (0,) * 4
 PLAIN, FRESH = (), ()
+HEIGHT, DEPTH = 4, 8  # rows of a tile of tables, and their words: as in a kernel's gradient
 LANES = 64  # output lanes of the tiles that wide layers use
 CALLS = 2000  # of the slowest tile in one run
 CHUNK = 1 << 16  # bytes that a thread copies at a time
@@ -26,17 +29,21 @@ def peak_rates(threads, effort=FULL):
     Returns
     -------
     dict
-        "popcount" and "table" do one multiply-add for each sign. "select 2" and "select 4" first
-        choose among so many places of a pooling window: they are credited with the multiply-adds
-        of the pixels that need no look-up any more. None where a path has no tables. "sgemm" is
-        float32 BLAS on large square matrices.
+        "popcount" and "float32 table" do one multiply-add for each sign. "float32 select 2" and
+        "float32 select 4" first choose among so many places of a pooling window: they are credited
+        with the multiply-adds of the pixels that need no look-up any more. "int16 table" and so on
+        are those of int8 gradients. None where a path has no tables. "sgemm" is float32 BLAS on
+        large square matrices.
     """
     peaks = {"sgemm": _sgemm(threads, effort), "popcount": _popcount(threads, effort)}
-    tables = vector_path() != "generic"
-    peaks["table"] = _table(threads, effort) if tables else None
-    for places in (TWO, FOUR):
-        rate = _select(places, threads, effort) if tables else None
-        peaks[f"select {len(places)}"] = rate
+    values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
+    for own in (numbers(values), numbers(to_fixed(values, 8))):
+        kind = own.table.__name__
+        able = kind == "int16" or vector_path() != "generic"
+        peaks[f"{kind} table"] = _table(own, threads, effort) if able else None
+        for places in (TWO, FOUR):
+            rate = _select(own, places, threads, effort) if able else None
+            peaks[f"{kind} select {len(places)}"] = rate
     return peaks
 
 
@@ -80,35 +87,37 @@ def _popcount(threads, effort):
     return threads * rounds * rows * LANES * pitch * WORD / run.median
 
 
-def _table(threads, effort):
-    height, taps, depth = 6, 9, 4
+def _table(own, threads, effort):
+    height, taps, depth = HEIGHT, 4, DEPTH
     rng = np.random.default_rng(0)
     arrays = (
-        _tables(rng, height * depth),
-        _steps(height, depth * WORD_TABLES),
+        _tables(own),
+        _steps(height, depth * own.entries),
         _steps(taps, 0),
         depth,
+        own.limit,
         _words(rng, taps * depth * LANES),
         _steps(taps, depth * LANES),
-        np.zeros((threads, height * LANES), np.float32),
+        np.zeros((threads, height * LANES), own.sum),
         _steps(height, LANES),
     )
     run = measure(lambda: _run_table(simd(), *arrays, CALLS), effort)
     return threads * CALLS * height * LANES * taps * depth * WORD / run.median
 
 
-def _select(places, threads, effort):
-    height, depth = 4, 8
+def _select(own, places, threads, effort):
+    height, depth = HEIGHT, DEPTH
     rng = np.random.default_rng(0)
     arrays = (
-        _tables(rng, height * depth),
-        _steps(height, depth * WORD_TABLES),
+        _tables(own),
+        _steps(height, depth * own.entries),
         _words(rng, height * len(places) * depth),
         _steps(height, len(places) * depth),
         depth,
+        own.limit,
         _words(rng, len(places) * depth * LANES),
         _steps(len(places), depth * LANES),
-        np.zeros((threads, height * LANES), np.float32),
+        np.zeros((threads, height * LANES), own.sum),
         _steps(height, LANES),
     )
     run = measure(lambda: _run_select(simd(), places, *arrays, 4 * CALLS), effort)
@@ -119,8 +128,10 @@ def _words(rng, count):
     return rng.integers(0, 1 << 32, count, np.uint32)
 
 
-def _tables(rng, words):
-    return rng.normal(size=words * WORD_TABLES).astype(np.float32)
+def _tables(own):
+    tables = np.zeros(HEIGHT * DEPTH * own.entries, own.table)
+    all_row_tables(simd(), own.values, HEIGHT, DEPTH * WORD, DEPTH, own.entries, tables)
+    return tables
 
 
 def _steps(count, pitch):
@@ -142,19 +153,19 @@ def _run_popcount(
 
 
 @kernel(parallel=True)
-def _run_table(simd, tables, rows, offsets, depth, w, planes, out, outs, calls):
+def _run_table(simd, tables, rows, offsets, depth, limit, w, planes, out, outs, calls):
     for thread in prange(len(out)):
         mine = out[thread]
         for _ in range(calls):
             table_tile(
-                simd, SIX, FOUR, FRESH, tables, 0, rows, 0, offsets, len(offsets), depth, w,
-                planes, 0, LANES, mine, 0, outs,
+                simd, FOUR, FOUR, FRESH, tables, 0, rows, 0, offsets, len(offsets), depth,
+                limit, w, planes, 0, LANES, mine, 0, outs,
             )  # fmt: skip
 
 
 @kernel(parallel=True)
 def _run_select(
-    simd, places, tables, rows, masks, mask_rows, depth, w, planes, out, outs, calls
+    simd, places, tables, rows, masks, mask_rows, depth, limit, w, planes, out, outs, calls
 ):  # fmt: skip
     zero = np.zeros(1, np.int32)
     for thread in prange(len(out)):
@@ -162,7 +173,7 @@ def _run_select(
         for _ in range(calls):
             select_tile(
                 simd, FOUR, FOUR, places, tables, 0, rows, 0, zero, masks, 0, mask_rows, zero,
-                depth, 1, depth, w, planes, 0, LANES, mine, 0, outs,
+                depth, 1, depth, limit, w, planes, 0, LANES, mine, 0, outs,
             )  # fmt: skip
 
 

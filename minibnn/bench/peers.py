@@ -38,7 +38,7 @@ def measure_peers(threads, filters=128, batch_size=50, quick=False):
     if len(missing) == len(NEEDS):
         return {"rows": skipped}
     run = _load(scripts() / "run.py")
-    names = [run.OURS, *(name for name in NEEDS if name not in missing)]
+    names = [run.OURS, run.INT8, *(name for name in NEEDS if name not in missing)]
     found = run.compare(
         dict.fromkeys(names, sys.executable), filters, batch_size, threads,
         rounds=2 if quick else 3, steps=2 if quick else 3, say=lambda words: None,

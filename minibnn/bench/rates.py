@@ -5,35 +5,41 @@ from functools import partial
 from minibnn import deploy
 from minibnn.bench.clock import FULL, measure
 from minibnn.bench.networks import Training, binarynet
+from minibnn.bench.run import GRADIENTS
 from minibnn.ops.threads import compute_threads
 
 WIDTHS, BATCHES = (32, 64, 128), (1, 10, 50, 200)
 
 
-def measure_rates(threads, widths=WIDTHS, batches=BATCHES, effort=FULL):
+def measure_rates(threads, widths=WIDTHS, batches=BATCHES, gradients=GRADIENTS, effort=FULL):
     """Yield a dict per width, batch size and number of threads: BinaryNet's pictures per second.
 
-    Training is forward, loss, backward and Bop's and Adam's steps; inference is the forward pass
-    of the same network in evaluation mode; packed, that of the network on bits and thresholds.
+    Training, once with each type of ``gradients``, is forward, loss, backward and Bop's and Adam's
+    steps; inference is the forward pass of the same network in evaluation mode; packed, that of
+    the network on bits and thresholds. A "speedup" is over float32 of the same row.
     """
     for filters in widths:
         for size in batches:
             training = Training(binarynet(filters), size)
             packed = deploy.pack(training.net)
             for count in threads:
-                with compute_threads(count):
-                    steps = measure(training.step, effort)
-                    infers = measure(training.infer, effort)
-                    on_bits = measure(partial(packed.forward, training.x), effort)
-                yield {
+                row = {
                     "filters": filters,
                     "dense_units": 8 * filters,
                     "batch": size,
                     "threads": count,
-                    "training": _rate(size, steps),
-                    "inference": _rate(size, infers),
-                    "packed": _rate(size, on_bits),
                 }
+                with compute_threads(count):
+                    for kind in gradients:
+                        training.net.gradients = kind
+                        row[f"training {kind}"] = _rate(size, measure(training.step, effort))
+                    row["inference"] = _rate(size, measure(training.infer, effort))
+                    on_bits = partial(packed.forward, training.x)
+                    row["packed"] = _rate(size, measure(on_bits, effort))
+                if "training float32" in row and "training int8" in row:
+                    mine = row["training int8"]
+                    mine["speedup"] = row["training float32"]["seconds"] / mine["seconds"]
+                yield row
 
 
 def _rate(size, run):

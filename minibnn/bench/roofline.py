@@ -1,23 +1,25 @@
 """Where the milliseconds of a training step go, and what each pass would take at its limit.
 
-A product cannot be faster than its tile on operands in the first-level cache (the first layer's:
-than BLAS), and nothing faster than its inputs and outputs can be copied; the limit of a pass is the
-later of the two. Arrays that
-stay in a cache may beat the copy, which is of arrays that do not.
+A product cannot be faster than its tile on operands in the first-level cache (the first layer with
+floats: than BLAS), and nothing faster than its inputs and outputs can be copied; the limit of a
+pass is the later of the two. Arrays that stay in a cache may beat the copy, which is of arrays that
+do not.
 """
 
 import time
 from collections import defaultdict
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 
-from minibnn import nn
 from minibnn.bench.networks import Training, binarynet
 from minibnn.bench.peaks import COPIED, copy_rate, peak_rates
 from minibnn.bench.products import limits, products
 from minibnn.ops import backend
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed
+from minibnn.ops.kernels import fixed_norm
 from minibnn.ops.threads import compute_threads
 
 # Which product of ``bench.products`` an operation is.
@@ -33,16 +35,26 @@ OPERATIONS = {
     "binary_dense_grad_kernel": "kernel gradient",
 }
 
+# What a pass of batch normalisation's gradient from integers makes of its entries, by mode.
+ENTRIES = {
+    fixed_norm.VALUES: "values",
+    fixed_norm.LARGEST: "largest entry",
+    fixed_norm.ROUNDED: "rounding",
+}
 
-def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50, steps=9):
+
+def measure_roofline(
+    threads=None, filters=128, dense_units=None, batch_size=50, gradients="float32", steps=9
+):  # fmt: skip
     """A dict with the step's median seconds and a row per pass and layer, in their order."""
     import numba
 
     with compute_threads(threads), backend.using("numba"):
         threads = numba.get_num_threads()
-        net = binarynet(filters, dense_units)
+        net = binarynet(filters, dense_units, gradients=gradients)
         known = {
-            (p.layer, p.product): (p.macs, p.limit, p.signs) for p in products(net, batch_size)
+            (p.layer, p.product): (p.macs, p.limit, p.signs)
+            for p in products(net, batch_size, (gradients,))
         }
         peaks = peak_rates(threads)
         rates, copied = limits(peaks), copy_rate(COPIED)
@@ -81,6 +93,7 @@ def measure_roofline(threads=None, filters=128, dense_units=None, batch_size=50,
         "filters": filters,
         "batch": batch_size,
         "threads": threads,
+        "gradients": gradients,
         "copy_gb_per_s": copied / 1e9,
         "peaks_gmacs_per_s": {k: v and v / 1e9 for k, v in peaks.items()},
         "rows": rows,
@@ -111,62 +124,79 @@ def _pass_of(row):
 
 def _one_step(training):
     """Train once, operation by operation; (layer, operation, seconds, bytes moved) of each."""
-    calls, net = [], training.net
-    recorder, before = _Recorder(backend.ops(), calls), backend._active
-    backend._active = backend.backend_name(), recorder
-    try:
-        chain, x = net.chain, training.x
-        for step in chain.steps:
-            recorder.layer = _name(step)
-            x = step.forward(x, True)
-        recorder.layer = ""
-        _, dy = nn.softmax_cross_entropy(x, training.labels)
-        for k in reversed(range(len(chain.steps))):
-            recorder.layer = _name(chain.steps[k])
-            dy = chain.steps[k].backward(dy, k > chain.first_trained)
-            if dy is None:
-                break
-    finally:
-        backend._active = before
-    parameters = net.parameters()
+    chain, recorder = training.net.chain, _Recorder(backend.ops())
+    timed, entries = recorder.timed, fixed_norm._entries
+    passes = {
+        "_exact_sums": timed("batch_norm_grad: exact sums", fixed_norm._exact_sums),
+        "_entries": lambda *a: timed("batch_norm_grad: " + ENTRIES[a[-2]], entries)(*a),
+    }
+    with (
+        patch.object(backend, "_active", (backend.backend_name(), recorder)),
+        patch.object(chain, "steps", [_Step(step, recorder) for step in chain.steps]),
+        patch.multiple(fixed_norm, **passes),
+    ):
+        training.differentiate()
+    parameters = training.net.parameters()
     begin = time.perf_counter()
     training.optimizer.step(parameters)
     moved = 2 * training.optimizer.state_bytes()
     moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
-    calls.append(("", "optimizer_steps", time.perf_counter() - begin, moved))
-    return calls
+    return [*recorder.calls, ("", "optimizer_steps", time.perf_counter() - begin, moved)]
 
 
 class _Recorder:
-    """A backend that passes every operation on and notes what it took."""
+    """A backend that passes every operation on and notes what it took.
 
-    def __init__(self, module, calls):
-        self._module, self._calls, self.layer = module, calls, ""
+    Of one whose passes are timed too, what is left: the time of its own, and no bytes.
+    """
+
+    def __init__(self, module):
+        self._module, self.calls, self.layer, self._inside = module, [], "", 0.0
 
     def __getattr__(self, name):
-        operation = getattr(self._module, name)
+        return self.timed(name, getattr(self._module, name))
 
-        def timed(*arguments, **options):
-            begin = time.perf_counter()
+    def timed(self, name, operation):
+        """``operation``, noted as ``name`` whenever it is called."""
+
+        def call(*arguments, **options):
+            inside, begin = self._inside, time.perf_counter()
             result = operation(*arguments, **options)
             seconds = time.perf_counter() - begin
-            moved = _bytes((arguments, tuple(options.values()), result))
-            self._calls.append((self.layer, name, seconds, moved))
+            if any(result is a for a in arguments):  # nothing was to be done
+                return result
+            own, moved = seconds, _bytes((arguments, tuple(options.values()), result))
+            if self._inside > inside:
+                own, moved = seconds - (self._inside - inside), 0
+            self._inside = inside + seconds
+            self.calls.append((self.layer, name, own, moved))
             return result
 
-        return timed
+        return call
 
 
-def _name(step):
-    """A step's first layer that has a name: fused pairs go by their first."""
-    while hasattr(step, "first"):
-        step = step.first
-    return step.name
+class _Step:
+    """A step that tells the recorder which layer's operations follow.
+
+    That is its first one that has a name: fused pairs go by their first.
+    """
+
+    def __init__(self, step, recorder):
+        self._step, self._recorder = step, recorder
+        while hasattr(step, "first"):
+            step = step.first
+        self._name = step.name
+
+    def __getattr__(self, name):
+        self._recorder.layer = self._name
+        return getattr(self._step, name)
 
 
 def _bytes(value):
     if isinstance(value, Signs):
         return value.words.nbytes
+    if isinstance(value, Fixed):
+        return value.integers.nbytes
     if isinstance(value, np.ndarray):
         return value.nbytes
     return sum(map(_bytes, value)) if isinstance(value, tuple) else 0

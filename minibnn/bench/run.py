@@ -6,7 +6,8 @@ from minibnn.bench.clock import FULL, LEAST, QUICK, compiling
 from minibnn.errors import InputError
 
 SECTIONS = ("products", "optimizers", "rates", "startup")
-SCHEMA = 1  # of the report; raised when a field changes its meaning
+GRADIENTS = {"float32": None, "int8": 8}  # of a network: bits, if they are rounded
+SCHEMA = 2  # of the report; raised when a field changes its meaning
 EFFORTS = {"full": FULL, "quick": QUICK, "least": LEAST}
 
 
@@ -19,6 +20,7 @@ def run(
     threads=None,
     filters=128,
     batch_size=50,
+    gradients=tuple(GRADIENTS),
     effort=None,
     told=lambda name, report: None,
 ):
@@ -35,6 +37,8 @@ def run(
         Default: MINIBNN_NUM_THREADS, else all.
     filters, batch_size : int
         Of the BinaryNet that ``products`` and ``startup`` take.
+    gradients : names out of GRADIENTS
+        Types to measure what takes or makes gradients with.
     effort : "full", "quick" or "least", optional
         How often to repeat, if not as ``quick`` says.
     told : callable (name, report)
@@ -49,10 +53,12 @@ def run(
     Raises
     ------
     InputError
-        For a section that there is not.
+        For a section or type that there is not.
     """
-    if unknown := sorted(set(sections) - set(SECTIONS)):
-        raise InputError(f"sections must be some of {', '.join(SECTIONS)}, found {unknown[0]!r}")
+    asked = {"sections": (sections, SECTIONS), "gradients": (gradients, GRADIENTS)}
+    for name, (given, known) in asked.items():
+        if unknown := sorted(set(given) - set(known)):
+            raise InputError(f"{name} must be some of {', '.join(known)}, found {unknown[0]!r}")
     from minibnn.bench import machine
     from minibnn.ops import backend
     from minibnn.ops.threads import compute_threads
@@ -70,15 +76,16 @@ def run(
                 "quick": quick,
                 "filters": filters,
                 "batch": batch_size,
+                "gradients": list(gradients),
             },
             "machine": machine.describe(count),
         }
         size = {"filters": filters, "batch_size": batch_size}
         jobs = {
-            "products": lambda: _products(report, count, effort, quick, **size),
+            "products": lambda: _products(report, count, effort, quick, gradients, **size),
             "optimizers": lambda: _optimizers(effort, filters),
-            "rates": lambda: _rates(count, effort, quick, **size),
-            "startup": lambda: _startup(count, cold, quick, **size),
+            "rates": lambda: _rates(count, effort, quick, gradients, **size),
+            "startup": lambda: _startup(count, cold, quick, gradients, **size),
         }
         wanted = [name for name in SECTIONS if name in sections]
         for name in wanted:
@@ -95,7 +102,7 @@ def run(
     return report
 
 
-def _products(report, threads, effort, quick, filters, batch_size):
+def _products(report, threads, effort, quick, gradients, filters, batch_size):
     from minibnn.bench import products as room
     from minibnn.bench.networks import binarynet
     from minibnn.bench.peaks import COPIED, copy_rate, peak_rates
@@ -105,12 +112,15 @@ def _products(report, threads, effort, quick, filters, batch_size):
         **{f"{name} gmacs_per_s": rate and rate / 1e9 for name, rate in peaks.items()},
         "copy gb_per_s": copy_rate(COPIED, effort) / 1e9,
     }
-    cases = room.products(binarynet(filters), batch_size)
+    cases = room.products(binarynet(filters), batch_size, gradients)
     layers = [room.measure_product(case, peaks, threads, effort, blas) for case in cases]
+    totals = room.totals(layers)
+    for rows in (layers, totals):
+        room.compare(rows)
     bare = [] if quick else room.bare_products()
     return {
         "layers": layers,
-        "totals": room.totals(layers),
+        "totals": totals,
         "bare": [room.measure_product(case, peaks, threads, effort, blas) for case in bare],
     }
 
@@ -121,21 +131,25 @@ def _optimizers(effort, filters):
     return list(measure_optimizers(WEIGHTS * filters**2 // 128**2, effort))
 
 
-def _rates(threads, effort, quick, filters, batch_size):
+def _rates(threads, effort, quick, gradients, filters, batch_size):
     from minibnn.bench.rates import BATCHES, WIDTHS, measure_rates
 
     widths = WIDTHS if filters in WIDTHS else (filters,)
     counts = sorted({1, threads})
-    return list(measure_rates(counts, widths, (batch_size,) if quick else BATCHES, effort))
+    batches = (batch_size,) if quick else BATCHES
+    return list(measure_rates(counts, widths, batches, gradients, effort))
 
 
-def _startup(threads, cold, quick, **size):
+def _startup(threads, cold, quick, gradients, **size):
     from minibnn.bench import startup
 
-    found = {
-        "warm": startup.warm_start(threads, runs=1 if quick else 3, **size),
-        "memory": startup.memory(threads, **size),
-    }
-    if cold:
-        found["cold"] = startup.cold_start(threads, **size)
+    found = {}
+    for kind in gradients:
+        own = size | {"gradients": kind}
+        found[kind] = {
+            "warm": startup.warm_start(threads, runs=1 if quick else 3, **own),
+            "memory": startup.memory(threads, **own),
+        }
+        if cold:
+            found[kind]["cold"] = startup.cold_start(threads, **own)
     return found

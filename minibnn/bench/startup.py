@@ -15,13 +15,15 @@ from statistics import median
 from minibnn.errors import InputError
 
 
-def warm_start(threads, filters=128, dense_units=None, batch_size=50, runs=3):
+def warm_start(
+    threads, filters=128, dense_units=None, batch_size=50, gradients="float32", runs=3
+):  # fmt: skip
     """A dict: seconds from starting Python to the end of the first step, compiled code on disk.
 
     The medians of ``runs`` processes. A first one that had to compile is not among them;
     ``compile_seconds`` says what that took.
     """
-    size = filters, dense_units or 8 * filters, batch_size, threads
+    size = gradients, filters, dense_units or 8 * filters, batch_size, threads
     first = _first_steps(*size)
     results = [] if first["compile_seconds"] else [first]
     results += [_first_steps(*size) for _ in range(runs - len(results))]
@@ -29,21 +31,21 @@ def warm_start(threads, filters=128, dense_units=None, batch_size=50, runs=3):
     return {field: median(r[field] for r in results) for field in fields} | {
         "compile_seconds": first["compile_seconds"],
         "runs": runs,
-        "filters": size[0],
+        "filters": filters,
         "batch": batch_size,
     }
 
 
-def cold_start(threads, filters=128, dense_units=None, batch_size=50):
+def cold_start(threads, filters=128, dense_units=None, batch_size=50, gradients="float32"):
     """The same for one process that finds nothing compiled."""
     with tempfile.TemporaryDirectory(prefix="minibnn-bench-") as folder:
-        size = filters, dense_units or 8 * filters, batch_size, threads
+        size = gradients, filters, dense_units or 8 * filters, batch_size, threads
         return _first_steps(*size, NUMBA_CACHE_DIR=folder)
 
 
-def memory(threads, filters=128, dense_units=None, batch_size=50, steps=3):
+def memory(threads, filters=128, dense_units=None, batch_size=50, gradients="float32", steps=3):
     """A dict with the most bytes a process held that made ``steps`` training steps."""
-    size = filters, dense_units or 8 * filters, batch_size, threads
+    size = gradients, filters, dense_units or 8 * filters, batch_size, threads
     found = _first_steps(*size, steps=steps)
     return {
         "peak_bytes": found["peak_bytes"],
@@ -54,11 +56,11 @@ def memory(threads, filters=128, dense_units=None, batch_size=50, steps=3):
     }
 
 
-def _first_steps(filters, dense_units, batch_size, threads, steps=1, **variables):
-    numbers = map(str, (filters, dense_units, batch_size, threads, steps))
+def _first_steps(*size, steps=1, **variables):
+    arguments = map(str, (*size, steps))
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "minibnn.bench.first_step", *numbers],
+        [sys.executable, "-m", "minibnn.bench.first_step", *arguments],
         capture_output=True,
         text=True,
         env=_environment() | variables,

@@ -1,7 +1,6 @@
 """A report as tables for a person: rich ones for a terminal, Markdown for a README."""
 
 PATHS = {"avx512": "AVX-512", "avx2": "AVX2", "generic": "no vector path of its own"}
-RATES = ("training", "inference", "packed")
 HEADINGS = ("forward", "input gradient", "kernel gradient")
 
 
@@ -46,11 +45,12 @@ def _products(report):
     found, peaks = report["products"], report["peaks"]
     table = _table(
         "Products, G multiply-adds/s",
-        ("layer", "rows x summed x columns", "ms", "G/s", "BLAS", "times", "peak", "share"),
+        ("layer", "rows x summed x columns", "gradient", "ms", "speedup", "G/s", "BLAS", "times",
+         "peak", "share"),
         "Beside float32 BLAS on matrices that lie ready, and beside the peak: of the tile on "
-        "operands in the first-level cache, for the first layer (bytes) of BLAS. * with 2x2 max "
-        "pooling in one, counted as the plain convolution.",
-    )
+        "operands in the first-level cache, for floats of the first layer (bytes) of BLAS. "
+        "Speedup: over float32. * with 2x2 max pooling in one, counted as the plain convolution.",
+    )  # fmt: skip
     for product in HEADINGS:
         table.add_section()
         table.add_row(f"[bold]{product}[/]")
@@ -76,7 +76,9 @@ def _product(row):
     return (
         row["layer"] + "*" * row.get("pooled", False),
         shape,
+        row["gradients"],
         f"{1e3 * row['seconds']:.3g}",
+        f"{row['speedup']:.2f}" if "speedup" in row else "",
         _short(rate),
         _short(blas),
         f"{rate / blas:.1f}",
@@ -107,18 +109,20 @@ def _optimizers(report):
 def _rates(report):
     rows = report["rates"]
     counts = sorted({row["threads"] for row in rows})
-    jobs = [(job, count) for job in RATES for count in counts]
+    kinds = [field for field, value in rows[0].items() if isinstance(value, dict)]
+    jobs = [(job, count) for job in kinds for count in counts]
     table = _table(
         "BinaryNet, images/s",
-        ("filters", "batch", *(f"{j}, {c} thread{'s' if c > 1 else ''}" for j, c in jobs)),
-        "Training: forward, loss, backward, Bop and Adam. Inference: evaluation mode. "
-        "Packed: the same on bits and thresholds.",
+        ("filters", "batch", *(f"{j} on {c} thread{'s' if c > 1 else ''}" for j, c in jobs)),
+        "Training: forward, loss, backward, Bop and Adam (in brackets: times float32's). "
+        "Inference: evaluation mode. Packed: the same on bits and thresholds.",
     )
     cells = {}
     for row in rows:
-        for job in RATES:
-            rate = row[job]["images_per_s"]
-            cells[row["filters"], row["batch"], job, row["threads"]] = _short(rate)
+        for job in kinds:
+            rate, times = _short(row[job]["images_per_s"]), row[job].get("speedup")
+            words = f"{rate} ({times:.2f})" if times else rate
+            cells[row["filters"], row["batch"], job, row["threads"]] = words
     last = None
     for filters, size in dict.fromkeys((row["filters"], row["batch"]) for row in rows):
         if last not in (None, filters):
@@ -130,22 +134,25 @@ def _rates(report):
 
 def _startup(report):
     found = report["startup"]
-    warm, memory = found["warm"], found["memory"]
-    table = _table("To the first training step, and memory", ("what", "measured"), None)
-    table.add_row(
-        "start to the end of the first step, compiled code on disk",
-        f"{warm['seconds']:.2f} s (imports {warm['import_seconds']:.2f}, network "
-        f"{warm['build_seconds']:.2f}, step {warm['first_step_seconds']:.2f})",
-    )
-    if cold := found.get("cold"):
+    table = _table("To the first training step, and memory", ("what", *found), None)
+    warm = [
+        f"{one['seconds']:.2f} s (imports {one['import_seconds']:.2f}, network "
+        f"{one['build_seconds']:.2f}, step {one['first_step_seconds']:.2f})"
+        for one in (both["warm"] for both in found.values())
+    ]
+    table.add_row("start to the end of the first step, compiled code on disk", *warm)
+    if cold := [one["cold"] for one in found.values() if "cold" in one]:
         table.add_row(
             "the same with nothing compiled",
-            f"{cold['seconds']:.1f} s (compiling {cold['compile_seconds']:.1f})",
+            *(f"{one['seconds']:.1f} s (compiling {one['compile_seconds']:.1f})" for one in cold),
         )
-    peak = memory["peak_bytes"]
+    memory = [one["memory"] for one in found.values()]
     table.add_row(
-        f"peak memory of a process that trains {memory['steps']} steps",
-        f"{peak / 1e6:.0f} MB" if peak else "not known on this system",
+        f"peak memory of a process that trains {memory[0]['steps']} steps",
+        *(
+            f"{one['peak_bytes'] / 1e6:.0f} MB" if one["peak_bytes"] else "not known on this system"
+            for one in memory
+        ),
     )
     return [table]
 
@@ -157,14 +164,18 @@ def _peers(report):
     if rows:
         table = _table(
             "The same step, in turns",
-            ("", "training, images/s", "times", "inference, images/s", "times", "peak memory"),
-            "Times: minibnn's speed over the other's.",
-        )
+            ("", "training, images/s", "times", "int8 times", "inference, images/s", "times",
+             "peak memory"),
+            "Times: minibnn's speed over the other's; int8 times: that of minibnn-int8.",
+        )  # fmt: skip
         for row in rows:
             cells = [row["peer"]]
-            for job in ("training", "inference"):
-                times = row[job].get("minibnn_times")
-                cells += [_short(row[job]["images_per_s"]), f"{times:.2f}" if times else ""]
+            for job, ours in (("training", ("minibnn", "int8")), ("inference", ("minibnn",))):
+                one = row.get(job)
+                cells.append(_short(one["images_per_s"]) if one else "")
+                for name in ours:
+                    times = one and one.get(f"{name}_times")
+                    cells.append(f"{times:.2f}" if times else "")
             table.add_row(*cells, f"{row['peak_bytes'] / 1e6:.0f} MB")
         shown.append(table)
     left_out = (r for r in found["rows"] if "skipped" in r)
@@ -180,7 +191,9 @@ def _table(title, columns, caption):
         caption_justify="left", title_style="bold", pad_edge=False,
     )  # fmt: skip
     for k, column in enumerate(columns):
-        table.add_column(column, justify="left" if k == 0 else "right", no_wrap=k == 0)
+        longest = max(map(len, column.split()), default=0)
+        side = "left" if k == 0 else "right"
+        table.add_column(column, justify=side, no_wrap=k == 0, min_width=longest)
     return table
 
 
@@ -196,7 +209,8 @@ def roofline_markdown(found):
     total = sum(row["seconds"] for row in found["rows"])
     lines = [
         f"BinaryNet, filters {found['filters']}, batch {found['batch']}, {threads} "
-        f"thread{'s' if threads > 1 else ''}: {1e3 * found['seconds']:.1f} ms a step, "
+        f"thread{'s' if threads > 1 else ''}, {found['gradients']} gradients: "
+        f"{1e3 * found['seconds']:.1f} ms a step, "
         f"{found['batch'] / found['seconds']:.0f} images/s; the passes below take "
         f"{1e3 * total:.1f} ms. Peaks: "
         + ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)

@@ -4,6 +4,8 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 """
 
 import contextlib
+import errno
+import os
 import shlex
 import sys
 import warnings
@@ -99,7 +101,19 @@ def main(arguments=None):
         _say(f"{error.filename}: {error.strerror}" if known else str(error))
     except MemoryError as error:
         _say(f"not enough memory: {error}" if str(error) else "not enough memory")
+    finally:
+        _forget_closed_terminal()
     return 2
+
+
+def _forget_closed_terminal():
+    """Python flushes its streams at its end, and exits with 120 where that fails."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError as error:
+            if error.errno == errno.EIO:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _told_elsewhere(error):

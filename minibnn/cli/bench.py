@@ -3,6 +3,7 @@
 import click
 
 SECTIONS = ("products", "optimizers", "rates", "startup")
+GRADIENTS = ("float32", "int8")
 
 
 @click.command(short_help="Measure how fast it is on this machine.")
@@ -42,13 +43,18 @@ SECTIONS = ("products", "optimizers", "rates", "startup")
     help="Pictures per step.",
 )
 @click.option(
+    "--gradients",
+    type=click.Choice(GRADIENTS),
+    help="Measure with gradients of this type only. Default: both; the roofline, float32.",
+)
+@click.option(
     "--threads",
     type=int,
     metavar="N",
     help="Processor cores to use. Default: the environment variable MINIBNN_NUM_THREADS, else all.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def bench(quick, cold, peers, only, roofline, filters, batch_size, threads, as_json):
+def bench(quick, cold, peers, only, roofline, filters, batch_size, gradients, threads, as_json):
     """Measure products, optimizer steps, whole networks and the way to the first step.
 
     \b
@@ -65,21 +71,24 @@ def bench(quick, cold, peers, only, roofline, filters, batch_size, threads, as_j
 
     size = {"threads": threads, "filters": filters, "batch_size": batch_size}
     if roofline:
-        _roofline(as_json, **size)
+        _roofline(as_json, gradients or GRADIENTS[0], **size)
         return
     told = (lambda name, report: None) if as_json else _Teller()
-    report = run(only or SECTIONS, quick=quick, cold=cold, peers=peers, told=told, **size)
+    kinds = (gradients,) if gradients else GRADIENTS
+    report = run(
+        only or SECTIONS, quick=quick, cold=cold, peers=peers, gradients=kinds, told=told, **size
+    )
     if as_json:
         click.echo(json.dumps(report, indent=2))
 
 
-def _roofline(as_json, threads, filters, batch_size):
+def _roofline(as_json, gradients, **size):
     import json
 
     from minibnn.bench.roofline import measure_roofline
     from minibnn.bench.tables import roofline_markdown
 
-    found = measure_roofline(threads, filters, batch_size=batch_size)
+    found = measure_roofline(gradients=gradients, **size)
     click.echo(json.dumps(found, indent=2) if as_json else roofline_markdown(found))
 
 

@@ -86,6 +86,8 @@ def compare(ctx, preset, steps, **options):
         result = lockstep(start.net, optimizers, start.data, run_options=alone, **start.arguments)
     click.echo()
     click.echo(str(result))
+    for name, net in result.nets.items():
+        click.echo(f"digest: {net.digest()} {name}")
     click.echo(f"picture: {start.out}/compare.png")
 
 

@@ -78,6 +78,8 @@ def _result_rows(found):
 
 def _size_rows(found):
     rows = {}
+    if "digest" in found:
+        rows["digest"] = found["digest"]
     if network := found.get("network"):
         shapes = ("x".join(map(str, network[key])) for key in ("input_shape", "output_shape"))
         rows["network"] = f"{network['name']}, {' -> '.join(shapes)}"

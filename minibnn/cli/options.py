@@ -90,6 +90,15 @@ _SHARED = (
         "same seed gives the same weights.",
     ),
     click.option(
+        "--gradients",
+        default="float32",
+        show_default=True,
+        metavar="TYPE",
+        help="How gradients travel through binary layers: float32, as in the paper, or rounded to "
+        "integers of 2 to 10 bits, int2 to int10. int8 trains about as well, faster, and to the "
+        "same bits on every machine.",
+    ),
+    click.option(
         "--augment/--no-augment",
         default=None,
         help="Shift and mirror the training pictures at random, as the paper's code does; of an "
@@ -309,6 +318,7 @@ class Start(ExitStack):
                 shape,
                 len(self.data.classes),
                 seed=kept["seed"],
+                gradients=kept["gradients"],
                 **{name: kept[name] for name in SIZES if kept[name] is not None},
             )
         except InputError as error:

@@ -101,6 +101,7 @@ def _train(ctx, changes, options, ranks):
     if ranks.first:
         click.echo()
         click.echo(summary(history, start.out))
+        click.echo(f"digest: {start.net.digest()}")
         click.echo(f"picture: {start.out}/curves.png")
 
 

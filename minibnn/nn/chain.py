@@ -2,7 +2,7 @@
 
 from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
-from minibnn.nn.layers.layer import KINDS, Layer, floats
+from minibnn.nn.layers.layer import KINDS, Layer, floats, numbers
 from minibnn.ops.backend import ops
 
 
@@ -46,11 +46,22 @@ class Chain:
     def backward(self, dy, need_dx=True):
         """dx; without ``need_dx`` None, and nothing is computed before the first parameter."""
         for k in reversed(range(len(self.steps))):
-            wanted = need_dx or k > self.first_trained
-            dy = self.steps[k].backward(dy, wanted)
+            wanted, step = need_dx or k > self.first_trained, self.steps[k]
+            dy = step.backward(dy if step.takes_fixed else numbers(dy), wanted)
             if not wanted:
                 return None
         return dy
+
+    def machine_dependent(self, exact):
+        """Names of the layers that are not ``same_everywhere`` on signs or bytes, if ``exact``."""
+        found = []
+        for layer in self.layers:
+            for chain in layer.inner_chains():
+                found += chain.machine_dependent(exact)
+            if not layer.same_everywhere(exact):
+                found.append(layer.name)
+            exact = layer.gives_signs(exact)
+        return found
 
     def parameters(self):
         return [p for layer in self.layers for p in layer.parameters()]
@@ -120,7 +131,7 @@ class Residual(Layer):
     def backward(self, dy, need_dx=True):
         dx = self.body.backward(dy, need_dx)
         dx_shortcut = self.shortcut.backward(dy, need_dx)
-        return ops().add(dx, dx_shortcut) if need_dx else None
+        return ops().add(numbers(dx), numbers(dx_shortcut)) if need_dx else None
 
     def __repr__(self):
         return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"

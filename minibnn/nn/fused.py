@@ -5,16 +5,19 @@ operations the backend has as one. Layers keep their parameters and configuratio
 be run by itself and gives the same bits.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from minibnn.nn.layers.activations import Sign
 from minibnn.nn.layers.batch_norm import BatchNorm
 from minibnn.nn.layers.layer import numbers
 from minibnn.nn.layers.pooling import MaxPool2D
-from minibnn.nn.layers.products import BinaryConv2D
+from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.quantizers import SteSign
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed
 
 
 def fuse(layers):
@@ -28,11 +31,17 @@ def fuse(layers):
                 break
         else:
             steps.append(rest.pop(0))
+    for before, step in pairwise(steps):
+        layer = before.first if isinstance(before, ConvolveAndPool) else before
+        if isinstance(step, NormaliseAndSign) and isinstance(layer, BinaryConv2D | BinaryDense):
+            step.rounds_for = layer if layer.kernel.scale is None else None
     return steps
 
 
 class _Pair:
     """Two neighbours; when their inputs do not fit the common pass, they run one by one."""
+
+    takes_fixed = True
 
     def __init__(self, first, second):
         self.first, self.second = first, second
@@ -74,8 +83,9 @@ class ConvolveAndPool(_Pair):
         if not self.together:
             return self._backward_apart(dy, need_dx)
         conv = self.first
+        dy, place = conv.rounded(dy), (conv.strides, conv.padding, conv.pad_value)
         conv.kernel.grad = ops().binary_conv2d_pool_grad_kernel(
-            self.x, dy, self.where, conv.kernel_size, conv.strides, conv.padding, conv.pad_value
+            self.x, dy, self.where, conv.kernel_size, *place, **conv.whole_sums
         )
         if not need_dx:
             return None
@@ -87,6 +97,8 @@ class ConvolveAndPool(_Pair):
 class NormaliseAndSign(_Pair):
     """Batch normalisation and its sign: only the signs and a bit for the estimator are kept."""
 
+    rounds_for = None  # the binary layer before, for which dx is rounded to integers here already
+
     @staticmethod
     def fits(first, second):
         return (
@@ -94,8 +106,7 @@ class NormaliseAndSign(_Pair):
         )
 
     def forward(self, x, training=False):
-        x = numbers(x)
-        if x.dtype == np.float64:
+        if not isinstance(x, Fixed) and (x := numbers(x)).dtype == np.float64:
             return self._forward_apart(x, training)
         self.together = True
         signs, self.gate = ops().batch_norm_sign(
@@ -107,9 +118,12 @@ class NormaliseAndSign(_Pair):
         if not self.together:
             return self._backward_apart(dy, need_dx)
         norm = self.first
+        dy = norm.exact(dy)
+        whole = isinstance(dy, Fixed) and self.rounds_for and self.rounds_for.across is norm.across
+        bits = norm.gradient_bits if whole else None
         dx, norm.gamma.grad, norm.beta.grad = ops().batch_norm_sign_grad(
             dy, self.gate, norm.x, norm.mean, norm.variance, norm.epsilon, norm.gamma_value(),
-            norm.across,
+            norm.across, bits,
         )  # fmt: skip
         if not norm.training:
             dx = norm.scaled(np.where(self.gate.unpack() > 0, dy, dy.dtype.type(0)))

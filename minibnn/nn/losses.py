@@ -1,5 +1,7 @@
 """Losses: (logits, labels) -> (mean loss, dL/dlogits)."""
 
+import math
+
 import numpy as np
 
 from minibnn.errors import InputError
@@ -9,6 +11,8 @@ from minibnn.ops.backend import ops
 
 def softmax_cross_entropy(logits, labels):
     """Mean over the batch of -log softmax(logits)[label], and its gradient.
+
+    Of float64 logits both are the same bits on every machine: see ``ops.reference``.
 
     Parameters
     ----------
@@ -65,7 +69,10 @@ def squared_hinge(logits, labels):
     t = np.full(logits.shape, -1, logits.dtype)
     t[np.arange(len(t)), check_labels(labels, logits.shape)] = 1
     short = np.maximum(0, 1 - t * logits)
-    return float(np.square(short).mean(dtype=np.float64)), -2 * t * short / short.size
+    # fsum rounds once, whatever the order.
+    return math.fsum(
+        np.square(short, dtype=np.float64).flat
+    ) / short.size, -2 * t * short / short.size
 
 
 def class_weighted(loss, weights, classes):

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from hashlib import sha256
 from math import prod
 from operator import index
 
@@ -11,8 +12,12 @@ from minibnn.errors import InputError
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
 from minibnn.nn.inputs import Predictor, check_names, check_pictures
+from minibnn.nn.layers.layer import numbers
+from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
+from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import WIDTHS
 
 
 class Sequential(Predictor):
@@ -27,13 +32,17 @@ class Sequential(Predictor):
     seed : int
         Of the random start of the kernels.
     name : str
+    gradients : "float32", or "int2" to "int10"
+        How gradients travel through binary layers: in floats, as in the paper; or rounded at each
+        to integers of so many bits (with one power of two for a layer), and summed exactly. Then
+        no weight depends on the machine, its threads or the backend. May be set at any time.
 
     Attributes
     ----------
     classes : tuple of str, or None
-        Names of the outputs. ``fit`` takes them from its data, unless they are plain numbers.
+        Names of the outputs, if they are not plain numbers; ``fit`` sets both.
     pictures : str
-        What it was trained on, see ``minibnn.nn.inputs``; ``fit`` sets it.
+        What it was trained on, see ``minibnn.nn.inputs``.
 
     Raises
     ------
@@ -49,19 +58,18 @@ class Sequential(Predictor):
     (5, 3)
     """
 
-    classes = None
-    pictures = "bytes"
+    classes, pictures = None, "bytes"
 
-    def __init__(self, layers, input_shape, seed=0, name="sequential"):
+    def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         try:
-            self._settle(layers, input_shape, seed, name)
+            self._settle(layers, input_shape, seed, name, gradients)
             self._build()
         except InputError:
             for layer in self._named:  # nobody's again: they may be put together differently
                 layer.name = None
             raise
 
-    def _settle(self, layers, input_shape, seed=0, name="sequential"):
+    def _settle(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         """All but the arrays."""
         self._named = []
         self.chain = Chain(layers_from_config(layers))
@@ -75,6 +83,21 @@ class Sequential(Predictor):
             counts[layer.prefix] += 1
             layer.name = f"{layer.prefix}{counts[layer.prefix]}"
             self._named.append(layer)
+        self.gradients = gradients
+
+    @property
+    def gradients(self):
+        """How gradients travel through binary layers: "float32", or "int2" to "int10"."""
+        return self._gradients
+
+    @gradients.setter
+    def gradients(self, name):
+        bits = _gradient_bits(name)
+        if bits and not any(isinstance(layer, BinaryDense | BinaryConv2D) for layer in self._named):
+            raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
+        self._gradients = name
+        for layer in self._named:
+            layer.gradient_bits = bits
 
     def _build(self):
         """Make the arrays; InputError, and no array, if they are more than there is memory."""
@@ -92,11 +115,11 @@ class Sequential(Predictor):
         """What a configuration tells beside layers."""
         self.classes = check_names(classes, self.output_shape)
         self.pictures = check_pictures(pictures or "bytes")
-        parameters = {p.name: p for p in self.parameters()}
+        own = {p.name: p for p in self.parameters()}
         for name in frozen or ():
-            if name not in parameters:
+            if name not in own:
                 raise InputError(f"frozen must name parameters, found {name!r:.60}")
-            parameters[name].trainable = False
+            own[name].trainable = False
 
     @property
     def layers(self):
@@ -135,14 +158,18 @@ class Sequential(Predictor):
         Returns
         -------
         (B, *output_shape) array
-            The caller's to keep.
+            The caller's to keep. In training with integer gradients float64, of which losses are
+            the same bits on every machine.
 
         Raises
         ------
         InputError
             For another shape or type, and for NaN and infinity.
         """
-        return self.chain.forward(self.checked(x), training)
+        y = self.chain.forward(self.checked(x), training)
+        if training and self.gradients != "float32" and not isinstance(y, Signs):
+            return numbers(y).astype(np.float64)
+        return y
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter, for the last forward pass.
@@ -160,7 +187,8 @@ class Sequential(Predictor):
         """
         for p in self.parameters():
             p.grad = None  # its memory, which the kernels take again, serves the new one
-        return self.chain.backward(dy, need_dx)
+        dx = self.chain.backward(dy, need_dx)
+        return dx if dx is None else numbers(dx)
 
     def penalty(self):
         """What regularised layers add to the loss; ``backward`` adds its gradient to theirs.
@@ -183,6 +211,34 @@ class Sequential(Predictor):
         for layer in self.chain.walk():
             arrays |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
         return arrays
+
+    def digest(self):
+        """12 hexadecimal digits for all arrays: two networks agree in every bit or differ in these.
+
+        Returns
+        -------
+        str
+            The beginning of the SHA-256 of the bytes of ``state_dict``, in its order.
+        """
+        arrays = self.state_dict().values()
+        data = b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)
+        return sha256(data).hexdigest()[:12]
+
+    def machine_dependent(self, inputs=np.uint8):
+        """Layers whose last bits may differ between machines, whatever ``gradients`` is.
+
+        Those that multiply real numbers, by BLAS, or take functions of the C library.
+
+        Parameters
+        ----------
+        inputs : NumPy type
+            Of the images: float ones are real numbers to a first binary layer.
+
+        Returns
+        -------
+        list of str
+        """
+        return self.chain.machine_dependent(np.dtype(inputs) == np.uint8)
 
     def load_state_dict(self, arrays):
         """Put back what ``state_dict`` gave.
@@ -228,14 +284,11 @@ class Sequential(Predictor):
             "seed": self.seed,
             "layers": copy.deepcopy(self.chain.config()),
         }
-        if frozen := [p.name for p in self.parameters() if not p.trainable]:
-            config["frozen"] = frozen
-        if self.classes is not None:
-            config["classes"] = list(self.classes)
-        if self.pictures != "bytes":
-            config["pictures"] = self.pictures
+        usual = {"gradients": "float32", "frozen": [], "classes": None, "pictures": "bytes"}
+        about = {name: getattr(self, name) for name in ("gradients", "classes", "pictures")}
+        about["frozen"] = [p.name for p in self.parameters() if not p.trainable]
         check_own(self)
-        return config
+        return config | {name: about[name] for name in usual if about[name] != usual[name]}
 
     @classmethod
     def from_config(cls, config, check=None):
@@ -314,6 +367,16 @@ class Sequential(Predictor):
 
     def __repr__(self):
         return f"<Sequential {self.name} {self.input_shape} -> {self.output_shape}>"
+
+
+def _gradient_bits(name):
+    """The width behind a name of ``gradients``, None of float32; or InputError."""
+    names = {"float32": None} | {f"int{bits}": bits for bits in WIDTHS}
+    if not isinstance(name, str) or name not in names:
+        raise InputError(
+            f"gradients must be float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}, found {name!r:.60}"
+        )
+    return names[name]
 
 
 def _seed(value):

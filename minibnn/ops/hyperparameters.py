@@ -10,6 +10,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from minibnn.ops.portable import power
+
 
 def constant(value, dtype):
     """``value`` as a scalar of ``dtype``; exactly, as a Fraction, for object arrays.
@@ -32,4 +34,4 @@ def adam_rate(lr, beta_1, beta_2, t, dtype):
     """
     beta_1, beta_2 = float(constant(beta_1, dtype)), float(constant(beta_2, dtype))
     lr = np.float64(constant(lr, dtype))
-    return constant(lr * math.sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t), dtype)
+    return constant(lr * math.sqrt(1.0 - power(beta_2, t)) / (1.0 - power(beta_1, t)), dtype)

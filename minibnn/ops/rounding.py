@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minibnn.ops.fixed import Fixed, check_sum, largest_of
+
 BYTE_SCALE = np.float32(1 / 255)
 EXACT = 2**24  # whole numbers up to here are exact in float32, in whatever order they are added
 
@@ -40,3 +42,38 @@ def integer_statistics(total, squares, count):
     rest = rest / count
     around_q = squares - q * (2 * total - count * q)
     return q + rest, np.maximum(around_q / count - rest * rest, 0.0)
+
+
+def fixed_sums(sums, dy, x, mean, inverse, count, across=None):
+    """What batch normalisation's gradient takes from exact sums: of dy, and of dy xhat.
+
+    Parameters
+    ----------
+    sums : int64 (2, C)
+        Sums of the integers of dy, and of their products with those of x, over ``count`` entries.
+    dy : Fixed
+    x : Fixed or integer array
+    mean, inverse : (C,) float32
+        Of xhat = (x - mean) * inverse.
+    count : int
+    across : as for ``batch_statistics``, optional
+
+    Returns
+    -------
+    dgamma, dbeta : (C,) float32
+        Of the whole batch, also of a piece of it.
+    mean_dy, mean_dy_xhat : (C,) float32
+
+    Notes
+    -----
+    sum dy xhat = (sum dy x - mean sum dy) * inverse, in float64, each step rounded.
+    """
+    if across:
+        sums, count = across.sum(sums), count * across.size
+    check_sum(count, 2**24 * largest_of(x), "batch normalisation's gradient", bits=63)
+    unit = x.unit if isinstance(x, Fixed) else 1.0
+    dbeta = sums[0] * dy.unit
+    dgamma = (sums[1] * (dy.unit * unit) - mean.astype(np.float64) * dbeta) * inverse.astype(
+        np.float64
+    )
+    return tuple(v.astype(np.float32) for v in (dgamma, dbeta, dbeta / count, dgamma / count))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 
 from minibnn.errors import InputError
+from minibnn.ops.portable import cos_pi, power
 
 SYNTAX = (
     "a number, step:VALUE:FACTOR:SPAN, exp:VALUE:FACTOR:SPAN, linear:FROM:TO[:SPAN], "
@@ -157,7 +158,7 @@ class ExponentialDecay(_Spanned):
         spans = self._progress(step)
         if self.staircase:
             spans = step // self.steps
-        return self.initial * self.rate**spans
+        return self.initial * power(self.rate, spans)
 
     def __str__(self):
         return f"{'step' if self.staircase else 'exp'}:{self.initial!r}:{self.rate!r}:{self.steps}"
@@ -188,7 +189,7 @@ class PolynomialDecay(_Spanned):
 
     def __call__(self, step):
         left = 1.0 - min(self._progress(step), 1.0)
-        return (self.initial - self.final) * left**self.power + self.final
+        return (self.initial - self.final) * power(left, self.power) + self.final
 
     def __str__(self):
         name, power = ("linear", "") if self.power == 1 else ("poly", f":{self.power!r}")
@@ -236,7 +237,7 @@ class CosineDecay(_Spanned):
     steps: int | str | None = None
 
     def __call__(self, step):
-        wave = math.cos(math.pi * min(self._progress(step), 1.0))
+        wave = cos_pi(min(self._progress(step), 1.0))
         return self.final + (self.initial - self.final) * 0.5 * (1.0 + wave)
 
     def __str__(self):

@@ -32,7 +32,7 @@ def about(path):
     -------
     dict
         What JSON can hold. ``kind`` and ``path`` are always there; of the others (``settings``,
-        ``network``, ``epochs``, ``results``, ``runs``, ``cells``, ``bytes``, ``files``,
+        ``network``, ``digest``, ``epochs``, ``results``, ``runs``, ``cells``, ``bytes``, ``files``,
         ``config``) what is known.
 
     Raises
@@ -87,8 +87,17 @@ def _folder(path):
         "kind": "run",
         **found,
         "network": _costs_of(config),
+        **digest_of(path),
         **_results(path, config),
     }
+
+
+def digest_of(folder):
+    """{"digest": that of the network that a run has come to}; empty without a good checkpoint."""
+    try:
+        return {"digest": load(folder / CHECKPOINT).digest()}
+    except InputError:
+        return {}
 
 
 def _sweep(path):
@@ -169,7 +178,8 @@ def _file(path):
     if "meta" in names or path.name == CHECKPOINT:
         return size | _checkpoint(path)
     if saving.HEADER in names:
-        return {"kind": "network", **size, "network": costs(load(path))}
+        net = load(path)
+        return {"kind": "network", **size, "network": costs(net), "digest": net.digest()}
     if path.suffix == ".onnx":
         return {"kind": "ONNX model", **size, **_onnx(path)}
     raise InputError(
@@ -180,10 +190,11 @@ def _file(path):
 
 def _checkpoint(path):
     meta, _ = checkpoint.read(path)
-    best = meta.get("best")
+    best, net = meta.get("best"), load(path)
     found = {
         "kind": "checkpoint" if best is None else "best network of a run",
-        "network": costs(load(path)),
+        "network": costs(net),
+        "digest": net.digest(),
         "epochs": {"done": meta["epoch"]},
     }
     if best is not None:
@@ -270,8 +281,9 @@ def settings_of(config):
         found["pictures"] = (
             f"{data.get('name')}: {counts} of {shape}, {data.get('classes')} classes"
         )
-    if name := (config.get("network") or {}).get("name"):
-        found["network"] = _text(name)
+    if network := config.get("network"):
+        found["network"] = _text(network["name"])
+        found["gradients"] = network.get("gradients", "float32")
     for label, key in _SETTINGS.items():
         if config.get(key) is not None:
             found[label] = _text(config[key])

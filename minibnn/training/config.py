@@ -20,6 +20,7 @@ _NOT_IDENTITY = (
     "computed_by",
     "class_names",
     "mpi",
+    "machine_dependent",
 )
 
 
@@ -46,6 +47,7 @@ def describe_run(
         "data": describe_data(data),
         "class_names": list(data.classes),
         "network": net.config(),
+        **_machine_dependent(net, data),
         "loss": loss if isinstance(loss, str) else _name_of(loss),
         "class_weight": class_weight,
         "epochs": epochs,
@@ -61,6 +63,22 @@ def describe_run(
 def _name_of(function):
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return f"{function.__module__}.{name}"
+
+
+def _machine_dependent(net, data):
+    """With integer gradients, the layers whose last bits depend on the machine all the same."""
+    if net.gradients == "float32":
+        return {}
+    return {"machine_dependent": net.machine_dependent(data.train_images.dtype)}
+
+
+def machine_note(net, data):
+    """A line about what integer gradients promise of a network, or None if they promise all."""
+    layers = _machine_dependent(net, data).get("machine_dependent")
+    if not layers:
+        return None
+    some = ", ".join(layers[:5]) + (", ..." if len(layers) > 5 else "")
+    return f"last bits may differ between machines: {some} compute with real numbers"
 
 
 def describe_backend():
@@ -121,11 +139,13 @@ def check_same_run(found, asked, folder):
         )
     if found.get("minibnn") != asked["minibnn"]:
         notes.append(f"started with minibnn {found.get('minibnn')}, now {asked['minibnn']}")
-    if found.get("computed_by") != asked["computed_by"]:
+    exact = asked.get("machine_dependent") == []  # the same bits wherever it is computed
+    if found.get("computed_by") != asked["computed_by"] and not exact:
         was, now = (_words(config.get("computed_by")) for config in (found, asked))
         notes.append(f"started on {was}, now on {now}: last bits may differ from one long run")
     was, now = (_ranks_words(config.get("mpi")) for config in (found, asked))
-    if was != now:
+    synced = all(m is None or m["sync_batch_norm"] for m in (found.get("mpi"), asked.get("mpi")))
+    if was != now and not (exact and synced):
         notes.append(f"started on {was}, now on {now}: it goes on, but not bit for bit the same")
     return notes
 

@@ -18,12 +18,10 @@ import contextlib
 import os
 import sys
 import traceback
-import zlib
 
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.nn.layers import BatchNorm
 from minibnn.ops.threads import cores
 from minibnn.training.errors import Interrupted, TrainingError
 
@@ -163,21 +161,74 @@ class Ranks:
         self.comm.Allgather(array, everyone)
         return _in_order(everyone)
 
-    def mean(self, flat):
-        """Replace a large float array by its mean over the ranks.
+    def largest(self, number):
+        """The largest of all ranks' numbers; NaN if one is.
+
+        Parameters
+        ----------
+        number : float
+
+        Returns
+        -------
+        float
+        """
+        return float(np.max(self.gather(number)))
+
+    def join(self, flat, factor=1):
+        """The sum over the ranks of a large float array, times a factor.
 
         Parameters
         ----------
         flat : (N,) float array
-            N must be a multiple of ``size``: every rank adds up one part of it for all.
+            N must be a multiple of ``size``: every rank adds up one part of it for all. It is
+            overwritten.
+        factor : float
+
+        Returns
+        -------
+        flat
         """
-        if self.size == 1:
-            return
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
         own = _in_order(parts)
-        own *= flat.dtype.type(1 / self.size)
+        own *= flat.dtype.type(factor)
         self.comm.Allgather(own, flat)
+        return flat
+
+    def join_integers(self, flat):
+        """The exact sum over the ranks of a large integer array.
+
+        Parameters
+        ----------
+        flat : (N,) integer array
+            N must be a multiple of ``size``.
+
+        Returns
+        -------
+        integer array like flat
+            Of the narrowest type that holds every rank's part, as which it travels.
+        """
+        parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
+        self.comm.Alltoall(flat, parts)
+        own = parts.sum(0, dtype=np.int64)
+        own = own.astype(self.narrowest([own]))
+        everyone = np.empty(len(flat), own.dtype)
+        self.comm.Allgather(own, everyone)
+        return everyone
+
+    def narrowest(self, arrays):
+        """The narrowest integer type that holds these arrays on every rank.
+
+        Parameters
+        ----------
+        arrays : list of integer arrays
+
+        Returns
+        -------
+        NumPy type
+        """
+        (largest,) = self.most(max(int(np.abs(a).max(initial=0)) for a in arrays))
+        return np.min_scalar_type(-largest - 1)
 
     @contextlib.contextmanager
     def together(self):
@@ -293,66 +344,6 @@ class Ranks:
 ALONE = Ranks()
 
 
-class Exchange:
-    """What the ranks exchange in a step, in one flat float32 buffer; a context manager.
-
-    That is all gradients and, unless batch normalisation is synchronised, its moving statistics:
-    averaged at every step, they never depend on when somebody saves or measures.
-
-    Parameters
-    ----------
-    net : network
-        While we are in the context, its layers of batch normalisation know of the ranks.
-    ranks : Ranks
-    sync_batch_norm : bool
-        Normalise by the statistics of the whole batch, not of each rank's piece.
-    """
-
-    def __init__(self, net, ranks, sync_batch_norm=False):
-        self.ranks, self.sync = ranks, sync_batch_norm
-        self.parameters = net.parameters()
-        self.layers = [layer for layer in net.chain.walk() if isinstance(layer, BatchNorm)]
-        self.moving = [
-            array
-            for layer in self.layers
-            if not sync_batch_norm
-            for array in (layer.moving_mean, layer.moving_variance)
-        ]
-        if ranks.size == 1:
-            return  # there is nothing to exchange, so no buffer
-        shapes = [p.shape for p in self.parameters] + [a.shape for a in self.moving]
-        ends = np.cumsum([0, *map(np.prod, shapes)], dtype=int)
-        self.flat = np.zeros(-(-int(ends[-1]) // ranks.size) * ranks.size, np.float32)
-        self.places = [
-            self.flat[first:last].reshape(shape)
-            for first, last, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
-        ]
-
-    def __enter__(self):
-        if self.sync and self.ranks.size > 1:
-            for layer in self.layers:
-                layer.across = self.ranks
-        return self
-
-    def __exit__(self, *_):
-        for layer in self.layers:
-            layer.across = None
-
-    def average(self):
-        """Every ``grad`` and moving statistic becomes its mean over the ranks."""
-        if self.ranks.size == 1:
-            return
-        arrays = [p.grad for p in self.parameters] + self.moving
-        for place, array in zip(self.places, arrays, strict=True):
-            place[...] = array
-        self.ranks.mean(self.flat)
-        gradients = self.places[: len(self.parameters)]
-        for p, place in zip(self.parameters, gradients, strict=True):
-            p.grad = place
-        for array, place in zip(self.moving, self.places[len(gradients) :], strict=True):
-            array[...] = place
-
-
 def launched(environment=None):
     """How many processes an MPI launcher says it has started; None without a launcher."""
     environment = os.environ if environment is None else environment
@@ -376,18 +367,6 @@ def _by_first(error):
     number = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
     error.told_elsewhere = number != "0"
     return error
-
-
-def digest(net):
-    """CRC-32 of all arrays of a network: cheap, and equal on ranks that agree."""
-    crc = 0
-    for p in net.parameters():
-        array = p.signs.words if p.binary else p.value
-        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
-    for layer in net.chain.walk():
-        for array in layer.state().values():
-            crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
-    return crc
 
 
 def _in_order(arrays):

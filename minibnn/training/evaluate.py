@@ -123,7 +123,8 @@ def evaluate(
             if each is not None:
                 each(logits, right)
             count += len(right)
-            mean += (float(loss(logits, right)[0]) - mean) * (len(right) / count)
+            found = float(loss(logits.astype(np.float64), right)[0])  # the same everywhere
+            mean += (found - mean) * (len(right) / count)
             before = rank_of_label(logits, right)
             best += int(np.count_nonzero(before == 0))
             among_five += int(np.count_nonzero(before < 5))

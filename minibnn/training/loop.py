@@ -4,6 +4,7 @@ from contextlib import ExitStack, closing
 
 from minibnn.data.folder import FolderImages
 from minibnn.training.callbacks import call
+from minibnn.training.config import machine_note
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.interrupt import SIGNALS, StopRequest
 
@@ -47,6 +48,8 @@ def train(
     first = runs[0]
     ranks = first.ranks
     piece = {"rank": ranks.rank, "ranks": ranks.size}
+    if note := machine_note(first.net, data):
+        report.note(note)
     report.begin(epochs, first.epoch, steps, first.step, batch_size, measured)
     with StopRequest() as stop, ExitStack() as stack:
         for run in runs:

@@ -8,9 +8,10 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
-from minibnn.training.distributed import ALONE, Exchange, digest
+from minibnn.training.distributed import ALONE
 from minibnn.training.errors import TrainingError
 from minibnn.training.evaluate import evaluate, pieces
+from minibnn.training.exchange import Exchange
 from minibnn.training.metrics import (
     COLUMNS,
     LAYER_COLUMNS,
@@ -104,9 +105,11 @@ class Run:
             self._check_loss(loss, x)
             self.net.backward(dlogits)
         else:  # the others wait in the backward pass
-            self.net.backward(dlogits)
-            self.exchange.average()
+            self.net.backward(self.exchange.of_whole_batch(dlogits))
+            self.exchange.join()
             loss, correct = self._of_all(loss, correct, x)
+        if self.exchange.exact:  # without the last bits, which depend on the number of ranks
+            loss = round(loss, 9)
         before = self._flipped.before()
         try:
             flips = self.optimizer.step(self._parameters)
@@ -128,7 +131,7 @@ class Run:
         the ranks no longer agree.
         """
         self._check_state()
-        if len(set(self.ranks.gather(digest(self.net)))) > 1:
+        if len(set(self.ranks.gather(self.net.digest()))) > 1:
             raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
         flips = sum(self._flips.values())
         chances = self._binary_weights * self.step

@@ -245,7 +245,12 @@ def _process(number):
     command = b""
     with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
         command = Path(f"/proc/{number}/cmdline").read_bytes()
-    words = [word.decode("utf-8", "replace") for word in command.rstrip(b"\0").split(b"\0")]
-    text = " ".join(shlex.join(words).split()) if command else ""
-    text = f": {text[:200]}{'...' * (len(text) > 200)}" if text else ""
-    return f"another process (number {number}{text})"
+    words = command.decode("utf-8", "replace").rstrip("\0").split("\0")
+    words = [Path(words[0]).name, *(_shorter(word, 60) for word in words[1:])]
+    text = _shorter(" ".join(shlex.join(words).split()), 400)
+    return f"another process (number {number}{f': {text}' if command else ''})"
+
+
+def _shorter(text, most):
+    """``text`` with its middle left out: paths and commands tell most at their ends."""
+    return text if len(text) <= most else f"{text[: most // 3]}...{text[-most // 2 :]}"

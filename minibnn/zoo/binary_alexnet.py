@@ -12,8 +12,13 @@ from minibnn.nn import (
 
 
 def binary_alexnet(
-    input_shape=(224, 224, 3), classes=1000, filters=64, dense_units=4096, seed=0
-):  # fmt: skip
+    input_shape=(224, 224, 3),
+    classes=1000,
+    filters=64,
+    dense_units=4096,
+    seed=0,
+    gradients="float32",
+):
     """The Binary AlexNet of the paper's code (``bnn_optimization/models/binary_alexnet.py``).
 
     Five convolutions (11x11 with stride 4, 5x5, three of 3x3; filters f, 3f, 6f, 6f, 4f), all of
@@ -29,6 +34,8 @@ def binary_alexnet(
     classes, filters, dense_units : int
     seed : int
         Of the first weights.
+    gradients : str
+        As of ``Sequential``.
 
     Returns
     -------
@@ -58,7 +65,8 @@ def binary_alexnet(
         Sign(),
         *_dense(classes),
     ]
-    return Sequential(layers, input_shape, seed=seed, name="binary_alexnet")
+    name = "binary_alexnet"
+    return Sequential(layers, input_shape, seed=seed, name=name, gradients=gradients)
 
 
 def _convolution(filters, size, strides=1, pool=False):

@@ -11,7 +11,14 @@ from minibnn.nn import (
 )
 
 
-def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024, seed=0):
+def binarynet(
+    input_shape=(32, 32, 3),
+    classes=10,
+    filters=128,
+    dense_units=1024,
+    seed=0,
+    gradients="float32",
+):
     """The BinaryNet of the paper's code (``bnn_optimization/models/binarynet.py``).
 
     Six 3x3 convolutions (f, f, pool, 2f, 2f, pool, 4f, 4f, pool) and three dense layers, no
@@ -26,6 +33,8 @@ def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024
     classes, filters, dense_units : int
     seed : int
         Of the first weights.
+    gradients : str
+        As of ``Sequential``.
 
     Returns
     -------
@@ -44,10 +53,17 @@ def binarynet(input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024
         Flatten(),
         *_dense_layers(dense_units, dense_units, classes),
     ]
-    return Sequential(layers, input_shape, seed=seed, name="binarynet")
+    return Sequential(layers, input_shape, seed=seed, name="binarynet", gradients=gradients)
 
 
-def digits_net(input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, seed=0):
+def digits_net(
+    input_shape=(8, 8, 1),
+    classes=10,
+    filters=64,
+    dense_units=256,
+    seed=0,
+    gradients="float32",
+):
     """A small sibling of ``binarynet`` for 8x8 pictures: f, 2f, pool, and two dense layers.
 
     Parameters
@@ -56,6 +72,8 @@ def digits_net(input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, s
     classes, filters, dense_units : int
     seed : int
         Of the first weights.
+    gradients : str
+        As of ``Sequential``.
 
     Returns
     -------
@@ -75,7 +93,7 @@ def digits_net(input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, s
         Flatten(),
         *_dense_layers(dense_units, classes),
     ]
-    return Sequential(layers, input_shape, seed=seed, name="digits")
+    return Sequential(layers, input_shape, seed=seed, name="digits", gradients=gradients)
 
 
 def _convolution(filters, pool=False):

@@ -18,7 +18,12 @@ BLOCKS = 4  # binary convolutions of a stage
 
 
 def birealnet(
-    input_shape=(224, 224, 3), classes=1000, filters=64, seed=0, kernel_quantizer="ste_sign"
+    input_shape=(224, 224, 3),
+    classes=1000,
+    filters=64,
+    seed=0,
+    kernel_quantizer="ste_sign",
+    gradients="float32",
 ):
     """The 18-layer Bi-Real Net of the paper's code (``bnn_optimization/models/birealnet.py``).
 
@@ -41,6 +46,8 @@ def birealnet(
         Bop trains the network as it is. The latent baseline takes "magnitude_aware_sign": the
         outputs of each kernel are multiplied by the mean magnitude of its latent weights, which the
         latent optimizer keeps up to date.
+    gradients : str
+        As of ``Sequential``.
 
     Returns
     -------
@@ -62,10 +69,12 @@ def birealnet(
             layers.append(_block(width, stage > 0 and block == 0, kernel_quantizer))
     layers += [GlobalAvgPool2D(), Dense(classes)]
     name = "birealnet" if kernel_quantizer == "ste_sign" else "birealnet_magnitude"
-    return Sequential(layers, input_shape, seed=seed, name=name)
+    return Sequential(layers, input_shape, seed=seed, name=name, gradients=gradients)
 
 
-def birealnet_magnitude(input_shape=(224, 224, 3), classes=1000, filters=64, seed=0):
+def birealnet_magnitude(
+    input_shape=(224, 224, 3), classes=1000, filters=64, seed=0, gradients="float32"
+):
     """``birealnet`` with ``kernel_quantizer="magnitude_aware_sign"``: for latent optimizers.
 
     Parameters
@@ -74,12 +83,14 @@ def birealnet_magnitude(input_shape=(224, 224, 3), classes=1000, filters=64, see
     classes, filters : int
     seed : int
         Of the first weights.
+    gradients : str
+        As of ``Sequential``.
 
     Returns
     -------
     Sequential
     """
-    return birealnet(input_shape, classes, filters, seed, "magnitude_aware_sign")
+    return birealnet(input_shape, classes, filters, seed, "magnitude_aware_sign", gradients)
 
 
 def _block(filters, halves, kernel_quantizer):

@@ -49,7 +49,7 @@ class Recipe:
     input_shape: tuple = (32, 32, 3)
     classes: int = 10
 
-    def build(self, input_shape=None, classes=None, width=1.0, seed=0):
+    def build(self, input_shape=None, classes=None, width=1.0, seed=0, gradients="float32"):
         """Its network and its optimizer, new ones.
 
         Parameters
@@ -61,6 +61,8 @@ class Recipe:
             Scales filters and dense units.
         seed : int
             Of the first weights.
+        gradients : str
+            As of ``Sequential``.
 
         Returns
         -------
@@ -71,7 +73,7 @@ class Recipe:
 
         sizes = scaled(self.sizes, width)
         shape, classes = tuple(input_shape or self.input_shape), classes or self.classes
-        net = MODELS[self.model](shape, classes, seed=seed, **sizes)
+        net = MODELS[self.model](shape, classes, seed=seed, gradients=gradients, **sizes)
         parts = {"binary": self.optimizer, "real": self.real_optimizer}
         return net, optim.Split(**{k: optim.parse_optimizer(text) for k, text in parts.items()})
 

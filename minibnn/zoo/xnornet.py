@@ -23,6 +23,7 @@ def xnornet(
     dense_units=4096,
     seed=0,
     kernel_quantizer="ste_sign",
+    gradients="float32",
 ):
     """The XNOR-Net of the paper's code (``bnn_optimization/models/xnor.py``).
 
@@ -46,6 +47,8 @@ def xnornet(
     kernel_quantizer : str
         "magnitude_aware_sign" puts the factors for the outputs of binary kernels back, for latent
         optimizers.
+    gradients : str
+        As of ``Sequential``.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def xnornet(
         Flatten(),
         Dense(classes, use_bias=False, l2=PENALTY),
     ]
-    return Sequential(layers, input_shape, seed=seed, name="xnornet")
+    return Sequential(layers, input_shape, seed=seed, name="xnornet", gradients=gradients)
 
 
 def _batch_norm(epsilon=1e-4):

@@ -4,14 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
 
 from minibnn.cli import commands, completion
 
-ROOT = Path(__file__).resolve().parents[2]
 HEAVY = "numpy numba llvmlite scipy matplotlib rich pooch threadpoolctl PIL minibnn.training"
 
 
@@ -68,7 +66,7 @@ def test_completions(words, found):
 
 
 def ask(program="import sys; from minibnn.cli import main; sys.exit(main())", **variables):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    environment = os.environ | variables
     command = [sys.executable, "-c", program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -112,7 +110,7 @@ COMP_WORDS=(minibnn train --model bin) COMP_CWORD=3
 _minibnn_completion minibnn
 echo "${COMPREPLY[@]}"
 """
-    paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(
         [bash, "-c", program], env=os.environ | paths, capture_output=True, text=True, timeout=120
     )

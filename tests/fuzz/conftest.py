@@ -1,6 +1,6 @@
 """How a reader is fuzzed: what it may do, and for how long it is tried.
 
-All fuzzers together take about MINIBNN_FUZZ_SECONDS (default 30), and the slow form, which
+All fuzzers together take about MINIBNN_FUZZ_SECONDS (default 10), and the slow form, which
 ``.ci/run --full`` runs, MINIBNN_FUZZ_SECONDS_LONG (default 600). The short form draws the same
 cases every time, as far as it gets; the long one draws others every time and prints its seed.
 """
@@ -19,10 +19,11 @@ from hypothesis.errors import HypothesisWarning
 from minibnn.errors import InputError
 
 FUZZERS = 22  # how many share the time; test_all_fuzzers_are_counted checks it
-SHORT = float(os.environ.get("MINIBNN_FUZZ_SECONDS", 30)) / FUZZERS
+SECONDS = float(os.environ.get("MINIBNN_FUZZ_SECONDS", 10))
+SHORT = SECONDS / FUZZERS
 LONG = float(os.environ.get("MINIBNN_FUZZ_SECONDS_LONG", 600)) / FUZZERS
 AT_ONCE = 50  # cases of a round
-LEAST = 10  # cases in any case
+LEAST = max(3, round(SECONDS / 3))  # cases in any case
 SLOW = 20  # seconds of processor time: a hang
 FREE = 4 << 20  # bytes of memory, beside twice the file
 

@@ -150,7 +150,7 @@ def test_a_quantizer_of_ones_own(tmp_path):
     class Other(type(nn.ste_sign)):  # its name is its parent's
         pass
 
-    with pytest.raises(InputError, match="quantizer must be one of ste_sign, .*, found"):
+    with pytest.raises(InputError, match=r"quantizer must be one of ste_sign, .*, found"):
         nn.Sign(Other())
 
 

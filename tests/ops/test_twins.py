@@ -8,10 +8,33 @@ rounding differs. Operations with a fixed order of roundings are equal bit for b
 import inspect
 from itertools import product
 
-import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from operands import (
+    CONVOLUTIONS,
+    DENSE,
+    LENGTHS,
+    PADDINGS,
+    POOLS,
+    SHAPES,
+    WINDOWED,
+    assert_same,
+    byte,
+    convolution_places,
+    copy,
+    describe,
+    kinds,
+    maxima,
+    normalised,
+    output_shape,
+    pooled,
+    preactivations,
+    real,
+    signs,
+    tuple_of,
+    zeros_and_clips,
+)
 
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import Signs, pack_signs, unpack_signs
@@ -41,22 +64,6 @@ EXACT = {
     "threshold_sign",
     "unpack_signs",
 }
-LENGTHS = (1, 31, 32, 33, 63, 64, 65, 130)
-DENSE = [(3, 63, 5), (17, 64, 33), (1, 65, 1), (5, 1, 70), (33, 130, 64), (70, 257, 131)]
-CONVOLUTIONS = [  # images, kernel, strides
-    ((2, 6, 7, 3), (3, 3, 3, 5), (1, 1)),
-    ((1, 9, 8, 64), (3, 3, 64, 33), (1, 1)),
-    ((3, 8, 5, 33), (2, 2, 33, 64), (2, 2)),
-    ((2, 7, 9, 65), (1, 1, 65, 31), (2, 1)),
-    ((2, 11, 6, 31), (5, 3, 31, 17), (1, 3)),
-    ((1, 5, 5, 1), (4, 5, 1, 1), (3, 3)),
-    ((5, 4, 4, 130), (3, 3, 130, 9), (1, 1)),
-    ((3, 4, 5, 33), (4, 5, 33, 40), (1, 1)),  # without padding, a window is the whole picture
-    ((2, 23, 18, 3), (7, 7, 3, 9), (2, 2)),
-    ((1, 30, 37, 3), (11, 11, 3, 5), (4, 4)),
-    ((2, 41, 52, 9), (5, 5, 9, 3), (1, 1)),  # its windows fill several chunks
-]
-PADDINGS = [("same", 0), ("same", 1), ("valid", 0)]
 
 
 def cases(*names):
@@ -65,25 +72,6 @@ def cases(*names):
         return function
 
     return keep
-
-
-def real(rng, *shape):
-    """Floats of mixed size, some of them zero, as behind a max pool."""
-    x = rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 2, shape)
-    return np.where(rng.random(shape) < 0.3, 0, x).astype(np.float32)
-
-
-def signs(rng, *shape, axis):
-    return pack_signs(rng.standard_normal(shape), axis)
-
-
-def byte(rng, *shape):
-    return rng.integers(0, 256, shape, dtype=np.uint8)
-
-
-def kinds(rng, *shape):
-    """A binary layer's input as signs, bytes and floats."""
-    return signs(rng, *shape, axis=len(shape) - 1), byte(rng, *shape), real(rng, *shape)
 
 
 # -- products ---------------------------------------------------------------------------------
@@ -195,15 +183,6 @@ def _(rng):
             yield x, real(rng, *kernel), strides, padding, pad
 
 
-def output_shape(image, kernel, strides, padding):
-    return (image[0], *naive.output_size(image, kernel, strides, padding), kernel[3])
-
-
-def convolution_places():
-    for (image, kernel, strides), padding in product(CONVOLUTIONS, ("same", "valid")):
-        yield image, kernel, strides, padding, output_shape(image, kernel, strides, padding)
-
-
 @cases("binary_conv2d_grad_input")
 def _(rng):
     for image, kernel, strides, padding, output in convolution_places():
@@ -245,22 +224,6 @@ def _(rng):
     yield signs(rng, 2, 4, 4, 65, axis=3), signs(rng, 3, 3, 65, 2, axis=2)
 
 
-WINDOWED = [  # images, kernels with 64 inputs and more, which a tile of their own serves
-    ((7, 5), (3, 3, 64, 10), "same"),
-    ((8, 9), (3, 3, 70, 33), "same"),
-    ((9, 9), (5, 4, 130, 65), "valid"),
-    ((6, 7), (2, 3, 64, 64), "valid"),
-    ((5, 4), (1, 1, 65, 32), "same"),
-    ((2, 2), (3, 3, 128, 31), "same"),
-]
-
-
-def maxima(rng, output):
-    """dy and where after 2x2 max pooling of an output of this shape."""
-    shape = (output[0], output[1] // 2, output[2] // 2, output[3])
-    return real(rng, *shape), rng.integers(0, 4, shape, dtype=np.uint8)
-
-
 @cases("binary_conv2d_pool_grad_input")
 def _(rng):
     for image, kernel, strides, padding, output in convolution_places():
@@ -290,20 +253,6 @@ def _(rng):
 
 # -- pooling and normalisation ----------------------------------------------------------------
 
-POOLS = [
-    (image, *place, padding)
-    for image in ((2, 6, 7, 3), (1, 9, 8, 65), (3, 5, 5, 64))
-    for place in (((2, 2), (2, 2)), ((3, 3), (2, 2)), ((3, 2), (1, 2)), ((2, 3), (3, 3)))
-    for padding in ("valid", "same")
-]
-
-
-def preactivations(rng, *shape):
-    """What a pool or a normalisation gets: whole numbers (with ties) and floats."""
-    yield rng.integers(-9, 10, shape).astype(np.int16)
-    yield rng.integers(-70_000, 70_001, shape).astype(np.int32)
-    yield real(rng, *shape)
-
 
 @cases("max_pool2d")
 def _(rng):
@@ -314,11 +263,6 @@ def _(rng):
     yield (real(rng, 2, 4, 4, 3),)
     yield (np.full((1, 3, 3, 2), -32768, np.int16), (3, 3), (1, 1), "same")
     yield (real(rng, 2, 5, 4, 6).transpose(0, 2, 3, 1),)
-
-
-def pooled(rng):
-    for image, *place in POOLS:
-        yield image, place, (image[0], *naive.output_size(image, *place), image[3])
 
 
 @cases("max_pool2d_grad")
@@ -342,9 +286,6 @@ def _(rng):
         yield real(rng, *output), image, *place
 
 
-SHAPES = [(1, 1), (2, 65), (50, 64), (3, 4, 5, 63), (2, 9, 9, 33), (100, 7)]
-
-
 @cases("batch_statistics")
 def _(rng):
     for shape in SHAPES:
@@ -352,14 +293,6 @@ def _(rng):
     yield (np.full((1000, 3), 32767, np.int16),)
     yield (np.full((1000, 3), 1e4, np.float32),)
     yield (real(rng, 2, 8, 6, 7).transpose(0, 2, 3, 1),)
-
-
-def normalised(rng):
-    for shape in SHAPES:
-        for x in preactivations(rng, *shape):
-            mean, variance = (s.astype(np.float32) for s in reference.batch_statistics(x))
-            for gamma in (None, real(rng, shape[-1])):
-                yield x, mean, variance, gamma
 
 
 @cases("batch_norm")
@@ -429,13 +362,6 @@ def _(rng):
 
 
 # -- signs, losses and packing ----------------------------------------------------------------
-
-
-def zeros_and_clips(x):
-    """x with both zeros and ±1 in it, where conventions show."""
-    if np.issubdtype(x.dtype, np.floating):
-        x.flat[::7], x.flat[1::7], x.flat[2::7], x.flat[3::7] = 0.0, -0.0, 1, -1
-    return x
 
 
 @cases("sign")
@@ -575,7 +501,7 @@ def compiled():
 def test_both_backends_export_the_same_names():
     assert sorted(NAMES) == NAMES
     assert not set(NAMES) - set(kernels.__all__)
-    assert set(NAMES) == set(CASES)
+    assert set(NAMES) == {*CASES, "to_fixed"}  # test_fixed_twins has that one
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -584,10 +510,12 @@ def test_signatures_are_equal(name):
 
 
 def on_paths():
-    """Each name once, and those on tiles once more for each other vector path of this CPU."""
-    tiled = [n for n in NAMES if n.startswith("binary_") or n.startswith("batch_norm_sign")]
-    yield from ((name, vector_paths()[0]) for name in NAMES)
-    yield from product(tiled, vector_paths()[1:])
+    """Each name once, and (slow) those on tiles for each other vector path of this CPU."""
+    tiled = [n for n in CASES if n.startswith("binary_") or n.startswith("batch_norm_sign")]
+    yield from ((name, vector_paths()[0]) for name in CASES)
+    others = [path for path in ("avx2", "generic") if path in vector_paths()[1:]]  # of floats
+    for each in product(tiled, others):
+        yield pytest.param(*each, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("name, path", list(on_paths()))
@@ -618,40 +546,12 @@ def test_kernel_is_its_reference(name, path, use_simd):
             assert worst <= 1, f"{where}: result {k} is {worst:.3g} times too far off"
 
 
-def tuple_of(result):
-    return result if isinstance(result, tuple) else (result,)
-
-
 def is_float(x):
     return isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype.kind == "f")
 
 
 def is_bytes(x):
     return isinstance(x, np.ndarray) and x.dtype == np.uint8
-
-
-def copy(x):
-    if isinstance(x, Signs):
-        return Signs(x.words.copy(), x.shape, x.axis)
-    return x.copy() if isinstance(x, np.ndarray) else x
-
-
-def assert_same(a, b, message):
-    assert type(a) is type(b), message
-    if isinstance(a, Signs):
-        assert (a.shape, a.axis) == (b.shape, b.axis), message
-        a, b = a.words, b.words
-    if isinstance(a, np.ndarray):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape), message
-        assert_array_equal(a, b, err_msg=message)
-    else:
-        assert a == b, message
-
-
-def describe(x):
-    if isinstance(x, Signs):
-        return f"Signs{x.shape}"
-    return f"{x.dtype}{x.shape}" if isinstance(x, np.ndarray) else repr(x)
 
 
 def test_words_past_the_end_are_zero_in_both():

@@ -21,8 +21,7 @@ def start_python():
     started = []
 
     def start(program):
-        paths = [Path(__file__).parent, Path(__file__).parents[2], os.environ.get("PYTHONPATH", "")]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+        paths = f"{Path(__file__).parent}{os.pathsep}{os.environ['PYTHONPATH']}"
         # A background shell may have told its children to ignore Ctrl-C.
         program = f"import signal\nsignal.signal(2, signal.default_int_handler)\n{program}"
         process = subprocess.Popen(
@@ -30,7 +29,7 @@ def start_python():
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=os.environ | {"PYTHONPATH": paths},
         )
         started.append(process)
         return process

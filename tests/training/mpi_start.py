@@ -20,8 +20,8 @@ ALLOWED = {
 
 def environment(**more):
     """Ours, from which the checkout is found, with one thread per rank."""
-    paths = [HERE.parents[1], HERE, os.environ.get("PYTHONPATH", "")]
-    own = {"PYTHONPATH": os.pathsep.join(str(p) for p in paths if p), "MINIBNN_NUM_THREADS": "1"}
+    paths = f"{HERE}{os.pathsep}{os.environ['PYTHONPATH']}"
+    own = {"PYTHONPATH": paths, "MINIBNN_NUM_THREADS": "1"}
     return os.environ | ALLOWED | own | more
 
 

@@ -10,7 +10,6 @@ from small_runs import StopAt, fit, optimizer, small_data, small_net, without_se
 import minibnn as bnn
 from minibnn import nn
 from minibnn.training import Interrupted, TrainingError
-from minibnn.training.distributed import digest
 
 
 def same_state(a, b):
@@ -251,5 +250,5 @@ def test_a_schedule_over_the_run_is_over_every_run(tmp_path):
         settings["progress"] = False
         out = {"out": tmp_path / "r", "resume": True} if stops else {}
         bnn.fit(net, used, small_data(), **out, **settings)
-        states.append(digest(net))
+        states.append(net.digest())
     assert states[0] == states[1]

@@ -31,7 +31,7 @@ class Lives:
         """One life, ended by its own hand at a moment or from outside after so many seconds of
         training; returns whether it was killed."""
         arguments = [self.kind, self.out, self.epochs, moment, self.out.exists()]
-        paths = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+        paths = [str(HERE), os.environ["PYTHONPATH"]]
         process = subprocess.Popen(
             [sys.executable, str(HERE / "killed_runs.py"), *map(str, arguments)],
             stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@
 import math
 
 from minibnn.nn.layers.layer import Layer, numbers
-from minibnn.nn.quantizers import get_quantizer, quantizer_config
+from minibnn.nn.quantizers import SteSign, SwishSign, get_quantizer, quantizer_config
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs
 
@@ -29,6 +29,10 @@ class Sign(Layer):
     def __init__(self, quantizer="ste_sign"):
         self.quantizer = get_quantizer(quantizer)
 
+    @property
+    def takes_fixed(self):
+        return isinstance(self.quantizer, SteSign)  # which multiplies by 0 or 1
+
     def config(self):
         return {"kind": self.kind, "quantizer": quantizer_config(self.quantizer)}
 
@@ -41,6 +45,9 @@ class Sign(Layer):
 
     def gives_signs(self, given_signs):
         return True
+
+    def same_everywhere(self, exact):
+        return not isinstance(self.quantizer, SwishSign)  # exp and tanh of the C library
 
 
 class ReLU(Layer):
@@ -60,6 +67,7 @@ class Flatten(Layer):
     """(B, H, W, C) to (B, H W C), in that order; Signs stay Signs."""
 
     prefix = "flatten"
+    takes_fixed = True
 
     def forward(self, x, training=False):
         self.shape = x.shape

@@ -9,6 +9,7 @@ from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Layer, numbers
 from minibnn.nn.parameter import Parameter
 from minibnn.ops.backend import ops
+from minibnn.ops.fixed import INPUT_WIDTH, LOSS_WIDTH, Fixed
 from minibnn.ops.rounding import bn_factor
 
 
@@ -38,7 +39,7 @@ class BatchNorm(Layer):
 
     prefix = "batch_norm"
     arguments = ("scale", "center", "momentum", "epsilon")
-    across = None  # where x is a piece of a batch: see ops.reference.batch_statistics
+    takes_fixed = True
 
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
         if not isinstance(momentum, Real) or not 0 <= momentum < 1:
@@ -80,21 +81,29 @@ class BatchNorm(Layer):
         self.moving_variance[...] = arrays["moving_variance"]
 
     def forward(self, x, training=False):
-        return ops().batch_norm(*self.normalisation(numbers(x), training))
+        return ops().batch_norm(*self.normalisation(x, training))
 
     def normalisation(self, x, training):
         """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics.
 
         Parameters
         ----------
-        x : (..., C) float or integer array
+        x : (..., C) float or integer array, Signs, bytes or Fixed
         training : bool
+            With integer gradients, floats are rounded to fixed point then, so that statistics are
+            exact sums.
 
         Returns
         -------
         tuple
         """
-        dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
+        x = x if isinstance(x, Fixed) else numbers(x)
+        dtype = np.dtype(np.float32)
+        if not isinstance(x, Fixed) and np.issubdtype(x.dtype, np.floating):
+            if training and self.gradient_bits:
+                x = ops().to_fixed(x, INPUT_WIDTH, self.across)
+            else:
+                dtype = x.dtype
         if training:
             mean, variance = ops().batch_statistics(x, self.across)
             n = x.size // x.shape[-1]
@@ -106,11 +115,27 @@ class BatchNorm(Layer):
         return x, mean, variance, self.beta.value, self.epsilon, self.gamma_value()
 
     def backward(self, dy, need_dx=True):
+        dy = self.exact(dy)
         arguments = dy, self.x, self.mean, self.variance, self.epsilon, self.gamma_value()
         dx, self.gamma.grad, self.beta.grad = ops().batch_norm_grad(*arguments, self.across)
         if not self.training:
-            dx = self.scaled(dy)
+            dx = self.scaled(numbers(dy))
         return dx if need_dx else None
+
+    def exact(self, dy):
+        """dy as its sums can be exact: with integer gradients Fixed, else floats.
+
+        Parameters
+        ----------
+        dy : (..., C) float array or Fixed
+
+        Returns
+        -------
+        float array or Fixed
+        """
+        if self.gradient_bits and self.training:
+            return dy if isinstance(dy, Fixed) else ops().to_fixed(dy, LOSS_WIDTH, self.across)
+        return numbers(dy)
 
     def scaled(self, dy):
         """dx where the statistics are fixed, as in evaluation: a plain scaling.

@@ -6,6 +6,7 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.rounding import BYTE_SCALE
 
 KINDS = {}  # every layer by its kind, as configurations tell it
@@ -21,12 +22,16 @@ class Layer:
 
     The backward pass belongs to the last forward one, and overwrites ``grad`` of the layer's
     parameters. A layer hands on Signs, whole numbers or floats; a first layer also gets bytes.
+    With integer gradients Fixed goes both ways: sums of bytes forward, gradients backward.
     Shapes are without the batch.
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
     arguments = ()  # of __init__, each kept under its own name
     name = None  # until a network owns the layer
+    gradient_bits = None  # of integer gradients, see Sequential.gradients
+    takes_fixed = False  # whether ``backward`` takes Fixed, too; others get floats
+    across = None  # where inputs are a piece of a batch: see ops.reference.batch_statistics
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -198,6 +203,20 @@ class Layer:
         """
         return False
 
+    def same_everywhere(self, exact):
+        """Whether its floats are the same bits on every machine, with integer gradients.
+
+        Parameters
+        ----------
+        exact : bool
+            Whether its input is signs or bytes.
+
+        Returns
+        -------
+        bool
+        """
+        return True
+
     def macs(self, input_shape):
         """Multiply-adds of one sample.
 
@@ -217,9 +236,11 @@ class Layer:
 
 
 def numbers(x):
-    """Signs as ±1 and bytes as (2b - 255) / 255, both float32; other arrays as they are."""
+    """Signs as ±1, bytes as (2b - 255) / 255 and Fixed, all float32; other arrays as they are."""
     if isinstance(x, Signs):
         return x.unpack(np.float32)
+    if isinstance(x, Fixed):
+        return x.floats()
     if x.dtype == np.uint8:
         return (2 * x.astype(np.float32) - 255) * BYTE_SCALE
     return x
@@ -233,7 +254,8 @@ def floats(x):
 
 def operand(x):
     """x as a product takes it: Signs, bytes and floats as they are, whole numbers as float32."""
-    return x if isinstance(x, Signs) or x.dtype == np.uint8 else floats(x)
+    is_bytes = isinstance(x, np.ndarray) and x.dtype == np.uint8
+    return x if isinstance(x, Signs) or is_bytes else floats(x)
 
 
 def positive(value, name):

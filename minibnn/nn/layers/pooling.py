@@ -4,6 +4,7 @@ from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Layer, expect_axes, floats
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import LOSS_WIDTH, Fixed
 from minibnn.ops.shapes import check_padding, pair, windows
 
 
@@ -41,6 +42,7 @@ class MaxPool2D(_Pooling):
     """
 
     prefix = "max_pool"
+    takes_fixed = True
 
     def __init__(self, pool_size=2, strides=None, padding="valid"):
         super().__init__(pool_size, strides, padding)
@@ -49,13 +51,16 @@ class MaxPool2D(_Pooling):
 
     def forward(self, x, training=False):
         self.input_shape = x.shape
-        packed = isinstance(x, Signs)
-        y, self.where = ops().max_pool2d(x.unpack() if packed else x, *self.place)
-        return ops().pack_signs(y, 3) if packed else y
+        packed, fixed = isinstance(x, Signs), isinstance(x, Fixed)
+        entries = x.unpack() if packed else x.integers if fixed else x
+        y, self.where = ops().max_pool2d(entries, *self.place)
+        return ops().pack_signs(y, 3) if packed else x.like(y) if fixed else y
 
     def backward(self, dy, need_dx=True):
         if not need_dx:
             return None
+        if self.gradient_bits:  # windows may overlap: their sums are to be exact
+            dy = dy if isinstance(dy, Fixed) else ops().to_fixed(dy, LOSS_WIDTH, self.across)
         return ops().max_pool2d_grad(dy, self.where, self.input_shape, *self.place)
 
     def gives_signs(self, given_signs):
@@ -75,6 +80,9 @@ class AvgPool2D(_Pooling):
     """
 
     prefix = "avg_pool"
+
+    def same_everywhere(self, exact):
+        return self.strides == self.pool_size  # windows that overlap are added up in some order
 
     def forward(self, x, training=False):
         self.input_shape = x.shape

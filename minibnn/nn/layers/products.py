@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import Layer, expect_axes, floats, operand, positive
+from minibnn.nn.layers.layer import Layer, expect_axes, floats, numbers, operand, positive
 from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS, check_kernel_quantizer
 from minibnn.ops.backend import ops
@@ -16,6 +16,8 @@ from minibnn.ops.shapes import check_padding, pair, windows
 
 class _Binary(Layer):
     """What layers with a binary kernel share: the kernel, and the scale of its outputs, if any."""
+
+    takes_fixed = True
 
     def quantize(self, kernel_quantizer):
         self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
@@ -50,9 +52,33 @@ class _Binary(Layer):
         if self.kernel.scale is not None:
             self.kernel.scale[...] = arrays["scale"]
 
+    def same_everywhere(self, exact):
+        return exact
+
     def scaled(self, y):
         """y, or dL/dy on the way back, times the scale."""
-        return y if self.kernel.scale is None else ops().scale_channels(y, self.kernel.scale)
+        if self.kernel.scale is None:
+            return y
+        return ops().scale_channels(numbers(y), self.kernel.scale)
+
+    def rounded(self, dy):
+        """dL/dy of the sums: with integer gradients rounded to them, once.
+
+        Parameters
+        ----------
+        dy : float array or Fixed
+
+        Returns
+        -------
+        float array or Fixed
+        """
+        dy = self.scaled(dy)
+        return ops().to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
+
+    @property
+    def whole_sums(self):
+        """Arguments for a kernel's gradient as exact sums, where several ranks add them up."""
+        return {"fixed": True} if self.gradient_bits and self.across else {}
 
 
 class BinaryDense(_Binary):
@@ -92,11 +118,12 @@ class BinaryDense(_Binary):
 
     def forward(self, x, training=False):
         self.x = x = operand(x)
-        return self.scaled(ops().binary_dense(x, self.kernel.signs))
+        fixed = training and bool(self.gradient_bits)
+        return self.scaled(ops().binary_dense(x, self.kernel.signs, fixed))
 
     def backward(self, dy, need_dx=True):
-        dy = self.scaled(dy)
-        self.kernel.grad = ops().binary_dense_grad_kernel(self.x, dy)
+        dy = self.rounded(dy)
+        self.kernel.grad = ops().binary_dense_grad_kernel(self.x, dy, **self.whole_sums)
         return ops().binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
     def output_shape(self, input_shape):
@@ -135,6 +162,9 @@ class _Real(Layer):
 
     def parameters(self):
         return [self.kernel, self.bias] if self.use_bias else [self.kernel]
+
+    def same_everywhere(self, exact):
+        return False  # BLAS
 
     def biased(self, y):
         return y + self.bias.value if self.use_bias else y
@@ -267,14 +297,14 @@ class BinaryConv2D(_Convolution, _Binary):
 
     def forward(self, x, training=False):
         self.x = x = operand(x)
-        return self.scaled(
-            ops().binary_conv2d(x, self.kernel.signs, self.strides, self.padding, self.pad_value)
-        )
+        fixed = training and bool(self.gradient_bits)
+        place = self.strides, self.padding, self.pad_value
+        return self.scaled(ops().binary_conv2d(x, self.kernel.signs, *place, fixed))
 
     def backward(self, dy, need_dx=True):
-        dy = self.scaled(dy)
+        dy, place = self.rounded(dy), (self.strides, self.padding, self.pad_value)
         self.kernel.grad = ops().binary_conv2d_grad_kernel(
-            self.x, dy, self.kernel_size, self.strides, self.padding, self.pad_value
+            self.x, dy, self.kernel_size, *place, **self.whole_sums
         )
         if not need_dx:
             return None

@@ -5,6 +5,7 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 """
 
 from minibnn.ops.kernels.elementwise import add, relu, relu_grad, scale_channels
+from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
@@ -73,6 +74,7 @@ __all__ = [
     "ste_sign_grad",
     "swish_sign_grad",
     "threshold_sign",
+    "to_fixed",
     "unpack_signs",
 ]
 

@@ -10,15 +10,18 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-I1, I8, I32, I64, F32 = (*(ir.IntType(bits) for bits in (1, 8, 32, 64)), ir.FloatType())
+I1, I8, I16, I32, I64, F32 = (*(ir.IntType(n) for n in (1, 8, 16, 32, 64)), ir.FloatType())
 
 
 class Emitter:
     """Loads, stores and arithmetic on vectors of 32-bit lanes."""
 
-    def __init__(self, context, builder, lanes):
+    def __init__(self, context, builder, lanes, bytes_):
         self.context, self.builder, self.lanes = context, builder, lanes
+        self.permutes_bytes = bytes_
         self.ints, self.floats = ir.VectorType(I32, lanes), ir.VectorType(F32, lanes)
+        self.halves = ir.VectorType(I16, 2 * lanes)  # both halves of each 32-bit lane
+        self.bytes = ir.VectorType(I8, 4 * lanes)
 
     def pointer(self, array_type, value):
         return self.context.make_array(array_type)(self.context, self.builder, value).data
@@ -45,7 +48,7 @@ class Emitter:
 
     def store(self, value, pointer, *terms):
         kind = pointer.type.pointee
-        if isinstance(kind, ir.IntType) and kind.width < 32:
+        if value.type == self.ints and kind.width < 32:
             value = self.builder.trunc(value, ir.VectorType(kind, self.lanes))
         address = self.builder.bitcast(self.at(pointer, *terms), value.type.as_pointer())
         self.builder.store(value, address, align=1)
@@ -79,6 +82,28 @@ class Emitter:
     def fma(self, a, b, c):
         return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
 
+    def kept(self, value):
+        """The value, in a register of its own that LLVM knows nothing of: a step ends here.
+
+        It reorders sums of integers over several steps otherwise, and runs out of registers.
+        """
+        if self.lanes < 16:
+            return value
+        signature = ir.FunctionType(value.type, [value.type])
+        return self.builder.asm(signature, "", "=v,0", [value], False)
+
+    def half(self, value):
+        """Every half the same number."""
+        return ir.Constant(self.halves, [value] * 2 * self.lanes)
+
+    def widened(self, halves):
+        """The sum of the two 16-bit halves of each lane, in 32 bits."""
+        name = {16: "llvm.x86.avx512.pmaddw.d.512", 8: "llvm.x86.avx2.pmadd.wd"}.get(self.lanes)
+        if name:
+            return self.call(name, self.ints, halves, self.half(1))
+        b, words, by = self.builder, self.builder.bitcast(halves, self.ints), self.number(16)
+        return b.add(b.ashr(b.shl(words, by), by), b.ashr(words, by))
+
     def loop(self, count):
         return cgutils.for_range(self.builder, count, intp=I64)
 
@@ -98,7 +123,7 @@ def tile(names, constants):
             rest = [k if isinstance(k, types.Array) else types.int64 for k in kinds[first:]]
 
             def codegen(context, builder, signature, args):
-                e = Emitter(context, builder, len(kinds[0]))
+                e = Emitter(context, builder, len(kinds[0]), kinds[0].dtype == types.uint8)
                 values = {
                     name: e.pointer(kind, value) if isinstance(kind, types.Array) else value
                     for name, kind, value in zip(every[first:], rest, args[first:], strict=True)

@@ -15,6 +15,7 @@ from minibnn.ops.kernels.layout import (
     padded_lanes,
     padded_words,
     steps,
+    without_extra_lanes,
 )
 from minibnn.ops.kernels.plain import popcount
 from minibnn.ops.kernels.scratch import empty
@@ -78,7 +79,7 @@ def signs_dense(x, w):
     operands = dense_operands(batch, w)
     out = empty((batch, operands.lanes), sum_dtype(n))
     multiply(x.words, 1, operands, out, NO_PLACES, False)
-    return _without_extra_lanes(out, w.shape[1])
+    return without_extra_lanes(out, w.shape[1])
 
 
 def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
@@ -92,8 +93,8 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     out = empty((len(x), *size, operands.lanes), sum_dtype(n))
     where = empty(out.shape, np.uint8) if pooled else NO_PLACES
     multiply(x.words, len(x), operands, out, where, pooled)
-    out = _without_extra_lanes(out, outputs)
-    return (out, _without_extra_lanes(where, outputs)) if pooled else out
+    out = without_extra_lanes(out, outputs)
+    return (out, without_extra_lanes(where, outputs)) if pooled else out
 
 
 def output_size(operands, pooled):
@@ -124,10 +125,6 @@ def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
 def steps_by_four(windows, pitch):
     """Where the four pixels of each pooling window go: to one place."""
     return np.repeat(steps(windows, pitch), 4)
-
-
-def _without_extra_lanes(out, outputs):
-    return out if out.shape[-1] == outputs else np.ascontiguousarray(out[..., :outputs])
 
 
 def _bases(bits, taps, depth, lanes, channels, missing, pad_value):

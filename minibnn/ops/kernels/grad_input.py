@@ -1,4 +1,4 @@
-"""Floats x bits: the gradients of the inputs of binary layers, on the table tile.
+"""Numbers x bits: the gradients of the inputs of binary layers, on the table tile.
 
 dx of a pixel is the sum over taps and outputs of dy times a sign. The tables are made of dy, four
 outputs of a pixel each, and serve every input channel and every tap that meets the pixel.
@@ -11,61 +11,71 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes, steps
+from minibnn.ops.kernels.layout import (
+    depth_of,
+    kernel_lanes,
+    padded_lanes,
+    steps,
+    without_extra_lanes,
+)
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tables import WORD_TABLES, all_row_tables, build_tables
-from minibnn.ops.kernels.tiles import table_tile
+from minibnn.ops.kernels.table_tiles import table_tile
+from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
 from minibnn.ops.shapes import windows
 
-BAND = 100_000  # floats of tables a task holds, about half of a second-level cache
+BAND = 400_000  # bytes of tables a task holds, about half of a second-level cache
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
 FRESH = ()  # sums start at zero
 
 
 def grad_input_dense(dy, w_t):
-    """dy (B, O) float32 by the transposed kernel, Signs (O, I) on axis 0: (B, I) float32."""
+    """dy (B, O) float32 or Fixed by the transposed kernel, Signs (O, I) on axis 0: (B, I)."""
     batch, outputs = dy.shape
     inputs = w_t.shape[1]
-    depth, lanes = depth_of(outputs), padded_lanes(inputs)
-    tables = scratch("dense tables", (batch * depth * WORD_TABLES,), np.float32)
-    path = simd()
-    all_row_tables(path, dy.reshape(-1), batch, outputs, depth, tables)
-    dx = empty((batch, lanes), np.float32)
+    depth, lanes, own = depth_of(outputs), padded_lanes(inputs), numbers(dy)
+    tables = scratch("dense tables", (batch * depth * own.entries,), own.table)
+    all_row_tables(own.path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
+    dx = empty((batch, lanes), own.sum)
     _dense(
-        path,
+        own.path,
         tables,
-        steps(batch, depth * WORD_TABLES),
+        steps(batch, depth * own.entries),
         depth,
+        own.limit,
         kernel_lanes(w_t.words, inputs, "backward kernel"),
         lanes,
         dx.reshape(-1),
         steps(batch, lanes),
     )
-    return dx if lanes == inputs else np.ascontiguousarray(dx[:, :inputs])
+    return own.result(without_extra_lanes(dx, inputs), dy)
 
 
 def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
-    """dy NHWC float32, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``, float32."""
+    """dy NHWC float32 or Fixed, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``."""
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
     depth, lanes = depth_of(outputs), padded_lanes(inputs)
     w = kernel_lanes(w_t.words, inputs, "backward kernel")
-    dx = empty((*input_shape[:3], lanes), np.float32)
-    path = simd()
-    for phase in _phases(input_shape[1:3], kernel_size, strides, padding, depth, lanes):
+    own = numbers(dy)
+    pixel, size = depth * own.entries, np.dtype(own.table).itemsize
+    dx = empty((*input_shape[:3], lanes), own.sum)
+    for phase in _phases(
+        input_shape[1:3], kernel_size, strides, padding, depth, lanes, pixel, size
+    ):
         if len(phase.offsets) == 0:
             first, (sy, sx) = phase.first, strides
             dx[:, first[0] :: sy, first[1] :: sx] = 0
             continue
         bands, per_band = phase.bands, phase.rows_in_band
-        tables = scratch("band tables", (get_num_threads(), phase.tables), np.float32)
+        tables = scratch("band tables", (get_num_threads(), phase.tables), own.table)
         _bands(
-            path,
-            dy.reshape(-1),
+            own.path,
+            own.values.reshape(-1),
             len(dy),
             *dy.shape[1:3],
             outputs,
             depth,
+            own.entries,
+            own.limit,
             *phase.grid,
             phase.reach,
             bands,
@@ -79,7 +89,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
             dx.reshape(-1),
             phase.outs,
         )
-    return dx if lanes == inputs else np.ascontiguousarray(dx[..., :inputs])
+    return own.result(without_extra_lanes(dx, inputs), dy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +107,7 @@ class Phase:
     bands, rows_in_band : int
         The grid's rows are cut into bands whose tables fit a cache.
     tables : int
-        Floats of tables of one band.
+        Entries of tables of one band.
     rows, offsets, planes, outs : int32 arrays
         For the tile: a pixel's tables, a tap's tables and its words, a pixel's output.
     """
@@ -115,16 +125,17 @@ class Phase:
 
 
 @lru_cache(maxsize=256)
-def _phases(image, kernel_size, strides, padding, depth, lanes):
+def _phases(image, kernel_size, strides, padding, depth, lanes, pixel, size):
     place = windows(tuple(image), tuple(kernel_size), tuple(strides), padding)
     out = []
     for y0 in range(min(strides[0], image[0])):
         for x0 in range(min(strides[1], image[1])):
-            out.append(_phase(place, (y0, x0), depth, lanes))
+            out.append(_phase(place, (y0, x0), depth, lanes, pixel, size))
     return out
 
 
-def _phase(place, first, depth, lanes):
+def _phase(place, first, depth, lanes, pixel, size):
+    """``pixel`` entries of ``size`` bytes are the tables of a pixel."""
     # Tap k of output o meets input o * stride + k - padding, so input f + g * stride meets,
     # through each tap that divides, output g + (f + padding - k) / stride.
     steps_y, steps_x = (
@@ -141,9 +152,8 @@ def _phase(place, first, depth, lanes):
         return Phase(first, grid, (0, 0, 0, 0), 0, 0, 0, empty, empty, empty, empty)
     low_y, high_y = (f(e for _, e in steps_y) for f in (min, max))
     low_x, high_x = (f(e for _, e in steps_x) for f in (min, max))
-    pixel = depth * WORD_TABLES
     across = grid[1] + high_x - low_x
-    fitting = max(1, BAND // (across * pixel) - (high_y - low_y))
+    fitting = max(1, BAND // (across * pixel * size) - (high_y - low_y))
     bands = -(-grid[0] // fitting)
     rows_in_band = -(-grid[0] // bands)
     bands = -(-grid[0] // rows_in_band)
@@ -169,13 +179,13 @@ def _phase(place, first, depth, lanes):
 
 @kernel(parallel=True)
 def _bands(
-    simd, dy, images, height, width, outputs, depth, grid_y, grid_x, reach, bands, rows_in_band,
-    tables, rows, offsets, w, planes, lanes, dx, outs,
+    simd, dy, images, height, width, outputs, depth, entries, limit, grid_y, grid_x, reach, bands,
+    rows_in_band, tables, rows, offsets, w, planes, lanes, dx, outs,
 ):  # fmt: skip
     """A task makes the tables of a band of one image and looks up all its pixels."""
     low_y, high_y, low_x, high_x = reach
     across = grid_x + high_x - low_x
-    pixel = depth * WORD_TABLES
+    pixel = depth * entries
     image = len(dx) // images
     for task in prange(images * bands):
         n, first = task // bands, task % bands * rows_in_band
@@ -192,54 +202,55 @@ def _bands(
                     mine[at : at + pixel] = 0
                 else:
                     source = ((n * height + y) * width + x) * outputs
-                    build_tables(simd, dy, source, 1, outputs, depth, mine, at)
+                    build_tables(simd, dy, source, outputs, depth, entries, mine, at)
         start = -first * across * pixel
         _sweep_columns(
-            simd, mine, start, rows, first * grid_x, last * grid_x, offsets, depth, w, planes,
-            lanes, dx, n * image, outs,
+            simd, mine, start, rows, first * grid_x, last * grid_x, offsets, depth, limit, w,
+            planes, lanes, dx, n * image, outs,
         )  # fmt: skip
 
 
 @kernel(parallel=True)
-def _dense(simd, tables, rows, depth, w, lanes, dx, outs):
+def _dense(simd, tables, rows, depth, limit, w, lanes, dx, outs):
     """A task owns some lanes of all rows."""
     zero = np.zeros(1, np.int32)
     for task in prange(-(-lanes // 64)):
         if lanes >= 64:
             column = min(task * 64, lanes - 64)
             _sweep_rows(
-                simd, FOUR, tables, 0, rows, 0, len(rows), zero, depth, w, zero, column, lanes,
-                dx, column, outs,
+                simd, FOUR, tables, 0, rows, 0, len(rows), zero, depth, limit, w, zero, column,
+                lanes, dx, column, outs,
             )  # fmt: skip
         else:
             _sweep_rows(
-                simd, TWO, tables, 0, rows, 0, len(rows), zero, depth, w, zero, 0, lanes,
-                dx, 0, outs,
+                simd, TWO, tables, 0, rows, 0, len(rows), zero, depth, limit, w, zero, 0,
+                lanes, dx, 0, outs,
             )  # fmt: skip
 
 
 @kernel
 def _sweep_columns(
-    simd, tables, start, rows, first, last, offsets, depth, w, planes, lanes, out, place, outs
-):  # fmt: skip
+    simd, tables, start, rows, first, last, offsets, depth, limit, w, planes, lanes, out, place,
+    outs,
+):  # fmt: skip  # fmt: skip
     """Widest tiles first; the last tile of a row or column overlaps the one before it."""
     if lanes >= 64:
         for left in range(0, lanes, 64):
             column = min(left, lanes - 64)
             _sweep_rows(
-                simd, FOUR, tables, start, rows, first, last, offsets, depth, w, planes, column,
-                lanes, out, place + column, outs,
+                simd, FOUR, tables, start, rows, first, last, offsets, depth, limit, w, planes,
+                column, lanes, out, place + column, outs,
             )  # fmt: skip
     else:
         _sweep_rows(
-            simd, TWO, tables, start, rows, first, last, offsets, depth, w, planes, 0, lanes,
-            out, place, outs,
+            simd, TWO, tables, start, rows, first, last, offsets, depth, limit, w, planes, 0,
+            lanes, out, place, outs,
         )  # fmt: skip
 
 
 @kernel
 def _sweep_rows(
-    simd, width, tables, start, rows, first, last, offsets, depth, w, planes, column, lanes,
+    simd, width, tables, start, rows, first, last, offsets, depth, limit, w, planes, column, lanes,
     out, place, outs,
 ):  # fmt: skip
     taps = len(offsets)
@@ -247,12 +258,12 @@ def _sweep_rows(
         for top in range(first, last, 4):
             row = min(top, last - 4)
             table_tile(
-                simd, FOUR, width, FRESH, tables, start, rows, row, offsets, taps, depth, w,
-                planes, column, lanes, out, place, outs,
+                simd, FOUR, width, FRESH, tables, start, rows, row, offsets, taps, depth,
+                limit, w, planes, column, lanes, out, place, outs,
             )  # fmt: skip
     else:
         for row in range(first, last):
             table_tile(
-                simd, ONE, width, FRESH, tables, start, rows, row, offsets, taps, depth, w,
-                planes, column, lanes, out, place, outs,
+                simd, ONE, width, FRESH, tables, start, rows, row, offsets, taps, depth,
+                limit, w, planes, column, lanes, out, place, outs,
             )  # fmt: skip

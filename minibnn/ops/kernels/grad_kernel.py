@@ -1,4 +1,4 @@
-"""Bits x floats: the gradients of binary kernels, on the table tile.
+"""Bits x numbers: the gradients of binary kernels, on the table tile.
 
 dw of a tap is the sum over output pixels of the sign the tap met times dy. So the signs are packed
 anew, along pixels, and the tables are made of dy, four pixels of one output each; they serve every
@@ -12,13 +12,15 @@ sign that the tap met at the window's maximum: a quarter of the look-ups is left
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
-from minibnn.ops.bits import WORD
+from minibnn.ops.bits import WORD, Signs
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import depth_of, gather, padded_words, steps, window_shifts
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tables import WORD_TABLES, build_tables
-from minibnn.ops.kernels.tiles import select_tile, table_tile, transpose_tile
+from minibnn.ops.kernels.table_tiles import select_tile, table_tile, turn_tile
+from minibnn.ops.kernels.tables import build_tables, numbers
+from minibnn.ops.kernels.tiles import transpose_tile
 from minibnn.ops.shapes import windows
 
 UNIT = 16  # outputs summed at once: a cache line of the result
@@ -30,19 +32,17 @@ PLACES = 4  # pixels of a 2x2 window
 NO_PLACES = np.empty((0, 0), np.uint8)
 
 
-def grad_kernel_dense(x, dy):
-    """x Signs (B, I) on axis 1, dy (B, O) float32: dw (I, O) float32."""
+def grad_kernel_dense(x, dy, fixed=False):
+    """x Signs (B, I) on axis 1, dy (B, O) float32 or Fixed: dw (I, O), see ``_sum``."""
     batch, inputs = x.shape
     depth = depth_of(inputs)
     words = np.ascontiguousarray(x.words).reshape(-1)
     planes = _along_pixels(words, 0, 1, steps(batch, depth), steps(1, 0), depth)
-    dw = empty((inputs, dy.shape[1]), np.float32)
-    _sum(planes, steps(1, 0), dy, NO_PLACES, np.zeros((1, dy.shape[1]), np.float32), dw)
-    return dw
+    return _sum(planes, steps(1, 0), dy, NO_PLACES, None, (inputs, dy.shape[1]), fixed)
 
 
-def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=None):
-    """x Signs NHWC on axis 3, dy NHWC float32: dw HWIO float32.
+def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=None, fixed=False):
+    """x Signs NHWC on axis 3, dy NHWC float32 or Fixed: dw HWIO, see ``_sum``.
 
     With ``where`` (uint8 like dy), dy is the gradient after 2x2 max pooling.
     """
@@ -53,7 +53,7 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
     lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
     dy = dy.reshape(len(x), -1, outputs)
     where = where.reshape(dy.shape) if pooled else None
-    extra = np.zeros((taps, outputs), np.float32)
+    extra = None
     if pad_value == 0 and lists.missing.any():
         extra = _missed(dy, where, lists)
     if pooled:
@@ -63,30 +63,52 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
         rows, offsets, sources = lists.rows, lists.offsets, steps(taps, 1)
     words = padded_words(x.words, place)
     planes = _along_pixels(words, lists.image, len(x), rows, offsets, depth)
-    dw = empty((*kernel_size, inputs, outputs), np.float32)
-    _sum(
+    return _sum(
         planes,
         sources,
         dy.reshape(-1, outputs),
         where.reshape(-1, outputs) if pooled else NO_PLACES,
         extra,
-        dw.reshape(-1, outputs),
+        (*kernel_size, inputs, outputs),
+        fixed,
     )
-    return dw
+
+
+def bytes_as_signs(x):
+    """A byte is eight signs: 2 b - 255 is the sum of 2^k (2 b_k - 1) over its bits b_k.
+
+    Returns Signs like x with eight times the channels, those of a byte side by side, bit 0 first.
+    """
+    missing = -x.shape[-1] % 4
+    x_padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)], constant_values=255)
+    words = (~np.ascontiguousarray(x_padded)).view("<u4").astype(np.uint32, copy=False)
+    return Signs(words, (*x.shape[:-1], 8 * x.shape[-1]), x.ndim - 1)
+
+
+def joined_bytes(dw):
+    """The sums over bytes from those over their eight signs (``bytes_as_signs``), Fixed."""
+    *kernel, inputs, outputs = dw.shape
+    planes = dw.integers.reshape(*kernel, inputs // 8, 8, outputs).astype(np.int64)
+    weights = (1 << np.arange(8))[:, None]
+    return Fixed((planes * weights).sum(-2), dw.exponent, 255)
 
 
 def _missed(dy, where, lists):
     """(taps, O): the sum of dy over the pixels whose tap lies in the padding, packed as +1."""
+    if isinstance(dy, Fixed):
+        dy, total, dtype = dy.integers, np.int64, np.int32
+    else:
+        total, dtype = np.float64, np.float32
     lacking = lists.missing[lists.classes]
     border = np.flatnonzero(lacking.any(axis=1))
     if where is None:
-        sums = dy[:, border].sum(axis=0, dtype=np.float64)
+        sums = dy[:, border].sum(axis=0, dtype=total)
     else:
         window, place = border // PLACES, border % PLACES
         here = where[:, window] == place[:, None].astype(np.uint8)
-        sums = np.where(here, dy[:, window], np.float32(0)).sum(axis=0, dtype=np.float64)
+        sums = np.where(here, dy[:, window], dy.dtype.type(0)).sum(axis=0, dtype=total)
     taps = lacking.shape[1]
-    return np.stack([sums[lacking[border, t]].sum(axis=0) for t in range(taps)]).astype(np.float32)
+    return np.stack([sums[lacking[border, t]].sum(axis=0) for t in range(taps)]).astype(dtype)
 
 
 def _along_pixels(words, image, images, rows, offsets, depth):
@@ -119,85 +141,97 @@ def _transpose(simd, words, image, rows, offsets, pixels, depth, planes):
                 k += 1
 
 
-def _sum(planes, sources, dy, where, extra, dw):
-    """dw[t * I + i, o] = the sum over pixels of signs times dy, less ``extra`` (taps, O).
+def _sum(planes, sources, dy, where, extra, shape, fixed):
+    """dw[t * I + i, o] = the sum over pixels of signs times dy, less ``extra`` (taps, O) if given.
 
     ``sources`` names the plane of each tap, or, with ``where``, those of each tap's four places.
+    Returns an array of ``shape``: float32, of dy Fixed too, or with ``fixed`` the sums as Fixed.
     """
     _, stretch, lanes = planes.shape
-    taps, outputs = extra.shape
+    outputs, own = shape[-1], numbers(dy)
+    taps = len(sources) // (PLACES if len(where) else 1)
+    if extra is None:
+        extra = np.zeros((taps, outputs), own.sum)
+    dw = empty(shape, own.sum if fixed else np.float32)
+    unit = dy.unit if isinstance(dy, Fixed) and not fixed else 1
     threads = get_num_threads()
     units = 4 if outputs >= WIDE else 1
     _units(
-        simd(),
+        own.path,
         planes.reshape(-1),
         stretch,
         lanes,
         (sources.astype(np.int64) * stretch * lanes).astype(np.int32),
         steps(units * UNIT, taps * lanes),
-        dy.reshape(-1),
+        own.values.reshape(-1),
         where.reshape(-1),
-        scratch("kernel tables", (threads, UNIT * STRETCH * WORD_TABLES), np.float32),
+        own.entries,
+        own.limit,
+        scratch("kernel tables", (threads, UNIT * STRETCH * own.entries), own.table),
         scratch("kernel masks", (threads, UNIT * PLACES * STRETCH), np.uint32),
-        scratch("kernel block", (threads, STRETCH * WORD * UNIT), np.float32),
-        scratch("kernel sums", (threads, units * UNIT * taps * lanes), np.float32),
+        scratch("kernel block", (threads, UNIT * STRETCH * WORD), own.values.dtype),
+        scratch("kernel sums", (threads, units * UNIT * taps * lanes), own.sum),
         extra,
-        dw,
+        dw.dtype.type(unit),
+        dw.reshape(-1, outputs),
     )
+    return dy.like(dw) if fixed else dw
 
 
 @kernel(parallel=True)
 def _units(
-    simd, planes, stretch, lanes, sources, outs, dy, where, tables, masks, blocks, sums, extra, dw
-):
+    simd, planes, stretch, lanes, sources, outs, dy, where, entries, limit, tables, masks, blocks,
+    sums, extra, unit, dw,
+):  # fmt: skip
     """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
     outputs = extra.shape[1]
     pixels = len(dy) // outputs
-    rows = (np.arange(UNIT) * STRETCH * WORD_TABLES).astype(np.int32)
+    rows = (np.arange(UNIT) * STRETCH * entries).astype(np.int32)
     mask_rows = (np.arange(UNIT) * PLACES * STRETCH).astype(np.int32)
     width = len(outs)
     for task in prange(-(-outputs // width)):
         thread = get_thread_id()
         table, mask, block, total = tables[thread], masks[thread], blocks[thread], sums[thread]
         total[:] = 0
-        for unit in range(task * width, min((task + 1) * width, outputs), UNIT):
-            count = min(UNIT, outputs - unit)
-            mine = outs[unit - task * width :]
+        for first_output in range(task * width, min((task + 1) * width, outputs), UNIT):
+            count = min(UNIT, outputs - first_output)
+            mine = outs[first_output - task * width :]
             for first in range(0, stretch, STRETCH):
                 depth = min(STRETCH, stretch - first)
                 begin, end = first * WORD, min((first + depth) * WORD, pixels)
-                _copy_block(dy, begin, end, outputs, unit, count, block)
+                _turn_block(simd, dy, begin, end, outputs, first_output, count, block)
                 for r in range(UNIT):
-                    build_tables(simd, block, r, UNIT, end - begin, depth, table, rows[r])
+                    at = r * STRETCH * WORD
+                    build_tables(simd, block, at, end - begin, depth, entries, table, rows[r])
                 if len(where) == 0:
                     for r in range(0, UNIT, 4):
                         _sweep_all(
-                            simd, table, rows, r, depth, planes, sources, first, lanes, total, mine
-                        )
+                            simd, table, rows, r, depth, limit, planes, sources, first, lanes,
+                            total, mine,
+                        )  # fmt: skip
                 else:
-                    _mask_block(where, begin, end, outputs, unit, count, mask)
+                    _mask_block(where, begin, end, outputs, first_output, count, mask)
                     for r in range(0, UNIT, 4):
                         _sweep_chosen(
-                            simd, table, rows, mask, mask_rows, r, depth, planes, sources, first,
-                            lanes, total, mine,
+                            simd, table, rows, mask, mask_rows, r, depth, limit, planes, sources,
+                            first, lanes, total, mine,
                         )  # fmt: skip
         column = task * width
-        _store(total, lanes, column, min(width, outputs - column), width, extra, dw)
+        _store(total, lanes, column, min(width, outputs - column), width, extra, unit, dw)
 
 
 @kernel
-def _copy_block(dy, begin, end, outputs, column, count, block):
-    """The task's outputs of some pixels, side by side; outputs that do not exist are 0."""
-    if count == UNIT:  # rows lie far apart: a copy of constant length keeps many on their way
-        for p in range(begin, end):
-            to, row = block[(p - begin) * UNIT :], dy[p * outputs + column :]
-            for r in range(UNIT):
-                to[r] = row[r]
-        return
-    for p in range(begin, end):
+def _turn_block(simd, dy, begin, end, outputs, column, count, block):
+    """The task's outputs of some pixels, (outputs, pixels); outputs that do not exist are 0."""
+    pitch, whole = STRETCH * WORD, 0
+    if count == UNIT:
+        whole = (end - begin) // UNIT * UNIT
+        for p in range(0, whole, UNIT):
+            turn_tile(simd, dy, (begin + p) * outputs + column, outputs, block, p, pitch)
+    for p in range(whole, end - begin):
         for r in range(UNIT):
-            here = r < count
-            block[(p - begin) * UNIT + r] = dy[p * outputs + column + r] if here else np.float32(0)
+            at = (begin + p) * outputs + column + r
+            block[r * pitch + p] = dy[at] if r < count else dy.dtype.type(0)
 
 
 @kernel
@@ -212,7 +246,7 @@ def _mask_block(where, begin, end, outputs, column, count, mask):
 
 
 @kernel
-def _sweep_all(simd, tables, rows, row, depth, planes, sources, first, lanes, out, outs):
+def _sweep_all(simd, tables, rows, row, depth, limit, planes, sources, first, lanes, out, outs):
     zero = np.zeros(1, np.int32)
     for t in range(len(sources)):
         start, left = sources[t] + first * lanes, 0
@@ -220,22 +254,23 @@ def _sweep_all(simd, tables, rows, row, depth, planes, sources, first, lanes, ou
             to = t * lanes + left
             if left + 64 <= lanes:
                 table_tile(
-                    simd, FOUR, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
-                    start + left, lanes, out, to, outs,
+                    simd, FOUR, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, limit, planes,
+                    zero, start + left, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 64
             else:
                 table_tile(
-                    simd, FOUR, TWO, ADD, tables, 0, rows, row, zero, 1, depth, planes, zero,
-                    start + left, lanes, out, to, outs,
+                    simd, FOUR, TWO, ADD, tables, 0, rows, row, zero, 1, depth, limit, planes,
+                    zero, start + left, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 32
 
 
 @kernel
 def _sweep_chosen(
-    simd, tables, rows, masks, mask_rows, row, depth, planes, sources, first, lanes, out, outs
-):
+    simd, tables, rows, masks, mask_rows, row, depth, limit, planes, sources, first, lanes, out,
+    outs,
+):  # fmt: skip
     zero = np.zeros(1, np.int32)
     for t in range(len(sources) // PLACES):
         places, left = sources[t * PLACES : (t + 1) * PLACES], 0
@@ -244,23 +279,26 @@ def _sweep_chosen(
             if left + 64 <= lanes:
                 select_tile(
                     simd, FOUR, FOUR, FOUR, tables, 0, rows, row, zero, masks, 0, mask_rows, zero,
-                    STRETCH, 1, depth, planes, places, start, lanes, out, to, outs,
+                    STRETCH, 1, depth, limit, planes, places, start, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 64
             else:
                 select_tile(
                     simd, FOUR, TWO, FOUR, tables, 0, rows, row, zero, masks, 0, mask_rows, zero,
-                    STRETCH, 1, depth, planes, places, start, lanes, out, to, outs,
+                    STRETCH, 1, depth, limit, planes, places, start, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 32
 
 
 @kernel
-def _store(total, lanes, column, count, width, extra, dw):
-    """Sums (outputs, taps, lanes), turned around block by block into dw (taps * I, outputs)."""
+def _store(total, lanes, column, count, width, extra, unit, dw):
+    """Sums (outputs, taps, lanes), turned around block by block into dw (taps * I, outputs).
+
+    Each is rounded to dw's type, then multiplied by ``unit``.
+    """
     taps = len(extra)
     inputs = len(dw) // taps
-    block = np.empty(UNIT * width, np.float32)
+    block = np.empty(UNIT * width, dw.dtype)
     for t in range(taps):
         for i in range(0, inputs, UNIT):
             here = min(UNIT, inputs - i)
@@ -268,7 +306,7 @@ def _store(total, lanes, column, count, width, extra, dw):
                 at = (r * taps + t) * lanes + i
                 row, to, less = total[at : at + here], block[r:], extra[t, column + r]
                 for k in range(here):
-                    to[k * width] = row[k] - less
+                    to[k * width] = dw.dtype.type(row[k] - less) * unit
             for k in range(here):
                 to, row = dw[t * inputs + i + k, column:], block[k * width :]
                 for r in range(count):

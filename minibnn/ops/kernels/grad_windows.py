@@ -19,11 +19,11 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes
+from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes, without_extra_lanes
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tables import WORD_TABLES, build_tables
-from minibnn.ops.kernels.tiles import add_tables, mask_tile, select_tile, table_tile
+from minibnn.ops.kernels.table_tiles import add_tables, select_tile, table_tile
+from minibnn.ops.kernels.tables import build_tables, numbers
+from minibnn.ops.kernels.tiles import mask_tile
 from minibnn.ops.shapes import windows
 
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4
@@ -128,9 +128,10 @@ def fits_windows(strides, inputs):
 
 
 def grad_input_windows(dy, where, w_t, input_shape, padding):
-    """dx (``input_shape``, float32) of a convolution followed by 2x2 max pooling.
+    """dx (``input_shape``) of a convolution followed by 2x2 max pooling.
 
-    dy and where (uint8) NHWC as the pool gave them, w_t Signs (H, W, O, I) on axis 2.
+    dy (float32 or Fixed) and where (uint8) NHWC as the pool gave them, w_t Signs (H, W, O, I) on
+    axis 2.
     """
     outputs, inputs = w_t.shape[2:]
     depth, lanes = depth_of(outputs), padded_lanes(inputs)
@@ -138,17 +139,19 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     place = windows(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), (1, 1), padding)
     first_column = int(reach.first[1].min()) + reach.low[1]
     across = int(reach.last[1].max()) + reach.low[1] + reach.rows[1] - 1 - first_column
-    threads = get_num_threads()
+    threads, own = get_num_threads(), numbers(dy)
     ring = reach.rows[0] * across
-    dx = empty((*input_shape[:3], lanes), np.float32)
+    dx = empty((*input_shape[:3], lanes), own.sum)
     _images(
-        simd(),
-        dy.reshape(-1),
+        own.path,
+        own.values.reshape(-1),
         where.reshape(-1),
         len(dy),
         *dy.shape[1:3],
         outputs,
         depth,
+        own.entries,
+        own.limit,
         (place.top, place.left),
         *input_shape[1:3],
         first_column,
@@ -158,23 +161,23 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         reach.first,
         reach.last,
         reach.steps,
-        scratch("window tables", (threads, ring * KINDS * depth * WORD_TABLES), np.float32),
+        scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * PLACES * depth), np.uint32),
-        scratch("window values", (threads, PLACES * depth * WORD), np.float32),
+        scratch("window values", (threads, KINDS * depth * WORD), own.values.dtype),
         kernel_lanes(w_t.words, inputs, "backward kernel"),
         lanes,
         dx.reshape(-1),
     )
-    return dx if lanes == inputs else np.ascontiguousarray(dx[..., :inputs])
+    return own.result(without_extra_lanes(dx, inputs), dy)
 
 
 @kernel(parallel=True)
 def _images(
-    simd, dy, where, images, rows, columns, outputs, depth, before, height, width, first_column,
-    across, low, ring, first, last, steps, tables, masks, values, w, lanes, dx,
+    simd, dy, where, images, rows, columns, outputs, depth, entries, limit, before, height, width,
+    first_column, across, low, ring, first, last, steps, tables, masks, values, w, lanes, dx,
 ):  # fmt: skip
     """A task owns an image: row after row of windows, and the pixels that meet them."""
-    pixel, mask_pixel = KINDS * depth * WORD_TABLES, PLACES * depth
+    pixel, mask_pixel = KINDS * depth * entries, PLACES * depth
     x_count = max(last[1, 0], last[1, 1]) - min(first[1, 0], first[1, 1])
     table_rows = (np.arange(x_count) * pixel).astype(np.int32)
     mask_rows = (np.arange(x_count) * mask_pixel).astype(np.int32)
@@ -192,8 +195,8 @@ def _images(
                     if 0 <= row < rows and 0 <= column < columns:
                         source = ((n * rows + row) * columns + column) * outputs
                         _window(
-                            simd, dy, where, source, outputs, depth, value, table, at * pixel,
-                            mask, at * mask_pixel,
+                            simd, dy, where, source, outputs, depth, entries, value, table,
+                            at * pixel, mask, at * mask_pixel,
                         )  # fmt: skip
                     else:
                         table[at * pixel : (at + 1) * pixel] = 0
@@ -207,31 +210,35 @@ def _images(
                     place = ((n * height + target_y) * width + target_x) * lanes
                     _row(
                         simd, steps[parity], y - begin - low, ring, across, from_x - first_column,
-                        count, table, table_rows, pixel, mask, mask_rows, mask_pixel, depth, w,
-                        lanes, dx, place, outs,
+                        count, table, table_rows, pixel, mask, mask_rows, mask_pixel, depth,
+                        entries, limit, w, lanes, dx, place, outs,
                     )  # fmt: skip
 
 
 @kernel
-def _window(simd, dy, where, source, outputs, depth, values, table, place, masks, mask_place):
+def _window(
+    simd, dy, where, source, outputs, depth, entries, values, table, place, masks, mask_place
+):
     """The nine tables and four masks of one window."""
-    length, size = depth * WORD, depth * WORD_TABLES
+    length, size = depth * WORD, depth * entries
     # Slices start at 0, so that the loop over them has no negative index to look out for.
-    numbers, places = dy[source : source + outputs], where[source : source + outputs]
-    for p in range(PLACES):
-        mine = values[p * length : (p + 1) * length]
-        for o in range(outputs):
-            mine[o] = numbers[o] if places[o] == p else np.float32(0)
-        mine[outputs:] = 0
-        kind = 3 * (p // 2) + p % 2
-        build_tables(simd, values, p * length, 1, length, depth, table, place + kind * size)
-    count = size // 16
-    for row in range(2):  # both columns of a row, then both rows of a column
-        at = place + 3 * row * size
-        add_tables(simd, table, at, at + size, at + BOTH * size, count)
-    for column in range(3):
-        at = place + column * size
-        add_tables(simd, table, at, at + 3 * size, at + 3 * BOTH * size, count)
+    gradients, places = dy[source : source + outputs], where[source : source + outputs]
+    for kind in range(KINDS):
+        row, column, at = kind // 3, kind % 3, place + kind * size
+        apart = 3 if row == BOTH else 1  # kinds of which one for both is the sum
+        mine = values[kind * length : (kind + 1) * length]
+        if row == BOTH or column == BOTH:
+            if table.itemsize == 4:  # floats are added up as tables, where they were rounded
+                add_tables(simd, table, at - 2 * apart * size, at - apart * size, at, size)
+                continue
+            some, others = values[(kind - 2 * apart) * length :], values[(kind - apart) * length :]
+            for o in range(length):
+                mine[o] = some[o] + others[o]
+        else:
+            for o in range(outputs):
+                mine[o] = gradients[o] if places[o] == 2 * row + column else values.dtype.type(0)
+            mine[outputs:] = 0
+        build_tables(simd, values, kind * length, length, depth, entries, table, at)
     for d in range(outputs // WORD):
         mask_tile(simd, FOUR, where, source + WORD * d, masks, mask_place + d, depth)
     for d in range(outputs // WORD, depth):
@@ -245,32 +252,32 @@ def _window(simd, dy, where, source, outputs, depth, values, table, place, masks
 @kernel
 def _row(
     simd, steps, y, ring, across, from_x, count, table, table_rows, pixel, mask, mask_rows,
-    mask_pixel, depth, w, lanes, dx, place, outs,
+    mask_pixel, depth, entries, limit, w, lanes, dx, place, outs,
 ):  # fmt: skip
     """Every second pixel of a row of the image, by all its channels."""
-    size, zero = depth * WORD_TABLES, np.zeros(1, np.int32)
+    size, zero = depth * entries, np.zeros(1, np.int32)
     for left in range(0, lanes, COLUMNS):
         column = min(left, lanes - COLUMNS)
         if count >= 4:
             for top in range(0, count, 4):
                 _pixels(
                     simd, FOUR, min(top, count - 4), steps, y, ring, across, from_x, table,
-                    table_rows, pixel, mask, mask_rows, mask_pixel, depth, size, w, column, lanes,
-                    dx, place + column, outs, zero,
+                    table_rows, pixel, mask, mask_rows, mask_pixel, depth, limit, size, w, column,
+                    lanes, dx, place + column, outs, zero,
                 )  # fmt: skip
         else:
             for x in range(count):
                 _pixels(
                     simd, ONE, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask,
-                    mask_rows, mask_pixel, depth, size, w, column, lanes, dx, place + column, outs,
-                    zero,
+                    mask_rows, mask_pixel, depth, limit, size, w, column, lanes, dx,
+                    place + column, outs, zero,
                 )  # fmt: skip
 
 
 @kernel
 def _pixels(
     simd, height, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask, mask_rows,
-    mask_pixel, depth, size, w, column, lanes, dx, place, outs, zero,
+    mask_pixel, depth, limit, size, w, column, lanes, dx, place, outs, zero,
 ):  # fmt: skip
     for r in range(len(height)):
         at = place + outs[x + r]
@@ -282,16 +289,18 @@ def _pixels(
         start, mask_start = at * pixel + step[KIND] * size, at * mask_pixel + step[MASK]
         if seen == 1:
             table_tile(
-                simd, height, FOUR, ADD, table, start, table_rows, x, zero, 1, depth, w, planes,
-                column, lanes, dx, place, outs,
+                simd, height, FOUR, ADD, table, start, table_rows, x, zero, 1, depth, limit, w,
+                planes, column, lanes, dx, place, outs,
             )  # fmt: skip
         elif seen == 2:
             select_tile(
                 simd, height, FOUR, TWO, table, start, table_rows, x, zero, mask, mask_start,
-                mask_rows, zero, step[PITCH], 1, depth, w, planes, column, lanes, dx, place, outs,
+                mask_rows, zero, step[PITCH], 1, depth, limit, w, planes, column, lanes, dx, place,
+                outs,
             )  # fmt: skip
         elif seen == PLACES:
             select_tile(
                 simd, height, FOUR, FOUR, table, start, table_rows, x, zero, mask, mask_start,
-                mask_rows, zero, step[PITCH], 1, depth, w, planes, column, lanes, dx, place, outs,
+                mask_rows, zero, step[PITCH], 1, depth, limit, w, planes, column, lanes, dx, place,
+                outs,
             )  # fmt: skip

@@ -141,6 +141,11 @@ def kernel_lanes(words, lanes, name):
     return out.reshape(-1)
 
 
+def without_extra_lanes(out, lanes):
+    """The first ``lanes`` entries of the last axis, contiguous."""
+    return out if out.shape[-1] == lanes else np.ascontiguousarray(out[..., :lanes])
+
+
 def depth_of(channels):
     """Words that hold the signs of so many channels."""
     return -(-channels // WORD)

@@ -4,7 +4,9 @@ import numpy as np
 from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
 from minibnn.ops.kernels.normalisation import sums_and_means
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
@@ -17,18 +19,23 @@ PART = 512  # rows of one partial sum
 def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
     factor, beta = bn_factor(variance, epsilon, gamma), beta.astype(mean.dtype, copy=False)
     limit = mean.dtype.type(np.inf if clip_value is None else clip_value)
+    x, unit = integers_and_unit(x, mean.dtype)
     shape, axis = x.shape, x.ndim - 1
     signs, gate = (empty(packed_shape(shape, axis), np.uint32) for _ in range(2))
     flat = np.ascontiguousarray(x).reshape(-1, shape[-1])
     words = signs.reshape(len(flat), -1), gate.reshape(len(flat), -1)
     if mean.dtype == np.float32 and x.dtype != np.float64:
-        _tiled(simd(), flat, mean, factor, beta, limit, *words)
+        _tiled(simd(), flat, unit, mean, factor, beta, limit, *words)
     else:
-        _plain(flat, mean, factor, beta, limit, *words, 0)
+        _plain(flat, unit, mean, factor, beta, limit, *words, 0)
+    if clip_value is None:
+        gate[:] = 0  # NaN passes, too
     return Signs(signs, shape, axis), Signs(gate, shape, axis)
 
 
-def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None):
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
+    if isinstance(dy, Fixed):
+        return fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, bits)
     channels, dtype = dy.shape[-1], dy.dtype
     mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
     dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
@@ -47,11 +54,11 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
 
 
 @kernel(parallel=True)
-def _tiled(simd, x, mean, factor, beta, limit, signs, gate):
+def _tiled(simd, x, unit, mean, factor, beta, limit, signs, gate):
     rows, channels = x.shape
     whole = channels // WORD
     flat, to_signs, to_gate = x.reshape(-1), signs.reshape(-1), gate.reshape(-1)
-    limits = np.full(1, limit)
+    limits = np.array([limit, unit])
     for part in prange(-(-rows // PART)):
         first, last = part * PART, min((part + 1) * PART, rows)
         for r in range(first, last):
@@ -62,11 +69,11 @@ def _tiled(simd, x, mean, factor, beta, limit, signs, gate):
                 )  # fmt: skip
         if whole < signs.shape[1]:
             own = slice(first, last)
-            _words(x[own], mean, factor, beta, limit, signs[own], gate[own], whole)
+            _words(x[own], unit, mean, factor, beta, limit, signs[own], gate[own], whole)
 
 
 @kernel
-def _words(x, mean, factor, beta, limit, signs, gate, first):
+def _words(x, unit, mean, factor, beta, limit, signs, gate, first):
     """Words ``first`` and later of each row, number by number."""
     dtype = mean.dtype.type
     for r in range(len(x)):
@@ -74,17 +81,17 @@ def _words(x, mean, factor, beta, limit, signs, gate, first):
             negative, stopped = np.uint32(0), np.uint32(0)
             for j in range(min(WORD, x.shape[1] - WORD * k)):
                 c = WORD * k + j
-                y = (dtype(x[r, c]) - mean[c]) * factor[c] + beta[c]
+                y = (dtype(x[r, c]) * unit - mean[c]) * factor[c] + beta[c]
                 negative |= np.uint32(y < 0) << np.uint32(j)
                 stopped |= np.uint32(not abs(y) <= limit) << np.uint32(j)
             signs[r, k], gate[r, k] = negative, stopped
 
 
 @kernel(parallel=True)
-def _plain(x, mean, factor, beta, limit, signs, gate, first):
+def _plain(x, unit, mean, factor, beta, limit, signs, gate, first):
     for part in prange(-(-len(x) // PART)):
         own = slice(part * PART, min((part + 1) * PART, len(x)))
-        _words(x[own], mean, factor, beta, limit, signs[own], gate[own], first)
+        _words(x[own], unit, mean, factor, beta, limit, signs[own], gate[own], first)
 
 
 @kernel(parallel=True)

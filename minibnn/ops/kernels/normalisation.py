@@ -7,7 +7,9 @@ that they do not depend on the number of threads; those of integers are exact an
 import numpy as np
 from numba import prange
 
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.rounding import bn_factor, integer_statistics
 
@@ -15,6 +17,9 @@ PART = 512  # rows of one partial sum
 
 
 def batch_statistics(x, across=None):
+    if isinstance(x, Fixed):
+        mean, variance = batch_statistics(x.integers, across)
+        return mean * x.unit, variance * (x.unit * x.unit)
     flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     parts, n = -(-len(flat) // PART), len(flat) * (across.size if across else 1)
     if np.issubdtype(x.dtype, np.integer):
@@ -38,12 +43,15 @@ def _total(parts, across):
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     factor = bn_factor(variance, epsilon, gamma)
     y = empty(x.shape, mean.dtype)
+    x, unit = integers_and_unit(x, mean.dtype)
     flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    _affine(flat, mean, factor, beta.astype(mean.dtype, copy=False), y.reshape(flat.shape))
+    _affine(flat, unit, mean, factor, beta.astype(mean.dtype, copy=False), y.reshape(flat.shape))
     return y
 
 
 def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
+    if isinstance(dy, Fixed):
+        return fixed_batch_norm_grad(dy, None, x, mean, variance, epsilon, gamma, across)
     channels, dtype = dy.shape[-1], dy.dtype
     mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
     flat_dy = np.ascontiguousarray(dy).reshape(-1, channels)
@@ -90,11 +98,11 @@ def _deviations(x, mean, power, sums):
 
 
 @kernel(parallel=True)
-def _affine(x, mean, factor, beta, y):
+def _affine(x, unit, mean, factor, beta, y):
     for part in prange(-(-len(x) // PART)):
         for r in range(part * PART, min((part + 1) * PART, len(x))):
             for c in range(x.shape[1]):
-                y[r, c] = (y.dtype.type(x[r, c]) - mean[c]) * factor[c] + beta[c]
+                y[r, c] = (y.dtype.type(x[r, c]) * unit - mean[c]) * factor[c] + beta[c]
 
 
 @kernel(parallel=True)

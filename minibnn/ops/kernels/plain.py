@@ -7,7 +7,8 @@ What each tile computes is read here; the tests hold every tile against its loop
 import numpy as np
 
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.tiles import GROUP, NIBBLES, TABLE
+from minibnn.ops.kernels.table_tiles import NIBBLES, PAIRS, TABLE
+from minibnn.ops.kernels.tiles import GROUP
 
 
 @kernel
@@ -37,34 +38,48 @@ def popcount_tile(
 
 
 @kernel
+def add_word(total, tables, at, word, entries):
+    """total + the signed sum that a word looks up, see ``table_tiles.word_tables``."""
+    for n in range(NIBBLES):
+        four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
+        if entries < NIBBLES * TABLE:  # the numbers themselves, in pairs
+            for j in range(4 * n, 4 * n + 4):
+                number = tables[at + 2 * (PAIRS - 1 - j % PAIRS) + j // PAIRS]
+                total += -number if (four >> (j - 4 * n)) & 1 else number
+        elif tables.itemsize == 2:
+            total += tables[at + n % 4 * 2 * TABLE + n // 4 * TABLE + four]
+        else:
+            total += tables[at + n * TABLE + four]
+    return total
+
+
+@kernel
 def table_tile(
-    height, width, accumulate, tables, start, rows, row, offsets, taps, depth, w, planes, column,
-    stride, out, place, outs,
+    height, width, accumulate, entries, tables, start, rows, row, offsets, taps, depth, w, planes,
+    column, stride, out, place, outs,
 ):  # fmt: skip
-    """``tiles.table_tile``."""
+    """``table_tiles.table_tile``, on tables of ``entries`` entries a word."""
     for r in range(row, row + len(height)):
         for lane in range(GROUP * len(width)):
             at = place + outs[r] + lane
-            total = np.float32(0)
+            total = out.dtype.type(0)
             for t in range(taps):
                 for d in range(depth):
                     word = w[planes[t] + d * stride + column + lane]
-                    table = start + rows[r] + offsets[t] + d * NIBBLES * TABLE
-                    for n in range(NIBBLES):
-                        four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
-                        total += tables[table + n * TABLE + four]
+                    table = start + rows[r] + offsets[t] + d * entries
+                    total = add_word(total, tables, table, word, entries)
             out[at] = out[at] + total if len(accumulate) else total
 
 
 @kernel
 def select_tile(
-    height, width, choices, tables, start, rows, row, offsets, masks, mask_start, mask_rows,
-    mask_offsets, mask_pitch, taps, depth, w, planes, column, stride, out, place, outs,
+    height, width, choices, entries, tables, start, rows, row, offsets, masks, mask_start,
+    mask_rows, mask_offsets, mask_pitch, taps, depth, w, planes, column, stride, out, place, outs,
 ):  # fmt: skip
-    """``tiles.select_tile``."""
+    """``table_tiles.select_tile``, on tables of ``entries`` entries a word."""
     for r in range(row, row + len(height)):
         for lane in range(GROUP * len(width)):
-            total = np.float32(0)
+            total = out.dtype.type(0)
             for t in range(taps):
                 for d in range(depth):
                     word = np.uint32(0)
@@ -72,8 +87,6 @@ def select_tile(
                         mask = mask_start + mask_rows[r] + mask_offsets[t] + c * mask_pitch + d
                         source = planes[t * len(choices) + c] + d * stride + column + lane
                         word |= w[source] & masks[mask]
-                    table = start + rows[r] + offsets[t] + d * NIBBLES * TABLE
-                    for n in range(NIBBLES):
-                        four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
-                        total += tables[table + n * TABLE + four]
+                    table = start + rows[r] + offsets[t] + d * entries
+                    total = add_word(total, tables, table, word, entries)
             out[place + outs[r] + lane] += total

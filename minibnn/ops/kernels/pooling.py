@@ -3,6 +3,7 @@
 import numpy as np
 from numba import prange
 
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.shapes import windows
@@ -17,6 +18,9 @@ def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
 
 
 def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    if isinstance(dy, Fixed):  # windows that overlap may add up to more than dy's type holds
+        wide = dy.integers if strides == pool_size else dy.integers.astype(np.int32)
+        return dy.like(max_pool2d_grad(wide, where, input_shape, pool_size, strides, padding))
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = empty(tuple(input_shape), dy.dtype)
     _max_grad(np.ascontiguousarray(dy), where, pool_size, strides, (place.top, place.left), dx)

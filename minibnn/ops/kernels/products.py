@@ -3,10 +3,16 @@
 import numpy as np
 
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed, check_sum, width_of
 from minibnn.ops.kernels import real
 from minibnn.ops.kernels.forward import signs_conv2d, signs_dense
 from minibnn.ops.kernels.grad_input import grad_input_conv2d, grad_input_dense
-from minibnn.ops.kernels.grad_kernel import grad_kernel_conv2d, grad_kernel_dense
+from minibnn.ops.kernels.grad_kernel import (
+    bytes_as_signs,
+    grad_kernel_conv2d,
+    grad_kernel_dense,
+    joined_bytes,
+)
 from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d_grad
@@ -40,33 +46,40 @@ __all__ = [
 ]
 
 
-def binary_dense(x, w):
-    return signs_dense(x, w) if isinstance(x, Signs) else real.binary_dense(x, w)
+def binary_dense(x, w, fixed=False):
+    return signs_dense(x, w) if isinstance(x, Signs) else real.binary_dense(x, w, fixed)
 
 
 def binary_dense_grad_input(dy, w_t):
+    if isinstance(dy, Fixed):
+        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
     if _tables_fit(dy):
-        return grad_input_dense(np.ascontiguousarray(dy), w_t)
+        return grad_input_dense(dy, w_t)
     return dense_grad_input(dy, np.ascontiguousarray(unpack_signs(w_t, dy.dtype).T))
 
 
-def binary_dense_grad_kernel(x, dy):
+def binary_dense_grad_kernel(x, dy, fixed=False):
+    if isinstance(dy, Fixed):
+        return _fixed_grad_kernel(grad_kernel_dense, dense_grad_kernel, x, dy, fixed)
     if isinstance(x, Signs) and _tables_fit(dy):
-        return grad_kernel_dense(x, np.ascontiguousarray(dy))
+        return grad_kernel_dense(x, dy)
     return dense_grad_kernel(x, dy)
 
 
-def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
+def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False):
     if isinstance(x, Signs):
         return signs_conv2d(x, w, strides, padding, pad_value)
-    return real.binary_conv2d(x, w, strides, padding, pad_value)
+    return real.binary_conv2d(x, w, strides, padding, pad_value, fixed)
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
+    if isinstance(dy, Fixed):
+        terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
+        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
     if _tables_fit(dy):
         if w_t.shape[:2] == tuple(input_shape[1:3]) and dy.shape[1:3] == (1, 1):
             return _grad_input_whole(dy, w_t).reshape(input_shape)
-        return grad_input_conv2d(np.ascontiguousarray(dy), w_t, input_shape, strides, padding)
+        return grad_input_conv2d(dy, w_t, input_shape, strides, padding)
     w = np.ascontiguousarray(unpack_signs(w_t, dy.dtype).swapaxes(2, 3))
     return conv2d_grad_input(dy, w, input_shape, strides, padding)
 
@@ -76,14 +89,29 @@ def _grad_input_whole(dy, w_t):
     height, width, outputs, inputs = w_t.shape
     words = np.ascontiguousarray(np.moveaxis(w_t.words, 2, 0)).reshape(-1, height * width * inputs)
     w_t = Signs(words, (outputs, words.shape[1]), 0)
-    return grad_input_dense(np.ascontiguousarray(dy).reshape(len(dy), outputs), w_t)
+    return grad_input_dense(dy.reshape(len(dy), outputs), w_t)
 
 
-def binary_conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
+def binary_conv2d_grad_kernel(
+    x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
+):
+    place = tuple(kernel_size), strides, padding, pad_value
+    if isinstance(dy, Fixed):
+        return _fixed_grad_kernel(grad_kernel_conv2d, conv2d_grad_kernel, x, dy, fixed, *place)
     if isinstance(x, Signs) and _tables_fit(dy):
-        dy = np.ascontiguousarray(dy)
-        return grad_kernel_conv2d(x, dy, tuple(kernel_size), strides, padding, pad_value)
-    return conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+        return grad_kernel_conv2d(x, dy, *place)
+    return conv2d_grad_kernel(x, dy, *place)
+
+
+def _fixed_grad_kernel(of_signs, of_floats, x, dy, fixed, *place):
+    """Exact sums with signs or, as eight signs each, bytes; of real x in floats."""
+    if isinstance(x, Signs):
+        check_sum(dy.size // dy.shape[-1], width_of(dy), "the gradient of a binary kernel")
+        return of_signs(x, dy, *place, fixed=fixed)
+    if x.dtype != np.uint8:
+        return of_floats(x, dy.floats(x.dtype.type), *place)
+    dw = joined_bytes(_fixed_grad_kernel(of_signs, None, bytes_as_signs(x), dy, True, *place))
+    return dw if fixed else dw.floats()
 
 
 def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
@@ -92,20 +120,22 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
     if _tables_fit(dy) and fits_windows(strides, w_t.shape[3]):
-        dy, where = np.ascontiguousarray(dy), np.ascontiguousarray(where)
-        return grad_input_windows(dy, where, w_t, input_shape, padding)
+        return grad_input_windows(dy, np.ascontiguousarray(where), w_t, input_shape, padding)
     dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
     return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
 
 
 def binary_conv2d_pool_grad_kernel(
-    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0
+    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
+    place = tuple(kernel_size), strides, padding, pad_value
     if _tables_fit(dy):
-        dy, where = np.ascontiguousarray(dy), np.ascontiguousarray(where)
-        return grad_kernel_conv2d(x, dy, tuple(kernel_size), strides, padding, pad_value, where)
+        if isinstance(dy, Fixed):  # as of all pixels, three of four of which are 0
+            pixels = 4 * dy.shape[0] * dy.shape[1] * dy.shape[2]
+            check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
+        return grad_kernel_conv2d(x, dy, *place, np.ascontiguousarray(where), fixed)
     dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
-    return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+    return binary_conv2d_grad_kernel(x, dy, *place)
 
 
 def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
@@ -114,5 +144,5 @@ def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
 
 
 def _tables_fit(dy):
-    """Tables are float32, and a vector must hold at least half of one."""
-    return dy.dtype == np.float32 and vector_path() != "generic"
+    """Tables of floats are float32, and a vector must hold at least half of one."""
+    return isinstance(dy, Fixed) or (dy.dtype == np.float32 and vector_path() != "generic")

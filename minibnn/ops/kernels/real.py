@@ -10,11 +10,12 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.emit import I64, tile
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype
+from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
 from minibnn.ops.threads import one_blas_thread
 
@@ -34,11 +35,17 @@ def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     return _forward(x, w.astype(dtype, copy=False), strides, padding, pad_value, scale)
 
 
-def binary_conv2d(x, w, strides, padding, pad_value):
+def binary_conv2d(x, w, strides, padding, pad_value, fixed):
     """The first layer: x uint8 or float, w Signs."""
     if x.dtype != np.uint8:
         return _forward(x, unpack_signs(w, x.dtype), strides, padding, pad_value, x.dtype.type(1))
-    dtype = byte_sum_dtype(w.shape[0] * w.shape[1] * w.shape[2])
+    n = w.shape[0] * w.shape[1] * w.shape[2]
+    dtype = byte_sum_dtype(n)
+    if fixed:
+        y = _forward(
+            x, unpack_signs(w, dtype), strides, padding, pad_value, dtype(1), sum_dtype(255 * n)
+        )
+        return Fixed(y, divisor=255)
     scale = BYTE_SCALE if dtype == np.float32 else dtype(1)
     y = _forward(x, unpack_signs(w, dtype), strides, padding, pad_value, scale)
     return y if y.dtype == np.float32 else y.astype(np.float32) * BYTE_SCALE
@@ -83,17 +90,19 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     return _scaled(dw, bytes_, dy.dtype)
 
 
-def _forward(x, w, strides, padding, pad_value, scale):
+def _forward(x, w, strides, padding, pad_value, scale, dtype=None):
     place = windows(x.shape[1:3], w.shape[:2], strides, padding)
     matrix = np.ascontiguousarray(w).reshape(-1, w.shape[3])
     rows = _rows(place, len(matrix))
-    y = empty((len(x), *place.output, w.shape[3]), w.dtype)
+    y = empty((len(x), *place.output, w.shape[3]), dtype or w.dtype)
     bytes_ = x.dtype == np.uint8
     pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
     with one_blas_thread():
         _correlate(
             np.ascontiguousarray(x), matrix, *_numbers(place), bytes_, pad, scale, rows,
-            _buffers(place, rows, len(matrix), w.dtype), y.reshape(-1, w.shape[3]),
+            _buffers(place, rows, len(matrix), w.dtype),
+            scratch("sums", (get_num_threads(), rows * place.output[1], w.shape[3]), w.dtype),
+            y.reshape(-1, w.shape[3]),
         )  # fmt: skip
     return y
 
@@ -163,8 +172,8 @@ def _gather(x, kernel, strides, output, before, bytes_, pad, first, count, out):
 
 
 @kernel(parallel=True)
-def _correlate(x, w, kernel, strides, output, before, bytes_, pad, scale, rows, buffers, y):
-    """A task is some rows of one image."""
+def _correlate(x, w, kernel, strides, output, before, bytes_, pad, scale, rows, buffers, sums, y):
+    """A task is some rows of one image; the sums are scaled, and rounded to y's type."""
     height, width = output
     chunks = -(-height // rows)
     for task in prange(len(x) * chunks):
@@ -174,12 +183,11 @@ def _correlate(x, w, kernel, strides, output, before, bytes_, pad, scale, rows, 
             x, kernel, strides, output, before, bytes_, pad, first, (last - first) * width,
             buffers[get_thread_id()],
         )  # fmt: skip
-        product = y[first * width : last * width]
+        product, own = sums[get_thread_id()][: len(columns)], y[first * width : last * width]
         np.dot(columns, w, product)
-        if scale != 1:
-            for p in range(len(product)):
-                for o in range(product.shape[1]):
-                    product[p, o] *= scale
+        for p in range(len(product)):
+            for o in range(product.shape[1]):
+                own[p, o] = product[p, o] * scale
 
 
 @kernel(parallel=True)
@@ -232,10 +240,12 @@ def dense(x, w):
     return _scaled(_dense(x, w.astype(dtype, copy=False)), x.dtype == np.uint8, w.dtype)
 
 
-def binary_dense(x, w):
+def binary_dense(x, w, fixed):
     """The first layer: x uint8 or float (B, I), w Signs."""
     if x.dtype == np.uint8:
         y = _dense(x, unpack_signs(w, byte_sum_dtype(w.shape[0])))
+        if fixed:
+            return Fixed(y.astype(sum_dtype(255 * w.shape[0])), divisor=255)
         return y.astype(np.float32, copy=False) * BYTE_SCALE
     return _dense(x, unpack_signs(w, x.dtype))
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import prange
 
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.packing import pack_signs
 from minibnn.ops.kernels.scratch import empty
@@ -17,9 +18,11 @@ def sign(x):
 
 
 def ste_sign_grad(dy, x, clip_value=1.0):
+    if isinstance(dy, Fixed):
+        return dy.like(ste_sign_grad(dy.integers, x, clip_value))
     if clip_value is None:
         return dy.copy()
-    return _each(_ste, dy, x, dy.dtype.type(clip_value))
+    return _each(_ste, dy, x, np.result_type(x, np.float32).type(clip_value))
 
 
 def approx_sign_grad(dy, x):

@@ -1,12 +1,16 @@
-"""The vector path the kernels use: AVX-512, AVX2 or any other CPU."""
+"""The vector path the kernels use: AVX-512 with or without VBMI, AVX2 or any other CPU."""
 
 import os
 from functools import cache
 
+import numpy as np
+
 from minibnn.errors import InputError
 
-LANES = {"avx512": 16, "avx2": 8, "generic": 4}  # 32-bit lanes of a vector, best path first
+# 32-bit lanes of a vector, best path first.
+LANES = {"avx512vbmi": 16, "avx512": 16, "avx2": 8, "generic": 4}
 _FEATURES = {
+    "avx512vbmi": {"avx512f", "avx512bw", "avx512vl", "avx512vbmi", "avx512vbmi2"},
     "avx512": {"avx512f", "avx512bw", "avx512vl"},
     "avx2": {"avx2", "fma"},
     "generic": set(),
@@ -43,6 +47,12 @@ def use_simd(name):
 def simd():
     """The path in use as a kernel's argument: a tuple as long as a vector has lanes."""
     return (0,) * LANES[vector_path()]
+
+
+def table_simd():
+    """``simd()`` for tables of 16-bit integers: of bytes where a vector's bytes can be permuted."""
+    path = vector_path()
+    return (np.uint8(0),) * LANES[path] if path == "avx512vbmi" else simd()
 
 
 def _checked(name, where):

@@ -1,32 +1,75 @@
-"""Tables of signed sums: what the float side of a backward product is turned into."""
+"""Tables of signed sums: what the numbers of a backward product are turned into."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from minibnn.ops.bits import WORD
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.tiles import TABLE, build_table
+from minibnn.ops.kernels.simd import simd, table_simd
+from minibnn.ops.kernels.table_tiles import NIBBLES, TABLE, word_tables
 
-WORD_TABLES = WORD // 4 * TABLE  # floats of the 8 tables that one word looks up
+
+class Numbers(NamedTuple):
+    """The numbers of a backward product and how they are summed: in floats, or exactly.
+
+    Attributes
+    ----------
+    path : tuple
+        The vector path, as a kernel's argument.
+    values : float32, int8 or int16 array
+    table, sum : NumPy types
+        Of a table's entries, and of what is summed up.
+    entries : int
+        Entries of the tables that one word looks up.
+    limit : int
+        Words whose look-ups add up in the type of the tables.
+    """
+
+    path: tuple
+    values: np.ndarray
+    table: type
+    sum: type
+    entries: int
+    limit: int
+
+    def result(self, sums, dy):
+        """The sums as what dy is: an array, or Fixed."""
+        return dy.like(sums) if isinstance(dy, Fixed) else sums
+
+
+def numbers(dy):
+    """The Numbers of a gradient, float32 or Fixed."""
+    if not isinstance(dy, Fixed):
+        dy = np.ascontiguousarray(dy)
+        return Numbers(simd(), dy, np.float32, np.float32, NIBBLES * TABLE, 1)
+    # 32 numbers of a word, each up to 127 or 511 in size, by halves: 16 words, or 4, fit 16 bits.
+    path = table_simd()
+    entries = NIBBLES * TABLE if len(path) == 16 else WORD
+    limit = 16 if dy.integers.dtype == np.int8 else 4
+    return Numbers(path, np.ascontiguousarray(dy.integers), np.int16, np.int32, entries, limit)
 
 
 @kernel
-def build_tables(simd, values, at, step, count, depth, tables, place):
-    """Tables of values[at + i * step], i < count, four by four; zeros fill up ``depth`` words."""
-    whole = count // 4
-    for g in range(whole):
-        build_table(simd, values, at + 4 * g * step, step, tables, place + TABLE * g)
-    if 4 * whole == depth * WORD:
+def build_tables(simd, values, at, count, depth, entries, tables, place):
+    """Tables of values[at + i], i < count, word after word; zeros fill up ``depth`` words."""
+    whole = count // WORD
+    for d in range(whole):
+        word_tables(simd, values, at + WORD * d, tables, place + entries * d)
+    if whole == depth:
         return
-    rest = np.zeros(4, np.float32)
-    for i in range(4 * whole, count):
-        rest[i - 4 * whole] = values[at + i * step]
-    build_table(simd, rest, 0, 1, tables, place + TABLE * whole)
-    tables[place + TABLE * (whole + 1) : place + WORD_TABLES * depth] = 0
+    rest = np.zeros(WORD, values.dtype)
+    for i in range(WORD * whole, count):
+        rest[i - WORD * whole] = values[at + i]
+    word_tables(simd, rest, 0, tables, place + entries * whole)
+    tables[place + entries * (whole + 1) : place + entries * depth] = 0
 
 
 @kernel(parallel=True)
-def all_row_tables(simd, values, rows, count, depth, tables):
+def all_row_tables(simd, values, rows, count, depth, entries, tables):
     """``build_tables`` of each of ``rows`` rows of ``count`` numbers."""
     for r in prange(rows):
-        build_tables(simd, values, r * count, 1, count, depth, tables, r * depth * WORD_TABLES)
+        at = r * depth * entries
+        build_tables(simd, values, r * count, count, depth, entries, tables, at)

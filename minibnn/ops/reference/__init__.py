@@ -7,6 +7,7 @@ or float32, as each function says.
 
 from minibnn.ops.bits import pack_signs, unpack_signs
 from minibnn.ops.reference.elementwise import add, relu, relu_grad, scale_channels
+from minibnn.ops.reference.fixed import to_fixed
 from minibnn.ops.reference.fused import (
     batch_norm_sign,
     batch_norm_sign_grad,
@@ -76,5 +77,6 @@ __all__ = [
     "ste_sign_grad",
     "swish_sign_grad",
     "threshold_sign",
+    "to_fixed",
     "unpack_signs",
 ]

@@ -7,6 +7,8 @@ and which of them a pseudo-gradient passes.
 import numpy as np
 
 from minibnn.ops.bits import pack_signs
+from minibnn.ops.fixed import Fixed
+from minibnn.ops.reference.fixed import to_fixed
 from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad
 from minibnn.ops.reference.pooling import max_pool2d, max_pool2d_grad
 from minibnn.ops.reference.products import (
@@ -42,7 +44,7 @@ def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), p
 
     Parameters
     ----------
-    dy : NHWC float
+    dy : NHWC float or Fixed
         The gradient of the pooled sums.
     where : uint8 like dy
         From ``binary_conv2d_pool``.
@@ -62,14 +64,14 @@ def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), p
 
 
 def binary_conv2d_pool_grad_kernel(
-    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0
+    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
     """dL/dw of ``binary_conv2d_pool`` by the binary weights.
 
     Parameters
     ----------
     x : Signs NHWC on axis 3
-    dy : NHWC float
+    dy : NHWC float or Fixed
         The gradient of the pooled sums.
     where : uint8 like dy
         From ``binary_conv2d_pool``.
@@ -77,13 +79,15 @@ def binary_conv2d_pool_grad_kernel(
     strides : (int, int)
     padding : "same" or "valid"
     pad_value : 0 or 1
+    fixed : bool
+        As in ``binary_dense_grad_kernel``.
 
     Returns
     -------
-    dw : HWIO, typed like dy
+    dw : HWIO
     """
     dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
-    return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+    return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, fixed)
 
 
 def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
@@ -96,7 +100,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
 
     Parameters
     ----------
-    x : (..., C) float or integer array
+    x : (..., C) float or integer array, or Fixed
     mean, variance, beta : (C,) float
     epsilon : float
     gamma : (C,) float or None
@@ -115,25 +119,35 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     return pack_signs(y, -1), pack_signs(np.where(passes, 1, -1), -1)
 
 
-def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None):
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     """``batch_norm_grad`` of what the gate lets pass.
 
     Parameters
     ----------
-    dy : (..., C) float
+    dy : (..., C) float or Fixed
         The gradient of the signs.
     gate : Signs like dy
         From ``batch_norm_sign``.
-    x : float or integer array like dy
-        The input of ``batch_norm_sign``.
+    x : float or integer array, or Fixed, like dy
+        The input of ``batch_norm_sign``; not floats where dy is Fixed.
     mean, variance : (C,) float
     epsilon : float
     gamma : (C,) float or None
     across : as for ``batch_statistics``, optional
+    bits : int, optional
+        Of the integers that dx is rounded to, see ``to_fixed``; with dy Fixed only.
 
     Returns
     -------
-    dx, dgamma, dbeta : as of ``batch_norm_grad``
+    dx, dgamma, dbeta : as of ``batch_norm_grad``; dx Fixed with ``bits``
     """
-    passed = np.where(gate.unpack() > 0, dy, dy.dtype.type(0))
-    return batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across)
+    passed = pass_gate(dy, gate)
+    dx, dgamma, dbeta = batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across)
+    return dx if bits is None else to_fixed(dx, bits, across), dgamma, dbeta
+
+
+def pass_gate(dy, gate):
+    """dy where the gate is +1, else 0; like dy."""
+    if isinstance(dy, Fixed):
+        return dy.like(pass_gate(dy.integers, gate))
+    return np.where(gate.unpack() > 0, dy, dy.dtype.type(0))

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minibnn.ops.rounding import bn_factor, integer_statistics
+from minibnn.ops.fixed import Fixed
+from minibnn.ops.rounding import bn_factor, fixed_sums, integer_statistics
 
 
 def batch_statistics(x, across=None):
@@ -12,7 +13,7 @@ def batch_statistics(x, across=None):
 
     Parameters
     ----------
-    x : (..., C) float or integer array
+    x : (..., C) float or integer array, or Fixed
     across : optional
         The rest of the batch where x is but one of several equal pieces of it, each with a process
         of its own: ``across.size`` is the number of pieces, ``across.sum(array)`` adds up the
@@ -22,6 +23,9 @@ def batch_statistics(x, across=None):
     -------
     mean, variance : (C,) float64
     """
+    if isinstance(x, Fixed):
+        mean, variance = batch_statistics(x.integers, across)
+        return mean * x.unit, variance * (x.unit * x.unit)
     x = x.reshape(-1, x.shape[-1])
     n = len(x)
     if np.issubdtype(x.dtype, np.integer):
@@ -45,7 +49,7 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
 
     Parameters
     ----------
-    x : (..., C) float or integer array
+    x : (..., C) float or integer array, or Fixed
     mean, variance, beta : (C,) float
     epsilon : float
     gamma : (C,) float or None
@@ -62,7 +66,7 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
            [ 1.]], dtype=float32)
     """
     factor = bn_factor(variance, epsilon, gamma)
-    return (x.astype(mean.dtype) - mean) * factor + beta.astype(mean.dtype)
+    return (_floats(x, mean.dtype) - mean) * factor + beta.astype(mean.dtype)
 
 
 def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
@@ -73,9 +77,9 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
 
     Parameters
     ----------
-    dy : (..., C) float
-    x : float or integer array like dy
-        The input of ``batch_norm``.
+    dy : (..., C) float, or Fixed
+    x : float or integer array, or Fixed, like dy
+        The input of ``batch_norm``; not floats where dy is Fixed.
     mean, variance : (C,) float
         From ``batch_statistics`` of x.
     epsilon : float
@@ -84,17 +88,29 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
 
     Returns
     -------
-    dx : like dy
+    dx : like dy, float32 of Fixed
     dgamma, dbeta : (C,)
-        Summed in float64 and rounded once. dgamma is returned also where there is no gamma. Of a
-        piece of a batch they are the piece's own; dx goes through the whole batch's statistics.
+        Summed in float64 and rounded once; of Fixed, from exact sums (``fixed_sums``). dgamma is
+        returned also where there is no gamma. Of a piece of a batch they are the piece's own,
+        those of Fixed the whole batch's; dx goes through the whole batch's statistics.
     """
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]
-    xhat = (x.astype(dy.dtype) - mean) * bn_factor(variance, epsilon)
+    inverse = bn_factor(variance, epsilon)
+    xhat = (_floats(x, mean.dtype if isinstance(dy, Fixed) else dy.dtype) - mean) * inverse
+    if isinstance(dy, Fixed):
+        u, z = (a.astype(np.int64) for a in (dy.integers, getattr(x, "integers", x)))
+        sums = np.stack([u.sum(axes), (u * z).sum(axes)])
+        dgamma, dbeta, mean_dy, mean_dy_xhat = fixed_sums(sums, dy, x, mean, inverse, n, across)
+        dx = dy.floats() - mean_dy - xhat * mean_dy_xhat
+        return bn_factor(variance, epsilon, gamma) * dx, dgamma, dbeta
     sums = np.stack([dy.sum(axes, dtype=np.float64), (dy * xhat).sum(axes, dtype=np.float64)])
     dbeta, dgamma = sums.astype(dy.dtype)
     per_entry = dy.dtype.type(1 / (n * across.size if across else n))
     mean_dy, mean_dy_xhat = (across.sum(sums) if across else sums).astype(dy.dtype) * per_entry
     dx = dy - mean_dy - xhat * mean_dy_xhat
     return bn_factor(variance, epsilon, gamma) * dx, dgamma, dbeta
+
+
+def _floats(x, dtype):
+    return x.floats(dtype.type) if isinstance(x, Fixed) else x.astype(dtype)

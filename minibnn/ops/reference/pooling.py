@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.shapes import windows
 
 
@@ -39,7 +40,7 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
 
     Parameters
     ----------
-    dy : NHWC float
+    dy : NHWC float or Fixed
     where : uint8 like dy
         From ``max_pool2d``.
     input_shape : (N, H, W, C)
@@ -51,6 +52,9 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
     -------
     dx : ``input_shape``, typed like dy
     """
+    if isinstance(dy, Fixed):  # windows that overlap may add up to more than dy's type holds
+        wide = dy.integers if strides == pool_size else dy.integers.astype(np.int32)
+        return dy.like(max_pool2d_grad(wide, where, input_shape, pool_size, strides, padding))
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
     for k, (_, (rows, columns)) in enumerate(place.taps()):

@@ -9,11 +9,15 @@ An operand ``x`` is one of
 
 A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients. With
 more threads BLAS would add in another order.
+
+Gradients by binary layers may be Fixed: then the same products run on integers held in float64, in
+which their sums are exact.
 """
 
 import numpy as np
 
 from minibnn.ops.bits import Signs
+from minibnn.ops.fixed import Fixed, check_sum, width_of
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
 from minibnn.ops.threads import one_blas_thread
@@ -71,18 +75,21 @@ def dense_grad_kernel(x, dy):
     return _times(x.T @ dy, scale)
 
 
-def binary_dense(x, w):
+def binary_dense(x, w, fixed=False):
     """y = x @ w for a binary kernel.
 
     Parameters
     ----------
     x : Signs (B, I) on axis 1, uint8 or float (B, I)
     w : Signs (I, O) on axis 0
+    fixed : bool
+        Of bytes, return the exact sums themselves.
 
     Returns
     -------
     (B, O): for signs whole numbers, int16 where I fits, else int32. For bytes the exact sums of
-    w * (2b - 255), times float32(1 / 255). For floats a product in that type.
+    w * (2b - 255), times float32(1 / 255), or with ``fixed`` Fixed integers of divisor 255. For
+    floats a product in that type.
 
     Examples
     --------
@@ -92,7 +99,7 @@ def binary_dense(x, w):
     array([[-1, -1]], dtype=int16)
     """
     if isinstance(x, Signs) or x.dtype == np.uint8:
-        return _scale_bytes(whole_sums_dense(x, w), x)
+        return _scale_bytes(whole_sums_dense(x, w), x, w.shape[0], fixed)
     return dense(x, w.unpack(x.dtype))
 
 
@@ -111,30 +118,38 @@ def binary_dense_grad_input(dy, w_t):
 
     Parameters
     ----------
-    dy : (B, O) float
+    dy : (B, O) float or Fixed
     w_t : Signs (O, I) on axis 0
         The kernel transposed.
 
     Returns
     -------
-    dx : (B, I), typed like dy
+    dx : (B, I), typed like dy; of Fixed the exact sums, int32
     """
+    if isinstance(dy, Fixed):
+        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
+        return dy.like(_exactly(binary_dense_grad_input, dy.integers, w_t))
     return dy @ w_t.unpack(dy.dtype)
 
 
-def binary_dense_grad_kernel(x, dy):
+def binary_dense_grad_kernel(x, dy, fixed=False):
     """dw = x.T @ dy (Eq. 3), by the binary weight.
 
     Parameters
     ----------
     x : Signs (B, I) on axis 1, uint8 or float (B, I)
         As in the forward product.
-    dy : (B, O) float
+    dy : (B, O) float or Fixed
+    fixed : bool
+        Return the exact sums themselves, with dy Fixed and x signs or bytes.
 
     Returns
     -------
-    dw : (I, O), typed like dy
+    dw : (I, O), typed like dy; of Fixed float32, or with ``fixed`` the sums, int32, of bytes int64
     """
+    if isinstance(dy, Fixed):
+        check_sum(len(dy), width_of(dy), "the gradient of a binary kernel")
+        return _grad_kernel(dense_grad_kernel, x, dy, fixed)
     return dense_grad_kernel(x, dy)
 
 
@@ -210,7 +225,7 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     return _times(dw, scale)
 
 
-def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
+def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False):
     """Convolution with a binary kernel.
 
     Parameters
@@ -221,13 +236,16 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     padding : "same" or "valid"
     pad_value : 0 or 1
         0 adds nothing at the border (Larq's default; the border then is no sign), 1 pads with +1.
+    fixed : bool
+        As in ``binary_dense``.
 
     Returns
     -------
     NHWC, typed as by ``binary_dense``
     """
     if isinstance(x, Signs) or x.dtype == np.uint8:
-        return _scale_bytes(whole_sums_conv2d(x, w, strides, padding, pad_value), x)
+        n = w.shape[0] * w.shape[1] * w.shape[2]
+        return _scale_bytes(whole_sums_conv2d(x, w, strides, padding, pad_value), x, n, fixed)
     return _correlate(x, w.unpack(x.dtype), strides, padding, pad_value)
 
 
@@ -247,7 +265,7 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
 
     Parameters
     ----------
-    dy : NHWC float
+    dy : NHWC float or Fixed
     w_t : Signs (H, W, O, I) on axis 2
         The kernel, inputs and outputs swapped.
     input_shape : (N, H, W, C)
@@ -257,29 +275,45 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
 
     Returns
     -------
-    dx : ``input_shape``, typed like dy
+    dx : ``input_shape``, typed like dy; of Fixed the exact sums, int32
     """
+    if isinstance(dy, Fixed):
+        terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
+        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
+        place = input_shape, strides, padding
+        return dy.like(_exactly(binary_conv2d_grad_input, dy.integers, w_t, *place))
     return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
 
 
-def binary_conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
+def binary_conv2d_grad_kernel(
+    x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
+):
     """dL/dw of ``binary_conv2d`` by the binary weights (Eq. 3).
 
     Parameters
     ----------
     x : NHWC: Signs on axis 3, uint8 or float
         As in the forward product.
-    dy : NHWC float
+    dy : NHWC float or Fixed
     kernel_size : (int, int)
     strides : (int, int)
     padding : "same" or "valid"
     pad_value : 0 or 1
+    fixed : bool
+        As in ``binary_dense_grad_kernel``.
 
     Returns
     -------
-    dw : HWIO, typed like dy
+    dw : HWIO, typed as by ``binary_dense_grad_kernel``
     """
-    return conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value)
+    place = kernel_size, strides, padding
+    if isinstance(dy, Fixed):
+        pixels = dy.shape[0] * dy.shape[1] * dy.shape[2]
+        check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
+        bytes_ = isinstance(x, np.ndarray) and x.dtype == np.uint8
+        pad_value = 255 * pad_value if bytes_ else pad_value
+        return _grad_kernel(conv2d_grad_kernel, x, dy, fixed, *place, pad_value)
+    return conv2d_grad_kernel(x, dy, *place, pad_value)
 
 
 # -- the loops over taps ----------------------------------------------------------------------
@@ -313,6 +347,26 @@ def _pad(x, place, value):
     return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
 
 
+# -- integers ---------------------------------------------------------------------------------
+
+
+def _exactly(product, *operands):
+    """A product of integers, int32: in float64 their sums are exact."""
+    operands = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in operands]
+    return product(*operands).astype(np.int32)
+
+
+def _grad_kernel(product, x, dy, fixed, *place):
+    """x's integers times dy's, summed over the batch; of real x in floats."""
+    if not isinstance(x, Signs) and x.dtype != np.uint8:
+        return product(x, dy.floats(x.dtype.type), *place)
+    numbers, scale = _numbers(x, np.float64)
+    sums = product(numbers, dy.integers.astype(np.float64), *place)
+    sums = sums.astype(np.int32 if scale == 1 else np.int64)
+    dw = Fixed(sums, dy.exponent, round(1 / scale))
+    return dw if fixed else dw.floats()
+
+
 # -- operands ---------------------------------------------------------------------------------
 
 
@@ -333,5 +387,9 @@ def _times(y, scale):
     return y if scale == 1 else y * y.dtype.type(scale)
 
 
-def _scale_bytes(sums, x):
-    return sums if isinstance(x, Signs) else sums.astype(np.float32) * BYTE_SCALE
+def _scale_bytes(sums, x, n, fixed):
+    if isinstance(x, Signs):
+        return sums
+    if fixed:
+        return Fixed(sums.astype(sum_dtype(255 * n)), divisor=255)
+    return sums.astype(np.float32) * BYTE_SCALE

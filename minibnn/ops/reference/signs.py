@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibnn.ops.bits import pack_signs
+from minibnn.ops.fixed import Fixed
 
 
 def sign(x):
@@ -29,7 +30,7 @@ def ste_sign_grad(dy, x, clip_value=1.0):
 
     Parameters
     ----------
-    dy : float array
+    dy : float array or Fixed
     x : float or integer array like dy
         The input of the sign.
     clip_value : float or None
@@ -44,6 +45,8 @@ def ste_sign_grad(dy, x, clip_value=1.0):
     >>> ste_sign_grad(np.float32([3, 3, 3]), np.float32([-2, 1, 0.5]))
     array([0., 3., 3.], dtype=float32)
     """
+    if isinstance(dy, Fixed):
+        return dy.like(ste_sign_grad(dy.integers, x, clip_value))
     if clip_value is None:
         return dy.copy()
     return np.where(np.abs(x) <= clip_value, dy, dy.dtype.type(0))

@@ -11,7 +11,7 @@ from html import escape
 from minibnn._version import __version__
 from minibnn.nn import Sequential
 from minibnn.tables import html_of
-from minibnn.training.about import describing_a_run, settings_of
+from minibnn.training.about import describing_a_run, digest_of, settings_of
 from minibnn.training.measure import MOST_CLASSES, Measured
 from minibnn.training.metrics import closing_table
 from minibnn.training.plots import Record
@@ -201,7 +201,7 @@ def _settings(subjects):
     found = []
     for subject in subjects:
         with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
-            found.append(settings_of(subject.config))
+            found.append(settings_of(subject.config) | digest_of(subject.record.folder))
     names = dict.fromkeys(name for settings in found for name in settings)
     rows = []
     for name in names:
@@ -240,8 +240,8 @@ def _again(subjects, commands):
     else:
         parts.append(
             _paragraph(
-                "The same seed on the same backend and vector path (see Configuration) gives the "
-                "same weights, bit for bit."
+                "The same seed gives the same weights, bit for bit: with integer gradients on any "
+                "machine, with float32 where backend, vector path and BLAS are the same."
             )
         )
     for subject in subjects[:MOST_DRAWN]:

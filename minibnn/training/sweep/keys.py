@@ -55,6 +55,7 @@ OPTIONS = {
     **{name: _whole(low) for name, low in WHOLE.items()},
     "augment": _yes_no,
     "dataset": _word,
+    "gradients": _word,
     "model": _word,
     "optimizer": _optimizer,
     "real-optimizer": _optimizer,

@@ -12,7 +12,6 @@ from sweep_checks import assert_as_alone
 from minibnn.training import sweep
 from minibnn.training.sweep.run import Plan
 
-ROOT = Path(__file__).parents[3]
 GRID = {"gamma": [0.1, 0.01]}
 
 
@@ -23,16 +22,14 @@ def cells(small):
 
 
 def environment():
-    """Ours, from which the checkout is found, with Open MPI's refusals lifted."""
-    allowed = {
+    """Ours, with Open MPI's refusals lifted."""
+    return os.environ | {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "OMPI_MCA_rmaps_base_oversubscribe": "1",  # Open MPI 4
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",  # Open MPI 5
         "PYTHONWARNINGS": "ignore",
     }
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | allowed | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def mpiexec():
@@ -73,7 +70,6 @@ def test_mpi_without_its_server(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_a_local_dask_cluster(tmp_path, small, cells, monkeypatch):
     distributed = pytest.importorskip("distributed", reason="needs distributed (extra: dask)")
-    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     from minibnn.training.sweep import executors
 
     options = {"processes": False, "protocol": "tcp://", "dashboard_address": None}

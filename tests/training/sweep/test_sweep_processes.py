@@ -1,13 +1,11 @@
 """Sweeps with real processes: every cell as alone, whoever dies."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 from sweep_checks import Killer, assert_as_alone
@@ -18,15 +16,11 @@ from minibnn.training.sweep import executors, run, worker
 from minibnn.training.sweep.run import Plan
 from minibnn.training.sweep.worker import Outcome, Task, ask_to_stop, run_cell
 
-ROOT = Path(__file__).parents[3]
 LONG = ("--filters=4", "--dense-units=16", "--batch-size=20", "--epochs=500")
 
 
 @pytest.fixture(autouse=True)
-def from_anywhere(monkeypatch):
-    """Children find the package under test, installed or not."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+def two_cores(monkeypatch):
     monkeypatch.setattr(executors, "cores", lambda: range(2))
 
 

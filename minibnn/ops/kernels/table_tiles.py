@@ -1,0 +1,403 @@
+"""The register tiles of backward products: numbers x bits.
+
+* ``table_tile``: four numbers have 16 signed sums; with those in a table, four bits of the packed
+  operand look the right sum up. In float32 one permutation and one addition do 64 multiply-adds
+  on 16 lanes; in int16 they do 128, as both halves of a word look up at once.
+* ``select_tile``, the same after the bits were chosen, element by element, among several places
+  (only the maximum of a pooling window has a gradient).
+
+The type of the tables says which of the two a tile is. See ``tiles`` for what the arguments mean,
+``plain`` for the loops that this computes.
+"""
+
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+from minibnn.ops.kernels.emit import F32, I8, I16, I32, I64, tile
+from minibnn.ops.kernels.tiles import GROUP, pieces
+
+TABLE = 16  # entries of a table: the sums of 4 numbers with all signs
+NIBBLES = 8  # tables that one word looks up
+PAIRS = 16  # numbers of half a word
+
+
+class _FloatSums:
+    """The sums of a tile's cells (row, vector) over tables of floats.
+
+    AVX-512 permutes 16 floats by the low four bits of each lane. AVX2 permutes eight by the low
+    three; since a sum with all signs turned is its negative, the fourth bit turns the three and
+    the sign.
+    """
+
+    steps = NIBBLES  # look-ups of a word
+
+    def __init__(self, e, cells):
+        self.e, self.sums = e, {cell: e.variable(e.zero()) for cell in cells}
+
+    @contextmanager
+    def block(self, depth, limit):
+        """The words to sum in one go: the first, and how many."""
+        yield I64(0), depth
+
+    def operand(self, source, word, step):
+        """What a row brings to a look-up."""
+        e = self.e
+        at = e.times(e.add(e.times(word, I64(NIBBLES)), step), I64(TABLE))
+        return e.load(e.floats, source, at)
+
+    def index(self, word):
+        """What finds the entry of a word's next bits."""
+        e, b = self.e, self.e.builder
+        if e.lanes == 16:
+            return word, None
+        turned = b.ashr(b.shl(word, e.number(28)), e.number(31))
+        return b.xor(word, turned), b.and_(turned, e.number(-(2**31)))
+
+    def next(self, word):
+        return self.e.builder.lshr(word, self.e.number(4))
+
+    def look_up(self, cell, operand, index):
+        e, b, (index, sign) = self.e, self.e.builder, index
+        if e.lanes == 16:
+            found = e.call("llvm.x86.avx512.permvar.sf.512", e.floats, operand, index)
+        else:
+            found = e.call("llvm.x86.avx2.permps", e.floats, operand, index)
+            found = b.bitcast(b.xor(b.bitcast(found, e.ints), sign), e.floats)
+        b.store(b.fadd(b.load(self.sums[cell]), found), self.sums[cell])
+
+    def store(self, cell, out, *place, accumulate):
+        """What is there is added last: a sum of sums rounds less than one long sum."""
+        e, total = self.e, self.e.builder.load(self.sums[cell])
+        if accumulate:
+            total = e.builder.fadd(e.load(e.floats, out, *place), total)
+        e.store(total, out, *place)
+
+
+class _ShortSums:
+    """The same over tables of 16-bit integers, a look-up for each half of a word at once.
+
+    ``limit`` words are summed in 16 bits, then both halves are added up in 32. A table has the 16
+    sums for the low half's four bits, then those for the high half's; the entry's fifth bit tells
+    the halves apart.
+    """
+
+    steps = NIBBLES // 2
+
+    def __init__(self, e, cells):
+        self.e = e
+        self.sums = {cell: e.variable(e.number(0)) for cell in cells}
+        self.short = {cell: e.variable(e.half(0)) for cell in cells}
+
+    @contextmanager
+    def block(self, depth, limit):
+        e, b = self.e, self.e.builder
+        blocks = b.sdiv(e.add(depth, limit, I64(-1)), limit)
+        with e.loop(blocks) as block:
+            first = e.times(block.index, limit)
+            left = b.sub(depth, first)
+            for slot in self.short.values():
+                b.store(e.half(0), slot)
+            yield first, b.select(b.icmp_signed("<", left, limit), left, limit)
+            for cell, slot in self.short.items():
+                total = b.add(b.load(self.sums[cell]), e.widened(b.load(slot)))
+                b.store(total, self.sums[cell])
+
+    def operand(self, source, word, step):
+        e = self.e
+        at = e.times(e.add(e.times(word, I64(self.steps)), step), I64(2 * TABLE))
+        return e.load(e.halves, source, at)
+
+    def index(self, word):
+        e, b = self.e, self.e.builder
+        bits = b.or_(b.and_(word, e.number(0x000F000F)), e.number(0x00100000))
+        return b.bitcast(bits, e.halves)
+
+    def next(self, word):
+        return self.e.kept(self.e.builder.lshr(word, self.e.number(4)))
+
+    def look_up(self, cell, operand, index):
+        self.add(cell, self.e.call("llvm.x86.avx512.permvar.hi.512", self.e.halves, operand, index))
+
+    def add(self, cell, found):
+        b, slot = self.e.builder, self.short[cell]
+        b.store(self.e.kept(b.add(b.load(slot), found)), slot)
+
+    def store(self, cell, out, *place, accumulate):
+        e, total = self.e, self.e.builder.load(self.sums[cell])
+        if accumulate:
+            total = e.builder.add(e.load(e.ints, out, *place), total)
+        e.store(total, out, *place)
+
+
+class _ByteSums(_ShortSums):
+    """The same by permuting bytes, which is one operation where 16-bit lanes take two.
+
+    A sum's two bytes are looked up apart: of each half of a word, one step looks up the low bytes
+    for the four bits of its lower byte and the high bytes for those of its upper one; after two
+    such steps the bytes change places. What is added meanwhile is wrong by multiples of 2^16 only.
+    A table has the four rows of 16 bytes that a step looks up, ``_BYTE_STEPS``.
+    """
+
+    def index(self, word):
+        e, b = self.e, self.e.builder
+        bits = b.or_(b.and_(word, e.number(0x0F0F0F0F)), e.number(0x30201000))
+        return b.bitcast(bits, e.bytes)
+
+    def next(self, word):
+        """Rotates each half by 4 bits: after two steps its bytes have changed places."""
+        e, b = self.e, self.e.builder
+        halves = b.bitcast(word, e.halves)
+        turned = e.call(f"llvm.fshr.v{2 * e.lanes}i16", e.halves, halves, halves, e.half(4))
+        return e.kept(b.bitcast(turned, e.ints))
+
+    def look_up(self, cell, operand, index):
+        e, b = self.e, self.e.builder
+        table = b.bitcast(operand, e.bytes)
+        found = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, table, index)
+        self.add(cell, b.bitcast(found, e.halves))
+
+
+# Of each step the nibble (of four) that the lower byte looks up, and that of the upper byte.
+_BYTE_STEPS = ((0, 2), (1, 3), (2, 0), (3, 1))
+
+
+class _MaskedSums(_ShortSums):
+    """Where 16-bit lanes cannot be looked up: each number of each half, its sign turned by a bit.
+
+    There are no tables but the numbers themselves, in pairs of the halves, the highest bit's first.
+    """
+
+    steps = PAIRS
+
+    def operand(self, source, word, step):
+        e, b = self.e, self.e.builder
+        at = e.times(e.add(e.times(word, I64(PAIRS)), step), I64(2))
+        pair = b.load(b.bitcast(e.at(source, at), I32.as_pointer()), align=2)
+        return b.bitcast(e.splat(pair), e.halves)
+
+    def index(self, word):
+        e, b = self.e, self.e.builder
+        return b.ashr(b.bitcast(word, e.halves), e.half(15))
+
+    def next(self, word):
+        e, b = self.e, self.e.builder
+        return b.bitcast(b.shl(b.bitcast(word, e.halves), e.half(1)), e.ints)
+
+    def look_up(self, cell, operand, index):
+        b = self.e.builder
+        self.add(cell, b.sub(b.xor(operand, index), index))
+
+
+def _sums(e, tables, rows, vectors):
+    short = _MaskedSums if e.lanes < 16 else _ByteSums if e.permutes_bytes else _ShortSums
+    kind = _FloatSums if tables.type.pointee == F32 else short
+    return kind(e, [(r, v) for r in rows for v in vectors])
+
+
+@tile(
+    "tables start rows row offsets taps depth limit w planes column stride out place outs",
+    constants="height width accumulate",
+)
+def table_tile(
+    e, height, width, accumulate,
+    tables, start, rows, row, offsets, taps, depth, limit, w, planes, column, stride, out, place,
+    outs,
+):  # fmt: skip
+    """Sums of numbers with packed signs.
+
+    out[r, lane] = (or, with ``accumulate`` = 1, +=) the sum over ``taps`` stretches of ``depth``
+    words: word d of stretch t, w[planes[t] + d * stride + column + lane], looks up the tables of
+    a row that ``word_tables`` made for it, which start at d * (their entries) within the row's
+    stretch. Tables are float32, and so is ``out``; or int16, and ``out`` is int32: then the sums
+    of ``limit`` words must fit 16 bits.
+    """
+    b = e.builder
+    for rows_here, vectors in pieces(e.lanes, height, width):
+        sums = _sums(e, tables, rows_here, vectors)
+        with e.loop(taps) as tap:
+            offset = e.add(start, e.entry(offsets, tap.index))
+            sources = {r: e.at(tables, offset, e.entry(rows, row, I64(r))) for r in rows_here}
+            plane = e.at(w, column, e.entry(planes, tap.index))
+            with sums.block(depth, limit) as (first, count), e.loop(count) as word:
+                at = e.add(first, word.index)
+                line = e.times(at, stride)
+                words = {
+                    v: e.variable(e.load(e.ints, plane, line, I64(v * e.lanes))) for v in vectors
+                }
+                with e.loop(I64(sums.steps)) as step:
+                    indices = {v: sums.index(b.load(slot)) for v, slot in words.items()}
+                    for r in rows_here:
+                        operand = sums.operand(sources[r], at, step.index)
+                        for v in vectors:
+                            sums.look_up((r, v), operand, indices[v])
+                    for slot in words.values():
+                        b.store(sums.next(b.load(slot)), slot)
+        for r in rows_here:
+            target = e.add(place, e.entry(outs, row, I64(r)))
+            for v in vectors:
+                sums.store((r, v), out, target, I64(v * e.lanes), accumulate=accumulate)
+
+
+@tile(
+    "tables start rows row offsets masks mask_start mask_rows mask_offsets mask_pitch taps depth "
+    "limit w planes column stride out place outs",
+    constants="height width choices",
+)
+def select_tile(
+    e, height, width, choices,
+    tables, start, rows, row, offsets, masks, mask_start, mask_rows, mask_offsets, mask_pitch,
+    taps, depth, limit, w, planes, column, stride, out, place, outs,
+):  # fmt: skip
+    """``table_tile`` with ``accumulate``, whose bits are first chosen among several places.
+
+    The bits of word d of stretch t are, for a row, the union over c < ``choices`` of
+    w[planes[t * choices + c] + d * stride + column + lane] & masks[m + c * mask_pitch + d] with
+    m = mask_start + mask_rows[row + r] + mask_offsets[t]. Where no mask has a bit, a sum is
+    looked up as if the sign were +1: there the table holds zeros.
+    """
+    b = e.builder
+    for rows_here, vectors in pieces(e.lanes, height, width):
+        sums = _sums(e, tables, rows_here, vectors)
+        with e.loop(taps) as tap:
+            offset = e.add(start, e.entry(offsets, tap.index))
+            mask_offset = e.add(mask_start, e.entry(mask_offsets, tap.index))
+            sources, chosen = {}, {}
+            for r in rows_here:
+                sources[r] = e.at(tables, offset, e.entry(rows, row, I64(r)))
+                chosen[r] = e.at(masks, mask_offset, e.entry(mask_rows, row, I64(r)))
+            first_plane = e.times(tap.index, I64(choices))
+            places = [e.at(w, column, e.entry(planes, first_plane, I64(c))) for c in range(choices)]
+            with sums.block(depth, limit) as (first, count), e.loop(count) as word:
+                at = e.add(first, word.index)
+                line = e.times(at, stride)
+                for r in rows_here:
+                    words = {}
+                    for c in range(choices):
+                        pitch = e.times(I64(c), mask_pitch)
+                        mask = e.splat(b.load(e.at(chosen[r], pitch, at)))
+                        for v in vectors:
+                            part = e.load(e.ints, places[c], line, I64(v * e.lanes))
+                            part = b.and_(part, mask)
+                            words[v] = b.or_(words[v], part) if c else part
+                    slots = {v: e.variable(bits) for v, bits in words.items()}
+                    with e.loop(I64(sums.steps)) as step:
+                        operand = sums.operand(sources[r], at, step.index)
+                        indices = {v: sums.index(b.load(slot)) for v, slot in slots.items()}
+                        for v, index in indices.items():
+                            sums.look_up((r, v), operand, index)
+                            b.store(sums.next(b.load(slots[v])), slots[v])
+        for r in rows_here:
+            target = e.add(place, e.entry(outs, row, I64(r)))
+            for v in vectors:
+                sums.store((r, v), out, target, I64(v * e.lanes), accumulate=True)
+
+
+@tile("values at tables place", constants="")
+def word_tables(e, values, at, tables, place):
+    """What one word looks up: made of the 32 numbers values[at], ..., values[at + 31].
+
+    In float32 8 tables of 4 numbers: entry k is their sum, number i negative where k has bit i.
+    In int16 4 tables, of numbers 4 n to 4 n + 3 and then of those 16 further on (where bytes are
+    permuted, their bytes in the order of ``_BYTE_STEPS``); or, where 16-bit lanes cannot be looked
+    up, the pairs of numbers j and 16 + j, from j = 15 down to 0.
+    """
+    b = e.builder
+    if tables.type.pointee == F32:
+        with e.loop(I64(NIBBLES)) as nibble:
+            first, to = e.times(nibble.index, I64(4)), e.times(nibble.index, I64(TABLE))
+            for part in range(TABLE // e.lanes):
+                total = None
+                for i in range(4):
+                    signs = [-1.0 if (part * e.lanes + k) >> i & 1 else 1.0 for k in range(e.lanes)]
+                    number = e.splat(b.load(e.at(values, at, first, I64(i))))
+                    signs = ir.Constant(e.floats, signs)
+                    # A product with ±1 is exact, so this rounds like a sum.
+                    total = b.fmul(number, signs) if total is None else e.fma(number, signs, total)
+                e.store(total, tables, place, to, I64(part * e.lanes))
+        return
+    numbers = e.load(ir.VectorType(values.type.pointee, 2 * PAIRS), values, at)
+    if e.lanes < 16:
+        pairs = [half + 15 - k for k in range(PAIRS) for half in (0, PAIRS)]
+        e.store(_picked(e, _halves(e, numbers), pairs), tables, place)
+        return
+    signed_sums = _sums_of_bytes if numbers.type.element == I8 else _sums_of_halves
+    sums = [signed_sums(e, numbers, n) for n in range(NIBBLES // 2)]
+    if e.permutes_bytes:
+        sums = [b.bitcast(total, e.bytes) for total in sums]
+        row = [2 * k for k in range(TABLE)]  # low bytes of the low half's sums
+        lanes = [half + k for half in (0, 32) for k in (*row, *(65 + k for k in row))]
+        sums = [_picked(e, sums[low], lanes, sums[high]) for low, high in _BYTE_STEPS]
+    for n, table in enumerate(sums):
+        e.store(b.bitcast(table, e.halves), tables, place, I64(2 * TABLE * n))
+
+
+def _signs(i):
+    """Of number i in the 16 sums of a table, twice."""
+    return [-1 if k >> i & 1 else 1 for _ in range(2) for k in range(TABLE)]
+
+
+def _halves(e, numbers):
+    kind = ir.VectorType(I16, 2 * PAIRS)
+    return numbers if numbers.type == kind else e.builder.sext(numbers, kind)
+
+
+def _sums_of_halves(e, numbers, n):
+    """The sums of numbers 4 n to 4 n + 3 with all signs, and of those 16 further on."""
+    b, total = e.builder, None
+    for i in range(4):
+        lanes = [half + 4 * n + i for half in (0, PAIRS) for _ in range(TABLE)]
+        signs = ir.Constant(e.halves, _signs(i))
+        term = b.mul(_picked(e, _halves(e, numbers), lanes), signs)
+        total = term if total is None else b.add(total, term)
+    return total
+
+
+def _sums_of_bytes(e, numbers, n):
+    """The same of bytes, of which two products are added at once: q + 128, unsigned, by signs."""
+    b = e.builder
+    moved = b.xor(numbers, ir.Constant(numbers.type, [-128] * 2 * PAIRS))
+    moved = _picked(e, moved, [k % (2 * PAIRS) for k in range(4 * e.lanes)])
+    total = ir.Constant(
+        e.halves, [-128 * sum(signs) for signs in zip(*map(_signs, range(4)), strict=True)]
+    )
+    for i in (0, 2):
+        lanes = [half + 4 * n + i + k for half in (0, PAIRS) for _ in range(TABLE) for k in (0, 1)]
+        signs = [s for pair in zip(_signs(i), _signs(i + 1), strict=True) for s in pair]
+        if e.permutes_bytes:
+            where = ir.Constant(e.bytes, lanes)
+            pairs = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, moved, where)
+        else:
+            pairs = _picked(e, moved, lanes)
+        name = "llvm.x86.avx512.pmaddubs.w.512"
+        total = b.add(total, e.call(name, e.halves, pairs, ir.Constant(e.bytes, signs)))
+    return total
+
+
+def _picked(e, vector, lanes, other=None):
+    """Lanes of a vector, or of it and another, in any order."""
+    indices = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
+    return e.builder.shuffle_vector(vector, vector if other is None else other, indices)
+
+
+@tile("values at pitch out place out_pitch", constants="")
+def turn_tile(e, values, at, pitch, out, place, out_pitch):
+    """A 16 x 16 block turned: out[place + j * out_pitch + i] = values[at + i * pitch + j]."""
+    kind = ir.VectorType(values.type.pointee, GROUP)
+    rows = [e.load(kind, values, at, e.times(I64(i), pitch)) for i in range(GROUP)]
+    low = [k // 2 + k % 2 * GROUP for k in range(GROUP)]
+    high = [k + GROUP // 2 for k in low]
+    for _ in range(4):  # each round doubles the length of what stands in order
+        pairs = [(rows[i], rows[i + GROUP // 2]) for i in range(GROUP // 2)]
+        rows = [_picked(e, a, lanes, b) for a, b in pairs for lanes in (low, high)]
+    for j, row in enumerate(rows):
+        e.store(row, out, place, e.times(I64(j), out_pitch))
+
+
+@tile("tables first second out count", constants="")
+def add_tables(e, tables, first, second, out, count):
+    """tables[out + k] = tables[first + k] + tables[second + k] for ``count`` entries, in float32."""
+    with e.loop(e.builder.sdiv(count, I64(e.lanes))) as vector:
+        k = e.times(vector.index, I64(e.lanes))
+        a, b = (e.load(e.floats, tables, t, k) for t in (first, second))
+        e.store(e.builder.fadd(a, b), tables, out, k)

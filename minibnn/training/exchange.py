@@ -1,0 +1,99 @@
+"""What the ranks of a run exchange in a step: gradients and moving statistics."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from minibnn.nn.layers import BatchNorm
+from minibnn.ops.fixed import Fixed
+
+
+class Exchange:
+    """What the ranks exchange in a step; a context manager.
+
+    That is all gradients and, unless batch normalisation is synchronised, its moving statistics:
+    averaged at every step, they never depend on when somebody saves or measures.
+
+    Parameters
+    ----------
+    net : network
+        While we are in the context, its layers know of the ranks as far as they have to.
+    ranks : Ranks
+    sync_batch_norm : bool
+        Normalise by the statistics of the whole batch, not of each rank's piece.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether gradients are integers, so that sums over ranks are those of one process.
+    """
+
+    def __init__(self, net, ranks, sync_batch_norm=False):
+        self.ranks, self.exact = ranks, net.gradients != "float32"
+        self.parameters = net.parameters()
+        self.synced, self.layers, self.moving = set(), [], []
+        for layer in net.chain.walk():
+            if sync_batch_norm or (self.exact and not isinstance(layer, BatchNorm)):
+                self.layers.append(layer)
+            if isinstance(layer, BatchNorm) and not sync_batch_norm:
+                self.moving += [layer.moving_mean, layer.moving_variance]
+            elif isinstance(layer, BatchNorm) and self.exact:
+                # Their gradients come from the whole batch's sums, on every rank.
+                self.synced |= {id(p) for p in layer.parameters()}
+
+    def __enter__(self):
+        if self.ranks.size > 1:
+            for layer in self.layers:
+                layer.across = self.ranks
+        return self
+
+    def __exit__(self, *_):
+        for layer in self.layers:
+            layer.across = None
+
+    def of_whole_batch(self, dlogits):
+        """dL/dlogits where L is the mean over the whole batch, with integer gradients.
+
+        Halving is exact, so on 2, 4, 8, ... ranks this is one process' gradient bit for bit; on
+        other numbers but for the last bit of a double, which rounding to integers takes away (of a
+        thousand million logits, about one would still show it).
+
+        Parameters
+        ----------
+        dlogits : (B, C) float array
+            Where L is the mean over this rank's piece.
+
+        Returns
+        -------
+        (B, C) float array
+        """
+        return dlogits / self.ranks.size if self.exact else dlogits  # else gradients are averaged
+
+    def join(self):
+        """Every ``grad`` becomes that of the whole batch, every moving statistic its mean."""
+        ranks, mean = self.ranks, 1 / self.ranks.size
+        mine = [p for p in self.parameters if id(p) not in self.synced]
+        whole = [p for p in mine if isinstance(p.grad, Fixed)]
+        real = [p for p in mine if not isinstance(p.grad, Fixed)]
+        if whole:
+            sums = [p.grad.integers for p in whole]
+            sums = self._together(sums, ranks.narrowest(sums), ranks.join_integers)
+            for p, integers in zip(whole, sums, strict=True):
+                p.grad = p.grad.like(integers).floats()
+        factor = 1 if self.exact else mean
+        sums = self._together([p.grad for p in real], np.float32, lambda a: ranks.join(a, factor))
+        for p, gradient in zip(real, sums, strict=True):
+            p.grad = gradient
+        means = self._together(self.moving, np.float32, lambda a: ranks.join(a, mean))
+        for array, new in zip(self.moving, means, strict=True):
+            array[...] = new
+
+    def _together(self, arrays, dtype, join):
+        """What ``join`` makes of the arrays, end to end in a flat one that ranks can divide."""
+        ends = [0, *np.cumsum([array.size for array in arrays], dtype=int)]
+        flat = np.zeros(-(-ends[-1] // self.ranks.size) * self.ranks.size, dtype)
+        places = [slice(*pair) for pair in pairwise(ends)]
+        for array, place in zip(arrays, places, strict=True):
+            flat[place] = array.reshape(-1)
+        flat = join(flat) if arrays else flat
+        return [flat[p].reshape(a.shape) for a, p in zip(arrays, places, strict=True)]

@@ -1,0 +1,67 @@
+"""The loss in double precision: the same bits everywhere, in whatever order samples are added."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minibnn.ops import kernels, reference
+from minibnn.ops.backend import ops
+
+
+@pytest.fixture
+def batch():
+    rng = np.random.default_rng(0)
+    return 8 * rng.standard_normal((101, 10)), rng.integers(0, 10, 101)
+
+
+def test_both_backends_give_the_same_bits(batch):
+    found, expected = (b.softmax_cross_entropy(*batch) for b in (kernels, reference))
+    assert found[0] == expected[0]
+    assert_array_equal(found[1], expected[1])
+    assert found[1].dtype == np.float64
+
+
+def test_order_does_not_change_it(each_backend, batch):
+    logits, labels = batch
+    loss, dlogits = ops().softmax_cross_entropy(logits, labels)
+    rows, classes = (np.random.default_rng(1).permutation(n) for n in logits.shape)
+    found = ops().softmax_cross_entropy(logits[rows], labels[rows])
+    assert found[0] == loss
+    assert_array_equal(found[1], dlogits[rows])
+    # Another order of classes changes the last bits of their sum, which the grain hides here.
+    found = ops().softmax_cross_entropy(logits[:, classes], np.argsort(classes)[labels])
+    assert found[0] == loss
+    assert_array_equal(found[1], dlogits[:, classes])
+
+
+def test_losses_and_gradients_have_a_grain(each_backend, batch):
+    logits, labels = batch
+    grains = 64 * 2.0**30
+    loss, dlogits = ops().softmax_cross_entropy(logits[:64], labels[:64])
+    assert (loss * grains).is_integer()
+    assert_array_equal(dlogits * grains, np.rint(dlogits * grains))
+    assert np.abs(dlogits * grains).max() > 2**29
+
+
+def test_it_is_close_to_that_of_floats(each_backend, batch):
+    logits, labels = batch
+    loss, dlogits = ops().softmax_cross_entropy(logits, labels)
+    short, gradient = ops().softmax_cross_entropy(logits.astype(np.float32), labels)
+    assert_allclose(loss, short, rtol=1e-6)
+    assert_allclose(dlogits, gradient, rtol=0, atol=1e-8)
+    e = np.exp(logits - logits.max(1, keepdims=True))
+    softmax = e / e.sum(1, keepdims=True)
+    assert_allclose(loss, -np.log(softmax[np.arange(101), labels]).mean(), rtol=0, atol=2.0**-30)
+    assert_allclose(dlogits, (softmax - np.eye(10)[labels]) / 101, rtol=0, atol=2.0**-30 / 101)
+
+
+def test_what_is_not_a_number_stays_so(each_backend):
+    loss, dlogits = ops().softmax_cross_entropy(np.array([[1, np.nan], [2, 3]]), np.array([0, 1]))
+    assert np.isnan(loss)
+    assert np.isnan(dlogits[0]).all()
+    assert np.isfinite(dlogits[1]).all()
+
+
+def test_far_logits_weigh_nothing(each_backend):
+    loss, dlogits = ops().softmax_cross_entropy(np.array([[1e300, -1e300, 0]]), np.array([0]))
+    assert (loss, dlogits.tolist()) == (0, [[0, 0, 0]])

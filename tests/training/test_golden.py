@@ -1,0 +1,86 @@
+"""Integer gradients: one set of bits, whatever computes them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import golden_runs
+import mpi_start
+import pytest
+
+from minibnn.ops import backend
+from minibnn.training import Ranks
+
+HERE = Path(golden_runs.__file__)
+AVX512 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
+
+
+@pytest.mark.parametrize("name", golden_runs.RUNS)
+def test_a_golden_run_on_the_backend_of_this_session(name):
+    assert golden_runs.line(name, Ranks()) == golden_runs.golden()[name]
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="needs compiled kernels")
+@pytest.mark.parametrize("path", ["avx512", "avx2", "generic", "reference"])
+def test_a_golden_run_on_every_path(path):
+    from minibnn.ops.kernels import simd
+
+    if path == "reference":
+        with backend.using("reference"):
+            text = golden_runs.line("bop", Ranks())
+    else:
+        if path not in simd.vector_paths():
+            pytest.skip(f"this CPU has no {path}")
+        before = simd.vector_path()
+        simd.use_simd(path)
+        try:
+            with backend.using("numba"):
+                text = golden_runs.line("bop", Ranks())
+        finally:
+            simd.use_simd(before)
+    assert text == golden_runs.golden()["bop"]
+
+
+def run_all(**environment):
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS", "MINIBNN"))}
+    done = subprocess.run(
+        [sys.executable, HERE], env=own | environment, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+ROUND = [
+    {"MINIBNN_BACKEND": "reference", "OPENBLAS_CORETYPE": core}
+    for core in ("SkylakeX", "Zen", "Haswell", "Prescott")
+]
+ROUND += [{"MINIBNN_BACKEND": "reference"}]
+ROUND += [{"MINIBNN_BACKEND": "reference", "NPY_DISABLE_CPU_FEATURES": AVX512}]
+ROUND += [
+    {"MINIBNN_BACKEND": "numba", "MINIBNN_SIMD": path, "MINIBNN_NUM_THREADS": threads}
+    for path in ("avx512", "avx2", "generic")
+    for threads in ("1", "2")
+]
+ROUND += [
+    {"MINIBNN_BACKEND": "numba", "OPENBLAS_CORETYPE": core, "NPY_DISABLE_CPU_FEATURES": AVX512}
+    for core in ("Zen", "Haswell", "Prescott")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ROUND, ids=lambda e: " ".join(e.values()))
+def test_the_round_of_machines(environment):
+    if environment.get("MINIBNN_SIMD") and os.environ.get("NUMBA_DISABLE_JIT") != "1":
+        from minibnn.ops.kernels.simd import vector_paths
+
+        if environment["MINIBNN_SIMD"] not in vector_paths():
+            pytest.skip(f"this CPU has no {environment['MINIBNN_SIMD']}")
+    assert run_all(**environment) == golden_runs.golden()
+
+
+@pytest.mark.slow
+def test_two_ranks_equal_one_process():
+    code, out, errors = mpi_start.run(HERE, ranks=2)
+    assert code == 0, errors
+    assert dict(line.split(" ", 1) for line in out.splitlines()) == golden_runs.golden()
