@@ -8,7 +8,10 @@ small data set), images (4, 8, 8, 1), labels (4,), net (for them), w (±1), g, f
 WHOLE = "must be a whole number from"
 LOAD_NONE = "{}none.npz does not exist"
 NETWORK = "input_shape must be positive whole numbers, found (0, 8, 1)"
-IMAGES = "train_images must be pictures (N, H, W, C) or (N, H, W), none of them 0, found shape (4,)"
+IMAGES = (
+    "train_images must be pictures (N, H, W, C) or (N, H, W), or vectors (N, F), none of them 0, "
+    "found shape (4,)"
+)
 GAMMA = "{}: gamma must be a number in (0, 1] or a schedule; found 2"
 LR = "{}: lr must be a number in (0, inf) or a schedule; found -1"
 SPAN = "schedule ...: a span is a positive number of steps, ...; found {}"
@@ -354,6 +357,14 @@ CALLS = {
     "nn.squared_hinge": [
         ("nn.squared_hinge(np.zeros((4, 2)), labels[:2])", "labels must ..."),
         ("nn.squared_hinge(np.zeros((4, 2)), labels - 2)", "labels must ..."),
+    ],
+    "nn.register": [
+        ("nn.register(3)", "register takes a name, as in @register('half'), found 3"),
+        ("nn.register('x')(3)", "register takes a layer, a quantizer or a function, found 3"),
+        (
+            "nn.register('Dense')(type('Mine', (nn.Layer,), {}))",
+            "minibnn has a 'Dense' of its own: choose another name",
+        ),
     ],
     "nn.load_network": [
         ("nn.load_network(folder / 'none.npz')", "...none.npz does not exist"),

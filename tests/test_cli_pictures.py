@@ -86,7 +86,7 @@ def test_the_threads_asked_for_decode(run, monkeypatch):
     monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)
     asked = []
 
-    def load(data_dir, image_size, workers, progress):
+    def load(data_dir, image_size, workers, progress, test_share):
         asked.append(workers)
         raise OSError("enough")
 

@@ -241,7 +241,18 @@ def test_probabilities_do_not_overflow():
 def test_predict_bad_input(run, tmp_path):
     (tmp_path / "no.png").write_text("hello")
     fails(run("predict", "net.bnn.npz", tmp_path / "no.png"), r"no\.png: not a picture")
-    fails(run("predict", "net.bnn.npz", "0.png", "missing.png"), r"missing\.png: cannot be read")
+    code, out, err = run(
+        "predict", "net.bnn.npz", "missing.png", "0.png", tmp_path / "no.png", "1.png"
+    )
+    assert code == 2  # and those that can be read are answered
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["0.png", "1.png"]
+    assert [line.rpartition("/")[2] for line in err.splitlines()] == [
+        "minibnn: missing.png: cannot be read (No such file or directory)",
+        "no.png: not a picture",
+    ]
+    code, out, err = run("predict", "net.bnn.npz", "missing.png", "0.png", "--json")
+    assert (code, [one["picture"] for one in json.loads(out)]) == (2, ["0.png"])
+    assert err.count("\n") == 1
     fails(run("predict", "net.bnn.npz"), "Missing argument 'PICTURE...'")
     fails(run("predict", "nothing", "0.png"), "nothing does not exist")
     fails(run("predict", "net.bnn.npz", "0.png", "--top", "0"), "--top must be 1 or more")
@@ -279,3 +290,29 @@ print(code, peak[0].split()[1])
     code, kilobytes = map(int, last.split())
     assert code == 0
     assert kilobytes < 250 * 1000
+
+
+@pytest.mark.parametrize("form", ["run", "packed", "net"])
+@pytest.mark.parametrize("scale", [255, 400])
+def test_pictures_become_what_a_network_was_trained_on(run, tmp_path, form, scale):
+    """Of floats in [0, 1] it is clear what a byte would be; of others it is not, and is refused."""
+    digits = bnn.data.load("digits").subset(train=200, test=50)
+    shift = np.float32(0 if scale == 255 else 0.1)
+    train, test = (x / np.float32(scale) - shift for x in (digits.train_images, digits.test_images))
+    data = bnn.data.from_arrays(train, digits.train_labels, test, digits.test_labels)
+    net = bnn.zoo.digits_net(filters=4, dense_units=16)
+    both = bnn.optim.Split(bnn.optim.Bop(1e-2, 1e-6), bnn.optim.Adam(0.01))
+    bnn.fit(net, both, data, epochs=1, batch_size=50, out=tmp_path / "run", progress=False)
+    net.save(tmp_path / "net")
+    bnn.deploy.pack(net).save(tmp_path / "packed")
+    for k in range(20):
+        Image.fromarray(digits.test_images[k, ..., 0]).save(tmp_path / f"{k}.png")
+    files = [tmp_path / f"{k}.png" for k in range(20)]
+    result = run("predict", tmp_path / form, *files, "--json")
+    if scale != 255:
+        fails(result, "was trained on floats, and how they came from pictures is not known")
+        return
+    assert result[0] == 0
+    found = [one["index"] for one in json.loads(result[1])]
+    assert found == net.predict(test[:20]).argmax(1).tolist()
+    fails(run("evaluate", tmp_path / form, "--dataset", "digits"), r"found bytes \(divide them by")

@@ -46,7 +46,7 @@ OTHERS = {
     "zoo": NUMERIC,
     "deploy": NUMERIC | {"onnx"},
     "training": NUMERIC
-    | {"distributed", "matplotlib", "mpi4py", "rich", "tensorboardX", "threadpoolctl"},
+    | {"distributed", "filelock", "matplotlib", "mpi4py", "rich", "tensorboardX", "threadpoolctl"},
     "bench": NUMERIC | {"rich", "threadpoolctl"},
     "equivalences": NUMERIC | {"hypothesis"},  # hypothesis if it is there
     "cli": {"click", "hypothesis", "matplotlib", "numpy", "rich"},

@@ -36,7 +36,7 @@ def test_both_commands_stand_there_as_they_are():
     assert [block.strip() for block in blocks("sh")[:2]] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_python_blocks_run(number, tmp_path, monkeypatch, capsys):
     """At smoke size: one epoch of a small network."""
     code = blocks("python")[number]
@@ -49,6 +49,9 @@ def test_python_blocks_run(number, tmp_path, monkeypatch, capsys):
         assert len(names["history"]) == 1
         assert (tmp_path / "digits-net.npz").is_file()
         assert "train_loss" in capsys.readouterr().out
+    elif number == 2:
+        assert (tmp_path / "rows.npz").is_file()
+        assert len(capsys.readouterr().out.splitlines()[-1].split()) == 8
     else:
         kernels = {p.name for p in names["net"].parameters() if p.binary}
         assert set(names["flips"]) == kernels

@@ -23,10 +23,10 @@ import numpy as np
 import minibnn as bnn
 from minibnn.data import Batches
 from minibnn.nn import LOSSES
+from minibnn.ops.threads import compute_threads
 from minibnn.training import Ranks
 from minibnn.training.distributed import launched
 from minibnn.training.run import Run
-from minibnn.training.threads import compute_threads
 
 GAMMA, THRESHOLD, LR = 1e-4, 1e-8, 0.01  # section 5.2 of the paper
 SHAPE, CLASSES = (32, 32, 3), 10

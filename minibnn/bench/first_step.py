@@ -14,7 +14,7 @@ def main(gradients, filters, dense_units, batch_size, threads, steps):
     from minibnn.bench.clock import compiling
     from minibnn.bench.machine import peak_memory
     from minibnn.bench.networks import Training, binarynet
-    from minibnn.training.threads import compute_threads
+    from minibnn.ops.threads import compute_threads
 
     imported = time.perf_counter()
     with compute_threads(threads), compiling() as compiled:

@@ -6,7 +6,7 @@ from minibnn import deploy
 from minibnn.bench.clock import FULL, measure
 from minibnn.bench.networks import Training, binarynet
 from minibnn.bench.run import GRADIENTS
-from minibnn.training.threads import compute_threads
+from minibnn.ops.threads import compute_threads
 
 WIDTHS, BATCHES = (32, 64, 128), (1, 10, 50, 200)
 

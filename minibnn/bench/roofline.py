@@ -20,7 +20,7 @@ from minibnn.ops import backend
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels import fixed_norm
-from minibnn.training.threads import compute_threads
+from minibnn.ops.threads import compute_threads
 
 # Which product of ``bench.products`` an operation is.
 OPERATIONS = {

@@ -61,7 +61,7 @@ def run(
             raise InputError(f"{name} must be some of {', '.join(known)}, found {unknown[0]!r}")
     from minibnn.bench import machine
     from minibnn.ops import backend
-    from minibnn.training.threads import compute_threads
+    from minibnn.ops.threads import compute_threads
 
     begin = time.perf_counter()
     effort = EFFORTS[effort or ("quick" if quick else "full")]

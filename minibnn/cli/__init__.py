@@ -8,6 +8,7 @@ import errno
 import os
 import shlex
 import sys
+import warnings
 
 import click
 
@@ -79,7 +80,9 @@ def main(arguments=None):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda text, *_, **__: _say(text)
+            return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2

@@ -40,6 +40,11 @@ def network_options(kept, input_shape):
     """
     from minibnn.zoo import MODELS, recipes
 
+    if len(input_shape) != 3:
+        raise InputError(
+            f"{kept['dataset']} holds vectors, and the networks here take pictures: build one of "
+            "your own in Python (nn.Sequential) and train it by fit"
+        )
     small = min(input_shape[:2]) < recipes.SMALLEST
     recipe = next(iter(recipes_of(kept)), None) if not small else None
     model = kept["model"] or (recipe.model if recipe else _model_for(input_shape))

@@ -38,10 +38,10 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     """
     if batch_size < 1:
         raise InputError(f"--batch-size must be 1 or more, found {batch_size}")
-    from minibnn.cli.trained import load_trained, pictures_for
+    from minibnn.cli.trained import load_trained, loss_of, pictures_for
+    from minibnn.ops.threads import compute_threads
     from minibnn.training.measure import measure
     from minibnn.training.plots import check_picture_path
-    from minibnn.training.threads import compute_threads
 
     if out is not None:
         check_picture_path(out)
@@ -52,7 +52,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
             trained.network,
             pictures,
             batch_size=batch_size,
-            loss=trained.config.get("loss", "softmax_cross_entropy"),
+            loss=loss_of(trained),
             classes=trained.classes,
         )
     if out is not None:

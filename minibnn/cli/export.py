@@ -54,7 +54,7 @@ def _packed(trained, file):
     from minibnn.deploy import pack
 
     dataset = trained.dataset if trained.dataset in EVERYBODYS else None  # no path of anybody
-    packed = pack(trained.network, trained.classes, trained.pictures, dataset)
+    packed = pack(trained.network, trained.classes, dataset=dataset)
     packed.save(file)
     weights = sum(p.size for p in trained.network.parameters() if p.binary)
     return f"{file.stat().st_size:,} bytes, {weights:,} binary weights"
@@ -63,7 +63,7 @@ def _packed(trained, file):
 def _onnx(trained, file):
     from minibnn.deploy import onnx
 
-    onnx.write(trained.network, file, trained.classes, pictures=trained.pictures)
+    onnx.write(trained.network, file, trained.classes)
     return f"{file.stat().st_size:,} bytes, ONNX of opset {onnx.OPSET}"
 
 

@@ -46,6 +46,13 @@ _SHARED = (
         help="Cut the pictures of an image-folder to N x N. Default: 224.",
     ),
     click.option(
+        "--test-share",
+        type=float,
+        metavar="SHARE",
+        help="Of an image-folder that has CLASS/* and no train/: how much of each class is for "
+        "testing, such as 0.2.",
+    ),
+    click.option(
         "--model",
         metavar="NAME",
         help="Network: binarynet (the paper's, for pictures of 16x16 and more), digits (a small "
@@ -275,11 +282,11 @@ class Start(ExitStack):
     def __init__(self, command, kept, how, ranks=None):
         super().__init__()
         from minibnn import data, zoo
+        from minibnn.ops.threads import thread_count
         from minibnn.training.distributed import ALONE
         from minibnn.training.run_folder import RunFolder, new_folder
         from minibnn.training.settings import Settings
         from minibnn.training.tensorboard import check_installed
-        from minibnn.training.threads import thread_count
 
         settings = Settings(
             epochs=kept["epochs"],
@@ -300,6 +307,7 @@ class Start(ExitStack):
             kept["dataset"],
             kept["data_dir"],
             image_size=kept["image_size"],
+            test_share=kept["test_share"],
             workers=threads,
             progress=None if ranks.first else False,
         )

@@ -29,7 +29,8 @@ def predict(network, pictures, top, threads, as_json):
     The network is one that "minibnn export --to packed" wrote, or a run folder. Pictures are made
     grey or RGB as it needs them, laid on white where they are transparent, and resized to what it
     takes: as a whole, proportions not kept; for a network trained on an image-folder, their
-    middle. Probabilities are the softmax of its outputs.
+    middle. Probabilities are the softmax of its outputs. Files that cannot be read are named,
+    the others answered; then the exit code is 2.
 
     \b
     minibnn predict model.bnn.npz cat.png dog.jpg
@@ -45,18 +46,25 @@ def predict(network, pictures, top, threads, as_json):
     check_channels(trained.network.input_shape)
     if len(trained.network.output_shape) != 1:
         raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
+    if trained.network.pictures == "arrays":
+        raise InputError(
+            f"{network} was trained on floats, and how they came from pictures is not known: "
+            "give its predict() such arrays"
+        )
     use_threads(threads)
-    found = _predictions(trained, pictures, top)
+    bad = []  # files that cannot be read
+    found = _predictions(trained, pictures, top, bad)
     if as_json:
         click.echo(json.dumps(list(found), indent=2))
-        return
     for one in found:
         ranks = (f"{rank['class']} {100 * rank['probability']:.2f} %" for rank in one["top"])
         click.echo(one_line(f"{one['picture']}: {', '.join(ranks)}"))
+    if bad:
+        raise click.exceptions.Exit(2)
 
 
-def _predictions(trained, paths, top):
-    """Yield a plain dict for each picture."""
+def _predictions(trained, paths, top, bad):
+    """Yield a plain dict for each picture; one that cannot be read is told and goes to ``bad``."""
     import numpy as np
 
     from minibnn.data.pictures import read_picture
@@ -64,8 +72,16 @@ def _predictions(trained, paths, top):
     network = trained.network
     classes = trained.classes or tuple(map(str, range(network.output_shape[0])))
     for start in range(0, len(paths), _AT_A_TIME):
-        own = paths[start : start + _AT_A_TIME]
-        images = [read_picture(path, network.input_shape, trained.pictures) for path in own]
+        own, images = [], []
+        for path in paths[start : start + _AT_A_TIME]:
+            try:
+                images.append(read_picture(path, network.input_shape, network.pictures))
+                own.append(path)
+            except InputError as error:
+                click.echo(f"minibnn: {error}", err=True)
+                bad.append(path)
+        if not images:
+            continue
         for path, scores in zip(own, probabilities(network.forward(np.stack(images))), strict=True):
             best = np.argsort(-scores, kind="stable")[:top]
             ranks = [

@@ -55,8 +55,8 @@ def run_preset(ctx, name, steps, options):
 def _compare(start, name, steps):
     """The Comparison, kept in the run folder."""
     from minibnn.equivalences.networks import compare_sides
+    from minibnn.ops.threads import compute_threads
     from minibnn.training.run_folder import RunFolder
-    from minibnn.training.threads import compute_threads
 
     arguments = start.arguments
     with (

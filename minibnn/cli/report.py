@@ -41,8 +41,8 @@ def report(runs, out, title, confusion, data_dir, threads):
     minibnn report runs/compare-cifar10-1 --out comparison.html
     minibnn report runs/bop runs/latent-adam --title "Bop and Adam"
     """
+    from minibnn.ops.threads import compute_threads, thread_count
     from minibnn.training.report import check_report_path, write_report
-    from minibnn.training.threads import compute_threads, thread_count
 
     thread_count(threads)
     if out is not None:
@@ -88,16 +88,16 @@ def _loader(own_dir):
     from minibnn import data
 
     @cache
-    def load(name, data_dir, image_size):
+    def load(name, data_dir, **options):
         data_dir = own_dir or data_dir
-        return data.load(name, data_dir, download=False, progress=False, image_size=image_size)
+        return data.load(name, data_dir, download=False, progress=False, **options)
 
     return load
 
 
 def _confusion(folder, load):
     """Measured on the test pictures of a run's network, or why it cannot be."""
-    from minibnn.cli.trained import load_trained, pictures_for
+    from minibnn.cli.trained import load_trained, loss_of, pictures_for
     from minibnn.training.measure import measure
 
     try:
@@ -107,7 +107,7 @@ def _confusion(folder, load):
             trained.network,
             pictures,
             batch_size=trained.config.get("batch_size") or 100,  # what fitted in training
-            loss=trained.config.get("loss", "softmax_cross_entropy"),
+            loss=loss_of(trained),
             classes=trained.classes,
         )
     except InputError as error:

@@ -257,7 +257,7 @@ def _way_to_go_on(executor, scheduler, out):
 def _print_tables(tables, plain):
     from rich.console import Console
 
-    plain = plain or not sys.stdout.isatty()
+    plain = plain or not (sys.stdout and sys.stdout.isatty())
     console = Console(
         width=160 if plain else None, force_terminal=False if plain else None, highlight=False
     )

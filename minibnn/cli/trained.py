@@ -19,8 +19,7 @@ class Trained(NamedTuple):
     ----------
     network : Sequential or PackedNetwork
     classes : tuple of str, or None
-    pictures : str
-        How picture files become inputs; see ``deploy.PackedNetwork``.
+        The network's own, or those of its run.
     dataset : str, or None
         What it was trained on, as ``data.load`` takes it.
     config : dict
@@ -29,7 +28,6 @@ class Trained(NamedTuple):
 
     network: object
     classes: tuple | None
-    pictures: str
     dataset: str | None
     config: dict
 
@@ -47,29 +45,34 @@ def load_trained(path):
         raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
     if not path.is_dir() and deploy.DESCRIPTION in member_names(path):
         packed = deploy.load(path)
-        return Trained(packed, packed.classes, packed.pictures, packed.dataset, {})
+        return Trained(packed, packed.classes, packed.dataset, {})
     from minibnn.training.load import load
     from minibnn.training.run_folder import read_config
 
     network = load(path)
     config = read_config(path if path.is_dir() else path.parent, missing_ok=True) or {}
     if config.get("network") != json.loads(json.dumps(network.config())):
-        return Trained(network, None, "bytes", None, {})  # it lies beside another run
+        return Trained(network, network.classes, None, {})  # it lies beside another run
     name = config.get("data", {}).get("name")
     dataset = (config.get("options") or {}).get("dataset") or (name if name in EVERYBODYS else None)
-    pictures = "image-folder" if name == "image-folder" else "bytes"
-    classes = _classes(config, name, network.output_shape[-1])
-    return Trained(network, classes, pictures, dataset, config)
+    classes = network.classes or _classes(config, network.output_shape[-1])
+    return Trained(network, classes, dataset, config)
 
 
-def _classes(config, dataset, outputs):
-    """Names of all outputs; of older runs, which do not tell, those of the well-known data."""
+def _classes(config, outputs):
+    """Names of all outputs, from the config.json of a run."""
     from minibnn.training.measure import output_names
 
     names = config.get("class_names")
-    if not names and dataset == "cifar10":
-        from minibnn.data.cifar10 import CLASSES as names
     return output_names(names, outputs) if names else None
+
+
+def loss_of(trained):
+    """The name of the loss to measure by: what it was trained by, if that is one of ours."""
+    from minibnn.nn import LOSSES
+
+    name = trained.config.get("loss")
+    return name if name in LOSSES else "softmax_cross_entropy"
 
 
 def pictures_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
@@ -95,10 +98,12 @@ def pictures_for(trained, where, dataset=None, data_dir=None, image_size=None, l
     dataset = trained.dataset if dataset is None else dataset
     if dataset is None:
         raise InputError(f"{where} does not tell its pictures: name them by --dataset")
+    test_share = None
     if dataset == options.get("dataset"):
+        test_share = options.get("test_share")
         data_dir = data_dir or options.get("data_dir")
         image_size = image_size or options.get("image_size")
-    pictures = load(dataset, data_dir, image_size=image_size)
+    pictures = load(dataset, data_dir, image_size=image_size, test_share=test_share)
     if tuple(pictures.input_shape) != tuple(trained.network.input_shape):
         raise InputError(
             f"the network takes inputs of shape {tuple(trained.network.input_shape)}, and the "

@@ -21,7 +21,7 @@ class Batches:
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8 or float32, or FolderImages
+    images : (N, H, W, C) or (N, F) uint8 or float32, or FolderImages
     labels : (N,) integers
     batch_size : int
     seed : int >= 0
@@ -45,6 +45,8 @@ class Batches:
                 f"augment must be one of {', '.join(AUGMENTATIONS)}, found {augment!r}"
             )
         self.in_files = isinstance(images, FolderImages)
+        if augment == "paper" and len(images.shape) != 4:
+            raise InputError(f"augment 'paper' works on pictures, found shape {images.shape}")
         if augment == "paper" and images.dtype != np.uint8 and not self.in_files:
             raise InputError(
                 f"augment 'paper' works on bytes: images must be uint8, found {images.dtype}"

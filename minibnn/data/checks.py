@@ -8,19 +8,25 @@ MOST_CLASSES = 1 << 16  # a larger label is a mistake, and names for as many cla
 
 
 def check_images(images, argument):
-    """Pictures as (N, H, W, C), uint8 or float32, C-contiguous; InputError if they are not."""
+    """Pictures (N, H, W, C) or vectors (N, F), uint8 or float32, C-contiguous; else InputError."""
     images = _as_array(images, argument)
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.ndim != 4 or 0 in images.shape:
+    if images.ndim not in (2, 4) or 0 in images.shape:
         raise InputError(
-            f"{argument} must be pictures (N, H, W, C) or (N, H, W), none of them 0, "
-            f"found shape {images.shape}"
+            f"{argument} must be pictures (N, H, W, C) or (N, H, W), or vectors (N, F), none of "
+            f"them 0, found shape {images.shape}"
         )
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
     if images.dtype.kind != "f":
         raise InputError(f"{argument} must be uint8 or floats in [-1, 1], found {images.dtype}")
+    if images.ndim == 2:
+        with np.errstate(over="ignore"):
+            images = images.astype(np.float32, order="C")
+        if not np.isfinite(images).all():
+            raise InputError(f"{argument} must be finite as float32, found NaN or infinity")
+        return images
     low, high = images.min(), images.max()  # NaN if there is one anywhere
     if not (low >= -1 and high <= 1):
         raise InputError(f"{argument} must lie in [-1, 1] if floats, found {low:g} to {high:g}")

@@ -17,11 +17,11 @@ from minibnn.errors import InputError
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Pictures and labels, split into training and test (and perhaps validation) data.
+    """Pictures, or vectors, and labels: training and test (and perhaps validation) data.
 
     Attributes
     ----------
-    train_images, test_images : (N, H, W, C) uint8, or float32 in [-1, 1]
+    train_images, test_images : (N, H, W, C) uint8 or float32 in [-1, 1], or (N, F) vectors
         Pictures stay bytes until the first layer. Of an image-folder they are FolderImages
         instead, which stay in their files.
     train_labels, test_labels : (N,) int64, each in range(len(classes))
@@ -42,8 +42,24 @@ class Dataset:
 
     @property
     def input_shape(self):
-        """(H, W, C) of every picture."""
+        """(H, W, C) of every picture, or (F,) of every vector."""
         return self.train_images.shape[1:]
+
+    @property
+    def pictures(self):
+        """What a network trained on them takes, as ``minibnn.nn.inputs`` has it.
+
+        Floats count as pictures in [0, 1] if none is below 0, as bytes scaled to [-1, 1] if both
+        ends occur, and else as something that no picture file can tell.
+        """
+        if isinstance(self.train_images, FolderImages):
+            return "image-folder"
+        if self.train_images.dtype == np.uint8:
+            return "bytes"
+        low, high = self.train_images.min(), self.train_images.max()
+        if len(self.input_shape) != 3 or (low < 0 and (low, high) != (-1, 1)):
+            return "arrays"
+        return "unit" if low >= 0 else "bytes"
 
     @property
     def top5(self):
@@ -61,11 +77,11 @@ class Dataset:
         return dict(self.train_images.problems.told) if in_files else {}
 
     def __repr__(self):
+        what = "pictures" if len(self.input_shape) == 3 else "vectors"
         held_out = "" if self.validation_labels is None else f"{len(self.validation_labels)} + "
-        height, width, channels = self.input_shape
         return (
             f"Dataset({self.name!r}: {len(self.train_labels)} + {held_out}{len(self.test_labels)} "
-            f"pictures {height}x{width}x{channels} {self.train_images.dtype}, "
+            f"{what} {'x'.join(map(str, self.input_shape))} {self.train_images.dtype}, "
             f"{len(self.classes)} classes)"
         )
 
@@ -129,18 +145,19 @@ class Dataset:
 
 
 def from_arrays(train_images, train_labels, test_images, test_labels, classes=None, name="arrays"):
-    """A data set of your own pictures.
+    """A data set of your own pictures, or of vectors such as the rows of a table.
 
     Parameters
     ----------
-    train_images : (N, H, W, C) or (N, H, W) array
-        uint8, or floats in [-1, 1] (kept as float32).
+    train_images : (N, H, W, C), (N, H, W) or, of vectors, (N, F) array
+        uint8, or floats (kept as float32): of pictures in [-1, 1].
     train_labels : (N,) or (N, 1) integers from 0
-    test_images : (M, H, W, C) or (M, H, W) array
+    test_images : (M, H, W, C), (M, H, W) or (M, F) array
         Of the same kind and size.
     test_labels : (M,) or (M, 1) integers from 0
     classes : sequence of str, optional
-        Names of the classes; "0", "1", ... up to the largest label if left out.
+        Names of the classes; "0", "1", ... up to the largest label if left out, and then there
+        must be training pictures of each.
     name : str
 
     Returns
@@ -157,12 +174,16 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
     >>> images = np.zeros((6, 8, 8), np.uint8)
     >>> from_arrays(images[:4], [0, 1, 0, 1], images[4:], [0, 1])
     Dataset('arrays': 4 + 2 pictures 8x8x1 uint8, 2 classes)
+    >>> table = np.random.default_rng(0).standard_normal((6, 5))
+    >>> from_arrays(table[:4], [0, 1, 0, 1], table[4:], [0, 1])
+    Dataset('arrays': 4 + 2 vectors 5 float32, 2 classes)
     """
     train_images = check_images(train_images, "train_images")
     test_images = check_images(test_images, "test_images")
+    size = "height, width and channels" if train_images.ndim == 4 else "number of features"
     for what, train, test in (
         ("dtype", train_images.dtype, test_images.dtype),
-        ("height, width and channels", train_images.shape[1:], test_images.shape[1:]),
+        (size, train_images.shape[1:], test_images.shape[1:]),
     ):
         if train != test:
             raise InputError(
@@ -172,6 +193,11 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
     test_labels = check_labels(test_labels, "test_labels", len(test_images))
     if classes is None:
         classes = [str(c) for c in range(max(train_labels.max(), test_labels.max()) + 1)]
+        if len(missing := np.setdiff1d(np.arange(len(classes)), train_labels)):
+            raise InputError(
+                f"train_labels must hold every class from 0 to {len(classes) - 1}, found none of "
+                f"{missing[0]}: count from 0 without gaps, or name all by classes"
+            )
     classes = check_classes(classes)
     for labels, argument in ((train_labels, "train_labels"), (test_labels, "test_labels")):
         if labels.max() >= len(classes):

@@ -30,12 +30,12 @@ def read_picture(path, shape, kind="bytes"):
         With 1 channel it becomes grey, with 3 RGB.
     kind : str
         "bytes": the whole picture, turned upright as its EXIF data say and laid on white where it
-        is transparent, is resized (bicubic; its proportions are not kept). "image-folder": what
-        evaluation sees of the pictures of a folder.
+        is transparent, is resized (bicubic; its proportions are not kept). "unit": the same, as
+        floats in [0, 1]. "image-folder": what evaluation sees of the pictures of a folder.
 
     Returns
     -------
-    array of ``shape``, uint8 or, for "image-folder", float32
+    array of ``shape``, uint8 or, but for "bytes", float32
 
     Raises
     ------
@@ -48,7 +48,8 @@ def read_picture(path, shape, kind="bytes"):
         if kind == "image-folder":
             return _middle(content, shape)
         with decode.pillow_errors():
-            return _whole(decode.open_picture(content), shape)
+            whole = _whole(decode.open_picture(content), shape)
+        return whole / np.float32(255) if kind == "unit" else whole
     except decode.Unreadable as error:
         raise InputError(f"{path}: {error}") from None
     except MemoryError:

@@ -9,7 +9,15 @@ from minibnn.errors import InputError
 DATASETS = ("digits", "cifar10", "image-folder", "npz:FILE")
 
 
-def load(name, data_dir=None, download=True, progress=None, image_size=None, workers=None):
+def load(
+    name,
+    data_dir=None,
+    download=True,
+    progress=None,
+    image_size=None,
+    workers=None,
+    test_share=None,
+):
     """A data set by name.
 
     Parameters
@@ -20,7 +28,8 @@ def load(name, data_dir=None, download=True, progress=None, image_size=None, wor
         train_labels, test_images, test_labels and, if you like, classes; as ``from_arrays`` takes
         them.
     data_dir : path, optional
-        For image-folder: the folder that holds train/CLASS/* and val/CLASS/*.
+        For image-folder: the folder that holds train/CLASS/* and val/CLASS/* (or valid/ or
+        test/; Tiny ImageNet's val/ too).
         For cifar10: the folder of the official files (binary or Python layout), its parent, or
         an official archive. If left out, the environment variable MINIBNN_DATA; without that the
         official archive is downloaded once, into the user's cache.
@@ -35,6 +44,8 @@ def load(name, data_dir=None, download=True, progress=None, image_size=None, wor
     workers : int, optional
         For image-folder: threads that decode, by default one per core. The same pictures come
         whatever their number.
+    test_share : float, optional
+        For image-folder: ``data_dir`` holds CLASS/*, and that share of each class is for testing.
 
     Returns
     -------
@@ -47,9 +58,10 @@ def load(name, data_dir=None, download=True, progress=None, image_size=None, wor
     InputError for an unknown name, and for missing or broken files, naming them.
     """
     if name == "image-folder":
-        return load_image_folder(data_dir, image_size, workers, progress)
-    if image_size is not None:
-        raise InputError(f"an image size can be chosen for image-folder only, not for {name!r:.60}")
+        return load_image_folder(data_dir, image_size, workers, progress, test_share)
+    for what, given in (("an image size", image_size), ("a share for testing", test_share)):
+        if given is not None:
+            raise InputError(f"{what} can be chosen for image-folder only, not for {name!r:.60}")
     if name == "digits":
         return load_digits()
     if name == "cifar10":

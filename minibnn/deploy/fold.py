@@ -1,17 +1,17 @@
 """Everything between whole numbers and the next sign is one comparison per channel.
 
-Batch normalisation and ReLU are monotone in each channel, their roundings included, and so is one
-after the other: among whole numbers there is one place at most where the sign changes. It is found
-by bisection of the very program that runs the layers. Max pooling may come before, between and
-after: it commutes with what rises; behind a channel that falls it chooses among the signs. And
-flattening may come last.
+Scales, batch normalisation and ReLU are monotone in each channel, their roundings included, and so
+is one after the other: among whole numbers there is one place at most where the sign changes. It
+is found by bisection of the very program that runs the layers. Max pooling may come before,
+between and after: it commutes with what rises; behind a channel that falls it chooses among the
+signs. And flattening may come last.
 """
 
 import numpy as np
 
 from minibnn import nn
 from minibnn.deploy import binary
-from minibnn.deploy.translate import translate
+from minibnn.deploy.translate import Scale, translate
 from minibnn.ops.thresholds import where_sign_changes
 
 
@@ -34,8 +34,11 @@ def fold(layers, given, scale=None):
             return None
         if type(layer) is nn.MaxPool2D:
             (first_pools if rising.all() and not last_pools else last_pools).append(layer)
-        elif type(layer) in (nn.BatchNorm, nn.ReLU):
-            turns = isinstance(layer, nn.BatchNorm) and layer.scale and layer.gamma.value < 0
+        elif type(layer) in (Scale, nn.BatchNorm, nn.ReLU):
+            factor = layer.scale if type(layer) is Scale else None
+            if type(layer) is nn.BatchNorm:
+                factor = layer.gamma_value()
+            turns = factor is not None and factor < 0
             if last_pools and np.any(turns):
                 return None
             program.append(translate(layer, given))

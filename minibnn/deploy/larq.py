@@ -16,6 +16,7 @@ from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.files.atomic import write_atomic
 from minibnn.files.paths import expanded
+from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.bits import binarize
 
 KINDS = ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
@@ -31,14 +32,18 @@ _BINARY = (nn.BinaryConv2D, nn.BinaryDense)
 def arrays(network):
     """dict of LAYER/WHAT to array, in the order of the layers: what Keras' layers would hold.
 
-    Kernels are float32 ±1; epsilon and momentum of each batch normalisation are there as well.
+    Kernels are float32 ±1, or ±scale where their outputs have one: the magnitude of which Larq
+    makes it. epsilon and momentum of each batch normalisation are there as well.
     """
     found = {}
     for layer in network.chain.walk():
         if layer.inner_chains():
             continue
         found |= {p.name: p.value.astype(np.float32) for p in layer.parameters()}
-        found |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
+        if isinstance(layer, _BINARY) and layer.kernel.scale is not None:
+            found[layer.kernel.name] *= layer.kernel.scale
+        else:
+            found |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
         if isinstance(layer, nn.BatchNorm):
             found |= {f"{layer.name}/{key}": np.float64(getattr(layer, key)) for key in NUMBERS}
     return found
@@ -63,7 +68,8 @@ class Reading:
     layers : dict of str to str
         Layer of the network -> layer of the file.
     signed : dict of str to int
-        Binary kernel -> how many of its entries were not ±1 (latent weights) and were signed.
+        Binary kernel without a scale -> how many of its entries were not ±1 (latent weights) and
+        were signed.
     folded : tuple of str
         Biases of binary layers that went into the moving mean behind them.
     left_out : tuple of str
@@ -114,8 +120,8 @@ def read(source, network, names=None, epsilon=None, momentum=None):
 
     Notes
     -----
-    Real kernels of binary layers (latent weights) become their signs, sign(0) = +1. The scales of
-    ``magnitude_aware_sign`` are no array of the model and are not taken over. A bias of a binary
+    Real kernels of binary layers (latent weights) become their signs, sign(0) = +1, and the scales
+    of ``magnitude_aware_sign`` their mean magnitudes. A bias of a binary
     layer is subtracted from the moving mean of the normalisation behind it, which rounds once.
     """
     where = ""
@@ -221,7 +227,10 @@ class _Reader:
     def _product(self, layer):
         kernel = self._array(layer, "kernel", layer.kernel.shape)
         if isinstance(layer, _BINARY):
-            self.signed[layer.kernel.name] = int(np.sum(np.abs(kernel) != 1))
+            if magnitude := KERNEL_QUANTIZERS[layer.kernel_quantizer]:
+                self.values[f"{layer.name}/scale"] = magnitude(kernel).astype(np.float32)
+            else:
+                self.signed[layer.kernel.name] = int(np.sum(np.abs(kernel) != 1))
             kernel = binarize(kernel)
             self._fold_bias(layer)
         elif layer.use_bias:

@@ -1,16 +1,12 @@
 """A trained network as bits and integer thresholds."""
 
-import numpy as np
-
 from minibnn.deploy.step import run, walk
 from minibnn.deploy.value import PICTURES, Value
 from minibnn.errors import InputError
-from minibnn.ops.bits import Signs
-
-PICTURE_KINDS = ("bytes", "image-folder")
+from minibnn.nn.inputs import Predictor, check_names, check_pictures
 
 
-class PackedNetwork:
+class PackedNetwork(Predictor):
     """What ``pack`` makes of a network and ``load`` reads: steps one after another.
 
     Parameters
@@ -22,8 +18,7 @@ class PackedNetwork:
         Names of the outputs, if they are known.
     name : str
     pictures : str
-        How picture files become inputs: "bytes", the whole picture resized, or "image-folder", its
-        middle with ImageNet's mean and deviation.
+        What it takes, and so how picture files become inputs; see ``minibnn.nn.inputs``.
     dataset : str, or None
         Name of the data set it was trained on, if that is one everybody has.
 
@@ -45,12 +40,10 @@ class PackedNetwork:
         self.input_shape = tuple(input_shape)
         last = self.steps[-1].output if self.steps else Value(PICTURES, self.input_shape)
         self.output_shape = last.shape
-        self.classes = None if classes is None else _names(classes, self.output_shape)
-        if pictures not in PICTURE_KINDS:
-            raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {pictures!r:.60}")
+        self.classes = check_names(classes, self.output_shape)
         if dataset is not None and not isinstance(dataset, str):
             raise InputError(f"dataset must be a name, found {dataset!r:.60}")
-        self.name, self.pictures, self.dataset = name, pictures, dataset
+        self.name, self.pictures, self.dataset = name, check_pictures(pictures), dataset
 
     def forward(self, x):
         """The outputs: those of the network it was.
@@ -66,32 +59,9 @@ class PackedNetwork:
         Raises
         ------
         InputError
-            For another shape or type.
+            For another shape or type, and for NaN and infinity.
         """
-        x = x if isinstance(x, Signs) else np.asarray(x)
-        if x.shape[1:] != self.input_shape:
-            wanted = ", ".join(["N", *map(str, self.input_shape)])
-            raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
-        if not isinstance(x, Signs) and x.dtype not in (np.uint8, np.float32, np.float64):
-            raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-        return run(self.steps, x)
-
-    def predict(self, images, batch_size=100):
-        """Outputs, ``batch_size`` inputs at a time.
-
-        Parameters
-        ----------
-        images : (N, *input_shape) array
-        batch_size : int
-
-        Returns
-        -------
-        (N, *output_shape) array
-        """
-        if not len(images):
-            return np.zeros((0, *self.output_shape), np.float32)
-        starts = range(0, len(images), batch_size)
-        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
+        return run(self.steps, self.checked(x))
 
     def save(self, path):
         """Write one file; ``minibnn.deploy.load`` reads it. FORMAT.md describes it.
@@ -130,10 +100,3 @@ class PackedNetwork:
             f"<PackedNetwork {self.name} {self.input_shape} -> {self.output_shape}, "
             f"{self.nbytes:,} bytes>"
         )
-
-
-def _names(classes, output_shape):
-    if isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes):
-        if (len(classes),) == output_shape[-1:]:
-            return tuple(classes)
-    raise InputError(f"classes must be {output_shape[-1]} names, found {classes!r:.60}")

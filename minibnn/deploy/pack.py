@@ -11,13 +11,13 @@ from minibnn.deploy import binary, real, shape
 from minibnn.deploy.fold import fold
 from minibnn.deploy.network import PackedNetwork
 from minibnn.deploy.plan import Residual
-from minibnn.deploy.translate import normalisation, translate
+from minibnn.deploy.translate import normalisation, spread, translate
 from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
 
 
-def pack(network, classes=None, pictures="bytes", dataset=None):
+def pack(network, classes=None, pictures=None, dataset=None):
     """A trained network as bits and integer thresholds.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
@@ -27,9 +27,9 @@ def pack(network, classes=None, pictures="bytes", dataset=None):
     network : Sequential
         Its arrays are copied.
     classes : sequence of str, optional
-        Names of the outputs.
-    pictures : str
-        How picture files become inputs; see ``PackedNetwork``.
+        Names of the outputs; by default the network's own.
+    pictures : str, optional
+        What it takes, by default what the network tells; see ``minibnn.nn.inputs``.
     dataset : str, optional
         Name of the data set it was trained on.
 
@@ -54,7 +54,9 @@ def pack(network, classes=None, pictures="bytes", dataset=None):
     if not isinstance(network, nn.Sequential):
         raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
     given = Value(PICTURES, tuple(network.input_shape))
-    steps = fuse(steps_of(network.layers, given))
+    steps = fuse(steps_of(spread(network.layers), given))
+    classes = network.classes if classes is None else classes
+    pictures = network.pictures if pictures is None else pictures
     return PackedNetwork(steps, network.input_shape, classes, network.name, pictures, dataset)
 
 
@@ -81,7 +83,7 @@ def _next(layers, given):
     if [type(layer) for layer in layers[:2]] == [nn.BatchNorm, nn.Sign]:
         return [normalisation(first, given, real.BatchNormSign)], 2
     if type(first) is nn.Residual:
-        chains = (steps_of(chain.layers, given) for chain in first.inner_chains())
+        chains = (steps_of(spread(chain.layers), given) for chain in first.inner_chains())
         return [Residual(first.name, given, *map(fuse, chains))], 1
     return [translate(first, given)], 1
 

@@ -56,6 +56,7 @@ KINDS = {
         real.Dense,
         real.GlobalAvgPool2D,
         real.ReLU,
+        real.Scale,
         real.Sign,
         shape.Flatten,
         shape.MaxPool2D,

@@ -12,6 +12,26 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.shapes import pair
 
 
+class Scale(Step):
+    """Each channel times its factor."""
+
+    kind = "scale"
+
+    def plan(self, given):
+        return Value(REALS, given.shape)
+
+    def needs(self):
+        return {"scale": (np.float32, (self.given.channels,))}
+
+    def fill(self, arrays):
+        if not np.isfinite(super().fill(arrays).arrays["scale"]).all():
+            self.refuse("scale holds NaN or infinity")
+        return self
+
+    def run(self, x):
+        return ops().scale_channels(numbers(x), self.arrays["scale"])
+
+
 class BatchNorm(Step):
     """y = (x - mean) * factor + beta with factor = [gamma] / sqrt(variance + epsilon)."""
 

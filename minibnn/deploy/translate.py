@@ -15,17 +15,24 @@ def translate(layer, given):
             f"{layer.name} cannot be packed: it is of kind {type(layer).__name__}, and packed "
             f"networks have {known} and Residual"
         )
-    check_scale(layer)
     return _KINDS[type(layer)](layer, given)
 
 
-def check_scale(layer):
-    """InputError for a binary kernel whose outputs have a scale: what leaves has none."""
-    if getattr(layer, "kernel_quantizer", "ste_sign") != "ste_sign":
-        raise InputError(
-            f"{layer.name} cannot be packed or written: its kernel_quantizer is "
-            f"{layer.kernel_quantizer}, and only kernels of ste_sign can"
-        )
+class Scale:
+    """The scale of a binary layer's outputs, as if it were a layer."""
+
+    arguments = ()
+
+    def __init__(self, layer):
+        self.name, self.scale = f"{layer.name}_scale", layer.kernel.scale.copy()
+
+
+def spread(layers):
+    """The layers, and behind each binary one the Scale of its outputs if there is one."""
+    for layer in layers:
+        yield layer
+        if type(layer) in (nn.BinaryConv2D, nn.BinaryDense) and layer.kernel.scale is not None:
+            yield Scale(layer)
 
 
 def normalisation(layer, given, kind=real.BatchNorm):
@@ -57,6 +64,7 @@ def _by_options(kind):
 _KINDS = {
     nn.BinaryConv2D: _by_options(binary.BinaryConv2D),
     nn.BinaryDense: _by_options(binary.BinaryDense),
+    Scale: lambda layer, given: real.Scale(layer.name, given).fill({"scale": layer.scale}),
     nn.BatchNorm: normalisation,
     nn.Sign: _by_options(real.Sign),
     nn.ReLU: _by_options(real.ReLU),

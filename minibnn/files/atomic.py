@@ -3,8 +3,12 @@
 The bytes are written beside the file (``NAME.new``), synced to the disk, and renamed over it.
 """
 
+import errno
 import os
 from pathlib import Path
+
+# Of a file system, or a system, that cannot sync what it is asked to.
+_NO_SYNC = {getattr(errno, e) for e in "EACCES EBADF EINVAL EISDIR ENOSYS ENOTSUP EPERM".split()}
 
 
 def staged(path):
@@ -19,7 +23,7 @@ def stage(path, data):
         with open(new, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
     except BaseException as error:
         new.unlink(missing_ok=True)
         if isinstance(error, OSError):  # it knows no name, or that of the passing file
@@ -30,11 +34,21 @@ def stage(path, data):
 def commit(path):
     """Rename the staged bytes over ``path``, and sync the folder that holds the name."""
     os.replace(staged(path), path)
-    folder = os.open(Path(path).parent, os.O_RDONLY)
+    if hasattr(os, "O_DIRECTORY"):  # else a folder cannot be opened, as on Windows
+        folder = os.open(Path(path).parent, os.O_RDONLY)
+        try:
+            sync(folder)
+        finally:
+            os.close(folder)
+
+
+def sync(descriptor):
+    """``os.fsync``, where there is such a thing."""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def write_atomic(path, data):

@@ -17,6 +17,7 @@ from minibnn.nn.layers import (
 )
 from minibnn.nn.losses import LOSSES, softmax_cross_entropy, squared_hinge
 from minibnn.nn.network import Sequential
+from minibnn.nn.own import register
 from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import approx_sign, ste_sign, swish_sign
 from minibnn.nn.saving import load_network
@@ -40,6 +41,7 @@ __all__ = [
     "Sign",
     "approx_sign",
     "load_network",
+    "register",
     "softmax_cross_entropy",
     "squared_hinge",
     "ste_sign",

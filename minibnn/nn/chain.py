@@ -2,7 +2,7 @@
 
 from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
-from minibnn.nn.layers.layer import Layer, floats, numbers
+from minibnn.nn.layers.layer import KINDS, Layer, floats, numbers
 from minibnn.ops.backend import ops
 
 
@@ -100,7 +100,7 @@ class Residual(Layer):
 
     def config(self):
         return {
-            "kind": "Residual",
+            "kind": self.kind,
             "body": self.body.config(),
             "shortcut": self.shortcut.config() or None,
         }
@@ -145,15 +145,15 @@ def layers_from_config(layers):
 
 
 def _from_config(config):
-    from minibnn.nn import layers
-
-    kinds = {kind: getattr(layers, kind) for kind in layers.__all__ if kind != "Layer"}
-    kinds["Residual"] = Residual
     options = dict(config)
     kind = options.pop("kind", None)
-    if kind not in kinds:
-        raise InputError(f"a layer's kind must be one of {', '.join(kinds)}, found {kind!r}")
+    if not isinstance(kind, str) or kind.startswith("_") or kind not in KINDS:
+        known = ", ".join(name for name in KINDS if name[0] != "_")
+        raise InputError(
+            f"a layer's kind must be one of {known}, found {kind!r:.60} (of one of your own, "
+            "import the module that defines it)"
+        )
     try:
-        return kinds[kind](**options)
+        return KINDS[kind](**options)
     except TypeError as error:
         raise InputError(f"{kind} cannot be built from {options}: {error}") from None

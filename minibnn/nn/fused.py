@@ -63,9 +63,9 @@ class ConvolveAndPool(_Pair):
     @staticmethod
     def fits(first, second):
         return (
-            isinstance(first, BinaryConv2D)
+            type(first) is BinaryConv2D  # not of one's own, which may do something else
             and first.kernel.scale is None
-            and isinstance(second, MaxPool2D)
+            and type(second) is MaxPool2D
             and second.place == ((2, 2), (2, 2), "valid")
         )
 
@@ -102,9 +102,7 @@ class NormaliseAndSign(_Pair):
     @staticmethod
     def fits(first, second):
         return (
-            isinstance(first, BatchNorm)
-            and isinstance(second, Sign)
-            and isinstance(second.quantizer, SteSign)
+            type(first) is BatchNorm and type(second) is Sign and type(second.quantizer) is SteSign
         )
 
     def forward(self, x, training=False):

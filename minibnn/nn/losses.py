@@ -75,6 +75,40 @@ def squared_hinge(logits, labels):
     ) / short.size, -2 * t * short / short.size
 
 
+def class_weighted(loss, weights, classes):
+    """A loss that counts each sample by the weight of its class: the mean of weight times loss.
+
+    Parameters
+    ----------
+    loss : callable (logits, labels) -> (mean loss, dlogits)
+        A mean over the samples.
+    weights : dict of int to float
+        By class; 1 for the others.
+    classes : int
+
+    Returns
+    -------
+    callable like ``loss``
+
+    Examples
+    --------
+    >>> logits, labels = np.float32([[2, -0.5], [2, -0.5]]), np.array([0, 1])
+    >>> squared_hinge(logits, labels)[0]  # of the first 0.125, of the second 5.625
+    2.875
+    >>> class_weighted(squared_hinge, {1: 10}, 2)(logits, labels)[0]
+    28.1875
+    """
+    table = np.array([weights.get(c, 1) for c in range(classes)], np.float32)
+
+    def weighted(logits, labels):
+        dlogits = loss(logits, labels)[1] * table[labels][:, np.newaxis]
+        own = {c: labels == c for c in np.unique(labels)}
+        parts = (table[c] * at.mean() * loss(logits[at], labels[at])[0] for c, at in own.items())
+        return float(sum(parts)), dlogits
+
+    return weighted
+
+
 LOSSES = {"softmax_cross_entropy": softmax_cross_entropy, "squared_hinge": squared_hinge}
 
 

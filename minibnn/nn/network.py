@@ -11,14 +11,16 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
-from minibnn.nn.layers.layer import numbers, positive
+from minibnn.nn.inputs import Predictor, check_names, check_pictures
+from minibnn.nn.layers.layer import numbers
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
+from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import WIDTHS
 
 
-class Sequential:
+class Sequential(Predictor):
     """Layers one after another on inputs of one shape.
 
     Parameters
@@ -35,6 +37,13 @@ class Sequential:
         to integers of so many bits (with one power of two for a layer), and summed exactly. Then
         no weight depends on the machine, its threads or the backend. May be set at any time.
 
+    Attributes
+    ----------
+    classes : tuple of str, or None
+        Names of the outputs, if they are not plain numbers; ``fit`` sets both.
+    pictures : str
+        What it was trained on, see ``minibnn.nn.inputs``.
+
     Raises
     ------
     InputError
@@ -48,6 +57,8 @@ class Sequential:
     >>> net.forward(np.zeros((5, 2, 2, 1), np.uint8)).shape
     (5, 3)
     """
+
+    classes, pictures = None, "bytes"
 
     def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         try:
@@ -100,6 +111,16 @@ class Sequential:
         self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self.output_shape = self.chain.output_shape(self.input_shape)
 
+    def _adopt(self, frozen=None, classes=None, pictures=None):
+        """What a configuration tells beside layers."""
+        self.classes = check_names(classes, self.output_shape)
+        self.pictures = check_pictures(pictures or "bytes")
+        own = {p.name: p for p in self.parameters()}
+        for name in frozen or ():
+            if name not in own:
+                raise InputError(f"frozen must name parameters, found {name!r:.60}")
+            own[name].trainable = False
+
     @property
     def layers(self):
         """The layers, in order."""
@@ -143,15 +164,9 @@ class Sequential:
         Raises
         ------
         InputError
-            For another shape or type.
+            For another shape or type, and for NaN and infinity.
         """
-        x = x if isinstance(x, Signs) else np.asarray(x)
-        if x.shape[1:] != self.input_shape:
-            wanted = ", ".join(["N", *map(str, self.input_shape)])
-            raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
-        if not isinstance(x, Signs) and x.dtype not in (np.uint8, np.float32, np.float64):
-            raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-        y = self.chain.forward(x, training)
+        y = self.chain.forward(self.checked(x), training)
         if training and self.gradients != "float32" and not isinstance(y, Signs):
             return numbers(y).astype(np.float64)
         return y
@@ -183,25 +198,6 @@ class Sequential:
         float
         """
         return sum(layer.penalty() for layer in self.chain.walk())
-
-    def predict(self, images, batch_size=100):
-        """Outputs in evaluation mode (moving statistics).
-
-        Parameters
-        ----------
-        images : (N, *input_shape) array
-            As ``forward`` takes them.
-        batch_size : int
-            How many at a time; outputs do not depend on it.
-
-        Returns
-        -------
-        (N, *output_shape) array
-        """
-        if not len(images):
-            return np.zeros((0, *self.output_shape), np.float32)
-        starts = range(0, len(images), positive(batch_size, "batch_size"))
-        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
     def state_dict(self):
         """Copies of all arrays.
@@ -281,13 +277,18 @@ class Sequential:
         -------
         dict
         """
-        return {
+        config = {
             "kind": "Sequential",
             "name": self.name,
             "input_shape": list(self.input_shape),
             "seed": self.seed,
             "layers": copy.deepcopy(self.chain.config()),
-        } | ({} if self.gradients == "float32" else {"gradients": self.gradients})
+        }
+        usual = {"gradients": "float32", "frozen": [], "classes": None, "pictures": "bytes"}
+        about = {name: getattr(self, name) for name in ("gradients", "classes", "pictures")}
+        about["frozen"] = [p.name for p in self.parameters() if not p.trainable]
+        check_own(self)
+        return config | {name: about[name] for name in usual if about[name] != usual[name]}
 
     @classmethod
     def from_config(cls, config, check=None):
@@ -313,11 +314,13 @@ class Sequential:
         if options.pop("kind", None) != "Sequential" or "layers" not in options:
             raise InputError("a network's configuration must be a dict of kind Sequential")
         network = cls.__new__(cls)
+        about = {key: options.pop(key, None) for key in ("frozen", "classes", "pictures")}
         try:
             network._settle(**options)
             if check is not None:
                 check(network.arrays())
             network._build()
+            network._adopt(**about)
         except InputError:
             raise
         except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:

@@ -26,6 +26,9 @@ class Parameter:
     ----------
     grad : array or None
         dL/dvalue, overwritten by each backward pass.
+    trainable : bool
+        Whether optimizers change it; set it to False to freeze it. A network's copies and files
+        keep it so.
     scale : None, or float32 (outputs,)
         Factors of a binary kernel's outputs (its last axis). They are not trained: an optimizer
         with latent weights sets them by ``rescale``; else they stay 1.
@@ -39,6 +42,7 @@ class Parameter:
         self.binary = binary
         self._magnitude = magnitude
         self.grad = None
+        self.trainable = True
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self._packed = {}
@@ -139,9 +143,9 @@ class Parameter:
         return self._pack("signs_t", lambda kernel: kernel.swapaxes(-1, -2))
 
     def _pack(self, which, view):
-        if which not in self._packed:
-            self._packed[which] = ops().pack_signs(view(self._array), -2)
-        return self._packed[which]
+        if (packed := self._packed.get(which)) is None:
+            packed = self._packed[which] = ops().pack_signs(view(self._array), -2)
+        return packed
 
     def __repr__(self):
         kind = "binary" if self.binary else "real"

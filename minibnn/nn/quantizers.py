@@ -14,7 +14,7 @@ an output's latent weights: a factor for each output that the optimizer keeps up
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from numbers import Real
 
 import numpy as np
@@ -81,12 +81,12 @@ swish_sign = SwishSign()
 
 def get_quantizer(which):
     """A quantizer from itself, its name, or the plain dict of ``quantizer_config``."""
-    if isinstance(which, tuple(QUANTIZERS.values())):
+    if QUANTIZERS.get(getattr(which, "name", None)) is type(which):
         return which
     options = dict(which) if isinstance(which, dict) else {"name": which}
     name = options.pop("name", None)
     if not isinstance(name, str) or name not in QUANTIZERS:
-        raise InputError(f"quantizer must be one of {', '.join(QUANTIZERS)}, found {name!r}")
+        raise InputError(f"quantizer must be one of {', '.join(QUANTIZERS)}, found {name!r:.60}")
     try:
         return QUANTIZERS[name](**options)
     except TypeError:
@@ -103,4 +103,5 @@ def check_kernel_quantizer(name):
 
 def quantizer_config(quantizer):
     """Plain dict from which ``get_quantizer`` makes an equal quantizer."""
-    return {"name": quantizer.name, **asdict(quantizer)}
+    options = asdict(quantizer) if is_dataclass(quantizer) else {}
+    return {"name": quantizer.name, **options}

@@ -51,6 +51,11 @@ class Signs:
     def __len__(self):
         return self.shape[0]
 
+    def __getitem__(self, rows):
+        """Some of the first axis, by a slice; it is not the packed one."""
+        words = self.words[rows]
+        return Signs(words, (len(words), *self.shape[1:]), self.axis)
+
     def unpack(self, dtype=np.int8):
         """The ±1 array.
 

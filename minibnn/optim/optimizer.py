@@ -85,6 +85,7 @@ class Optimizer:
             setattr(self, name, value)
         self.iterations = 0
         self._span = None  # (steps per epoch, steps in all)
+        self._before = 0  # iterations before the run whose span that is
         self._states = {}
         self._versions = {}
 
@@ -109,7 +110,7 @@ class Optimizer:
     # -- schedules ---------------------------------------------------------------------------
 
     def bind(self, steps_per_epoch, total_steps):
-        """Tell the schedules how long an epoch and the run are.
+        """Tell the schedules that a run begins, and how long an epoch and the run are.
 
         Parameters
         ----------
@@ -119,7 +120,7 @@ class Optimizer:
         -------
         the optimizer itself
         """
-        self._span = steps_per_epoch, total_steps
+        self._span, self._before = (steps_per_epoch, total_steps), self.iterations
         return self
 
     def hyperparameters(self, step=None):
@@ -128,7 +129,7 @@ class Optimizer:
         Parameters
         ----------
         step : int, optional
-            From 0; the next one if left out.
+            As ``iterations`` counts them; the next one if left out.
 
         Returns
         -------
@@ -158,12 +159,13 @@ class Optimizer:
     def _at(self, value, step):
         if not isinstance(value, schedules.SCHEDULES):
             return value
-        return (value.bind(*self._span) if self._span else value)(step)
+        value = value.bind(*self._span) if self._span else value
+        return value(max(step - self._before, 0))
 
     # -- steps -------------------------------------------------------------------------------
 
     def step(self, parameters):
-        """Train each parameter by its gradient.
+        """Train each parameter by its gradient, but for those that are not trainable.
 
         Parameters
         ----------
@@ -181,7 +183,7 @@ class Optimizer:
         NonFiniteError
             For NaN or infinity in a gradient. In both cases nothing has been written.
         """
-        parameters = list(parameters)
+        parameters = [p for p in parameters if p.trainable]
         check_gradients(parameters)
         return self.apply(parameters)
 
@@ -265,9 +267,12 @@ class Optimizer:
         Returns
         -------
         dict of name to array
-            "iterations", and "PARAMETER/FIELD" for every array of a parameter's state.
+            "iterations", "start" if there were some before this run, and "PARAMETER/FIELD" for
+            every array of a parameter's state.
         """
         arrays = {"iterations": np.array(self.iterations, np.int64)}
+        if self._before:
+            arrays["start"] = np.array(self._before, np.int64)
         for name, state in self._states.items():
             for field, value in self._arrays(state).items():
                 arrays[f"{name}/{field}"] = np.array(value)
@@ -286,19 +291,18 @@ class Optimizer:
             If its fields are another optimizer's, or hold what no step leaves behind; nothing
             changes then.
         """
-        found = {}
-        iterations = None
+        found, counts = {}, {"start": 0}
         for key, value in arrays.items():
             name, slash, field = key.rpartition("/")
             if slash and field not in self.counters:
                 found.setdefault(name, {})[field] = self._floats(key, value)
             elif slash:
                 found.setdefault(name, {})[field] = self._count(key, value)
-            elif key == "iterations":
-                iterations = self._count(key, value)
+            elif key in ("iterations", "start"):
+                counts[key] = self._count(key, value)
             else:
                 raise InputError(f"{self.kind}: state has no entry {key!r}")
-        if iterations is None:
+        if "iterations" not in counts:
             raise InputError(f"{self.kind}: state lacks the entry 'iterations'")
         for name, fields in found.items():
             if set(fields) != set(self._field_names()):
@@ -308,7 +312,7 @@ class Optimizer:
                 )
         self._states = {name: self._restore(fields) for name, fields in found.items()}
         self._versions = {}
-        self.iterations = iterations
+        self.iterations, self._before = counts["iterations"], counts["start"]
 
     def state_bytes(self):
         """Bytes of state held, the parameters themselves not counted.

@@ -66,7 +66,7 @@ class Split:
         return self
 
     def step(self, parameters):
-        """Train every parameter by its gradient.
+        """Train every parameter by its gradient, but for those that are not trainable.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class Split:
         NonFiniteError
             For NaN or infinity in a gradient. In both cases nothing has been written.
         """
-        parameters = list(parameters)
+        parameters = [p for p in parameters if p.trainable]
         check_gradients(parameters)
         return self.apply(parameters)
 

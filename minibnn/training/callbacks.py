@@ -11,6 +11,8 @@ A resumed run has no memory but its history, so a callback that decides should d
 
 from numbers import Real
 
+import numpy as np
+
 from minibnn.errors import InputError
 
 
@@ -65,7 +67,7 @@ class EarlyStopping:
 def call(callbacks, run, row):
     """Call all of them; whether any asked for the end."""
     answers = [getattr(c, "on_epoch_end", c)(run, row) for c in callbacks]
-    return any(answer is True for answer in answers)
+    return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
 
 def check_callbacks(callbacks):

@@ -37,6 +37,7 @@ def describe_run(
     validation,
     checkpoint_every,
     checkpoint_minutes,
+    class_weight=None,
 ):
     """Everything but the optimizers that is needed to repeat a run, as JSON can hold it."""
     return {
@@ -47,7 +48,8 @@ def describe_run(
         "class_names": list(data.classes),
         "network": net.config(),
         **_machine_dependent(net, data),
-        "loss": loss,
+        "loss": loss if isinstance(loss, str) else _name_of(loss),
+        "class_weight": class_weight,
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
@@ -56,6 +58,11 @@ def describe_run(
         "checkpoint_every": checkpoint_every,
         "checkpoint_minutes": checkpoint_minutes,
     }
+
+
+def _name_of(function):
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{function.__module__}.{name}"
 
 
 def _machine_dependent(net, data):

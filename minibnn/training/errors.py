@@ -19,14 +19,14 @@ class Interrupted(KeyboardInterrupt):
     ----------
     message : str
     signum : int
-        The signal: SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal).
+        The signal: SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) or SIGPIPE (nobody reads).
     folder : Path or None
         Where the state is, to be resumed.
 
     Attributes
     ----------
     exit_code : int
-        What a shell expects: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+        What a shell expects: 128 and the signal, such as 130 after Ctrl-C.
     """
 
     def __init__(self, message, signum=signal.SIGINT, folder=None):

@@ -9,9 +9,9 @@ from minibnn.data.folder import FolderImages
 from minibnn.errors import InputError
 from minibnn.nn import LOSSES
 from minibnn.nn.layers.layer import positive
+from minibnn.ops.threads import one_blas_thread
 from minibnn.tables import Table
 from minibnn.training.distributed import ALONE
-from minibnn.training.threads import one_blas_thread
 
 
 class Evaluation(NamedTuple):
@@ -83,7 +83,7 @@ def evaluate(
         With images only.
     batch_size : int
         Pictures at a time; a matter of memory and speed only.
-    loss : "softmax_cross_entropy" or "squared_hinge"
+    loss : "softmax_cross_entropy", "squared_hinge", or callable (logits, labels)
     each : callable (outputs, labels), optional
         Is shown the outputs of every part that is measured.
     ranks : Ranks, optional
@@ -189,8 +189,11 @@ def check_labels(labels, classes):
 
 def loss_function(loss):
     """The function behind a loss's name; a callable is returned as it is."""
-    if callable(loss):
-        return loss
-    if loss not in LOSSES:
-        raise InputError(f"loss must be one of {', '.join(LOSSES)}, found {loss!r}")
-    return LOSSES[loss]
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    if not callable(loss):
+        raise InputError(
+            f"loss must be one of {', '.join(LOSSES)}, or a function of (logits, labels), "
+            f"found {loss!r:.60}"
+        )
+    return loss

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from minibnn.ops.threads import compute_threads
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.config import flat
@@ -13,7 +14,6 @@ from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
 from minibnn.training.start import adopt_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
-from minibnn.training.threads import compute_threads
 
 
 def fit(
@@ -27,6 +27,7 @@ def fit(
     out=None,
     name=None,
     loss="softmax_cross_entropy",
+    class_weight=None,
     augment=None,
     validation=0,
     callbacks=(),
@@ -59,7 +60,12 @@ def fit(
         The run folder; nothing is written without one.
     name : str, optional
         The run's name in its metrics; by default the (binary) optimizer's.
-    loss : "softmax_cross_entropy" or "squared_hinge"
+    loss : "softmax_cross_entropy", "squared_hinge", or callable (logits, labels)
+        One of your own returns (loss, dlogits): the mean over the batch, and its gradient like
+        logits (B, C). config.json keeps its name, to be resumed with the same.
+    class_weight : list of float, or dict of int to float, optional
+        How much a picture of each class counts in training, as in Keras: the loss is the mean of
+        weight times loss. Those a dict leaves out count 1. What is measured is not weighted.
     augment : None or "paper"
         "paper": pad with 4 pixels, random crop, random horizontal flip. Of pictures in folders a
         part of random area, shape and place, at random mirrored; with None the middle.
@@ -139,6 +145,7 @@ def fit(
                 validation,
                 checkpoint_every,
                 checkpoint_minutes,
+                class_weight,
             )
             check_folder(out, resume, force)
             check_optimizer(optimizer)

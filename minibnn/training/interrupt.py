@@ -1,24 +1,39 @@
-"""Ctrl-C, SIGTERM and a closed terminal while a run is on: remembered until the batch is done."""
+"""Ctrl-C, SIGTERM, a closed terminal or pipe: remembered until a run has done its batch."""
 
 import contextlib
-import errno
+import os
 import signal
+import sys
+from typing import ClassVar
 
-SIGNALS = {
-    signal.SIGINT: "Ctrl-C",
-    signal.SIGTERM: "SIGTERM",
-    signal.SIGHUP: "SIGHUP (its terminal was closed)",
+_CAUGHT = {
+    getattr(signal, name): words
+    for name, words in (
+        ("SIGINT", "Ctrl-C"),
+        ("SIGTERM", "SIGTERM"),
+        ("SIGHUP", "SIGHUP (its terminal was closed)"),  # not on Windows
+    )
+    if hasattr(signal, name)
 }
+CLOSED = 13  # SIGPIPE, wherever it has a name: what a program ends by when nobody reads it
+SIGNALS = _CAUGHT | {CLOSED: "the end of the program that read its output"}
 
 
 @contextlib.contextmanager
 def terminal():
-    """Around words to a terminal: if it was closed they are lost, and nothing else."""
+    """Around words to standard output: if they cannot be written they are lost, and nothing else.
+
+    With nobody left to read them, runs are asked to stop.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
+    except BrokenPipeError:
+        for request in StopRequest.listening:
+            request.signum = request.signum or CLOSED
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:  # a closed terminal, a log on a full disk
+        pass
 
 
 class StopRequest:
@@ -26,14 +41,16 @@ class StopRequest:
 
     But for a SIGHUP after a SIGHUP: of one closed terminal, both the shell and the system send it.
 
-    Use as a context manager. Signals can only be caught in the main thread; in others this does
-    nothing.
+    Use as a context manager. Signals can only be caught in the main thread; in others only
+    ``terminal`` asks to stop.
 
     Attributes
     ----------
     signum : int or None
         The signal that came.
     """
+
+    listening: ClassVar = []
 
     def __init__(self):
         self.signum = None
@@ -45,19 +62,24 @@ class StopRequest:
         return SIGNALS[self.signum]
 
     def __enter__(self):
+        self.listening.append(self)
         with contextlib.suppress(ValueError):  # not in the main thread
-            for signum in SIGNALS:
+            for signum in _CAUGHT:
                 if signal.getsignal(signum) != signal.SIG_IGN:  # as under nohup
                     self._before[signum] = signal.signal(signum, self._remember)
         return self
 
     def __exit__(self, *_):
+        self.listening.remove(self)
+        self._restore()
+
+    def _restore(self):
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
         self._before = {}
 
     def _remember(self, signum, _frame):
         self.signum = signum
-        self.__exit__()
-        if signum == signal.SIGHUP:
+        self._restore()
+        if signum == getattr(signal, "SIGHUP", None):
             self._before = {signum: signal.signal(signum, signal.SIG_IGN)}

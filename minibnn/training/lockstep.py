@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.ops.threads import compute_threads
 from minibnn.training import plots
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.keeper import Keeper
@@ -17,7 +18,6 @@ from minibnn.training.run_folder import RunFolder
 from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
 from minibnn.training.start import adopt_config, check_config, finished_note, open_run
 from minibnn.training.tensorboard import event_files
-from minibnn.training.threads import compute_threads
 
 
 def lockstep(
@@ -30,6 +30,7 @@ def lockstep(
     seed=0,
     out=None,
     loss="softmax_cross_entropy",
+    class_weight=None,
     augment=None,
     validation=0,
     callbacks=(),
@@ -54,7 +55,7 @@ def lockstep(
         The common start; it is not changed.
     optimizers : dict of str to optimizer
         Copied too. Names are made of letters, digits and ``. _ + -``.
-    data, epochs, batch_size, seed, out, loss, augment, validation : as in ``fit``
+    data, epochs, batch_size, seed, out, loss, class_weight, augment, validation : as in ``fit``
     callbacks, checkpoint_every, checkpoint_minutes, tensorboard : as in ``fit``
     resume, force, progress, threads, options : as in ``fit``
     run_options : dict of str to dict, optional
@@ -86,7 +87,15 @@ def lockstep(
         raise InputError("lockstep needs at least one optimizer, found none")
     check_folder(out, resume, force)
     settings = Settings(
-        epochs, batch_size, seed, loss, augment, validation, checkpoint_every, checkpoint_minutes
+        epochs,
+        batch_size,
+        seed,
+        loss,
+        augment,
+        validation,
+        checkpoint_every,
+        checkpoint_minutes,
+        class_weight,
     )
     events = event_files(tensorboard, out)
     task = Task(net, data, settings)

@@ -88,7 +88,6 @@ def train(
                 over = first.stopped or first.epoch == epochs
                 if over and held_out:
                     _measure(runs, rows, data, "test", batch_size)
-                report.epoch(rows)
                 (asked,) = ranks.most(stop.signum or 0)
                 with ranks.together():
                     if keeper:
@@ -96,6 +95,7 @@ def train(
                         keeper.keep_best(rows, part)
                         if over or asked or keeper.due(first.epoch):
                             keeper.save()
+                report.epoch(rows)
                 if asked and not over:
                     _save_and_stop(asked, keeper, ranks, saved=True)
             if data.unreadable:

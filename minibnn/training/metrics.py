@@ -2,11 +2,10 @@
 
 import csv
 import io
-import os
 from itertools import combinations
 
 from minibnn.errors import InputError
-from minibnn.files.atomic import write_atomic
+from minibnn.files.atomic import sync, write_atomic
 from minibnn.tables import Shown, Table, columns_of
 from minibnn.training.errors import TrainingError
 
@@ -248,7 +247,7 @@ class MetricsFile:
             with open(self.path, "a", encoding="utf-8", newline="") as file:
                 file.write(self._text(rows))
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
         except OSError as error:
             raise TrainingError(f"writing {self.path} failed: {error.strerror}") from error
 

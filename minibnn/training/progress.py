@@ -18,7 +18,7 @@ def reporter(progress=None):
     Anything else must be a reporter (have the methods of ``Silent``) and is returned as it is.
     """
     if progress is None or progress is True:
-        return Live() if sys.stdout.isatty() else Lines()
+        return Live() if sys.stdout and sys.stdout.isatty() else Lines()
     if progress is False:
         return Silent()
     if not all(callable(getattr(progress, name, None)) for name in _METHODS):

@@ -46,6 +46,8 @@ class Run:
         Who else trains this network; each has its piece of every batch.
     sync_batch_norm : bool
         Whether statistics of batch normalisation are those of the whole batch.
+    trained : callable like loss, optional
+        What the network is trained by, if it is measured by another loss.
 
     Attributes
     ----------
@@ -59,9 +61,12 @@ class Run:
         Whether a callback ended the run.
     """
 
-    def __init__(self, name, net, optimizer, loss, ranks=ALONE, sync_batch_norm=False):
+    def __init__(
+        self, name, net, optimizer, loss, ranks=ALONE, sync_batch_norm=False, trained=None
+    ):
         self.name = check_name(name)
         self.net, self.optimizer, self.loss = net, optimizer, loss
+        self._trained = trained or loss
         self.ranks, self.exchange = ranks, Exchange(net, ranks, sync_batch_norm)
         self.history = History(name)
         self.epoch, self.step, self.stopped = 0, 0, False
@@ -93,7 +98,7 @@ class Run:
         """
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)
-        loss, dlogits = self.loss(logits, labels)
+        loss, dlogits = self._trained(logits, labels)
         loss += self.net.penalty()  # its gradient comes with backward
         correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))
         if self.ranks.size == 1:

@@ -10,18 +10,19 @@
     *.png            pictures of the metrics
     events.*         for TensorBoard, where that was asked for
 
-A folder in use is locked by ``flock`` on its file ``.lock``; the lock ends with the process, even
-a killed one.
+A folder in use is locked by its file ``.lock``; the lock ends with the process, even a killed one.
 """
 
 import contextlib
-import fcntl
 import itertools
 import json
 import os
 import re
 import shlex
+import warnings
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import staged, write_atomic
@@ -208,17 +209,31 @@ _EXPECTED = {
 def _locked(folder):
     """The open lock file of ``folder``, holding the process's number while locked."""
     file = open(folder / ".lock", "a+b", buffering=0)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        owner = file.read(20).decode("ascii", "replace").strip()
-        file.close()
-        raise InputError(f"{folder} is in use by {_process(owner)}") from None
+    if not try_lock(file):
+        owner = b""
+        with file, contextlib.suppress(OSError):  # Windows shows nobody else what is locked
+            file.seek(0)
+            owner = file.read(20)
+        owner = _process(owner.decode("ascii", "replace").strip())
+        raise InputError(f"{folder} is in use by {owner}")
     with contextlib.suppress(OSError):  # a full disk is told by what is written next
         file.truncate(0)
         file.write(b"%d\n" % os.getpid())
     return file
+
+
+def try_lock(file):
+    """Whether an open file is locked now, which nobody else had locked; told where none can be."""
+    try:
+        return lock_descriptor(file.fileno(), blocking=False)
+    except OSError as error:
+        warnings.warn(
+            f"{file.name} cannot be locked ({error.strerror or error}): see to it that no other "
+            "run writes there",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return True
 
 
 def _process(number):

@@ -122,6 +122,10 @@ TRAINING = {  # options of train, compare and sweep
         ("5000 --dataset image-folder --data-dir empty", SIDE + "5000"),
         ("large", NOT_WHOLE.format("large")),
     ],
+    "--test-share": [
+        ("0.2", "a share for testing can be chosen for image-folder only, not for 'digits'"),
+        ("x", NOT_WHOLE.format("x").replace("integer", "float")),
+    ],
     "--model": [
         ("resnet", MODELS + "'resnet'"),
         ("''", MODELS + "''"),

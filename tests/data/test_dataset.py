@@ -125,3 +125,14 @@ def test_a_subset_is_smaller_and_keeps_the_parts_not_named():
     assert_array_equal(np.bincount(small.train_labels), [2, 2, 2])
     assert len(small.test_labels) == 6
     assert repr(small) == "Dataset('arrays': 6 + 6 pictures 5x4x3 uint8, 3 classes)"
+
+
+def test_labels_with_gaps_need_names():
+    images = np.zeros((4, 8, 8), np.uint8)
+    for labels, missing in (([0, 2, 0, 2], 1), ([1, 2, 3, 1], 0)):  # the second counts from 1
+        found = rf"train_labels must hold every class from 0 to \d, found none of {missing}:"
+        with pytest.raises(InputError, match=found):
+            from_arrays(images, labels, images, labels)
+    with pytest.raises(InputError, match="from 0 to 2, found none of 2"):
+        from_arrays(images, [0, 1, 0, 1], images, [0, 1, 2, 0])
+    assert from_arrays(images, [0, 2, 0, 2], images, [0, 2, 0, 2], list("abc")).classes[1] == "b"

@@ -18,6 +18,7 @@ def test_folders_are_classes_and_names_are_sorted(tmp_path):
             "train/n02/b.JPEG",
             "train/n02/a.jpeg",
             "train/n01/x.PnG",
+            "train/n01/more/deeper/y.jpg",
             "val/n02/1.jpg",
             "val/n01/1.jpg",
         )
@@ -26,7 +27,7 @@ def test_folders_are_classes_and_names_are_sorted(tmp_path):
         (
             "train/n01/notes.txt",
             "train/n01/.hidden.jpg",
-            "train/n01/deeper/y.jpg",
+            "train/n01/.deeper/y.jpg",
             "train/.DS_Store/z.jpg",
             "train/README.md",
             "other/n01/1.jpg",
@@ -35,8 +36,13 @@ def test_folders_are_classes_and_names_are_sorted(tmp_path):
     )
     train, val = list_pictures(write_tree(tmp_path, files | left_alone))
     assert train.classes == val.classes == ("n01", "n02")
-    assert train.names == ["train/n01/x.PnG", "train/n02/a.jpeg", "train/n02/b.JPEG"]
-    assert_array_equal(train.labels, [0, 1, 1])
+    assert train.names == [
+        "train/n01/more/deeper/y.jpg",
+        "train/n01/x.PnG",
+        "train/n02/a.jpeg",
+        "train/n02/b.JPEG",
+    ]
+    assert_array_equal(train.labels, [0, 0, 1, 1])
     assert_array_equal(val.labels, [0, 1])
     assert train.sizes.tolist() == [(tmp_path / name).stat().st_size for name in train.names]
 
@@ -71,6 +77,84 @@ def test_odd_names_are_pictures_too(tmp_path):
     with pytest.raises(InputError, match="caf") as caught:
         list_pictures(tmp_path)
     str(caught.value).encode()  # can be printed
+
+
+def layout(*folders):
+    return {name: x for folder in folders for name, x in names(folder, "ab", 2).items()}
+
+
+@pytest.mark.parametrize(
+    ("folders", "test", "validation"),
+    [
+        (("train", "val"), "val", None),
+        (("train", "valid"), "valid", None),
+        (("train", "validation"), "validation", None),
+        (("train", "test"), "test", None),
+        (("train", "val", "test"), "test", "val"),
+        (("train", "valid", "test"), "test", "valid"),
+    ],
+)
+def test_the_folders_people_have(tmp_path, folders, test, validation):
+    data = load("image-folder", write_tree(tmp_path, layout(*folders)), image_size=8)
+    parts = {"train": data.train_images, test: data.test_images}
+    if validation:
+        parts[validation] = data.validation_images
+        assert_array_equal(data.validation_labels, [0, 0, 1, 1])
+    else:
+        assert data.validation_images is None
+    for name, images in parts.items():
+        assert {images.listing.names[row].split("/")[0] for row in images.rows} == {name}
+    assert_array_equal(data.test_labels, [0, 0, 1, 1])
+
+
+def test_a_test_folder_without_classes_has_no_labels(tmp_path):
+    files = layout("train", "val") | {"test/1.jpg": None}  # ImageNet's
+    data = load("image-folder", write_tree(tmp_path, files), image_size=8)
+    assert data.test_images.listing.names[0].startswith("val/")
+    both = write_tree(tmp_path / "both", layout("train", "val", "valid"))
+    with pytest.raises(InputError, match="expected one of val, valid, found both"):
+        list_pictures(both)
+
+
+def test_tiny_imagenet(tmp_path):
+    files = {f"train/n0{k}/images/n0{k}_{i}.JPEG": None for k in range(2) for i in range(3)}
+    files |= {f"train/n0{k}/n0{k}_boxes.txt": b"0 0 62 62" for k in range(2)}
+    files |= {f"val/images/val_{i}.JPEG": None for i in range(3)}
+    files |= {"test/images/test_0.JPEG": None}
+    lines = [f"val_{i}.JPEG\tn0{kind}\t0\t32\t44\t62" for i, kind in enumerate((1, 0, 1))]
+    files["val/val_annotations.txt"] = "\n".join(lines).encode()
+    data = load("image-folder", write_tree(tmp_path, files), image_size=8)
+    assert data.classes == ("n00", "n01")
+    assert_array_equal(data.train_labels, [0, 0, 0, 1, 1, 1])
+    assert_array_equal(data.test_labels, [1, 0, 1])
+    assert data.test_images.listing.names[1] == "val/images/val_1.JPEG"
+    assert data.validation_images is None
+    (tmp_path / "val/val_annotations.txt").write_text("val_0.JPEG\tn07\t0")
+    with pytest.raises(InputError, match=r"annotations.txt: 'val_0.JPEG' is of 'n07', which"):
+        list_pictures(tmp_path)
+
+
+def test_one_folder_is_divided_by_a_share(tmp_path):
+    root = write_tree(tmp_path, {f"{c}/{i}.jpg": None for c in "ab" for i in range(5)})
+    data = load("image-folder", root, image_size=8, test_share=0.4)
+    assert_array_equal(data.train_labels, [0, 0, 0, 1, 1, 1])
+    assert_array_equal(data.test_labels, [0, 0, 1, 1])
+    train, test = ({*x.rows.tolist()} for x in (data.train_images, data.test_images))
+    assert train | test == set(range(10))
+    assert not train & test
+    again = load("image-folder", root, image_size=8, test_share=0.4)
+    assert_array_equal(again.test_images.rows, data.test_images.rows)
+    with pytest.raises(InputError, match=r"found no train/ \(of one folder of classes, test_share"):
+        list_pictures(root)
+    for share, said in ((0.1, "b has too few pictures for a share of 0.1"), (1, "between 0 and")):
+        with pytest.raises(InputError, match=said):
+            load("image-folder", root, image_size=8, test_share=share)
+
+
+def test_links_that_lead_round_end(tmp_path):
+    write_tree(tmp_path, GOOD)
+    (tmp_path / "train/a/round").symlink_to(tmp_path / "train/a")
+    assert len(list_pictures(tmp_path)[0].names) == 4
 
 
 def _remove(*gone):

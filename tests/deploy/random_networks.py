@@ -7,6 +7,7 @@ from minibnn import nn
 
 CHANNELS = st.integers(1, 70) | st.sampled_from([1, 31, 32, 33, 64, 65])
 PADDING = st.sampled_from(["same", "valid"])
+QUANTIZERS = st.sampled_from(["ste_sign"] * 3 + ["magnitude_aware_sign"])
 
 
 def _window(draw, image, largest=4):
@@ -40,13 +41,14 @@ def _convolution(draw, image):
     size, strides, padding = _window(draw, image)
     if draw(st.integers(0, 9)) == 9:
         return nn.Conv2D(draw(CHANNELS), size, strides, padding, draw(st.booleans()))
-    return nn.BinaryConv2D(draw(CHANNELS), size, strides, padding, draw(st.integers(0, 1)))
+    pad_value, scaled = draw(st.integers(0, 1)), draw(QUANTIZERS)
+    return nn.BinaryConv2D(draw(CHANNELS), size, strides, padding, pad_value, scaled)
 
 
 def _dense(draw):
     if draw(st.integers(0, 9)) == 9:
         return nn.Dense(draw(CHANNELS), draw(st.booleans()))
-    return nn.BinaryDense(draw(CHANNELS))
+    return nn.BinaryDense(draw(CHANNELS), draw(QUANTIZERS))
 
 
 def _residual(draw, shape):
@@ -151,6 +153,9 @@ def extreme_statistics(net, rng):
                 sizes = rng.normal(0, 1, n) * 10 ** rng.uniform(-6, 6, n)
                 layer.beta.assign(_mixed(rng, np.zeros(n), rng.normal(0, 1, n), sizes))
     for p in net.parameters():
+        if p.scale is not None:
+            wide = 10 ** rng.uniform(-6, 6, len(p.scale))
+            p.scale[:] = _mixed(rng, rng.uniform(0, 1, len(p.scale)), wide, 0 * wide, -wide)
         if p.name.endswith("bias"):
             p.assign(rng.normal(0, 1, p.shape))
 

@@ -320,3 +320,36 @@ def test_what_keras_finds(tmp_path):
     assert found["conv2/kernel"].dtype == np.float32
     assert found["batch_norm1/epsilon"] == 1e-3
     assert not any(name.endswith(("gamma", "bias")) for name in found)
+
+
+def scaled_network():
+    scaled = {"kernel_quantizer": "magnitude_aware_sign"}
+    layers = [nn.BinaryConv2D(5, 3, **scaled), nn.BatchNorm(), nn.Sign(), nn.Flatten()]
+    return nn.Sequential([*layers, nn.BinaryDense(4, **scaled)], (4, 4, 2))
+
+
+def test_scales_are_the_mean_magnitudes_of_latent_kernels():
+    """Larq's magnitude_aware_sign: sign(w) times the mean of |w| over all axes but the last."""
+    rng, net = np.random.default_rng(0), scaled_network()
+    source = {f"quant_{name}": a for name, a in larq.arrays(net).items()}
+    for name in ("quant_conv1/kernel", "quant_dense1/kernel"):
+        source[name] = rng.uniform(-1, 1, source[name].shape).astype(np.float32)
+    reading = larq.read(source, net)
+    assert reading.signed == {}  # nothing of these kernels is lost
+    for layer in (net.layers[0], net.layers[4]):
+        latent = source[f"quant_{layer.kernel.name}"]
+        expected = [np.abs(latent[..., k]).mean() for k in range(latent.shape[-1])]
+        assert_allclose(layer.kernel.scale, expected, rtol=1e-6)
+        assert_array_equal(layer.kernel.value, np.where(latent < 0, -1, 1))
+
+
+def test_scales_go_out_as_magnitudes_and_come_back(tmp_path):
+    rng, net, again = np.random.default_rng(1), scaled_network(), scaled_network()
+    for p in net.parameters():
+        if p.binary:
+            p.scale[:] = rng.uniform(0.01, 2, len(p.scale))
+    assert "conv1/scale" not in larq.arrays(net)  # no array of a Larq model
+    larq.write(net, tmp_path / "net.npz")
+    larq.read(tmp_path / "net.npz", again)
+    for name, array in net.state_dict().items():
+        assert_array_equal(again.state_dict()[name], array)

@@ -357,12 +357,6 @@ def test_refused():
         export.model(small(), classes=["a", "b"])
 
 
-def test_a_scale_of_outputs_is_refused():
-    scaled = nn.Sequential([nn.BinaryDense(2, kernel_quantizer="magnitude_aware_sign")], (3,))
-    with pytest.raises(InputError, match="dense1 cannot be packed or written: its kernel_quant"):
-        export.model(scaled)
-
-
 def test_no_option_of_a_layer_is_overlooked():
     """A new option changes what a layer computes: the model must follow, then this list."""
     place = {"kernel_size", "strides", "padding"}
@@ -380,6 +374,7 @@ def test_no_option_of_a_layer_is_overlooked():
         "MaxPool2D": pool,
         "ReLU": set(),
         "Residual": set(),
+        "Scale": set(),  # of a kernel_quantizer
         "Sign": {"quantizer"},
     }
 

@@ -6,7 +6,7 @@ import pytest
 import minibnn as bnn
 from minibnn import InputError
 from minibnn.equivalences.networks import PRESETS, compare_sides
-from minibnn.training.threads import compute_threads
+from minibnn.ops.threads import compute_threads
 
 every_preset = pytest.mark.parametrize("name", PRESETS)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minibnn import nn
+from minibnn import deploy, nn, zoo
 from minibnn.errors import InputError
 from minibnn.ops.bits import pack_signs
 
@@ -325,3 +325,36 @@ def test_layers_that_did_not_fit_may_be_tried_again():
 def test_configurations_that_make_no_network(config, message):
     with pytest.raises(InputError, match=message):
         nn.Sequential.from_config(config)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_picture_that_is_no_number_is_refused(bad, dtype):
+    net = zoo.digits_net(filters=4, dense_units=8)  # a sign would hide it
+    x = np.zeros((3, 8, 8, 1), dtype)
+    x[1, 3, 3] = bad
+    for model in (net, deploy.pack(net)):
+        for call in (model.predict, model.forward):
+            with pytest.raises(InputError, match=r"^inputs must be finite numbers, found NaN or"):
+                call(x)
+    with pytest.raises(InputError, match="finite"):
+        net.forward(x, training=True)
+
+
+def test_signs_are_predicted_as_they_are_forwarded():
+    net = zoo.digits_net(filters=4, dense_units=8)
+    x = np.random.default_rng(0).choice(np.int8([-1, 1]), (5, 8, 8, 1))
+    for model in (net, deploy.pack(net)):
+        assert_array_equal(model.predict(pack_signs(x, 3), 2), model.forward(np.float32(x)))
+        assert model.predict(pack_signs(x[:0], 3)).shape == (0, 10)
+        with pytest.raises(InputError, match="signs must be packed along their last axis, found 0"):
+            model.predict(pack_signs(x, 0))
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "all"])
+def test_a_batch_size_is_a_positive_whole_number(size):
+    net = zoo.digits_net(filters=4, dense_units=8)
+    for model in (net, deploy.pack(net)):
+        for x in (np.zeros((3, 8, 8, 1), np.uint8), np.zeros((0, 8, 8, 1), np.uint8)):
+            with pytest.raises(InputError, match="batch_size must be a positive whole number"):
+                model.predict(x, size)

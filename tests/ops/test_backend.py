@@ -1,5 +1,6 @@
 """Choosing a backend."""
 
+import numba
 import pytest
 
 from minibnn.errors import InputError
@@ -23,3 +24,23 @@ def test_an_unknown_backend_names_the_known_ones(use_backend):
     with pytest.raises(InputError, match=r"must be one of reference, numba, found 'gpu'"):
         use_backend("gpu")
     assert backend.ops() is reference
+
+
+def test_where_kernels_cannot_run_numpy_computes_unless_they_are_asked_for(
+    monkeypatch, use_backend
+):
+    use_backend("reference")  # restores what was there
+    for forked, told in ((False, "NUMBA_DISABLE_JIT is set"), (True, r'get_context\("spawn"\)')):
+        monkeypatch.setattr(backend, "_active", None)
+        monkeypatch.delenv("MINIBNN_BACKEND", raising=False)
+        monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+        monkeypatch.setattr(backend, "_forked", forked)
+        with pytest.warns(RuntimeWarning, match=f"^NumPy computes, slowly: .*{told}"):
+            assert backend.ops() is reference
+        assert backend.describe() == {"backend": "reference", "simd": None}
+        with pytest.raises(InputError, match=f"^the backend numba cannot be used: .*{told}"):
+            backend.use_backend("numba")
+        monkeypatch.setattr(backend, "_active", None)
+        monkeypatch.setenv("MINIBNN_BACKEND", "numba")
+        with pytest.raises(InputError, match=f"numba cannot be used: .*{told}"):
+            backend.ops()

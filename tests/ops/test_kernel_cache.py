@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -80,6 +81,86 @@ def test_the_cache_folder_changes_with_any_source(tmp_path, monkeypatch):
     assert len(set(names)) == 3
 
 
+def test_the_cache_folder_changes_with_the_constants_that_kernels_read(tmp_path, monkeypatch):
+    from minibnn.ops.kernels import compile as compiling
+
+    (tmp_path / "kernels").mkdir()
+    for file in (tmp_path / "bits.py", tmp_path / "kernels" / "tiles.py"):
+        file.write_text("1")
+    monkeypatch.setattr(compiling, "_HERE", tmp_path / "kernels")
+    before = compiling._folder()
+    (tmp_path / "bits.py").write_text("2")
+    assert compiling._folder() != before
+
+
+def test_without_a_home_or_a_source_nothing_is_kept(tmp_path, monkeypatch):
+    from minibnn.ops.kernels import compile as compiling
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert compiling._folder().startswith(f"{tmp_path}{os.sep}minibnn{os.sep}kernels-")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-here/.cache")  # what expanduser leaves as it is
+    assert compiling._folder() is None
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiling, "_HERE", tmp_path / "packed" / "kernels")
+    assert compiling._folder() is None
+
+
+CACHED = """
+import sys, warnings
+import numba.core.caching, numpy as np
+def full(self): raise OSError(28, "No space left on device")
+if "full" in sys.argv:  # root may write anywhere, so a mode would refuse nothing
+    for kind in numba.core.caching.CacheImpl._locator_classes:
+        kind.ensure_cache_path = full
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    from minibnn.ops.kernels import normalisation
+    kernel = normalisation._affine
+    x, ones = np.ones((40, 40), np.float32), np.ones(40, np.float32)
+    assert (normalisation.batch_norm(x, 0 * ones, 8 * ones, ones, 1.0) == np.float32(4 / 3)).all()
+print(sum(kernel.stats.cache_hits.values()), *(one.message for one in told))
+"""
+
+
+def cached(folder, *words):
+    done = subprocess.run(
+        [sys.executable, "-c", CACHED, *words],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    hits, _, told = done.stdout.strip().partition(" ")
+    return int(hits), told
+
+
+def test_what_cannot_be_kept_is_compiled_and_what_can_be_read_is_used(tmp_path):
+    for folder in (tmp_path / "full", "/proc/nowhere"):
+        hits, told = cached(folder, "full")
+        assert hits == 0
+        assert told.startswith(f"kernels cannot be kept in {folder}")
+        assert "No space left on device" in told
+        assert told.endswith("set NUMBA_CACHE_DIR to a folder that can be written")
+        assert told.count("cannot be kept") == 1
+    assert cached(tmp_path / "warm") == (0, "")
+    assert cached(tmp_path / "warm") == (1, "")
+    assert cached(tmp_path / "warm", "full") == (1, "")
+
+
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+def test_a_damaged_cache_is_made_anew(tmp_path, kind):
+    cached(tmp_path)
+    for content in (b"", b"\x80\x05rubbish"):
+        damaged = list(tmp_path.rglob(kind))
+        assert damaged
+        for file in damaged:
+            file.write_bytes(content)
+        assert cached(tmp_path) == (0, "")
+        assert cached(tmp_path) == (1, "")
+
+
 def step(net, optimizer, x, labels):
     logits = net.forward(x, training=True)
     loss, dlogits = nn.softmax_cross_entropy(logits, labels)
@@ -137,13 +218,13 @@ def test_a_step_allocates_nothing_large_once_it_runs(use_backend):
         step(*arguments)
     before = (
         {id(block) for block in scratch._pool},
-        {name: id(block) for name, block in scratch._buffers.items()},
+        {name: id(block) for name, block in vars(scratch._buffers).items()},
     )
     for _ in range(4):
         step(*arguments)
     after = (
         {id(block) for block in scratch._pool},
-        {name: id(block) for name, block in scratch._buffers.items()},
+        {name: id(block) for name, block in vars(scratch._buffers).items()},
     )
     assert after == before
     assert before[0]

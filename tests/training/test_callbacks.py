@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from small_runs import fit, without_seconds
 
@@ -74,3 +75,9 @@ def test_a_column_that_is_not_measured():
         fit(callbacks=[EarlyStopping()])
     with pytest.raises(bnn.InputError, match="patience must be 1 or more"):
         EarlyStopping(patience=0)
+
+
+def test_a_boolean_of_numpy_ends_the_run_too():
+    stop = lambda run, row: np.mean(run.history["test_accuracy"]) >= 0  # noqa: E731
+    assert len(fit(epochs=3, callbacks=[stop])) == 1
+    assert len(fit(epochs=2, callbacks=[lambda run, row: np.False_])) == 2

@@ -1,12 +1,15 @@
 """fit: what it measures, that it repeats, and what it refuses."""
 
+import signal
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from small_runs import fit, optimizer, small_data, small_net, without_seconds
+from small_runs import StopAt, fit, optimizer, small_data, small_net, without_seconds
 
 import minibnn as bnn
-from minibnn.training import TrainingError
+from minibnn import nn
+from minibnn.training import Interrupted, TrainingError
 
 
 def same_state(a, b):
@@ -182,7 +185,8 @@ def test_pictures_and_labels_must_fit_the_network(tmp_path):
     data = bnn.data.from_arrays(images, labels, images, labels)
     with pytest.raises(bnn.InputError, match=r"network takes pictures 8x8x1, .* are 9x8x1"):
         bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
-    data = bnn.data.from_arrays(images[:, 1:], labels + 1, images[:, 1:], labels)
+    arrays = images[:, 1:], labels + 1, images[:, 1:], labels
+    data = bnn.data.from_arrays(*arrays, classes=list("abcdefghijk"))
     with pytest.raises(bnn.InputError, match="labels must be whole numbers from 0 to 9"):
         bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
 
@@ -206,3 +210,45 @@ def test_threads_from_the_environment(monkeypatch):
         fit(epochs=1)
     monkeypatch.setenv("MINIBNN_NUM_THREADS", "1")
     fit(epochs=1)
+
+
+def test_a_batch_of_one_is_refused_where_vectors_are_normalised(tmp_path):
+    with pytest.raises(bnn.InputError, match=r"^batch_norm3 normalises vectors by their batch"):
+        fit(tmp_path / "run", batch_size=1)
+    assert not (tmp_path / "run").exists()
+    pictures = nn.Sequential(  # of more than one place there is something left
+        [nn.BinaryConv2D(10, 3), nn.BatchNorm(), nn.GlobalAvgPool2D()], (8, 8, 1)
+    )
+    assert len(fit(net=pictures, epochs=1, batch_size=1)) == 1
+
+
+def test_a_schedule_over_the_run_is_over_every_run(tmp_path):
+    both = bnn.optim.Split(
+        bnn.optim.Bop(bnn.optim.schedules.linear(1e-2, 0.0), 1e-6), bnn.optim.Adam(0.01)
+    )
+    net, settings = small_net(), {"epochs": 2, "batch_size": 20, "progress": False}
+    gammas = []
+
+    def look(run, row):
+        gammas.append(run.optimizer.binary.hyperparameters()["gamma"])
+
+    for _ in range(2):
+        flips = bnn.fit(net, both, small_data(), callbacks=[look], **settings)["flips"]
+        assert min(flips) > 0
+    assert gammas == [0.005, 0, 0.005, 0]
+    assert both.iterations == 40
+
+    settings |= {"epochs": 4, "seed": 3}
+    states = []
+    for stops in ((), (7, 25)):
+        net, used, resume = small_net(), both.copy(), False  # 40 steps lie behind it
+        for stop in stops:
+            with pytest.raises(Interrupted):
+                settings["progress"] = StopAt(stop, signal.SIGINT)
+                bnn.fit(net, used, small_data(), out=tmp_path / "r", resume=resume, **settings)
+            net, used, resume = small_net(), bnn.optim.from_config(both.config()), True
+        settings["progress"] = False
+        out = {"out": tmp_path / "r", "resume": True} if stops else {}
+        bnn.fit(net, used, small_data(), **out, **settings)
+        states.append(net.digest())
+    assert states[0] == states[1]

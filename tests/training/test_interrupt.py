@@ -3,10 +3,15 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
+from minibnn.training import checkpoint
 from minibnn.training.interrupt import StopRequest, terminal
+from minibnn.training.metrics import read_rows
+from minibnn.training.progress import Lines, reporter
 
 
 def test_a_second_signal_acts_at_once():
@@ -29,8 +34,40 @@ def test_a_closed_terminal_may_send_its_signal_twice():
     assert signal.getsignal(signal.SIGHUP) == before
 
 
-def test_only_a_closed_terminal_loses_words():
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_words_that_cannot_be_written_are_lost_and_nothing_else(number):
+    with StopRequest() as stop, terminal():
+        raise OSError(number, os.strerror(number))
+    assert stop.signum is None
+
+
+@pytest.mark.parametrize("every", [1, 50])
+def test_a_run_whose_reader_goes_away_saves_and_stops(tmp_path, every):
+    words = f"train --epochs 40 --checkpoint-every {every} --filters 4 --dense-units 8 --out run"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "minibnn", *words.split()],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with run:
+        for line in run.stdout:
+            if line.startswith("epoch  2/40"):
+                break
+        run.stdout.close()
+        said, code = run.stderr.read(), run.wait(timeout=60)
+    assert code == 141  # 128 + SIGPIPE, as a shell says it
+    assert said.count("\n") == 1
+    assert "stopped by the end of the program that read its output" in said
+    assert "minibnn train --resume --out run" in said
+    meta, _ = checkpoint.read(tmp_path / "run/checkpoint.npz")
+    rows = read_rows(tmp_path / "run/metrics.csv")
+    assert 2 <= len(rows) == meta["epoch"] < 40
+
+
+def test_a_run_without_standard_output_says_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert type(reporter()) is Lines
     with terminal():
-        raise OSError(errno.EIO, "Input/output error")
-    with pytest.raises(BrokenPipeError), terminal():
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        reporter()._say("words")

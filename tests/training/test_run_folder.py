@@ -1,5 +1,6 @@
 """Run folders: who may write to them, and that a failing disk costs nothing that was saved."""
 
+import errno
 import json
 import os
 
@@ -228,7 +229,7 @@ def test_a_full_disk_while_writing_metrics(tmp_path, monkeypatch):
 
     def fill(run, row):
         if row["epoch"] == 3:
-            monkeypatch.setattr("minibnn.training.metrics.os.fsync", failing)
+            monkeypatch.setattr("minibnn.files.atomic.os.fsync", failing)
 
     message = r"writing .*metrics.csv failed: No space left on device; the last checkpoint"
     with pytest.raises(TrainingError, match=message):
@@ -267,6 +268,61 @@ def test_a_real_write_that_fails(tmp_path, run_python):
     assert "checkpoint.npz failed: File too large; the last checkpoint" in out
     assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
     assert not list((tmp_path / "run").glob("*.new"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks_is_told_of(tmp_path, monkeypatch, number):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    told = rf"run.\.lock cannot be locked \({os.strerror(number)}\): see to it that no other run"
+    with pytest.warns(RuntimeWarning, match=told):
+        history = fit(tmp_path / "run", epochs=1)
+    assert history["epoch"] == [1]
+    assert (tmp_path / "run/checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
+def test_a_file_system_that_syncs_nothing_keeps_the_run(tmp_path, monkeypatch, number):
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(atomic.os, "fsync", refuse)
+    fit(tmp_path / "run", epochs=1)
+    monkeypatch.undo()
+    fit(tmp_path / "whole", epochs=1)
+    assert_same_files(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_folder_whose_disk_fails_is_no_success(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        full_after(patch, 1)  # the file's sync goes, the folder's does not
+        with pytest.raises(OSError, match="No space"):
+            atomic.write_atomic(tmp_path / "file", b"one")
+
+
+WINDOWS = """
+import os, random, signal, sys, warnings
+sys.modules["fcntl"] = None
+del signal.SIGHUP, signal.SIGPIPE, os.O_DIRECTORY, os.register_at_fork
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    from small_runs import fit, small_data
+    import minibnn.cli, minibnn.training.sweep.worker
+    del told[:]  # filelock's own
+    fit("run", epochs=1)
+    fit("run", epochs=2, resume=True)
+assert len(told) == 2 and all("cannot be locked" in str(one.message) for one in told), told
+print(len(minibnn.load("run").predict(small_data().test_images)))
+"""
+
+
+def test_nothing_that_windows_lacks_is_needed(tmp_path, run_python):
+    code, out, err = run_python(f"import os; os.chdir({str(tmp_path)!r})\n{WINDOWS}")
+    assert (code, out) == (0, "53\n"), err
 
 
 def test_write_atomic_replaces_in_one_step(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What is in a folder of pictures laid out as ImageNet's: ``train/CLASS/*`` and ``val/CLASS/*``."""
+"""What is in a folder of pictures: ``train/CLASS/*`` and ``val/CLASS/*``, and layouts alike."""
 
 import os
 import zlib
@@ -10,7 +10,8 @@ from minibnn.data.checks import MOST_CLASSES
 from minibnn.errors import InputError
 from minibnn.files.paths import expanded
 
-PARTS = ("train", "val")
+PARTS = ("test", "val", "valid", "validation")  # beside train
+_ANNOTATIONS = "val_annotations.txt"
 EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .tif .tiff .ppm .pgm .pbm .pnm".split()
 )
@@ -22,7 +23,7 @@ class Listing(NamedTuple):
     Attributes
     ----------
     root : str
-        The folder that holds train/ and val/.
+        The folder that holds them all.
     names : list of str
         Paths below ``root`` with forward slashes, such as train/n01440764/1.JPEG.
     sizes : (N,) int64
@@ -50,36 +51,98 @@ class Listing(NamedTuple):
         return crc
 
 
-def list_pictures(data_dir):
-    """The Listings of train/ and val/ below ``data_dir``.
+def list_pictures(data_dir, divided=True):
+    """The Listings of training, test and, if there are, validation pictures below ``data_dir``.
 
-    Every folder in train/ is a class, in the order of their names, and so is every picture in
-    it; what a picture is, is told by the end of its name in any case. Hidden files and folders
-    (.DS_Store) and files of other kinds are left alone.
+    Every folder in train/ is a class, in the order of their names, and so is every picture in it
+    or in folders below it; what a picture is, is told by the end of its name in any case. Hidden
+    files and folders (.DS_Store) and files of other kinds are left alone.
+
+    The test pictures are in test/ or, where that has no classes or is not there, in val/, valid/
+    or validation/; beside a test/ with classes these are for validation. Tiny ImageNet's val/ has
+    its classes in val_annotations.txt. If not ``divided``, there is one Listing, of the classes in
+    ``data_dir`` itself.
+
+    Parameters
+    ----------
+    data_dir : path
+    divided : bool
+
+    Returns
+    -------
+    list of Listing
 
     Raises
     ------
     InputError if a part is missing or has no class folders, a class has no pictures, or the
-    classes of the two parts differ.
+    classes of two parts differ.
     """
     root = expanded(data_dir)
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder with train/ and val/, found no such folder")
-    for part in PARTS:
-        if not (root / part).is_dir():
-            raise InputError(f"{root}: expected folders train/ and val/, found no {part}/")
     try:
-        classes = [_classes(root / part) for part in PARTS]
-        _check_same(root, *classes)
-        return [_list_part(root, part, classes[0]) for part in PARTS]
+        if not divided:
+            return [_list_part(root, "", _classes(root))]
+        if not (root / "train").is_dir():
+            hint = " (of one folder of classes, test_share tells the part for testing)"
+            raise InputError(
+                f"{root}: expected folders train/ and val/, found no train/"
+                + hint * bool(_names_in(root))
+            )
+        train = _list_part(root, "train", _classes(root / "train"))
+        parts = [part for part in PARTS if (root / part).is_dir()]
+        if "test" in parts and _unlabelled(root / "test", train.classes):
+            parts.remove("test")
+        if not parts:
+            raise InputError(f"{root}: expected folders train/ and val/, found no val/ or test/")
+        if len(parts) > 1 + ("test" in parts):
+            raise InputError(f"{root}: expected one of {', '.join(parts[-2:])}, found both")
+        return [train, *(_list_other(root, part, train.classes) for part in parts)]
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
 
+def _unlabelled(folder, classes):
+    """Whether pictures lie here without their classes, at most in one folder such as images/."""
+    names = _names_in(folder)
+    return len(names) < 2 and not {*names} & {*classes}
+
+
+def _list_other(root, part, classes):
+    """The pictures of test/ or val/, of the classes of train/."""
+    if (root / part / _ANNOTATIONS).is_file():
+        return _list_annotated(root, part, classes)
+    _check_same(root, classes, part, _classes(root / part))
+    return _list_part(root, part, classes)
+
+
+def _list_annotated(root, part, classes):
+    """Tiny ImageNet's pictures for validation, all in one folder: a line of a file for each."""
+    path = root / part / _ANNOTATIONS
+    labels = {name: label for label, name in enumerate(classes)}
+    found = []
+    for line in path.read_text("utf-8", "surrogateescape").splitlines():
+        name, _, rest = line.partition("\t")
+        kind = rest.partition("\t")[0]
+        if kind not in labels:
+            raise InputError(f"{path}: {name!r:.60} is of {kind!r:.60}, which is not in train/")
+        file = root / part / "images" / name
+        found.append((f"{part}/images/{name}", file.stat().st_size, labels[kind]))
+    if not found:
+        raise InputError(f"{path}: expected a line for each picture, found none")
+    names, sizes, kinds = zip(*found, strict=True)
+    return Listing(str(root), list(names), np.array(sizes), np.array(kinds), classes)
+
+
+def _names_in(folder):
+    """Sorted names of the folders in ``folder``."""
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
+
+
 def _classes(folder):
     """Sorted names of the class folders in ``folder``."""
-    with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
+    names = _names_in(folder)
     if not names:
         raise InputError(f"{folder}: expected a folder for each class, found none")
     if len(names) > MOST_CLASSES:
@@ -87,33 +150,43 @@ def _classes(folder):
     return tuple(names)
 
 
-def _check_same(root, train, val):
-    for one, names, other, others in (("train", train, "val", val), ("val", val, "train", train)):
+def _check_same(root, train, part, other):
+    for one, names, two, others in (("train", train, part, other), (part, other, "train", train)):
         only = sorted({*names} - {*others})
         if only:
             more = f" and {len(only) - 1} more" if len(only) > 1 else ""
             raise InputError(
-                f"{root}: train/ and val/ must have the same classes, "
-                f"but {only[0]!r}{more} of {one}/ is not in {other}/"
+                f"{root}: train/ and {part}/ must have the same classes, "
+                f"but {only[0]!r}{more} of {one}/ is not in {two}/"
             )
 
 
 def _list_part(root, part, classes):
     names, sizes, labels = [], [], []
     for label, name in enumerate(classes):
-        with os.scandir(root / part / name) as entries:
-            found = sorted((e.name, e.stat().st_size) for e in entries if _is_picture(e))
+        found = sorted(_pictures(root / part / name, f"{part}/{name}".lstrip("/"), set()))
         if not found:
             raise InputError(
                 f"{root / part / name}: expected pictures of this class "
                 "(*.jpg, *.jpeg, *.png, ...), found none"
             )
-        names += [f"{part}/{name}/{file}" for file, _ in found]
+        names += [file for file, _ in found]
         sizes += [size for _, size in found]
         labels += [label] * len(found)
     return Listing(str(root), names, np.array(sizes), np.array(labels), classes)
 
 
-def _is_picture(entry):
-    name = entry.name
-    return name[0] != "." and os.path.splitext(name)[1].lower() in EXTENSIONS and entry.is_file()
+def _pictures(folder, name, seen):
+    """Yield (name, bytes) of the pictures in a folder and below; links lead round in no circle."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[0] == ".":
+                continue
+            if entry.is_dir():
+                yield from _pictures(entry.path, f"{name}/{entry.name}", seen)
+            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and entry.is_file():
+                yield f"{name}/{entry.name}", entry.stat().st_size

@@ -14,29 +14,30 @@ depend on the order they are added in, so behind one of them equality ends and r
 import json
 
 from minibnn._version import __version__
-from minibnn.deploy.network import PICTURE_KINDS
 from minibnn.errors import InputError
+from minibnn.nn.inputs import check_pictures
 
 OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
 WEIGHTS = ("bits", "float32")
 
 
-def model(network, classes=None, weights="bits", pictures="bytes"):
+def model(network, classes=None, weights="bits", pictures=None):
     """The ONNX model of a network.
 
     Parameters
     ----------
     network : Sequential
     classes : list of str, optional
-        Names of the outputs, kept in the model's metadata as a JSON list under "classes".
+        Names of the outputs, by default the network's own; kept in the model's metadata as a JSON
+        list under "classes".
     weights : str
         "bits" keeps a binary kernel as 8 weights to a byte, with five operators behind it that
         turn bits into ±1 (runtimes do so once, when they load it). "float32" keeps it as numbers,
         32 times as large, for a runtime that lacks BitShift or wants kernels to be constants.
-    pictures : str
-        What the network was trained on: "bytes", or "image-folder", whose bytes are normalised
-        by ImageNet's mean and deviation; then the model does that.
+    pictures : str, optional
+        What the network was trained on, by default what it tells; see ``minibnn.nn.inputs``. The
+        model makes it of bytes; of "arrays", which bytes cannot tell, it takes these.
 
     Returns
     -------
@@ -49,9 +50,9 @@ def model(network, classes=None, weights="bits", pictures="bytes"):
     onnx = _onnx()
     if weights not in WEIGHTS:
         raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, found {weights!r}")
-    if pictures not in PICTURE_KINDS:
-        raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {pictures!r:.60}")
-    metadata = {"network": network.name, "input": _input_text(network.input_shape)}
+    pictures = network.pictures if pictures is None else check_pictures(pictures)
+    metadata = {"network": network.name, "input": _input_text(network.input_shape, pictures)}
+    classes = network.classes if classes is None else classes
     if classes is not None:
         metadata["classes"] = json.dumps(_names(classes, network.output_shape))
 
@@ -70,7 +71,7 @@ def model(network, classes=None, weights="bits", pictures="bytes"):
     return made
 
 
-def write(network, path, classes=None, weights="bits", pictures="bytes"):
+def write(network, path, classes=None, weights="bits", pictures=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
     from minibnn.files.atomic import write_atomic
 
@@ -122,9 +123,11 @@ def _onnx(what="writing"):
     return onnx
 
 
-def _input_text(shape):
+def _input_text(shape, pictures):
     axes = "height, width, channels" if len(shape) == 3 else "features"
-    return f"uint8 [batch, {axes}] = [batch, {', '.join(map(str, shape))}], a byte as it is"
+    kind = "float32" if pictures == "arrays" else "uint8"
+    whole = "" if pictures == "arrays" else ", a byte as it is"
+    return f"{kind} [batch, {axes}] = [batch, {', '.join(map(str, shape))}]{whole}"
 
 
 def _names(classes, output_shape):

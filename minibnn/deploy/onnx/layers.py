@@ -10,7 +10,7 @@ from minibnn.data.folder.images import DEVIATION, MEAN
 from minibnn.deploy import binary, shape
 from minibnn.deploy.fold import fold
 from minibnn.deploy.onnx.graph import Graph
-from minibnn.deploy.translate import check_scale
+from minibnn.deploy.translate import Scale, spread
 from minibnn.deploy.value import SUMS
 from minibnn.deploy.value import Value as Sums
 from minibnn.errors import InputError
@@ -59,11 +59,16 @@ def translate(network, weights, pictures):
     walk = _Walk(Graph(weights))
     value = walk.pictures("images", network.input_shape, pictures)
     value = walk.real(walk.chain(network.chain, value))
+    if len(value.shape) != 1:
+        raise InputError(
+            f"{network.name} ends with pictures {value.shape}, and a model gives logits "
+            "[batch, classes]: let it end with Flatten or GlobalAvgPool2D"
+        )
     last = walk.graph.nodes[-1]
     last.name = last.output[0] = "logits"
     return walk.graph.proto(
         network.name,
-        ("images", np.uint8, network.input_shape),
+        ("images", np.float32 if pictures == "arrays" else np.uint8, network.input_shape),
         ("logits", np.float32, value.shape),
     )
 
@@ -77,11 +82,15 @@ class _Walk:
     def pictures(self, given, shape, kind):
         """Bytes b as the whole numbers 2 b - 255, or normalised as those of an image folder."""
         g = self.graph
-        x = g.cast(given, np.float32, f"{given}/numbers")
+        x = given if kind == "arrays" else g.cast(given, np.float32, f"{given}/numbers")
         if len(shape) == 3:
             x = g.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
         if kind == "image-folder":
             return self._normalised(Value(x, shape))
+        if kind == "unit":
+            x = g.node("Div", [x, g.number(255)], f"{given}/unit")
+        if kind in ("unit", "arrays"):
+            return Value(x, shape)
         x = g.node("Mul", [x, g.number(2)], f"{given}/doubled")
         x = g.node("Sub", [x, g.number(255)], f"{given}/centred")
         return Value(x, shape, 255, BYTE_SCALE, operand=True)
@@ -95,7 +104,7 @@ class _Walk:
         return self._with("Add", value, "pictures/offset", offset, "pictures/normalised")
 
     def chain(self, chain, value):
-        rest = list(chain.layers)
+        rest = list(spread(chain.layers))
         while rest:
             value, done = self.folded(rest, value) or (self.layer(rest[0], value), 1)
             del rest[:done]
@@ -157,7 +166,6 @@ class _Walk:
 
     def _product(self, layer, value, terms):
         """Name of the left operand, and what kind of Value the product will be."""
-        check_scale(layer)
         if layer.kernel.binary and value.operand:
             return value.name, Value("", (), value.bound * terms, value.scale)
         return self.real(value).name, Value("", ())
@@ -173,6 +181,9 @@ class _Walk:
         return self._with("Add", value, layer.bias.name, layer.bias.value, f"{layer.name}/biased")
 
     # -- normalisation and sign ---------------------------------------------------------------
+
+    def scale(self, layer, value):
+        return self._with("Mul", self.real(value), f"{layer.name}/factor", layer.scale, layer.name)
 
     def norm(self, layer, value):
         """Subtract, multiply, add: three roundings, in the order of ``batch_norm``."""
@@ -282,6 +293,7 @@ _KINDS = {
     nn.ReLU: _Walk.relu,
     nn.Residual: _Walk.residual,
     nn.Sign: _Walk.sign,
+    Scale: _Walk.scale,
 }
 _STEPS = {
     binary.Threshold: _Walk.threshold,

@@ -34,11 +34,11 @@ class Sign(Layer):
         return isinstance(self.quantizer, SteSign)  # which multiplies by 0 or 1
 
     def config(self):
-        return {"kind": "Sign", "quantizer": quantizer_config(self.quantizer)}
+        return {"kind": self.kind, "quantizer": quantizer_config(self.quantizer)}
 
     def forward(self, x, training=False):
-        self.x = numbers(x)
-        return ops().sign(self.x)
+        self.x = x = numbers(x)
+        return ops().sign(x)
 
     def backward(self, dy, need_dx=True):
         return self.quantizer.gradient(dy, self.x) if need_dx else None
@@ -56,8 +56,8 @@ class ReLU(Layer):
     prefix = "relu"
 
     def forward(self, x, training=False):
-        self.x = numbers(x)
-        return ops().relu(self.x)
+        self.x = x = numbers(x)
+        return ops().relu(x)
 
     def backward(self, dy, need_dx=True):
         return ops().relu_grad(dy, self.x) if need_dx else None

@@ -56,6 +56,7 @@ class BatchNorm(Layer):
 
     def build(self, input_shape, rng):
         channels = input_shape[-1]
+        self.places = math.prod(input_shape[:-1])  # of a sample, that a statistic goes over
         self.gamma = Parameter(f"{self.name}/gamma", np.ones(channels))
         self.beta = Parameter(f"{self.name}/beta", np.zeros(channels))
         self.moving_mean = np.zeros(channels, np.float32)
@@ -109,9 +110,9 @@ class BatchNorm(Layer):
             self._move(mean, variance, n * self.across.size if self.across else n)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        self.x, self.training = x, training
-        self.mean, self.variance = mean.astype(dtype), variance.astype(dtype)
-        return x, self.mean, self.variance, self.beta.value, self.epsilon, self.gamma_value()
+        mean, variance = mean.astype(dtype), variance.astype(dtype)
+        self.x, self.training, self.mean, self.variance = x, training, mean, variance
+        return x, mean, variance, self.beta.value, self.epsilon, self.gamma_value()
 
     def backward(self, dy, need_dx=True):
         dy = self.exact(dy)

@@ -9,6 +9,13 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.rounding import BYTE_SCALE
 
+KINDS = {}  # every layer by its kind, as configurations tell it
+
+
+def ours(it):
+    """Whether a class or function is minibnn's, not one's own."""
+    return getattr(it, "__module__", "").partition(".")[0] == "minibnn"
+
 
 class Layer:
     """One step of a network.
@@ -26,8 +33,16 @@ class Layer:
     takes_fixed = False  # whether ``backward`` takes Fixed, too; others get floats
     across = None  # where inputs are a piece of a batch: see ops.reference.batch_statistics
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.kind = cls.__name__
+        if ours(cls) or cls.kind not in KINDS or not ours(KINDS[cls.kind]):
+            KINDS[cls.kind] = cls
+
     def forward(self, x, training=False):
         """The output; keeps what the backward pass needs.
+
+        In evaluation several threads may be in it at once, so it reads nothing that it keeps.
 
         Parameters
         ----------
@@ -163,7 +178,7 @@ class Layer:
         -------
         dict
         """
-        return {"kind": type(self).__name__} | {key: getattr(self, key) for key in self.arguments}
+        return {"kind": self.kind} | {key: getattr(self, key) for key in self.arguments}
 
     def inner_chains(self):
         """Chains of layers inside this one.

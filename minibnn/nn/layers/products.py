@@ -117,8 +117,9 @@ class BinaryDense(_Binary):
         return (*input_shape, self.units)
 
     def forward(self, x, training=False):
-        self.x, fixed = operand(x), training and bool(self.gradient_bits)
-        return self.scaled(ops().binary_dense(self.x, self.kernel.signs, fixed))
+        self.x = x = operand(x)
+        fixed = training and bool(self.gradient_bits)
+        return self.scaled(ops().binary_dense(x, self.kernel.signs, fixed))
 
     def backward(self, dy, need_dx=True):
         dy = self.rounded(dy)
@@ -215,8 +216,8 @@ class Dense(_Real):
         return (*input_shape, self.units)
 
     def forward(self, x, training=False):
-        self.x = real_operand(x)
-        return self.biased(ops().dense(self.x, self.kernel.value))
+        self.x = x = real_operand(x)
+        return self.biased(ops().dense(x, self.kernel.value))
 
     def backward(self, dy, need_dx=True):
         self.keep_gradients(ops().dense_grad_kernel(self.x, dy), dy)
@@ -295,9 +296,10 @@ class BinaryConv2D(_Convolution, _Binary):
         self.pad_value = int(pad_value)
 
     def forward(self, x, training=False):
-        self.x, fixed = operand(x), training and bool(self.gradient_bits)
+        self.x = x = operand(x)
+        fixed = training and bool(self.gradient_bits)
         place = self.strides, self.padding, self.pad_value
-        return self.scaled(ops().binary_conv2d(self.x, self.kernel.signs, *place, fixed))
+        return self.scaled(ops().binary_conv2d(x, self.kernel.signs, *place, fixed))
 
     def backward(self, dy, need_dx=True):
         dy, place = self.rounded(dy), (self.strides, self.padding, self.pad_value)
@@ -340,8 +342,8 @@ class Conv2D(_Convolution, _Real):
         self.settle(use_bias, kernel_initializer, l2)
 
     def forward(self, x, training=False):
-        self.x = real_operand(x)
-        return self.biased(ops().conv2d(self.x, self.kernel.value, self.strides, self.padding))
+        self.x = x = real_operand(x)
+        return self.biased(ops().conv2d(x, self.kernel.value, self.strides, self.padding))
 
     def backward(self, dy, need_dx=True):
         place = self.strides, self.padding

@@ -4,8 +4,6 @@ Their docstrings are there. ``tiles`` has the two register tiles that make the p
 ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them.
 """
 
-import numba
-
 from minibnn.ops.kernels.elementwise import add, relu, relu_grad, scale_channels
 from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.inference import (
@@ -36,7 +34,7 @@ from minibnn.ops.kernels.products import (
     dense_grad_kernel,
 )
 from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
-from minibnn.ops.threads import thread_count
+from minibnn.ops.threads import settle_threads
 
 __all__ = [
     "add",
@@ -80,5 +78,4 @@ __all__ = [
     "unpack_signs",
 ]
 
-if (_threads := thread_count()) is not None:
-    numba.set_num_threads(_threads)
+settle_threads()

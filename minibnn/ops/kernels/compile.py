@@ -1,27 +1,37 @@
 """How kernels are compiled, and where the result is kept.
 
-Numba's disk cache looks only at the file of the function it caches. A kernel calls others from
-other files of this folder, so the name of the cache's folder carries a digest of all of them.
+Numba's disk cache looks only at the file of the function it caches. A kernel calls others and
+reads constants from other files of ``ops``, so the name of the cache's folder carries a digest of
+all of them, and kernels are kept there or nowhere. A folder that can only be read serves as far as
+it goes; what cannot be kept, or is damaged, is compiled.
 """
 
+import contextlib
+import functools
 import os
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
 import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
+
+from minibnn.ops.threads import shared_lock
 
 _HERE = Path(__file__).parent
 
 
 def _folder():
-    digest = sha256()
-    for file in sorted(_HERE.glob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    given = numba.config.CACHE_DIR
+    """Where kernels are kept; None where there is no such place, or no source to know them by."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(
-        given or os.path.join(home, "minibnn"), f"kernels-{digest.hexdigest()[:16]}"
-    )
+    given = numba.config.CACHE_DIR or (os.path.isabs(home) and os.path.join(home, "minibnn"))
+    sources = [*sorted(_HERE.parent.glob("*.py")), *sorted(_HERE.glob("*.py"))]
+    if not given or not sources:
+        return None
+    digest = sha256()
+    for file in sources:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return os.path.join(given, f"kernels-{digest.hexdigest()[:16]}")
 
 
 _CACHE = _folder()
@@ -32,13 +42,80 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 
+class _Folder(CompileResultCacheImpl._locator_classes[0]):  # type: ignore
+    """Numba's folder of the user's choice, which need not be there, nor be writable, to be read."""
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        return cls(py_func, py_file)
+
+
+class _Impl(CompileResultCacheImpl):
+    _locator_classes = (_Folder,)
+
+
+class _Cache(FunctionCache):
+    """Numba's cache, whose failures cost a compilation and nothing else."""
+
+    _impl_class = _Impl
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged pickle raises anything; what is saved next replaces it
+            with contextlib.suppress(OSError):
+                self.flush()
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _tell_once(
+                f"kernels cannot be kept in {_CACHE} ({error.strerror or error}) and are compiled "
+                "at each start; set NUMBA_CACHE_DIR to a folder that can be written"
+            )
+
+
+@functools.cache
+def _tell_once(text):
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+_one_at_a_time = shared_lock()
+
+
 def kernel(function=None, **options):
-    """``numba.njit`` with a cache on disk and without the GIL; options are njit's."""
+    """``numba.njit`` with a cache on disk and without the GIL; options are njit's.
+
+    A parallel one waits for its turn where Numba's threads are a workqueue, which would end the
+    process if two Python threads came at once.
+    """
     if function is None:
         return lambda f: kernel(f, **options)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _CACHE
-    try:
-        return numba.njit(nogil=True, cache=True, **options)(function)
-    finally:
-        numba.config.CACHE_DIR = before
+    compiled = numba.njit(nogil=True, **options)(function)
+    if numba.config.DISABLE_JIT:
+        return compiled
+    if _CACHE:
+        settings, own = vars(numba.config), {"CACHE_DIR": _CACHE, "CACHE_LOCATOR_CLASSES": ""}
+        before = {name: settings.get(name, "") for name in own}
+        settings.update(own)
+        try:
+            compiled._cache = _Cache(function)
+        finally:
+            settings.update(before)
+    if options.get("parallel") and _layer() == "workqueue":
+
+        @functools.wraps(function)
+        def in_turn(*arguments):
+            with _one_at_a_time:
+                return compiled(*arguments)
+
+        return in_turn
+    return compiled
+
+
+@functools.cache
+def _layer():
+    """The kind of Numba's threads, which are started for it."""
+    numba.get_num_threads()
+    return numba.threading_layer()

@@ -21,12 +21,13 @@ from minibnn.ops.kernels.forward import (
 from minibnn.ops.kernels.layout import padded_lanes
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d
-from minibnn.ops.kernels.real import one_blas_thread, whole_sums_conv2d
+from minibnn.ops.kernels.real import whole_sums_conv2d
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import level_tile
 from minibnn.ops.rounding import byte_sum_dtype
 from minibnn.ops.shapes import windows
+from minibnn.ops.threads import one_blas_thread
 
 PART = 128  # pixels whose sums are compared while they are in the cache
 

@@ -6,11 +6,8 @@ nor the number of threads changes a bit of its result. Bytes are summed as the w
 2 b - 255, exactly, and scaled once.
 """
 
-from functools import cache
-
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
-from threadpoolctl import ThreadpoolController
 
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
@@ -20,24 +17,13 @@ from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
+from minibnn.ops.threads import one_blas_thread
 
 PARTS = 8  # partial sums that a convolution kernel's gradient is added up from
 CHUNK = 1 << 16  # numbers gathered for one product: a second-level cache holds them
 VECTOR = (0,) * 16  # as many numbers are copied at once, on any vector path
 LANES, ROWS = 128, 64  # a dense layer's outputs and samples that are summed side by side
 INPUTS = 256  # inputs of a dense layer whose gradients are one product
-
-
-@cache
-def _controller():
-    import scipy.linalg.cython_blas  # noqa: F401  the library that Numba's np.dot calls
-
-    return ThreadpoolController()
-
-
-def one_blas_thread():
-    """A context in which BLAS uses one thread."""
-    return _controller().limit(limits=1, user_api="blas")
 
 
 # -- convolution ------------------------------------------------------------------------------

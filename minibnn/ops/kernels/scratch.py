@@ -7,15 +7,17 @@ an array is its owner's for as long as any reference to it, or to a view of it, 
 
 import sys
 from math import prod
-from threading import Lock
+from threading import local
 
 import numpy as np
+
+from minibnn.ops.threads import shared_lock
 
 _LINE = 64  # bytes of a cache line, to which buffers are aligned
 _SMALL = 1 << 16  # bytes below which NumPy's own allocation is as good
 _KEPT = 1 << 28  # bytes of unused memory that are kept at most
-_buffers = {}
-_pool, _lock = [], Lock()
+_buffers = local()  # by name, each thread its own
+_pool, _lock = [], shared_lock()
 
 # References to a block that only its list knows; every array made of it keeps it as its base.
 _probe = [np.empty(1)]
@@ -25,13 +27,13 @@ _UNUSED = sys.getrefcount(_probe[0])
 def scratch(name, shape, dtype, fill=None):
     """A kernel's buffer of ``shape`` and ``dtype``, with arbitrary content or filled.
 
-    A name belongs to one use, so no two live at once under it; kernels are called from one
-    thread. Nothing that is returned to a caller lives here.
+    A name belongs to one use, so that in one thread no two live at once under it. Nothing that
+    is returned to a caller lives here.
     """
-    size = prod(shape) * np.dtype(dtype).itemsize
-    if name not in _buffers or _buffers[name].nbytes < size + _LINE:
-        _buffers[name] = np.empty(size + _LINE, np.uint8)
-    array = _aligned(_buffers[name], size).view(dtype).reshape(shape)
+    size, buffers = prod(shape) * np.dtype(dtype).itemsize, vars(_buffers)
+    if name not in buffers or buffers[name].nbytes < size + _LINE:
+        buffers[name] = np.empty(size + _LINE, np.uint8)
+    array = _aligned(buffers[name], size).view(dtype).reshape(shape)
     if fill is not None:
         array.fill(fill)
     return array
@@ -70,7 +72,7 @@ def _aligned(block, size):
 
 
 def release():
-    """Give all memory that nobody uses back."""
-    _buffers.clear()
+    """Give all memory that nobody uses back; of the buffers, those of this thread."""
+    vars(_buffers).clear()
     with _lock:
         _pool[:] = [_pool[k] for k in range(len(_pool)) if sys.getrefcount(_pool[k]) > _UNUSED]

@@ -7,7 +7,8 @@ An operand ``x`` is one of
 - uint8: a picture's bytes b, which stand for (2b - 255) / 255 in [-1, 1];
 - float32 or float64: itself.
 
-A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients.
+A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients. With
+more threads BLAS would add in another order.
 
 Gradients by binary layers may be Fixed: then the same products run on integers held in float64, in
 which their sums are exact.
@@ -19,10 +20,12 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed, check_sum, width_of
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
+from minibnn.ops.threads import one_blas_thread
 
 # -- dense ------------------------------------------------------------------------------------
 
 
+@one_blas_thread()
 def dense(x, w):
     """y = x @ w, one product per sample, so that a sample's result does not depend on its batch.
 
@@ -39,6 +42,7 @@ def dense(x, w):
     return _times((x[:, None] @ w)[:, 0], scale)
 
 
+@one_blas_thread()
 def dense_grad_input(dy, w):
     """dx = dy @ w.T.
 
@@ -54,6 +58,7 @@ def dense_grad_input(dy, w):
     return dy @ w.T
 
 
+@one_blas_thread()
 def dense_grad_kernel(x, dy):
     """dw = x.T @ dy.
 
@@ -107,6 +112,7 @@ def whole_sums_dense(x, w):
     return dense(_centred(x, dtype), w.unpack(dtype))
 
 
+@one_blas_thread()
 def binary_dense_grad_input(dy, w_t):
     """dx = dy @ w.T.
 
@@ -191,6 +197,7 @@ def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
     return _spread(dy, w.swapaxes(2, 3), input_shape, strides, padding)
 
 
+@one_blas_thread()
 def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
     """dL/dw of ``conv2d``.
 
@@ -312,6 +319,7 @@ def binary_conv2d_grad_kernel(
 # -- the loops over taps ----------------------------------------------------------------------
 
 
+@one_blas_thread()
 def _correlate(x, w, strides, padding, pad_value):
     """Per tap, the pixels it meets times its matrix (I, O); one product per sample."""
     place = windows(x.shape[1:3], w.shape[:2], strides, padding)
@@ -323,6 +331,7 @@ def _correlate(x, w, strides, padding, pad_value):
     return y.reshape(len(x), *place.output, w.shape[3])
 
 
+@one_blas_thread()
 def _spread(dy, w_t, input_shape, strides, padding):
     """Per tap, dy times its transposed matrix (O, I), added to the pixels it met."""
     place = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
+from minibnn.ops.threads import shared_lock
 
+SETTINGS = shared_lock()  # matplotlib's are the process's: who changes them holds it
 # Okabe and Ito's colours, told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
@@ -66,7 +68,7 @@ def save(figure, path, dpi=130):
 
     path, file = check_picture_path(path), io.BytesIO()
     kind = path.suffix.lower()
-    with matplotlib.rc_context({"svg.hashsalt": "minibnn"}):
+    with SETTINGS, matplotlib.rc_context({"svg.hashsalt": "minibnn"}):
         figure.savefig(file, format=kind[1:], dpi=dpi, metadata=FORMATS[kind])
     write_atomic(path, file.getvalue())
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from html import escape
 from xml.etree import ElementTree
 
-from minibnn.training.plots.style import COLOURS
+from minibnn.training.plots.style import COLOURS, SETTINGS
 
 INK = "#010203"  # stands for the page's colour of text while a figure is drawn
 # What a figure's colours become; the page defines the variables, for light and dark.
@@ -37,7 +37,7 @@ def drawing():
 
     settings = dict.fromkeys(_INKED, INK)
     settings |= {"svg.fonttype": "none", "svg.hashsalt": "minibnn", "savefig.transparent": True}
-    with matplotlib.rc_context(settings):
+    with SETTINGS, matplotlib.rc_context(settings):
         yield
 
 

@@ -87,7 +87,7 @@ def sweep_reporter(progress=None):
     if progress is False:
         return Silent()
     if progress in (None, True):
-        return Live() if sys.stdout.isatty() else Lines()
+        return Live() if sys.stdout and sys.stdout.isatty() else Lines()
     return progress
 
 

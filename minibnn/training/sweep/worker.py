@@ -5,7 +5,6 @@ however it dies. It then saves and ends. So no cell outlives its worker, and non
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minibnn.ops.threads import cores
+from minibnn.training.run_folder import try_lock
 
 LOG = "log.txt"
 _LOOK = 0.2  # seconds between two looks at the child and the stop file
@@ -144,8 +144,7 @@ def _wait_for_lock(folder):
     last = time.monotonic() + _LOCK_SECONDS
     with open(folder / ".lock", "a") as file:
         while time.monotonic() < last:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if try_lock(file):
                 return
             time.sleep(_LOOK)
 

@@ -1,0 +1,98 @@
+"""What a network may be given, and batches of it: for networks to train and for packed ones.
+
+A network tells by ``pictures`` what it was trained on, and so what becomes of a picture file:
+
+============  =====================================================================
+bytes         uint8, or floats in [-1, 1]: byte b is (2 b - 255) / 255
+unit          floats in [0, 1]: byte b is b / 255
+image-folder  the picture's middle by ImageNet's mean and deviation
+arrays        other floats, which no picture file can tell
+============  =====================================================================
+"""
+
+import math
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.nn.layers.layer import positive
+from minibnn.ops.backend import begin
+from minibnn.ops.bits import Signs
+
+PICTURE_KINDS = ("bytes", "unit", "image-folder", "arrays")
+
+
+class Predictor:
+    """``predict`` by ``forward``, for what has an ``input_shape`` and an ``output_shape``."""
+
+    def predict(self, images, batch_size=100):
+        """Outputs in evaluation mode (moving statistics).
+
+        Parameters
+        ----------
+        images : (N, *input_shape) array or Signs
+            As ``forward`` takes them.
+        batch_size : int
+            How many at a time; outputs do not depend on it.
+
+        Returns
+        -------
+        (N, *output_shape) array
+        """
+        try:
+            starts = range(0, len(images), positive(batch_size, "batch_size"))
+        except TypeError:
+            raise InputError(f"inputs must be an array, found {images!r:.60}") from None
+        if not starts:
+            return np.zeros((0, *self.output_shape), np.float32)
+        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
+
+    def checked(self, x):
+        """Inputs as ``forward`` computes with them; InputError if they are not to be computed with.
+
+        Parameters
+        ----------
+        x : (B, *input_shape) uint8, float32, float64 or Signs
+
+        Returns
+        -------
+        array or Signs
+        """
+        begin()
+        x = x if isinstance(x, Signs) else np.asarray(x)
+        if x.shape[1:] != self.input_shape:
+            wanted = ", ".join(["N", *map(str, self.input_shape)])
+            raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
+        if isinstance(x, Signs):
+            if x.axis != x.ndim - 1:
+                raise InputError(f"signs must be packed along their last axis, found {x.axis}")
+            return x
+        if x.dtype == np.uint8 and self.pictures != "bytes":
+            raise InputError(
+                "inputs must be floats, as those it was trained on, found bytes"
+                + " (divide them by 255)" * (self.pictures == "unit")
+            )
+        if x.dtype not in (np.uint8, np.float32, np.float64):
+            raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
+        if x.dtype == np.uint8 or math.isfinite(np.vdot(x, x)):  # the quickest sum that tells
+            return x
+        if not np.isfinite(x).all():  # a sign would hide it
+            raise InputError("inputs must be finite numbers, found NaN or infinity")
+        return x
+
+
+def check_pictures(kind):
+    """One of ``PICTURE_KINDS``, or InputError."""
+    if kind not in PICTURE_KINDS:
+        raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {kind!r:.60}")
+    return kind
+
+
+def check_names(classes, output_shape):
+    """Names of a network's outputs as a tuple, or None; InputError if they are not one for each."""
+    if classes is None:
+        return None
+    if isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes):
+        if (len(classes),) == output_shape[-1:]:
+            return tuple(classes)
+    raise InputError(f"classes must be {output_shape[-1]} names, found {classes!r:.60}")

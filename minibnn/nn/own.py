@@ -1,0 +1,102 @@
+"""Layers and quantizers of one's own: known by name, so that files which hold them can be read."""
+
+import inspect
+import json
+from dataclasses import is_dataclass
+
+from minibnn.errors import InputError
+from minibnn.nn.chain import layers_from_config
+from minibnn.nn.layers.layer import KINDS, Layer, ours
+from minibnn.nn.quantizers import KERNEL_QUANTIZERS, QUANTIZERS
+
+
+def register(name):
+    """A decorator for what a network of yours is made of: files call it by ``name``.
+
+    Layers are known by the names of their classes without it, unless these names are taken. A
+    file can be read once the module that defines them has been imported.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    decorator
+        Of a subclass of ``Layer``; of a class with ``gradient(dy, x)``, a quantizer for ``Sign``
+        (a dataclass, if it has arguments); or of a function of latent weights that gives the
+        scale of each output, a ``kernel_quantizer``.
+
+    Raises
+    ------
+    InputError
+        For the name of one that minibnn has, and for anything else.
+
+    Examples
+    --------
+    >>> from minibnn import nn
+    >>> @nn.register("half")
+    ... class Half(nn.Layer):
+    ...     prefix = "half"
+    ...
+    ...     def forward(self, x, training=False):
+    ...         return x / 2
+    ...
+    ...     def backward(self, dy, need_dx=True):
+    ...         return dy / 2
+    >>> net = nn.Sequential([Half()], (2,))
+    >>> nn.Sequential.from_config(net.config()).layers
+    [Half()]
+    """
+
+    def known(it):
+        if inspect.isclass(it) and issubclass(it, Layer):
+            table, it.kind = KINDS, name
+        elif inspect.isclass(it) and callable(getattr(it, "gradient", None)):
+            if "__init__" in vars(it) and not is_dataclass(it):
+                raise InputError(f"quantizer {it.__name__} has arguments: make it a dataclass")
+            table, it.name = QUANTIZERS, name
+        elif inspect.isfunction(it):
+            table = KERNEL_QUANTIZERS
+        else:
+            raise InputError(f"register takes a layer, a quantizer or a function, found {it!r:.60}")
+        if name in table and (table[name] is None or ours(table[name])):
+            raise InputError(f"minibnn has a {name!r} of its own: choose another name")
+        table[name] = it
+        return it
+
+    if not isinstance(name, str) or not name:
+        raise InputError(f"register takes a name, as in @register('half'), found {name!r:.60}")
+    return known
+
+
+def check_own(network):
+    """InputError for a layer of one's own that could not be made again from its configuration."""
+    layers = [layer for layer in network.chain.walk() if not ours(type(layer))]
+    for layer in layers:
+        if KINDS.get(layer.kind) is not type(layer):
+            raise InputError(
+                f"{layer.name} is of a class {type(layer).__name__}, and another has this name: "
+                "give it one of its own by nn.register"
+            )
+        try:
+            (twin,) = layers_from_config([json.loads(json.dumps(layer.config()))])
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{layer.name} ({layer.kind}) cannot be made again from its configuration: list "
+                f"what its __init__ takes in `arguments` ({error})"
+            ) from None
+        for name in inspect.signature(type(layer).__init__).parameters:
+            was, now = (vars(one).get(name) for one in (layer, twin))
+            if isinstance(was, str | int | float) and was != now:
+                raise InputError(
+                    f"{layer.name} ({layer.kind}) would be made again with {name} {now!r} in "
+                    f"place of {was!r}: list it in `arguments`"
+                )
+    told = {name: shape for name, (_, shape) in network.arrays().items()}
+    there = {name: array.shape for name, array in network.state_dict().items()} if layers else told
+    for name in sorted(told.keys() | there.keys()):
+        if told.get(name) != there.get(name):
+            raise InputError(
+                f"`arrays` must tell the shape {there.get(name)} of {name}, found {told.get(name)}"
+            )
