@@ -33,7 +33,7 @@ def test_the_environment_forces_a_vector_path(monkeypatch):
     for path in vector_paths():
         monkeypatch.setenv("MINIBNN_SIMD", path)
         assert vector_path() == path
-    assert len(simd()) == {"avx512": 16, "avx2": 8, "generic": 4}[path]
+    assert len(simd()) == {"avx512vbmi": 16, "avx512": 16, "avx2": 8, "generic": 4}[path]
 
 
 def test_a_path_the_cpu_lacks_is_one_clear_line(monkeypatch):
@@ -55,7 +55,7 @@ print(*{s[0].count for s in tiled.signatures}, tiled.stats.cache_hits)
 
 
 def test_a_warm_cache_gives_a_forced_path_its_own_code(tmp_path):
-    lanes = {"avx512": "16", "avx2": "8", "generic": "4"}
+    lanes = {"avx512vbmi": "16", "avx512": "16", "avx2": "8", "generic": "4"}
     for hits in ("{}", "{("):  # first compiled, then from the cache
         for path in dict.fromkeys((vector_paths()[0], "generic")):
             done = run(PATH_USED, MINIBNN_SIMD=path, NUMBA_CACHE_DIR=str(tmp_path))

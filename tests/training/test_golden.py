@@ -22,24 +22,9 @@ def test_a_golden_run_on_the_backend_of_this_session(name):
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="needs compiled kernels")
-@pytest.mark.parametrize("path", ["avx512", "avx2", "generic", "reference"])
-def test_a_golden_run_on_every_path(path):
-    from minibnn.ops.kernels import simd
-
-    if path == "reference":
-        with backend.using("reference"):
-            text = golden_runs.line("bop", Ranks())
-    else:
-        if path not in simd.vector_paths():
-            pytest.skip(f"this CPU has no {path}")
-        before = simd.vector_path()
-        simd.use_simd(path)
-        try:
-            with backend.using("numba"):
-                text = golden_runs.line("bop", Ranks())
-        finally:
-            simd.use_simd(before)
-    assert text == golden_runs.golden()["bop"]
+def test_a_golden_run_on_kernels():
+    with backend.using("numba"):
+        assert golden_runs.line("bop", Ranks()) == golden_runs.golden()["bop"]
 
 
 def run_all(**environment):
@@ -71,11 +56,8 @@ ROUND += [
 @pytest.mark.slow
 @pytest.mark.parametrize("environment", ROUND, ids=lambda e: " ".join(e.values()))
 def test_the_round_of_machines(environment):
-    if environment.get("MINIBNN_SIMD") and os.environ.get("NUMBA_DISABLE_JIT") != "1":
-        from minibnn.ops.kernels.simd import vector_paths
-
-        if environment["MINIBNN_SIMD"] not in vector_paths():
-            pytest.skip(f"this CPU has no {environment['MINIBNN_SIMD']}")
+    if (path := environment.get("MINIBNN_SIMD")) and path not in vector_paths():
+        pytest.skip(f"this CPU has no {path}")
     assert run_all(**environment) == golden_runs.golden()
 
 

@@ -18,9 +18,10 @@ from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import depth_of, gather, padded_words, steps, window_shifts
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.table_tiles import select_tile, table_tile, turn_tile
+from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
 from minibnn.ops.kernels.tiles import mask_tile, transpose_tile
+from minibnn.ops.kernels.word_tables import turn_tile
 from minibnn.ops.shapes import windows
 
 UNIT = 16  # outputs summed at once: a cache line of the result

@@ -21,9 +21,10 @@ from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes, without_extra_lanes
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.table_tiles import add_tables, select_tile, table_tile
+from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
 from minibnn.ops.kernels.tiles import mask_tile
+from minibnn.ops.kernels.word_tables import add_tables
 from minibnn.ops.shapes import windows
 
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4
@@ -253,17 +254,20 @@ def _row(
 ):  # fmt: skip
     """Every second pixel of a row of the image, by all its channels."""
     size, zero = depth * entries, np.zeros(1, np.int32)
-    for left in range(0, lanes, COLUMNS):
-        column = min(left, lanes - COLUMNS)
-        if count >= 4:
-            for top in range(0, count, 4):
+    # All channels of some pixels, then the next: their tables stay in the first-level cache.
+    if count >= 4:
+        for top in range(0, count, 4):
+            for left in range(0, lanes, COLUMNS):
+                column = min(left, lanes - COLUMNS)
                 _pixels(
                     simd, FOUR, min(top, count - 4), steps, y, ring, across, from_x, table,
                     table_rows, pixel, mask, mask_rows, mask_pixel, depth, limit, size, w, column,
                     lanes, dx, place + column, outs, zero,
                 )  # fmt: skip
-        else:
-            for x in range(count):
+    else:
+        for x in range(count):
+            for left in range(0, lanes, COLUMNS):
+                column = min(left, lanes - COLUMNS)
                 _pixels(
                     simd, ONE, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask,
                     mask_rows, mask_pixel, depth, limit, size, w, column, lanes, dx,

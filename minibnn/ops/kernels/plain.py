@@ -7,8 +7,8 @@ What each tile computes is read here; the tests hold every tile against its loop
 import numpy as np
 
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.table_tiles import NIBBLES, PAIRS, TABLE
 from minibnn.ops.kernels.tiles import GROUP
+from minibnn.ops.kernels.word_tables import NIBBLES, PAIRS, TABLE
 
 
 @kernel
@@ -39,7 +39,7 @@ def popcount_tile(
 
 @kernel
 def add_word(total, tables, at, word, entries):
-    """total + the signed sum that a word looks up, see ``table_tiles.word_tables``."""
+    """total + the signed sum that a word looks up, see ``word_tables.word_tables``."""
     for n in range(NIBBLES):
         four = np.int64((word >> np.uint32(4 * n)) & np.uint32(15))
         if entries < NIBBLES * TABLE:  # the numbers themselves, in pairs

@@ -9,7 +9,7 @@ from minibnn.ops.bits import WORD
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.simd import simd, table_simd
-from minibnn.ops.kernels.table_tiles import NIBBLES, TABLE, word_tables
+from minibnn.ops.kernels.word_tables import NIBBLES, TABLE, word_tables
 
 
 class Numbers(NamedTuple):

@@ -21,26 +21,13 @@ def test_both_backends_give_the_same_bits(batch):
     assert found[1].dtype == np.float64
 
 
-def test_order_does_not_change_it(each_backend, batch):
+def test_the_order_of_samples_does_not_change_it(each_backend, batch):
     logits, labels = batch
     loss, dlogits = ops().softmax_cross_entropy(logits, labels)
-    rows, classes = (np.random.default_rng(1).permutation(n) for n in logits.shape)
+    rows = np.random.default_rng(1).permutation(len(logits))
     found = ops().softmax_cross_entropy(logits[rows], labels[rows])
     assert found[0] == loss
     assert_array_equal(found[1], dlogits[rows])
-    # Another order of classes changes the last bits of their sum, which the grain hides here.
-    found = ops().softmax_cross_entropy(logits[:, classes], np.argsort(classes)[labels])
-    assert found[0] == loss
-    assert_array_equal(found[1], dlogits[:, classes])
-
-
-def test_losses_and_gradients_have_a_grain(each_backend, batch):
-    logits, labels = batch
-    grains = 64 * 2.0**30
-    loss, dlogits = ops().softmax_cross_entropy(logits[:64], labels[:64])
-    assert (loss * grains).is_integer()
-    assert_array_equal(dlogits * grains, np.rint(dlogits * grains))
-    assert np.abs(dlogits * grains).max() > 2**29
 
 
 def test_it_is_close_to_that_of_floats(each_backend, batch):
@@ -51,8 +38,8 @@ def test_it_is_close_to_that_of_floats(each_backend, batch):
     assert_allclose(dlogits, gradient, rtol=0, atol=1e-8)
     e = np.exp(logits - logits.max(1, keepdims=True))
     softmax = e / e.sum(1, keepdims=True)
-    assert_allclose(loss, -np.log(softmax[np.arange(101), labels]).mean(), rtol=0, atol=2.0**-30)
-    assert_allclose(dlogits, (softmax - np.eye(10)[labels]) / 101, rtol=0, atol=2.0**-30 / 101)
+    assert_allclose(loss, -np.log(softmax[np.arange(101), labels]).mean(), rtol=1e-14)
+    assert_allclose(dlogits, (softmax - np.eye(10)[labels]) / 101, rtol=0, atol=1e-16)
 
 
 def test_what_is_not_a_number_stays_so(each_backend):

@@ -1,0 +1,205 @@
+"""The tiles of numbers x bits, and what makes their tables, on every vector path of this CPU."""
+
+import numpy as np
+import pytest
+from numba import njit
+from numpy.testing import assert_allclose, assert_array_equal
+from tile_operands import DEPTH, ROWS, STRIDE, TAPS, offsets, paths, sizes, words
+
+from minibnn.ops.kernels import plain, table_tiles, word_tables
+
+PATHS = list(paths())
+WITH_TABLES = list(paths(np.float32, least=8))
+WITH_SHORT_TABLES = list(paths(np.int16))
+SHORT_PATHS = [pytest.param(p.values[0], id=p.id, marks=p.marks) for p in WITH_SHORT_TABLES]
+LIMIT = 2  # words that short tables are summed over at once: less than DEPTH
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def entries_of(simd, kind):
+    """Entries of the tables of one word: without 16-bit look-ups its numbers themselves."""
+    return 32 if kind == np.int16 and len(simd) < 16 else 128
+
+
+def stored(simd, kind, tables):
+    """Tables of 16-bit sums as a path has them: where bytes are permuted, they stand apart."""
+    if kind is not np.int16 or not isinstance(simd[0], np.uint8):
+        return tables
+    sums = tables.view(np.uint8).reshape(-1, 4, 2, 16, 2)  # word, nibble, half, entry, low or high
+    apart = np.empty((len(sums), 4, 2, 2, 16), np.uint8)  # word, step, half, low or high, entry
+    for step, (low, high) in enumerate([(0, 2), (1, 3), (2, 0), (3, 1)]):
+        apart[:, step, :, 0], apart[:, step, :, 1] = sums[:, low, ..., 0], sums[:, high, ..., 1]
+    return apart.reshape(-1).view(np.int16)
+
+
+@njit
+def _table(simd, height, width, accumulate, *rest):
+    table_tiles.table_tile(simd, height, width, accumulate, *rest)
+
+
+def numbers(rng, kind, *shape):
+    if kind == np.int16:
+        return rng.integers(-500, 501, shape).astype(kind)
+    return rng.standard_normal(shape).astype(kind)
+
+
+def table_operands(rng, simd, kind):
+    size = DEPTH * entries_of(simd, kind)
+    if kind == np.int16:
+        tables = numbers(rng, kind, ROWS * TAPS * size)
+    else:
+        tables = numbers(rng, kind, ROWS * TAPS * DEPTH * 8, 8)
+        tables = np.concatenate([tables, -tables[:, ::-1]], axis=1)  # as sums, all signs turned
+    rows, taps = offsets(rng, ROWS, TAPS * size), offsets(rng, TAPS, size)
+    return tables.reshape(-1), rows, taps
+
+
+def sums(rng, kind):
+    """What sums are added to: float32, or the int32 of short tables."""
+    start = 100 * rng.standard_normal(ROWS * STRIDE)
+    return start.astype(np.int32 if kind == np.int16 else kind)
+
+
+@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
+@pytest.mark.parametrize("height, width", [(4, 4), (4, 2), (1, 4), (6, 1)])
+@pytest.mark.parametrize("accumulate", [0, 1])
+def test_table_tile(rng, simd, kind, height, width, accumulate):
+    tables, rows, taps = table_operands(rng, simd, kind)
+    w, planes = words(rng, TAPS, DEPTH, STRIDE), offsets(rng, TAPS, DEPTH * STRIDE)
+    out, outs = sums(rng, kind), offsets(rng, ROWS, STRIDE)
+    expected = out.copy()
+    operands, where = (tables, 0, rows, 1, taps, TAPS, DEPTH), (w, planes, 16, STRIDE)
+    tile = sizes(height, width, accumulate)
+    _table(simd, *tile, stored(simd, kind, tables), *operands[1:], LIMIT, *where, out, 16, outs)
+    plain.table_tile(*tile, entries_of(simd, kind), *operands, *where, expected, 16, outs)
+    assert_array_equal(out, expected)  # same order of sums: the same bits
+
+
+@njit
+def _select(simd, height, width, choices, *rest):
+    table_tiles.select_tile(simd, height, width, choices, *rest)
+
+
+@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
+@pytest.mark.parametrize("height, width, choices", [(4, 4, 4), (4, 2, 4), (1, 4, 2), (4, 4, 2)])
+def test_select_tile(rng, simd, kind, height, width, choices):
+    tables, rows, taps = table_operands(rng, simd, kind)
+    w = words(rng, TAPS, choices, DEPTH, STRIDE)
+    planes = offsets(rng, TAPS * choices, DEPTH * STRIDE)
+    chosen = rng.integers(0, choices + 1, (ROWS, TAPS, DEPTH, 32))  # some bits are never chosen
+    bits = chosen[:, :, None] == np.arange(choices)[:, None, None]
+    masks = np.packbits(bits, axis=-1, bitorder="little").view("<u4").reshape(-1).astype(np.uint32)
+    mask_rows = (np.arange(ROWS) * TAPS * choices * DEPTH).astype(np.int32)
+    mask_taps = (np.arange(TAPS) * choices * DEPTH).astype(np.int32)
+    out, outs = sums(rng, kind), offsets(rng, ROWS, STRIDE)
+    expected = out.copy()
+    operands = (
+        tables, 0, rows, 1, taps, masks, 0, mask_rows, mask_taps, DEPTH, TAPS, DEPTH,
+    )  # fmt: skip
+    where, tile = (w, planes, 16, STRIDE), sizes(height, width, choices)
+    tables = stored(simd, kind, tables)
+    _select(simd, *tile, tables, *operands[1:], LIMIT, *where, out, 16, outs)
+    plain.select_tile(*tile, entries_of(simd, kind), *operands, *where, expected, 16, outs)
+    assert_array_equal(out, expected)
+
+
+@njit
+def _word_tables(simd, values, at, tables, place):
+    word_tables.word_tables(simd, values, at, tables, place)
+
+
+@njit
+def _add(simd, tables, first, second, out, count):
+    word_tables.add_tables(simd, tables, first, second, out, count)
+
+
+SIGNS = 1 - 2 * (np.arange(16)[:, None] >> np.arange(4) & 1)  # of four numbers, by entry
+
+
+@pytest.mark.parametrize("simd, kind", WITH_TABLES)
+def test_tables_of_floats_hold_the_sixteen_signed_sums_of_four(rng, simd, kind):
+    values, tables = numbers(rng, kind, 40), np.zeros(192, kind)
+    _word_tables(simd, values, 5, tables, 3)
+    fours = values[5:37].astype(np.float64).reshape(8, 4)
+    assert_allclose(tables[3:131].reshape(8, 16), fours @ SIGNS.T, rtol=1e-6, atol=1e-6)
+    assert not tables[:3].any() and not tables[131:].any()
+
+
+@pytest.mark.parametrize("simd", SHORT_PATHS)
+@pytest.mark.parametrize("kind, most", [(np.int8, 127), (np.int16, 511)])
+def test_tables_of_integers_are_those_of_both_halves(rng, simd, kind, most):
+    values, tables = rng.integers(-most, most + 1, 40).astype(kind), np.zeros(192, np.int16)
+    values[5:13] = most
+    size = entries_of(simd, np.int16)
+    _word_tables(simd, values, 5, tables, 3)
+    halves = values[5:37].astype(int).reshape(2, 4, 4)
+    expected = (halves @ SIGNS.T).swapaxes(0, 1)
+    if size == 32:
+        expected = halves.reshape(2, 16)[:, ::-1].T
+    expected = stored(simd, np.int16, expected.reshape(-1).astype(np.int16))
+    assert_array_equal(tables[3 : 3 + size], expected)
+    assert not tables[:3].any() and not tables[3 + size :].any()
+
+
+@pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
+def test_add_tables(rng, simd, kind):
+    first, second, rest = numbers(rng, kind, 3, 256)
+    expected = [stored(simd, kind, t) for t in (first, second, first + second, rest)]
+    tables = np.concatenate([*expected[:2], np.zeros_like(rest), expected[3]])
+    _add(simd, tables, 0, 256, 512, 256)
+    assert_array_equal(tables, np.concatenate(expected))
+
+
+@pytest.mark.parametrize("simd", SHORT_PATHS)
+@pytest.mark.parametrize("kind, limit, most", [(np.int8, 16, 127), (np.int16, 4, 511)])
+def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, most):
+    """Every word agrees with every number's sign, or with none: no sum can be larger."""
+    depth, size = 2 * limit + 1, entries_of(simd, np.int16)
+    negative = rng.random((4, 32 * depth)) < 0.5
+    negative[2] = ~negative[0]
+    values = np.where(negative, -most, most).astype(kind)
+    tables = np.zeros(4 * depth * size, np.int16)
+    for k, at in enumerate(range(0, values.size, 32)):
+        _word_tables(simd, values.reshape(-1), at, tables, k * size)
+    bits = np.packbits(negative[0], bitorder="little").view("<u4").astype(np.uint32)
+    w = np.repeat(bits[:, None], 64, axis=1)
+    w[:, 1::2] ^= np.uint32(2**32 - 1)
+    rows, zero = (np.arange(4) * depth * size).astype(np.int32), np.zeros(1, np.int32)
+    outs, tile = (np.arange(4) * 64).astype(np.int32), sizes(4, 4)
+    signs = np.where(negative, -1, 1)
+    expected = most * (signs @ signs[0])[:, None] * np.tile([1, -1], 32)
+    assert expected.max() == 32 * depth * most == -expected.min()
+    out = np.zeros(4 * 64, np.int32)
+    where = (w.reshape(-1), zero, 0, 64)
+    _table(simd, *tile, (), tables, 0, rows, 0, zero, 1, depth, limit, *where, out, 0, outs)
+    assert_array_equal(out.reshape(4, 64), expected)
+    places, every = (np.arange(4) * w.size).astype(np.int32), rng.integers(0, 4, (4, 32 * depth))
+    w = np.repeat(w.reshape(1, -1), 4, axis=0)  # four places with the same bits
+    masks = np.packbits(every[:, None] == np.arange(4)[:, None], axis=-1, bitorder="little")
+    mask_rows = (np.arange(4) * 4 * depth).astype(np.int32)
+    out[:] = 0
+    _select(
+        simd, *tile, (0,) * 4, tables, 0, rows, 0, zero,
+        masks.reshape(-1).view("<u4").astype(np.uint32), 0, mask_rows, zero, depth, 1, depth,
+        limit, w.reshape(-1), places, 0, 64, out, 0, outs,
+    )  # fmt: skip
+    assert_array_equal(out.reshape(4, 64), expected)
+
+
+@njit
+def _turn(simd, values, at, pitch, out, place, out_pitch):
+    word_tables.turn_tile(simd, values, at, pitch, out, place, out_pitch)
+
+
+@pytest.mark.parametrize("simd", PATHS)
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.float32])
+def test_turn_tile(rng, simd, kind):
+    values, out = rng.integers(-99, 99, (20, 21)).astype(kind), np.zeros((20, 18), kind)
+    expected = out.copy()
+    expected[1:17, 2:18] = values[3:19, 5:21].T
+    _turn(simd, values.reshape(-1), 3 * 21 + 5, 21, out.reshape(-1), 1 * 18 + 2, 18)
+    assert_array_equal(out, expected)

@@ -1,0 +1,40 @@
+"""What the tests of tiles share: vector paths, random words and offsets."""
+
+import numpy as np
+import pytest
+
+from minibnn.ops.kernels.simd import LANES, vector_paths
+
+ROWS, TAPS, DEPTH, STRIDE = 7, 3, 3, 96
+BYTES = (np.uint8(0),) * 16  # AVX-512 that permutes bytes
+
+
+def paths(kind=None, least=1):
+    """Every vector path of this CPU; all but the best are slow. With a kind, (path, kind)."""
+    lanes = sorted({LANES[path] for path in vector_paths()}, reverse=True)
+    found = [(0,) * n for n in lanes if n >= least]
+    if kind is np.int16 and vector_paths()[0] == "avx512vbmi":
+        found.insert(0, BYTES)
+    for number, simd in enumerate(found):
+        words = (simd,) if kind is None else (simd, kind)
+        name = "-".join(filter(None, map(name_of, words)))
+        yield pytest.param(*words, id=name, marks=[pytest.mark.slow] * (number > 0))
+
+
+def name_of(value):
+    if isinstance(value, tuple):
+        return f"{len(value)}{'b' * (value[:1] == BYTES[:1] and isinstance(value[0], np.uint8))}"
+    return getattr(value, "__name__", None)
+
+
+def sizes(*numbers):
+    return tuple((0,) * n for n in numbers)
+
+
+def words(rng, *shape):
+    return rng.integers(0, 2**32, shape, dtype=np.uint32).reshape(-1)
+
+
+def offsets(rng, count, room):
+    """Starts that do not follow each other, of stretches of ``room``."""
+    return (rng.permutation(count) * room).astype(np.int32)
