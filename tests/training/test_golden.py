@@ -10,6 +10,7 @@ import mpi_start
 import pytest
 
 from minibnn.ops import backend
+from minibnn.ops.kernels.simd import vector_paths
 from minibnn.training import Ranks
 
 HERE = Path(golden_runs.__file__)
