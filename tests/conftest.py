@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from minibnn.errors import InputError
+
 for profile, examples in (("dev", 25), ("default", 50), ("ci", 300)):
     settings.register_profile(profile, max_examples=examples, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
@@ -66,15 +68,19 @@ def shared_cifar():
 UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """With NUMBA_DISABLE_JIT=1 a test that comes to a tile, which is machine code only, skips."""
+def _needs_kernels(item):
+    """With NUMBA_DISABLE_JIT=1 a test that comes to kernels, which are machine code only, skips."""
     try:
         return (yield)
-    except NotImplementedError as error:
-        if UNCOMPILED and "not usable in pure-python" in str(error):
+    except (NotImplementedError, InputError) as error:
+        words = "not usable in pure-python", "NUMBA_DISABLE_JIT is set"
+        if UNCOMPILED and any(text in str(error) for text in words):
             pytest.skip("needs compiled kernels")
         raise
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True)(_needs_kernels)
+pytest_runtest_call = pytest.hookimpl(wrapper=True)(_needs_kernels)
 
 
 @pytest.fixture

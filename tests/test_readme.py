@@ -11,9 +11,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+VENV = "python3 -m venv .venv && .venv/bin/pip install -e "
 COMMANDS = (
-    "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/minibnn compare",
-    "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest",
+    f"{VENV}. && .venv/bin/minibnn compare --gradients int8",
+    f"{VENV}'.[test]' && .venv/bin/pytest",
 )
 
 

@@ -65,7 +65,7 @@ def run(
 
     begin = time.perf_counter()
     effort = EFFORTS[effort or ("quick" if quick else "full")]
-    with backend.using("numba"), compute_threads(threads), compiling() as compiled:
+    with compute_threads(threads), backend.using("numba"), compiling() as compiled:
         import numba
 
         count = numba.get_num_threads()

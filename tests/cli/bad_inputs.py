@@ -176,6 +176,10 @@ TRAINING = {  # options of train, compare and sweep
         ("0.001", "width 0.001 leaves nothing of filters 64: choose more"),
         ("wide", NOT_REAL.format("wide")),
     ],
+    "--gradients": [
+        (name, ONE + f"gradients must be float32 or int2 to int10, found '{name}'")
+        for name in ("int11", "float16", "8")
+    ],
     "--epochs": [
         ("0", "epochs must be a whole number from 1 on, found 0"),
         ("-1", "epochs must be a whole number from 1 on, found -1"),
@@ -518,6 +522,12 @@ ROWS = {
         ],
     },
     "bench": {
+        "--gradients": [
+            (
+                "int9",
+                "Invalid value for '--gradients': 'int9' is not one of 'float32', 'int8'. (...)",
+            )
+        ],
         "--only": [
             (
                 "disk",

@@ -13,7 +13,7 @@ from small_runs import fit, optimizer, small_net
 import minibnn as bnn
 from minibnn.data import Batches
 from minibnn.ops.backend import ops
-from minibnn.training.distributed import Ranks, digest
+from minibnn.training.distributed import Ranks
 from minibnn.training.run import Run
 
 BATCH = 20
@@ -105,7 +105,7 @@ def equal_steps(steps, cifar=None):
         net = bnn.zoo.binarynet(data.input_shape, 10, filters=16, dense_units=64, seed=0)
     with ranks.guard():
         found = list(step_by_step(ranks, data, net, int(steps)))
-        assert len(set(ranks.gather(digest(net)))) == 1
+        assert len(set(ranks.gather(net.digest()))) == 1
     if ranks.first:
         print(json.dumps(found))
 

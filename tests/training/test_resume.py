@@ -184,3 +184,35 @@ def test_another_machine_or_version_is_told_not_refused(tmp_path):
         fit(tmp_path / "run", epochs=4, resume=True)
     assert json.loads(path.read_text())["computed_by"]["simd"] == "made up"
     assert json.loads(path.read_text())["epochs"] == 4
+
+
+@pytest.mark.parametrize("gradients", ["int8", "int9"])
+def test_integer_gradients_go_on_wherever_they_are(tmp_path, gradients, use_backend, use_threads):
+    """A run that changes backend, vector path and threads at each epoch is an undisturbed one."""
+    from minibnn.ops.kernels import simd
+
+    def net():
+        return bnn.zoo.digits_net(filters=4, dense_units=16, seed=0, gradients=gradients)
+
+    use_backend("reference")
+    fit(tmp_path / "whole", net(), epochs=4)
+    before, paths = simd.vector_path(), simd.vector_paths()
+    places = [("numba", paths[0], 2), ("reference", paths[0], 1), ("numba", paths[-1], 1)]
+    try:
+        for epochs, (backend, path, threads) in enumerate([*places, places[0]], start=1):
+            use_backend(backend)
+            simd.use_simd(path)
+            use_threads(threads)
+            last = net()
+            fit(tmp_path / "parts", last, epochs=epochs, resume=epochs > 1, threads=threads)
+    finally:
+        simd.use_simd(before)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    assert last.digest() == bnn.load(tmp_path / "whole").digest()
+
+
+def test_another_type_of_gradients_is_another_run(tmp_path):
+    fit(tmp_path / "run", bnn.zoo.digits_net(filters=4, dense_units=16, gradients="int8"), epochs=1)
+    with pytest.raises(bnn.errors.InputError, match="network.gradients was int8, now int9"):
+        net = bnn.zoo.digits_net(filters=4, dense_units=16, gradients="int9")
+        fit(tmp_path / "run", net, epochs=2, resume=True)
