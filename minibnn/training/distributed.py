@@ -5,7 +5,9 @@ differs is only which pictures it sees, and those gradients are averaged before 
 rank could save, and rank 0 does.
 
 Sums are added up in the order of the ranks, not by MPI's Allreduce, which is free to choose
-another order for another size, network or version: bits depend on the number of ranks alone.
+another order for another size, network or version: bits depend on the number of ranks alone. With
+integer gradients ranks agree on exponents and add up integers, which has no order: with
+synchronised statistics their bits are those of one process.
 Gradients travel as in a ring allreduce, 2 (N - 1) / N times their bytes per rank.
 
 Why not overlapped with the backward pass: MPI libraries move a large message only while some

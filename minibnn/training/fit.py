@@ -97,8 +97,8 @@ def fit(
         ``training.Ranks.world()`` in a program started by mpiexec: every rank calls fit with the
         same arguments and computes its piece of each batch; rank 0 alone writes, reports and asks
         the callbacks. All end with the same network and history. The results depend on the number
-        of ranks, by rounding and (but for ``sync_batch_norm``) by the statistics of smaller
-        batches, and on nothing else.
+        of ranks, by rounding (but for integer gradients) and by the statistics of smaller batches
+        (but for ``sync_batch_norm``), and on nothing else.
     sync_batch_norm : bool
         Batch normalisation by the statistics of the whole batch, at the price of two small
         messages per layer and step; otherwise each rank normalises by those of its piece.

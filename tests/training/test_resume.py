@@ -213,6 +213,6 @@ def test_integer_gradients_go_on_wherever_they_are(tmp_path, gradients, use_back
 
 def test_another_type_of_gradients_is_another_run(tmp_path):
     fit(tmp_path / "run", bnn.zoo.digits_net(filters=4, dense_units=16, gradients="int8"), epochs=1)
-    with pytest.raises(bnn.errors.InputError, match="network.gradients was int8, now int9"):
+    with pytest.raises(bnn.errors.InputError, match=r"network\.gradients was int8, now int9"):
         net = bnn.zoo.digits_net(filters=4, dense_units=16, gradients="int9")
         fit(tmp_path / "run", net, epochs=2, resume=True)
