@@ -7,6 +7,7 @@ roundings of their steps.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -52,11 +53,16 @@ def cos_pi(t):
 
 
 def power(x, y):
-    """x^y for a float x in [0, 1] and a float y >= 0; by repeated squaring where y is whole."""
+    """x^y for a float x in [0, 1] and a float y >= 0.
+
+    Rounded once where y is a whole number up to 64, by repeated squaring where it is a larger one.
+    """
     if x == 0:
         return float(y == 0)
     if y == int(y):
         result, y = 1.0, int(y)
+        if y <= 64:
+            return float(Fraction(x) ** y)
         while y:
             if y & 1:
                 result *= x

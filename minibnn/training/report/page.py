@@ -201,7 +201,8 @@ def _settings(subjects):
     found = []
     for subject in subjects:
         with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
-            found.append(settings_of(subject.config) | digest_of(subject.record.folder))
+            digest = digest_of(subject.record.folder) if subject.record.folder else {}
+            found.append(settings_of(subject.config) | digest)
     names = dict.fromkeys(name for settings in found for name in settings)
     rows = []
     for name in names:
