@@ -1,6 +1,11 @@
 """A report as tables for a person: rich ones for a terminal, Markdown for a README."""
 
-PATHS = {"avx512": "AVX-512", "avx2": "AVX2", "generic": "no vector path of its own"}
+PATHS = {
+    "avx512vbmi": "AVX-512 with VBMI",
+    "avx512": "AVX-512",
+    "avx2": "AVX2",
+    "generic": "no vector path of its own",
+}
 HEADINGS = ("forward", "input gradient", "kernel gradient")
 
 
