@@ -75,10 +75,12 @@ class Exchange:
         mine = [p for p in self.parameters if id(p) not in self.synced]
         whole = [p for p in mine if isinstance(p.grad, Fixed)]
         real = [p for p in mine if not isinstance(p.grad, Fixed)]
-        if whole:
-            sums = [p.grad.integers for p in whole]
+        # Apart: the large sums over bytes, so that all others travel in fewer.
+        for divisor in sorted({p.grad.divisor for p in whole}):
+            some = [p for p in whole if getattr(p.grad, "divisor", None) == divisor]
+            sums = [p.grad.integers for p in some]
             sums = self._together(sums, ranks.narrowest(sums), ranks.join_integers)
-            for p, integers in zip(whole, sums, strict=True):
+            for p, integers in zip(some, sums, strict=True):
                 p.grad = p.grad.like(integers).floats()
         factor = 1 if self.exact else mean
         sums = self._together([p.grad for p in real], np.float32, lambda a: ranks.join(a, factor))

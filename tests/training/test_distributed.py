@@ -317,3 +317,13 @@ def test_a_killed_rank_ends_the_job_within_30_seconds(tmp_path):
     assert code not in (0, 2)
     killed = float((tmp_path / "a" / "killed").read_text())
     assert end - killed < 30
+
+
+@pytest.mark.parametrize(
+    ("largest", "dtype"),
+    [(0, np.int8), (127, np.int8), (128, np.int16), (2**15 - 1, np.int16), (2**15, np.int32)],
+)
+def test_integers_travel_in_the_narrowest_type(largest, dtype):
+    for sign in (1, -1):
+        arrays = [np.array([0, 1]), np.array([[sign * largest]], np.int64)]
+        assert ALONE.narrowest(arrays) == dtype
