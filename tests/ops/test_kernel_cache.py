@@ -256,7 +256,7 @@ print(numba.threading_layer())
 
 
 def test_training_runs_on_numbas_workqueue_layer():
-    done = run(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue")
+    done = run(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue", MINIBNN_BACKEND="numba")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "workqueue"
 
