@@ -51,7 +51,7 @@ class Trainer:
         optimizer.bind(len(self.batches), len(self.batches))
         optimizer.prepare(net.parameters())
         self.run = Run(name, net, optimizer, LOSSES["softmax_cross_entropy"], ranks)
-        self.average, self.run.exchange.average = self.run.exchange.average, self._timed
+        self.join, self.run.exchange.join = self.run.exchange.join, self._timed
         self.stream = self._stream()
 
     def __enter__(self):
@@ -69,7 +69,7 @@ class Trainer:
 
     def _timed(self):
         begin = time.perf_counter()
-        self.average()
+        self.join()
         self.exchanging = time.perf_counter() - begin
 
     def steps(self, count):
@@ -105,15 +105,16 @@ def measure(ranks, data, batch_sizes, filters, rounds, steps, say):
             if turn:
                 turns[size, who].append(ranks.gather(found))
     together = trainers[batch_sizes[0], "together"]
-    flat = getattr(together.run.exchange, "flat", np.empty(0, np.float32))
+    parameters = sum(p.size for p in together.run.net.parameters())
+    sent = 4 * (parameters + sum(array.size for array in together.run.exchange.moving))
     return {
         "ranks": ranks.size,
         "filters": filters,
         "rounds": rounds,
         "steps": steps,
-        "parameters": sum(p.size for p in together.run.net.parameters()),
-        "buffer_bytes": flat.nbytes,
-        "bytes_per_rank": round(2 * (ranks.size - 1) / ranks.size * flat.nbytes),
+        "parameters": parameters,
+        "buffer_bytes": sent,
+        "bytes_per_rank": round(2 * (ranks.size - 1) / ranks.size * sent),
         "batches": [summary(size, turns[size, "alone"], turns[size, "together"])
                     for size in batch_sizes],
     }  # fmt: skip
