@@ -283,7 +283,8 @@ def settings_of(config):
         )
     if network := config.get("network"):
         found["network"] = _text(network["name"])
-        found["gradients"] = network.get("gradients", "float32")
+        if gradients := network.get("gradients"):  # else float32
+            found["gradients"] = _text(gradients)
     for label, key in _SETTINGS.items():
         if config.get(key) is not None:
             found[label] = _text(config[key])
