@@ -26,10 +26,7 @@ def test_an_unknown_backend_names_the_known_ones(use_backend):
     assert backend.ops() is reference
 
 
-def test_where_kernels_cannot_run_numpy_computes_unless_they_are_asked_for(
-    monkeypatch, use_backend
-):
-    use_backend("reference")  # restores what was there
+def test_where_kernels_cannot_run_numpy_computes_unless_they_are_asked_for(monkeypatch):
     for forked, told in ((False, "NUMBA_DISABLE_JIT is set"), (True, r'get_context\("spawn"\)')):
         monkeypatch.setattr(backend, "_active", None)
         monkeypatch.delenv("MINIBNN_BACKEND", raising=False)
