@@ -540,7 +540,7 @@ CALLS = {
         ),
         (
             "bnn.training.sweep(SWEEP, folder / 's', options=BOP, jobs=0)",
-            f"jobs {WHOLE} 1 ..., found 0",
+            "jobs must be an integer from 1 ..., found 0",
         ),
         (
             "bnn.training.sweep(SWEEP, folder / 's')",

@@ -71,8 +71,8 @@ commands.add_command(verify)
 offer(commands)
 
 
-def main(arguments=None):
-    """Run the command line; returns the exit code.
+def main(arguments=None, default_map=None):
+    """Run the command line, with other defaults of commands if told; returns the exit code.
 
     What a user can mend ends in one line on standard error and 2; Ctrl-C in 130, SIGTERM in 143.
     """
@@ -82,7 +82,10 @@ def main(arguments=None):
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda text, *_, **__: _say(text)
-            return commands.main(arguments, prog_name="minibnn", standalone_mode=False) or 0
+            found = commands.main(
+                arguments, prog_name="minibnn", standalone_mode=False, default_map=default_map
+            )
+            return found or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2

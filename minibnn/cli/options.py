@@ -163,6 +163,8 @@ _SHARED = (
     click.option("--force", is_flag=True, help="Replace the run in --out."),
 )
 _NOT_KEPT = ("out", "resume", "force", "threads")  # how to run, not what
+# On the command line, or by the cell of a sweep.
+_GIVEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
 
 
 def shared_options(command):
@@ -188,11 +190,7 @@ def settle_options(ctx, options):
         raise InputError("--out must be the name of a folder, found ''")
     if kept["recipe"] == "":
         raise InputError("--recipe must be a name (minibnn recipes lists them), found ''")
-    given = {
-        name
-        for name in kept
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
+    given = {name for name in kept if ctx.get_parameter_source(name) in _GIVEN}
     for name in SIZES:
         if {"width", name} <= given:
             raise InputError(

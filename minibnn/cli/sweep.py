@@ -2,7 +2,6 @@
 
 import contextlib
 import shlex
-import sys
 from pathlib import Path
 
 import click
@@ -100,8 +99,6 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
     """
     how = {name: options.pop(name) for name in _HOW}
     with _executor(executor, scheduler, jobs) as pool:
-        from minibnn.training.sweep import table
-        from minibnn.training.sweep.progress import Lines
         from minibnn.training.sweep.run import Plan, run_plan
 
         plan = Plan(**_asked(ctx, grid, scan, random, seeds, changes, options, how))
@@ -113,10 +110,8 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
             words = " (the same command goes on where it stops)" if executor == "mpi" else ""
             click.echo(f"folder:  {out}{words}")
             with _way_to_go_on(executor, scheduler, out):
-                # mpiexec gives its ranks a terminal of their own, whatever ours is
-                progress = Lines() if executor == "mpi" else None
-                result = run_plan(plan, out, pool, jobs, threads, how["force"], progress)
-    _print_tables(table.rich_tables(result.rows), plain=executor == "mpi")
+                result = run_plan(plan, out, pool, jobs, threads, how["force"])
+    click.echo(f"\n{result}\n")
     for word, name in _FILES.items():
         if (result.folder / name).exists():
             click.echo(f"{word + ':':<9} {out}/{name}")
@@ -186,11 +181,15 @@ def _hyphens(options):
     return {name.replace("_", "-"): value for name, value in options.items()}
 
 
+def _underscores(options):
+    return {name.replace("-", "_"): value for name, value in options.items()}
+
+
 def _numbers(text):
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"--seeds must be whole numbers like 0,1,2, found {text!r}") from None
+        raise InputError(f"--seeds must be integers like 0,1,2, found {text!r}") from None
 
 
 @contextlib.contextmanager
@@ -225,8 +224,8 @@ def _check_cells(cells, out, force):
         folder = Path(out) / cell.name
         if repr(sizes) in settled or (folder.exists() and not force):
             continue
-        words = [word for word in cell.arguments(folder) if word != "--resume"]
-        with train.make_context("train", [*words, "--force"] if force else words) as context:
+        options = _underscores(cell.options) | {"out": str(folder), "force": force}
+        with train.make_context("train", [], default_map=options) as context:
             options = {k: v for k, v in context.params.items() if k != "changes"}
             settled[repr(sizes)] = settle_options(context, options)
     for kept, how in list(settled.values())[:_MOST_CHECKED]:
@@ -252,19 +251,6 @@ def _way_to_go_on(executor, scheduler, out):
             command += f" --scheduler {shlex.quote(scheduler)}"
         text = f"{stop.args[0]}; go on with: {command} --resume --out {shlex.quote(str(out))}"
         raise Interrupted(text, stop.signum) from None
-
-
-def _print_tables(tables, plain):
-    from rich.console import Console
-
-    plain = plain or not (sys.stdout and sys.stdout.isatty())
-    console = Console(
-        width=160 if plain else None, force_terminal=False if plain else None, highlight=False
-    )
-    for table in tables:
-        console.print()
-        console.print(table)
-    console.print()
 
 
 def _add_options_of_train():

@@ -304,13 +304,13 @@ ROWS = {
             ("adam", "gamma is no key of a sweep; of adam: lr, ..."),
         ],
         "--seed": [
-            ("-1", "seeds must be whole numbers from 0 on, found -1"),
+            ("-1", "seeds must be integers from 0 on, found -1"),
             (str(1 << 63), f"seeds must be at most {(1 << 63) - 1}, found {1 << 63}"),
             ("0.5", NOT_WHOLE.format("0.5")),
         ],
         "--threads": [
-            ("0", "threads must be a whole number from 1 to ... (cores of this machine), found 0"),
-            ("4096", "threads must be a whole number from 1 to ..., found 4096"),
+            ("0", "threads must be an integer from 1 to ... (cores of this machine), found 0"),
+            ("4096", "threads must be an integer from 1 to ..., found 4096"),
             ("all", NOT_WHOLE.format("all")),
         ],
         "--out": [
@@ -329,11 +329,11 @@ ROWS = {
             ("gamma=1,1.0", "gamma has the value 1 twice"),
             (
                 "gamma=log:1e-3:1",
-                "gamma=log:0.001:1 is a range to draw from: it needs --random N",
+                "gamma=log:1e-3:1 is a range to draw from: it needs --random N",
             ),
-            ("epochs=0", "epochs must be a whole number from 1 on, found '0'"),
-            ("batch-size=1.5", "batch-size must be a whole number from 1 on, found '1.5'"),
-            ("width=0", "width must be a number in (0, 16], found '0'"),
+            ("epochs=0", "epochs must be an integer from 1 on, found 0"),
+            ("batch-size=1.5", "batch-size must be an integer from 1 on, found 1.5"),
+            ("width=0", "width must be a number in (0, 16], found 0"),
             ("augment=maybe", "augment must be yes or no, found 'maybe'"),
             ("optimizer=rop", OPTIMIZERS + "'rop'"),
             ("dataset=mnist", DATASETS + "'mnist'"),
@@ -355,7 +355,7 @@ ROWS = {
             ),
         ],
         "--random": [
-            ("0 --grid gamma=1", "random must be a whole number from 1 on, found 0"),
+            ("0 --grid gamma=1", "random must be an integer from 1 on, found 0"),
             (
                 "20000 --grid gamma=log:1e-5:1e-2",
                 "a sweep of 20,000 cells: 10,000 are the most",
@@ -373,18 +373,18 @@ ROWS = {
             ("some", NOT_WHOLE.format("some")),
         ],
         "--seeds": [
-            ("1,x", "--seeds must be whole numbers like 0,1,2, found '1,x'"),
-            ("''", "--seeds must be whole numbers like 0,1,2, found ''"),
-            ("-1", "seeds must be whole numbers from 0 on, found -1"),
-            ("1,1", "seeds must be different whole numbers, found [1, 1]"),
+            ("1,x", "--seeds must be integers like 0,1,2, found '1,x'"),
+            ("''", "--seeds must be integers like 0,1,2, found ''"),
+            ("-1", "seeds must be integers from 0 on, found -1"),
+            ("1,1", "seeds must be different integers, found [1, 1]"),
         ],
         "--executor": [
             ("slurm", "Invalid value for '--executor': 'slurm' is not one of 'processes', ..."),
             ("mpi", "the executor mpi ..."),
         ],
         "--jobs": [
-            ("0", "jobs must be a whole number from 1 to 1 (cores to use), found 0"),
-            ("999", "jobs must be a whole number from 1 to 1 (cores to use), found 999"),
+            ("0", "jobs must be an integer from 1 to 1 (cores to use), found 0"),
+            ("999", "jobs must be an integer from 1 to 1 (cores to use), found 999"),
             (
                 "2 --executor mpi",
                 "--jobs belongs to --executor processes; mpi has its own workers",

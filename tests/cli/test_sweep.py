@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minibnn.cli import main
+from minibnn.cli.cell import train_cell
 from minibnn.training.sweep import executors
 from minibnn.training.sweep.worker import Outcome
 
@@ -20,13 +20,13 @@ class Here(Executor):
     """Trains each cell at once by ``minibnn train``."""
 
     def __init__(self):
-        self.arguments = []
+        self.jobs = []
 
-    def submit(self, fn, /, task):
-        self.arguments.append(task.arguments)
-        Path(task.folder).mkdir(exist_ok=True)
+    def submit(self, fn, /, job):
+        self.jobs.append(json.loads(job.text()))
+        Path(job.folder).mkdir(exist_ok=True)
         future = Future()
-        code = main(["train", *task.arguments, "--threads=1"])
+        code = train_cell(self.jobs[-1] | {"threads": 1})
         future.set_result(Outcome(code, "said above" if code else ""))
         return future
 
@@ -85,10 +85,11 @@ def test_a_second_start_and_a_resume(run, here_and_now):
     code, _, err = run("sweep", "--resume", "--out", "s", "--epochs", 2)
     assert (code, err) == (0, "")
     assert [row["epochs"] for row in summary("s")] == ["2", "2"]
-    assert len(here_and_now[1].arguments) == 2
-    main(["train", *here_and_now[1].arguments[0][:-2], "--out", "alone"])
-    name = here_and_now[1].arguments[0][-2].removeprefix("--out=")
-    assert Path("alone/checkpoint.npz").read_bytes() == Path(name, "checkpoint.npz").read_bytes()
+    job, _ = here_and_now[1].jobs
+    train_cell(job | {"out": "alone", "resume": False})
+    assert (
+        Path("alone/checkpoint.npz").read_bytes() == Path(job["out"], "checkpoint.npz").read_bytes()
+    )
 
 
 def test_a_scan_around_a_recipe_with_seeds(run, here_and_now):
@@ -179,13 +180,13 @@ GRID = ("--grid", "gamma=1e-2")
         ("gama is no key of a sweep; of bop: gamma, .*options: .*batch-size",
          ("--grid", "gama=1")),
         (r"gamma must be a number in \(0, 1\].*'2'", ("--grid", "gamma=2")),
-        ("filters must be a whole number from 1 on", ("--scan", "filters=0")),
+        ("filters must be an integer from 1 on", ("--scan", "filters=0")),
         ("it needs --random N", ("--grid", "gamma=log:1e-3:1")),
         ("random must be at most 1", (*GRID, "--random", 2)),
-        ("--seeds must be whole numbers like 0,1,2, found '0;1'", (*GRID, "--seeds", "0;1")),
+        ("--seeds must be integers like 0,1,2, found '0;1'", (*GRID, "--seeds", "0;1")),
         ("seeds must be different", (*GRID, "--seeds", "1,1")),
-        ("jobs must be a whole number from 1 to 2", (*GRID, "--jobs", 3)),
-        ("threads must be a whole number from 1 to 2", (*GRID, "--threads", 3)),
+        ("jobs must be an integer from 1 to 2", (*GRID, "--jobs", 3)),
+        ("threads must be an integer from 1 to 2", (*GRID, "--threads", 3)),
         ("--jobs belongs to --executor processes", (*GRID, "--jobs", 1, "--executor", "mpi")),
         ("--scheduler belongs to --executor dask", (*GRID, "--scheduler", "tcp://a:1")),
         ("executor.*'slurm' is not one of", (*GRID, "--executor", "slurm")),

@@ -1,6 +1,6 @@
 """Where the cells of a sweep run: child processes of this one, of MPI ranks, of Dask's workers.
 
-Each function is a context manager that gives an executor (PEP 3148) for ``sweep``.
+``local``, ``mpi`` and ``dask`` are context managers that give an executor (PEP 3148) for ``sweep``.
 """
 
 import contextlib
@@ -15,41 +15,26 @@ MPI_START = "mpiexec -n N python -m mpi4py.futures -m minibnn sweep ... --execut
 
 
 def divide_cores(cells, jobs=None, total=None):
-    """How many cells run at a time, and on how many cores each.
+    """How many cells run at a time, and on how many cores each; together at most ``total``.
 
-    Parameters
-    ----------
-    cells : int
-        How many there are to run.
-    jobs : int, optional
-        At a time; by default as many as there are cores for.
-    total : int, optional
-        Cores to use in all; by default MINIBNN_NUM_THREADS, else all this process may use.
-
-    Returns
-    -------
-    jobs, threads : int
-        jobs * threads is at most ``total``.
-
-    Raises
-    ------
-    InputError for a number out of range: more processes than cores would only be slower.
+    ``total`` is MINIBNN_NUM_THREADS if it is None, else all this process may use. InputError for
+    a number out of range: more processes than cores would only be slower.
     """
     most, asked_by = len(cores()), "threads"
     if total is None:
         total, asked_by = os.environ.get("MINIBNN_NUM_THREADS") or most, "MINIBNN_NUM_THREADS"
-    total = _whole(asked_by, total, most, "cores of this machine")
+    total = _integer(asked_by, total, most, "cores of this machine")
     if jobs is None:
         jobs = max(1, min(cells, total))
-    jobs = _whole("jobs", jobs, total, "cores to use")
+    jobs = _integer("jobs", jobs, total, "cores to use")
     return jobs, total // jobs
 
 
-def _whole(name, value, most, what):
+def _integer(name, value, most, what):
     with contextlib.suppress(ValueError, TypeError):
         if not isinstance(value, bool) and 1 <= int(value) <= most:
             return int(value)
-    raise InputError(f"{name} must be a whole number from 1 to {most} ({what}), found {value!r}")
+    raise InputError(f"{name} must be an integer from 1 to {most} ({what}), found {value!r}")
 
 
 def local(jobs):
@@ -62,10 +47,7 @@ def local(jobs):
 
 @contextlib.contextmanager
 def mpi():
-    """The MPI ranks that ``python -m mpi4py.futures`` put at our disposal.
-
-    InputError if we were not started that way, or the package is missing.
-    """
+    """The MPI ranks that ``python -m mpi4py.futures`` started us with; InputError without it."""
     try:
         import mpi4py  # noqa: F401  (does not start MPI yet)
     except ImportError:

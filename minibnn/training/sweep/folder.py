@@ -2,7 +2,7 @@
 
 ::
 
-    sweep.json     the grid, the options and every cell
+    sweep.json     the grid, the options and the names of all cells
     summary.csv    a row per cell
     *.png          heat map and curves
     CELL/          the run folder of each cell, and its log.txt
@@ -18,11 +18,11 @@ from minibnn.files.atomic import staged, write_atomic
 from minibnn.files.text import read_json
 from minibnn.training import run_folder
 from minibnn.training.run_folder import SWEEP, RunFolder
-from minibnn.training.sweep.cells import Cell
+from minibnn.training.sweep.grid import text_of
 from minibnn.training.sweep.worker import LOG
 
 SUMMARY = "summary.csv"
-PICTURES = ("heatmap.png", "curves.png")
+FIGURES = ("heatmap.png", "curves.png")
 FORMAT, VERSION = "minibnn sweep", 1
 # What makes it the same sweep, in the order in which differences are told; of the options all but
 # those that change no result.
@@ -34,20 +34,8 @@ class SweepFolder:
     """A locked sweep folder; use as a context manager.
 
     Entering it refuses a folder with another sweep or an ordinary run in it, unless ``force``
-    replaces that sweep.
-
-    Parameters
-    ----------
-    path : path
-    description : dict
-        The sweep, as sweep.json will hold it.
-    force : bool
-
-    Attributes
-    ----------
-    path, summary : Path
-    stop_file : Path
-        A file that workers look for; of this start only.
+    replaces that sweep. ``description`` is sweep.json; ``stop_file`` is a file that workers look
+    for, of this start only.
     """
 
     def __init__(self, path, description, force=False):
@@ -92,8 +80,8 @@ class SweepFolder:
 
     def _clear(self, found):
         """Remove the sweep's own files, those of its cells included."""
-        for cell in cells_of(found):
-            below = RunFolder(self.path / cell.name, force=True)
+        for name in found["cells"]:
+            below = RunFolder(self.path / name, force=True)
             if below.path.parent != self.path or not below.path.is_dir():
                 continue  # sweep.json was edited, or the cell never started
             with below:
@@ -101,48 +89,22 @@ class SweepFolder:
             (below.path / ".lock").unlink()
             with contextlib.suppress(OSError):  # it holds files that are not ours
                 below.path.rmdir()
-        for name in (SWEEP, SUMMARY, *PICTURES):
+        for name in (SWEEP, SUMMARY, *FIGURES):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
-
-
-def describe(grid, scan, random, seed, seeds, options, cells):
-    """sweep.json as a dict."""
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "grid": grid,
-        "scan": scan,
-        "random": random,
-        "seed": seed if random is not None else None,
-        "seeds": list(seeds),
-        "options": options,
-        "cells": [
-            {"cell": c.name, "settings": c.settings, "seed": c.seed, "options": c.options}
-            for c in cells
-        ],
-    }
-
-
-def cells_of(description):
-    """The cells of a sweep.json."""
-    return [Cell(c["cell"], c["settings"], c["seed"], c["options"]) for c in description["cells"]]
 
 
 def read_sweep(folder, missing_ok=False):
     """sweep.json of a folder, a dict.
 
-    Raises InputError if it is missing (unless ``missing_ok``: None) or not readable.
+    InputError if it is missing (unless ``missing_ok``: None) or not readable.
     """
     path = Path(folder) / SWEEP
     try:
         found = read_json(path)
         if found["format"] != FORMAT or found["version"] > VERSION:
             raise InputError(f"{path} was written by a newer minibnn or is no sweep")
-        for cell in cells_of(found):
-            if not isinstance(cell.name, str) or not isinstance(cell.options, dict):
-                raise ValueError
-        _check_parts({part: found[part] for part in _IDENTITY})
+        _check_parts(**{part: found[part] for part in (*_IDENTITY, "cells")})
     except FileNotFoundError:
         if missing_ok:
             return None
@@ -156,12 +118,15 @@ def read_sweep(folder, missing_ok=False):
     return found
 
 
-def _check_parts(parts):
+def _check_parts(grid, scan, seeds, options, cells, random, seed):
     """ValueError unless the parts of a description are of the kinds they are written as."""
-    values = [*parts["grid"].values(), *parts["scan"].values()]
-    texts = all(isinstance(v, list) and all(isinstance(x, str) for x in v) for v in values)
-    plain = all(isinstance(x, str | int | float | None) for x in parts["options"].values())
-    if not (texts and plain and isinstance(parts["seeds"], list)):
+    lists = [*grid.values(), *scan.values(), seeds, cells]
+    if not all(isinstance(values, list) for values in lists):
+        raise ValueError
+    plain = [random, seed, *options.values(), *(value for values in lists for value in values)]
+    if not all(isinstance(x, str | int | float | None) for x in plain):
+        raise ValueError
+    if not all(isinstance(name, str) for name in cells):
         raise ValueError
 
 
@@ -191,4 +156,4 @@ def check_same_sweep(found, asked, folder):
 def _short(value):
     if value is None:
         return "absent"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ",".join(map(text_of, value)) if isinstance(value, list) else text_of(value)

@@ -1,51 +1,65 @@
-"""Which settings a sweep tries: every combination, one key at a time, or some at random."""
+"""What a sweep varies, and which settings it tries: every combination, one key at a time, or draws.
+
+A key is an argument of the binary optimizer (``gamma``), one of the real optimizer (``real.lr``) or
+an option of ``minibnn train`` (``batch-size``). Its values are numbers, True, False or texts such
+as schedules. They are read once, by ``value_of``.
+"""
 
 import itertools
 import math
 import random
-from dataclasses import dataclass
+from collections import Counter
+from functools import cache
+from typing import NamedTuple
 
 from minibnn.errors import InputError
-from minibnn.training.sweep.keys import (
-    PREFIXES,
-    WHOLE,
-    apply,
-    base_value,
-    canonical,
-    key_name,
-    text_of,
-)
+from minibnn.optim import parse_optimizer
+from minibnn.optim.parse import change_arguments
 
 MOST = 10_000  # cells; more is a slip of the hand
-_DIGITS = 3  # of a number drawn at random: enough, and names stay short
+OPTIMIZERS = {"": "optimizer", "real.": "real-optimizer"}  # prefix of a key -> option it changes
+LEAST = {"batch-size": 1, "dense-units": 1, "epochs": 1, "filters": 1, "validation": 0}
+OPTIONS = (
+    *LEAST,
+    *("augment", "dataset", "gradients", "model", "optimizer", "real-optimizer", "recipe", "width"),
+)
+_WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 
-@dataclass(frozen=True)
-class Range:
-    """Where random values are drawn from: evenly, or evenly in the logarithm."""
+def value_of(value):
+    """A value as a sweep keeps it: a number, True, False or a text.
 
-    kind: str
-    low: float
-    high: float
+    >>> [value_of(x) for x in ("1e-3", "50", 50.0, "yes", "cosine:1:0")]
+    [0.001, 50, 50, True, 'cosine:1:0']
+    """
+    if isinstance(value, bool):
+        return value
+    text = text_of(value).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return _WORDS.get(text.lower(), text)
+    if not math.isfinite(number):
+        return text
+    return int(number) if number.is_integer() and abs(number) < 1e15 else number
 
-    def draw(self, rng, whole):
-        """A value, rounded to three digits."""
-        if self.kind == "log":
-            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-        else:
-            value = rng.uniform(self.low, self.high)
-        if whole:
-            return round(value)
-        return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
 
-    def __str__(self):
-        return f"{self.kind}:{text_of(self.low)}:{text_of(self.high)}"
+def text_of(value):
+    """A value as the command line and a table write it."""
+    words = {True: "yes", False: "no", None: "none"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def key_name(name):
+    """The name of a key: those of options have hyphens."""
+    hyphens = name.replace("_", "-")
+    return hyphens if hyphens in OPTIONS else name
 
 
 def read_texts(texts, option="--grid"):
-    """``{key: [values]}`` of texts like ``gamma=1e-2,1e-3``.
+    """``{key: [texts]}`` of texts like ``gamma=1e-2,1e-3``.
 
-    An optimizer's settings belong to the optimizer before them.
+    An optimizer's arguments belong to the optimizer before them.
 
     >>> read_texts(["gamma=1e-2,1e-3", "optimizer=bop:gamma=1,threshold=0,cema"])
     {'gamma': ['1e-2', '1e-3'], 'optimizer': ['bop:gamma=1,threshold=0', 'cema']}
@@ -59,74 +73,130 @@ def read_texts(texts, option="--grid"):
             raise InputError(f"{option}: expected KEY=VALUE,VALUE,..., found {text!r}")
         if key in found:
             raise InputError(f"{option}: {key} is given twice")
-        if key in PREFIXES.values():
-            values = _whole_specs(values)
+        if key in OPTIMIZERS.values():
+            specs = []
+            for piece in values:
+                if specs and "=" in piece.partition(":")[0]:
+                    specs[-1] += ("," if ":" in specs[-1] else ":") + piece
+                else:
+                    specs.append(piece)
+            values = specs
         found[key] = values
     return found
 
 
-def _whole_specs(pieces):
-    """Put ``NAME=VALUE`` pieces behind the optimizer they belong to."""
-    specs = []
-    for piece in pieces:
-        setting = "=" in piece.partition(":")[0]
-        if setting and specs:
-            specs[-1] += ("," if ":" in specs[-1] else ":") + piece
+# -- the options of one cell -----------------------------------------------------------------------
+
+
+def cell_options(settings, options):
+    """The options of ``minibnn train`` for one cell: those all share, with its settings in them.
+
+    InputError for a key that does not exist (the message names those that do) or a value out of
+    range.
+    """
+    options, changes = dict(options), {}
+    for key, value in settings.items():
+        if key in OPTIONS:
+            options[key] = _checked(key, value)
         else:
-            specs.append(piece)
-    return specs
+            changes.setdefault(_prefix(key), {})[key] = value
+    for prefix, changed in changes.items():
+        option = OPTIMIZERS[prefix]
+        for key in changed:
+            _check_argument(key, options)
+        texts = {key.removeprefix(prefix): text_of(value) for key, value in changed.items()}
+        options[option] = change_arguments(options[option], texts)
+    return options
+
+
+def _checked(key, value):
+    """The value of an option of ``minibnn train``; InputError if it cannot be one."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key in LEAST:
+        if not number or value != int(value) or value < LEAST[key]:
+            raise InputError(f"{key} must be an integer from {LEAST[key]} on, found {value!r}")
+    elif key == "width":
+        if not number or not 0 < value <= 16:
+            raise InputError(f"width must be a number in (0, 16], found {value!r}")
+    elif key == "augment":
+        if not isinstance(value, bool):
+            raise InputError(f"augment must be yes or no, found {value!r}")
+    else:
+        value = text_of(value)
+        if key in OPTIMIZERS.values():
+            parse_optimizer(value)
+    return value
+
+
+def _prefix(key):
+    return "real." if key.startswith("real.") else ""
+
+
+@cache
+def _arguments(spec):
+    """The names of the arguments of an optimizer."""
+    return tuple(parse_optimizer(spec).arguments)
+
+
+def _check_argument(key, options):
+    """InputError unless ``key`` is an argument of the optimizer that ``options`` name."""
+    option = OPTIMIZERS[_prefix(key)]
+    if option not in options:
+        raise InputError(f"{key} belongs to an optimizer: name it by the option {option}")
+    if key.removeprefix(_prefix(key)) in _arguments(str(options[option])):
+        return
+    known = []
+    for prefix, option in OPTIMIZERS.items():
+        if option in options:
+            spec = str(options[option])
+            names = ", ".join(prefix + name for name in _arguments(spec))
+            known.append(f"of {spec.partition(':')[0]}: {names}")
+    known.append(f"options: {', '.join(OPTIONS)}")
+    raise InputError(f"{key} is no key of a sweep; {'; '.join(known)}")
+
+
+def unvaried(key, options):
+    """The value a key has where it is not varied; None if the options do not say."""
+    if key in OPTIONS:
+        return options.get(key)
+    spec = options.get(OPTIMIZERS[_prefix(key)])
+    if spec is None:
+        return None
+    _check_argument(key, options)
+    return value_of(getattr(parse_optimizer(spec), key.removeprefix(_prefix(key))))
+
+
+# -- which settings --------------------------------------------------------------------------------
 
 
 def points(grid, scan, options, count=None, seed=0):
-    """The settings to try, each once, in order.
+    """The settings to try, each once and in order, as ``{key: value}``.
 
-    Parameters
-    ----------
-    grid : dict of str to sequence
-        Every combination of these values.
-    scan : dict of str to sequence
-        One key at a time takes these values, the others keep those of ``options``; around every
-        combination of ``grid``.
-    options : dict
-        What all cells share.
-    count : int, optional
-        That many of the grid at random, without repeating one. A key whose only value is
-        ``log:LOW:HIGH`` or ``uniform:LOW:HIGH`` draws from that range.
-    seed : int
-        Of the draws.
-
-    Returns
-    -------
-    points : list of dict of str to str
-    grid, scan : the values checked and in their one form, lists of str
-
-    Raises
-    ------
-    InputError for a key or value that is unknown or out of range, or a grid that makes no sense.
+    ``grid``, ``scan`` and ``count`` are ``sweep``'s; ``options`` are what all cells share. Also
+    returns grid and scan with their values read. InputError if they make no sense.
     """
-    grid, scan = ({key_name(key): v for key, v in part.items()} for part in (grid, scan))
+    grid, scan = ({key_name(k): _values(k, v) for k, v in part.items()} for part in (grid, scan))
     for key in grid.keys() & scan.keys():
         raise InputError(f"{key} is in the grid and in the scan: choose one")
     if not grid and not scan:
         raise InputError("a sweep needs something to vary: a grid or a scan")
-    if count is not None:
-        if scan:
-            raise InputError("random cells are drawn from the grid: leave the scan out")
-        if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
-            raise InputError(f"random must be a whole number from 1 on, found {count!r}")
-        check_size(count)
-    grid = {key: _values(key, v, grid, options, count) for key, v in grid.items()}
-    scan = {key: _values(key, v, grid, options, None) for key, v in scan.items()}
-    if count is not None:
-        found = _drawn(grid, count, seed)
-    else:
+    ranges = {k: span for k, v in (grid | scan).items() if (span := _range(k, v)) is not None}
+    if count is None:
+        for key in ranges:
+            value = (grid | scan)[key][0]
+            raise InputError(f"{key}={value} is a range to draw from: it needs --random N")
         check_size(math.prod(map(len, grid.values())) * max(1, sum(map(len, scan.values()))))
         found = [dict(zip(grid, v, strict=True)) for v in itertools.product(*grid.values())]
+    elif scan:
+        raise InputError("random cells are drawn from the grid: leave the scan out")
+    else:
+        found = _drawn(grid, ranges, count, seed)
+        for key, span in ranges.items():  # what no draw has met may be out of range as well
+            for end in (span.low, span.high):
+                cell_options(found[0] | {key: value_of(end)}, options)
     if scan:
         found = [line for point in found for line in _lines(point, scan, options)]
-    for point in found:
-        apply(point, options)  # an optimizer of the grid may not know another key of it
-    return found, *({k: [str(v) for v in values] for k, values in p.items()} for p in (grid, scan))
+    return found, grid, scan
 
 
 def check_size(size):
@@ -135,37 +205,41 @@ def check_size(size):
         raise InputError(f"a sweep of {size:,} cells: {MOST:,} are the most")
 
 
-def _values(key, values, grid, options, count):
-    """The checked values of a key, or the range it is drawn from."""
-    values = [values] if isinstance(values, str) or not hasattr(values, "__iter__") else values
-    values = list(values)
-    if not values:
-        raise InputError(f"{key} has no values")
+def _values(key, values):
+    """The values of a key, read; InputError for none or the same twice."""
     if key == "seed":
         raise InputError("seed is no key of a sweep: seeds are given by --seeds")
-    others = dict(options)
-    for option in PREFIXES.values():  # a key may belong to an optimizer of the grid
-        if option in grid and option != key:
-            others[option] = str(_first(grid[option]))
-    if (span := _range(key, values)) is not None:
-        if count is None:
-            raise InputError(f"{key}={span} is a range to draw from: it needs --random N")
-        for end in (span.low, span.high):
-            canonical(key, int(end) if key in WHOLE else end, others)
-        return [span]
-    checked = [canonical(key, value, others) for value in values]
-    for value in checked:
-        if checked.count(value) > 1:
-            raise InputError(f"{key} has the value {value} twice")
-    return checked
+    values = [values] if isinstance(values, str) or not hasattr(values, "__iter__") else values
+    values = [value_of(value) for value in values]
+    if not values:
+        raise InputError(f"{key} has no values")
+    for value, times in Counter(values).items():
+        if times > 1:
+            raise InputError(f"{key} has the value {text_of(value)} twice")
+    return values
 
 
-def _first(values):
-    return values if isinstance(values, str) else next(iter(values))
+class Range(NamedTuple):
+    """Where values are drawn from: evenly, or evenly in the logarithm."""
+
+    kind: str
+    low: float
+    high: float
+
+    def draw(self, rng, integer):
+        """A value, rounded to three digits or to an integer."""
+        if self.kind == "log":
+            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            value = rng.uniform(self.low, self.high)
+        if integer:
+            return round(value)
+        return value_of(min(max(float(f"{value:.3g}"), self.low), self.high))
 
 
 def _range(key, values):
-    kind, *ends = str(values[0]).split(":")
+    """The Range that is the only value of a key, or None."""
+    kind, *ends = text_of(values[0]).split(":")
     if len(values) > 1 or kind not in ("log", "uniform"):
         return None
     try:
@@ -180,46 +254,35 @@ def _range(key, values):
     return Range(kind, low, high)
 
 
-def _drawn(grid, count, seed):
-    rng = random.Random(seed)
-    spans = {key: values[0] for key, values in grid.items() if isinstance(values[0], Range)}
-    if not spans:
-        size = math.prod(map(len, grid.values()))
-        if count > size:
-            raise InputError(f"random must be at most {size}, the size of the grid, found {count}")
-        return [_numbered(grid, number) for number in rng.sample(range(size), count)]
-    found, seen = [], set()
-    for _ in range(100 * count):  # rounded values may repeat
+def _drawn(grid, ranges, count, seed):
+    """``count`` different points of the grid at random."""
+    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
+        raise InputError(f"random must be an integer from 1 on, found {count!r}")
+    check_size(count)
+    size = math.prod(map(len, grid.values()))
+    if not ranges and count > size:
+        raise InputError(f"random must be at most {size}, the size of the grid, found {count}")
+    rng, found = random.Random(seed), {}
+    for _ in range(100 * count):  # draws may repeat
         point = {
-            key: text_of(spans[key].draw(rng, key in WHOLE)) if key in spans else rng.choice(values)
+            key: ranges[key].draw(rng, key in LEAST) if key in ranges else rng.choice(values)
             for key, values in grid.items()
         }
-        if (values := tuple(point.values())) not in seen:
-            seen.add(values)
-            found.append(point)
+        found.setdefault(tuple(point.values()), point)
         if len(found) == count:
-            return found
+            return list(found.values())
     raise InputError(f"random: there are hardly {count} different cells in these ranges")
-
-
-def _numbered(grid, number):
-    """The combination of that number, as itertools.product counts them."""
-    point = {}
-    for key, values in reversed(grid.items()):
-        number, place = divmod(number, len(values))
-        point[key] = values[place]
-    return {key: point[key] for key in grid}
 
 
 def _lines(point, scan, options):
     """The points of a scan around one point, the middle only once."""
-    fixed = apply(point, options)
-    middle = {key: base_value(key, fixed) for key in scan}
+    fixed = cell_options(point, options)
+    middle = {key: unvaried(key, fixed) for key in scan}
+    middle = {key: value for key, value in middle.items() if value is not None}
     found = []
     for key, values in scan.items():
         for value in values:
-            settings = {k: v for k, v in (middle | {key: value}).items() if v is not None}
-            settings = point | settings
+            settings = point | middle | {key: value}
             if settings not in found:
                 found.append(settings)
     return found

@@ -2,36 +2,31 @@
 
 import contextlib
 import os
-import queue
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from minibnn.errors import InputError
 from minibnn.tables import Shown, columns_of
 from minibnn.training.errors import Interrupted
-from minibnn.training.interrupt import StopRequest
+from minibnn.training.interrupt import StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
-from minibnn.training.sweep.folder import SweepFolder, describe
-from minibnn.training.sweep.keys import apply, key_name
-from minibnn.training.sweep.progress import Forecast, sweep_reporter
-from minibnn.training.sweep.worker import Outcome, Task, ask_to_stop, run_cell
+from minibnn.training.sweep.folder import FORMAT, VERSION, SweepFolder
+from minibnn.training.sweep.worker import Job, Outcome, ask_to_stop, run_cell
 
 TRIES = 2  # of a cell that crashes or is killed
 _LOOK = 0.5  # seconds between two looks at signals
-_REPORT = 2.0  # seconds between two looks at how far the cells are
+_QUIET_SECONDS = 60  # a line after so long a silence says that it goes on
 
 
 class SweepResult(Shown):
     """What came out of a sweep: iterate over its rows, print it, or let Jupyter show it.
 
-    Attributes
-    ----------
-    rows : list of dict
-        One per cell, the columns of summary.csv: ``cell``, the keys varied, ``seed``, ``status``
-        (done, failed, stopped or waiting), ``epochs``, ``best_accuracy``, ``last_accuracy``,
-        ``flips``, ``seconds``, ``error`` and a few more. Accuracies are shares from 0 to 1.
-    folder : Path
+    ``rows`` is a list with a dict for each cell, the columns of summary.csv: ``cell``, the keys
+    varied, ``seed``, ``status`` (done, failed, stopped or waiting), ``epochs``, ``best_accuracy``,
+    ``last_accuracy``, ``flips``, ``seconds``, ``error`` and a few more. Accuracies are shares from
+    0 to 1. ``folder`` is the sweep's.
     """
 
     def __init__(self, rows, folder):
@@ -43,13 +38,7 @@ class SweepResult(Shown):
         return [row for row in self.rows if row["status"] == "failed"]
 
     def best(self):
-        """The row with the highest best accuracy.
-
-        Returns
-        -------
-        dict
-            Empty if no cell has one.
-        """
+        """The row with the highest best accuracy, a dict; empty if no cell has one."""
         rows = [row for row in self.rows if row["best_accuracy"] is not None]
         return max(rows, key=lambda row: row["best_accuracy"], default={})
 
@@ -61,21 +50,11 @@ class SweepResult(Shown):
         return iter(self.rows)
 
     def to_dict(self):
-        """The columns of summary.csv as lists, None where a cell has no such value.
-
-        Returns
-        -------
-        dict of str to list
-        """
+        """The columns of summary.csv as lists, None where a cell has no such value."""
         return columns_of(self.rows)
 
     def tables(self):
-        """The cells and, with several seeds, their means.
-
-        Returns
-        -------
-        list of Table
-        """
+        """The cells as a Table and, with several seeds, a Table of their means."""
         return table.tables(self.rows)
 
     def __repr__(self):
@@ -84,19 +63,25 @@ class SweepResult(Shown):
 
 
 class Plan:
-    """A sweep that has been checked, with all its cells; see ``sweep`` for the arguments."""
+    """A sweep that has been checked: its cells, and what sweep.json says of it."""
 
     def __init__(self, grid_values, scan, random, seed, seeds, options):
-        options = {key_name(name): value for name, value in options.items()}
-        seeds = _seeds(seeds)
-        points, grid_texts, scan_texts = grid.points(
-            grid_values, scan, options, random, _seeds([seed])[0]
-        )
-        self.cells = make_cells(points, seeds, lambda settings: apply(settings, options))
-        grid.check_size(len(self.cells))
-        self.description = describe(
-            grid_texts, scan_texts, random, seed, seeds, options, self.cells
-        )
+        options = {grid.key_name(name): value for name, value in options.items()}
+        seeds, (seed,) = _seeds(seeds), _seeds([seed])
+        points, grid_values, scan = grid.points(grid_values, scan, options, random, seed)
+        grid.check_size(len(points) * len(seeds))
+        self.cells = make_cells(points, seeds, options)
+        self.description = {
+            "format": FORMAT,
+            "version": VERSION,
+            "grid": grid_values,
+            "scan": scan,
+            "random": random,
+            "seed": seed if random is not None else None,
+            "seeds": seeds,
+            "options": options,
+            "cells": [cell.name for cell in self.cells],
+        }
 
 
 def sweep(
@@ -118,52 +103,42 @@ def sweep(
 
     A second call with the same arguments does only what is missing. A cell is a child process of
     the executor's worker: if it crashes or is killed it is started once more, from its checkpoint,
-    and after that given up; nothing else is touched.
+    and after that given up; nothing else is touched. Returns a SweepResult. Raises InputError for
+    what cannot be done, and Interrupted after Ctrl-C or SIGTERM, when the running cells have been
+    saved.
 
     Parameters
     ----------
     grid : dict of str to sequence
-        Every combination of these values is a cell. A key is a hyperparameter of the binary
-        optimizer (``gamma``), one of the real optimizer (``real.lr``) or an option of ``minibnn
-        train`` (``batch-size``); a value is a number, or a text such as a schedule.
+        Every combination of these values is a cell. A key is an argument of the binary optimizer
+        (``gamma``), one of the real optimizer (``real.lr``) or an option of ``minibnn train``
+        (``batch-size``); a value is a number, or a text such as a schedule.
     out : path
         The sweep's folder.
-    scan : dict of str to sequence, optional
+    scan : dict of str to sequence
         One key at a time takes these values while the others keep those of ``options``, as in
         section 5.1 of the paper.
-    random : int, optional
-        Only that many cells of the grid, drawn at random; a key may then have a range,
+    random, seed : int
+        Only ``random`` cells of the grid, drawn by ``seed``; a key may then have a range,
         ``"log:1e-5:1e-2"`` or ``"uniform:0:1"``, instead of values.
-    seed : int
-        Of those draws.
     seeds : sequence of int
         Every cell is trained with each of them.
     options : dict
         Options of ``minibnn train`` that all cells share, by name: ``{"dataset": "digits",
         "optimizer": "bop:threshold=1e-6", "epochs": 5}``.
-    executor : concurrent.futures.Executor, optional
+    executor : concurrent.futures.Executor
         Any executor of PEP 3148 (processes, MPI, Dask, ...) whose workers see ``out`` at the same
         path. By default ``jobs`` child processes of this one.
-    jobs : int, optional
+    jobs : int
         Cells at a time, without an ``executor``; by default as many as there are cores.
-    threads : int, optional
+    threads : int
         Without an ``executor``: cores to use in all, divided among the jobs; by default
         MINIBNN_NUM_THREADS, else all. With one: cores for each cell, by default 1.
     force : bool
         Replace the sweep in ``out``.
-    progress : None, False or a reporter
-        A live display or plain lines by default; False is silent.
-
-    Returns
-    -------
-    SweepResult
-
-    Raises
-    ------
-    InputError
-        What is asked for cannot be done.
-    Interrupted
-        Ctrl-C or SIGTERM; the running cells have been saved.
+    progress : None, False or a function
+        By default a line for each cell that ends is printed; False is silent, a function takes
+        the lines.
     """
     if out is None:
         raise InputError("a sweep needs a folder: out")
@@ -176,24 +151,22 @@ def sweep(
 
 def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, progress=None):
     """``sweep`` for a Plan; ``threads`` None with an executor is each MPI rank's share."""
-    cells = plan.cells
+    if progress not in (None, True, False) and not callable(progress):
+        raise InputError(f"progress must be None, False or a function, found {progress!r}")
     if executor is None:
-        executors.divide_cores(len(cells), jobs, threads)  # complain before a folder is made
+        executors.divide_cores(len(plan.cells), jobs, threads)  # complain before there is a folder
     with SweepFolder(out, plan.description, force) as folder:
-        status = {c.name: "done" if c.finished(folder.path) else "waiting" for c in cells}
-        missing = [cell for cell in cells if status[cell.name] != "done"]
-        report = sweep_reporter(progress)
-        session = _Session(folder, cells, status, report)
+        session = _Session(folder, plan.cells, _nothing if progress is False else progress or _say)
         session.write()
         try:
-            if missing:
+            if missing := session.missing():
                 with contextlib.ExitStack() as stack:
                     if executor is None:
                         jobs, threads = executors.divide_cores(len(missing), jobs, threads)
                         executor = stack.enter_context(executors.local(jobs))
                     session.run(executor, missing, threads)
         except Interrupted:
-            with contextlib.suppress(Exception):  # no picture may hide how to go on
+            with contextlib.suppress(Exception):  # no figure may hide how to go on
                 session.draw()
             raise
         finally:
@@ -205,22 +178,22 @@ def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, pro
 class _Session:
     """One start of a sweep: what is submitted, what came back, when to stop."""
 
-    def __init__(self, folder, cells, status, report):
-        self.folder, self.cells, self.status, self.report = folder, cells, status, report
+    def __init__(self, folder, cells, say):
+        self.folder, self.cells, self._tell = folder, cells, say
+        self.status = {c.name: "done" if c.finished(folder.path) else "waiting" for c in cells}
         self.errors = {}
         self._rows = {}  # of the cells that no longer change
+
+    def missing(self):
+        return [cell for cell in self.cells if self.status[cell.name] != "done"]
 
     def run(self, executor, missing, threads):
         """Bring the missing cells to their end, or raise Interrupted."""
         self._executor, self._threads = executor, threads
-        self._ended = queue.SimpleQueue()
         self._tries = dict.fromkeys((cell.name for cell in missing), 0)
-        self._locks = {cell.name: self._lock_time(cell) for cell in missing}
-        self._pending = {}  # cells by name
-        self._started = set()  # names of those whose folder a run has taken
-        self._forecast = Forecast(missing)
-        self._looked = time.monotonic()
-        self.report.begin(len(self.cells), len(self.cells) - len(missing))
+        self._over = len(self.cells) - len(missing)
+        self._said = time.monotonic()
+        self._pending = {}  # future -> cell
         with StopRequest() as stop:
             try:
                 for cell in missing:
@@ -231,8 +204,7 @@ class _Session:
                     ask_to_stop(self.folder.stop_file)
                 else:
                     self.folder.stop_file.unlink(missing_ok=True)
-                self.report.end()
-        done = sum(status == "done" for status in self.status.values())
+        done = len(self.cells) - len(self.missing())
         if stop.signum and done < len(self.cells):
             raise Interrupted(
                 f"stopped by {stop.name}: {done} of {len(self.cells)} cells are done, the others "
@@ -245,86 +217,75 @@ class _Session:
         asked = False
         while self._pending:
             try:
-                with contextlib.suppress(queue.Empty):
-                    self._end(*self._ended.get(timeout=_LOOK), stop)
+                wait(self._pending, _LOOK, FIRST_COMPLETED)
                 if stop.signum and not asked:
                     asked = True
                     ask_to_stop(self.folder.stop_file)
-                    self.report.note(f"{stop.name}: the running cells save and stop")
-                if time.monotonic() - self._looked > _REPORT:
-                    self._look()
+                    self._say(f"note: {stop.name}: the running cells save and stop")
+                for future in [future for future in self._pending if future.done()]:
+                    self._end(self._pending.pop(future), _outcome(future), stop)
+                if time.monotonic() - self._said > _QUIET_SECONDS:
+                    self._say(f"{self._over} of {len(self.cells)} cells have ended")
             except KeyboardInterrupt:  # a second Ctrl-C
                 ask_to_stop(self.folder.stop_file, now=True)
 
     def _submit(self, cell):
-        path = self.folder.path.absolute() / cell.name
-        task = Task(
-            arguments=tuple(cell.arguments(path)),
-            folder=str(path),
+        job = Job(
+            options=cell.options,
+            folder=str(self.folder.path.absolute() / cell.name),
             cwd=os.getcwd(),
             environment={k: v for k, v in os.environ.items() if k.startswith("MINIBNN_")},
             threads=self._threads,
             stop_file=str(self.folder.stop_file),
         )
         self._tries[cell.name] += 1
-        self._pending[cell.name] = cell
         try:
-            future = self._executor.submit(run_cell, task)
+            future = self._executor.submit(run_cell, job)
         except Exception as error:  # a broken executor takes nothing any more
-            self._ended.put((cell, None, error))
-        else:
-            future.add_done_callback(lambda future: self._ended.put((cell, future, None)))
+            future = Future()
+            future.set_exception(error)
+        self._pending[future] = cell
 
-    def _end(self, cell, future, error, stop):
+    def _end(self, cell, outcome, stop):
         """Take in how a cell ended."""
-        self._pending.pop(cell.name, None)
-        outcome = _outcome(future, error)
+        folder = (self.folder.path / cell.name).absolute()
         if outcome.code == 0 and not cell.finished(self.folder.path):
-            where = (self.folder.path / cell.name).absolute()
             text = "it ended without an error, but before its last epoch"
-            if not (where / CONFIG).exists():
-                text = f"its worker does not share the folder {where} with this process"
+            if not (folder / CONFIG).exists():
+                text = f"its worker does not share the folder {folder} with this process"
             outcome = Outcome(2, text)
         if outcome.code == 0:
-            self.status[cell.name] = "done"
-            self._say(cell)
+            self._settle(cell, "done")
+            row = self._row(cell)
+            self._count(
+                cell,
+                f"best {row['measured_on']} {100 * row['best_accuracy']:.2f} % in epoch "
+                f"{row['best_epoch']}, last {100 * row['last_accuracy']:.2f} %, "
+                f"{row['seconds']:.1f} s",
+            )
         elif outcome.stopped or stop.signum:
-            self.status[cell.name] = "stopped" if self._lock_time(cell) else "waiting"
-        elif self._tries[cell.name] < TRIES and not outcome.hopeless:
-            self.report.note(f"{cell.name}: {outcome.error}; it is started once more")
+            self._settle(cell, "stopped" if (folder / ".lock").exists() else "waiting")
+        elif self._tries[cell.name] < TRIES and outcome.code != 2:
+            self._say(f"note: {cell.name}: {outcome.error}; it is started once more")
             self._submit(cell)
-            return
         else:
-            self.status[cell.name] = "failed"
             self.errors[cell.name] = outcome.error
-            self.report.cell(cell.name, f"FAILED: {outcome.error}")
-        self._forecast.over(cell.name, cell.progress(self.folder.path))
+            self._settle(cell, "failed")
+            self._count(cell, f"FAILED: {outcome.error}")
+
+    def _settle(self, cell, status):
+        self.status[cell.name] = status
         self._rows.pop(cell.name, None)
         self.write()
 
-    def _say(self, cell):
-        row = self._row(cell)
-        self.report.cell(
-            cell.name,
-            f"best {row['measured_on']} {100 * row['best_accuracy']:.2f} % in epoch "
-            f"{row['best_epoch']}, last {100 * row['last_accuracy']:.2f} %, {row['seconds']:.1f} s",
-        )
+    def _count(self, cell, text):
+        self._over += 1
+        width = len(str(len(self.cells)))
+        self._say(f"cell {self._over:>{width}}/{len(self.cells)}  {cell.name}  {text}")
 
-    def _look(self):
-        """Tell the reporter how far the running cells are."""
-        self._looked = time.monotonic()
-        now = {}
-        for name, cell in self._pending.items():
-            if name in self._started or self._lock_time(cell) != self._locks[name]:
-                self._started.add(name)
-                now[name] = cell.progress(self.folder.path)
-        self._forecast.update(now, now)
-        self.report.look(now, self._forecast.remaining)
-
-    def _lock_time(self, cell):
-        """When a run last took the cell's folder, or None: tells that one has started."""
-        with contextlib.suppress(OSError):
-            return (self.folder.path / cell.name / ".lock").stat().st_mtime_ns
+    def _say(self, text):
+        self._said = time.monotonic()
+        self._tell(text)
 
     def rows(self):
         """A row per cell, as summary.csv has them."""
@@ -333,9 +294,8 @@ class _Session:
     def _row(self, cell):
         if cell.name in self._rows:
             return self._rows[cell.name]
-        status = self.status[cell.name]
-        progress = cell.progress(self.folder.path)
-        row = table.row_of(cell, progress, status, self.errors.get(cell.name, ""))
+        status, history = self.status[cell.name], cell.history(self.folder.path)
+        row = table.row_of(cell, history, status, self.errors.get(cell.name, ""))
         if status in ("done", "failed"):
             self._rows[cell.name] = row
         return row
@@ -347,26 +307,34 @@ class _Session:
         plots.draw_sweep(self.folder.path, self.folder.description, self.rows())
 
 
-def _outcome(future, error):
-    """What a future says, or why there is none."""
-    if future is not None:
-        if future.cancelled():
-            return Outcome(1, "the executor cancelled it")
-        error = future.exception()
-        if error is None:
-            return future.result()
+def _say(text):
+    with terminal():
+        print(text, flush=True)
+
+
+def _nothing(text):
+    """Silence."""
+
+
+def _outcome(future):
+    """What a future says, or why there is nothing."""
+    if future.cancelled():
+        return Outcome(1, "the executor cancelled it")
+    error = future.exception()
+    if error is None:
+        return future.result()
     text = " ".join(str(error).split())
     return Outcome(1, f"its worker was lost: {type(error).__name__}{text and ': '}{text}")
 
 
 def _seeds(seeds):
-    """Seeds as a list of int; InputError for anything but different whole numbers from 0 on."""
+    """Seeds as a list of int; InputError for anything but different integers from 0 on."""
     seeds = [seeds] if isinstance(seeds, int) else list(seeds)
     for seed in seeds:
         if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-            raise InputError(f"seeds must be whole numbers from 0 on, found {seed!r}")
+            raise InputError(f"seeds must be integers from 0 on, found {seed!r}")
         if seed > MOST:
             raise InputError(f"seeds must be at most {MOST}, found {seed}")
     if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds must be different whole numbers, found {seeds}")
+        raise InputError(f"seeds must be different integers, found {seeds}")
     return [int(seed) for seed in seeds]

@@ -5,6 +5,7 @@ however it dies. It then saves and ends. So no cell outlives its worker, and non
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -24,52 +25,51 @@ _MPI = ("OMPI_", "PMI", "MPI", "PRTE_", "HYD", "PALS_")
 _SAVE, _NOW = "save", "now"
 
 
-class Task(NamedTuple):
+class Job(NamedTuple):
     """A cell as a worker needs it, on this machine or another; plain values only."""
 
-    arguments: tuple  # after "minibnn train"
+    options: dict  # of minibnn train, by name
     folder: str  # the cell's, absolute
     cwd: str
     environment: dict  # MINIBNN_* variables of the sweep's start
     threads: int | None  # processor cores; None: this MPI rank's share
     stop_file: str
 
+    def text(self):
+        """The options as the child takes them, its folder last: there a long text is not cut."""
+        return json.dumps({**self.options, "resume": True, "out": self.folder})
+
 
 class Outcome(NamedTuple):
     """How a cell's child process ended."""
 
-    code: int  # 0: trained to the end; negative: the signal that killed it
+    code: int  # 0: trained to the end; 2: the run itself refused; negative: a signal killed it
     error: str = ""  # in a line
     stopped: bool = False  # because the sweep was asked to stop
 
-    @property
-    def hopeless(self):
-        """Whether the run itself refused: another try would end the same."""
-        return self.code == 2
 
-
-def run_cell(task):
+def run_cell(job):
     """Train a cell to its end in a child process; returns an Outcome, raises nothing."""
     try:
-        if _asked_to_stop(task):
+        if _asked_to_stop(job):
             return Outcome(143, "not started", stopped=True)
-        threads = _check_threads(task.threads)
-        folder = Path(task.folder)
+        threads = _check_threads(job.threads)
+        folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         _wait_for_lock(folder)
         with open(folder / LOG, "ab") as log:
             before = log.tell()
             child = subprocess.Popen(
-                [sys.executable, "-m", "minibnn.cli.cell", *task.arguments],
+                [sys.executable, "-m", "minibnn.cli.cell", job.text()],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=task.cwd,
-                env=child_environment(os.environ | task.environment, threads),
+                cwd=job.cwd,
+                env=child_environment(os.environ | job.environment, threads),
                 # Ctrl-C in a terminal goes to the sweep alone, which passes it on.
                 start_new_session=True,
             )
-            code, stopped = _see_through(child, task)
+            code, stopped = _see_through(child, job)
     except (OSError, ValueError) as error:
         return Outcome(2, f"could not be started: {error}")
     if code == 0:
@@ -77,7 +77,7 @@ def run_cell(task):
     return Outcome(code, _words(code, folder / LOG, before), stopped)
 
 
-def _see_through(child, task):
+def _see_through(child, job):
     """Wait for the child, pass a wish to stop on; returns its exit code and whether we wished."""
     stopped = False
     with child.stdin:
@@ -85,7 +85,7 @@ def _see_through(child, task):
             try:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     return child.wait(_LOOK), stopped
-                wish = _asked_to_stop(task)
+                wish = _asked_to_stop(job)
             except KeyboardInterrupt:  # a process pool's workers share the terminal
                 wish = _SAVE
             if wish == _NOW:  # before its input ends, at which it would begin to stop by itself
@@ -95,9 +95,9 @@ def _see_through(child, task):
                 child.stdin.close()
 
 
-def _asked_to_stop(task):
+def _asked_to_stop(job):
     try:
-        return Path(task.stop_file).read_text("ascii") or _SAVE
+        return Path(job.stop_file).read_text("ascii") or _SAVE
     except FileNotFoundError:
         return None
 
@@ -115,12 +115,11 @@ def child_environment(environment, threads):
 
 def _check_threads(threads):
     """The number of threads of a cell on this worker; ValueError if it has no such number."""
+    most = len(cores())
     if threads is None:
-        return rank_share(os.environ, len(cores()))
-    if not 1 <= threads <= len(cores()):
-        raise ValueError(
-            f"threads must be from 1 to {len(cores())} on this worker, found {threads}"
-        )
+        return rank_share(os.environ, most)
+    if not 1 <= threads <= most:
+        raise ValueError(f"threads must be from 1 to {most} on this worker, found {threads}")
     return threads
 
 
@@ -143,9 +142,7 @@ def _wait_for_lock(folder):
     """Until nobody has the run folder in use; if that takes long, the child will say it."""
     last = time.monotonic() + _LOCK_SECONDS
     with open(folder / ".lock", "a") as file:
-        while time.monotonic() < last:
-            if try_lock(file):
-                return
+        while time.monotonic() < last and not try_lock(file):
             time.sleep(_LOOK)
 
 

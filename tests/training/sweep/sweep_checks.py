@@ -2,23 +2,23 @@
 
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 from small_runs import without_seconds
 
-from minibnn.cli import main
+from minibnn.cli.cell import train_cell
 from minibnn.training import checkpoint
 from minibnn.training.metrics import read_rows
-from minibnn.training.sweep.progress import Silent
 
 
 def assert_as_alone(folder, cells, alone):
     """Every cell's checkpoint and metrics equal those of ``minibnn train``, bit for bit."""
     for cell in cells:
         out = alone / cell.name
-        words = [w for w in cell.arguments(out) if w != "--resume"]
-        assert main(["train", *words, "--threads=1"]) == 0
+        assert train_cell({**cell.options, "out": str(out), "threads": 1}) == 0
         meta, arrays = checkpoint.read(out / "checkpoint.npz")
         found_meta, found = checkpoint.read(folder / cell.name / "checkpoint.npz")
         assert found_meta == meta
@@ -32,18 +32,15 @@ def assert_as_alone(folder, cells, alone):
         assert telemetry[0] == telemetry[1]
 
 
-class Killer(Silent):
+class Killer(threading.Thread):
     """Kills the process of a cell, once, as soon as it has an epoch behind it."""
 
-    def __init__(self, folder, name):
-        self.folder, self.name = Path(folder) / name, name
-        self.killed, self.notes = None, []
+    def __init__(self, folder):
+        super().__init__(daemon=True)
+        self.folder = Path(folder)
+        self.start()
 
-    def look(self, running, remaining):
-        if self.killed or self.name not in running or not len(running[self.name].history):
-            return
-        self.killed = int((self.folder / ".lock").read_text())
-        os.kill(self.killed, signal.SIGKILL)
-
-    def note(self, text):
-        self.notes.append(text)
+    def run(self):
+        while not read_rows(self.folder / "metrics.csv"):
+            time.sleep(0.01)
+        os.kill(int((self.folder / ".lock").read_text()), signal.SIGKILL)

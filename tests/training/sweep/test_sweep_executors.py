@@ -44,10 +44,10 @@ def test_the_environment_gives_the_total(machine, monkeypatch):
 @pytest.mark.parametrize(
     ("jobs", "total", "message"),
     [
-        (3, None, r"jobs must be a whole number from 1 to 2 \(cores to use\), found 3"),
-        (2, 1, "jobs must be a whole number from 1 to 1"),
+        (3, None, r"jobs must be an integer from 1 to 2 \(cores to use\), found 3"),
+        (2, 1, "jobs must be an integer from 1 to 1"),
         (0, None, "jobs must be"),
-        (None, 3, r"threads must be a whole number from 1 to 2 \(cores of this machine\)"),
+        (None, 3, r"threads must be an integer from 1 to 2 \(cores of this machine\)"),
         (True, None, "jobs must be"),
     ],
 )

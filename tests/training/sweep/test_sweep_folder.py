@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minibnn import InputError
-from minibnn.training.sweep.folder import SweepFolder, cells_of, read_sweep
+from minibnn.training.sweep.folder import SweepFolder, read_sweep
 from minibnn.training.sweep.run import Plan
 
 GRID = {"gamma": [0.1, 0.01]}
@@ -21,7 +21,7 @@ def test_sweep_json_holds_every_cell(small, tmp_path):
         pass
     found = read_sweep(folder.path)
     assert found == plan.description == json.loads((folder.path / "sweep.json").read_text())
-    assert cells_of(found) == plan.cells
+    assert found["cells"] == [cell.name for cell in plan.cells]
     assert len(plan.cells) == 4
 
 
@@ -72,7 +72,6 @@ def test_epochs_may_be_raised_and_data_moved(small, tmp_path):
     with SweepFolder(tmp_path, description(small, **moved)):
         pass
     assert read_sweep(tmp_path)["options"] == small | moved
-    assert read_sweep(tmp_path)["cells"][0]["options"]["epochs"] == 5
 
 
 def test_one_process_at_a_time(small, tmp_path):
@@ -132,7 +131,7 @@ def test_force_stays_in_its_folder(small, tmp_path, after):
     """Whatever an edited sweep.json names."""
     after(tmp_path / "outside", 1)
     edited = description(small)
-    edited["cells"][0]["cell"] = "../outside"
+    edited["cells"][0] = "../outside"
     with SweepFolder(tmp_path / "sweep", edited):
         pass
     with SweepFolder(tmp_path / "sweep", description(small), force=True):
@@ -145,10 +144,10 @@ def test_force_stays_in_its_folder(small, tmp_path, after):
     [
         {"random": None, "seed": None, "grid": {"gamma": 5}},
         {"grid": []},
-        {"scan": {"gamma": [1]}},
+        {"scan": {"gamma": [[1]]}},
         {"seeds": 3},
         {"options": {"optimizer": {}}},
-        {"cells": [{"cell": None, "settings": {}, "seed": 0, "options": {}}]},
+        {"cells": [None]},
     ],
 )
 def test_a_description_of_other_kinds_is_damaged(small, tmp_path, change):

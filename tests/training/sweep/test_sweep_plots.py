@@ -1,4 +1,4 @@
-"""Pictures of a sweep: what is laid over what, and values where they belong."""
+"""Figures of a sweep: what is laid over what, and values where they belong."""
 
 import csv
 import struct
@@ -27,15 +27,15 @@ def groups_of(points):
     return plots.over_seeds(rows_of(points))
 
 
-GRID = [{"gamma": g, "threshold": t} for g in ("0.01", "0.001") for t in ("0", "1e-06")]
+GRID = [{"gamma": g, "threshold": t} for g in (0.01, 0.001) for t in (0, 1e-06)]
 SCAN = [
     {"gamma": g, "threshold": t}
-    for g, t in (("1", "1e-6"), ("0.1", "1e-6"), ("0.01", "1e-6"), ("0.1", "1e-5"), ("0.1", "0"))
+    for g, t in ((1, 1e-6), (0.1, 1e-6), (0.01, 1e-6), (0.1, 1e-5), (0.1, 0))
 ]
 
 
 def test_panels_of_a_grid():
-    grid = {"gamma": ["0.01", "0.001"], "threshold": ["0", "1e-06"]}
+    grid = {"gamma": [0.01, 0.001], "threshold": [0, 1e-06]}
     assert plots.panels(groups_of(GRID), NOTHING | {"grid": grid}) == {
         "threshold = 0": {"gamma = 0.01": 0, "gamma = 0.001": 2},
         "threshold = 1e-06": {"gamma = 0.01": 1, "gamma = 0.001": 3},
@@ -43,31 +43,33 @@ def test_panels_of_a_grid():
 
 
 def test_panels_of_a_scan_are_those_of_figure_1():
-    scan = {"gamma": ["1", "0.1", "0.01"], "threshold": ["0", "1e-6", "1e-5"]}
+    scan = {"gamma": [1, 0.1, 0.01], "threshold": [0, 1e-6, 1e-5]}
     found = plots.panels(groups_of(SCAN), NOTHING | {"scan": scan})
     assert found == {
-        "threshold = 1e-6": {"gamma = 0.01": 2, "gamma = 0.1": 1, "gamma = 1": 0},
-        "gamma = 0.1": {"threshold = 0": 4, "threshold = 1e-6": 1, "threshold = 1e-5": 3},
+        "threshold = 1e-06": {"gamma = 0.01": 2, "gamma = 0.1": 1, "gamma = 1": 0},
+        "gamma = 0.1": {"threshold = 0": 4, "threshold = 1e-06": 1, "threshold = 1e-05": 3},
     }
-    assert list(found["gamma = 0.1"]) == ["threshold = 0", "threshold = 1e-6", "threshold = 1e-5"]
+    assert list(found["gamma = 0.1"]) == ["threshold = 0", "threshold = 1e-06", "threshold = 1e-05"]
 
 
 def test_a_cell_with_no_neighbour_is_shown_all_the_same():
     found = plots.panels(groups_of(SCAN[2:4]), NOTHING | {"scan": {"gamma": [], "threshold": []}})
-    assert found == {"": {"gamma = 0.01, threshold = 1e-6": 0, "gamma = 0.1, threshold = 1e-5": 1}}
+    assert found == {
+        "": {"gamma = 0.01, threshold = 1e-06": 0, "gamma = 0.1, threshold = 1e-05": 1}
+    }
 
 
 def test_the_best_of_many_draws():
-    points = [{"gamma": str(i)} for i in range(15)]
+    points = [{"gamma": i} for i in range(15)]
     ((title, lines),) = plots.panels(groups_of(points), NOTHING | {"random": 15}).items()
     assert title == "the best 12 of 15"
     assert list(lines.values()) == list(range(14, 2, -1))
 
 
 def test_the_heat_map_has_each_mean_in_its_place():
-    points = [*GRID[:3], {"gamma": "0.1", "threshold": "0"}]
+    points = [*GRID[:3], {"gamma": 0.1, "threshold": 0}]
     groups = plots.over_seeds(rows_of(points, seeds=(0, 1)))
-    grid = {"gamma": ["0.01", "0.001", "0.1"], "threshold": ["0", "1e-06"]}
+    grid = {"gamma": [0.01, 0.001, 0.1], "threshold": [0, 1e-06]}
     figure = plots.heat_map(groups, ["gamma", "threshold"], NOTHING | {"grid": grid})
     axes, bar = figure.axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["0.001", "0.01", "0.1"]
@@ -82,7 +84,7 @@ def test_the_heat_map_has_each_mean_in_its_place():
 
 
 def test_draws_from_ranges_are_points_on_scales_of_their_kind():
-    points = [{"gamma": "0.001", "batch-size": "50"}, {"gamma": "0.1", "batch-size": "70"}]
+    points = [{"gamma": 0.001, "batch-size": 50}, {"gamma": 0.1, "batch-size": 70}]
     grid = {"gamma": ["log:1e-4:1"], "batch-size": ["uniform:10:100"]}
     description = NOTHING | {"grid": grid, "random": 2}
     figure = plots.heat_map(groups_of(points), ["gamma", "batch-size"], description)
@@ -93,7 +95,7 @@ def test_draws_from_ranges_are_points_on_scales_of_their_kind():
 
 def test_other_keys_make_panels():
     points = [point | {"rule": rule} for rule in ("strict", "larq") for point in GRID]
-    grid = {"gamma": ["0.01"], "threshold": ["0"], "rule": ["strict"]}
+    grid = {"gamma": [0.01], "threshold": [0], "rule": ["strict"]}
     figure = plots.heat_map(
         groups_of(points), ["gamma", "threshold", "rule"], NOTHING | {"grid": grid}
     )
@@ -143,10 +145,10 @@ def test_curves_show_means_and_the_last_layer(tmp_path, histories):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_each_line_is_of_the_pictures_its_cells_watched(tmp_path, histories, order):
-    rows = rows_of([{"validation": "0"}, {"validation": "50"}])
+    rows = rows_of([{"validation": 0}, {"validation": 50}])
     rows[1]["measured_on"] = "validation"
     groups = plots.over_seeds(histories(rows)[::order])
-    description = NOTHING | {"grid": {"validation": ["0", "50"]}}
+    description = NOTHING | {"grid": {"validation": [0, 50]}}
     figure = plots.curves(tmp_path, groups, plots.panels(groups, description))
     top = figure.axes[0]
     assert [len(line.get_xdata()) for line in top.lines] == [3, 3]
@@ -163,14 +165,14 @@ def test_values_are_no_formulas(tmp_path, histories):
     plots.draw_sweep(tmp_path, description, histories(rows_of(points)))
     assert len(list(tmp_path.glob("*.png"))) == 2
     description["grid"]["augment"] = ["yes", "no"]
-    others = [{"gamma": g, "augment": a, "dataset": n} for g in "1" for a in "12" for n in names]
-    groups = groups_of([point | {"gamma": g} for point in others for g in ("1", "0.1")])
-    description["grid"]["gamma"] = ["1", "0.1"]
+    others = [{"gamma": g, "augment": a, "dataset": n} for g in (1,) for a in "12" for n in names]
+    groups = groups_of([point | {"gamma": g} for point in others for g in (1, 0.1)])
+    description["grid"]["gamma"] = [1, 0.1]
     plots.heat_map(groups, ["gamma", "augment", "dataset"], description).canvas.draw()
 
 
 def test_files(tmp_path, histories):
-    description = NOTHING | {"grid": {"gamma": ["0.01"], "threshold": ["0"]}}
+    description = NOTHING | {"grid": {"gamma": [0.01], "threshold": [0]}}
     waiting = rows_of(GRID)[0] | {"status": "waiting", "best_accuracy": None}
     plots.draw_sweep(tmp_path, description, [waiting])
     assert not list(tmp_path.glob("*.png"))

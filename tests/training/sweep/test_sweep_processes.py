@@ -12,11 +12,11 @@ from sweep_checks import Killer, assert_as_alone
 
 from minibnn.training import sweep
 from minibnn.training.metrics import read_rows
-from minibnn.training.sweep import executors, run, worker
+from minibnn.training.sweep import executors, worker
 from minibnn.training.sweep.run import Plan
-from minibnn.training.sweep.worker import Outcome, Task, ask_to_stop, run_cell
+from minibnn.training.sweep.worker import Job, Outcome, ask_to_stop, run_cell
 
-LONG = ("--filters=4", "--dense-units=16", "--batch-size=20", "--epochs=500")
+LONG = {"filters": 4, "dense-units": 16, "batch-size": 20, "epochs": 500}
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +25,12 @@ def two_cores(monkeypatch):
 
 
 @pytest.fixture
-def task(tmp_path):
-    """A function: the Task of a cell in ``tmp_path / "cell"``."""
+def job(tmp_path):
+    """A function: the Job of a cell in ``tmp_path / "cell"``."""
 
-    def make(*arguments, **changes):
-        folder = tmp_path / "cell"
-        words = (*arguments, f"--out={folder}", "--resume")
-        plain = Task(words, str(folder), str(tmp_path), {}, 1, str(tmp_path / ".stop"))
-        return plain._replace(**changes)
+    def make(options=None, **changes):
+        folder, stop = str(tmp_path / "cell"), str(tmp_path / ".stop")
+        return Job(options or {}, folder, str(tmp_path), {}, 1, stop)._replace(**changes)
 
     return make
 
@@ -42,19 +40,17 @@ def task(tmp_path):
 )
 def test_two_processes_one_of_them_killed(tmp_path, small, monkeypatch, gammas):
     """As each would be alone; the killed one goes on from its checkpoint."""
-    monkeypatch.setattr(run, "_LOOK", 0.02)
-    monkeypatch.setattr(run, "_REPORT", 0.0)
     monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)  # two cores for two cells
     options = small | {"epochs": 6, "batch-size": 50}
     grid = {"gamma": gammas, "threshold": [0, 1e-6]}
     plan = Plan(grid, {}, None, 0, [0], options)
-    killer = Killer(tmp_path / "s", plan.cells[1].name)
-    result = sweep(grid, tmp_path / "s", options=options, jobs=2, progress=killer)
+    said = []
+    killer = Killer(tmp_path / "s" / plan.cells[1].name)
+    result = sweep(grid, tmp_path / "s", options=options, jobs=2, progress=said.append)
     assert [row["status"] for row in result.rows] == ["done"] * len(plan.cells)
-    assert killer.killed
-    assert len(killer.notes) == 1
-    assert "killed by SIGKILL" in killer.notes[0]
-    log = (tmp_path / "s" / killer.name / "log.txt").read_text()
+    (note,) = [line for line in said if line.startswith("note: ")]
+    assert "killed by SIGKILL" in note
+    log = (killer.folder / "log.txt").read_text()
     assert log.count("data:  ") == 2  # two starts
     assert_as_alone(tmp_path / "s", plan.cells, tmp_path)
     assert {p.name for p in (tmp_path / "s").iterdir() if p.is_file()} == {
@@ -73,8 +69,8 @@ def test_a_process_pool(tmp_path, small):
                     tmp_path)  # fmt: skip
 
 
-def test_a_cell_is_asked_to_stop_and_saves(tmp_path, task, monkeypatch):
-    asked = task(*LONG)
+def test_a_cell_is_asked_to_stop_and_saves(tmp_path, job, monkeypatch):
+    asked = job(LONG)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(run_cell, asked)
         while not read_rows(tmp_path / "cell" / "metrics.csv") and not future.done():
@@ -89,9 +85,9 @@ def test_a_cell_is_asked_to_stop_and_saves(tmp_path, task, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_cell_stops_when_its_worker_is_killed(tmp_path, task):
+def test_a_cell_stops_when_its_worker_is_killed(tmp_path, job):
     """Nothing tells it but the end of its standard input."""
-    program = f"from minibnn.training.sweep.worker import *\nrun_cell({task(*LONG)!r})"
+    program = f"from minibnn.training.sweep.worker import *\nrun_cell({job(LONG)!r})"
     parent = subprocess.Popen([sys.executable, "-c", program])
     while not read_rows(tmp_path / "cell" / "metrics.csv") and parent.poll() is None:
         time.sleep(0.05)
@@ -103,32 +99,31 @@ def test_a_cell_stops_when_its_worker_is_killed(tmp_path, task):
     assert (tmp_path / "cell" / "checkpoint.npz").exists()
 
 
-def test_a_cell_is_ended_at_once(tmp_path, task, monkeypatch):
+def test_a_cell_is_ended_at_once(tmp_path, job, monkeypatch):
     """After a second Ctrl-C nobody waits for the batch."""
     answers = [None]  # at the start; then as the file says
     ask = worker._asked_to_stop
     monkeypatch.setattr(worker, "_asked_to_stop", lambda t: answers.pop() if answers else ask(t))
-    asked = task(*LONG)
+    asked = job(LONG)
     ask_to_stop(asked.stop_file, now=True)
     outcome = run_cell(asked)
     assert (outcome.code, outcome.stopped) == (-9, True)
     assert "killed by SIGKILL" in outcome.error
 
 
-def test_what_a_failed_cell_says(tmp_path, task):
-    outcome = run_cell(task("--optimizer=rop"))
+def test_what_a_failed_cell_says(tmp_path, job):
+    outcome = run_cell(job({"optimizer": "rop"}))
     assert outcome.code == 2
-    assert outcome.hopeless
     assert outcome.error.startswith("optimizer must be one of bop, ")
     assert not outcome.stopped
-    outcome = run_cell(task(cwd=str(tmp_path / "none")))
-    assert outcome.hopeless
+    outcome = run_cell(job(cwd=str(tmp_path / "none")))
+    assert outcome.code == 2
     assert "could not be started: " in outcome.error
-    outcome = run_cell(task(threads=4096))
+    outcome = run_cell(job(threads=4096))
     assert "threads must be from 1 to " in outcome.error
 
 
-def test_a_crash_is_told_with_its_last_line(tmp_path, task, monkeypatch):
+def test_a_crash_is_told_with_its_last_line(tmp_path, job, monkeypatch):
     (tmp_path / "minibnn").mkdir()
     (tmp_path / "minibnn" / "__init__.py").touch()
     (tmp_path / "minibnn" / "cli").mkdir()
@@ -139,24 +134,24 @@ def test_a_crash_is_told_with_its_last_line(tmp_path, task, monkeypatch):
         ("sys.exit(7)", "exit code 7; its last line: so far"),
     ):
         (tmp_path / "minibnn" / "cli" / "cell.py").write_text(crash + code)
-        outcome = run_cell(task())
+        outcome = run_cell(job())
         assert words in outcome.error
-        assert not outcome.hopeless
+        assert outcome.code != 2
 
 
-def test_a_cell_raises_nothing(tmp_path, task, monkeypatch):
+def test_a_cell_raises_nothing(tmp_path, job, monkeypatch):
     see_through = worker._see_through
 
-    def gone(child, task):
-        ended = see_through(child, task)
+    def gone(child, job):
+        ended = see_through(child, job)
         (tmp_path / "cell" / "log.txt").unlink()
         return ended
 
     monkeypatch.setattr(worker, "_see_through", gone)
-    outcome = run_cell(task("--optimizer=rop"))
+    outcome = run_cell(job({"optimizer": "rop"}))
     assert outcome == Outcome(2, "it wrote nothing")
-    outcome = run_cell(task(stop_file=str(tmp_path)))  # a folder
-    assert outcome.hopeless
+    outcome = run_cell(job(stop_file=str(tmp_path)))  # a folder
+    assert outcome.code == 2
     assert outcome.error.startswith("could not be started: ")
 
 

@@ -1,18 +1,18 @@
 """The course of a sweep: what is run, tried again, given up and reported; cells are pretended."""
 
 import csv
+import json
 import os
+import re
 import signal
 import sys
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
 
 from minibnn import InputError
 from minibnn.training import Interrupted, sweep
-from minibnn.training.sweep.cells import Cell
-from minibnn.training.sweep.progress import Silent
 from minibnn.training.sweep.worker import Outcome
 
 PLOTS = sys.modules["minibnn.training.sweep.plots"]
@@ -20,27 +20,8 @@ GRID = {"gamma": [0.1, 0.01], "threshold": [0, 1e-6]}
 KILLED = Outcome(-9, "killed by SIGKILL; its last line: epoch 1/2")
 
 
-class Notes(Silent):
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.cells, self.notes, self.ended = {}, [], False
-
-    def begin(self, count, done):
-        self.count, self.done = count, done
-
-    def cell(self, name, text):
-        self.cells[name] = text
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def end(self):
-        self.ended = True
-
-
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
+def no_figures(monkeypatch):
     monkeypatch.setattr(PLOTS, "draw_sweep", lambda *_: None)
 
 
@@ -55,11 +36,11 @@ def trained(after):
     return act
 
 
-def run(tmp_path, small, act, at_once, notes=None, **changes):
+def run(tmp_path, small, act, at_once, said=None, **changes):
     executor = at_once(act)
     result = sweep(
         **{"grid": GRID, "out": tmp_path / "s", "options": small, "executor": executor} | changes,
-        progress=notes or False,
+        progress=False if said is None else said.append,
     )
     return result, executor
 
@@ -69,11 +50,15 @@ def statuses(result):
 
 
 def test_every_cell_gets_a_row(tmp_path, small, at_once, trained):
-    notes = Notes()
-    result, executor = run(tmp_path, small, trained, at_once, notes, seeds=[0, 1])
+    said = []
+    result, executor = run(tmp_path, small, trained, at_once, said, seeds=[0, 1])
     assert statuses(result) == ["done"] * 8 == [row["status"] for row in written(result)]
-    assert (notes.count, notes.done, len(notes.cells), notes.ended) == (8, 0, 8, True)
-    assert [row["gamma"] for row in result.rows] == ["0.1", "0.1", "0.01", "0.01"] * 2
+    assert [line.split()[1] for line in said] == [f"{k}/8" for k in range(1, 9)]
+    name = "gamma=0.1_threshold=0_seed=0"
+    assert re.fullmatch(
+        rf"cell 1/8  {name}  best test \S+ % in epoch \d, last \S+ %, \S+ s", said[0]
+    )
+    assert [row["gamma"] for row in result.rows] == [0.1, 0.1, 0.01, 0.01] * 2
     assert [row["seed"] for row in result.rows] == [0] * 4 + [1] * 4
     assert len({task.folder for task in executor.tasks}) == 8
     assert not result.failed
@@ -91,8 +76,9 @@ def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch, trained
     _, executor = run(tmp_path, small, trained, at_once, out="s", threads=3)
     task = executor.tasks[1]
     assert Path(task.folder) == tmp_path / "s" / "gamma=0.1_threshold=1e-06_seed=0"
-    assert "--optimizer=bop:gamma=0.1,threshold=1e-06" in task.arguments
-    assert task.arguments[-3:] == ("--seed=0", f"--out={task.folder}", "--resume")
+    assert task.options["optimizer"] == "bop:gamma=0.1,threshold=1e-06"
+    own = {"seed": 0, "out": task.folder, "resume": True}
+    assert json.loads(task.text()) == task.options | own
     assert (task.cwd, task.threads) == (str(tmp_path), 3)
     assert task.environment["MINIBNN_DATA"] == "there"
     assert executor.tasks[0].threads == 3
@@ -106,10 +92,10 @@ def test_a_second_start_does_what_is_missing(tmp_path, small, at_once, trained):
 
     result, _ = run(tmp_path, small, third_fails, at_once)
     assert statuses(result) == ["done", "done", "failed", "done"]
-    notes = Notes()
-    result, executor = run(tmp_path, small, trained, at_once, notes)
+    said = []
+    result, executor = run(tmp_path, small, trained, at_once, said)
     assert [Path(t.folder).name for t in executor.tasks] == ["gamma=0.01_threshold=0_seed=0"]
-    assert (notes.count, notes.done) == (4, 3)
+    assert [line[:26] for line in said] == ["cell 4/4  gamma=0.01_thres"]
     assert statuses(result) == ["done"] * 4
     _, executor = run(tmp_path, small, trained, at_once)
     assert not executor.tasks
@@ -119,7 +105,7 @@ def test_more_epochs_take_every_cell_up_again(tmp_path, small, at_once, trained,
     run(tmp_path, small, trained, at_once)
 
     def longer(task, _):
-        assert "--epochs=3" in task.arguments
+        assert task.options["epochs"] == 3
         after(task.folder, 3)
         return Outcome(0)
 
@@ -129,30 +115,30 @@ def test_more_epochs_take_every_cell_up_again(tmp_path, small, at_once, trained,
 
 
 def test_a_killed_cell_is_tried_once_more(tmp_path, small, at_once, trained):
-    notes = Notes()
+    said = []
     result, executor = run(
-        tmp_path, small, lambda t, n: KILLED if n == 1 else trained(t), at_once, notes
+        tmp_path, small, lambda t, n: KILLED if n == 1 else trained(t), at_once, said
     )
     assert statuses(result) == ["done"] * 4
     assert len(executor.tasks) == 5
     assert executor.tasks[4] == executor.tasks[1]
-    (note,) = notes.notes
-    assert "gamma=0.1_threshold=1e-06_seed=0: killed by SIGKILL" in note
-    assert "once more" in note
+    (note,) = [line for line in said if line.startswith("note: ")]
+    assert note.startswith("note: gamma=0.1_threshold=1e-06_seed=0: killed by SIGKILL")
+    assert note.endswith("once more")
 
 
 def test_a_cell_that_is_killed_twice_has_failed(tmp_path, small, at_once, trained):
-    notes = Notes()
+    said = []
 
     def act(task, number):
         return KILLED if "gamma=0.1_threshold=0" in task.folder else trained(task)
 
-    result, executor = run(tmp_path, small, act, at_once, notes)
+    result, executor = run(tmp_path, small, act, at_once, said)
     assert len(executor.tasks) == 5
     assert statuses(result) == ["failed", "done", "done", "done"]
     (row,) = result.failed
     assert row["error"] == KILLED.error == written(result)[0]["error"]
-    assert notes.cells["gamma=0.1_threshold=0_seed=0"] == f"FAILED: {KILLED.error}"
+    assert f"cell 4/4  gamma=0.1_threshold=0_seed=0  FAILED: {KILLED.error}" in said
     assert row["best_accuracy"] is None
     assert written(result)[0]["best_accuracy"] == ""
 
@@ -170,11 +156,11 @@ def test_a_lost_worker_is_a_killed_cell(tmp_path, small, at_once, trained):
             raise OSError("the worker left")
         return trained(task)
 
-    notes = Notes()
-    result, executor = run(tmp_path, small, act, at_once, notes)
+    said = []
+    result, executor = run(tmp_path, small, act, at_once, said)
     assert statuses(result) == ["done"] * 4
     assert len(executor.tasks) == 5
-    assert "its worker was lost: OSError: the worker left" in notes.notes[0]
+    assert "its worker was lost: OSError: the worker left" in said[0]
 
 
 def test_a_broken_executor_leaves_the_rest_for_later(tmp_path, small, at_once, trained):
@@ -206,8 +192,6 @@ def test_a_worker_elsewhere_is_found_out(tmp_path, small, at_once, after):
 def test_a_signal_stops_the_cells_and_says_how_to_go_on(
     tmp_path, small, at_once, signum, code, trained, after
 ):
-    seen = []
-
     def act(task, number):
         if number == 1:
             os.kill(os.getpid(), signum)
@@ -217,12 +201,11 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(
             return Outcome(143, "not started", stopped=True)
         return trained(task)
 
-    notes = Notes()
+    said = []
     with pytest.raises(Interrupted, match="1 of 4 cells are done") as stop:
-        run(tmp_path, small, act, at_once, notes)
+        run(tmp_path, small, act, at_once, said)
     assert stop.value.exit_code == code
     assert stop.value.folder == tmp_path / "s"
-    assert notes.ended
     assert not list((tmp_path / "s").glob(".stop*"))
     with open(tmp_path / "s" / "summary.csv", newline="") as file:
         seen = [row["status"] for row in csv.DictReader(file)]
@@ -233,59 +216,37 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(
     assert statuses(result) == ["done"] * 4
 
 
-def test_a_look_reads_only_the_cells_that_run(tmp_path, small, at_once, trained, monkeypatch):
-    name, read, looks = "gamma=0.01_threshold=1e-06_seed=0", [], []
-    progress = Cell.progress
-    monkeypatch.setattr(Cell, "progress", lambda c, *a: (read.append(c.name), progress(c, *a))[1])
-
-    class Looks(at_once):
-        def submit(self, fn, /, task):
-            future = super().submit(fn, task)
-            if len(self.tasks) < 4:
-                return future
-            last, future = future, Future()  # runs until the third look at it alone
-
-            def look(running, remaining):
-                if list(running) == [name]:
-                    looks.append((remaining, list(read)))
-                    if len(looks) == 3:
-                        future.set_result(last.result())
-                read.clear()
-
-            notes.look = look
-            return future
-
-    monkeypatch.setattr(sys.modules["minibnn.training.sweep.run"], "_LOOK", 0.01)
-    monkeypatch.setattr(sys.modules["minibnn.training.sweep.run"], "_REPORT", -1)
-    notes = Notes()
-    run(tmp_path, small, trained, Looks, notes)
-    assert looks[1:] == [(0, [name])] * 2
+def test_a_long_silence_is_broken(tmp_path, small, at_once, trained, monkeypatch):
+    monkeypatch.setattr(sys.modules["minibnn.training.sweep.run"], "_QUIET_SECONDS", -1)
+    said = []
+    run(tmp_path, small, trained, at_once, said)
+    assert said[-1] == "4 of 4 cells have ended"
 
 
 def test_cells_are_asked_to_stop_before_anything_is_told(tmp_path, small, at_once, trained):
     """Telling may fail: a closed terminal sends its signal first."""
 
-    class Hung(Notes):
-        def note(self, text):
-            told.append(len(list((tmp_path / "s").glob(".stop-*"))))
+    class Told(list):
+        def append(self, text):
+            super().append(len(list((tmp_path / "s").glob(".stop-*"))))
 
     def act(task, number):
         if number == 0:
             os.kill(os.getpid(), signal.SIGHUP)
         return Outcome(143, "not started", stopped=True)
 
-    told = []
+    told = Told()
     with pytest.raises(Interrupted) as stop:
-        run(tmp_path, small, act, at_once, Hung())
+        run(tmp_path, small, act, at_once, told)
     assert (told, stop.value.exit_code) == ([1], 129)
     assert not list((tmp_path / "s").glob(".stop-*"))
 
 
-def test_a_picture_that_fails_does_not_hide_an_interruption(
+def test_a_figure_that_fails_does_not_hide_an_interruption(
     tmp_path, small, at_once, trained, monkeypatch
 ):
     def draw(*_):
-        raise TypeError("no picture")
+        raise TypeError("no figure")
 
     def act(task, number):
         if number == 0:
@@ -295,7 +256,7 @@ def test_a_picture_that_fails_does_not_hide_an_interruption(
     monkeypatch.setattr(PLOTS, "draw_sweep", draw)
     with pytest.raises(Interrupted, match="0 of 4 cells are done"):
         run(tmp_path, small, act, at_once)
-    with pytest.raises(TypeError, match="no picture"):
+    with pytest.raises(TypeError, match="no figure"):
         run(tmp_path, small, trained, at_once)
 
 
@@ -304,10 +265,11 @@ def test_a_picture_that_fails_does_not_hide_an_interruption(
     [
         ({"out": None}, "a sweep needs a folder: out"),
         ({"jobs": 2}, "jobs belongs to the executor"),
-        ({"seeds": [0, 0]}, "seeds must be different"),
-        ({"seeds": []}, "seeds must be different"),
-        ({"seeds": [-1]}, "seeds must be whole numbers from 0 on, found -1"),
+        ({"seeds": [0, 0]}, "seeds must be different integers"),
+        ({"seeds": []}, "seeds must be different integers"),
+        ({"seeds": [-1]}, "seeds must be integers from 0 on, found -1"),
         ({"grid": None}, "something to vary"),
+        ({"options": {"epochs": 1}}, "gamma belongs to an optimizer"),
     ],
 )
 def test_bad_arguments(tmp_path, small, at_once, changes, message, trained):
