@@ -39,7 +39,7 @@ def main(out="signs_and_popcount.png", dataset="digits", data_dir=None, pictures
     print(f"{differ} bits differ, {n} - 2 * {differ} = {n - 2 * differ}; the product is {product}")
 
     # the same for all pairs at once: new (N, n) times known.T (n, K), packed along n
-    products = ops().binary_dense(pack_signs(new, axis=1), pack_signs(known.T, axis=0))
+    products = ops.binary_dense(pack_signs(new, axis=1), pack_signs(known.T, axis=0))
     exact = bool((products == new.astype(np.float32) @ known.T.astype(np.float32)).all())
     print(f"{products.size:,} products of bits, all equal to those of floats: {exact}")
     nearest = products.argmax(axis=1)

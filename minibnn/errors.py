@@ -1,6 +1,8 @@
 """The one exception for what a user can get wrong."""
 
 import re
+from contextlib import suppress
+from operator import index
 
 LONGEST = 1000  # characters of a message: somebody's 5,000 digits are not repeated to the last
 
@@ -19,6 +21,16 @@ class InputError(ValueError):
 
     def __init__(self, message=""):
         super().__init__(one_line(message))
+
+
+def integer(value, name, low=0, high=None):
+    """``value`` as an int from ``low`` to ``high``, or on; else InputError, calling it ``name``."""
+    with suppress(TypeError):
+        number = index(value)
+        if not isinstance(value, bool) and low <= number and (high is None or number <= high):
+            return number
+    span = f"from {low} on" if high is None else f"from {low} to {high}"
+    raise InputError(f"{name} must be an integer {span}, found {value!r:.60}")
 
 
 def one_line(text):

@@ -303,9 +303,9 @@ CALLS = {
     ],
     "nn.BinaryConv2D": [
         ("nn.BinaryConv2D(0, 3)", "filters must be a positive whole number, found 0"),
-        ("nn.BinaryConv2D(2, 0)", "kernel_size must be one or two positive whole numbers, found 0"),
+        ("nn.BinaryConv2D(2, 0)", "kernel_size must be one or two positive integers, found 0"),
         ("nn.BinaryConv2D(2, (3, 3, 3))", "kernel_size must be one or two positive whole ..."),
-        ("nn.BinaryConv2D(2, 3, 0)", "strides must be one or two positive whole numbers, found 0"),
+        ("nn.BinaryConv2D(2, 3, 0)", "strides must be one or two positive integers, found 0"),
         (
             "nn.BinaryConv2D(2, 3, padding='full')",
             "padding must be one of same, valid, found 'full'",
@@ -324,13 +324,13 @@ CALLS = {
         ("nn.BatchNorm(epsilon=float('inf'))", "epsilon must be above 0, found inf"),
     ],
     "nn.MaxPool2D": [
-        ("nn.MaxPool2D(0)", "pool_size must be one or two positive whole numbers, found 0"),
+        ("nn.MaxPool2D(0)", "pool_size must be one or two positive integers, found 0"),
         ("nn.MaxPool2D(17)", "pool_size must cover at most 256 pixels, found (17, 17)"),
         ("nn.MaxPool2D(2, padding='x')", "padding must be one of same, valid, found 'x'"),
     ],
     "nn.AvgPool2D": [
-        ("nn.AvgPool2D('ab')", "pool_size must be one or two positive whole numbers, found 'ab'"),
-        ("nn.AvgPool2D(2, 0)", "strides must be one or two positive whole numbers, found 0"),
+        ("nn.AvgPool2D('ab')", "pool_size must be one or two positive integers, found 'ab'"),
+        ("nn.AvgPool2D(2, 0)", "strides must be one or two positive integers, found 0"),
     ],
     "nn.Sign": [
         ("nn.Sign('tanh')", "quantizer must be one of ste_sign, ..., found 'tanh'"),

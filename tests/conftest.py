@@ -93,9 +93,9 @@ def use_backend():
             pytest.skip("needs compiled kernels")
         backend.use_backend(name)
 
-    active = backend._active
+    active = vars(backend.ops)
     yield use
-    backend._active = active
+    backend.ops.__dict__ = active
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def bare_products(seed=0):
         x, w = _signs((rows, summed), 1, rng), _signs((summed, columns), 0, rng)
         yield Product(
             "matrix", "forward", (rows, summed, columns), False, True, "", "popcount",
-            partial(ops().binary_dense, x, w),
+            partial(ops.binary_dense, x, w),
         )  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def _products(layer, shape, signs, pooled, gradients, rng):
     x = _signs(shape, len(shape) - 1, rng) if signs else rng.integers(0, 256, shape, np.uint8)
 
     def product(name, gradients, limit, suffix, *arguments):
-        call = partial(getattr(ops(), operation + suffix), *arguments)
+        call = partial(getattr(ops, operation + suffix), *arguments)
         return Product(layer.name, name, matrix, pooled, signs, gradients, limit, call)
 
     yield product("forward", "", "popcount" if signs else "sgemm", "", x, kernel.signs, *place)
@@ -234,9 +234,9 @@ def _products(layer, shape, signs, pooled, gradients, rng):
 
 
 def _signs(shape, axis, rng):
-    return ops().pack_signs(1 - 2 * rng.integers(0, 2, shape, np.int8), axis)
+    return ops.pack_signs(1 - 2 * rng.integers(0, 2, shape, np.int8), axis)
 
 
 def _gradient(shape, kind, rng):
     dy, bits = rng.normal(size=shape).astype(np.float32), GRADIENTS[kind]
-    return ops().to_fixed(dy, bits) if bits else dy
+    return ops.to_fixed(dy, bits) if bits else dy

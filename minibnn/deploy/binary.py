@@ -64,7 +64,7 @@ class BinaryDense(_BinaryProduct):
         return (*given.shape, self.units), (self.units,)
 
     def sums(self, x):
-        return ops().binary_dense(operand(x), self.kernel)
+        return ops.binary_dense(operand(x), self.kernel)
 
 
 class BinaryConv2D(_BinaryProduct):
@@ -85,7 +85,7 @@ class BinaryConv2D(_BinaryProduct):
         return kernel, (*place.output, self.filters)
 
     def sums(self, x):
-        return ops().binary_conv2d(
+        return ops.binary_conv2d(
             operand(x), self.kernel, self.strides, self.padding, self.pad_value
         )
 
@@ -126,7 +126,7 @@ class Threshold(_Thresholds):
         return self.fill({"level": level.astype(dtype), "falling": falling})
 
     def run(self, x):
-        return ops().threshold_sign(x, self.thresholds)
+        return ops.threshold_sign(x, self.thresholds)
 
 
 class _ProductThreshold(_Thresholds, _BinaryProduct):
@@ -153,7 +153,7 @@ class BinaryDenseThreshold(_ProductThreshold, BinaryDense):
     kind = "binary_dense_threshold"
 
     def run(self, x):
-        return ops().binary_dense_threshold(x, self.kernel, self.thresholds)
+        return ops.binary_dense_threshold(x, self.kernel, self.thresholds)
 
 
 class BinaryConv2DThreshold(_ProductThreshold, BinaryConv2D):
@@ -166,7 +166,7 @@ class BinaryConv2DThreshold(_ProductThreshold, BinaryConv2D):
         return (shape[0] // 2, shape[1] // 2, shape[2]) if self.pool else shape
 
     def run(self, x):
-        return ops().binary_conv2d_threshold(
+        return ops.binary_conv2d_threshold(
             x, self.kernel, self.thresholds, self.strides, self.padding, self.pad_value, self.pool
         )
 

@@ -29,7 +29,7 @@ class Scale(Step):
         return self
 
     def run(self, x):
-        return ops().scale_channels(numbers(x), self.arrays["scale"])
+        return ops.scale_channels(numbers(x), self.arrays["scale"])
 
 
 class BatchNorm(Step):
@@ -57,7 +57,7 @@ class BatchNorm(Step):
         return self
 
     def run(self, x):
-        return ops().batch_norm(*self.arguments(numbers(x)))
+        return ops.batch_norm(*self.arguments(numbers(x)))
 
     def arguments(self, x):
         dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float32
@@ -74,7 +74,7 @@ class BatchNormSign(BatchNorm):
         return Value(SIGNS, given.shape)
 
     def run(self, x):
-        return ops().batch_norm_sign(*self.arguments(numbers(x)))[0]
+        return ops.batch_norm_sign(*self.arguments(numbers(x)))[0]
 
 
 class Sign(Step):
@@ -86,7 +86,7 @@ class Sign(Step):
         return Value(SIGNS, given.shape)
 
     def run(self, x):
-        return ops().sign(numbers(x))
+        return ops.sign(numbers(x))
 
 
 class ReLU(Step):
@@ -130,7 +130,7 @@ class Dense(_RealProduct):
         return (*given.shape, self.units), (self.units,)
 
     def product(self, x, kernel):
-        return ops().dense(x, kernel)
+        return ops.dense(x, kernel)
 
 
 class Conv2D(_RealProduct):
@@ -150,7 +150,7 @@ class Conv2D(_RealProduct):
         return (*self.kernel_size, given.channels, self.filters), (*place.output, self.filters)
 
     def product(self, x, kernel):
-        return ops().conv2d(x, kernel, self.strides, self.padding)
+        return ops.conv2d(x, kernel, self.strides, self.padding)
 
 
 class AvgPool2D(Step):
@@ -164,7 +164,7 @@ class AvgPool2D(Step):
         return Value(REALS, (*place.output, given.channels))
 
     def run(self, x):
-        return ops().avg_pool2d(floats(x), self.pool_size, self.strides, self.padding)
+        return ops.avg_pool2d(floats(x), self.pool_size, self.strides, self.padding)
 
 
 class GlobalAvgPool2D(Step):
@@ -178,4 +178,4 @@ class GlobalAvgPool2D(Step):
 
     def run(self, x):
         size = self.given.shape[:2]
-        return ops().avg_pool2d(floats(x), size, size, "valid").reshape(len(x), -1)
+        return ops.avg_pool2d(floats(x), size, size, "valid").reshape(len(x), -1)

@@ -26,7 +26,7 @@ class Flatten(Step):
             return x.reshape(flat)
         if x.ndim == 2 or x.shape[-1] % WORD == 0:  # the words already stand in a row
             return Signs(x.words.reshape(len(x), -1), flat, 1)
-        return ops().pack_signs(x.unpack().reshape(flat), 1)
+        return ops.pack_signs(x.unpack().reshape(flat), 1)
 
 
 class MaxPool2D(Step):
@@ -44,14 +44,14 @@ class MaxPool2D(Step):
     def run(self, x):
         if isinstance(x, Signs):
             return self._largest_signs(x)
-        return ops().max_pool2d(x, self.pool_size, self.strides, self.padding)[0]
+        return ops.max_pool2d(x, self.pool_size, self.strides, self.padding)[0]
 
     def _largest_signs(self, x):
         """On bits, where 1 means -1, the maximum is AND; the padding must not win, so it is 1."""
         words = x.words
         if self.place.padded != self.place.image:
             padded = np.full((len(x), *self.place.padded, words.shape[3]), ~np.uint32(0))
-            padded[:, *self.place.inside()] = words
+            padded[:, *self.place.inside] = words
             words = padded
-        taps = [words[:, rows, columns] for _, (rows, columns) in self.place.taps()]
+        taps = [words[:, rows, columns] for _, (rows, columns) in self.place.taps]
         return Signs(np.bitwise_and.reduce(taps), (len(x), *self.output.shape), 3)

@@ -148,7 +148,7 @@ def _check_threshold(case, run):
     run.tie(y == 0)
     level, rising = thresholds.level, thresholds.rising
     run.row(threshold=level, rising=rising, mean=mean, beta=layer.beta.value)
-    found, expected = ops().threshold_sign(z, thresholds).unpack(), Sign().forward(y).unpack()
+    found, expected = ops.threshold_sign(z, thresholds).unpack(), Sign().forward(y).unpack()
     for row in np.flatnonzero((found != expected).any(1)):
         raise Broken(f"z = {z[row]}: the layers give {expected[row]}, the threshold {found[row]}")
 
@@ -160,7 +160,7 @@ def _sums(x, w):
     layer.name = "dense"
     layer.build((w.shape[0],), np.random.default_rng(0))
     layer.kernel.assign(w)
-    return layer.forward(ops().pack_signs(x, 1))
+    return layer.forward(ops.pack_signs(x, 1))
 
 
 def _closed_form(case):
@@ -301,9 +301,9 @@ def _two_layers(first, second, beta):
 
 def _pre_activation(net, x):
     kernel, beta = net.parameters()[:2]
-    z = ops().binary_dense(x, kernel.signs)
-    mean, variance = (a.astype(np.float32) for a in ops().batch_statistics(z))
-    return ops().batch_norm(z, mean, variance, beta.value, net.layers[1].epsilon)
+    z = ops.binary_dense(x, kernel.signs)
+    mean, variance = (a.astype(np.float32) for a in ops.batch_statistics(z))
+    return ops.batch_norm(z, mean, variance, beta.value, net.layers[1].epsilon)
 
 
 def _alike(run, what, a, b, exact):

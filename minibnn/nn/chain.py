@@ -126,12 +126,12 @@ class Residual(Layer):
 
     def forward(self, x, training=False):
         body = floats(self.body.forward(x, training))
-        return ops().add(body, floats(self.shortcut.forward(x, training)))
+        return ops.add(body, floats(self.shortcut.forward(x, training)))
 
     def backward(self, dy, need_dx=True):
         dx = self.body.backward(dy, need_dx)
         dx_shortcut = self.shortcut.backward(dy, need_dx)
-        return ops().add(numbers(dx), numbers(dx_shortcut)) if need_dx else None
+        return ops.add(numbers(dx), numbers(dx_shortcut)) if need_dx else None
 
     def __repr__(self):
         return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"

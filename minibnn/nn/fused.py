@@ -74,7 +74,7 @@ class ConvolveAndPool(_Pair):
             return self._forward_apart(x, training)
         self.together = True
         self.x, conv = x, self.first
-        y, self.where = ops().binary_conv2d_pool(
+        y, self.where = ops.binary_conv2d_pool(
             x, conv.kernel.signs, conv.strides, conv.padding, conv.pad_value
         )
         return y
@@ -84,12 +84,12 @@ class ConvolveAndPool(_Pair):
             return self._backward_apart(dy, need_dx)
         conv = self.first
         dy, place = conv.rounded(dy), (conv.strides, conv.padding, conv.pad_value)
-        conv.kernel.grad = ops().binary_conv2d_pool_grad_kernel(
+        conv.kernel.grad = ops.binary_conv2d_pool_grad_kernel(
             self.x, dy, self.where, conv.kernel_size, *place, **conv.whole_sums
         )
         if not need_dx:
             return None
-        return ops().binary_conv2d_pool_grad_input(
+        return ops.binary_conv2d_pool_grad_input(
             dy, self.where, conv.kernel.signs_t, self.x.shape, conv.strides, conv.padding
         )
 
@@ -109,7 +109,7 @@ class NormaliseAndSign(_Pair):
         if not isinstance(x, Fixed) and (x := numbers(x)).dtype == np.float64:
             return self._forward_apart(x, training)
         self.together = True
-        signs, self.gate = ops().batch_norm_sign(
+        signs, self.gate = ops.batch_norm_sign(
             *self.first.normalisation(x, training), self.second.quantizer.clip_value
         )
         return signs
@@ -121,7 +121,7 @@ class NormaliseAndSign(_Pair):
         dy = norm.exact(dy)
         whole = isinstance(dy, Fixed) and self.rounds_for and self.rounds_for.across is norm.across
         bits = norm.gradient_bits if whole else None
-        dx, norm.gamma.grad, norm.beta.grad = ops().batch_norm_sign_grad(
+        dx, norm.gamma.grad, norm.beta.grad = ops.batch_norm_sign_grad(
             dy, self.gate, norm.x, norm.mean, norm.variance, norm.epsilon, norm.gamma_value(),
             norm.across, bits,
         )  # fmt: skip

@@ -16,8 +16,9 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.nn.layers.layer import positive
-from minibnn.ops.backend import begin
+from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
+from minibnn.ops.threads import settle_threads
 
 PICTURE_KINDS = ("bytes", "unit", "image-folder", "arrays")
 
@@ -58,7 +59,8 @@ class Predictor:
         -------
         array or Signs
         """
-        begin()
+        if ops.backend == "numba":
+            settle_threads()
         x = x if isinstance(x, Signs) else np.asarray(x)
         if x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])

@@ -144,7 +144,7 @@ class Parameter:
 
     def _pack(self, which, view):
         if (packed := self._packed.get(which)) is None:
-            packed = self._packed[which] = ops().pack_signs(view(self._array), -2)
+            packed = self._packed[which] = ops.pack_signs(view(self._array), -2)
         return packed
 
     def __repr__(self):

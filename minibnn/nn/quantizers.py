@@ -35,7 +35,7 @@ class SteSign:
             _check_positive("clip_value", self.clip_value)
 
     def gradient(self, dy, x):
-        return ops().ste_sign_grad(dy, x, self.clip_value)
+        return ops.ste_sign_grad(dy, x, self.clip_value)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ApproxSign:
     name = "approx_sign"
 
     def gradient(self, dy, x):
-        return ops().approx_sign_grad(dy, x)
+        return ops.approx_sign_grad(dy, x)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SwishSign:
         _check_positive("beta", self.beta)
 
     def gradient(self, dy, x):
-        return ops().swish_sign_grad(dy, x, self.beta)
+        return ops.swish_sign_grad(dy, x, self.beta)
 
 
 def _check_positive(name, value):

@@ -36,7 +36,8 @@ class Signs:
     axis: int
 
     def __post_init__(self):
-        expected = packed_shape(self.shape, self.axis)
+        shape, axis = self.shape, self.axis
+        expected = (*shape[:axis], -(-shape[axis] // WORD), *shape[axis + 1 :])
         if self.words.dtype != np.uint32 or self.words.shape != expected:
             raise ValueError(
                 f"words of signs {self.shape} packed along axis {self.axis} must be uint32 "
@@ -57,17 +58,13 @@ class Signs:
         return Signs(words, (len(words), *self.shape[1:]), self.axis)
 
     def unpack(self, dtype=np.int8):
-        """The ±1 array.
-
-        Parameters
-        ----------
-        dtype : NumPy type
-
-        Returns
-        -------
-        array of ``shape`` and ``dtype``
-        """
-        return unpack_signs(self, dtype)
+        """The ±1 array, of ``shape`` and ``dtype``."""
+        words = np.ascontiguousarray(np.moveaxis(self.words, self.axis, -1)).astype("<u4")
+        n = self.shape[self.axis]
+        if n == 0:
+            return np.ones(self.shape, dtype)
+        bits = np.unpackbits(words.view(np.uint8), axis=-1, count=n, bitorder="little")
+        return np.moveaxis(1 - 2 * bits.astype(np.int8), -1, self.axis).astype(dtype)
 
 
 def packed_shape(shape, axis):
@@ -109,20 +106,5 @@ def pack_signs(x, axis):
 
 
 def unpack_signs(signs, dtype=np.int8):
-    """The ±1 array behind packed signs.
-
-    Parameters
-    ----------
-    signs : Signs
-    dtype : NumPy type
-
-    Returns
-    -------
-    array of ``signs.shape`` and ``dtype``
-    """
-    words = np.ascontiguousarray(np.moveaxis(signs.words, signs.axis, -1)).astype("<u4")
-    n = signs.shape[signs.axis]
-    if n == 0:
-        return np.ones(signs.shape, dtype)
-    bits = np.unpackbits(words.view(np.uint8), axis=-1, count=n, bitorder="little")
-    return np.moveaxis(1 - 2 * bits.astype(np.int8), -1, signs.axis).astype(dtype)
+    """The ±1 array of ``signs.shape`` and ``dtype`` behind packed Signs."""
+    return signs.unpack(dtype)

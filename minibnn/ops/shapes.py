@@ -1,15 +1,15 @@
 """Where a window lies on an image: strides, padding and output sizes, shared by both backends."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import index
+from functools import cached_property, lru_cache
+from itertools import product
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 
 PADDINGS = ("same", "valid")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Windows:
     """The windows of a kernel, or of a pool, on an image.
 
@@ -30,26 +30,29 @@ class Windows:
     left: int
     right: int
 
-    @property
+    @cached_property
     def padded(self):
         """Height and width of the padded image."""
         return self.image[0] + self.top + self.bottom, self.image[1] + self.left + self.right
 
+    @cached_property
     def taps(self):
         """Per kernel entry, row by row: (i, j) and the pixels it meets in the padded image.
 
-        Yields ((i, j), (rows, columns)), two slices of ``output`` many rows and columns.
+        A list of ((i, j), (rows, columns)), two slices of ``output`` many rows and columns.
         """
-        for i in range(self.kernel[0]):
-            for j in range(self.kernel[1]):
-                yield (
-                    (i, j),
-                    (
-                        slice(i, i + (self.output[0] - 1) * self.strides[0] + 1, self.strides[0]),
-                        slice(j, j + (self.output[1] - 1) * self.strides[1] + 1, self.strides[1]),
-                    ),
-                )
+        rows, columns = (
+            [slice(k, k + (count - 1) * stride + 1, stride) for k in range(size)]
+            for size, count, stride in zip(self.kernel, self.output, self.strides, strict=True)
+        )
+        return [((i, j), (rows[i], columns[j])) for i, j in product(*map(range, self.kernel))]
 
+    @cached_property
+    def borders(self):
+        """What ``numpy.pad`` is to add to NHWC images."""
+        return (0, 0), (self.top, self.bottom), (self.left, self.right), (0, 0)
+
+    @cached_property
     def inside(self):
         """The two slices that cut the image out of the padded image."""
         return (
@@ -95,10 +98,8 @@ def check_padding(padding):
 def pair(value, name):
     """(height, width) from one positive int or two; InputError names the argument ``name``."""
     try:
-        values = (value, value) if not hasattr(value, "__len__") else tuple(value)
-        values = tuple(index(v) for v in values)
-        if len(values) == 2 and min(values) >= 1:
-            return values
-    except TypeError:
-        pass
-    raise InputError(f"{name} must be one or two positive whole numbers, found {value!r}")
+        values = tuple(value) if hasattr(value, "__len__") else (value, value)
+        first, second = (integer(one, name, low=1) for one in values)
+        return first, second
+    except ValueError:
+        raise InputError(f"{name} must be one or two positive integers, found {value!r}") from None

@@ -76,7 +76,7 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
     rising = np.ones(mean.shape, bool) if gamma is None else gamma >= 0
 
     def positive(z):
-        y = ops().batch_norm(z.astype(np.int32)[None], mean, variance, beta, epsilon, gamma)
+        y = ops.batch_norm(z.astype(np.int32)[None], mean, variance, beta, epsilon, gamma)
         return ~(y[0] < 0)
 
     return Thresholds(where_sign_changes(positive, rising, low, high).astype(np.int32), rising)

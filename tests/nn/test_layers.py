@@ -325,7 +325,7 @@ def test_residual_adds_whole_numbers_as_floats():
         (lambda: nn.BinaryDense(0), "units must be a positive whole number, found 0"),
         (lambda: nn.Dense(2.5), "units must be a positive whole number, found 2.5"),
         (lambda: nn.BinaryConv2D("8", 3), "filters must be a positive whole number, found '8'"),
-        (lambda: nn.Conv2D(8, (3, 0)), "kernel_size must be one or two positive whole numbers"),
+        (lambda: nn.Conv2D(8, (3, 0)), "kernel_size must be one or two positive integers"),
         (lambda: nn.BinaryConv2D(8, 3, strides=0), "strides must be one or two positive"),
         (lambda: nn.BinaryConv2D(8, 3, padding="full"), "padding must be one of same, valid"),
         (lambda: nn.BinaryConv2D(8, 3, pad_value=-1), "pad_value must be 0 or 1, found -1"),

@@ -54,16 +54,16 @@ def test_integers_are_the_nearest_and_of_two_the_even(values, bits):
 
 
 def test_ties_go_to_the_even_integer(each_backend):
-    found = ops().to_fixed(np.float32([127, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5]) / 4, 8)
+    found = ops.to_fixed(np.float32([127, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5]) / 4, 8)
     assert found.exponent == -2
     assert found.integers.tolist() == [127, 0, 2, 2, 0, -2, -2]
 
 
 def test_sums_of_a_product_are_rounded_to_a_narrower_type_once(each_backend):
     x = Fixed(np.int32([2**30 + 2**22, -(2**22), 0]), -40)
-    found = ops().to_fixed(x, 8)
+    found = ops.to_fixed(x, 8)
     assert (found.exponent, found.integers.tolist()) == (-16, [64, 0, 0])
-    assert ops().to_fixed(found, 8) is found
+    assert ops.to_fixed(found, 8) is found
 
 
 def test_floats_round_the_integer_and_then_the_product():
@@ -106,11 +106,11 @@ def test_layers_refuse_them(each_backend, dtype, count):
         return Signs(np.broadcast_to(np.uint32(0), words), shape, axis)
 
     calls = (
-        (ops().binary_dense_grad_input, dy(1, count), x((count, 1), 0)),
-        (ops().binary_conv2d_grad_input, dy(1, 1, 1, count), x((1, 1, count, 1), 2), (1, 1, 1, 1)),
-        (ops().binary_dense_grad_kernel, x((count, 1), 1), dy(count, 1)),
-        (ops().binary_dense_grad_kernel, np.broadcast_to(np.uint8(0), (count, 1)), dy(count, 1)),
-        (ops().binary_conv2d_grad_kernel, x((count, 1, 1, 1), 3), dy(count, 1, 1, 1), (1, 1)),
+        (ops.binary_dense_grad_input, dy(1, count), x((count, 1), 0)),
+        (ops.binary_conv2d_grad_input, dy(1, 1, 1, count), x((1, 1, count, 1), 2), (1, 1, 1, 1)),
+        (ops.binary_dense_grad_kernel, x((count, 1), 1), dy(count, 1)),
+        (ops.binary_dense_grad_kernel, np.broadcast_to(np.uint8(0), (count, 1)), dy(count, 1)),
+        (ops.binary_conv2d_grad_kernel, x((count, 1, 1, 1), 3), dy(count, 1, 1, 1), (1, 1)),
     )
     for function, *arguments in calls:
         with pytest.raises(InputError, match=r"a binary kernel|layer's input|convolution's input"):
@@ -144,12 +144,12 @@ PIECES = slice(0, 40), slice(40, 80)
 def test_pieces_agree_on_the_exponent(each_backend, bits, largest):
     x = np.random.default_rng(0).standard_normal((80, 5)).astype(np.float32)
     x[largest] = -100
-    whole = ops().to_fixed(x, bits)
+    whole = ops.to_fixed(x, bits)
     for own, other in (PIECES, PIECES[::-1]):
-        found = ops().to_fixed(x[own], bits, Rest(np.abs(x[other]).max()))
+        found = ops.to_fixed(x[own], bits, Rest(np.abs(x[other]).max()))
         assert found.exponent == whole.exponent
         assert_array_equal(found.integers, whole.integers[own])
-    assert np.isnan(ops().to_fixed(x[:40], bits, Rest(math.nan)).exponent)
+    assert np.isnan(ops.to_fixed(x[:40], bits, Rest(math.nan)).exponent)
 
 
 @pytest.mark.parametrize("bits", [None, 8, 10])
@@ -159,13 +159,13 @@ def test_pieces_of_normalisation_are_those_of_the_whole(each_backend, bits):
     dy = Fixed(rng.integers(-5000, 5000, x.shape).astype(np.int32), -12)
     dy.integers[70] *= 100  # the largest gradient is in the second piece
     gates = rng.choice([-1, 1], x.shape)
-    mean, variance = (s.astype(np.float32) for s in ops().batch_statistics(x))
+    mean, variance = (s.astype(np.float32) for s in ops.batch_statistics(x))
     gamma = rng.standard_normal(37).astype(np.float32)
 
     def grad(rows, *rest):
         gate = pack_signs(gates[rows], -1)
         arguments = x[rows], mean, variance, 1e-3, gamma
-        return ops().batch_norm_sign_grad(dy.like(dy.integers[rows]), gate, *arguments, *rest)
+        return ops.batch_norm_sign_grad(dy.like(dy.integers[rows]), gate, *arguments, *rest)
 
     floats = grad(slice(None))[0]
     whole = grad(slice(None), None, bits)

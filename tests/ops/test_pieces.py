@@ -35,8 +35,8 @@ def test_statistics_of_integers_are_exactly_those_of_the_whole(each_backend, rng
     x[..., 3] = 7  # a channel that never changes
     first, second = x[:7], x[7:].reshape(-1, CHANNELS).astype(np.int64)
     rest = Rest(np.stack([second.sum(0), (second * second).sum(0)]))
-    found = ops().batch_statistics(first, rest)
-    for a, b in zip(found, ops().batch_statistics(x), strict=True):
+    found = ops.batch_statistics(first, rest)
+    for a, b in zip(found, ops.batch_statistics(x), strict=True):
         assert_array_equal(a, b)
     assert not rest.sums
     assert found[1][3] == 0
@@ -47,8 +47,8 @@ def test_statistics_of_floats(each_backend, rng):
     x[700:] += 5  # so that each piece has another mean
     second = x[700:].astype(np.float64)
     deviations = np.square(second - x.mean(0, dtype=np.float64)).sum(0)
-    mean, variance = ops().batch_statistics(x[:700], Rest(second.sum(0), deviations))
-    expected = ops().batch_statistics(x)
+    mean, variance = ops.batch_statistics(x[:700], Rest(second.sum(0), deviations))
+    expected = ops.batch_statistics(x)
     assert_allclose(mean, expected[0], rtol=1e-14)
     assert_allclose(variance, expected[1], rtol=1e-13)
 
@@ -57,7 +57,7 @@ def test_statistics_of_floats(each_backend, rng):
 @pytest.mark.parametrize("fused", [False, True])
 def test_gradients_add_up_to_those_of_the_whole(each_backend, rng, scale, fused):
     x = rng.integers(-60, 60, (1200, CHANNELS)).astype(np.int16)
-    mean, variance = (s.astype(np.float32) for s in ops().batch_statistics(x))
+    mean, variance = (s.astype(np.float32) for s in ops.batch_statistics(x))
     gamma = rng.normal(size=CHANNELS).astype(np.float32) if scale else None
     dy = rng.normal(0.1, 1, x.shape).astype(np.float32)
     gates = rng.choice([-1, 1], x.shape)
@@ -65,9 +65,9 @@ def test_gradients_add_up_to_those_of_the_whole(each_backend, rng, scale, fused)
 
     def grad(rows, across=None):
         if not fused:
-            return ops().batch_norm_grad(dy[rows], x[rows], *arguments, across)
+            return ops.batch_norm_grad(dy[rows], x[rows], *arguments, across)
         gate = pack_signs(gates[rows], -1)
-        return ops().batch_norm_sign_grad(dy[rows], gate, x[rows], *arguments, across)
+        return ops.batch_norm_sign_grad(dy[rows], gate, x[rows], *arguments, across)
 
     whole = grad(slice(None))
     pieces = slice(0, 600), slice(600, None)

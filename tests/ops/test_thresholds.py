@@ -12,7 +12,7 @@ from minibnn.ops.thresholds import sign_thresholds
 
 
 def signs_of_batch_norm(z, mean, variance, beta, epsilon, gamma):
-    y = ops().batch_norm(z, mean, variance, beta, epsilon, gamma)
+    y = ops.batch_norm(z, mean, variance, beta, epsilon, gamma)
     return np.where(y < 0, -1, 1)
 
 
@@ -22,7 +22,7 @@ def holds(channels, epsilon, low, high):
     found = sign_thresholds(mean, variance, beta, epsilon, low, high, gamma)
     z = np.arange(low, high + 1, dtype=np.int32)[:, None] + np.zeros(len(mean), np.int32)
     expected = signs_of_batch_norm(z, mean, variance, beta, epsilon, gamma)
-    assert_array_equal(ops().threshold_sign(z, found).unpack(), expected)
+    assert_array_equal(ops.threshold_sign(z, found).unpack(), expected)
     return found
 
 

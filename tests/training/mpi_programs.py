@@ -92,9 +92,9 @@ def record_terms(terms):
 
         return grad_kernel
 
-    for name in vars(ops()):
+    for name in vars(ops):
         if name.endswith("grad_kernel"):
-            setattr(ops(), name, recording(getattr(ops(), name)))
+            setattr(ops, name, recording(getattr(ops, name)))
 
 
 def equal_steps(steps, cifar=None):

@@ -38,7 +38,7 @@ class Sign(Layer):
 
     def forward(self, x, training=False):
         self.x = x = numbers(x)
-        return ops().sign(x)
+        return ops.sign(x)
 
     def backward(self, dy, need_dx=True):
         return self.quantizer.gradient(dy, self.x) if need_dx else None
@@ -57,10 +57,10 @@ class ReLU(Layer):
 
     def forward(self, x, training=False):
         self.x = x = numbers(x)
-        return ops().relu(x)
+        return ops.relu(x)
 
     def backward(self, dy, need_dx=True):
-        return ops().relu_grad(dy, self.x) if need_dx else None
+        return ops.relu_grad(dy, self.x) if need_dx else None
 
 
 class Flatten(Layer):
@@ -76,7 +76,7 @@ class Flatten(Layer):
             return x.reshape(flat)
         if x.axis == x.ndim - 1 and x.shape[-1] % WORD == 0:  # the words already stand in a row
             return Signs(x.words.reshape(len(x), -1), flat, 1)
-        return ops().pack_signs(x.unpack().reshape(flat), 1)
+        return ops.pack_signs(x.unpack().reshape(flat), 1)
 
     def backward(self, dy, need_dx=True):
         return dy.reshape(self.shape) if need_dx else None

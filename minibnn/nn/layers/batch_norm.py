@@ -81,7 +81,7 @@ class BatchNorm(Layer):
         self.moving_variance[...] = arrays["moving_variance"]
 
     def forward(self, x, training=False):
-        return ops().batch_norm(*self.normalisation(x, training))
+        return ops.batch_norm(*self.normalisation(x, training))
 
     def normalisation(self, x, training):
         """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics.
@@ -101,11 +101,11 @@ class BatchNorm(Layer):
         dtype = np.dtype(np.float32)
         if not isinstance(x, Fixed) and np.issubdtype(x.dtype, np.floating):
             if training and self.gradient_bits:
-                x = ops().to_fixed(x, INPUT_WIDTH, self.across)
+                x = ops.to_fixed(x, INPUT_WIDTH, self.across)
             else:
                 dtype = x.dtype
         if training:
-            mean, variance = ops().batch_statistics(x, self.across)
+            mean, variance = ops.batch_statistics(x, self.across)
             n = x.size // x.shape[-1]
             self._move(mean, variance, n * self.across.size if self.across else n)
         else:
@@ -117,7 +117,7 @@ class BatchNorm(Layer):
     def backward(self, dy, need_dx=True):
         dy = self.exact(dy)
         arguments = dy, self.x, self.mean, self.variance, self.epsilon, self.gamma_value()
-        dx, self.gamma.grad, self.beta.grad = ops().batch_norm_grad(*arguments, self.across)
+        dx, self.gamma.grad, self.beta.grad = ops.batch_norm_grad(*arguments, self.across)
         if not self.training:
             dx = self.scaled(numbers(dy))
         return dx if need_dx else None
@@ -134,7 +134,7 @@ class BatchNorm(Layer):
         float array or Fixed
         """
         if self.gradient_bits and self.training:
-            return dy if isinstance(dy, Fixed) else ops().to_fixed(dy, LOSS_WIDTH, self.across)
+            return dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
         return numbers(dy)
 
     def scaled(self, dy):

@@ -53,15 +53,15 @@ class MaxPool2D(_Pooling):
         self.input_shape = x.shape
         packed, fixed = isinstance(x, Signs), isinstance(x, Fixed)
         entries = x.unpack() if packed else x.integers if fixed else x
-        y, self.where = ops().max_pool2d(entries, *self.place)
-        return ops().pack_signs(y, 3) if packed else x.like(y) if fixed else y
+        y, self.where = ops.max_pool2d(entries, *self.place)
+        return ops.pack_signs(y, 3) if packed else x.like(y) if fixed else y
 
     def backward(self, dy, need_dx=True):
         if not need_dx:
             return None
         if self.gradient_bits:  # windows may overlap: their sums are to be exact
-            dy = dy if isinstance(dy, Fixed) else ops().to_fixed(dy, LOSS_WIDTH, self.across)
-        return ops().max_pool2d_grad(dy, self.where, self.input_shape, *self.place)
+            dy = dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
+        return ops.max_pool2d_grad(dy, self.where, self.input_shape, *self.place)
 
     def gives_signs(self, given_signs):
         return given_signs
@@ -86,10 +86,10 @@ class AvgPool2D(_Pooling):
 
     def forward(self, x, training=False):
         self.input_shape = x.shape
-        return ops().avg_pool2d(floats(x), *self.place)
+        return ops.avg_pool2d(floats(x), *self.place)
 
     def backward(self, dy, need_dx=True):
-        return ops().avg_pool2d_grad(dy, self.input_shape, *self.place) if need_dx else None
+        return ops.avg_pool2d_grad(dy, self.input_shape, *self.place) if need_dx else None
 
 
 class GlobalAvgPool2D(Layer):
@@ -99,13 +99,13 @@ class GlobalAvgPool2D(Layer):
 
     def forward(self, x, training=False):
         self.input_shape = x.shape
-        y = ops().avg_pool2d(floats(x), *self._place())
+        y = ops.avg_pool2d(floats(x), *self._place())
         return y.reshape(len(y), -1)
 
     def backward(self, dy, need_dx=True):
         if not need_dx:
             return None
-        return ops().avg_pool2d_grad(dy[:, None, None], self.input_shape, *self._place())
+        return ops.avg_pool2d_grad(dy[:, None, None], self.input_shape, *self._place())
 
     def _place(self):
         size = self.input_shape[1:3]

@@ -59,7 +59,7 @@ class _Binary(Layer):
         """y, or dL/dy on the way back, times the scale."""
         if self.kernel.scale is None:
             return y
-        return ops().scale_channels(numbers(y), self.kernel.scale)
+        return ops.scale_channels(numbers(y), self.kernel.scale)
 
     def rounded(self, dy):
         """dL/dy of the sums: with integer gradients rounded to them, once.
@@ -73,7 +73,7 @@ class _Binary(Layer):
         float array or Fixed
         """
         dy = self.scaled(dy)
-        return ops().to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
+        return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
 
     @property
     def whole_sums(self):
@@ -119,12 +119,12 @@ class BinaryDense(_Binary):
     def forward(self, x, training=False):
         self.x = x = operand(x)
         fixed = training and bool(self.gradient_bits)
-        return self.scaled(ops().binary_dense(x, self.kernel.signs, fixed))
+        return self.scaled(ops.binary_dense(x, self.kernel.signs, fixed))
 
     def backward(self, dy, need_dx=True):
         dy = self.rounded(dy)
-        self.kernel.grad = ops().binary_dense_grad_kernel(self.x, dy, **self.whole_sums)
-        return ops().binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
+        self.kernel.grad = ops.binary_dense_grad_kernel(self.x, dy, **self.whole_sums)
+        return ops.binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
     def output_shape(self, input_shape):
         return (self.units,)
@@ -217,11 +217,11 @@ class Dense(_Real):
 
     def forward(self, x, training=False):
         self.x = x = real_operand(x)
-        return self.biased(ops().dense(x, self.kernel.value))
+        return self.biased(ops.dense(x, self.kernel.value))
 
     def backward(self, dy, need_dx=True):
-        self.keep_gradients(ops().dense_grad_kernel(self.x, dy), dy)
-        return ops().dense_grad_input(dy, self.kernel.value) if need_dx else None
+        self.keep_gradients(ops.dense_grad_kernel(self.x, dy), dy)
+        return ops.dense_grad_input(dy, self.kernel.value) if need_dx else None
 
     def output_shape(self, input_shape):
         return (self.units,)
@@ -299,16 +299,16 @@ class BinaryConv2D(_Convolution, _Binary):
         self.x = x = operand(x)
         fixed = training and bool(self.gradient_bits)
         place = self.strides, self.padding, self.pad_value
-        return self.scaled(ops().binary_conv2d(x, self.kernel.signs, *place, fixed))
+        return self.scaled(ops.binary_conv2d(x, self.kernel.signs, *place, fixed))
 
     def backward(self, dy, need_dx=True):
         dy, place = self.rounded(dy), (self.strides, self.padding, self.pad_value)
-        self.kernel.grad = ops().binary_conv2d_grad_kernel(
+        self.kernel.grad = ops.binary_conv2d_grad_kernel(
             self.x, dy, self.kernel_size, *place, **self.whole_sums
         )
         if not need_dx:
             return None
-        return ops().binary_conv2d_grad_input(
+        return ops.binary_conv2d_grad_input(
             dy, self.kernel.signs_t, self.x.shape, self.strides, self.padding
         )
 
@@ -343,15 +343,15 @@ class Conv2D(_Convolution, _Real):
 
     def forward(self, x, training=False):
         self.x = x = real_operand(x)
-        return self.biased(ops().conv2d(x, self.kernel.value, self.strides, self.padding))
+        return self.biased(ops.conv2d(x, self.kernel.value, self.strides, self.padding))
 
     def backward(self, dy, need_dx=True):
         place = self.strides, self.padding
-        dw = ops().conv2d_grad_kernel(self.x, dy, self.kernel_size, *place)
+        dw = ops.conv2d_grad_kernel(self.x, dy, self.kernel_size, *place)
         self.keep_gradients(dw, dy)
         if not need_dx:
             return None
-        return ops().conv2d_grad_input(dy, self.kernel.value, self.x.shape, *place)
+        return ops.conv2d_grad_input(dy, self.kernel.value, self.x.shape, *place)
 
 
 def real_operand(x):

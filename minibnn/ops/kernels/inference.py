@@ -21,7 +21,7 @@ from minibnn.ops.kernels.forward import (
 from minibnn.ops.kernels.layout import padded_lanes
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d
-from minibnn.ops.kernels.real import whole_sums_conv2d
+from minibnn.ops.kernels.real import integer_sums_conv2d
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import level_tile
@@ -126,7 +126,7 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
     """The first layer; its sums of bytes are whole numbers too."""
     taps = w.shape[0] * w.shape[1] * w.shape[2]
     if pool or byte_sum_dtype(taps) != np.float32:
-        sums = whole_sums_conv2d(x, w, strides, padding, pad_value)
+        sums = integer_sums_conv2d(x, w, strides, padding, pad_value)
         return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)
     words, *found = thresholds.kept.get("bytes", (None,))
     if words is not w.words:

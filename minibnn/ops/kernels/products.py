@@ -85,7 +85,7 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
 
 
 def _grad_input_whole(dy, w_t):
-    """A window that is the whole picture: a dense layer, whose inputs are taps and channels."""
+    """A window that is the whole image: a dense layer, whose inputs are taps and channels."""
     height, width, outputs, inputs = w_t.shape
     words = np.ascontiguousarray(np.moveaxis(w_t.words, 2, 0)).reshape(-1, height * width * inputs)
     w_t = Signs(words, (outputs, words.shape[1]), 0)
@@ -95,22 +95,22 @@ def _grad_input_whole(dy, w_t):
 def binary_conv2d_grad_kernel(
     x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
-    place = tuple(kernel_size), strides, padding, pad_value
+    geometry = tuple(kernel_size), strides, padding, pad_value
     if isinstance(dy, Fixed):
-        return _fixed_grad_kernel(grad_kernel_conv2d, conv2d_grad_kernel, x, dy, fixed, *place)
+        return _fixed_grad_kernel(grad_kernel_conv2d, conv2d_grad_kernel, x, dy, fixed, *geometry)
     if isinstance(x, Signs) and _tables_fit(dy):
-        return grad_kernel_conv2d(x, dy, *place)
-    return conv2d_grad_kernel(x, dy, *place)
+        return grad_kernel_conv2d(x, dy, *geometry)
+    return conv2d_grad_kernel(x, dy, *geometry)
 
 
-def _fixed_grad_kernel(of_signs, of_floats, x, dy, fixed, *place):
+def _fixed_grad_kernel(of_signs, of_floats, x, dy, fixed, *geometry):
     """Exact sums with signs or, as eight signs each, bytes; of real x in floats."""
     if isinstance(x, Signs):
         check_sum(dy.size // dy.shape[-1], width_of(dy), "the gradient of a binary kernel")
-        return of_signs(x, dy, *place, fixed=fixed)
+        return of_signs(x, dy, *geometry, fixed=fixed)
     if x.dtype != np.uint8:
-        return of_floats(x, dy.floats(x.dtype.type), *place)
-    dw = joined_bytes(_fixed_grad_kernel(of_signs, None, bytes_as_signs(x), dy, True, *place))
+        return of_floats(x, dy.floats(x.dtype.type), *geometry)
+    dw = joined_bytes(_fixed_grad_kernel(of_signs, None, bytes_as_signs(x), dy, True, *geometry))
     return dw if fixed else dw.floats()
 
 
@@ -121,26 +121,23 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
     if _tables_fit(dy) and fits_windows(strides, w_t.shape[3]):
         return grad_input_windows(dy, np.ascontiguousarray(where), w_t, input_shape, padding)
-    dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
+    sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
+    dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
     return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
 
 
 def binary_conv2d_pool_grad_kernel(
     x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
-    place = tuple(kernel_size), strides, padding, pad_value
+    geometry = tuple(kernel_size), strides, padding, pad_value
     if _tables_fit(dy):
         if isinstance(dy, Fixed):  # as of all pixels, three of four of which are 0
             pixels = 4 * dy.shape[0] * dy.shape[1] * dy.shape[2]
             check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
-        return grad_kernel_conv2d(x, dy, *place, np.ascontiguousarray(where), fixed)
-    dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
-    return binary_conv2d_grad_kernel(x, dy, *place)
-
-
-def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
-    place = windows(tuple(input_shape[1:3]), tuple(kernel_size), tuple(strides), padding)
-    return max_pool2d_grad(dy, where, (len(dy), *place.output, dy.shape[3]))
+        return grad_kernel_conv2d(x, dy, *geometry, np.ascontiguousarray(where), fixed)
+    sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
+    dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
+    return binary_conv2d_grad_kernel(x, dy, *geometry)
 
 
 def _tables_fit(dy):

@@ -2,7 +2,7 @@
 
 BLAS runs on one thread, on some rows of one sample at a time, and these chunks are spread over our
 own threads. Their size follows from the layer's shape alone: so neither the batch around a sample
-nor the number of threads changes a bit of its result. Bytes are summed as the whole numbers
+nor the number of threads changes a bit of its result. Bytes are summed as the integers
 2 b - 255, exactly, and scaled once.
 """
 
@@ -51,7 +51,7 @@ def binary_conv2d(x, w, strides, padding, pad_value, fixed):
     return y if y.dtype == np.float32 else y.astype(np.float32) * BYTE_SCALE
 
 
-def whole_sums_conv2d(x, w, strides, padding, pad_value):
+def integer_sums_conv2d(x, w, strides, padding, pad_value):
     """Sums of w * (2 b - 255) for bytes b, in the float type in which they are exact."""
     n = w.shape[0] * w.shape[1] * w.shape[2]
     dtype = byte_sum_dtype(n)
@@ -67,7 +67,7 @@ def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
     with one_blas_thread():
         _spread(
             np.ascontiguousarray(dy, dtype).reshape(len(dy), -1, dy.shape[3]),
-            matrix, *_numbers(place), rows, _buffers(place, rows, matrix.shape[1], dtype), dx,
+            matrix, *_geometry(place), rows, _buffers(place, rows, matrix.shape[1], dtype), dx,
         )  # fmt: skip
     return dx
 
@@ -83,7 +83,7 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     with one_blas_thread():
         _collect(
             np.ascontiguousarray(x),
-            np.ascontiguousarray(dy).reshape(-1, dy.shape[3]), *_numbers(place), bytes_, pad,
+            np.ascontiguousarray(dy).reshape(-1, dy.shape[3]), *_geometry(place), bytes_, pad,
             rows, _buffers(place, rows, size[0], dy.dtype), parts,
         )  # fmt: skip
     dw = parts.sum(axis=0).reshape(*kernel_size, x.shape[3], dy.shape[3])
@@ -99,7 +99,7 @@ def _forward(x, w, strides, padding, pad_value, scale, dtype=None):
     pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
     with one_blas_thread():
         _correlate(
-            np.ascontiguousarray(x), matrix, *_numbers(place), bytes_, pad, scale, rows,
+            np.ascontiguousarray(x), matrix, *_geometry(place), bytes_, pad, scale, rows,
             _buffers(place, rows, len(matrix), w.dtype),
             scratch("sums", (get_num_threads(), rows * place.output[1], w.shape[3]), w.dtype),
             y.reshape(-1, w.shape[3]),
@@ -107,7 +107,7 @@ def _forward(x, w, strides, padding, pad_value, scale, dtype=None):
     return y
 
 
-def _numbers(place):
+def _geometry(place):
     return place.kernel, place.strides, place.output, (place.top, place.left)
 
 
@@ -137,7 +137,7 @@ def _gather(x, kernel, strides, output, before, bytes_, pad, first, count, out):
     """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
 
     out holds taps * channels numbers for each pixel. A row of a window lies in one piece in the
-    picture, too: where it is whole, it is copied as vectors, the last of which may reach over its
+    image, too: where it is whole, it is copied as vectors, the last of which may reach over its
     end, into what is written next.
     """
     _, height, width, channels = x.shape

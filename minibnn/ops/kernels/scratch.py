@@ -31,9 +31,9 @@ def scratch(name, shape, dtype, fill=None):
     is returned to a caller lives here.
     """
     size, buffers = prod(shape) * np.dtype(dtype).itemsize, vars(_buffers)
-    if name not in buffers or buffers[name].nbytes < size + _LINE:
-        buffers[name] = np.empty(size + _LINE, np.uint8)
-    array = _aligned(buffers[name], size).view(dtype).reshape(shape)
+    if name not in buffers or buffers[name].nbytes < size:
+        buffers[name] = _aligned(np.empty(size + _LINE, np.uint8), size)
+    array = buffers[name][:size].view(dtype).reshape(shape)
     if fill is not None:
         array.fill(fill)
     return array

@@ -59,7 +59,8 @@ def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), p
     -------
     dx : ``input_shape``, typed like dy
     """
-    dy = _at_maxima(dy, where, input_shape, w_t.shape[:2], strides, padding)
+    sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
+    dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
     return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
 
 
@@ -86,13 +87,9 @@ def binary_conv2d_pool_grad_kernel(
     -------
     dw : HWIO
     """
-    dy = _at_maxima(dy, where, x.shape, kernel_size, strides, padding)
+    sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
+    dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
     return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, fixed)
-
-
-def _at_maxima(dy, where, input_shape, kernel_size, strides, padding):
-    place = windows(tuple(input_shape[1:3]), tuple(kernel_size), tuple(strides), padding)
-    return max_pool2d_grad(dy, where, (len(dy), *place.output, dy.shape[3]))
 
 
 def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
@@ -141,13 +138,8 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
     -------
     dx, dgamma, dbeta : as of ``batch_norm_grad``; dx Fixed with ``bits``
     """
-    passed = pass_gate(dy, gate)
+    entries = dy.integers if isinstance(dy, Fixed) else dy
+    passed = np.where(gate.unpack() > 0, entries, entries.dtype.type(0))
+    passed = dy.like(passed) if isinstance(dy, Fixed) else passed
     dx, dgamma, dbeta = batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across)
     return dx if bits is None else to_fixed(dx, bits, across), dgamma, dbeta
-
-
-def pass_gate(dy, gate):
-    """dy where the gate is +1, else 0; like dy."""
-    if isinstance(dy, Fixed):
-        return dy.like(pass_gate(dy.integers, gate))
-    return np.where(gate.unpack() > 0, dy, dy.dtype.type(0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.reference.pooling import max_pool2d
-from minibnn.ops.reference.products import whole_sums_conv2d, whole_sums_dense
+from minibnn.ops.reference.products import integer_sums_conv2d, integer_sums_dense
 
 
 def threshold_sign(z, thresholds):
@@ -43,7 +43,7 @@ def binary_dense_threshold(x, w, thresholds):
     -------
     Signs (B, O), packed along axis 1
     """
-    return threshold_sign(whole_sums_dense(x, w), thresholds)
+    return threshold_sign(integer_sums_dense(x, w), thresholds)
 
 
 def binary_conv2d_threshold(
@@ -69,5 +69,5 @@ def binary_conv2d_threshold(
     -------
     Signs NHWC, packed along axis 3
     """
-    sums = whole_sums_conv2d(x, w, strides, padding, pad_value)
+    sums = integer_sums_conv2d(x, w, strides, padding, pad_value)
     return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)

@@ -66,7 +66,8 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
            [ 1.]], dtype=float32)
     """
     factor = bn_factor(variance, epsilon, gamma)
-    return (_floats(x, mean.dtype) - mean) * factor + beta.astype(mean.dtype)
+    x = x.floats(mean.dtype.type) if isinstance(x, Fixed) else x.astype(mean.dtype)
+    return (x - mean) * factor + beta.astype(mean.dtype)
 
 
 def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
@@ -97,20 +98,19 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]
     inverse = bn_factor(variance, epsilon)
-    xhat = (_floats(x, mean.dtype if isinstance(dy, Fixed) else dy.dtype) - mean) * inverse
+    factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
+    dtype = mean.dtype if isinstance(dy, Fixed) else dy.dtype
+    floats = x.floats(dtype.type) if isinstance(x, Fixed) else x.astype(dtype)
+    xhat = (floats - mean) * inverse
     if isinstance(dy, Fixed):
         u, z = (a.astype(np.int64) for a in (dy.integers, getattr(x, "integers", x)))
         sums = np.stack([u.sum(axes), (u * z).sum(axes)])
         dgamma, dbeta, mean_dy, mean_dy_xhat = fixed_sums(sums, dy, x, mean, inverse, n, across)
         dx = dy.floats() - mean_dy - xhat * mean_dy_xhat
-        return bn_factor(variance, epsilon, gamma) * dx, dgamma, dbeta
+        return factor * dx, dgamma, dbeta
     sums = np.stack([dy.sum(axes, dtype=np.float64), (dy * xhat).sum(axes, dtype=np.float64)])
     dbeta, dgamma = sums.astype(dy.dtype)
     per_entry = dy.dtype.type(1 / (n * across.size if across else n))
     mean_dy, mean_dy_xhat = (across.sum(sums) if across else sums).astype(dy.dtype) * per_entry
     dx = dy - mean_dy - xhat * mean_dy_xhat
-    return bn_factor(variance, epsilon, gamma) * dx, dgamma, dbeta
-
-
-def _floats(x, dtype):
-    return x.floats(dtype.type) if isinstance(x, Fixed) else x.astype(dtype)
+    return factor * dx, dgamma, dbeta

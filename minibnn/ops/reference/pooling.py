@@ -30,8 +30,8 @@ def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     """
     place = windows(x.shape[1:3], pool_size, strides, padding)
     padded = np.full((len(x), *place.padded, x.shape[3]), -np.inf)
-    padded[:, *place.inside()] = x
-    entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in place.taps()])
+    padded[:, *place.inside] = x
+    entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in place.taps])
     return entries.max(0).astype(x.dtype), entries.argmax(0).astype(np.uint8)
 
 
@@ -57,9 +57,9 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
         return dy.like(max_pool2d_grad(wide, where, input_shape, pool_size, strides, padding))
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
-    for k, (_, (rows, columns)) in enumerate(place.taps()):
+    for k, (_, (rows, columns)) in enumerate(place.taps):
         dx[:, rows, columns] += np.where(where == k, dy, dy.dtype.type(0))
-    return np.ascontiguousarray(dx[:, *place.inside()])
+    return np.ascontiguousarray(dx[:, *place.inside])
 
 
 def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
@@ -80,8 +80,8 @@ def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     if not np.issubdtype(x.dtype, np.floating):
         x = x.astype(np.float32)
     padded = np.zeros((len(x), *place.padded, x.shape[3]), x.dtype)
-    padded[:, *place.inside()] = x
-    total = sum(padded[:, rows, columns] for _, (rows, columns) in place.taps())
+    padded[:, *place.inside] = x
+    total = sum(padded[:, rows, columns] for _, (rows, columns) in place.taps)
     return total / _pixels(place, x.dtype)
 
 
@@ -103,13 +103,13 @@ def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
     share = dy / _pixels(place, dy.dtype)
-    for _, (rows, columns) in place.taps():
+    for _, (rows, columns) in place.taps:
         dx[:, rows, columns] += share
-    return np.ascontiguousarray(dx[:, *place.inside()])
+    return np.ascontiguousarray(dx[:, *place.inside])
 
 
 def _pixels(place, dtype):
     """How many pixels of each window lie in the image: (rows, columns, 1)."""
     image = np.zeros(place.padded, dtype)
-    image[place.inside()] = 1
-    return sum(image[rows, columns] for _, (rows, columns) in place.taps())[..., None]
+    image[place.inside] = 1
+    return sum(image[rows, columns] for _, (rows, columns) in place.taps)[..., None]

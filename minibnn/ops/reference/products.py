@@ -14,6 +14,8 @@ Gradients by binary layers may be Fixed: then the same products run on integers 
 which their sums are exact.
 """
 
+import math
+
 import numpy as np
 
 from minibnn.ops.bits import Signs
@@ -38,8 +40,9 @@ def dense(x, w):
     -------
     y : (B, O) float
     """
-    x, scale = _numbers(x, w.dtype)
-    return _times((x[:, None] @ w)[:, 0], scale)
+    x, unit = _array_and_unit(x, w.dtype)
+    y = (x[:, None] @ w)[:, 0]
+    return y if unit == 1 else y * y.dtype.type(unit)
 
 
 @one_blas_thread()
@@ -71,8 +74,9 @@ def dense_grad_kernel(x, dy):
     -------
     dw : (I, O), typed like dy
     """
-    x, scale = _numbers(x, dy.dtype)
-    return _times(x.T @ dy, scale)
+    x, unit = _array_and_unit(x, dy.dtype)
+    dw = x.T @ dy
+    return dw if unit == 1 else dw * dw.dtype.type(unit)
 
 
 def binary_dense(x, w, fixed=False):
@@ -98,18 +102,19 @@ def binary_dense(x, w, fixed=False):
     >>> binary_dense(pack_signs(x, 1), pack_signs(w, 0))  # x @ w
     array([[-1, -1]], dtype=int16)
     """
-    if isinstance(x, Signs) or x.dtype == np.uint8:
-        return _scale_bytes(whole_sums_dense(x, w), x, w.shape[0], fixed)
+    if isinstance(x, Signs):
+        return integer_sums_dense(x, w)
+    if x.dtype == np.uint8:
+        return _of_bytes(integer_sums_dense(x, w), w, fixed)
     return dense(x, w.unpack(x.dtype))
 
 
-def whole_sums_dense(x, w):
+def integer_sums_dense(x, w):
     """``binary_dense`` of signs or bytes, the latter unscaled: sums of w * (2b - 255)."""
-    n = w.shape[0]
     if isinstance(x, Signs):  # sums of ±1 are exact in float32
-        return dense(x.unpack(np.float32), w.unpack(np.float32)).astype(sum_dtype(n))
-    dtype = byte_sum_dtype(n)
-    return dense(_centred(x, dtype), w.unpack(dtype))
+        return dense(x, w.unpack(np.float32)).astype(sum_dtype(w.shape[0]))
+    dtype = byte_sum_dtype(w.shape[0])
+    return dense(2 * x.astype(dtype) - 255, w.unpack(dtype))
 
 
 @one_blas_thread()
@@ -174,8 +179,9 @@ def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     -------
     NHWC float
     """
-    x, scale = _numbers(x, w.dtype)
-    return _times(_correlate(x, w, strides, padding, pad_value / scale), scale)
+    x, unit = _array_and_unit(x, w.dtype)
+    y = _correlate(x, w, strides, padding, pad_value / unit)
+    return y if unit == 1 else y * y.dtype.type(unit)
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
@@ -215,14 +221,14 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     -------
     dw : HWIO, typed like dy
     """
-    x, scale = _numbers(x, dy.dtype)
-    place = windows(x.shape[1:3], kernel_size, strides, padding)
-    x = _pad(x, place, pad_value / scale)
+    x, unit = _array_and_unit(x, dy.dtype)
+    seen = windows(x.shape[1:3], kernel_size, strides, padding)
+    x = np.pad(x, seen.borders, constant_values=pad_value / unit)
     dw = np.empty((*kernel_size, x.shape[3], dy.shape[3]), dy.dtype)
     dy = dy.reshape(-1, dy.shape[3])
-    for tap, (rows, columns) in place.taps():
+    for tap, (rows, columns) in seen.taps:
         dw[tap] = x[:, rows, columns].reshape(-1, x.shape[3]).T @ dy
-    return _times(dw, scale)
+    return dw if unit == 1 else dw * dw.dtype.type(unit)
 
 
 def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False):
@@ -243,21 +249,22 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False
     -------
     NHWC, typed as by ``binary_dense``
     """
-    if isinstance(x, Signs) or x.dtype == np.uint8:
-        n = w.shape[0] * w.shape[1] * w.shape[2]
-        return _scale_bytes(whole_sums_conv2d(x, w, strides, padding, pad_value), x, n, fixed)
+    if isinstance(x, Signs):
+        return integer_sums_conv2d(x, w, strides, padding, pad_value)
+    if x.dtype == np.uint8:
+        return _of_bytes(integer_sums_conv2d(x, w, strides, padding, pad_value), w, fixed)
     return _correlate(x, w.unpack(x.dtype), strides, padding, pad_value)
 
 
-def whole_sums_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
+def integer_sums_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     """``binary_conv2d`` of signs or bytes, the latter unscaled: sums of w * (2b - 255)."""
-    n = w.shape[0] * w.shape[1] * w.shape[2]
-    place = strides, padding
+    n = math.prod(w.shape[:3])
     if isinstance(x, Signs):
-        y = _correlate(x.unpack(np.float32), w.unpack(np.float32), *place, pad_value)
-        return y.astype(sum_dtype(n))
+        x, w = x.unpack(np.float32), w.unpack(np.float32)
+        return _correlate(x, w, strides, padding, pad_value).astype(sum_dtype(n))
     dtype = byte_sum_dtype(n)
-    return _correlate(_centred(x, dtype), w.unpack(dtype), *place, 255 * pad_value)
+    x = 2 * x.astype(dtype) - 255
+    return _correlate(x, w.unpack(dtype), strides, padding, 255 * pad_value)
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
@@ -278,10 +285,11 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
     dx : ``input_shape``, typed like dy; of Fixed the exact sums, int32
     """
     if isinstance(dy, Fixed):
-        terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
-        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
-        place = input_shape, strides, padding
-        return dy.like(_exactly(binary_conv2d_grad_input, dy.integers, w_t, *place))
+        check_sum(
+            math.prod(w_t.shape[:3]), width_of(dy), "the gradient of a convolution's input", bits=24
+        )
+        geometry = input_shape, strides, padding
+        return dy.like(_exactly(binary_conv2d_grad_input, dy.integers, w_t, *geometry))
     return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
 
 
@@ -306,14 +314,13 @@ def binary_conv2d_grad_kernel(
     -------
     dw : HWIO, typed as by ``binary_dense_grad_kernel``
     """
-    place = kernel_size, strides, padding
+    geometry = kernel_size, strides, padding
     if isinstance(dy, Fixed):
-        pixels = dy.shape[0] * dy.shape[1] * dy.shape[2]
-        check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
+        check_sum(math.prod(dy.shape[:3]), width_of(dy), "the gradient of a binary kernel")
         bytes_ = isinstance(x, np.ndarray) and x.dtype == np.uint8
         pad_value = 255 * pad_value if bytes_ else pad_value
-        return _grad_kernel(conv2d_grad_kernel, x, dy, fixed, *place, pad_value)
-    return conv2d_grad_kernel(x, dy, *place, pad_value)
+        return _grad_kernel(conv2d_grad_kernel, x, dy, fixed, *geometry, pad_value)
+    return conv2d_grad_kernel(x, dy, *geometry, pad_value)
 
 
 # -- the loops over taps ----------------------------------------------------------------------
@@ -322,29 +329,23 @@ def binary_conv2d_grad_kernel(
 @one_blas_thread()
 def _correlate(x, w, strides, padding, pad_value):
     """Per tap, the pixels it meets times its matrix (I, O); one product per sample."""
-    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
-    x = _pad(x, place, pad_value)
+    seen = windows(x.shape[1:3], w.shape[:2], strides, padding)
+    x = np.pad(x, seen.borders, constant_values=pad_value)
     y = 0
-    for tap, (rows, columns) in place.taps():
-        seen = x[:, rows, columns].reshape(len(x), -1, x.shape[3])
-        y = y + seen @ w[tap]
-    return y.reshape(len(x), *place.output, w.shape[3])
+    for tap, (rows, columns) in seen.taps:
+        y = y + x[:, rows, columns].reshape(len(x), -1, x.shape[3]) @ w[tap]
+    return y.reshape(len(x), *seen.output, w.shape[3])
 
 
 @one_blas_thread()
 def _spread(dy, w_t, input_shape, strides, padding):
     """Per tap, dy times its transposed matrix (O, I), added to the pixels it met."""
-    place = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
-    dx = np.zeros((len(dy), *place.padded, w_t.shape[3]), np.result_type(dy, w_t))
+    seen = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
+    dx = np.zeros((len(dy), *seen.padded, w_t.shape[3]), np.result_type(dy, w_t))
     flat = dy.reshape(-1, dy.shape[3])
-    for tap, (rows, columns) in place.taps():
+    for tap, (rows, columns) in seen.taps:
         dx[:, rows, columns] += (flat @ w_t[tap]).reshape(*dy.shape[:3], -1)
-    return np.ascontiguousarray(dx[:, *place.inside()])
-
-
-def _pad(x, place, value):
-    rows, columns = (place.top, place.bottom), (place.left, place.right)
-    return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
+    return np.ascontiguousarray(dx[:, *seen.inside])
 
 
 # -- integers ---------------------------------------------------------------------------------
@@ -356,40 +357,31 @@ def _exactly(product, *operands):
     return product(*operands).astype(np.int32)
 
 
-def _grad_kernel(product, x, dy, fixed, *place):
+def _grad_kernel(product, x, dy, fixed, *geometry):
     """x's integers times dy's, summed over the batch; of real x in floats."""
     if not isinstance(x, Signs) and x.dtype != np.uint8:
-        return product(x, dy.floats(x.dtype.type), *place)
-    numbers, scale = _numbers(x, np.float64)
-    sums = product(numbers, dy.integers.astype(np.float64), *place)
-    sums = sums.astype(np.int32 if scale == 1 else np.int64)
-    dw = Fixed(sums, dy.exponent, round(1 / scale))
+        return product(x, dy.floats(x.dtype.type), *geometry)
+    integers, unit = _array_and_unit(x, np.float64)
+    sums = product(integers, dy.integers.astype(np.float64), *geometry)
+    sums = sums.astype(np.int32 if unit == 1 else np.int64)
+    dw = Fixed(sums, dy.exponent, round(1 / unit))
     return dw if fixed else dw.floats()
 
 
 # -- operands ---------------------------------------------------------------------------------
 
 
-def _numbers(x, dtype):
-    """(array, scale) with x = array * scale; whole numbers wherever x is signs or bytes."""
+def _array_and_unit(x, dtype):
+    """(array, unit) with x = array * unit; integers wherever x is signs or bytes."""
     if isinstance(x, Signs):
         return x.unpack(dtype), 1
     if x.dtype == np.uint8:
-        return _centred(x, dtype), 1 / 255
+        return 2 * x.astype(dtype) - 255, 1 / 255
     return x, 1
 
 
-def _centred(x, dtype):
-    return 2 * x.astype(dtype) - 255
-
-
-def _times(y, scale):
-    return y if scale == 1 else y * y.dtype.type(scale)
-
-
-def _scale_bytes(sums, x, n, fixed):
-    if isinstance(x, Signs):
-        return sums
+def _of_bytes(sums, w, fixed):
+    """What the sums over bytes stand for: they are 255 times as large."""
     if fixed:
-        return Fixed(sums.astype(sum_dtype(255 * n)), divisor=255)
+        return Fixed(sums.astype(sum_dtype(255 * math.prod(w.shape[:-1]))), divisor=255)
     return sums.astype(np.float32) * BYTE_SCALE
