@@ -1,11 +1,11 @@
-"""How many pictures a second the loader of image-folder decodes, by number of threads.
+"""How many images/s the loader of image-folder decodes, by number of threads.
 
 Its batches are thrown away: this is the most that training can be fed with while it computes
 nothing itself. With ``--train birealnet`` that network is trained too, in turns with the loader:
 on a batch that stays in memory, and fed by the loader, which shares the cores with it then.
 
     python loader.py --data-dir FOLDER       (with train/CLASS/* and val/CLASS/*)
-    python loader.py --train birealnet       (on pictures it makes: 500x375, about 100 kB each)
+    python loader.py --train birealnet       (on images it makes: 500x375, about 100 kB each)
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 
 import minibnn as bnn
 
-SIZE, SIDES, QUALITY = 224, (500, 375), 90  # pictures as ImageNet has them
+SIZE, SIDES, QUALITY = 224, (500, 375), 90  # images as ImageNet has them
 CLASSES = 1000  # of the network that is trained, whatever the folder has
 NETWORKS = ("binary_alexnet", "xnornet", "birealnet")
 
@@ -79,7 +79,7 @@ class Training:
         alone = steps * batch_size / (time.perf_counter() - start)
         stream.close()
         stream, count = batches.epoch(epoch), 0
-        start = time.perf_counter()  # the first batch waits for its pictures: an epoch does once
+        start = time.perf_counter()  # the first batch waits for its images: an epoch does once
         for images, labels in stream:
             self.step(images, labels)
             count += len(images)
@@ -130,14 +130,14 @@ def measure(options, folder):
 
 def text(report):
     """The report in lines."""
-    lines = [f"{report['data']}, {report['cores']} cores; pictures a second"]
+    lines = [f"{report['data']}, {report['cores']} cores; images/s"]
     lines.append("threads  training  evaluation")
     for workers, one in report["loader"].items():
         lines.append(f"{workers:>7}  {one['training']:8.0f}  {one['evaluation']:10.0f}")
     if one := report.get("trained"):
         lines += [
             f"{one['network']} (width {one['width']:g}, {CLASSES} classes, batch "
-            f"{report['batch']}) trains {one['in_memory']:.1f} pictures a second from memory, "
+            f"{report['batch']}) trains {one['in_memory']:.1f} images/s from memory, "
             f"{one['fed']:.1f} fed by the loader.",
             f"The loader alone, with {one['loader_threads']} threads, delivers "
             f"{one['loader_times']:.1f} times what it trains from memory.",
@@ -147,8 +147,8 @@ def text(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="default: pictures made for the purpose")
-    parser.add_argument("--pictures", type=int, default=400, help="to make, for each part")
+    parser.add_argument("--data-dir", help="default: images made for the purpose")
+    parser.add_argument("--images", type=int, default=400, help="to make, for each part")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--rounds", type=int, default=3, help="passes; the median is printed")
@@ -159,7 +159,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         if options.data_dir is None:
-            make_folder(made, options.pictures)
+            make_folder(made, options.images)
         report = measure(options, options.data_dir or made)
     print(json.dumps(report, indent=2) if options.json else text(report))
 

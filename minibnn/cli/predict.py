@@ -39,7 +39,7 @@ def predict(network, pictures, top, threads, as_json):
     if top < 1:
         raise InputError(f"--top must be 1 or more, found {top}")
     from minibnn.cli.trained import load_trained
-    from minibnn.data.pictures import check_channels
+    from minibnn.data.image_files import check_channels
     from minibnn.ops.threads import use_threads
 
     trained = load_trained(network)
@@ -67,7 +67,7 @@ def _predictions(trained, paths, top, bad):
     """Yield a plain dict for each picture; one that cannot be read is told and goes to ``bad``."""
     import numpy as np
 
-    from minibnn.data.pictures import read_picture
+    from minibnn.data.image_files import read_image
 
     network = trained.network
     classes = trained.classes or tuple(map(str, range(network.output_shape[0])))
@@ -75,7 +75,7 @@ def _predictions(trained, paths, top, bad):
         own, images = [], []
         for path in paths[start : start + _AT_A_TIME]:
             try:
-                images.append(read_picture(path, network.input_shape, network.pictures))
+                images.append(read_image(path, network.input_shape, network.pictures))
                 own.append(path)
             except InputError as error:
                 click.echo(f"minibnn: {error}", err=True)

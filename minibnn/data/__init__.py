@@ -1,4 +1,4 @@
-"""Pictures and batches: where data comes from and in which order training sees it."""
+"""Images and batches: where data comes from and in which order training sees it."""
 
 from minibnn.data.augment import pad_crop_flip
 from minibnn.data.batches import Batches

@@ -11,21 +11,12 @@ _MEMBERS = 100
 
 
 def read_members(path, folder, sizes):
-    """Yield (name, content) of the members ``folder``/name of the archive ``path``, in its order.
+    """Yield (name, content) of the members ``folder``/name of the .tar.gz ``path``, in its order.
 
-    Parameters
-    ----------
-    path : Path of a .tar.gz
-    folder : str
-        The one folder the archive may hold.
-    sizes : dict {name: (smallest, largest)}
-        The wanted files; a member that declares another size is refused before it is read.
-
-    Raises
-    ------
-    InputError, naming archive and member, for a member outside ``folder``, a wanted one that is
-    no regular file, comes twice or is missing, for more content than the wanted files explain,
-    and for an archive that is cut off or damaged.
+    ``sizes`` is {name: (smallest, largest)} of the wanted files; a member that declares another
+    size is refused before it is read. InputError names archive and member: for one outside
+    ``folder``, a wanted one that is no regular file, comes twice or is missing, for more content
+    than the wanted files explain, and for an archive that is cut off or damaged.
     """
     limit = sum(largest for _, largest in sizes.values()) + _SLACK
     try:

@@ -15,42 +15,23 @@ AUGMENTATIONS = ("none", "paper")
 
 
 def draw(rng, count, pad=PAD):
-    """Random crops and flips for ``count`` pictures.
+    """Random crops and flips for ``count`` images.
 
     Returns offsets (count, 2) uint8 in 0..2 pad (top and left corner of the crop in the padded
-    picture) and flips (count,) bool.
+    image) and flips (count,) bool.
     """
     offsets = rng.integers(0, 2 * pad, (count, 2), dtype=np.uint8, endpoint=True)
     return offsets, rng.integers(0, 2, count, dtype=np.uint8).astype(bool)
 
 
 def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
-    """Pictures ``rows`` of ``images``, padded with 0, cropped back to their size, flipped.
+    """Images ``rows`` of ``images``, padded with 0, cropped back to their size, flipped.
 
-    Parameters
-    ----------
-    images : (N, H, W, C) uint8
-    offsets : (B, 2) integers in 0..2 pad
-        Row and column in the padded picture where the crop starts; ``pad`` is the middle.
-    flips : (B,) bool
-        Whether to mirror left and right, after the crop.
-    pad : int
-        Pixels on each side.
-    rows : (B,) integers in range(N), optional
-        Which pictures; 0, 1, ... B - 1 if left out.
+    ``images`` (N, H, W, C) are uint8, and so is the new array (B, H, W, C). ``offsets`` (B, 2), in
+    0..2 ``pad``, are the row and column in the padded image where the crop starts (``pad`` is the
+    middle), ``flips`` (B,) bool say whether to mirror left and right after the crop. ``rows`` (B,)
+    are 0, 1, ... B - 1 if left out. InputError for other types, shapes or numbers.
 
-    Returns
-    -------
-    (B, H, W, C) uint8
-        A new array.
-
-    Raises
-    ------
-    InputError
-        For arrays of other types or shapes, or numbers out of range.
-
-    Examples
-    --------
     >>> images = np.uint8([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
     >>> pad_crop_flip(images, [[0, 1]], [True], pad=1)[0, ..., 0]  # one pixel further down
     array([[0, 0],
@@ -81,7 +62,7 @@ def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
 
 
 def pad_crop_flip_reference(images, offsets, flips, pad, rows):
-    """Twin of the compiled kernel: the definition, picture by picture."""
+    """Twin of the compiled kernel: the definition, image by image."""
     _, height, width, _ = images.shape
     out = np.empty((len(rows), *images.shape[1:]), np.uint8)
     for i, row in enumerate(rows):

@@ -3,9 +3,8 @@
 import numpy as np
 
 from minibnn.data.augment import AUGMENTATIONS, draw, pad_crop_flip
-from minibnn.data.checks import check_seed, whole_number
 from minibnn.data.folder import FolderImages
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 
 _STREAM = 1  # keeps the draws of the batches apart from others made with the same seed
 
@@ -13,46 +12,39 @@ _STREAM = 1  # keeps the draws of the batches apart from others made with the sa
 class Batches:
     """Shuffled, perhaps augmented batches of a training set.
 
-    Order and augmentation of epoch e come from a generator seeded with (seed, e), drawn for the
+    ``images`` (N, H, W, C) or (N, F) are uint8 or float32, or FolderImages; ``labels`` (N,)
+    integers. ``augment`` is None, "none" or "paper": pad with 4 black pixels, crop at random, flip
+    at random (uint8 images only); of FolderImages, a random crop of 8 to 100 % of the area,
+    resized, and a random flip.
+
+    Order and augmentation of epoch e come from a generator seeded with (``seed``, e), drawn for the
     whole epoch before its first batch. So a resumed run needs no random state: ``epoch(e, start)``
     goes on in the middle. The last partial batch is dropped. Making a batch is one compiled pass
-    over its bytes, too cheap for a thread of its own; only pictures that stay in their files are
+    over its bytes, too cheap for a thread of its own; only images that stay in their files are
     decoded by threads, ahead of training.
 
-    Parameters
-    ----------
-    images : (N, H, W, C) or (N, F) uint8 or float32, or FolderImages
-    labels : (N,) integers
-    batch_size : int
-    seed : int >= 0
-    augment : None, "none" or "paper"
-        "paper": pad with 4 black pixels, crop at random, flip at random (uint8 pictures only);
-        of FolderImages, a random crop of 8 to 100 % of the area, resized, and a random flip.
-
-    Examples
-    --------
     >>> batches = Batches(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10), batch_size=4, seed=0)
-    >>> [labels.tolist() for _, labels in batches.epoch(0)]  # two pictures sit this epoch out
+    >>> [labels.tolist() for _, labels in batches.epoch(0)]  # two images sit this epoch out
     [[7, 3, 0, 5], [1, 6, 9, 2]]
     """
 
     def __init__(self, images, labels, batch_size, seed=0, augment=None):
         if len(images) != len(labels):
-            raise InputError(f"labels must be {len(images)}, one per picture, found {len(labels)}")
-        batch_size = whole_number(batch_size, "batch_size", 1, len(images), "training pictures")
+            raise InputError(f"labels must be {len(images)}, one per image, found {len(labels)}")
         if augment not in (None, *AUGMENTATIONS):
             raise InputError(
                 f"augment must be one of {', '.join(AUGMENTATIONS)}, found {augment!r}"
             )
         self.in_files = isinstance(images, FolderImages)
         if augment == "paper" and len(images.shape) != 4:
-            raise InputError(f"augment 'paper' works on pictures, found shape {images.shape}")
+            raise InputError(f"augment 'paper' works on images, found shape {images.shape}")
         if augment == "paper" and images.dtype != np.uint8 and not self.in_files:
             raise InputError(
                 f"augment 'paper' works on bytes: images must be uint8, found {images.dtype}"
             )
         self.images, self.labels = images, labels
-        self.batch_size, self.seed = batch_size, check_seed(seed)
+        self.batch_size = integer(batch_size, "batch_size", 1, len(images))
+        self.seed = integer(seed, "seed")
         self.augment = "none" if augment is None else augment
 
     @property
@@ -64,29 +56,12 @@ class Batches:
         return self.steps_per_epoch
 
     def epoch(self, e, start=0, rank=0, ranks=1):
-        """Batches ``start``, ``start + 1``, ... of epoch ``e``.
+        """Yield batches ``start``, ``start + 1``, ... of epoch ``e``, both counted from 0.
 
-        Of each batch only one of equal pieces is made: together they are the batch, bit for bit.
-        Close the generator if it is left before its end: threads may be at work for it.
-
-        Parameters
-        ----------
-        e : int
-            From 0.
-        start : int
-            The first batch.
-        rank, ranks : int
-            Which piece, of how many.
-
-        Yields
-        ------
-        images : (B / ranks, H, W, C)
-        labels : (B / ranks,) int64
-
-        Raises
-        ------
-        InputError
-            If the batch does not divide by ``ranks``.
+        A batch is images (B, H, W, C) and labels (B,) int64. Of several equal pieces, which
+        together are the batch bit for bit, only that of ``rank`` is made; InputError if the batch
+        does not divide by ``ranks``. Close the generator if it is left before its end: threads may
+        be at work for it.
         """
         if self.batch_size % ranks:
             raise InputError(f"a batch of {self.batch_size} does not divide into {ranks} pieces")

@@ -1,4 +1,4 @@
-"""Is this array a set of pictures, are these its labels? Otherwise one clear line."""
+"""Is this array a set of images, are these its labels? Otherwise one clear line."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ MOST_CLASSES = 1 << 16  # a larger label is a mistake, and names for as many cla
 
 
 def check_images(images, argument):
-    """Pictures (N, H, W, C) or vectors (N, F), uint8 or float32, C-contiguous; else InputError."""
+    """Images (N, H, W, C) or vectors (N, F), uint8 or float32, C-contiguous; else InputError."""
     images = _as_array(images, argument)
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim not in (2, 4) or 0 in images.shape:
         raise InputError(
-            f"{argument} must be pictures (N, H, W, C) or (N, H, W), or vectors (N, F), none of "
+            f"{argument} must be images (N, H, W, C) or (N, H, W), or vectors (N, F), none of "
             f"them 0, found shape {images.shape}"
         )
     if images.dtype == np.uint8:
@@ -38,7 +38,7 @@ def check_labels(labels, argument, count):
     labels = _as_array(labels, argument)
     if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iu":
         raise InputError(
-            f"{argument} must be {count} integers (one per picture), "
+            f"{argument} must be {count} integers (one per image), "
             f"found {labels.dtype} of shape {labels.shape}"
         )
     if labels.min() < 0 or labels.max() >= MOST_CLASSES:
@@ -58,24 +58,6 @@ def check_classes(classes):
     if len(set(names)) != len(names):
         raise InputError("classes must be different names, found one of them twice")
     return tuple(names)
-
-
-def check_seed(seed):
-    """The seed as an int >= 0; InputError otherwise."""
-    return whole_number(seed, "the seed", 0)
-
-
-def whole_number(value, what, low, high=None, of=None):
-    """``value`` as an int in low..high; InputError, calling it ``what``, otherwise.
-
-    ``of`` says what ``high`` is a number of.
-    """
-    span = f"{low} or more" if high is None else f"from {low} to {high}"
-    span += f" ({of})" if of else ""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        raise InputError(f"{what} must be a whole number {span}, found {value!r}")
-    return int(value)
 
 
 def _as_array(values, argument):

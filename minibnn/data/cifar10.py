@@ -1,7 +1,7 @@
 """CIFAR-10 from the official files: binary or Python layout, folder or archive, or downloaded.
 
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. 50,000 training and
-10,000 test pictures of 32x32 in 10 classes. https://www.cs.toronto.edu/~kriz/cifar.html
+10,000 test images of 32x32 in 10 classes. https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 import os
@@ -18,7 +18,7 @@ from minibnn.files.paths import expanded
 
 CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 RECORDS = 10_000  # in each of the six files
-PIXELS = 3 * 32 * 32  # of a picture: 32x32 red, then green, then blue, row by row
+PIXELS = 3 * 32 * 32  # of an image: 32x32 red, then green, then blue, row by row
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 ENVIRONMENT = "MINIBNN_DATA"
@@ -129,14 +129,12 @@ def read_folder(folder, _, sizes):
 
 
 def _checked_labels(labels, where):
-    labels = np.asarray(labels, np.int64)
-    if labels.min() < 0 or labels.max() >= len(CLASSES):
-        worst = labels.max() if labels.max() >= len(CLASSES) else labels.min()
+    found = sorted(set(labels))
+    if found[0] < 0 or found[-1] >= len(CLASSES):
+        worst = found[0] if found[0] < 0 else found[-1]
         raise InputError(f"{where}: expected labels 0 to 9, found {worst}: not a CIFAR-10 file")
-    missing = len(CLASSES) - len(np.unique(labels))
-    if missing:
+    if len(found) < len(CLASSES):
         raise InputError(
-            f"{where}: expected pictures of all 10 classes, found {10 - missing}: "
-            "not a CIFAR-10 file"
+            f"{where}: expected images of all 10 classes, found {len(found)}: not a CIFAR-10 file"
         )
     return labels

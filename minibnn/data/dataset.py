@@ -1,34 +1,22 @@
-"""A data set: training and test pictures, checked once when it is made."""
+"""A data set: training and test images, checked once, when it is made."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minibnn.data.checks import (
-    check_classes,
-    check_images,
-    check_labels,
-    check_seed,
-    whole_number,
-)
+from minibnn.data.checks import check_classes, check_images, check_labels
 from minibnn.data.folder import FolderImages
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Pictures, or vectors, and labels: training and test (and perhaps validation) data.
+    """Training and test data, perhaps validation data: images or vectors, and their labels.
 
-    Attributes
-    ----------
-    train_images, test_images : (N, H, W, C) uint8 or float32 in [-1, 1], or (N, F) vectors
-        Pictures stay bytes until the first layer. Of an image-folder they are FolderImages
-        instead, which stay in their files.
-    train_labels, test_labels : (N,) int64, each in range(len(classes))
-    classes : tuple of str
-    name : str
-    validation_images, validation_labels
-        Held out by ``split_validation``, else None.
+    Images are (N, H, W, C) uint8, or float32 in [-1, 1], and stay bytes until the first layer;
+    those of an image-folder are FolderImages, which stay in their files. Vectors are (N, F)
+    float32. Labels are (N,) int64, each in range(len(classes)). The validation part is what
+    ``split_validation`` held out, else None.
     """
 
     train_images: np.ndarray
@@ -42,15 +30,15 @@ class Dataset:
 
     @property
     def input_shape(self):
-        """(H, W, C) of every picture, or (F,) of every vector."""
+        """(H, W, C) of every image, or (F,) of every vector."""
         return self.train_images.shape[1:]
 
     @property
     def pictures(self):
         """What a network trained on them takes, as ``minibnn.nn.inputs`` has it.
 
-        Floats count as pictures in [0, 1] if none is below 0, as bytes scaled to [-1, 1] if both
-        ends occur, and else as something that no picture file can tell.
+        Floats count as images in [0, 1] if none is below 0, as bytes scaled to [-1, 1] if both
+        ends occur, and else as something that no image file can tell.
         """
         if isinstance(self.train_images, FolderImages):
             return "image-folder"
@@ -72,12 +60,12 @@ class Dataset:
 
     @property
     def unreadable(self):
-        """Picture files met so far that cannot be decoded: {name: reason}; {} for arrays."""
+        """Image files met so far that cannot be decoded: {name: reason}; {} for arrays."""
         in_files = isinstance(self.train_images, FolderImages)
         return dict(self.train_images.problems.told) if in_files else {}
 
     def __repr__(self):
-        what = "pictures" if len(self.input_shape) == 3 else "vectors"
+        what = "images" if len(self.input_shape) == 3 else "vectors"
         held_out = "" if self.validation_labels is None else f"{len(self.validation_labels)} + "
         return (
             f"Dataset({self.name!r}: {len(self.train_labels)} + {held_out}{len(self.test_labels)} "
@@ -86,30 +74,15 @@ class Dataset:
         )
 
     def split_validation(self, n, seed=0):
-        """Hold training pictures out for validation; the test set is left alone.
+        """A Dataset in which ``n`` training images are held out for validation.
 
-        Stratified: every class keeps its share (of 50,000 CIFAR pictures, n = 5000 takes 500 of
+        Stratified: every class keeps its share (of 50,000 CIFAR images, n = 5000 takes 500 of
         each class). Which ones is a function of the labels, ``n`` and ``seed``; the order of the
-        rest is kept.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        seed : int
-
-        Returns
-        -------
-        Dataset
-
-        Raises
-        ------
-        InputError
-            If there is a validation part already, or ``n`` leaves no training pictures.
+        rest is kept. InputError if there is a validation part already, or nothing left to train on.
         """
         if self.validation_labels is not None:
             raise InputError("split_validation: this data set already has a validation part")
-        n = whole_number(n, "the number of validation pictures", 1, len(self.train_labels) - 1)
+        n = integer(n, "the number of validation images", 1, len(self.train_labels) - 1)
         held_out = stratified_choice(self.train_labels, n, seed)
         kept = np.delete(np.arange(len(self.train_labels)), held_out)
         return replace(
@@ -121,23 +94,15 @@ class Dataset:
         )
 
     def subset(self, train=None, test=None, seed=0):
-        """A smaller data set for a quick run, stratified.
+        """A smaller Dataset for a quick run, stratified.
 
-        Parameters
-        ----------
-        train, test : int or None
-            Numbers of pictures; None keeps that part whole.
-        seed : int
-
-        Returns
-        -------
-        Dataset
+        ``train`` and ``test`` are numbers of images; None keeps that part whole.
         """
         parts = {}
         for part, n in (("train", train), ("test", test)):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if n is not None:
-                n = whole_number(n, f"the number of {part} pictures", 1, len(labels))
+                n = integer(n, f"the number of {part} images", 1, len(labels))
                 chosen = stratified_choice(labels, n, seed)
                 images, labels = images[chosen], labels[chosen]
             parts |= {f"{part}_images": images, f"{part}_labels": labels}
@@ -145,35 +110,19 @@ class Dataset:
 
 
 def from_arrays(train_images, train_labels, test_images, test_labels, classes=None, name="arrays"):
-    """A data set of your own pictures, or of vectors such as the rows of a table.
+    """A Dataset of your own images, or of vectors such as the rows of a table.
 
-    Parameters
-    ----------
-    train_images : (N, H, W, C), (N, H, W) or, of vectors, (N, F) array
-        uint8, or floats (kept as float32): of pictures in [-1, 1].
-    train_labels : (N,) or (N, 1) integers from 0
-    test_images : (M, H, W, C), (M, H, W) or (M, F) array
-        Of the same kind and size.
-    test_labels : (M,) or (M, 1) integers from 0
-    classes : sequence of str, optional
-        Names of the classes; "0", "1", ... up to the largest label if left out, and then there
-        must be training pictures of each.
-    name : str
+    ``train_images`` are (N, H, W, C) or (N, H, W), or vectors (N, F); ``test_images`` are M of the
+    same kind and size. They are uint8 or floats, which are kept as float32 and, of images, lie in
+    [-1, 1]. ``train_labels`` (N,) or (N, 1) and ``test_labels`` are integers from 0. ``classes``
+    are the names of the classes; without them they are called "0", "1", ... up to the largest
+    label, and then there must be training images of each. ``name`` stands in reports.
 
-    Returns
-    -------
-    Dataset
+    InputError names the argument that does not fit.
 
-    Raises
-    ------
-    InputError
-        Where anything does not fit, naming the argument.
-
-    Examples
-    --------
     >>> images = np.zeros((6, 8, 8), np.uint8)
     >>> from_arrays(images[:4], [0, 1, 0, 1], images[4:], [0, 1])
-    Dataset('arrays': 4 + 2 pictures 8x8x1 uint8, 2 classes)
+    Dataset('arrays': 4 + 2 images 8x8x1 uint8, 2 classes)
     >>> table = np.random.default_rng(0).standard_normal((6, 5))
     >>> from_arrays(table[:4], [0, 1, 0, 1], table[4:], [0, 1])
     Dataset('arrays': 4 + 2 vectors 5 float32, 2 classes)
@@ -217,7 +166,7 @@ def stratified_choice(labels, n, seed):
     shares, remainders = np.divmod(counts * n, len(labels))
     largest = np.argsort(-remainders, kind="stable")[: n - shares.sum()]
     shares[largest] += 1
-    rng = np.random.default_rng(check_seed(seed))
+    rng = np.random.default_rng(integer(seed, "seed"))
     chosen = [
         rng.permutation(np.flatnonzero(labels == c))[:share]
         for c, share in zip(classes, shares, strict=True)

@@ -1,8 +1,8 @@
-"""The 8x8 digits that come with the package: 1,797 pictures, 10 classes, 43 writers.
+"""The 8x8 digits that come with the package: 1,797 images, 10 classes, 43 writers.
 
 Optical Recognition of Handwritten Digits (E. Alpaydin and C. Kaynak, 1998; UCI Machine Learning
 Repository; CC BY 4.0), its test part, as scikit-learn ships it: see LICENSE-digits.txt. The file
-holds the original counts 0..16, in the original order, and which pictures are test data: 360,
+holds the original counts 0..16, in the original order, and which images are test data: 360,
 drawn once at random from each class by its share.
 """
 
@@ -14,7 +14,7 @@ from minibnn.data.dataset import Dataset
 
 
 def load_digits():
-    """The digits as a Dataset: 1,437 training and 360 test pictures (N, 8, 8, 1) uint8.
+    """The digits as a Dataset: 1,437 training and 360 test images (N, 8, 8, 1) uint8.
 
     A count v (0..16 dark pixels in a block of 4x4) becomes the byte round(v 255 / 16), halves up.
     """

@@ -12,12 +12,8 @@ def fetch(url, sha256, name, download=True, progress=None):
     """Path of the file ``name`` in the user's cache, downloaded from ``url`` if it isn't there.
 
     ``progress`` is None (a line on standard error), False (nothing) or a callable
-    ``progress(bytes_so_far, bytes_in_all)``.
-
-    Raises
-    ------
-    InputError without network, for a wrong checksum (the file is not kept), or if the file is
-    not there and ``download`` is False.
+    ``progress(bytes_so_far, bytes_in_all)``. InputError without network, for a wrong checksum (the
+    file is not kept), or if the file is not there and ``download`` is False.
     """
     import pooch  # only a download needs it
 

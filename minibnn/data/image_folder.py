@@ -1,15 +1,14 @@
-"""``image-folder``: pictures in folders, one per class, as ImageNet's and others have them."""
+"""``image-folder``: images in folders, one per class, as ImageNet's and others have them."""
 
 import sys
 from numbers import Real
 
 import numpy as np
 
-from minibnn.data.checks import whole_number
 from minibnn.data.dataset import Dataset, stratified_choice
 from minibnn.data.folder.images import FolderImages, Problems
-from minibnn.data.folder.listing import list_pictures
-from minibnn.errors import InputError, one_line
+from minibnn.data.folder.listing import list_images
+from minibnn.errors import InputError, integer, one_line
 from minibnn.ops.threads import cores
 
 SIZE = 224  # as the published ImageNet networks take them
@@ -17,38 +16,22 @@ MOST_WORKERS = 256
 
 
 def load_image_folder(data_dir, image_size=None, workers=None, progress=None, test_share=None):
-    """Pictures in ``data_dir`` as a Dataset whose images stay in their files.
+    """Images in ``data_dir`` as a Dataset whose images stay in their files; see ``data.load``.
 
-    Nothing but names and sizes is read, and the first pictures until one is whole; see
-    ``FolderImages`` for what decoding them gives.
+    It has train/ and val/ (valid/, validation/) or test/, each with the same folders, one per
+    class, with images in them or below. What is not train/ is the test data; of two, test/ is, and
+    the other for validation, which else can be split off from train/. With ``test_share``
+    ``data_dir`` itself has the class folders, and the same images are for testing every time.
 
-    Parameters
-    ----------
-    data_dir : path
-        Has train/ and val/ (valid/, validation/) or test/, each with the same folders, one per
-        class, with pictures in them or below. What is not train/ is the test data; of two, test/
-        is, and the other for validation, which else can be split off from train/.
-    image_size : int, optional
-        Height and width of the pictures networks see; 224 if left out.
-    workers : int, optional
-        Threads that decode; what they decode does not depend on it. Default: one per core.
-    progress : False for silence
-        Otherwise a picture that cannot be decoded is named on standard error, once.
-    test_share : float, optional
-        Between 0 and 1: ``data_dir`` itself has the class folders, and that share of each class is
-        for testing, the same pictures every time.
-
-    Raises
-    ------
-    InputError if a part, its classes or their pictures are missing, or none can be read.
+    Nothing but names and sizes is read, and the first images until one is whole. InputError if a
+    part, its classes or their images are missing, or none can be read.
     """
     if not data_dir:
         raise InputError("image-folder needs a folder with train/ and val/: name it by --data-dir")
-    image_size = SIZE if image_size is None else image_size
-    image_size = whole_number(image_size, "the image size", 1, 4096)
-    workers = len(cores()) if workers is None else whole_number(workers, "workers", 1, MOST_WORKERS)
+    image_size = SIZE if image_size is None else integer(image_size, "the image size", 1, 4096)
+    workers = len(cores()) if workers is None else integer(workers, "workers", 1, MOST_WORKERS)
     problems = Problems(None if progress is False else _say)
-    listings = list_pictures(data_dir, divided=test_share is None)
+    listings = list_images(data_dir, divided=test_share is None)
     classes = listings[0].classes
     parts = [(listing, np.arange(len(listing.names))) for listing in listings]
     if test_share is not None:
@@ -69,7 +52,7 @@ def _divided(listing, rows, share):
     for part in (train, test):
         if few := set(range(len(listing.classes))) - {*listing.labels[part].tolist()}:
             name = listing.classes[min(few)]
-            raise InputError(f"{listing.root}: {name} has too few pictures for a share of {share}")
+            raise InputError(f"{listing.root}: {name} has too few images for a share of {share}")
     return (listing, train), (listing, test)
 
 

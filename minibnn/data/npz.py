@@ -1,4 +1,4 @@
-"""Your own pictures from one .npz file."""
+"""Your own images from an .npz file."""
 
 from minibnn.data.dataset import from_arrays
 from minibnn.errors import InputError

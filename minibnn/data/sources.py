@@ -18,44 +18,25 @@ def load(
     workers=None,
     test_share=None,
 ):
-    """A data set by name.
+    """The Dataset of a name; InputError for an unknown one, and for missing or broken files.
 
-    Parameters
-    ----------
-    name : str
-        "digits" (comes with the package), "cifar10", "image-folder" for pictures laid out as
-        ImageNet's, or "npz:FILE" for your own arrays: a file of numpy.savez with train_images,
-        train_labels, test_images, test_labels and, if you like, classes; as ``from_arrays`` takes
-        them.
-    data_dir : path, optional
-        For image-folder: the folder that holds train/CLASS/* and val/CLASS/* (or valid/ or
-        test/; Tiny ImageNet's val/ too).
-        For cifar10: the folder of the official files (binary or Python layout), its parent, or
-        an official archive. If left out, the environment variable MINIBNN_DATA; without that the
-        official archive is downloaded once, into the user's cache.
-    download : bool
-        False: never use the network.
-    progress : None, False or callable
-        What to tell of a download: by default a line on standard error, nothing if False, or
-        ``progress(bytes_so_far, bytes_in_all)``. Of an image-folder: nothing is said of
-        pictures that cannot be read if False.
-    image_size : int, optional
-        For image-folder: height and width of the pictures networks see; 224 if left out.
-    workers : int, optional
-        For image-folder: threads that decode, by default one per core. The same pictures come
-        whatever their number.
-    test_share : float, optional
-        For image-folder: ``data_dir`` holds CLASS/*, and that share of each class is for testing.
+    ``name`` is "digits" (comes with the package), "cifar10", "image-folder" for images laid out as
+    ImageNet's, or "npz:FILE" for your own arrays: a file of numpy.savez with train_images,
+    train_labels, test_images, test_labels and, if you like, classes, as ``from_arrays`` takes them.
 
-    Returns
-    -------
-    Dataset
-        That of an image-folder has ``FolderImages`` in place of arrays: they look like arrays
-        (N, H, W, 3) of float32, but stay in their files until a batch of them is asked for.
+    ``data_dir``: for image-folder, the folder that holds train/CLASS/* and val/CLASS/* (or valid/
+    or test/; Tiny ImageNet's val/ too). For cifar10, the folder of the official files (binary or
+    Python layout), its parent, or an official archive; if left out, the environment variable
+    MINIBNN_DATA; without that the official archive is downloaded once, into the user's cache.
+    ``download=False`` never uses the network. ``progress`` says what to tell of a download: None a
+    line on standard error, False nothing, or a callable ``progress(bytes_so_far, bytes_in_all)``.
 
-    Raises
-    ------
-    InputError for an unknown name, and for missing or broken files, naming them.
+    Only for image-folder: ``image_size`` is the height and width of the images networks see (224);
+    ``workers`` are threads that decode (one per core; the same images come whatever their number);
+    with ``test_share`` the folder holds CLASS/*, and that share of each class is for testing. Its
+    images are ``FolderImages``: they look like an array (N, H, W, 3) of float32, but stay in their
+    files until a batch of them is asked for. Those that cannot be read are told of once, unless
+    ``progress`` is False.
     """
     if name == "image-folder":
         return load_image_folder(data_dir, image_size, workers, progress, test_share)

@@ -1,4 +1,4 @@
-"""Small files in CIFAR-10's layouts, made from random pictures; imports nothing from minibnn."""
+"""Small files in CIFAR-10's layouts, made from random images; imports nothing from minibnn."""
 
 import io
 import pickle
@@ -12,7 +12,7 @@ BINARY_FILES = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
 PYTHON_FILES = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
 
 
-def pictures(seed=0):
+def random_images(seed=0):
     """(120, 32, 32, 3) random bytes and (120,) labels, every class in each file of 20."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (6 * RECORDS, 32, 32, 3), dtype=np.uint8)
@@ -21,7 +21,7 @@ def pictures(seed=0):
 
 
 def planes(image):
-    """The 3,072 bytes of a picture: red, then green, then blue, row by row."""
+    """The 3,072 bytes of an image: red, then green, then blue, row by row."""
     return b"".join(image[:, :, c].tobytes() for c in range(3))
 
 

@@ -1,4 +1,4 @@
-"""Folders of small pictures, with and without broken ones, and their batches."""
+"""Folders of small images, with and without broken ones, and their batches."""
 
 import numpy as np
 from numpy.testing import assert_array_equal

@@ -3,13 +3,13 @@ import io
 import tarfile
 
 import pytest
-from cifar_files import binary_contents, pictures, write_archive
+from cifar_files import binary_contents, random_images, write_archive
 
 from minibnn import InputError
 from minibnn.data import cifar10, load
 
 FOLDER = "cifar-10-batches-bin"
-CONTENTS = binary_contents(*pictures())
+CONTENTS = binary_contents(*random_images())
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from minibnn.ops.kernels.packing import _pack
     pad=st.integers(0, 5),
     seed=st.integers(0, 2**32),
 )
-@example(height=2, width=2, channels=1, pad=5, seed=1)  # crops that miss the picture altogether
+@example(height=2, width=2, channels=1, pad=5, seed=1)  # crops that miss the image altogether
 def test_kernel_equals_its_twin(height, width, channels, pad, seed):
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (5, height, width, channels), dtype=np.uint8)
@@ -45,7 +45,7 @@ def test_the_kernel_is_kept_where_the_others_are():
     assert ours.name.startswith("kernels-")
 
 
-def test_the_middle_crop_is_the_picture_itself(each_backend):
+def test_the_middle_crop_is_the_image_itself(each_backend):
     images = np.random.default_rng(0).integers(0, 256, (3, 6, 5, 2), dtype=np.uint8)
     middle = np.full((3, 2), 4)
     assert_array_equal(pad_crop_flip(images, middle, [False] * 3), images)

@@ -25,7 +25,7 @@ def same(one, other):
         assert_array_equal(y, other_y)
 
 
-def test_an_epoch_shows_every_picture_at_most_once_and_drops_the_partial_batch():
+def test_an_epoch_shows_every_image_at_most_once_and_drops_the_partial_batch():
     epoch = list(batches().epoch(0))
     assert len(epoch) == len(batches()) == batches().steps_per_epoch == 5
     seen = np.concatenate([labels for _, labels in epoch])
@@ -70,7 +70,7 @@ def test_epochs_and_seeds_differ():
     assert len({tuple(order) for order in orders}) == 4
 
 
-def test_augmented_batches_are_crops_of_the_pictures_their_labels_name():
+def test_augmented_batches_are_crops_of_the_images_their_labels_name():
     shifts = [(top, left, flip) for top in range(9) for left in range(9) for flip in (False, True)]
     offsets, flips = np.array([s[:2] for s in shifts]), np.array([s[2] for s in shifts])
     changed = 0
@@ -116,7 +116,7 @@ def test_batches_are_the_callers_to_keep_and_no_thread_is_started(augment):
     assert threading.active_count() == 1
 
 
-def test_float_pictures_pass_through():
+def test_float_images_pass_through():
     images = np.linspace(-1, 1, 8 * 4, dtype=np.float32).reshape(8, 2, 2, 1)
     (x, y), _ = Batches(images, np.arange(8), 4, 0).epoch(0)
     assert_array_equal(x, images[y])
@@ -125,7 +125,7 @@ def test_float_pictures_pass_through():
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"batch_size": 0}, r"batch_size .* from 1 to 23 \(training pictures\), found 0"),
+        ({"batch_size": 0}, r"batch_size .* from 1 to 23, found 0"),
         ({"batch_size": 24}, "batch_size .*found 24"),
         ({"batch_size": 2.0}, "batch_size"),
         ({"seed": -1}, "seed"),

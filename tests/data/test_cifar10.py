@@ -4,10 +4,10 @@ from cifar_files import (
     BINARY_FILES,
     PYTHON_FILES,
     binary_contents,
-    pictures,
     python2_dump,
     python3_dump,
     python_contents,
+    random_images,
     write_archive,
     write_folder,
 )
@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from minibnn import InputError
 from minibnn.data import cifar10, load
 
-IMAGES, LABELS = pictures()
+IMAGES, LABELS = random_images()
 BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
 
 
@@ -99,8 +99,8 @@ def test_missing_folders_and_files_are_named(binary, tmp_path):
     refused(tmp_path / "nowhere", "nowhere: expected a folder with CIFAR-10, found no such folder")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "empty: expected CIFAR-10 .*found none")
-    (tmp_path / "pictures.zip").write_bytes(b"")
-    refused(tmp_path / "pictures.zip", "pictures.zip: expected a folder or the official archive")
+    (tmp_path / "images.zip").write_bytes(b"")
+    refused(tmp_path / "images.zip", "images.zip: expected a folder or the official archive")
     (binary / "data_batch_3.bin").unlink()
     refused(binary, "data_batch_3.bin: expected a CIFAR-10 batch file, found no such file")
     (binary / "data_batch_3.bin").mkdir()
@@ -125,7 +125,7 @@ def test_other_files_of_the_right_size_are_refused(binary):
     (binary / "data_batch_2.bin").write_bytes(content)
     refused(binary, "data_batch_2.bin: expected labels 0 to 9, found 10: not a CIFAR-10 file")
     (binary / "data_batch_2.bin").write_bytes(bytes(3073 * 20))
-    refused(binary, "data_batch_2.bin: expected pictures of all 10 classes, found 1: not a CIFAR")
+    refused(binary, "data_batch_2.bin: expected images of all 10 classes, found 1: not a CIFAR")
 
 
 @pytest.mark.parametrize(
@@ -188,14 +188,14 @@ def test_unknown_names_list_the_known_ones():
         load(None)
 
 
-def test_the_real_pictures(shared_cifar, monkeypatch):
+def test_the_real_images(shared_cifar, monkeypatch):
     monkeypatch.undo()
     data = load("cifar10", shared_cifar)
     assert data.train_images.shape == (50_000, 32, 32, 3)
     assert data.test_images.shape == (10_000, 32, 32, 3)
     assert_array_equal(np.bincount(data.train_labels), [5000] * 10)
     assert_array_equal(np.bincount(data.test_labels), [1000] * 10)
-    # Known means of the training pictures per channel: 125.3, 123.0, 113.9.
+    # Known means of the training images per channel: 125.3, 123.0, 113.9.
     means = data.train_images.mean((0, 1, 2))
     np.testing.assert_allclose(means, [125.3, 123.0, 113.9], atol=0.3)
     # Neighbouring pixels are alike, so rows and columns are where they belong.

@@ -30,7 +30,7 @@ def test_from_arrays_keeps_bytes_and_names_classes():
     assert from_arrays(**arrays(classes=["a", "b", "c", "d"])).classes == ("a", "b", "c", "d")
 
 
-def test_grey_pictures_get_a_channel_and_columns_of_labels_are_flattened():
+def test_grey_images_get_a_channel_and_columns_of_labels_are_flattened():
     data = from_arrays(
         np.zeros((3, 8, 7), np.uint8), [[0], [1], [0]], np.zeros((1, 8, 7), np.uint8), [1]
     )
@@ -91,7 +91,7 @@ def test_a_stratified_choice_gives_every_class_its_share(labels_n, seed):
     assert_array_equal(chosen, stratified_choice(labels, n, seed))
 
 
-def test_validation_and_training_pictures_make_up_the_training_set():
+def test_validation_and_training_images_make_up_the_training_set():
     whole = from_arrays(**arrays())
     split = whole.split_validation(6, seed=3)
     assert_array_equal(np.bincount(split.validation_labels), [2, 2, 2])
@@ -108,7 +108,7 @@ def test_validation_and_training_pictures_make_up_the_training_set():
 
 @pytest.mark.parametrize("n", [0, 12, -1, 2.5, True, "6"])
 def test_an_impossible_validation_part_is_refused(n):
-    with pytest.raises(InputError, match="validation pictures must be a whole number from 1 to 11"):
+    with pytest.raises(InputError, match="validation images must be an integer from 1 to 11"):
         from_arrays(**arrays()).split_validation(n)
 
 
@@ -116,7 +116,7 @@ def test_a_second_split_and_a_negative_seed_are_refused():
     data = from_arrays(**arrays())
     with pytest.raises(InputError, match="already"):
         data.split_validation(3).split_validation(3)
-    with pytest.raises(InputError, match="seed must be a whole number 0 or more, found -1"):
+    with pytest.raises(InputError, match="seed must be an integer from 0 on, found -1"):
         data.split_validation(3, seed=-1)
 
 
@@ -124,7 +124,7 @@ def test_a_subset_is_smaller_and_keeps_the_parts_not_named():
     small = from_arrays(**arrays()).subset(train=6)
     assert_array_equal(np.bincount(small.train_labels), [2, 2, 2])
     assert len(small.test_labels) == 6
-    assert repr(small) == "Dataset('arrays': 6 + 6 pictures 5x4x3 uint8, 3 classes)"
+    assert repr(small) == "Dataset('arrays': 6 + 6 images 5x4x3 uint8, 3 classes)"
 
 
 def test_labels_with_gaps_need_names():

@@ -21,7 +21,7 @@ def test_counts_0_to_16_are_spread_over_all_bytes():
     assert_array_equal(np.unique(digits.train_images), spread)
 
 
-def test_no_picture_is_in_both_parts():
+def test_no_image_is_in_both_parts():
     digits = load("digits")
     everything = np.concatenate([digits.train_images, digits.test_images]).reshape(1797, 64)
     assert len(np.unique(everything, axis=0)) == 1797
@@ -31,9 +31,9 @@ def test_digits_are_those_of_scikit_learn():
     datasets = pytest.importorskip("sklearn.datasets", reason="compares with scikit-learn's copy")
     original = datasets.load_digits()
     digits = load("digits")
-    pictures = np.concatenate([digits.train_images, digits.test_images])[..., 0]
+    images = np.concatenate([digits.train_images, digits.test_images])[..., 0]
     labels = np.concatenate([digits.train_labels, digits.test_labels])
-    ours = {picture.tobytes(): label for picture, label in zip(pictures, labels, strict=True)}
+    ours = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
     scaled = np.floor(original.images * 255 / 16 + 0.5).astype(np.uint8)
     theirs = {x.tobytes(): label for x, label in zip(scaled, original.target, strict=True)}
     assert ours == theirs

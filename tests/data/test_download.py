@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from cifar_files import binary_contents, pictures, write_archive
+from cifar_files import binary_contents, random_images, write_archive
 from numpy.testing import assert_array_equal
 
 from minibnn import InputError
@@ -60,7 +60,7 @@ def cache(tmp_path, monkeypatch):
 def offered(server, cache, monkeypatch):
     """The archive on the server, its address and checksum in place of the official ones."""
     path = write_archive(
-        server.folder / ARCHIVE, "cifar-10-batches-bin", binary_contents(*pictures())
+        server.folder / ARCHIVE, "cifar-10-batches-bin", binary_contents(*random_images())
     )
     port = server.server_address[1]
     monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{port}/{ARCHIVE}")
@@ -75,7 +75,7 @@ def refused(match, **arguments):
 
 
 def test_the_archive_is_downloaded_once(offered, server, cache, capsys):
-    images, labels = pictures()
+    images, labels = random_images()
     data = load("cifar10")
     assert_array_equal(data.train_images, images[:100])
     assert_array_equal(data.test_labels, labels[100:])

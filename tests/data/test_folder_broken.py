@@ -1,4 +1,4 @@
-"""Pictures that cannot be decoded: what stands in for them, and who is told; and worse errors."""
+"""Images that cannot be decoded: what stands in for them, and who is told; and worse errors."""
 
 import threading
 
@@ -13,7 +13,7 @@ from minibnn.data import Batches
 from minibnn.data.folder import images as images_module
 
 
-def test_in_the_place_of_a_broken_picture_comes_the_next_of_the_order(bad):
+def test_in_the_place_of_a_broken_image_comes_the_next_of_the_order(bad):
     data = open_folder(bad)
     broken = [n for n, name in enumerate(data.train_images.listing.names) if name in BROKEN]
     assert len(broken) == 3
@@ -33,7 +33,7 @@ def test_in_the_place_of_a_broken_picture_comes_the_next_of_the_order(bad):
         assert label == data.train_labels[row]
 
 
-def test_broken_pictures_are_left_out_of_evaluation(bad):
+def test_broken_images_are_left_out_of_evaluation(bad):
     data = open_folder(bad)
     stream = list(data.test_images.batches(6))
     (lost,) = (n for n, x in enumerate(data.test_images.listing.names) if x == "val/b/1.jpg")
@@ -44,7 +44,7 @@ def test_broken_pictures_are_left_out_of_evaluation(bad):
         np.asarray(data.test_images)
 
 
-def test_each_broken_picture_is_told_once_in_the_order_of_the_batches(bad, capsys):
+def test_each_broken_image_is_told_once_in_the_order_of_the_batches(bad, capsys):
     told = []
     for workers in (1, 4):
         data = open_folder(bad, workers, progress=None)
@@ -59,12 +59,12 @@ def test_each_broken_picture_is_told_once_in_the_order_of_the_batches(bad, capsy
             f"{bad}/{name}" for name in [*BROKEN, "val/b/1.jpg"]
         }
     assert told[0] == told[1]
-    assert f"minibnn: {bad}/train/a/2.PNG: not a picture; left out" in told[0]
+    assert f"minibnn: {bad}/train/a/2.PNG: not an image; left out" in told[0]
     epoch(open_folder(bad))  # progress=False
     assert capsys.readouterr().err == ""
 
 
-def test_a_broken_picture_is_read_once(bad, monkeypatch):
+def test_a_broken_image_is_read_once(bad, monkeypatch):
     read, paths = images_module.decode.read, []
 
     def watched(path):
@@ -79,28 +79,28 @@ def test_a_broken_picture_is_read_once(bad, monkeypatch):
     assert len(broken) == len(set(broken)) == 3
 
 
-def test_a_folder_that_begins_with_a_broken_picture_is_opened(tmp_path, capsys):
+def test_a_folder_that_begins_with_a_broken_image_is_opened(tmp_path, capsys):
     root = write_tree(tmp_path, GOOD | {"train/a/0.JPEG": b"no"})
     data = open_folder(root, progress=None)
-    assert data.unreadable == {"train/a/0.JPEG": "not a picture"}
-    assert capsys.readouterr().err == f"minibnn: {root}/train/a/0.JPEG: not a picture; left out\n"
+    assert data.unreadable == {"train/a/0.JPEG": "not an image"}
+    assert capsys.readouterr().err == f"minibnn: {root}/train/a/0.JPEG: not an image; left out\n"
 
 
-def test_no_readable_picture_at_all_is_refused(tmp_path, capsys):
+def test_no_readable_image_at_all_is_refused(tmp_path, capsys):
     for part in ("train", "val"):
         files = GOOD | {name: b"no" for name in GOOD if name.startswith(part)}
         root = write_tree(tmp_path / part, files)
         count = sum(name.startswith(part) for name in GOOD)
-        expected = f"{part}/a/0.JPEG: not a picture; none of the {count} pictures"
+        expected = f"{part}/a/0.JPEG: not an image; none of the {count} images"
         with pytest.raises(InputError, match=expected):
             open_folder(root, progress=None)
     assert capsys.readouterr().err == ""  # that one line is enough
 
 
-def test_a_part_without_a_readable_picture_ends_training_and_not_in_a_loop(bad):
+def test_a_part_without_a_readable_image_ends_training_and_not_in_a_loop(bad):
     data = open_folder(bad)
     rows = [n for n, name in enumerate(data.train_images.listing.names) if name in BROKEN]
-    with pytest.raises(InputError, match="and so are all other training pictures"):
+    with pytest.raises(InputError, match="and so are all other training images"):
         list(Batches(data.train_images[rows], data.train_labels[rows], 2).epoch(0))
 
 

@@ -17,7 +17,7 @@ draws = hnp.arrays(np.float64, (3, 4), elements=unit)
 @example(1, 1, np.zeros((3, 4)))
 @example(900, 1, np.full((3, 4), 0.999))
 @example(4, 3, np.full((3, 4), np.nextafter(1, 0)))
-def test_a_box_lies_inside_the_picture_and_is_not_empty(width, height, draws):
+def test_a_box_lies_inside_the_image_and_is_not_empty(width, height, draws):
     left, upper, right, lower = random_box(width, height, draws)
     assert 0 <= left < right <= width
     assert 0 <= upper < lower <= height
@@ -40,7 +40,7 @@ def test_a_box_has_the_area_and_shape_drawn(width, height, draws):
 def test_if_no_attempt_fits_the_middle_is_taken(width, height):
     assume(max(width, height) * 3 > 4 * min(width, height) + 4)
     whole = np.full((3, 4), np.nextafter(1, 0))
-    whole[:, 1] = 0.5  # all of the area as a square: fits into no such picture
+    whole[:, 1] = 0.5  # all of the area as a square: fits into no such image
     left, upper, right, lower = random_box(width, height, whole)
     assert (right - left, lower - upper) in {
         (width, round(width * 4 / 3)),
@@ -57,13 +57,13 @@ def test_places_reach_every_edge():
     assert (left, upper, right, lower) == (0, 0, 100, 80)
 
 
-def test_crops_of_many_pictures_are_spread_over_the_permitted_range():
+def test_crops_of_many_images_are_spread_over_the_permitted_range():
     crops = [random_crop(400, 300, 224, seed=1, epoch=2, index=i) for i in range(2000)]
     w, h = (np.array([c.box[k + 2] - c.box[k] for c in crops]) for k in (0, 1))
     area = w * h / (400 * 300)
     assert 0.079 < area.min() < 0.09 and area.max() > 0.95
     # Evenly in area: below a half lie (0.5 - 0.08) / 0.92, but large ones are often too wide or
-    # high for the picture and drawn again.
+    # high for the image and drawn again.
     assert 0.44 < np.mean(area < 0.5) < 0.65
     assert 0.747 < (w / h).min() < 0.77 and 1.3 < (w / h).max() < 1.34
     assert abs(np.mean(np.log(w / h))) < 0.05
@@ -88,7 +88,7 @@ def test_a_crop_is_a_function_of_seed_epoch_and_index(seed, epoch, index):
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 300))
-def test_the_middle_is_cut_out_of_the_picture_with_its_shorter_side_resized(width, height, size):
+def test_the_middle_is_cut_out_of_the_image_with_its_shorter_side_resized(width, height, size):
     crop = centre_crop(width, height, size)
     shorter = size + round(size * 32 / 224)
     assert crop.box == (0, 0, width, height) and not crop.mirror

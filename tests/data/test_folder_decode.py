@@ -24,14 +24,14 @@ decode.prepare()
 
 
 def whole(width, height):
-    """Takes the picture as it is."""
+    """Takes the image as it is."""
     return Crop((0, 0, width, height), (width, height), (0, 0, width, height))
 
 
 def pixels(content, plan=whole):
-    picture = decode.cut(content, plan)
-    assert picture.mode == "RGB"
-    return np.asarray(picture)
+    image = decode.cut(content, plan)
+    assert image.mode == "RGB"
+    return np.asarray(image)
 
 
 def test_modes_become_rgb():
@@ -113,18 +113,18 @@ NARROW = encoded(Image.new("L", (1, 101)), "PNG")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "not a picture"),
-        (b"<html>404</html>", "not a picture"),
+        (b"", "not an image"),
+        (b"<html>404</html>", "not an image"),
         (GOOD[: len(GOOD) // 2], "damaged: .*[Tt]runcated"),
         (encoded(RGB, "PNG")[:-60], "damaged: .*[Tt]runcated"),
-        (encoded(RGB, "PNG").replace(b"IDAT", b"IDOT"), "damaged|not a picture"),
-        (encoded(RGB, "TIFF")[:200], "damaged|not a picture"),
-        (GOOD[:20] + bytes(500), "damaged|not a picture"),
+        (encoded(RGB, "PNG").replace(b"IDAT", b"IDOT"), "damaged|not an image"),
+        (encoded(RGB, "TIFF")[:200], "damaged|not an image"),
+        (GOOD[:20] + bytes(500), "damaged|not an image"),
         (encoded(Image.fromarray(np.zeros((5, 5), np.float32)), "TIFF"), "floating-point"),
         (NARROW, "1x101 is too narrow"),
     ],
 )
-def test_what_is_no_whole_picture_is_refused_with_a_reason(content, reason):
+def test_what_is_no_whole_image_is_refused_with_a_reason(content, reason):
     with pytest.raises(decode.Unreadable, match=reason) as caught:
         decode.cut(content, whole)
     assert "\n" not in str(caught.value) and "0x" not in str(caught.value)
@@ -150,16 +150,16 @@ FILES = {
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
     st.floats(0, 1),
 )
-def test_damaged_files_give_a_picture_or_a_reason(kind, changes, length):
+def test_damaged_files_give_a_image_or_a_reason(kind, changes, length):
     content = bytearray(FILES[kind])
     for place, byte in changes:
         content[int(place * len(content))] = byte
     content = bytes(content[: 1 + int(2 * length * len(content))])  # half of them whole
     decode.prepare()
     try:
-        picture = decode.cut(content, lambda w, h: centre_crop(w, h, 8))
+        image = decode.cut(content, lambda w, h: centre_crop(w, h, 8))
         reason = None
-        assert (picture.mode, picture.size) == ("RGB", (8, 8))
+        assert (image.mode, image.size) == ("RGB", (8, 8))
     except decode.Unreadable as error:
         reason = str(error)
     try:  # the same whatever is cut out of it, also where a JPEG is decoded smaller
@@ -181,7 +181,7 @@ def test_a_bomb_is_refused_before_it_is_decoded_and_without_a_warning(side):
     assert "is more than" in str(caught.value) or "exceeds limit" in str(caught.value)
 
 
-def test_warnings_as_errors_do_not_change_what_is_a_picture():
+def test_warnings_as_errors_do_not_change_what_is_a_image():
     """Odd EXIF data, as some of ImageNet's files have: Pillow warns and goes on."""
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\xff\xff\0\0"
     content = GOOD[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + GOOD[2:]
@@ -191,7 +191,7 @@ def test_warnings_as_errors_do_not_change_what_is_a_picture():
         assert_array_equal(pixels(content), pixels(GOOD))
 
 
-def test_a_file_that_cannot_be_read_is_an_error_and_not_a_broken_picture(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_read_is_an_error_and_not_a_broken_image(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"gone.jpg: cannot be read \(No such file"):
         decode.read(tmp_path / "gone.jpg")
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
@@ -203,17 +203,17 @@ def test_a_file_that_cannot_be_read_is_an_error_and_not_a_broken_picture(tmp_pat
 
 
 def test_the_middle_is_what_pillow_makes_of_it_by_hand():
-    picture = smooth(np.random.default_rng(1), 500, 375)
-    by_hand = picture.resize((341, 256), BICUBIC).crop((58, 16, 58 + 224, 16 + 224))
-    got = pixels(encoded(picture, "PNG"), lambda w, h: centre_crop(w, h, 224))
+    image = smooth(np.random.default_rng(1), 500, 375)
+    by_hand = image.resize((341, 256), BICUBIC).crop((58, 16, 58 + 224, 16 + 224))
+    got = pixels(encoded(image, "PNG"), lambda w, h: centre_crop(w, h, 224))
     assert_array_equal(got, np.asarray(by_hand))
 
 
 def test_a_random_crop_is_what_pillow_makes_of_it_by_hand():
-    picture = smooth(np.random.default_rng(2), 300, 200)
+    image = smooth(np.random.default_rng(2), 300, 200)
     box = (30, 20, 230, 170)
-    by_hand = picture.crop(box).resize((64, 64), BICUBIC)
-    content = encoded(picture, "PNG")
+    by_hand = image.crop(box).resize((64, 64), BICUBIC)
+    content = encoded(image, "PNG")
     for mirror in (False, True):
         crop = Crop(box, (64, 64), (0, 0, 64, 64), mirror)
         got = pixels(content, lambda w, h, crop=crop: crop).astype(int)
@@ -226,8 +226,8 @@ def test_a_random_crop_is_what_pillow_makes_of_it_by_hand():
 def test_a_large_jpeg_is_decoded_smaller_and_differs_little(monkeypatch):
     rng = np.random.default_rng(3)
     fine = rng.integers(-20, 20, (640, 800, 3)) + np.asarray(smooth(rng, 800, 640))
-    picture = Image.fromarray(fine.clip(0, 255).astype(np.uint8))
-    content = encoded(picture, "JPEG", quality=92)
+    image = Image.fromarray(fine.clip(0, 255).astype(np.uint8))
+    content = encoded(image, "JPEG", quality=92)
     drafts = []
     jpeg = Image.open(io.BytesIO(content))
     draft = type(jpeg).draft
@@ -251,7 +251,7 @@ def test_a_large_jpeg_is_decoded_smaller_and_differs_little(monkeypatch):
             assert not difference.any()
 
 
-def test_normalised_pictures_have_imagenets_mean_and_deviation():
+def test_normalised_images_have_imagenets_mean_and_deviation():
     values = np.arange(16 * 16 * 3).reshape(16, 16, 3).astype(np.uint8)
     out = np.full((16, 16, 3), np.nan, np.float32)
     normalise(values, out)

@@ -1,4 +1,4 @@
-"""Pictures in files behind the face of an array: batches, their order, and memory."""
+"""Images in files behind the face of an array: batches, their order, and memory."""
 
 import functools
 import threading
@@ -20,17 +20,18 @@ from minibnn.data.folder import images as images_module
 from minibnn.data.folder.crops import random_crop
 from minibnn.data.folder.decode import cut
 from minibnn.data.folder.images import DEVIATION, MEAN, normalise
+from minibnn.data.folder.prefetch import prefetch
 
 
 def by_hand(path, size=SIZE):
-    """The picture in a file as evaluation should see it."""
-    picture = Image.open(path).convert("RGB")
-    width, height = picture.size
+    """The image in a file as evaluation should see it."""
+    image = Image.open(path).convert("RGB")
+    width, height = image.size
     shorter = size + round(size / 7)
     resized = [round(side * shorter / min(width, height)) for side in (width, height)]
-    picture = picture.resize(resized, Image.Resampling.BICUBIC)
+    image = image.resize(resized, Image.Resampling.BICUBIC)
     left, upper = ((side - size) // 2 for side in resized)
-    pixels = np.asarray(picture.crop((left, upper, left + size, upper + size)))
+    pixels = np.asarray(image.crop((left, upper, left + size, upper + size)))
     return (pixels / 255 - MEAN) / DEVIATION
 
 
@@ -42,10 +43,10 @@ def test_a_folder_looks_like_a_dataset(good):
     assert len(data.test_images) == 12
     assert_array_equal(data.test_labels, np.repeat([0, 1, 2], 4))
     assert data.unreadable == {}
-    assert repr(data) == "Dataset('image-folder': 21 + 12 pictures 32x32x3 float32, 3 classes)"
+    assert repr(data) == "Dataset('image-folder': 21 + 12 images 32x32x3 float32, 3 classes)"
 
 
-def test_evaluation_sees_the_middle_of_every_picture_in_order(good):
+def test_evaluation_sees_the_middle_of_every_image_in_order(good):
     data = open_folder(good)
     stream = list(data.test_images.batches(5))
     assert [len(images) for images, _ in stream] == [5, 5, 2]
@@ -65,7 +66,7 @@ def test_evaluation_sees_the_middle_of_every_picture_in_order(good):
     assert np.asarray(data.test_images[:0]).shape == (0, SIZE, SIZE, 3)
 
 
-def test_training_pictures_are_those_their_labels_name(good):
+def test_training_images_are_those_their_labels_name(good):
     data = open_folder(good)
     plain = epoch(data, augment=None)
     every = np.asarray(data.train_images)
@@ -87,10 +88,10 @@ def test_training_pictures_are_those_their_labels_name(good):
     assert sum(differ) > 15
 
 
-def test_a_training_picture_is_cropped_by_its_own_draws(good):
+def test_a_training_image_is_cropped_by_its_own_draws(good):
     data = open_folder(good)
     listing = data.train_images.listing
-    labels = np.arange(21)  # so that a batch tells which pictures it has
+    labels = np.arange(21)  # so that a batch tells which images it has
     for e in (0, 3):
         seen = 0
         for images, rows in Batches(data.train_images, labels, 7, 5, "paper").epoch(e):
@@ -104,7 +105,7 @@ def test_a_training_picture_is_cropped_by_its_own_draws(good):
         assert seen == 21
 
 
-def test_the_order_is_that_of_pictures_in_memory(good):
+def test_the_order_is_that_of_images_in_memory(good):
     data = open_folder(good)
     in_memory = Batches(np.zeros((21, 2, 2, 3), np.uint8), data.train_labels, 4, seed=9)
     expected = [labels.tolist() for _, labels in in_memory.epoch(5)]
@@ -150,8 +151,8 @@ def test_seeds_and_epochs_differ(good):
     assert len({x.tobytes() for x in firsts}) == 4
 
 
-def test_parts_are_views_and_their_pictures_keep_their_crops(good):
-    """A picture's crops are drawn by its place in the folder, whatever part it is in."""
+def test_parts_are_views_and_their_images_keep_their_crops(good):
+    """An image's crops are drawn by its place in the folder, whatever part it is in."""
     data = open_folder(good)
     split = data.split_validation(6, seed=1)
     assert (len(split.train_images), len(split.validation_images)) == (15, 6)
@@ -167,20 +168,21 @@ def test_parts_are_views_and_their_pictures_keep_their_crops(good):
 
 
 def test_memory_holds_only_a_few_batches(good, monkeypatch):
-    monkeypatch.setattr(images_module, "AHEAD", 2)
     made = []
+    empty = np.empty
 
-    class Watched(images_module._Shuffled):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            made.append(weakref.ref(self.images))
-            # In use, filled or being filled: two; and this one, made as one is handed out.
+    def watched(shape, *arguments, **options):
+        array = empty(shape, *arguments, **options)
+        if shape == (1, SIZE, SIZE, 3):
+            made.append(weakref.ref(array))
+            # In use, waiting or being filled: two; and this one, made as one is handed out.
             assert alive() <= 1 + 2 + 1
+        return array
 
     def alive():
         return sum(array() is not None for array in made)
 
-    monkeypatch.setattr(images_module, "_Shuffled", Watched)
+    monkeypatch.setattr(np, "empty", watched)
     data = open_folder(good)
     batches = Batches(data.train_images, data.train_labels, 1, 0, "paper")
     with closing(batches.epoch(0)) as stream:
@@ -192,26 +194,23 @@ def test_memory_holds_only_a_few_batches(good, monkeypatch):
 
 
 def test_large_batches_are_not_decoded_far_ahead(good, monkeypatch):
-    begun = []
+    asked = []
     monkeypatch.setattr(images_module, "AHEAD", 3)
-    ordered = images_module._Ordered
     monkeypatch.setattr(
-        images_module, "_Ordered", lambda *a: begun.append(a) or ordered(*a), raising=True
+        images_module, "prefetch", lambda *given: asked.append(given[-1]) or prefetch(*given)
     )
-    picture = SIZE * SIZE * 3 * 4
-    for bytes_ahead, expected in ((100 * picture, 4), (5 * picture, 3), (1, 2)):
+    image = SIZE * SIZE * 3 * 4
+    for bytes_ahead, expected in ((100 * image, 6), (5 * image, 5), (1, 1)):
         monkeypatch.setattr(images_module, "AHEAD_BYTES", bytes_ahead)
-        begun.clear()
-        with closing(open_folder(good).test_images.batches(2)) as stream:
-            next(stream)
-            assert len(begun) == expected
+        assert len(list(open_folder(good).test_images.batches(2))) == 6
+        assert asked.pop() == expected
 
 
 def test_too_much_at_once_is_refused(good, monkeypatch):
     data = open_folder(good)
     monkeypatch.setattr(images_module, "MOST_DECODED", data.test_images.nbytes)
     assert np.asarray(data.test_images).nbytes == data.test_images.nbytes
-    with pytest.raises(InputError, match=r"21 pictures of a folder would take .* GiB decoded"):
+    with pytest.raises(InputError, match=r"21 images of a folder would take .* GiB decoded"):
         np.asarray(data.train_images)
     with pytest.raises(ValueError, match="new array"):
         np.asarray(data.test_images, copy=False)
@@ -239,7 +238,7 @@ def test_batches_are_the_callers_to_keep(good):
         assert_array_equal(x, other)
 
 
-def test_real_pictures_in_many_formats_look_the_same(shared_cifar, tmp_path):
+def test_real_images_in_many_formats_look_the_same(shared_cifar, tmp_path):
     cifar = load("cifar10", shared_cifar).subset(train=40, test=20)
     parts = {
         "train": (cifar.train_images, cifar.train_labels),

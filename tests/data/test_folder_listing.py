@@ -7,7 +7,7 @@ from picture_files import names, write_tree
 
 from minibnn import InputError
 from minibnn.data import load
-from minibnn.data.folder.listing import list_pictures
+from minibnn.data.folder.listing import list_images
 
 GOOD = names("train", "ab", 2) | names("val", "ab", 1)
 
@@ -34,7 +34,7 @@ def test_folders_are_classes_and_names_are_sorted(tmp_path):
         ),
         b"?",
     )
-    train, val = list_pictures(write_tree(tmp_path, files | left_alone))
+    train, val = list_images(write_tree(tmp_path, files | left_alone))
     assert train.classes == val.classes == ("n01", "n02")
     assert train.names == [
         "train/n01/more/deeper/y.jpg",
@@ -52,21 +52,21 @@ def test_links_to_folders_and_files_count(tmp_path):
     (tmp_path / "seen").mkdir()
     for part in ("train", "val"):
         (tmp_path / "seen" / part).symlink_to(tmp_path / "real" / part)
-    assert len(list_pictures(tmp_path / "seen")[0].names) == 2
+    assert len(list_images(tmp_path / "seen")[0].names) == 2
 
 
 def test_the_checksum_is_of_names_and_sizes(tmp_path):
-    train, _ = list_pictures(write_tree(tmp_path, GOOD))
+    train, _ = list_images(write_tree(tmp_path, GOOD))
     text = "".join(f"{name}\0{(tmp_path / name).stat().st_size}\n" for name in train.names)
     assert train.crc32(range(4)) == zlib.crc32(text.encode())
     file = tmp_path / train.names[1]
     file.write_bytes(bytes(file.stat().st_size))  # other bytes, as many
-    assert list_pictures(tmp_path)[0].crc32(range(4)) == train.crc32(range(4))
+    assert list_images(tmp_path)[0].crc32(range(4)) == train.crc32(range(4))
     file.write_bytes(b"longer" + file.read_bytes())
-    assert list_pictures(tmp_path)[0].crc32(range(4)) != train.crc32(range(4))
+    assert list_images(tmp_path)[0].crc32(range(4)) != train.crc32(range(4))
 
 
-def test_odd_names_are_pictures_too(tmp_path):
+def test_odd_names_are_images_too(tmp_path):
     odd = names("train", ["gr\u00fcn \u2713"], 1) | names("val", ["gr\u00fcn \u2713"], 1)
     assert load("image-folder", write_tree(tmp_path, odd), image_size=8).classes == ("grün ✓",)
     raw = bytes(tmp_path / "train") + b"/caf\xe9"
@@ -75,7 +75,7 @@ def test_odd_names_are_pictures_too(tmp_path):
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     with pytest.raises(InputError, match="caf") as caught:
-        list_pictures(tmp_path)
+        list_images(tmp_path)
     str(caught.value).encode()  # can be printed
 
 
@@ -113,7 +113,7 @@ def test_a_test_folder_without_classes_has_no_labels(tmp_path):
     assert data.test_images.listing.names[0].startswith("val/")
     both = write_tree(tmp_path / "both", layout("train", "val", "valid"))
     with pytest.raises(InputError, match="expected one of val, valid, found both"):
-        list_pictures(both)
+        list_images(both)
 
 
 def test_tiny_imagenet(tmp_path):
@@ -131,7 +131,7 @@ def test_tiny_imagenet(tmp_path):
     assert data.validation_images is None
     (tmp_path / "val/val_annotations.txt").write_text("val_0.JPEG\tn07\t0")
     with pytest.raises(InputError, match=r"annotations.txt: 'val_0.JPEG' is of 'n07', which"):
-        list_pictures(tmp_path)
+        list_images(tmp_path)
 
 
 def test_one_folder_is_divided_by_a_share(tmp_path):
@@ -145,8 +145,8 @@ def test_one_folder_is_divided_by_a_share(tmp_path):
     again = load("image-folder", root, image_size=8, test_share=0.4)
     assert_array_equal(again.test_images.rows, data.test_images.rows)
     with pytest.raises(InputError, match=r"found no train/ \(of one folder of classes, test_share"):
-        list_pictures(root)
-    for share, said in ((0.1, "b has too few pictures for a share of 0.1"), (1, "between 0 and")):
+        list_images(root)
+    for share, said in ((0.1, "b has too few images for a share of 0.1"), (1, "between 0 and")):
         with pytest.raises(InputError, match=said):
             load("image-folder", root, image_size=8, test_share=share)
 
@@ -154,7 +154,7 @@ def test_one_folder_is_divided_by_a_share(tmp_path):
 def test_links_that_lead_round_end(tmp_path):
     write_tree(tmp_path, GOOD)
     (tmp_path / "train/a/round").symlink_to(tmp_path / "train/a")
-    assert len(list_pictures(tmp_path)[0].names) == 4
+    assert len(list_images(tmp_path)[0].names) == 4
 
 
 def _remove(*gone):
@@ -175,7 +175,7 @@ def _remove(*gone):
         ),
         (
             lambda files: _remove("train/b")(files) | {"train/b/notes.txt": b""},
-            r"train/b: expected pictures of this class \(\*.jpg, .*found none",
+            r"train/b: expected images of this class \(\*.jpg, .*found none",
         ),
         (
             lambda files: _remove("val/")(files) | {"val/1.JPEG": None},
@@ -184,7 +184,7 @@ def _remove(*gone):
     ],
 )
 def test_what_is_missing_is_told_in_one_line(tmp_path, change, expected):
-    root = write_tree(tmp_path / "pictures", change(GOOD))
+    root = write_tree(tmp_path / "images", change(GOOD))
     with pytest.raises(InputError, match=expected) as caught:
         load("image-folder", root)
     assert "\n" not in str(caught.value)
@@ -195,9 +195,9 @@ def test_what_is_missing_is_told_in_one_line(tmp_path, change, expected):
     ("options", "expected"),
     [
         ({"data_dir": None}, "image-folder needs a folder with train/ and val/.*--data-dir"),
-        ({"image_size": 0}, "the image size must be a whole number from 1 to 4096, found 0"),
+        ({"image_size": 0}, "the image size must be an integer from 1 to 4096, found 0"),
         ({"image_size": "big"}, "the image size must be.*'big'"),
-        ({"workers": 0}, "workers must be a whole number from 1 to 256, found 0"),
+        ({"workers": 0}, "workers must be an integer from 1 to 256, found 0"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, options, expected):

@@ -10,18 +10,18 @@ SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "benchmarks" / "load
 
 
 def test_it_prints_a_rate_for_each_number_of_threads():
-    sizes = ("--pictures", "4", "--batch-size", "2", "--rounds", "1", "--workers", "1", "2")
+    sizes = ("--images", "4", "--batch-size", "2", "--rounds", "1", "--workers", "1", "2")
     run = subprocess.run(
         [sys.executable, SCRIPT, *sizes], capture_output=True, text=True, timeout=120, check=True
     )
-    assert "4 + 4 pictures 224x224x3 float32, 2 classes" in run.stdout
+    assert "4 + 4 images 224x224x3 float32, 2 classes" in run.stdout
     rows = re.findall(r"^ +(\d) +(\d+) +(\d+)$", run.stdout, re.M)
     assert [row[0] for row in rows] == ["1", "2"]
     assert all(int(rate) > 0 for row in rows for rate in row[1:])
 
 
 def test_it_compares_itself_with_training():
-    sizes = ("--pictures", "4", "--batch-size", "2", "--rounds", "1", "--workers", "1")
+    sizes = ("--images", "4", "--batch-size", "2", "--rounds", "1", "--workers", "1")
     train = ("--train", "birealnet", "--width", "0.0625", "--steps", "1", "--json")
     run = subprocess.run(
         [sys.executable, SCRIPT, *sizes, *train], capture_output=True, timeout=300, check=True

@@ -29,8 +29,8 @@ def small(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    return cifar_files.pictures()
+def images():
+    return cifar_files.random_images()
 
 
 def dumps(protocol):
@@ -46,16 +46,16 @@ def correct(found, whole=None):
         np.testing.assert_array_equal(found.test_images, whole[0][100:])
 
 
-def test_binary(fuzz, reads, pictures, tmp_path):
-    contents = cifar_files.binary_contents(*pictures)
+def test_binary(fuzz, reads, images, tmp_path):
+    contents = cifar_files.binary_contents(*images)
     folder = cifar_files.write_folder(tmp_path / "cifar", contents)
-    correct(data.load("cifar10", folder), pictures)
+    correct(data.load("cifar10", folder), images)
     first = folder / "data_batch_1.bin"
 
     def attempt(case):
         first.write_bytes(case)
         if (found := reads(lambda: data.load("cifar10", folder), len(case) * 6)) is not None:
-            correct(found, pictures)
+            correct(found, images)
 
     content = contents[first.name]
     labels = st.lists(st.integers(0, 255), min_size=20, max_size=20).map(
@@ -95,15 +95,15 @@ PICKLED = [  # operations that ask for more than they hold, or for somebody's co
 ]
 
 
-def test_python(fuzz, reads, pictures, tmp_path):
+def test_python(fuzz, reads, images, tmp_path):
     folder = None
     wholes = {}
     for protocol in ("python2", 0, 2, 4, 5):
-        contents = cifar_files.python_contents(*pictures, dumps(protocol))
+        contents = cifar_files.python_contents(*images, dumps(protocol))
         if folder is None:
             folder = cifar_files.write_folder(tmp_path / "cifar", contents)
         wholes[protocol] = contents["data_batch_1"]
-    correct(data.load("cifar10", folder), pictures)
+    correct(data.load("cifar10", folder), images)
     first = folder / "data_batch_1"
 
     @st.composite
@@ -126,21 +126,21 @@ def test_python(fuzz, reads, pictures, tmp_path):
     def attempt(case):
         first.write_bytes(case)
         if (found := reads(lambda: data.load("cifar10", folder), len(case) * 6)) is not None:
-            correct(found, pictures)
+            correct(found, images)
 
     fuzz(pickles() | st.binary(max_size=100), attempt)
 
 
 @pytest.mark.parametrize("layout", ["binary", "python"])
-def test_archives(fuzz, reads, pictures, tmp_path, layout):
+def test_archives(fuzz, reads, images, tmp_path, layout):
     if layout == "binary":
-        contents = cifar_files.binary_contents(*pictures)
+        contents = cifar_files.binary_contents(*images)
         name, folder = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
     else:
-        contents = cifar_files.python_contents(*pictures, dumps(4))
+        contents = cifar_files.python_contents(*images, dumps(4))
         name, folder = "cifar-10-python.tar.gz", "cifar-10-batches-py"
     path = cifar_files.write_archive(tmp_path / name, folder, contents)
-    correct(data.load("cifar10", path), pictures)
+    correct(data.load("cifar10", path), images)
     packed, plain = path.read_bytes(), gzip.decompress(path.read_bytes())
     starts = [member.offset for member in tarfile.open(fileobj=io.BytesIO(plain))]
     limit = sum(map(len, contents.values())) * 2

@@ -61,7 +61,7 @@ def test_data_sets(fuzz, reads, arrays, tmp_path):
             assert images.ndim == 4 and images.dtype in (np.uint8, np.float32)
             assert labels.shape == (len(images),) and labels.dtype == np.int64
             assert 0 <= labels.min() and labels.max() < len(found.classes)
-        assert "pictures" in repr(found)
+        assert "images" in repr(found)
 
     fuzz(files(arrays), attempt)
 

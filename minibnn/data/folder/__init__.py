@@ -1,7 +1,7 @@
-"""Pictures in folders, as ImageNet has them, decoded ahead of training by threads.
+"""Images in folders, as ImageNet has them, decoded ahead of training by threads.
 
 ``listing``: what is there; ``decode``: bytes to RGB; ``crops``: which part; ``prefetch``: threads
-and their bounded queue; ``images``: all that behind the face of an array.
+that work ahead; ``images``: all that behind the face of an array.
 """
 
 from minibnn.data.folder.images import FolderImages

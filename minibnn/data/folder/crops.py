@@ -1,7 +1,7 @@
-"""Which part of a picture training and evaluation see: plain functions of sizes and draws.
+"""Which part of an image training and evaluation see: plain functions of sizes and draws.
 
 As for ImageNet elsewhere: training takes a random part of 8 to 100 % of the area with sides from
-3:4 to 4:3, evaluation the middle of the picture.
+3:4 to 4:3, evaluation the middle of the image.
 """
 
 import math
@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-AREA = (0.08, 1.0)  # of a training crop, as a share of the picture's
+AREA = (0.08, 1.0)  # of a training crop, as a share of the image's
 ASPECT = (3 / 4, 4 / 3)  # its width by its height, drawn evenly in the logarithm
 TRIES = 10  # draws of a crop before the middle is taken
-MARGIN = 32 / 224  # evaluation: what the resized picture has beyond the crop, by the crop
+MARGIN = 32 / 224  # evaluation: what the resized image has beyond the crop, by the crop
 
 _STREAM = 2  # keeps these draws apart from others made with the same seed
 
 
 class Crop(NamedTuple):
-    """Part ``box`` of a picture is ``resized``; of that, ``window`` is taken, and mirrored.
+    """Part ``box`` of an image is ``resized``; of that, ``window`` is taken, and mirrored.
 
     ``box`` and ``window`` are (left, upper, right, lower), ``resized`` is (width, height).
     """
@@ -30,9 +30,9 @@ class Crop(NamedTuple):
 
 
 def random_crop(width, height, size, seed, epoch, index):
-    """The training crop of picture ``index`` in an epoch: ``size`` x ``size``.
+    """The training crop of image ``index`` in an epoch: ``size`` x ``size``.
 
-    Its draws depend on (seed, epoch, index) only, so neither on the other pictures nor on who
+    Its draws depend on (seed, epoch, index) only, so neither on the other images nor on who
     makes it.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, epoch, index)))
@@ -42,17 +42,10 @@ def random_crop(width, height, size, seed, epoch, index):
 
 
 def random_box(width, height, draws):
-    """A box of a random area, shape and place inside a picture.
+    """A box (left, upper, right, lower) of a random area, shape and place inside an image.
 
-    Parameters
-    ----------
-    width, height : int
-    draws : (n, 4) floats in [0, 1)
-        A row for each attempt: area, shape, and the place in x and y.
-
-    Returns
-    -------
-    (left, upper, right, lower), whole pixels, never empty. If no attempt fits into the picture, its
+    ``draws`` (n, 4) in [0, 1) has a row for each attempt: area, shape, and the place in x and y.
+    The box has whole pixels and is never empty. If no attempt fits into the image, it is the
     middle: the largest box of a permitted shape.
     """
     low, high = math.log(ASPECT[0]), math.log(ASPECT[1])

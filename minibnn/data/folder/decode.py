@@ -1,4 +1,4 @@
-"""Bytes of a picture file to a picture in RGB, whatever its format and mode.
+"""Bytes of an image file to an image in RGB, whatever its format and mode.
 
 Only serial code that lets other threads run while it decodes: this is what loader threads do.
 """
@@ -20,9 +20,9 @@ GAP = 2  # a JPEG may be decoded smaller if this many times the pixels wanted ar
 
 
 class Unreadable(Exception):
-    """These bytes are no whole picture; the message says why in a few words.
+    """These bytes are no whole image; the message says why in a few words.
 
-    A property of the bytes alone: not of what is cut out of the picture, nor of the machine.
+    A property of the bytes alone: not of what is cut out of the image, nor of the machine.
     """
 
 
@@ -32,7 +32,7 @@ def prepare():
 
     Image.init()  # reads Pillow's modules, which is not for several threads at once
     # Pillow warns of what it can live with, such as odd EXIF data. How a program treats warnings
-    # must not decide what is a picture, and threads cannot turn them off for themselves.
+    # must not decide what is an image, and threads cannot turn them off for themselves.
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -49,40 +49,26 @@ def read(path):
 
 
 def cut(content, plan):
-    """A part of a picture, resized.
+    """A part of the image in a file's ``content``, resized: a PIL.Image.Image in mode RGB.
 
-    Parameters
-    ----------
-    content : bytes
-        Of the file.
-    plan : callable (width, height) -> Crop
-        What to take of a picture of this size; see ``crops``.
+    ``plan(width, height)`` gives the Crop to take of an image of this size. Unreadable if the
+    content is no whole image.
 
-    Returns
-    -------
-    PIL.Image.Image in mode RGB
-
-    Raises
-    ------
-    Unreadable if the content is no whole picture.
-
-    Notes
-    -----
-    Bicubic, as Pillow does it (its support grows when pixels become fewer). Where at least
-    ``GAP`` times the pixels wanted are left in both directions, a JPEG is decoded at 1/2, 1/4 or
-    1/8 of its size, which libjpeg does in a fraction of the time. On photographs that changes
+    Resizing is bicubic, as Pillow does it (its support grows when pixels become fewer). Where at
+    least ``GAP`` times the pixels wanted are left in both directions, a JPEG is decoded at 1/2, 1/4
+    or 1/8 of its size, which libjpeg does in a fraction of the time. On photographs that changes
     the result by less than 1 of 255 in the mean.
     """
     with pillow_errors():
-        picture = open_picture(content)
-    crop = plan(*picture.size)
+        image = open_image(content)
+    crop = plan(*image.size)
     with pillow_errors():
-        return _take(picture, crop)
+        return _take(image, crop)
 
 
 @contextlib.contextmanager
 def pillow_errors():
-    """Whatever Pillow raises means that the picture is damaged, but for a lack of memory."""
+    """Whatever Pillow raises means that the image is damaged, but for a lack of memory."""
     try:
         yield
     except (Unreadable, MemoryError):
@@ -91,42 +77,42 @@ def pillow_errors():
         raise Unreadable(_words(error)) from error
 
 
-def open_picture(content):
-    """The picture, nothing but its header read yet."""
+def open_image(content):
+    """The image, nothing but its header read yet."""
     from PIL import Image
 
     known = [kind for kind in FORMATS if kind in Image.OPEN]  # Pillow may be built without some
-    picture = Image.open(io.BytesIO(content), formats=known)
-    width, height = picture.size
+    image = Image.open(io.BytesIO(content), formats=known)
+    width, height = image.size
     if width * height > MOST_PIXELS:
         raise Unreadable(f"{width}x{height} is more than {MOST_PIXELS:,} pixels")
     if max(width, height) > MOST_ASPECT * min(width, height):
         raise Unreadable(f"{width}x{height} is too narrow")
-    return picture
+    return image
 
 
-def _take(picture, crop):
+def _take(image, crop):
     """What ``crop`` describes, in RGB."""
     from PIL import Image
 
-    box, (width, height) = crop.box, picture.size
+    box, (width, height) = crop.box, image.size
     reduce = min((box[2] - box[0]) // crop.resized[0], (box[3] - box[1]) // crop.resized[1])
     reduce //= GAP
     if reduce >= 2:
-        drafted = picture.draft(None, (width // reduce, height // reduce))
+        drafted = image.draft(None, (width // reduce, height // reduce))
         if drafted is not None:  # a JPEG
             factor = width / drafted[1][2]
             box = tuple(side / factor for side in box)
-    picture = to_rgb(picture).resize(crop.resized, Image.Resampling.BICUBIC, box=box)
+    image = to_rgb(image).resize(crop.resized, Image.Resampling.BICUBIC, box=box)
     if crop.window != (0, 0, *crop.resized):
-        picture = picture.crop(crop.window)
+        image = image.crop(crop.window)
     if crop.mirror:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return picture
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return image
 
 
-def to_rgb(picture):
-    """The picture in mode RGB, decoded.
+def to_rgb(image):
+    """The image in mode RGB, decoded.
 
     Grey is repeated, of 16 bits the upper 8 are kept, CMYK is converted without a profile,
     transparency is dropped (the colours below it stay), of several frames the first is taken.
@@ -134,15 +120,15 @@ def to_rgb(picture):
     """
     from PIL import Image
 
-    if picture.mode.startswith("I"):  # I;16 and its kin, and I as some files of 16 bits are read
-        grey = np.clip(np.asarray(picture), 0, 0xFFFF) >> 8
-        picture = Image.fromarray(grey.astype(np.uint8))
-    elif picture.mode == "F":
+    if image.mode.startswith("I"):  # I;16 and its kin, and I as some files of 16 bits are read
+        grey = np.clip(np.asarray(image), 0, 0xFFFF) >> 8
+        image = Image.fromarray(grey.astype(np.uint8))
+    elif image.mode == "F":
         raise Unreadable("pixels are floating-point numbers")
-    elif picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    picture.load()
-    return picture.convert("RGB")
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    image.load()
+    return image.convert("RGB")
 
 
 def _words(error):
@@ -150,6 +136,6 @@ def _words(error):
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):  # its text holds an address in memory
-        return "not a picture"
+        return "not an image"
     text = " ".join(str(error).split()) or type(error).__name__
     return f"damaged: {text}"[:200]

@@ -1,8 +1,10 @@
-"""Pictures that stay in their files: looks like an array (N, H, W, 3), decodes batch by batch."""
+"""Images that stay in their files: looks like an array (N, H, W, 3), decodes batch by batch."""
 
 import functools
 import math
 import operator
+from contextlib import closing
+from itertools import islice
 
 import numpy as np
 
@@ -11,35 +13,24 @@ from minibnn.data.folder.crops import centre_crop, random_crop
 from minibnn.data.folder.prefetch import prefetch
 from minibnn.errors import InputError, one_line
 
-# Of red, green and blue over ImageNet's training pictures, as shares of 255: what everyone uses.
+# Of red, green and blue over ImageNet's training images, as shares of 255: what everyone uses.
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
-AHEAD = 2  # batches decoded ahead, if they are not larger than AHEAD_BYTES together
+AHEAD = 2  # batches of images decoded ahead, if they are not larger than AHEAD_BYTES together
 AHEAD_BYTES = 1 << 30
-MOST_DECODED = 1 << 30  # bytes of pictures that may be asked for as one array
+MOST_DECODED = 1 << 30  # bytes of images that may be asked for as one array
 
 
 class FolderImages:
-    """Pictures of a folder, or some of them.
+    """Images of a folder, or some of them: ``rows`` of a ``listing``.
 
     A slice or an array of row numbers gives a part that is again only a list of files;
     ``images[i]`` and ``numpy.asarray(images[a:b])`` decode, as evaluation sees them.
 
-    Decoded pictures are float32 with ImageNet's mean and deviation: byte b of channel c becomes
-    (b / 255 - MEAN[c]) / DEVIATION[c]. The loader threads compute it, right after decoding,
-    so that networks whose first layer is real get what it takes.
-
-    Parameters
-    ----------
-    listing : Listing
-    rows : (N,) int64
-        Which of its pictures.
-    size : int
-        Height and width after decoding.
-    workers : int
-        Threads that decode; what they decode does not depend on their number.
-    problems : Problems
-        Where pictures that cannot be decoded are noted.
+    Decoded they are (N, size, size, 3) float32 with ImageNet's mean and deviation: byte b of
+    channel c becomes (b / 255 - MEAN[c]) / DEVIATION[c]. As many threads as ``workers`` says decode
+    and compute that; their number changes nothing. Files that cannot be decoded are noted in
+    ``problems``.
     """
 
     dtype = np.dtype(np.float32)
@@ -73,10 +64,10 @@ class FolderImages:
 
     def __array__(self, dtype=None, copy=None):
         if copy is False:
-            raise ValueError("pictures of a folder must be decoded into a new array")
+            raise ValueError("images of a folder must be decoded into a new array")
         if self.nbytes > MOST_DECODED:
             raise InputError(
-                f"{len(self):,} pictures of a folder would take {self.nbytes / 2**30:,.1f} GiB "
+                f"{len(self):,} images of a folder would take {self.nbytes / 2**30:,.1f} GiB "
                 "decoded: they are read batch by batch, take a slice of them"
             )
         if not len(self):
@@ -90,82 +81,102 @@ class FolderImages:
 
     def __repr__(self):
         height, width, channels = self.shape[1:]
-        return f"<FolderImages: {len(self)} pictures {height}x{width}x{channels} in files>"
+        return f"<FolderImages: {len(self)} images {height}x{width}x{channels} in files>"
 
     def crc32(self, crc=0):
-        """CRC-32 of the files' names and sizes; their content is not read.
-
-        Parameters
-        ----------
-        crc : int
-            To go on from.
-
-        Returns
-        -------
-        int
-        """
+        """CRC-32 of the files' names and sizes, going on from ``crc``; no content is read."""
         return self.listing.crc32(self.rows.tolist(), crc)
 
     def batches(self, batch_size):
-        """Batches in order, for evaluation: the middle of every picture.
+        """Iterator of (images, kept) in order, for evaluation: the middle of every image.
 
-        A picture that cannot be decoded is left out, so a batch may be smaller, even empty.
-
-        Parameters
-        ----------
-        batch_size : int
-
-        Returns
-        -------
-        iterator of (images, kept)
-            (B, H, W, 3) float32, and (B,) the row numbers in ``self``.
+        ``images`` (B, H, W, 3) float32 are the rows ``kept`` (B,) of ``self``. An image that cannot
+        be decoded is left out, so there may be fewer than ``batch_size`` in a batch, even none.
         """
+        plan = functools.partial(centre_crop, size=self.size)
 
-        def begin(k):
-            return _Ordered(self, k * batch_size, min((k + 1) * batch_size, len(self)))
+        def fill(row, out):
+            return self.decode(int(self.rows[row]), plan, out) is None
 
-        return self._prefetch(-(-len(self) // batch_size), begin, batch_size)
+        starts = range(0, len(self), batch_size)
+        places = [slice(start, min(start + batch_size, len(self))) for start in starts]
+
+        def finish(here, images, good):
+            rows = np.arange(here.start, here.stop)
+            if all(good):
+                return images, rows
+            good = np.array(good)
+            lost = self.rows[rows[~good]]
+            self.problems.report(self.listing, [self.listing.names[row] for row in lost])
+            return images[good], rows[good]
+
+        return self._prefetched(places, fill, finish)
 
     def training_batches(self, labels, order, places, seed, epoch, augment):
-        """Some batches, for training.
+        """Iterator of batches for training: images (B, H, W, 3) float32, labels (B,) int64.
 
-        Parameters
-        ----------
-        labels : (N,) integers
-        order : (N,) integers
-            All rows in the order of this epoch.
-        places : list of slice
-            For each batch, which places of ``order`` make it.
-        seed, epoch : int
-        augment : bool
-            Random crops, seeded per picture by (seed, epoch, its place in the listing); without,
-            the middle of every picture.
+        ``order`` (N,) are all rows in the order of this epoch, and each slice in ``places`` is a
+        batch of them; ``labels`` (N,) are in the order of the rows. With ``augment`` every image is
+        cropped at random, seeded by (seed, epoch, its place in the listing); else its middle is
+        taken.
 
-        Returns
-        -------
-        iterator of (images, labels)
-            (B, H, W, 3) float32, and (B,) integers.
-
-        Notes
-        -----
-        In the place of a picture that cannot be decoded comes the next in ``order`` that can
-        be, with its own label. So batches are whole and depend on the files and the arguments
-        only, not on which broken ones were met before.
+        In the place of an image that cannot be decoded comes the next in ``order`` that can be,
+        with its own label. So batches are whole and depend on the files and the arguments only,
+        not on which broken ones were met before.
         """
-
-        def begin(k):
-            return _Shuffled(self, labels, order, places[k], plan)
 
         def plan(row):
             if not augment:
                 return functools.partial(centre_crop, size=self.size)
             return functools.partial(random_crop, size=self.size, seed=seed, epoch=epoch, index=row)
 
-        sizes = (here.stop - here.start for here in places)
-        return self._prefetch(len(places), begin, max(sizes, default=1))
+        def fill(place, out):
+            """The label of what is in this place, and the names of files passed over."""
+            lost = []
+            for at in range(place, place + len(order)):
+                which = order[at % len(order)]
+                row = int(self.rows[which])
+                if self.decode(row, plan(row), out) is None:
+                    return labels[which], lost
+                lost.append(self.listing.names[row])
+            raise InputError(
+                f"{self.problems.line(self.listing, lost[0])}; and so are all other training images"
+            )
+
+        def finish(_, images, found):
+            own, lost = zip(*found, strict=True)
+            self.problems.report(self.listing, [name for names in lost for name in names])
+            return images, np.array(own, np.int64)
+
+        return self._prefetched(places, fill, finish)
+
+    def _prefetched(self, places, fill, finish):
+        """Yield ``finish(here, images, results)`` for each slice ``here`` of ``places``.
+
+        The results are what ``fill(place, out)`` returns for every place in it, called by threads
+        ahead of time with its part of the new array ``images``.
+        """
+        decode.prepare()
+
+        def parts():
+            for here in places:
+                images = np.empty((here.stop - here.start, *self.shape[1:]), np.float32)
+                for place, out in zip(range(here.start, here.stop), images, strict=True):
+                    yield images, place, out
+
+        def run(part):
+            images, place, out = part
+            return images, fill(place, out)
+
+        largest = max((here.stop - here.start for here in places), default=1)
+        room = AHEAD_BYTES * len(self) // max(1, self.nbytes)
+        ahead = max(1, min(AHEAD * largest, room))
+        with closing(prefetch(run, parts(), self.workers, ahead)) as made:
+            for here in places:
+                yield finish(here, *_collected(islice(made, here.stop - here.start)))
 
     def check_readable(self):
-        """InputError unless one of the pictures can be decoded; stops at the first that can."""
+        """InputError unless one of the images can be decoded; stops at the first that can."""
         decode.prepare()
         out = np.empty(self.shape[1:], np.float32)
         plan = functools.partial(centre_crop, size=self.size)
@@ -176,40 +187,23 @@ class FolderImages:
                 return
             names.append(self.listing.names[row])
         raise InputError(
-            f"{self.problems.line(self.listing, names[0])}; none of the {len(names)} pictures "
+            f"{self.problems.line(self.listing, names[0])}; none of the {len(names)} images "
             f"of this part can be read"
         )
 
-    def _prefetch(self, count, begin, batch_size):
-        decode.prepare()
-        room = AHEAD_BYTES // (self.nbytes // max(1, len(self)) * batch_size)
-        return prefetch(count, begin, self.workers, max(1, min(AHEAD, room)))
-
     def decode(self, row, plan, out):
-        """Decode one picture.
+        """Decode the image in a ``row`` of the listing into ``out`` (H, W, 3) float32.
 
-        Parameters
-        ----------
-        row : int
-            In the listing.
-        plan : callable (size) -> crop
-            As ``decode.cut`` takes it.
-        out : (H, W, 3) float32
-            Where it goes.
-
-        Returns
-        -------
-        str or None
-            Why it cannot be decoded, if it cannot.
+        Returns why it cannot be decoded, else None. ``plan`` is as ``decode.cut`` takes it.
         """
         name = self.listing.names[row]
-        if (reason := self.problems.get(name)) is not None:
+        if (reason := self.problems.found.get(name)) is not None:
             return reason
         path = self.listing.path(row)
         try:
             normalise(decode.cut(decode.read(path), plan), out)
         except decode.Unreadable as error:
-            self.problems.note(name, str(error))
+            self.problems.found[name] = str(error)
             return str(error)
         except MemoryError as error:
             raise InputError(f"{path}: not enough memory to decode it") from error
@@ -219,30 +213,25 @@ class FolderImages:
         return None
 
 
+def _collected(parts):
+    """The array that all parts of a batch are in, and what was returned for each of them."""
+    arrays, results = zip(*parts, strict=True)
+    return arrays[0], results
+
+
 class Problems:
-    """The pictures met that cannot be decoded; each is told once.
+    """The images met that cannot be decoded, as {name: reason}; each is told once.
 
-    Noted by any thread, told by the consumer's and in its order. A dict's single operations are
-    safe between threads.
-
-    Parameters
-    ----------
-    tell : callable (str), or None
-        Gets one line for each.
+    ``found`` is filled by any thread (a dict's single operations are safe), ``told`` by the
+    consumer's and in its order. ``tell``, if not None, is called with a line for each.
     """
 
     def __init__(self, tell=None):
         self.tell = tell
-        self.found = {}  # name below the folder: reason
-        self.told = {}
-
-    def get(self, name):
-        return self.found.get(name)
-
-    def note(self, name, reason):
-        self.found[name] = reason
+        self.found, self.told = {}, {}
 
     def line(self, listing, name):
+        """What is to be said of one of them."""
         return one_line(f"{listing.root}/{name}: {self.found[name]}")
 
     def report(self, listing, names):
@@ -254,60 +243,6 @@ class Problems:
                     self.tell(f"{self.line(listing, name)}; left out")
 
 
-class _Ordered:
-    """Rows ``first`` to ``last`` of the pictures, for evaluation."""
-
-    def __init__(self, images, first, last):
-        self.source, self.first, self.tasks = images, first, last - first
-        self.images = np.empty((self.tasks, *images.shape[1:]), np.float32)
-        self.good = np.zeros(self.tasks, bool)
-        self.plan = functools.partial(centre_crop, size=images.size)
-
-    def run(self, i):
-        row = int(self.source.rows[self.first + i])
-        self.good[i] = self.source.decode(row, self.plan, self.images[i]) is None
-
-    def result(self):
-        kept = np.arange(self.first, self.first + self.tasks)
-        if self.good.all():
-            return self.images, kept
-        listing = self.source.listing
-        lost = self.source.rows[kept[~self.good]]
-        self.source.problems.report(listing, [listing.names[row] for row in lost])
-        return self.images[self.good], kept[self.good]
-
-
-class _Shuffled:
-    """Places ``here`` of an epoch's order, for training."""
-
-    def __init__(self, images, labels, order, here, plan):
-        self.source, self.all_labels, self.order, self.plan = images, labels, order, plan
-        self.first, self.tasks = here.start, here.stop - here.start
-        self.images = np.empty((self.tasks, *images.shape[1:]), np.float32)
-        self.labels = np.empty(self.tasks, np.int64)
-        self.lost = [()] * self.tasks  # names passed over at each place
-
-    def run(self, i):
-        lost = []
-        for place in range(self.first + i, self.first + i + len(self.order)):
-            which = self.order[place % len(self.order)]
-            row = int(self.source.rows[which])
-            if self.source.decode(row, self.plan(row), self.images[i]) is None:
-                self.labels[i] = self.all_labels[which]
-                self.lost[i] = lost
-                return
-            lost.append(self.source.listing.names[row])
-        raise InputError(
-            f"{self.source.problems.line(self.source.listing, lost[0])}; "
-            "and so are all other training pictures"
-        )
-
-    def result(self):
-        names = [name for lost in self.lost for name in lost]
-        self.source.problems.report(self.source.listing, names)
-        return self.images, self.labels
-
-
 @functools.cache
 def _scale_and_offset(width):
     """Per value of a row of ``width`` pixels: one long loop is much faster than many of three."""
@@ -316,10 +251,10 @@ def _scale_and_offset(width):
     return tuple(np.tile(v, width).astype(np.float32) for v in (scale, offset))
 
 
-def normalise(picture, out):
-    """An RGB picture into ``out`` (H, W, 3) float32: byte * scale + offset, each rounded."""
+def normalise(image, out):
+    """An RGB image into ``out`` (H, W, 3) float32: byte * scale + offset, each rounded."""
     height, width, _ = out.shape
     scale, offset = _scale_and_offset(width)
     out = out.reshape(height, 3 * width)  # a view: batches are contiguous
-    np.multiply(np.asarray(picture).reshape(out.shape), scale, out=out)
+    np.multiply(np.asarray(image).reshape(out.shape), scale, out=out)
     np.add(out, offset, out=out)

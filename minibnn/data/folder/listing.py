@@ -1,4 +1,4 @@
-"""What is in a folder of pictures: ``train/CLASS/*`` and ``val/CLASS/*``, and layouts alike."""
+"""What is in a folder of images: ``train/CLASS/*`` and ``val/CLASS/*``, and layouts alike."""
 
 import os
 import zlib
@@ -18,19 +18,11 @@ EXTENSIONS = frozenset(
 
 
 class Listing(NamedTuple):
-    """The pictures of one part, by class and name; nothing of them has been read.
+    """The images of one part, by class and name; nothing of them has been read.
 
-    Attributes
-    ----------
-    root : str
-        The folder that holds them all.
-    names : list of str
-        Paths below ``root`` with forward slashes, such as train/n01440764/1.JPEG.
-    sizes : (N,) int64
-        Bytes of each file.
-    labels : (N,) int64
-    classes : tuple of str
-        Names of the class folders, sorted.
+    ``names`` are paths below ``root`` with forward slashes, such as train/n01440764/1.JPEG;
+    ``sizes`` (N,) int64 are bytes, ``labels`` (N,) int64; ``classes`` are the names of the class
+    folders, sorted.
     """
 
     root: str
@@ -40,42 +32,31 @@ class Listing(NamedTuple):
     classes: tuple
 
     def path(self, row):
-        """The file of picture ``row``."""
+        """The file of image ``row``."""
         return os.path.join(self.root, self.names[row])
 
     def crc32(self, rows, crc=0):
-        """CRC-32 of names and sizes of the pictures ``rows``: cheap to tell data sets apart by."""
+        """CRC-32 of names and sizes of the images ``rows``: cheap to tell data sets apart by."""
         for row in rows:
             line = f"{self.names[row]}\0{self.sizes[row]}\n"
             crc = zlib.crc32(line.encode("utf-8", "surrogateescape"), crc)
         return crc
 
 
-def list_pictures(data_dir, divided=True):
-    """The Listings of training, test and, if there are, validation pictures below ``data_dir``.
+def list_images(data_dir, divided=True):
+    """A list of the Listings of training, test and, if there are, validation images.
 
-    Every folder in train/ is a class, in the order of their names, and so is every picture in it
-    or in folders below it; what a picture is, is told by the end of its name in any case. Hidden
+    Every folder in train/ is a class, in the order of their names, and so is every image in it
+    or in folders below it; what an image is, is told by the end of its name in any case. Hidden
     files and folders (.DS_Store) and files of other kinds are left alone.
 
-    The test pictures are in test/ or, where that has no classes or is not there, in val/, valid/
+    The test images are in test/ or, where that has no classes or is not there, in val/, valid/
     or validation/; beside a test/ with classes these are for validation. Tiny ImageNet's val/ has
     its classes in val_annotations.txt. If not ``divided``, there is one Listing, of the classes in
     ``data_dir`` itself.
 
-    Parameters
-    ----------
-    data_dir : path
-    divided : bool
-
-    Returns
-    -------
-    list of Listing
-
-    Raises
-    ------
-    InputError if a part is missing or has no class folders, a class has no pictures, or the
-    classes of two parts differ.
+    InputError if a part is missing or has no class folders, a class has no images, or the classes
+    of two parts differ.
     """
     root = expanded(data_dir)
     if not root.is_dir():
@@ -103,13 +84,13 @@ def list_pictures(data_dir, divided=True):
 
 
 def _unlabelled(folder, classes):
-    """Whether pictures lie here without their classes, at most in one folder such as images/."""
+    """Whether images lie here without their classes, at most in one folder such as images/."""
     names = _names_in(folder)
     return len(names) < 2 and not {*names} & {*classes}
 
 
 def _list_other(root, part, classes):
-    """The pictures of test/ or val/, of the classes of train/."""
+    """The images of test/ or val/, of the classes of train/."""
     if (root / part / _ANNOTATIONS).is_file():
         return _list_annotated(root, part, classes)
     _check_same(root, classes, part, _classes(root / part))
@@ -117,7 +98,7 @@ def _list_other(root, part, classes):
 
 
 def _list_annotated(root, part, classes):
-    """Tiny ImageNet's pictures for validation, all in one folder: a line of a file for each."""
+    """Tiny ImageNet's images for validation, all in one folder: a line of a file for each."""
     path = root / part / _ANNOTATIONS
     labels = {name: label for label, name in enumerate(classes)}
     found = []
@@ -129,7 +110,7 @@ def _list_annotated(root, part, classes):
         file = root / part / "images" / name
         found.append((f"{part}/images/{name}", file.stat().st_size, labels[kind]))
     if not found:
-        raise InputError(f"{path}: expected a line for each picture, found none")
+        raise InputError(f"{path}: expected a line for each image, found none")
     names, sizes, kinds = zip(*found, strict=True)
     return Listing(str(root), list(names), np.array(sizes), np.array(kinds), classes)
 
@@ -164,10 +145,10 @@ def _check_same(root, train, part, other):
 def _list_part(root, part, classes):
     names, sizes, labels = [], [], []
     for label, name in enumerate(classes):
-        found = sorted(_pictures(root / part / name, f"{part}/{name}".lstrip("/"), set()))
+        found = sorted(_images(root / part / name, f"{part}/{name}".lstrip("/"), set()))
         if not found:
             raise InputError(
-                f"{root / part / name}: expected pictures of this class "
+                f"{root / part / name}: expected images of this class "
                 "(*.jpg, *.jpeg, *.png, ...), found none"
             )
         names += [file for file, _ in found]
@@ -176,8 +157,8 @@ def _list_part(root, part, classes):
     return Listing(str(root), names, np.array(sizes), np.array(labels), classes)
 
 
-def _pictures(folder, name, seen):
-    """Yield (name, bytes) of the pictures in a folder and below; links lead round in no circle."""
+def _images(folder, name, seen):
+    """Yield (name, bytes) of the images in a folder and below; links lead round in no circle."""
     real = os.path.realpath(folder)
     if real in seen:
         return
@@ -187,6 +168,6 @@ def _pictures(folder, name, seen):
             if entry.name[0] == ".":
                 continue
             if entry.is_dir():
-                yield from _pictures(entry.path, f"{name}/{entry.name}", seen)
+                yield from _images(entry.path, f"{name}/{entry.name}", seen)
             elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS and entry.is_file():
                 yield f"{name}/{entry.name}", entry.stat().st_size

@@ -1,4 +1,4 @@
-"""Picture files, damaged: as inputs of ``predict`` and in an image folder."""
+"""Image files, damaged: as inputs of ``predict`` and in an image folder."""
 
 import io
 
@@ -8,13 +8,13 @@ from damaged import edited
 from hypothesis import strategies as st
 
 from minibnn import data
-from minibnn.data.pictures import read_picture
+from minibnn.data.image_files import read_image
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     """Files of 12x10 pixels in every format and some modes."""
     from PIL import Image
 
@@ -46,11 +46,11 @@ def declared(content):
     return 8 * min(width * height, 1 << 26)
 
 
-def test_pictures(fuzz, reads, pictures, tmp_path):
+def test_images(fuzz, reads, images, tmp_path):
     path = tmp_path / "a.png"
-    for content in pictures:
+    for content in images:
         path.write_bytes(content)
-        read_picture(path, (8, 8, 3))
+        read_image(path, (8, 8, 3))
 
     def attempt(case):
         path.write_bytes(case)
@@ -60,18 +60,18 @@ def test_pictures(fuzz, reads, pictures, tmp_path):
             ((4, 6, 1), "bytes"),
             ((8, 8, 3), "image-folder"),
         ):
-            found = reads(lambda: read_picture(path, shape, kind), size)  # noqa: B023
+            found = reads(lambda: read_image(path, shape, kind), size)  # noqa: B023
             if found is not None:
                 assert found.shape == shape and np.isfinite(found).all()
 
-    fuzz(st.sampled_from(pictures).flatmap(edited) | st.binary(max_size=100), attempt)
+    fuzz(st.sampled_from(images).flatmap(edited) | st.binary(max_size=100), attempt)
 
 
-def test_image_folders(fuzz, reads, pictures, tmp_path):
+def test_image_folders(fuzz, reads, images, tmp_path):
     for part in ("train", "val"):
         for name in ("a", "b"):
             (tmp_path / part / name).mkdir(parents=True)
-            (tmp_path / part / name / "0.png").write_bytes(pictures[0])
+            (tmp_path / part / name / "0.png").write_bytes(images[0])
     path = tmp_path / "train" / "a" / "0.png"
     data.load("image-folder", tmp_path, image_size=8, workers=1, progress=False)
 
@@ -86,4 +86,4 @@ def test_image_folders(fuzz, reads, pictures, tmp_path):
         if found is not None:
             assert found.shape[1:] == (8, 8, 3) and np.isfinite(found).all()
 
-    fuzz(st.sampled_from(pictures).flatmap(edited) | st.binary(max_size=100), attempt)
+    fuzz(st.sampled_from(images).flatmap(edited) | st.binary(max_size=100), attempt)

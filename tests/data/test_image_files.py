@@ -1,4 +1,4 @@
-"""Picture files as inputs: every mode, any size, and what is no picture."""
+"""Image files as inputs: every mode, any size, and what is no image."""
 
 import io
 
@@ -10,21 +10,21 @@ from PIL import Image
 
 from minibnn.data.folder import decode
 from minibnn.data.folder.crops import centre_crop
-from minibnn.data.pictures import check_channels, read_picture
+from minibnn.data.image_files import check_channels, read_image
 from minibnn.errors import InputError
 
 RED = np.array([200, 20, 20])
 
 
-def write(path, picture, kind="PNG", **options):
-    path.write_bytes(encoded(picture, kind, **options))
+def write(path, image, kind="PNG", **options):
+    path.write_bytes(encoded(image, kind, **options))
     return path
 
 
 def colour(mode):
-    """A picture of one colour, red, in a mode."""
-    picture = Image.new("RGB", (9, 7), tuple(RED.tolist()))
-    return picture.quantize(4) if mode == "P" else picture.convert(mode)
+    """An image of one colour, red, in a mode."""
+    image = Image.new("RGB", (9, 7), tuple(RED.tolist()))
+    return image.quantize(4) if mode == "P" else image.convert(mode)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def colour(mode):
 )  # fmt: skip
 def test_colours_in_every_mode(tmp_path, mode, kind):
     path = write(tmp_path / "a", colour(mode), kind)
-    x = read_picture(path, (4, 5, 3))
+    x = read_image(path, (4, 5, 3))
     assert x.shape == (4, 5, 3)
     assert x.dtype == np.uint8
     assert np.abs(x.astype(int) - RED).max() <= 4
-    grey = read_picture(path, (4, 5, 1))
+    grey = read_image(path, (4, 5, 1))
     assert grey.shape == (4, 5, 1)
     assert np.abs(grey.astype(int) - 74).max() <= 4  # 0.299 R + 0.587 G + 0.114 B
 
@@ -51,31 +51,31 @@ def test_grey_in_every_mode(tmp_path, mode):
     level = 255 if mode == "1" else 200
     if mode.startswith("I"):
         numbers = np.full((7, 9), 200 * 256 + 77, np.uint16 if mode == "I;16" else np.int32)
-        picture = Image.fromarray(numbers)
+        image = Image.fromarray(numbers)
     else:
-        picture = Image.new("L", (9, 7), level).convert(mode)
-    path = write(tmp_path / "a", picture, "TIFF" if mode == "I" else "PNG")
-    assert_array_equal(read_picture(path, (4, 5, 1)), np.full((4, 5, 1), level))
-    assert_array_equal(read_picture(path, (4, 5, 3)), np.full((4, 5, 3), level))
+        image = Image.new("L", (9, 7), level).convert(mode)
+    path = write(tmp_path / "a", image, "TIFF" if mode == "I" else "PNG")
+    assert_array_equal(read_image(path, (4, 5, 1)), np.full((4, 5, 1), level))
+    assert_array_equal(read_image(path, (4, 5, 3)), np.full((4, 5, 3), level))
 
 
-def test_a_picture_of_the_right_size_is_taken_as_it_is(tmp_path):
+def test_a_image_of_the_right_size_is_taken_as_it_is(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 6, 3), dtype=np.uint8)
     path = write(tmp_path / "a.png", Image.fromarray(pixels))
-    assert_array_equal(read_picture(str(path), (8, 6, 3)), pixels)
+    assert_array_equal(read_image(str(path), (8, 6, 3)), pixels)
     path = write(tmp_path / "b.png", Image.fromarray(pixels[..., 0]))
-    assert_array_equal(read_picture(path, (8, 6, 1)), pixels[..., :1])
+    assert_array_equal(read_image(path, (8, 6, 1)), pixels[..., :1])
 
 
-def test_the_whole_picture_is_resized(tmp_path):
+def test_the_whole_image_is_resized(tmp_path):
     """Twice as wide as high: each half keeps its place, nothing is cut off."""
     pixels = np.zeros((50, 100), np.uint8)
     pixels[:, 50:] = 255
-    x = read_picture(write(tmp_path / "a.png", Image.fromarray(pixels)), (8, 8, 1))[..., 0]
+    x = read_image(write(tmp_path / "a.png", Image.fromarray(pixels)), (8, 8, 1))[..., 0]
     assert (x[:, :3] < 10).all()
     assert (x[:, 5:] > 245).all()
     large = np.repeat(np.repeat(pixels, 8, 0), 8, 1)  # is decoded smaller
-    x = read_picture(write(tmp_path / "a.jpg", Image.fromarray(large), "JPEG"), (8, 8, 3))
+    x = read_image(write(tmp_path / "a.jpg", Image.fromarray(large), "JPEG"), (8, 8, 3))
     assert (x[:, :3] < 10).all()
     assert (x[:, 5:] > 245).all()
 
@@ -84,17 +84,17 @@ def test_the_whole_picture_is_resized(tmp_path):
 def test_what_is_transparent_is_white(tmp_path, mode):
     alpha = np.zeros((8, 8, 4), np.uint8)  # black, the upper half transparent
     alpha[4:, :, 3] = 255
-    picture, options = Image.fromarray(alpha).convert(mode), {}
+    image, options = Image.fromarray(alpha).convert(mode), {}
     if mode == "P":
-        picture = Image.fromarray((alpha[..., 3] // 255), "P")
-        picture.putpalette([0, 0, 0, 0, 0, 0])
+        image = Image.fromarray((alpha[..., 3] // 255), "P")
+        image.putpalette([0, 0, 0, 0, 0, 0])
         options = {"transparency": 0}
     if mode == "RGB":  # one colour stands for transparent
         alpha[4:, :, :3] = 1
-        picture, options = Image.fromarray(alpha[..., :3]), {"transparency": (0, 0, 0)}
-    path = write(tmp_path / "a.png", picture, **options)
+        image, options = Image.fromarray(alpha[..., :3]), {"transparency": (0, 0, 0)}
+    path = write(tmp_path / "a.png", image, **options)
     for channels in (1, 3):
-        x = read_picture(path, (8, 8, channels))
+        x = read_image(path, (8, 8, channels))
         assert (x[:4] == 255).all()
         assert (x[4:] <= 1).all()
 
@@ -104,9 +104,7 @@ def test_photographs_stand_upright(tmp_path):
     pixels[:16] = 255
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
-    x = read_picture(
-        write(tmp_path / "a.jpg", Image.fromarray(pixels), "JPEG", exif=exif), (8, 8, 1)
-    )
+    x = read_image(write(tmp_path / "a.jpg", Image.fromarray(pixels), "JPEG", exif=exif), (8, 8, 1))
     assert (x[:3] < 10).all()
     assert (x[5:] > 245).all()
 
@@ -115,44 +113,44 @@ def test_for_networks_on_image_folders(tmp_path):
     """What evaluation sees: the middle, with ImageNet's mean and deviation."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     path = write(tmp_path / "a.png", Image.fromarray(pixels))
-    x = read_picture(path, (28, 28, 3), "image-folder")
+    x = read_image(path, (28, 28, 3), "image-folder")
     assert x.dtype == np.float32
     crop = decode.cut(path.read_bytes(), lambda *size: centre_crop(*size, 28))
     expected = np.asarray(crop) / 255 - np.array([0.485, 0.456, 0.406])
     np.testing.assert_allclose(x, expected / [0.229, 0.224, 0.225], atol=1e-5)
     with pytest.raises(InputError, match="squares in RGB"):
-        read_picture(path, (28, 30, 3), "image-folder")
+        read_image(path, (28, 30, 3), "image-folder")
 
 
-def test_what_is_no_picture(tmp_path):
+def test_what_is_no_image(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("hello")
-    with pytest.raises(InputError, match=r"a\.png: not a picture"):
-        read_picture(path, (8, 8, 1))
+    with pytest.raises(InputError, match=r"a\.png: not an image"):
+        read_image(path, (8, 8, 1))
     with pytest.raises(InputError, match=r"b\.png: cannot be read \(No such file"):
-        read_picture(tmp_path / "b.png", (8, 8, 1))
+        read_image(tmp_path / "b.png", (8, 8, 1))
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory"):
-        read_picture(tmp_path, (8, 8, 1))
+        read_image(tmp_path, (8, 8, 1))
     whole = encoded(
         Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)), "PNG"
     )
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"a\.png: damaged: "):
-        read_picture(path, (8, 8, 1))
+        read_image(path, (8, 8, 1))
     write(path, Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF")
     with pytest.raises(InputError, match="floating-point"):
-        read_picture(path, (8, 8, 1))
+        read_image(path, (8, 8, 1))
 
 
-def test_a_picture_that_unpacks_to_too_much(tmp_path):
+def test_a_image_that_unpacks_to_too_much(tmp_path):
     file = io.BytesIO()
     Image.new("1", (9000, 9000)).save(file, "PNG")
     (tmp_path / "bomb.png").write_bytes(file.getvalue())
     with pytest.raises(InputError, match=r"bomb.png: .*pixels"):
-        read_picture(tmp_path / "bomb.png", (8, 8, 1))
+        read_image(tmp_path / "bomb.png", (8, 8, 1))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 2), (8, 8, 4), (64,)])
-def test_inputs_that_are_no_pictures(shape):
-    with pytest.raises(InputError, match="picture files have a height, a width and 1 channel"):
+def test_inputs_that_are_no_images(shape):
+    with pytest.raises(InputError, match="image files have a height, a width and 1 channel"):
         check_channels(shape)

@@ -1,0 +1,78 @@
+"""Image files as a trained network takes them, for ``predict``."""
+
+import numpy as np
+
+from minibnn.data.folder import decode
+from minibnn.data.folder.crops import centre_crop
+from minibnn.data.folder.images import normalise
+from minibnn.errors import InputError
+
+MODES = {1: "L", 3: "RGB"}  # by channels
+
+
+def check_channels(shape):
+    """InputError unless inputs of this shape (height, width, channels) are images in files."""
+    if len(shape) != 3 or shape[2] not in MODES:
+        raise InputError(
+            f"the network takes inputs of shape {shape}; image files have a height, a width "
+            "and 1 channel (grey) or 3 (red, green, blue)"
+        )
+
+
+def read_image(path, shape, kind="bytes"):
+    """One image file, of any kind, mode and size that Pillow reads, as an input of a network.
+
+    ``shape`` is (height, width, channels): with 1 channel the image becomes grey, with 3 RGB. The
+    whole image, turned upright as its EXIF data say and laid on white where it is transparent, is
+    resized (bicubic; its proportions are not kept). It is an array of uint8 if ``kind`` is "bytes",
+    and of float32 in [0, 1] if "unit"; "image-folder" gives what evaluation sees of the images of
+    a folder. InputError names the file if it cannot be read or is no image.
+    """
+    check_channels(shape)
+    decode.prepare()
+    try:
+        content = decode.read(path)
+        if kind == "image-folder":
+            return _middle(content, shape)
+        with decode.pillow_errors():
+            whole = _whole(decode.open_image(content), shape)
+        return whole / np.float32(255) if kind == "unit" else whole
+    except decode.Unreadable as error:
+        raise InputError(f"{path}: {error}") from None
+    except MemoryError:
+        raise InputError(f"{path}: takes more memory than there is") from None
+
+
+def _middle(content, shape):
+    height, width, channels = shape
+    if height != width or channels != 3:
+        raise InputError(f"a network on images of a folder takes squares in RGB, found {shape}")
+    out = np.empty(shape, np.float32)
+    normalise(decode.cut(content, lambda *size: centre_crop(*size, height)), out)
+    return out
+
+
+def _whole(image, shape):
+    from PIL import Image, ImageOps
+
+    height, width, channels = shape
+    mode = MODES[channels]
+    image.draft(mode, (2 * width, 2 * height))  # a large JPEG is decoded smaller
+    image = _on_white(ImageOps.exif_transpose(image))
+    if image.mode not in ("1", "L", "RGB"):  # not every mode becomes grey in one step
+        image = decode.to_rgb(image)
+    image = image.convert(mode)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    return np.array(image, np.uint8).reshape(shape)
+
+
+def _on_white(image):
+    """The image without transparency."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image)
