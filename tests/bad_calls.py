@@ -9,7 +9,7 @@ WHOLE = "must be a whole number from"
 LOAD_NONE = "{}none.npz does not exist"
 NETWORK = "input_shape must be positive whole numbers, found (0, 8, 1)"
 IMAGES = (
-    "train_images must be pictures (N, H, W, C) or (N, H, W), or vectors (N, F), none of them 0, "
+    "train_images must be images (N, H, W, C) or (N, H, W), or vectors (N, F), none of them 0, "
     "found shape (4,)"
 )
 GAMMA = "{}: gamma must be a number in (0, 1] or a schedule; found 2"
@@ -30,7 +30,10 @@ CALLS = {
         (f"bnn.fit({RUN}, epochs=0)", f"epochs {WHOLE} 1 on, found 0"),
         (f"bnn.fit({RUN}, epochs=1.5)", f"epochs {WHOLE} 1 on, found 1.5"),
         (f"bnn.fit({RUN}, epochs=True)", f"epochs {WHOLE} 1 on, found True"),
-        (f"bnn.fit({RUN}, epochs=1, batch_size=5)", f"batch_size {WHOLE} 1 to 4..., found 5"),
+        (
+            f"bnn.fit({RUN}, epochs=1, batch_size=5)",
+            "batch_size must be an integer from 1 to 4, found 5",
+        ),
         (f"bnn.fit({RUN}, epochs=1, batch_size=2, seed=-1)", f"seed {WHOLE} 0 on, found -1"),
         (
             f"bnn.fit({RUN}, epochs=1, batch_size=2, validation=4)",
@@ -138,14 +141,14 @@ CALLS = {
         ("bnn.data.load('image-folder')", "image-folder needs a folder with train/ and val/: ..."),
         (
             "bnn.data.load('image-folder', folder, workers=0)",
-            "workers must be a whole number from 1 to 256, found 0",
+            "workers must be an integer from 1 to 256, found 0",
         ),
     ],
     "data.from_arrays": [
         ("bnn.data.from_arrays(labels, labels, images, labels)", IMAGES),
         (
             "bnn.data.from_arrays(images, labels[:3], images, labels)",
-            "train_labels must be 4 integers (one per picture), found int64 of shape (3,)",
+            "train_labels must be 4 integers (one per image), found int64 of shape (3,)",
         ),
         (
             "bnn.data.from_arrays(images, labels - 1, images, labels)",
@@ -181,10 +184,19 @@ CALLS = {
         ),
     ],
     "data.Batches": [
-        ("bnn.data.Batches(images, labels, 0)", f"batch_size {WHOLE} 1 ..., found 0"),
-        ("bnn.data.Batches(images, labels, 5)", f"batch_size {WHOLE} 1 to 4..., found 5"),
-        ("bnn.data.Batches(images, labels[:2], 1)", "labels must be 4, one per picture, found 2"),
-        ("bnn.data.Batches(images, labels, 1, seed=-1)", "the seed must be a whole number ..."),
+        (
+            "bnn.data.Batches(images, labels, 0)",
+            "batch_size must be an integer from 1 to 4, found 0",
+        ),
+        (
+            "bnn.data.Batches(images, labels, 5)",
+            "batch_size must be an integer from 1 to 4, found 5",
+        ),
+        ("bnn.data.Batches(images, labels[:2], 1)", "labels must be 4, one per image, found 2"),
+        (
+            "bnn.data.Batches(images, labels, 1, seed=-1)",
+            "seed must be an integer from 0 on, found -1",
+        ),
         ("bnn.data.Batches(images, labels, 1, augment='all')", "augment must be ..., found 'all'"),
     ],
     "data.pad_crop_flip": [

@@ -58,7 +58,7 @@ def test_compare(run):
     assert (code, err) == (0, "")
     folder = Path("runs/compare-digits-1")
     assert f"folder:  {folder}" in out
-    assert "1437 + 360 pictures 8x8x1" in out
+    assert "1437 + 360 images 8x8x1" in out
     assert re.search(r"epoch 2/2  bop +loss", out)
     assert "% of the binary weights of bop and latent-sgd agree" in out
     assert f"picture: {folder}/compare.png" in out

@@ -38,8 +38,8 @@ def run(capsys):
 def test_a_run_says_what_it_left_out_and_can_be_resumed(run):
     code, out, err = run(*OPTIONS, *SMALL, "--data-dir", "data", "--epochs", 2)
     assert code == 0
-    assert err == "minibnn: data/train/e/2.PNG: not a picture; left out\n"
-    assert "24 + 12 pictures 12x12x3 float32, 6 classes" in out
+    assert err == "minibnn: data/train/e/2.PNG: not an image; left out\n"
+    assert "24 + 12 images 12x12x3 float32, 6 classes" in out
     assert "note: pictures that cannot be read, left out: 1" in out
     folder = Path("runs/train-image-folder-1")
     config = json.loads((folder / "config.json").read_text())
@@ -62,7 +62,7 @@ def test_a_broken_picture_is_left_out_of_what_is_measured(run, here, capsys):
     (row,) = read_rows(here / "run/metrics.csv")
     assert main(["evaluate", "run", "--batch-size", "5"]) == 0
     out, err = capsys.readouterr()
-    assert err == "minibnn: data/val/b/1.jpg: not a picture; left out\n"
+    assert err == "minibnn: data/val/b/1.jpg: not an image; left out\n"
     assert "left out:  1, which cannot be read\n" in out
     assert f"accuracy:  {100 * row['test_accuracy']:.2f} %\n" in out
     assert main(["report", "run"]) == 0
@@ -102,7 +102,7 @@ def test_the_threads_asked_for_decode(run, monkeypatch):
         ((), "image-folder needs a folder with train/ and val/: name it by --data-dir"),
         (("--data-dir", "nowhere"), "nowhere: expected a folder with train/ and val/, found no"),
         (("--data-dir", "data/train"), "data/train: expected folders train/ and val/, found no"),
-        (("--data-dir", "data", "--image-size", 0), "image size must be a whole number from 1"),
+        (("--data-dir", "data", "--image-size", 0), "image size must be an integer from 1"),
     ],
 )
 def test_bad_input_is_one_line_and_2(run, here, arguments, message):

@@ -240,7 +240,7 @@ def test_probabilities_do_not_overflow():
 
 def test_predict_bad_input(run, tmp_path):
     (tmp_path / "no.png").write_text("hello")
-    fails(run("predict", "net.bnn.npz", tmp_path / "no.png"), r"no\.png: not a picture")
+    fails(run("predict", "net.bnn.npz", tmp_path / "no.png"), r"no\.png: not an image")
     code, out, err = run(
         "predict", "net.bnn.npz", "missing.png", "0.png", tmp_path / "no.png", "1.png"
     )
@@ -248,7 +248,7 @@ def test_predict_bad_input(run, tmp_path):
     assert [line.partition(":")[0] for line in out.splitlines()] == ["0.png", "1.png"]
     assert [line.rpartition("/")[2] for line in err.splitlines()] == [
         "minibnn: missing.png: cannot be read (No such file or directory)",
-        "no.png: not a picture",
+        "no.png: not an image",
     ]
     code, out, err = run("predict", "net.bnn.npz", "missing.png", "0.png", "--json")
     assert (code, [one["picture"] for one in json.loads(out)]) == (2, ["0.png"])
@@ -261,7 +261,7 @@ def test_predict_bad_input(run, tmp_path):
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
     fails(run("predict", tmp_path / "half", "0.png"), "half is ")
     bnn.nn.Sequential([bnn.nn.BinaryDense(2)], (9,)).save(tmp_path / "dense.npz")
-    fails(run("predict", tmp_path / "dense.npz", "0.png"), "picture files have a height")
+    fails(run("predict", tmp_path / "dense.npz", "0.png"), "image files have a height")
     layers = [bnn.nn.BinaryConv2D(2, 3), bnn.nn.BatchNorm()]
     bnn.nn.Sequential(layers, (8, 8, 1)).save(tmp_path / "map.npz")
     fails(run("predict", tmp_path / "map.npz", "0.png"), r"gives outputs \(8, 8, 2\), not classes")

@@ -96,7 +96,7 @@ class Dataset:
     def subset(self, train=None, test=None, seed=0):
         """A smaller Dataset for a quick run, stratified.
 
-        ``train`` and ``test`` are numbers of images; None keeps that part whole.
+        ``train`` and ``test`` are numbers of images, drawn by ``seed``; None keeps that part whole.
         """
         parts = {}
         for part, n in (("train", train), ("test", test)):

@@ -14,7 +14,7 @@ RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ...; found "
 DATASETS = "data set must be one of digits, cifar10, image-folder, npz:FILE, found "
 MODELS = "--model must be one of binarynet, digits, binary_alexnet, xnornet, ..., found "
 CORES = "threads must be a whole number from 1 to ... (what this machine offers), found "
-SIDE = "the image size must be a whole number from 1 to 4096, found "
+SIDE = "the image size must be an integer from 1 to 4096, found "
 STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
 ONE = "--model digits of pictures 8x8x1: "
 PICTURE = "a picture must end in .png, .pdf, .svg, found "
@@ -187,7 +187,7 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--batch-size": [
         ("0", "batch_size must be a whole number from 1 on, found 0"),
-        ("5000", "batch_size must be a whole number from 1 to 1437..., found 5000"),
+        ("5000", "batch_size must be an integer from 1 to 1437, found 5000"),
         ("''", NOT_WHOLE.format("")),
     ],
     "--seed": [
@@ -199,7 +199,7 @@ TRAINING = {  # options of train, compare and sweep
         ("-1", "validation must be a whole number from 0 on, found -1"),
         (
             "1437",
-            "the number of validation pictures must be a whole number from 1 to 1436, found 1437",
+            "the number of validation images must be an integer from 1 to 1436, found 1437",
         ),
         ("half", NOT_WHOLE.format("half")),
     ],
@@ -488,7 +488,7 @@ ROWS = {
             ("bits.npz none.png", "none.png: cannot be read (No such file or directory)"),
             ("bits.npz picture.png ''", "'': cannot be read (No such file or directory)"),
             ("bits.npz empty", "empty: cannot be read (Is a directory)"),
-            ("bits.npz text.txt", "text.txt: not a picture"),
+            ("bits.npz text.txt", "text.txt: not an image"),
             ("bits.npz cut.png", "cut.png: damaged: ..."),
         ],
         "--top": [

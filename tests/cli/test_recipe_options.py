@@ -239,4 +239,4 @@ def test_a_folder_of_large_pictures_gets_the_imagenet_network(run, here):
     assert "1000 classes, here 3\n" in out
     code, _, err = run("train", "--recipe", "bop-sec53-birealnet", *data[:2], "--width", "0.0625")
     assert code == 2
-    assert "batch_size must be a whole number from 1 to 9 (training pictures), found 1024" in err
+    assert "batch_size must be an integer from 1 to 9, found 1024" in err

@@ -163,7 +163,7 @@ def test_infinity_inside_names_the_layer():
         ({"batch_size": 0}, "batch_size must be"),
         ({"batch_size": 211}, "batch_size must be a whole number from 1 to 210"),
         ({"seed": -1}, "seed must be"),
-        ({"validation": 500}, "validation pictures must be"),
+        ({"validation": 500}, "validation images must be"),
         ({"checkpoint_every": 0}, "checkpoint_every must be"),
         ({"loss": "mse"}, "loss must be one of softmax_cross_entropy, squared_hinge"),
         ({"augment": "cutout"}, "augment must be one of"),
