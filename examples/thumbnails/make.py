@@ -16,7 +16,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 WIDTH, COLOURS = 360, 256
-NO_PICTURE = {"07"}
+NO_PICTURE = {"00", "07"}
 
 
 def command(script, out):
