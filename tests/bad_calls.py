@@ -6,6 +6,7 @@ small data set), images (4, 8, 8, 1), labels (4,), net (for them), w (±1), g, f
 """
 
 WHOLE = "must be a whole number from"
+INTEGER = "must be an integer from"
 LOAD_NONE = "{}none.npz does not exist"
 NETWORK = "input_shape must be positive whole numbers, found (0, 8, 1)"
 IMAGES = (
@@ -27,14 +28,14 @@ CALLS = {
         ("bnn.load(None)", "path must be a text or a path, found None"),
     ],
     "fit": [
-        (f"bnn.fit({RUN}, epochs=0)", f"epochs {WHOLE} 1 on, found 0"),
-        (f"bnn.fit({RUN}, epochs=1.5)", f"epochs {WHOLE} 1 on, found 1.5"),
-        (f"bnn.fit({RUN}, epochs=True)", f"epochs {WHOLE} 1 on, found True"),
+        (f"bnn.fit({RUN}, epochs=0)", f"epochs {INTEGER} 1 on, found 0"),
+        (f"bnn.fit({RUN}, epochs=1.5)", f"epochs {INTEGER} 1 on, found 1.5"),
+        (f"bnn.fit({RUN}, epochs=True)", f"epochs {INTEGER} 1 on, found True"),
         (
             f"bnn.fit({RUN}, epochs=1, batch_size=5)",
             "batch_size must be an integer from 1 to 4, found 5",
         ),
-        (f"bnn.fit({RUN}, epochs=1, batch_size=2, seed=-1)", f"seed {WHOLE} 0 on, found -1"),
+        (f"bnn.fit({RUN}, epochs=1, batch_size=2, seed=-1)", f"seed {INTEGER} 0 on, found -1"),
         (
             f"bnn.fit({RUN}, epochs=1, batch_size=2, validation=4)",
             "the number of validation ... 1 to 3, found 4",
@@ -49,7 +50,7 @@ CALLS = {
         ),
         (
             f"bnn.fit({RUN}, epochs=1, batch_size=2, checkpoint_every=0)",
-            f"checkpoint_every {WHOLE} 1 on, found 0",
+            f"checkpoint_every {INTEGER} 1 on, found 0",
         ),
         (
             f"bnn.fit({RUN}, epochs=1, batch_size=2, checkpoint_minutes=-1)",
@@ -79,7 +80,7 @@ CALLS = {
         ),
         (
             "bnn.fit(other, optim.Bop(), data, epochs=1, batch_size=2)",
-            "the network takes pictures 4x4x1, ...",
+            "the network takes images 4x4x1, ...",
         ),
     ],
     "lockstep": [
@@ -95,7 +96,7 @@ CALLS = {
             "bnn.lockstep(net, {'../a': both()}, data, epochs=1, batch_size=2)",
             "a run's name must be ...",
         ),
-        ("bnn.lockstep(net, {'a': both()}, data, epochs=0)", f"epochs {WHOLE} 1 on, found 0"),
+        ("bnn.lockstep(net, {'a': both()}, data, epochs=0)", f"epochs {INTEGER} 1 on, found 0"),
         (
             "bnn.lockstep(net, {'a': 3}, data, epochs=1, batch_size=2)",
             "an optimizer must be one of minibnn.optim, found 3",
@@ -108,7 +109,7 @@ CALLS = {
         ),
         (
             "bnn.evaluate(net, images, labels[:2])",
-            "labels must be one per picture and at least one, found (2,) for 4 pictures",
+            "labels must be one per image and at least one, found (2,) for 4 images",
         ),
         ("bnn.evaluate(net, images, labels + 99)", "labels must be ..."),
         (

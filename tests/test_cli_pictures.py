@@ -40,7 +40,7 @@ def test_a_run_says_what_it_left_out_and_can_be_resumed(run):
     assert code == 0
     assert err == "minibnn: data/train/e/2.PNG: not an image; left out\n"
     assert "24 + 12 images 12x12x3 float32, 6 classes" in out
-    assert "note: pictures that cannot be read, left out: 1" in out
+    assert "note: images that cannot be read, left out: 1" in out
     folder = Path("runs/train-image-folder-1")
     config = json.loads((folder / "config.json").read_text())
     assert config["augment"] == "paper"

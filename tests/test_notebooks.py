@@ -95,7 +95,7 @@ def test_evaluation_and_confusion():
     found = measured([NASTY, "b"])
     head, line, *matrix = html(found).rows
     assert (head, line) == (
-        ["loss", "accuracy", "top 5", "pictures"],
+        ["loss", "accuracy", "top 5", "images"],
         ["0.2500", "50.00 %", "-", "8"],
     )
     assert matrix == [

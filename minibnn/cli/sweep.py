@@ -211,7 +211,7 @@ def _check_cells(cells, out, force):
     Also has the data downloaded once.
     """
     from minibnn import optim
-    from minibnn.training.settings import Settings, Task
+    from minibnn.training.settings import Settings, training_data
 
     settled, specs = {}, set()
     for cell in cells:
@@ -231,7 +231,8 @@ def _check_cells(cells, out, force):
     for kept, how in list(settled.values())[:_MOST_CHECKED]:
         with Start("train", kept, how) as start:
             names = ("epochs", "batch_size", "seed", "validation")
-            Task(start.net, start.data, Settings(**{n: start.arguments[n] for n in names}))
+            settings = Settings(**{n: start.arguments[n] for n in names})
+            training_data(start.net, start.data, settings)
 
 
 @contextlib.contextmanager

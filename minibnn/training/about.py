@@ -10,34 +10,20 @@ from minibnn.files.archive import member_names
 from minibnn.nn import Sequential, saving
 from minibnn.training import checkpoint
 from minibnn.training.load import load
-from minibnn.training.metrics import History, read_rows
-from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, RUN_NAME, read_config
+from minibnn.training.metrics import History, measured_on, read_rows
+from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
 from minibnn.training.sweep.table import read_summary
 
-_NOBODYS = ("kind", "layers")  # keys of a configuration that are no setting
-
 
 def about(path):
-    """All that ``minibnn info`` tells of a run folder or a file.
+    """All that ``minibnn info`` tells of a run folder or a file, as a dict that JSON can hold.
 
-    Parameters
-    ----------
-    path : path
-        A run folder, that of a comparison or of a sweep, a folder with run folders below it, one
-        of a run's files (checkpoint.npz, best.npz), a network of ``net.save``, a packed or an
-        ONNX one.
-
-    Returns
-    -------
-    dict
-        What JSON can hold. ``kind`` and ``path`` are always there; of the others (``settings``,
-        ``network``, ``digest``, ``epochs``, ``results``, ``runs``, ``cells``, ``bytes``, ``files``,
-        ``config``) what is known.
-
-    Raises
-    ------
-    InputError if it is none of these, or damaged.
+    ``path`` is a run folder, that of a comparison or of a sweep, a folder with run folders below
+    it, one of a run's files (checkpoint.npz, best.npz), a network of ``net.save``, a packed or an
+    ONNX one. ``kind`` and ``path`` are always there; of the others (``settings``, ``network``,
+    ``digest``, ``epochs``, ``results``, ``runs``, ``cells``, ``bytes``, ``files``, ``config``)
+    what is known. InputError if it is none of these, or damaged.
     """
     path = Path(path)
     if not path.exists():
@@ -71,25 +57,17 @@ def _folder(path):
             raise InputError(
                 f"{path} is no run folder: it has no {CONFIG}, nor have folders below it"
             )
-        runs = [run for folder in below for run in _with_those_compared(folder)]
-        return {"kind": "folder of runs", "runs": [_short(folder, path) for folder in runs]}
-    found = {"settings": settings_of(config), "files": _files(path), "config": config}
+        runs = [_short(run, path) for folder in below for run in compared(folder) or [folder]]
+        return {"kind": "folder of runs", "runs": runs}
+    found = {"kind": "run", "settings": settings_of(config), "config": config}
+    found["files"] = _files(path)
     if config.get("kind") == "preset":
-        return {"kind": "preset", **found}
-    if isinstance(config.get("optimizers"), dict):
-        return {
-            "kind": "comparison",
-            **found,
-            "network": _costs_of(config),
-            "runs": [_short(folder, path) for folder in _with_those_compared(path)],
-        }
-    return {
-        "kind": "run",
-        **found,
-        "network": _costs_of(config),
-        **digest_of(path),
-        **_results(path, config),
-    }
+        return found | {"kind": "preset"}
+    network = config.get("network")
+    found["network"] = None if network is None else costs(Sequential.from_config(network))
+    if runs := compared(path):
+        return found | {"kind": "comparison", "runs": [_short(run, path) for run in runs]}
+    return found | digest_of(path) | _results(path, config)
 
 
 def digest_of(folder):
@@ -108,8 +86,8 @@ def _sweep(path):
     best = max(done, key=lambda row: row["best_accuracy"] or 0, default=None)
     return {
         "kind": "sweep",
-        "settings": {key: ", ".join(map(str, values)) for key, values in keys.items()}
-        | {"seeds": ", ".join(map(str, description["seeds"]))}
+        "settings": {key: _text(values) for key, values in keys.items()}
+        | {"seeds": _text(description["seeds"])}
         | {key: _text(value) for key, value in description["options"].items() if key not in keys},
         "cells": {"done": len(done), "of": len(description["cells"])},
         "results": None if best is None else {"best": best},
@@ -124,47 +102,32 @@ def _results(path, config):
     epochs = {"done": len(history), "of": config.get("epochs")}
     if not history.rows:
         return {"epochs": epochs, "results": None}
-    part = "test" if history.last.get("validation_accuracy") is None else "validation"
+    part, last = measured_on(history), history.last
     best = history.best(f"{part}_accuracy")
-    return {
-        "epochs": epochs,
-        "results": {
-            "measured_on": part,
-            "best_accuracy": best.get(f"{part}_accuracy"),
-            "best_epoch": best.get("epoch"),
-            "last_accuracy": history.last.get(f"{part}_accuracy"),
-            "test_accuracy": history.last.get("test_accuracy"),
-            "train_accuracy": history.last.get("train_accuracy"),
-            "seconds": sum(row["seconds"] or 0 for row in history.rows),
-        },
+    results = {
+        "measured_on": part,
+        "best_accuracy": best.get(f"{part}_accuracy"),
+        "best_epoch": best.get("epoch"),
+        "last_accuracy": last.get(f"{part}_accuracy"),
+        "test_accuracy": last.get("test_accuracy"),
+        "train_accuracy": last.get("train_accuracy"),
+        "seconds": sum(row["seconds"] or 0 for row in history),
     }
-
-
-def _with_those_compared(folder):
-    """A run folder or, of a comparison, those in it."""
-    names = (read_config(folder, missing_ok=True) or {}).get("optimizers")
-    if not isinstance(names, dict):
-        return [folder]
-    return [folder / name for name in names if RUN_NAME.fullmatch(name)]
+    return {"epochs": epochs, "results": results}
 
 
 def _short(folder, above):
     """One of several runs below a folder: name, optimizer and results."""
     config = read_config(folder, missing_ok=True) or {}
-    return {
-        "name": folder.relative_to(above).as_posix(),
-        "optimizer": settings_of(config).get("optimizer"),
-        **_results(folder, config),
-    }
+    name = folder.relative_to(above).as_posix()
+    optimizer = settings_of(config).get("optimizer")
+    return {"name": name, "optimizer": optimizer, **_results(folder, config)}
 
 
 def _files(path):
     """Bytes of each file directly in a folder."""
-    return {
-        file.name: file.stat().st_size
-        for file in sorted(path.iterdir())
-        if file.is_file() and not file.name.startswith(".")
-    }
+    files = [file for file in sorted(path.iterdir()) if file.is_file()]
+    return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
 
 
 # -- files -----------------------------------------------------------------------------------------
@@ -181,7 +144,10 @@ def _file(path):
         net = load(path)
         return {"kind": "network", **size, "network": costs(net), "digest": net.digest()}
     if path.suffix == ".onnx":
-        return {"kind": "ONNX model", **size, **_onnx(path)}
+        from minibnn.deploy import onnx
+
+        texts = {name: _text(value) for name, value in onnx.describe(path).items()}
+        return {"kind": "ONNX model", **size, "settings": texts}
     raise InputError(
         f"{path} is no run folder, checkpoint, saved, packed or ONNX network: nothing that "
         "minibnn wrote"
@@ -190,21 +156,18 @@ def _file(path):
 
 def _checkpoint(path):
     meta, _ = checkpoint.read(path)
-    best, net = meta.get("best"), load(path)
+    net = load(path)
     found = {
-        "kind": "checkpoint" if best is None else "best network of a run",
+        "kind": "checkpoint",
         "network": costs(net),
         "digest": net.digest(),
         "epochs": {"done": meta["epoch"]},
     }
-    if best is not None:
-        ((column, accuracy),) = best.items()
+    if "best" in meta:
+        ((column, accuracy),) = meta["best"].items()
         part = column.removesuffix("_accuracy")
-        found["results"] = {
-            "measured_on": part,
-            "best_accuracy": accuracy,
-            "best_epoch": meta["epoch"],
-        }
+        best = {"measured_on": part, "best_accuracy": accuracy, "best_epoch": meta["epoch"]}
+        found |= {"kind": "best network of a run", "results": best}
     config = read_config(path.parent, missing_ok=True) or {}
     if config.get("network") == json.loads(json.dumps(meta["network"])):
         found["settings"] = settings_of(config)
@@ -213,64 +176,44 @@ def _checkpoint(path):
 
 
 def _packed(packed):
-    summary = packed.summary()
-    settings = {"trained on": packed.dataset, "pictures": packed.pictures}
-    if packed.classes is not None:
-        settings["classes"] = ", ".join(packed.classes)
-    return {
-        "settings": {name: text for name, text in settings.items() if text is not None},
-        "network": {
-            "name": packed.name,
-            "input_shape": list(packed.input_shape),
-            "output_shape": list(packed.output_shape),
-            "binary_weights": summary.bits,
-            "packed_bytes": packed.nbytes,
-        },
+    classes = None if packed.classes is None else _text(packed.classes)
+    settings = {"trained on": packed.dataset, "images": packed.pictures, "classes": classes}
+    network = {
+        "name": packed.name,
+        "input_shape": list(packed.input_shape),
+        "output_shape": list(packed.output_shape),
+        "binary_weights": packed.summary().bits,
+        "packed_bytes": packed.nbytes,
     }
+    settings = {name: text for name, text in settings.items() if text is not None}
+    return {"settings": settings, "network": network}
 
 
-def _onnx(path):
-    from minibnn.deploy import onnx
-
-    found = onnx.describe(path)
-    return {"settings": {name: _text(value) for name, value in found.items()}}
+def costs(network):
+    """Shapes, weights, bytes and multiply-adds of a network, as a dict."""
+    total = network.summary().total
+    return {
+        "name": network.name,
+        "input_shape": list(network.input_shape),
+        "output_shape": list(network.output_shape),
+        "binary_weights": total("bits"),
+        "real_numbers": total("floats"),
+        "packed_bytes": total("packed"),
+        "float32_bytes": total("float32"),
+        "binary_macs": total("binary_macs"),
+        "real_macs": total("real_macs"),
+    }
 
 
 # -- words -----------------------------------------------------------------------------------------
 
 
-def costs(network):
-    """Shapes, weights, bytes and multiply-adds of a network, as a dict."""
-    if not hasattr(network, "layers"):
-        return _packed(network)["network"]
-    summary = network.summary()
-    return {
-        "name": network.name,
-        "input_shape": list(network.input_shape),
-        "output_shape": list(network.output_shape),
-        "binary_weights": summary.total("bits"),
-        "real_numbers": summary.total("floats"),
-        "packed_bytes": summary.total("packed"),
-        "float32_bytes": summary.total("float32"),
-        "binary_macs": summary.total("binary_macs"),
-        "real_macs": summary.total("real_macs"),
-    }
-
-
-def _costs_of(config):
-    network = config.get("network")
-    return None if network is None else costs(Sequential.from_config(network))
-
-
 def settings_of(config):
     """How a run was trained: label -> text, from its config.json, for people to read."""
-    options = config.get("options") or {}
-    data = config.get("data") or {}
-    found = {}
+    data, network = config.get("data") or {}, config.get("network") or {}
+    found = {"recipe": (config.get("options") or {}).get("recipe")}
     if config.get("preset"):
         found["preset"] = f"{config['preset']}, {config.get('steps')} steps"
-    if recipe := options.get("recipe"):
-        found["recipe"] = _text(recipe)
     if isinstance(optimizer := config.get("optimizer"), dict):
         found |= _optimizer_words(optimizer, "optimizer")
     for name, one in (config.get("optimizers") or {}).items():
@@ -278,21 +221,14 @@ def settings_of(config):
     if data:
         shape = "x".join(map(str, data.get("shape", ())))
         counts = " + ".join(f"{data[k]:,}" for k in ("train", "test") if k in data)
-        found["pictures"] = (
-            f"{data.get('name')}: {counts} of {shape}, {data.get('classes')} classes"
-        )
-    if network := config.get("network"):
-        found["network"] = _text(network["name"])
-        if gradients := network.get("gradients"):  # else float32
-            found["gradients"] = _text(gradients)
+        found["images"] = f"{data.get('name')}: {counts} of {shape}, {data.get('classes')} classes"
+    if network:
+        found |= {"network": network["name"], "gradients": network.get("gradients")}
     for label, key in _SETTINGS.items():
-        if config.get(key) is not None:
-            found[label] = _text(config[key])
-    if minibnn := config.get("minibnn"):
-        found["minibnn"] = _text(minibnn)
+        found[label] = config.get(key)
     if computed_by := config.get("computed_by"):
-        found["computed by"] = ", ".join(map(str, computed_by.values()))
-    return found
+        found["computed by"] = list(computed_by.values())
+    return {label: _text(value) for label, value in found.items() if value not in (None, "")}
 
 
 _SETTINGS = {
@@ -301,7 +237,8 @@ _SETTINGS = {
     "seed": "seed",
     "loss": "loss",
     "augmentation": "augment",
-    "validation pictures": "validation",
+    "validation images": "validation",
+    "minibnn": "minibnn",
 }
 
 
@@ -309,12 +246,8 @@ def _optimizer_words(config, label):
     """The optimizer of the binary weights as ``label``, that of the others as "real ..."."""
     if config.get("kind") != "split":
         return {label: spec(config)}
-    found = {}
-    if config.get("binary"):
-        found[label] = spec(config["binary"])
-    if config.get("real"):
-        found[label.replace("optimizer", "real optimizer", 1)] = spec(config["real"])
-    return found
+    labels = {"binary": label, "real": label.replace("optimizer", "real optimizer", 1)}
+    return {labels[part]: spec(config[part]) for part in labels if config.get(part)}
 
 
 def spec(config):
@@ -323,11 +256,10 @@ def spec(config):
     >>> spec({"kind": "bop", "gamma": 0.001, "threshold": 1e-06})
     'bop:gamma=0.001,threshold=1e-06'
     """
-    words = [f"{k}={_text(v)}" for k, v in config.items() if k not in _NOBODYS and v is not None]
-    return f"{config.get('kind', '?')}:{','.join(words)}" if words else config.get("kind", "?")
+    values = {k: v for k, v in config.items() if k not in ("kind", "layers") and v is not None}
+    words = ",".join(f"{key}={_text(value)}" for key, value in values.items())
+    return f"{config.get('kind', '?')}:{words}".rstrip(":")
 
 
 def _text(value):
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value))
-    return str(value)
+    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)

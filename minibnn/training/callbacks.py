@@ -19,39 +19,24 @@ from minibnn.errors import InputError
 class EarlyStopping:
     """Stop when a column of the metrics has not improved for ``patience`` epochs.
 
-    Parameters
-    ----------
-    column : str
-        Such as "test_accuracy", "validation_loss" or "train_loss". What ends in "loss" improves
-        downwards, everything else upwards.
-    patience : int
-        Epochs without a new best value before the run is stopped.
-    min_delta : float
-        How much better a value must be to count as improved.
+    A ``column`` that ends in "loss" improves downwards, every other one upwards, and only what is
+    better by more than ``min_delta`` counts.
     """
 
-    def __init__(self, column="validation_accuracy", patience=10, min_delta=0.0):
+    def __init__(
+        self,
+        column: str = "validation_accuracy",
+        patience: int = 10,
+        min_delta: float = 0.0,
+    ):
         if not isinstance(patience, Real) or patience < 1:
             raise InputError(f"patience must be 1 or more, found {patience!r}")
         self.column, self.patience, self.min_delta = column, patience, min_delta
 
     def on_epoch_end(self, run, row):
-        """Whether to end the training after this epoch.
+        """Whether to end the training of ``run`` after the epoch of ``row``.
 
-        Parameters
-        ----------
-        run : run
-        row : dict
-            The epoch's row of metrics.
-
-        Returns
-        -------
-        bool
-
-        Raises
-        ------
-        InputError
-            If the column is not measured.
+        InputError if the column is not measured.
         """
         if row.get(self.column) is None:
             measured = ", ".join(c for c in row if isinstance(row[c], float))

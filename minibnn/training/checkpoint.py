@@ -20,12 +20,8 @@ VERSION = 1
 def encode(meta, arrays):
     """The bytes of a checkpoint.
 
-    Parameters
-    ----------
-    meta : dict
-        What JSON can hold; the keys format, version and signs are set here.
-    arrays : dict of str to array
-        Any names but "meta" and "checksum", any dtype but object.
+    ``meta`` is what JSON can hold; its keys format, version and signs are set here. ``arrays``
+    have any names but "meta" and "checksum", and any dtype but object.
     """
     members, signs = {}, {}
     for name in sorted(arrays):
@@ -41,16 +37,9 @@ def encode(meta, arrays):
 
 
 def read(path):
-    """The description and the arrays of a checkpoint file.
+    """The description and the arrays of a checkpoint file, ±1 ones unpacked to int8.
 
-    Returns
-    -------
-    meta : dict
-    arrays : dict of str to array, ±1 ones unpacked to int8
-
-    Raises
-    ------
-    InputError if the file is missing, cut off, damaged, no checkpoint or of a newer version.
+    InputError if it is missing, cut off, damaged, no checkpoint or of a newer version.
     """
     try:
         with archive.opened(path) as file:

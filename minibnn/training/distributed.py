@@ -1,19 +1,18 @@
 """Data-parallel training: the ranks of an MPI job, each with its piece of every batch.
 
 Every rank holds the whole state (network, optimizer, position) and makes the same step on it: what
-differs is only which pictures it sees, and those gradients are averaged before the step. So any
+differs is only which images it sees, and those gradients are averaged before the step. So any
 rank could save, and rank 0 does.
 
 Sums are added up in the order of the ranks, not by MPI's Allreduce, which is free to choose
 another order for another size, network or version: bits depend on the number of ranks alone. With
 integer gradients ranks agree on exponents and add up integers, which has no order: with
-synchronised statistics their bits are those of one process.
-Gradients travel as in a ring allreduce, 2 (N - 1) / N times their bytes per rank.
+synchronised statistics their bits are those of one process. Gradients travel as in a ring
+allreduce, 2 (N - 1) / N times their bytes per rank.
 
-Why not overlapped with the backward pass: MPI libraries move a large message only while some
-thread is inside a call of theirs, so it would take a thread that takes its time from the kernels,
-which already use every core; and layer by layer the small ones cost a latency each. It would pay
-where the network is much slower than memory and a core can be spared.
+They are not overlapped with the backward pass: MPI libraries move a large message only while some
+thread is inside a call of theirs, and that thread would take its time from the kernels, which
+already use every core.
 """
 
 import contextlib
@@ -25,6 +24,7 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.ops.threads import cores
+from minibnn.training.config import differences
 from minibnn.training.errors import Interrupted, TrainingError
 
 START = "mpiexec -n N minibnn train ..."
@@ -38,14 +38,8 @@ _RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 class Ranks:
     """The processes that train one network together; by default one, alone, without MPI.
 
-    Parameters
-    ----------
-    comm : mpi4py communicator, optional
-        All of its ranks must do everything that is said here to concern all of them.
-
-    Attributes
-    ----------
-    rank, size : int
+    ``comm`` is a communicator of mpi4py; all of its ranks must do everything that is said here to
+    concern all of them. ``rank`` is the number of this one, from 0, of ``size``.
     """
 
     def __init__(self, comm=None):
@@ -56,20 +50,8 @@ class Ranks:
     def world(cls, required=False):
         """All processes that ``mpiexec`` started; without it one, and MPI is not touched.
 
-        Parameters
-        ----------
-        required : bool
-            Whether it is an error not to have been started by mpiexec.
-
-        Returns
-        -------
-        Ranks
-
-        Raises
-        ------
-        InputError
-            If mpi4py is missing or of another MPI than mpiexec, or if we were not started by
-            mpiexec though that is ``required``.
+        InputError if mpi4py is missing or of another MPI than mpiexec, or if they are ``required``
+        and mpiexec did not start us.
         """
         started = launched()
         if started is None and required:
@@ -100,61 +82,30 @@ class Ranks:
         """Whether this is rank 0, which alone prints and writes."""
         return self.rank == 0
 
-    def gather(self, value):
-        """The values of all ranks, in their order, on every rank.
-
-        Parameters
-        ----------
-        value : any plain Python value
-
-        Returns
-        -------
-        list
-        """
+    def gather(self, value) -> list:
+        """The ``value`` of each rank, in their order, on every rank."""
         return [value] if self.size == 1 else self.comm.allgather(value)
 
     def from_first(self, value):
-        """Rank 0's value, on every rank.
-
-        Parameters
-        ----------
-        value : any plain Python value
-
-        Returns
-        -------
-        like value
-        """
+        """Rank 0's ``value``, on every rank."""
         return value if self.size == 1 else self.comm.bcast(value)
 
-    def most(self, *numbers):
-        """Of each number, the largest of any rank.
-
-        Parameters
-        ----------
-        *numbers : int
-
-        Returns
-        -------
-        tuple of int
-        """
+    def most(self, *numbers: int) -> tuple:
+        """Of each of the integers, the largest of any rank."""
         if self.size == 1:
             return numbers
         everyone = np.empty((self.size, len(numbers)))
         self.comm.Allgather(np.array(numbers, np.float64), everyone)
         return tuple(everyone.max(0).astype(int).tolist())
 
+    def largest(self, number: float) -> float:
+        """The largest of all ranks' numbers; NaN if one is."""
+        return float(np.max(self.gather(number)))
+
     def sum(self, array):
-        """The sum of every rank's array, added in the order of the ranks: for small ones.
+        """The sum of every rank's ``array`` in the order of the ranks: for small ones.
 
-        Parameters
-        ----------
-        array : array
-            All ranks' arrays have one shape and dtype.
-
-        Returns
-        -------
-        like array
-            Integers are added as such.
+        They have one shape and dtype; integers are added as such.
         """
         if self.size == 1:
             return array
@@ -163,32 +114,10 @@ class Ranks:
         self.comm.Allgather(array, everyone)
         return _in_order(everyone)
 
-    def largest(self, number):
-        """The largest of all ranks' numbers; NaN if one is.
-
-        Parameters
-        ----------
-        number : float
-
-        Returns
-        -------
-        float
-        """
-        return float(np.max(self.gather(number)))
-
     def join(self, flat, factor=1):
-        """The sum over the ranks of a large float array, times a factor.
+        """The sum over the ranks of large float arrays (N,), times ``factor``, into ``flat``.
 
-        Parameters
-        ----------
-        flat : (N,) float array
-            N must be a multiple of ``size``: every rank adds up one part of it for all. It is
-            overwritten.
-        factor : float
-
-        Returns
-        -------
-        flat
+        N must be a multiple of ``size``: every rank adds up one part for all.
         """
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
@@ -198,17 +127,9 @@ class Ranks:
         return flat
 
     def join_integers(self, flat):
-        """The exact sum over the ranks of a large integer array.
+        """The exact sum over the ranks of a large integer array ``flat`` (N,).
 
-        Parameters
-        ----------
-        flat : (N,) integer array
-            N must be a multiple of ``size``.
-
-        Returns
-        -------
-        integer array like flat
-            Of the narrowest type that holds every rank's part, as which it travels.
+        N must be a multiple of ``size``. The sum has the narrowest type that holds every rank's part, as which it travels.
         """
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
@@ -218,17 +139,8 @@ class Ranks:
         self.comm.Allgather(own, everyone)
         return everyone
 
-    def narrowest(self, arrays):
-        """The narrowest integer type that holds these arrays on every rank.
-
-        Parameters
-        ----------
-        arrays : list of integer arrays
-
-        Returns
-        -------
-        NumPy type
-        """
+    def narrowest(self, arrays: list):
+        """The narrowest integer type that holds these arrays of integers on every rank."""
         (largest,) = self.most(max(int(np.abs(a).max(initial=0)) for a in arrays))
         return np.min_scalar_type(-largest - 1)
 
@@ -238,10 +150,6 @@ class Ranks:
 
         Inside, no rank may need another. The error says which rank it was, unless it was the
         same on all.
-
-        Yields
-        ------
-        None
         """
         error = None
         try:
@@ -262,9 +170,7 @@ class Ranks:
             texts[failed[0]] = f"rank {failed[0]} of {self.size}: {texts[failed[0]]}"
         if error is None or isinstance(error, InputError):
             error = type(error or InputError())(texts[failed[0]])
-        error.told_elsewhere = self.rank != failed[0]
-        error.on_all_ranks = True
-        raise error
+        raise _on_all_ranks(error, told_elsewhere=self.rank != failed[0])
 
     @contextlib.contextmanager
     def guard(self):
@@ -272,10 +178,6 @@ class Ranks:
 
         Otherwise the others would wait for it for ever. What all ranks find together (a loss
         that is not finite, an agreed stop) leaves in good order, on all.
-
-        Yields
-        ------
-        None
         """
         if self.size == 1:
             yield
@@ -290,38 +192,22 @@ class Ranks:
                 error.told_elsewhere = not self.first
             raise
 
-    def check_same(self, values, what):
-        """Raise, on all ranks, unless each has the same values.
+    def check_same(self, values: dict, what: str):
+        """InputError on all ranks unless each has the same values, naming the first that differs.
 
-        Parameters
-        ----------
-        values : flat dict of plain values
-        what : str
-            What they are, for the message.
-
-        Raises
-        ------
-        InputError
-            Naming the first that differs.
+        ``what`` they are begins the message.
         """
-        everyone = self.gather(values)
-        for rank, theirs in enumerate(everyone):
-            for key in sorted({*theirs, *everyone[0]}):
-                if theirs.get(key) != everyone[0].get(key):
-                    error = InputError(
-                        f"{what} must be the same on all ranks: {key} is {everyone[0].get(key)} on "
-                        f"rank 0, {theirs.get(key)} on rank {rank}"
-                    )
-                    error.told_elsewhere, error.on_all_ranks = not self.first, True
-                    raise error
+        first, *others = self.gather(values)
+        for rank, theirs in enumerate(others, 1):
+            for key, expected, found in differences(first, theirs):
+                error = InputError(
+                    f"{what} must be the same on all ranks: {key} is {expected} on rank 0, "
+                    f"{found} on rank {rank}"
+                )
+                raise _on_all_ranks(error, told_elsewhere=not self.first)
 
     def threads(self):
-        """This rank's share of the cores it may use, at least 1.
-
-        Returns
-        -------
-        int
-        """
+        """This rank's share of the cores it may use, at least 1."""
         own = cores()
         if self.size == 1:
             return len(own)
@@ -368,6 +254,11 @@ def _by_first(error):
     """The error, to be told by the first process, as far as the launcher says which that is."""
     number = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
     error.told_elsewhere = number != "0"
+    return error
+
+
+def _on_all_ranks(error, told_elsewhere):
+    error.told_elsewhere, error.on_all_ranks = told_elsewhere, True
     return error
 
 

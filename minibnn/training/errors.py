@@ -8,28 +8,18 @@ from minibnn.errors import InputError
 class TrainingError(InputError):
     """Training cannot go on: a loss or gradient is not finite, or saving failed.
 
-    The last checkpoint, if there was one, is still what it was.
+    The last checkpoint, if there was one, is kept.
     """
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked for the end; the batch was finished and, with a run folder, saved.
+    """A signal ended the run; the batch was finished and, with a run ``folder``, saved.
 
-    Parameters
-    ----------
-    message : str
-    signum : int
-        The signal: SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) or SIGPIPE (nobody reads).
-    folder : Path or None
-        Where the state is, to be resumed.
-
-    Attributes
-    ----------
-    exit_code : int
-        What a shell expects: 128 and the signal, such as 130 after Ctrl-C.
+    ``signum`` is the signal: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal was closed) or
+    SIGPIPE (nobody reads the output). ``exit_code`` is what a shell expects: 128 plus the signal.
     """
 
-    def __init__(self, message, signum=signal.SIGINT, folder=None):
+    def __init__(self, message: str, signum=signal.SIGINT, folder=None):
         super().__init__(message)
         self.signum = int(signum)
         self.folder = folder

@@ -12,20 +12,9 @@ class Exchange:
     """What the ranks exchange in a step; a context manager.
 
     That is all gradients and, unless batch normalisation is synchronised, its moving statistics:
-    averaged at every step, they never depend on when somebody saves or measures.
-
-    Parameters
-    ----------
-    net : network
-        While we are in the context, its layers know of the ranks as far as they have to.
-    ranks : Ranks
-    sync_batch_norm : bool
-        Normalise by the statistics of the whole batch, not of each rank's piece.
-
-    Attributes
-    ----------
-    exact : bool
-        Whether gradients are integers, so that sums over ranks are those of one process.
+    averaged at every step, they never depend on when somebody saves or measures. Within the
+    context the network's layers know of the ranks as far as they have to. ``exact`` says whether
+    gradients are integers, so that sums over ranks are those of one process.
     """
 
     def __init__(self, net, ranks, sync_batch_norm=False):
@@ -56,16 +45,8 @@ class Exchange:
 
         Halving is exact, so on 2, 4, 8, ... ranks this is one process' gradient bit for bit; on
         other numbers but for the last bit of a double, which rounding to integers takes away (of a
-        thousand million logits, about one would still show it).
-
-        Parameters
-        ----------
-        dlogits : (B, C) float array
-            Where L is the mean over this rank's piece.
-
-        Returns
-        -------
-        (B, C) float array
+        thousand million logits, about one would still show it). ``dlogits`` (B, C) are those of
+        the mean over this rank's piece.
         """
         return dlogits / self.ranks.size if self.exact else dlogits  # else gradients are averaged
 

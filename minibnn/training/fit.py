@@ -1,131 +1,109 @@
-"""``fit``: train one network by one optimizer."""
+"""``fit`` and ``lockstep``: training a network by one optimizer, or copies of it by several."""
 
+import inspect
+from collections.abc import Mapping
 from contextlib import ExitStack
 
+from minibnn.errors import InputError
 from minibnn.ops.threads import compute_threads
-from minibnn.training import plots
-from minibnn.training.callbacks import check_callbacks
-from minibnn.training.config import flat
-from minibnn.training.distributed import ALONE
+from minibnn.training import config, plots
+from minibnn.training.distributed import ALONE, Ranks
 from minibnn.training.keeper import Keeper
-from minibnn.training.loop import train
+from minibnn.training.loop import Loop
+from minibnn.training.measure import loss_function, output_names
+from minibnn.training.metrics import History, Lockstep
 from minibnn.training.progress import Lines, Mute, reporter
-from minibnn.training.run_folder import RunFolder
-from minibnn.training.settings import Settings, Task, check_folder, check_optimizer
-from minibnn.training.start import adopt_config, finished_note, open_run
-from minibnn.training.tensorboard import event_files
+from minibnn.training.run import Run
+from minibnn.training.settings import Settings, check_optimizer, training_data
 
 
+def _showing_settings(function):
+    """Have help and completion show the fields of Settings in place of ``**settings``."""
+    signature = inspect.signature(function)
+    *own, _ = signature.parameters.values()
+    fields = inspect.signature(Settings).parameters.values()
+    fields = [field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in fields]
+    at = next(k for k, one in enumerate(own) if one.kind is inspect.Parameter.KEYWORD_ONLY)
+    function.__signature__ = signature.replace(parameters=[*own[:at], *fields, *own[at:]])
+    return function
+
+
+@_showing_settings
 def fit(
     net,
     optimizer,
     data,
     *,
-    epochs,
-    batch_size=100,
-    seed=0,
-    out=None,
-    name=None,
-    loss="softmax_cross_entropy",
-    class_weight=None,
-    augment=None,
-    validation=0,
-    callbacks=(),
-    checkpoint_every=1,
-    checkpoint_minutes=None,
-    tensorboard=False,
-    resume=False,
-    force=False,
-    progress=None,
-    threads=None,
-    options=None,
-    ranks=ALONE,
-    sync_batch_norm=False,
-):
+    name: str | None = None,
+    ranks: Ranks = ALONE,
+    sync_batch_norm: bool = False,
+    **settings,
+) -> History:
     """Train ``net`` in place.
 
-    Parameters
-    ----------
-    net : network
-    optimizer : optimizer
-        For all parameters; ``optim.Split`` gives binary and real ones an optimizer each.
-    data : Dataset
-    epochs : int
+    ``optimizer`` is for all parameters: ``optim.Split`` gives binary and real ones an optimizer
+    each. ``data`` is a Dataset. ``name`` is the run's in its metrics, by default that of the
+    (binary) optimizer. The settings are:
+
+    epochs
         In all, those of a resumed run included.
-    batch_size : int
+    batch_size
         The last partial batch of an epoch is dropped.
-    seed : int
-        Of the order of the pictures, their augmentation and the choice of a validation part.
-    out : path, optional
+    seed
+        Of the order of the images, their augmentation and the choice of a validation part.
+    out
         The run folder; nothing is written without one.
-    name : str, optional
-        The run's name in its metrics; by default the (binary) optimizer's.
-    loss : "softmax_cross_entropy", "squared_hinge", or callable (logits, labels)
-        One of your own returns (loss, dlogits): the mean over the batch, and its gradient like
-        logits (B, C). config.json keeps its name, to be resumed with the same.
-    class_weight : list of float, or dict of int to float, optional
-        How much a picture of each class counts in training, as in Keras: the loss is the mean of
-        weight times loss. Those a dict leaves out count 1. What is measured is not weighted.
-    augment : None or "paper"
-        "paper": pad with 4 pixels, random crop, random horizontal flip. Of pictures in folders a
-        part of random area, shape and place, at random mirrored; with None the middle.
-    validation : int
-        Hold that many training pictures out; they are then measured after each epoch, and the
-        test pictures only after the last.
-    callbacks : sequence
+    loss
+        "softmax_cross_entropy", "squared_hinge", or a function of your own: loss(logits, labels)
+        returns (loss, dlogits), the mean over the batch and its gradient like logits (B, C).
+        config.json keeps its name; a resume needs the same.
+    class_weight
+        How much an image of each class counts in training, as in Keras: a list, or a dict by the
+        class's number, 1 for those left out. The loss is the mean of weight times loss. What is
+        measured is not weighted.
+    augment
+        None, or "paper": pad with 4 pixels, crop at random, mirror at random. Of images in folders
+        a part of random area, shape and place, at random mirrored; with None the middle.
+    validation
+        Hold that many training images out; they are then measured after each epoch, and the test
+        images only after the last.
+    callbacks
         Called after each epoch, see ``training.callbacks``.
-    checkpoint_every : int
+    checkpoint_every
         Epochs from one checkpoint to the next. The last epoch and an interruption always save.
-    checkpoint_minutes : float, optional
-        After that many minutes without one, a checkpoint in the middle of an epoch too.
-    tensorboard : bool
-        Write event files into the run folder, see ``training.tensorboard``; the extra
-        ``tensorboard`` must be installed.
-    resume : bool
+    checkpoint_minutes
+        After that many minutes without one, save a checkpoint in the middle of an epoch too.
+    tensorboard
+        Whether to write event files into the run folder (the extra ``tensorboard``).
+    resume
         Go on with the run in ``out``: bit for bit as if it had not been interrupted. All settings
         must be those of the run; only ``epochs`` may be raised.
-    force : bool
+    force
         Replace the run in ``out``.
-    progress : None, False or a reporter
-        A live bar or plain lines by default; False is silent.
-    threads : int, optional
-        How many threads compute; the results do not depend on it. By default the environment
-        variable MINIBNN_NUM_THREADS, else all.
-    options : dict, optional
-        How the run was started, kept in config.json as it is.
-    ranks : Ranks, optional
-        ``training.Ranks.world()`` in a program started by mpiexec: every rank calls fit with the
-        same arguments and computes its piece of each batch; rank 0 alone writes, reports and asks
-        the callbacks. All end with the same network and history. The results depend on the number
-        of ranks, by rounding (but for integer gradients) and by the statistics of smaller batches
-        (but for ``sync_batch_norm``), and on nothing else.
-    sync_batch_norm : bool
-        Batch normalisation by the statistics of the whole batch, at the price of two small
-        messages per layer and step; otherwise each rank normalises by those of its piece.
+    progress
+        None for a live bar or plain lines, False for silence, or a reporter of your own.
+    threads
+        How many threads compute, by default MINIBNN_NUM_THREADS or all; results do not depend on
+        it.
+    options
+        A dict that says how the run was started, kept in config.json as it is.
 
-    Returns
-    -------
-    History
+    With ``ranks``, ``training.Ranks.world()`` in a program started by mpiexec, every rank calls
+    fit with the same arguments and computes its piece of each batch; rank 0 alone writes, reports
+    and asks the callbacks. All end with the same network and history. Results match one process
+    up to rounding (exactly, for integer gradients), and up to the statistics of smaller batches
+    unless ``sync_batch_norm`` has batch normalisation use those of the whole batch, at the price
+    of two small messages per layer and step.
 
-    Raises
-    ------
-    InputError
-        What is asked for cannot be done.
-    TrainingError
-        Loss or gradient became NaN or infinite, saving failed, or ranks differ; the last
-        checkpoint is kept.
-    Interrupted
-        Ctrl-C, SIGTERM or a hang-up; the batch was finished and everything saved.
-
-    Notes
-    -----
     Beside checkpoint.npz, the last state, best.npz keeps the network as it was after the epoch
     with the highest validation accuracy (the first such) or, without a validation part, the
-    highest test accuracy. The latter is how the field's code chooses, and optimistic: a figure so
-    found is the best of many looks at the test pictures. ``bnn.load("RUN/best.npz")`` reads it.
+    highest test accuracy. The latter is how the field's code chooses, and optimistic: it is the
+    best of many looks at the test images. ``bnn.load("RUN/best.npz")`` reads it.
 
-    Examples
-    --------
+    Raises InputError for what cannot be done; TrainingError if the loss or a gradient is NaN or
+    infinite, saving failed, or ranks differ (the last checkpoint is kept); Interrupted after
+    Ctrl-C, SIGTERM or a hang-up, once the batch is finished and everything saved.
+
     >>> from minibnn import data, optim, zoo
     >>> digits = data.load("digits").subset(train=100, test=50)
     >>> net = zoo.digits_net(filters=4, dense_units=8)
@@ -134,63 +112,124 @@ def fit(
     >>> history["epoch"]
     [1, 2]
     """
-    with ranks.guard(), ExitStack() as stack:
-        with ranks.together():
-            settings = Settings(
-                epochs,
-                batch_size,
-                seed,
-                loss,
-                augment,
-                validation,
-                checkpoint_every,
-                checkpoint_minutes,
-                class_weight,
-            )
-            check_folder(out, resume, force)
-            check_optimizer(optimizer)
-            out = out if ranks.first else None
-            events = event_files(tensorboard and ranks.first, out)
-            task = Task(net, data, settings, ranks, sync_batch_norm)
-            callbacks = check_callbacks(callbacks)
-            run = task.run(name or default_name(optimizer), net, optimizer)
-            config = task.describe("fit", options, name=run.name, optimizer=optimizer.config())
-            if ranks.size > 1 and progress in (None, True):
-                progress = Lines()  # Open MPI gives rank 0 a terminal though nobody may see it
-            report = reporter(progress) if ranks.first else Mute()
-            stack.enter_context(compute_threads(threads))
-        ranks.check_same(flat(config | {"options": None}), "settings and data")
-        folder = keeper = None
-        finished = False
-        with ranks.together():
-            if out is not None:
-                folder = stack.enter_context(RunFolder(out, resume, force))
-                keeper = Keeper(
-                    [run], folder.path, [folder], [], checkpoint_every, checkpoint_minutes, events
-                )
-                keeper.settle()
-                adopt_config(folder, config, report)
-                keeper.files.append(open_run(folder, run, task.data, report))
-                finished = finished_note(run, settings, folder, report)
-        run.share()
-        if not ranks.from_first(finished):
-            train(
-                [run],
-                task.batches,
-                task.data,
-                epochs=epochs,
-                report=report,
-                keeper=keeper,
-                callbacks=callbacks,
-            )
-        if folder is not None:
-            picture = folder.path / "curves.png"
-            if not finished or not picture.exists():
-                plots.draw_curves(picture, {run.name: run.history})
+    pairs = {name or _default_name(optimizer): (net, optimizer)}
+    (run,) = _train("fit", pairs, data, settings, ranks, sync_batch_norm)
     return run.history
 
 
-def default_name(optimizer):
+@_showing_settings
+def lockstep(
+    net, optimizers: Mapping, data, *, run_options: dict | None = None, **settings
+) -> Lockstep:
+    """Train copies of ``net``, one per optimizer, side by side.
+
+    Every batch is seen by all before the next is made. Each run is bit for bit what ``fit`` would
+    make of it alone, and ``out/NAME/`` is its ordinary run folder. ``net`` and the ``optimizers``,
+    a dict by name, are not changed. Names are made of letters, digits and ``. _ + -``.
+
+    ``data`` and the settings (epochs, batch_size, seed, out, loss, class_weight, augment,
+    validation, callbacks, checkpoint_every, checkpoint_minutes, tensorboard, resume, force,
+    progress, threads, options) are those of ``fit``, and so are the errors. ``run_options`` says
+    for each name how the run would be started alone, to be kept in its own config.json.
+
+    >>> from minibnn import data, optim, zoo
+    >>> digits = data.load("digits").subset(train=100, test=50)
+    >>> net = zoo.digits_net(filters=4, dense_units=8)
+    >>> pair = {"bop": optim.Bop(gamma=0.01), "latent-sgd": optim.LatentSGD(lr=0.1)}
+    >>> pair = {name: optim.Split(binary, optim.Adam()) for name, binary in pair.items()}
+    >>> result = lockstep(net, pair, digits, epochs=2, batch_size=50, progress=False)
+    >>> len(result.agreement("bop", "latent-sgd"))
+    2
+    """
+    if not isinstance(optimizers, Mapping):
+        raise InputError(f"optimizers must be a dict by name, found {optimizers!r:.60}")
+    if not optimizers:
+        raise InputError("lockstep needs at least one optimizer, found none")
+    pairs = {name: (net, optimizer) for name, optimizer in optimizers.items()}
+    runs = _train("lockstep", pairs, data, settings, run_options=run_options or {})
+    return Lockstep({run.name: run.history for run in runs}, {run.name: run.net for run in runs})
+
+
+def _train(kind, pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_options=None):
+    """Train each of ``pairs`` (name: (network, optimizer)) to the end; returns the Runs.
+
+    ``kind`` is "fit", or "lockstep" to train copies and compare them.
+    """
+    with ranks.guard(), ExitStack() as stack:
+        with ranks.together():
+            settings = Settings(**settings)
+            runs, parts, batches = _runs(kind, pairs, data, settings, ranks, sync_batch_norm)
+            report = _report(settings.progress, ranks)
+            stack.enter_context(compute_threads(settings.threads))
+            shared = config.describe(runs[0].net, data, settings, ranks, sync_batch_norm)
+            optimizers = {run.name: run.optimizer.config() for run in runs}
+            configs = [
+                {"kind": "fit"} | shared | {"name": name, "optimizer": optimizer}
+                for name, optimizer in optimizers.items()
+            ]
+        ranks.check_same(configs[0], "settings and data")
+        keeper, finished = None, False
+        with ranks.together():
+            if settings.out is not None and ranks.first:
+                options, common = {runs[0].name: settings.options}, None
+                if kind == "lockstep":
+                    options, common = run_options, {"kind": kind} | shared
+                    common |= {"optimizers": optimizers, "options": settings.options}
+                configs = [one | {"options": options.get(one["name"])} for one in configs]
+                keeper = Keeper(runs, settings, parts, configs, common, report)
+                stack.enter_context(keeper)
+                finished = _finished(runs[0], settings, keeper.path, report)
+        for run in runs:
+            run.share()
+        if not ranks.from_first(finished):
+            if note := config.machine_note(shared):
+                report.note(note)
+            Loop(runs, batches, parts, settings, report, keeper).run()
+        if keeper:
+            figure = keeper.path / ("curves.png" if kind == "fit" else "compare.png")
+            if not finished or not figure.exists():
+                plots.draw_curves(figure, {run.name: run.history for run in runs})
+    return runs
+
+
+def _runs(kind, pairs, data, settings, ranks, sync_batch_norm):
+    """(the Runs, ready for their first batch; data with its validation part; Batches)."""
+    net = next(iter(pairs.values()))[0]
+    parts, batches = training_data(net, data, settings, ranks, sync_batch_norm)
+    for _, optimizer in pairs.values():
+        check_optimizer(optimizer)
+    steps, outputs = batches.steps_per_epoch, net.output_shape[-1]
+    named = any(name != str(k) for k, name in enumerate(data.classes))
+    runs = []
+    for name, pair in pairs.items():
+        own, optimizer = pair if kind == "fit" else (one.copy() for one in pair)
+        optimizer.bind(steps, steps * settings.epochs)
+        own.classes = output_names(data.classes, outputs) if named else None
+        own.pictures = data.pictures
+        optimizer.prepare(own.parameters())
+        losses = loss_function(settings.loss), settings.training_loss(outputs)
+        runs.append(Run(name, own, optimizer, losses[0], ranks, sync_batch_norm, losses[1]))
+    return runs, parts, batches
+
+
+def _report(progress, ranks):
+    if not ranks.first:
+        return Mute()
+    if ranks.size > 1 and progress in (None, True):
+        return Lines()  # Open MPI gives rank 0 a terminal though nobody may see it
+    return reporter(progress)
+
+
+def _finished(run, settings, folder, report):
+    """Whether the run was over before this start; then say so."""
+    if run.stopped:
+        report.note(f"the run in {folder} was stopped by a callback in epoch {run.epoch}")
+    elif run.epoch >= settings.epochs:
+        report.note(f"the run in {folder} is finished: all {run.epoch} epochs are done")
+    return run.stopped or run.epoch >= settings.epochs
+
+
+def _default_name(optimizer):
     """The command-line name of the optimizer, of a Split that of its binary part."""
     inner = getattr(optimizer, "binary", None) or getattr(optimizer, "real", None) or optimizer
-    return inner.kind
+    return getattr(inner, "kind", "run")

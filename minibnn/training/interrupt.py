@@ -23,7 +23,7 @@ SIGNALS = _CAUGHT | {CLOSED: "the end of the program that read its output"}
 def terminal():
     """Around words to standard output: if they cannot be written they are lost, and nothing else.
 
-    With nobody left to read them, runs are asked to stop.
+    If nobody is left to read them, runs are asked to stop.
     """
     try:
         yield
@@ -37,17 +37,11 @@ def terminal():
 
 
 class StopRequest:
-    """Remembers the first SIGINT, SIGTERM or SIGHUP; a second one acts at once, as without us.
+    """Within it, the first SIGINT, SIGTERM or SIGHUP is remembered as ``signum``.
 
-    But for a SIGHUP after a SIGHUP: of one closed terminal, both the shell and the system send it.
-
-    Use as a context manager. Signals can only be caught in the main thread; in others only
-    ``terminal`` asks to stop.
-
-    Attributes
-    ----------
-    signum : int or None
-        The signal that came.
+    A second signal acts at once, as without us, except for a SIGHUP after a SIGHUP: when a
+    terminal is closed, both the shell and the system send one. Signals can only be caught in the
+    main thread; in others only ``terminal`` asks to stop.
     """
 
     listening: ClassVar = []

@@ -1,100 +1,72 @@
-"""What training leaves on the disk: rows, checkpoints when they are due, and the best network."""
+"""What training leaves on the disk: rows, checkpoints when they are due, and the best networks."""
 
 import time
+from contextlib import ExitStack
 
+from minibnn.errors import InputError
 from minibnn.files.atomic import commit, stage, staged
-from minibnn.training import checkpoint
+from minibnn.training.config import adopt_config, check_config
 from minibnn.training.errors import TrainingError
-from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY
+from minibnn.training.metrics import MetricsFile, measured_on
+from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY, RunFolder
+from minibnn.training.tensorboard import EventFiles
 
 
 class Keeper:
-    """Writes the rows and checkpoints of runs that train together.
+    """The run folder of runs that train together, and all that is written there.
+
+    ``configs`` has a config.json for each run; ``common`` is that of a comparison, whose runs
+    have the folders ``out/NAME``. A single run has ``out`` for itself.
 
     All checkpoints, and the best networks up to them, are written and synced beside the old ones
     before the first is renamed. So after a crash at any moment the old state or the new one can be
-    had, for all runs the same: ``settle`` finishes or discards what a crash left.
+    had, for all runs the same: ``_settle`` finishes or discards what a crash left.
 
-    Parameters
-    ----------
-    runs : list of Run
-    path : path
-        What to tell a person to resume.
-    folders : list of RunFolder
-        One per run.
-    files : list of MetricsFile
-        One per run, then perhaps one for all rows.
-    every : int
-        Epochs from one checkpoint to the next.
-    minutes : float, optional
-        After that much time since the last one, a checkpoint in the middle of an epoch too.
-    events : EventFiles, optional
-        Get the rows as well.
+    Entering it locks the folders and takes the runs to where they stand on the disk.
     """
 
-    def __init__(self, runs, path, folders, files, every=1, minutes=None, events=None):
-        self.runs, self.path, self.folders, self.files = runs, path, folders, files
-        self.every, self.minutes, self.events = every, minutes, events
+    def __init__(self, runs, settings, data, configs, common, report):
+        self.runs, self.settings, self.data = runs, settings, data
+        self.configs, self.common, self.report = configs, common, report
+        self.top = RunFolder(settings.out, settings.resume, settings.force)
+        self.path, self.folders, self.files = self.top.path, [self.top], []
+        self.events = EventFiles() if settings.tensorboard else None
         self._best = {}  # path: bytes, of the best networks that no checkpoint knows of yet
-        self._saved = time.monotonic()
+        self._open = ExitStack()
 
-    def add_rows(self, rows):
-        own, common = self.files[: len(rows)], self.files[len(rows) :]
-        for file, row in zip(own, rows, strict=True):
-            file.append([row])
-        for file in common:
-            file.append(rows)
-        for run, folder in zip(self.runs, self.folders, strict=True):
-            run.telemetry.write(folder.path / TELEMETRY)
-        if self.events:
-            self.events.add(self.runs, self.folders, rows)
+    def __enter__(self):
+        with ExitStack() as undo:  # unless all goes well
+            self._lock(undo)
+            self._settle()
+            if self.common:
+                adopt_config(self.top, self.common, self.report.note)
+            for run, folder, config in zip(self.runs, self.folders, self.configs, strict=True):
+                adopt_config(folder, config, None if self.common else self.report.note)
+                self.files.append(self._take_up(run, folder))
+            if self.common:
+                self._take_up_common()
+            self._saved = time.monotonic()
+            self._open = undo.pop_all()
+        return self
 
-    def close(self):
-        """Close what is open; call it when no more rows come."""
-        if self.events:
-            self.events.close()
+    def __exit__(self, *_):
+        self._open.close()
 
-    def keep_best(self, rows, part):
-        """Note the network of every run whose accuracy on ``part`` is higher than ever before.
+    def _lock(self, stack):
+        top, resume = self.top, self.settings.resume
+        top.check()
+        check_config(top, self.common or self.configs[0])  # before a folder is made for a run
+        if self.common:
+            paths = [top.path / run.name for run in self.runs]
+            self.folders = [RunFolder(path, resume, self.settings.force) for path in paths]
+            for folder in self.folders:
+                if resume:
+                    folder.path.mkdir(exist_ok=True)  # a run killed early may not have made it
+                folder.check()
+        for folder in dict.fromkeys([top, *self.folders]):
+            stack.enter_context(folder)
 
-        The next ``save`` writes it: an epoch that a crash takes back takes its best.npz with it,
-        as a run that goes on in another way may not come by that network again.
-        """
-        column = f"{part}_accuracy"
-        for run, row, folder in zip(self.runs, rows, self.folders, strict=True):
-            if run.history.best(column) is row:
-                self._best[folder.best] = encode_best(run, {column: row[column]})
-
-    def due(self, epochs=None):
-        """Whether it is time for a checkpoint: in an epoch, or after so many ``epochs``."""
-        if self.minutes is not None and time.monotonic() - self._saved >= 60 * self.minutes:
-            return True
-        return epochs is not None and epochs % self.every == 0
-
-    def save(self):
-        """Write every run's checkpoint and new best.npz; on failure the old ones stay."""
-        paths = [folder.checkpoint for folder in self.folders]
-        try:
-            for run, path in zip(self.runs, paths, strict=True):
-                stage(path, run.encode())
-            for path, data in self._best.items():
-                stage(path, data)
-        except OSError as error:
-            for other in (*self._best, *reversed(paths)):  # the first one last: settle goes by it
-                staged(other).unlink(missing_ok=True)
-            raise _failed(path, error) from error
-        for path in (*paths, *self._best):
-            commit(path)
-        self._best.clear()
-        self._saved = time.monotonic()
-
-    def kept(self):
-        """What there is to go back to, in words."""
-        if not self.folders[0].checkpoint.exists():
-            return f"there is no checkpoint in {self.path} yet"
-        return f"the last checkpoint in {self.path} is kept"
-
-    def settle(self):
+    def _settle(self):
         """Finish or discard a save that a crash cut short."""
         paths = [path for folder in self.folders for path in (folder.checkpoint, folder.best)]
         renaming = not staged(paths[0]).exists()  # so all were complete beside the old ones
@@ -105,13 +77,83 @@ class Keeper:
             for name in (BEST, CONFIG, METRICS, TELEMETRY, CHECKPOINT):
                 staged(folder.path / name).unlink(missing_ok=True)
 
+    def _take_up(self, run, folder):
+        """Bring ``run`` to where its folder stands; returns its MetricsFile."""
+        if folder.resume and folder.checkpoint.exists():
+            run.restore(folder.checkpoint)
+        file = MetricsFile(folder.metrics, run.columns(self.data))
+        run.history.rows[:] = file.cut(run.epoch)
+        run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
+        if len(run.history) < run.epoch:
+            lacks = f"{folder.metrics} lacks rows of the {run.epoch} epochs done so far"
+            self.report.note(lacks)
+        return file
 
-def encode_best(run, measured):
-    """The bytes of best.npz: the network alone, with its epoch and what was measured."""
-    arrays = {f"network/{name}": array for name, array in run.net.state_dict().items()}
-    meta = {"network": run.net.config(), "epoch": run.epoch, "best": measured}
-    return checkpoint.encode(meta, arrays)
+    def _take_up_common(self):
+        """All rows of a comparison, whose runs must stand at one place."""
+        first = self.runs[0]
+        for run in self.runs:
+            if (run.epoch, run.step, run.stopped) != (first.epoch, first.step, first.stopped):
+                raise InputError(
+                    f"{self.path} cannot be resumed: {first.name} stands after {first.position}, "
+                    f"{run.name} after {run.position}"
+                )
+        columns = first.columns(self.data) + [f"agreement:{run.name}" for run in self.runs]
+        self.files.append(MetricsFile(self.top.metrics, columns))
+        rows = self.files[-1].cut(first.epoch)
+        for run in self.runs:
+            run.history.rows[:] = [row for row in rows if row["name"] == run.name]
 
+    def add_rows(self, rows):
+        """Write an epoch's rows and telemetry, and note each network better than ever before.
 
-def _failed(path, error):
-    return TrainingError(f"saving {path} failed: {error.strerror or error}")
+        The next ``save`` writes those networks: an epoch that a crash takes back takes its
+        best.npz with it, as a run that goes on in another way may not come by that network again.
+        """
+        own, common = self.files[: len(rows)], self.files[len(rows) :]
+        for file, row in zip(own, rows, strict=True):
+            file.append([row])
+        for file in common:
+            file.append(rows)
+        for run, folder, row in zip(self.runs, self.folders, rows, strict=True):
+            run.telemetry.write(folder.path / TELEMETRY)
+            column = f"{measured_on(rows)}_accuracy"
+            if run.history.best(column) is row:
+                self._best[folder.best] = run.encode_best({column: row[column]})
+        if self.events:
+            self.events.add(self.runs, self.folders, rows)
+
+    def close(self):
+        """Close what is open; call it when no more rows come."""
+        if self.events:
+            self.events.close()
+
+    def due(self, epochs=None):
+        """Whether it is time for a checkpoint: in an epoch, or after so many ``epochs``."""
+        minutes = self.settings.checkpoint_minutes
+        if minutes is not None and time.monotonic() - self._saved >= 60 * minutes:
+            return True
+        return epochs is not None and epochs % self.settings.checkpoint_every == 0
+
+    def save(self):
+        """Write every run's checkpoint and new best.npz; on failure the old ones stay."""
+        paths = [folder.checkpoint for folder in self.folders]
+        try:
+            for run, path in zip(self.runs, paths, strict=True):
+                stage(path, run.encode())
+            for path, data in self._best.items():
+                stage(path, data)
+        except OSError as error:
+            for other in (*self._best, *reversed(paths)):  # the first last: _settle goes by it
+                staged(other).unlink(missing_ok=True)
+            raise TrainingError(f"saving {path} failed: {error.strerror or error}") from error
+        for path in (*paths, *self._best):
+            commit(path)
+        self._best.clear()
+        self._saved = time.monotonic()
+
+    def kept(self):
+        """What there is to go back to, in words."""
+        if not self.folders[0].checkpoint.exists():
+            return f"there is no checkpoint in {self.path} yet"
+        return f"the last checkpoint in {self.path} is kept"

@@ -8,25 +8,14 @@ from minibnn.errors import InputError
 from minibnn.files.archive import member_names
 from minibnn.nn import Sequential, load_network
 from minibnn.training import checkpoint
-from minibnn.training.run_folder import CHECKPOINT, read_config
+from minibnn.training.run_folder import CHECKPOINT, compared, read_config
 
 
 def load(path):
-    """The network in ``path``.
+    """The network in ``path``: a Sequential or PackedNetwork.
 
-    Parameters
-    ----------
-    path : path
-        A file of ``net.save``, a run folder (its last checkpoint), a checkpoint.npz, a best.npz
-        or a packed network.
-
-    Returns
-    -------
-    Sequential, or PackedNetwork
-
-    Raises
-    ------
-    InputError if there is none, or the file is damaged.
+    ``path`` is a file of ``net.save``, a run folder (its last checkpoint), a checkpoint.npz, a
+    best.npz or a packed network. InputError if there is none, or the file is damaged.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"path must be a text or a path, found {path!r:.60}")
@@ -61,9 +50,7 @@ def _check(needed, arrays):
 
 
 def _nothing_in(folder):
-    runs = [name for name in read_config(folder).get("optimizers", ())]
-    if runs:
-        return (
-            f"{folder} compares several runs; name one: {', '.join(f'{folder}/{r}' for r in runs)}"
-        )
+    read_config(folder)
+    if runs := compared(folder):
+        return f"{folder} compares several runs; name one: {', '.join(map(str, runs))}"
     return f"{folder} has no {CHECKPOINT} yet"

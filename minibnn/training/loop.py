@@ -1,144 +1,152 @@
-"""The loop behind fit and lockstep: epochs, batches, measuring, saving and stopping."""
+"""The loop of every training: epochs, batches, measuring, saving and stopping."""
 
 from contextlib import ExitStack, closing
 
+import numpy as np
+
 from minibnn.data.folder import FolderImages
 from minibnn.training.callbacks import call
-from minibnn.training.config import machine_note
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.interrupt import SIGNALS, StopRequest
 
 
-def train(
-    runs,
-    batches,
-    data,
-    *,
-    epochs,
-    report,
-    keeper=None,
-    callbacks=(),
-    between_epochs=None,
-):
-    """Bring every run to the end, on one stream of batches.
+class Loop:
+    """Brings runs to the end, side by side on one stream of batches.
 
-    Parameters
-    ----------
-    runs : list of Run
-        All at the same position, and of the same ranks. Every rank calls this; what is written,
-        asked of callbacks or shown is rank 0's, and the others get neither keeper nor report.
-    batches : data.Batches
-    data : Dataset
-        Measured after each epoch: its test pictures or, if it has them, its validation pictures;
-        then the test pictures only at the very end.
-    epochs : int
-    report : reporter
-    keeper : Keeper, optional
-        Writes rows and checkpoints.
-    between_epochs : callable (rows), optional
-        May add to the rows of an epoch before they are written.
-
-    Raises
-    ------
-    TrainingError, Interrupted
+    All ``runs`` stand at the same position and belong to the same ranks. Every rank has its loop;
+    what is written, asked of callbacks or shown is rank 0's: the others have no ``keeper`` and a
+    mute ``report``. After each epoch the validation images of ``data`` are measured, and the test
+    images only at the very end; without a validation part, the test images.
     """
-    held_out = data.validation_images is not None
-    measured = len(data.validation_labels if held_out else data.test_labels)
-    steps, batch_size = batches.steps_per_epoch, batches.batch_size
-    first = runs[0]
-    ranks = first.ranks
-    piece = {"rank": ranks.rank, "ranks": ranks.size}
-    if note := machine_note(first.net, data):
-        report.note(note)
-    report.begin(epochs, first.epoch, steps, first.step, batch_size, measured)
-    with StopRequest() as stop, ExitStack() as stack:
-        for run in runs:
-            stack.enter_context(run.exchange)
-        try:
-            while first.epoch < epochs and not first.stopped:
-                with closing(batches.epoch(first.epoch, first.step, **piece)) as stream:
-                    for x, labels in stream:
-                        for run in runs:
-                            run.train_step(x, labels)
-                        # A signal may reach one rank only, at any moment: they stop at one step.
-                        # All have just exchanged gradients, so none waits here for another.
-                        due = keeper is not None and keeper.due()
-                        asked, due = ranks.most(stop.signum or 0, due)
-                        if asked:  # before anything is written to a terminal that hung up
-                            _save_and_stop(asked, keeper, ranks)
-                        report.step()
-                        if due:
-                            _save(keeper, ranks)
-                report.evaluating()
-                rows = [run.end_epoch() for run in runs]
-                part = "validation" if held_out else "test"
-                _measure(runs, rows, data, part, batch_size)
-                if between_epochs:
-                    between_epochs(rows)
-                for run, row in zip(runs, rows, strict=True):
-                    run.history.rows.append(row)
-                if ranks.size > 1:
-                    _share_unreadable(data, ranks)
-                with ranks.together():
-                    own = callbacks if ranks.first else ()
-                    answers = [call(own, run, row) for run, row in zip(runs, rows, strict=True)]
-                over = ranks.from_first(all(answers))
-                for run in runs:
-                    run.stopped = over
-                over = first.stopped or first.epoch == epochs
-                if over and held_out:
-                    _measure(runs, rows, data, "test", batch_size)
-                (asked,) = ranks.most(stop.signum or 0)
-                with ranks.together():
-                    if keeper:
-                        keeper.add_rows(rows)
-                        keeper.keep_best(rows, part)
-                        if over or asked or keeper.due(first.epoch):
-                            keeper.save()
-                report.epoch(rows)
-                if asked and not over:
-                    _save_and_stop(asked, keeper, ranks, saved=True)
-            if data.unreadable:
-                report.note(f"pictures that cannot be read, left out: {len(data.unreadable)}")
-        except TrainingError as error:
-            raise TrainingError(f"{error}; {keeper.kept()}" if keeper else str(error)) from error
-        finally:
-            report.end()
-            if keeper:
-                keeper.close()
+
+    def __init__(self, runs, batches, data, settings, report, keeper=None):
+        self.runs, self.batches, self.data = runs, batches, data
+        self.settings, self.report, self.keeper = settings, report, keeper
+        self.ranks, self.part = runs[0].ranks, "test"
+        if data.validation_labels is not None:
+            self.part = "validation"
+
+    def run(self):
+        """Train to the end; raises TrainingError or Interrupted."""
+        first, keeper = self.runs[0], self.keeper
+        steps, batch_size = self.batches.steps_per_epoch, self.batches.batch_size
+        measured = len(getattr(self.data, f"{self.part}_labels"))
+        epochs = self.settings.epochs
+        self.report.begin(epochs, first.epoch, steps, first.step, batch_size, measured)
+        with StopRequest() as self.stop, ExitStack() as stack:
+            for run in self.runs:
+                stack.enter_context(run.exchange)
+            try:
+                while not self.over:
+                    self._train_epoch()
+                    self._end_epoch()
+                if self.data.unreadable:
+                    count = len(self.data.unreadable)
+                    self.report.note(f"images that cannot be read, left out: {count}")
+            except TrainingError as error:
+                kept = f"; {keeper.kept()}" if keeper else ""
+                raise TrainingError(f"{error}{kept}") from error
+            finally:
+                self.report.end()
+                if keeper:
+                    keeper.close()
+
+    @property
+    def over(self):
+        """Whether all epochs are done, or callbacks ended the training."""
+        return self.runs[0].stopped or self.runs[0].epoch >= self.settings.epochs
+
+    def _train_epoch(self):
+        first, piece = self.runs[0], {"rank": self.ranks.rank, "ranks": self.ranks.size}
+        with closing(self.batches.epoch(first.epoch, first.step, **piece)) as stream:
+            for x, labels in stream:
+                self._train_batch(x, labels)
+
+    def _train_batch(self, x, labels):
+        """One batch, by every run; then save or stop if it is time for that."""
+        for run in self.runs:
+            run.train_step(x, labels)
+        # A signal may reach one rank only, at any moment: they stop at one step. All have just
+        # exchanged gradients, so none waits here for another.
+        due = self.keeper is not None and self.keeper.due()
+        signum, due = self.ranks.most(self.stop.signum or 0, due)
+        if due or signum:
+            self._save()
+        if signum:  # before anything is written to a terminal that hung up
+            self._stop(signum)
+        self.report.step()
+
+    def _end_epoch(self):
+        """Measure, ask the callbacks, write and save."""
+        self.report.evaluating()
+        rows = [run.end_epoch() for run in self.runs]
+        self._measure(rows, self.part)
+        add_agreement(self.runs, rows)
+        for run, row in zip(self.runs, rows, strict=True):
+            run.history.rows.append(row)
+        self._share_unreadable()
+        with self.ranks.together():
+            callbacks = self.settings.callbacks if self.ranks.first else ()
+            pairs = zip(self.runs, rows, strict=True)
+            answers = [call(callbacks, run, row) for run, row in pairs]
+        stopped = self.ranks.from_first(all(answers))
+        for run in self.runs:
+            run.stopped = stopped
+        if self.over and self.part != "test":
+            self._measure(rows, "test")
+        (signum,) = self.ranks.most(self.stop.signum or 0)
+        with self.ranks.together():
+            if self.keeper:
+                self.keeper.add_rows(rows)
+                if self.over or signum or self.keeper.due(self.runs[0].epoch):
+                    self.keeper.save()
+        self.report.epoch(rows)
+        if signum and not self.over:
+            self._stop(signum)
+
+    def _measure(self, rows, part):
+        for run, row in zip(self.runs, rows, strict=True):
+            run.measure(row, part, self.data, self.batches.batch_size)
+
+    def _save(self):
+        with self.ranks.together():
+            if self.keeper:
+                self.keeper.save()
+
+    def _stop(self, signum):
+        name = SIGNALS[signum]
+        if self.keeper is None:
+            raise Interrupted(f"stopped by {name}; there is no run folder to save to", signum)
+        where = f"after {self.runs[0].position}; saved in {self.keeper.path}"
+        raise Interrupted(f"stopped by {name} {where}", signum, self.keeper.path)
+
+    def _share_unreadable(self):
+        """Every rank learns which images the others could not decode; rank 0 tells the new ones."""
+        if self.ranks.size == 1:
+            return
+        for images in (self.data.train_images, self.data.test_images):
+            if isinstance(images, FolderImages):
+                problems, listing = images.problems, images.listing
+                for found in self.ranks.gather(problems.told):
+                    new = found.keys() - problems.told.keys()
+                    new = [name for name in listing.names if name in new] if new else []
+                    problems.found |= {name: found[name] for name in new}
+                    problems.report(listing, new)
 
 
-def _measure(runs, rows, data, part, batch_size):
-    images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
+def add_agreement(runs, rows):
+    """Into each run's row, the share of its binary weights that equal those of each other run."""
     for run, row in zip(runs, rows, strict=True):
-        run.measure(row, part, images, labels, batch_size, data.top5)
+        for other in runs:
+            if other is not run:
+                row[f"agreement:{other.name}"] = agreement(run.net, other.net)
 
 
-def _save(keeper, ranks):
-    with ranks.together():
-        if keeper:
-            keeper.save()
-
-
-def _save_and_stop(signum, keeper, ranks, saved=False):
-    if not saved:
-        _save(keeper, ranks)
-    name = SIGNALS[signum]
-    if keeper is None:
-        raise Interrupted(f"stopped by {name}; there is no run folder to save to", signum)
-    run = keeper.runs[0]
-    raise Interrupted(
-        f"stopped by {name} after {run.position}; saved in {keeper.path}", signum, keeper.path
-    )
-
-
-def _share_unreadable(data, ranks):
-    """Every rank learns which pictures the others could not decode; rank 0 tells the new ones."""
-    for images in (data.train_images, data.test_images):
-        if isinstance(images, FolderImages):
-            problems, listing = images.problems, images.listing
-            for found in ranks.gather(problems.told):
-                new = found.keys() - problems.told.keys()
-                new = [name for name in listing.names if name in new] if new else []
-                problems.found |= {name: found[name] for name in new}
-                problems.report(listing, new)
+def agreement(a, b):
+    """Share of binary weights that are equal in two networks of one architecture; None of none."""
+    equal = total = 0
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        if p.binary:
+            equal += int(np.count_nonzero(p.value == q.value))
+            total += p.size
+    return equal / total if total else None

@@ -1,32 +1,182 @@
-"""All that ``minibnn evaluate`` tells: loss and accuracy, which classes are mistaken, and speed."""
+"""How good a network is on images it does not learn from: loss, accuracy, confusion, speed."""
 
 import itertools
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from minibnn.data.folder import FolderImages
+from minibnn.errors import InputError
+from minibnn.nn import LOSSES
+from minibnn.nn.layers.layer import positive
+from minibnn.ops.threads import one_blas_thread
 from minibnn.tables import Shown, Table
-from minibnn.training.evaluate import Evaluation, evaluate, pieces
+from minibnn.training.distributed import ALONE
 
 MOST_CLASSES = 20  # whose confusion is told as a table of all of them
 MOST_MISTAKES = 10  # lines told instead
 
 
+class Evaluation(NamedTuple):
+    """What a network makes of images it does not learn from.
+
+    ``loss`` is the mean over the images, with the network's penalty; ``accuracy`` is from 0 to 1,
+    ``count`` the number of images. ``top5`` is the share of images whose class is among the five
+    with the highest scores, None for 5 classes or fewer.
+    """
+
+    loss: float
+    accuracy: float
+    count: int
+    top5: float | None = None
+
+    def to_dict(self):
+        """The four by name."""
+        return self._asdict()
+
+    def table(self):
+        """The four in one line, as a Table."""
+        shares = ["-" if x is None else f"{100 * x:.2f} %" for x in (self.accuracy, self.top5)]
+        head = ["loss", "accuracy", "top 5", "images"]
+        return Table(head, [[f"{self.loss:.4f}", *shares, f"{self.count:,}"]], left=0)
+
+    def _repr_html_(self):
+        return self.table().html()
+
+
+def evaluate(
+    net,
+    data,
+    labels=None,
+    *,
+    batch_size: int = 500,
+    loss="softmax_cross_entropy",
+    each=None,
+    ranks=ALONE,
+) -> Evaluation:
+    """Measure ``net`` in evaluation mode.
+
+    ``data`` is a Dataset, of which the test images are measured, or images (N, H, W, C) with
+    integer ``labels`` (N,). Every image counts, those of the last partial batch too; image files
+    that cannot be decoded are left out. ``batch_size`` is a matter of memory and speed only.
+
+    ``loss`` is "softmax_cross_entropy", "squared_hinge" or a callable (logits, labels).
+    ``each(outputs, labels)`` is shown every part that is measured. Of several ``ranks`` each
+    computes its share, and all get what one alone would. InputError if images or labels do not
+    fit the network.
+
+    >>> from minibnn import data, zoo
+    >>> digits = data.load("digits").subset(test=50)
+    >>> evaluate(zoo.digits_net(filters=4, dense_units=8), digits).count
+    50
+    """
+    if labels is None:
+        if not hasattr(data, "test_images"):
+            raise InputError("evaluate takes a Dataset, or images and labels; labels are missing")
+        data, labels = data.test_images, data.test_labels
+    images = data if isinstance(data, FolderImages) else np.asarray(data)
+    labels = np.asarray(labels)
+    if labels.shape != (len(images),) or len(images) == 0:
+        raise InputError(
+            f"labels must be one per image and at least one, found {labels.shape} for "
+            f"{len(images)} images"
+        )
+    check_labels(labels, net.output_shape[-1])
+    batch_size = positive(batch_size, "batch_size")
+    loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
+    with one_blas_thread():
+        for logits, right in _outputs(net, images, labels, batch_size, ranks):
+            if each is not None:
+                each(logits, right)
+            count += len(right)
+            found = float(loss(logits.astype(np.float64), right)[0])  # the same everywhere
+            mean += (found - mean) * (len(right) / count)
+            before = rank_of_label(logits, right)
+            best += int(np.count_nonzero(before == 0))
+            among_five += int(np.count_nonzero(before < 5))
+    if not count:
+        raise InputError(f"none of the {len(images)} images can be read")
+    if hasattr(net, "penalty"):  # a packed network has none
+        mean += net.penalty()
+    top5 = among_five / count if net.output_shape[-1] > 5 else None
+    return Evaluation(mean, best / count, count, top5)
+
+
+def _outputs(net, images, labels, batch_size, ranks):
+    """Yield (outputs, labels) of all images, in the parts in which one rank measures them."""
+
+    def of(images, labels):
+        for x, right in pieces(images, labels, batch_size):
+            yield net.predict(x, batch_size=batch_size), right
+
+    if ranks.size == 1:
+        yield from of(images, labels)
+        return
+    count = -(-len(labels) // batch_size)  # whole batches to each rank, for images in files
+    first, last = (count * r // ranks.size * batch_size for r in (ranks.rank, ranks.rank + 1))
+    own = list(of(images[first:last], labels[first:last])) if first < len(labels) else []
+    everyone = [part for parts in ranks.gather(own) for part in parts if len(part[1])]
+    if isinstance(images, FolderImages):
+        yield from everyone
+    elif everyone:
+        yield tuple(map(np.concatenate, zip(*everyone, strict=True)))
+
+
+def pieces(images, labels, batch_size):
+    """Yield (images, labels): all at once or, of images in files, a batch at a time."""
+    if not isinstance(images, FolderImages):
+        yield images, labels
+        return
+    with closing(images.batches(batch_size)) as stream:
+        for x, kept in stream:
+            if len(kept):
+                yield x, labels[kept]
+
+
+def rank_of_label(logits, labels):
+    """How many classes come before the right one: (B,) integers, 0 if it is the answer.
+
+    Equal scores rank in the order of the classes, as ``argmax`` does it. NaN comes before every
+    number, and if the label's own score is NaN, all come before it.
+    """
+    own = logits[np.arange(len(labels)), labels][:, np.newaxis]
+    earlier = np.arange(logits.shape[1]) < labels[:, np.newaxis]
+    return np.count_nonzero(~(logits <= own) | (logits == own) & earlier, axis=1)
+
+
+def check_labels(labels, classes):
+    """InputError unless every label is one of the network's ``classes`` outputs."""
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
+        raise InputError(
+            f"labels must be integers from 0 to {classes - 1} (the network has {classes} "
+            f"outputs), found {labels.dtype} from {labels.min()} to {labels.max()}"
+        )
+
+
+def loss_function(loss):
+    """The function behind a loss's name; a callable is returned as it is."""
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    if not callable(loss):
+        raise InputError(
+            f"loss must be one of {', '.join(LOSSES)}, or a function of (logits, labels), "
+            f"found {loss!r:.60}"
+        )
+    return loss
+
+
+# -- with confusion and speed: all that ``minibnn evaluate`` tells ---------------------------------
+
+
 @dataclass(frozen=True)
 class Measured(Shown):
-    """What ``measure`` found.
+    """An evaluation with its confusion: images by class (row) and answer (column), int64.
 
-    Attributes
-    ----------
-    evaluation : Evaluation
-    confusion : (classes, classes) int64
-        Pictures by their class (row) and the network's answer (column).
-    seconds : float
-        Spent in the network alone, its kernels loaded and compiled before.
-    classes : tuple of str
-        Names of the rows and columns.
+    ``seconds`` were spent in the network alone, its kernels loaded and compiled before;
+    ``classes`` names rows and columns.
     """
 
     evaluation: Evaluation
@@ -43,12 +193,10 @@ class Measured(Shown):
         return len(self.confusion)
 
     def __iter__(self):
-        """A dict per class: its name, its pictures by the network's answer, and the share right."""
-        for name, row, right in zip(
-            self.classes, self.confusion.tolist(), self.confusion.diagonal().tolist(), strict=True
-        ):
+        """A dict per class: its name, its images by the network's answer, and the share right."""
+        for k, (name, row) in enumerate(zip(self.classes, self.confusion.tolist(), strict=True)):
             answers = dict(zip(self.classes, row, strict=True))
-            share = right / sum(row) if sum(row) else None
+            share = row[k] / sum(row) if sum(row) else None
             yield {"class": name, "answers": answers, "right": share}
 
     def to_dict(self):
@@ -66,7 +214,7 @@ class Measured(Shown):
         return [self.evaluation.table(), self.by_class() if few else self.mistakes()]
 
     def by_class(self):
-        """A Table of all classes: pictures by answer, and the share that is right."""
+        """A Table of all classes: images by answer, and the share that is right."""
         lines = [
             [name, *(f"{n:,}" if n else "." for n in row), _share(row[k], row.sum())]
             for k, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
@@ -88,18 +236,9 @@ class Measured(Shown):
 
 
 def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=None):
-    """``evaluate`` on the test pictures of a Dataset, with confusion and speed.
+    """``evaluate`` on the test images of a Dataset, with confusion and speed; a Measured.
 
-    Parameters
-    ----------
-    net, data, batch_size, loss
-        As in ``evaluate``.
-    classes : sequence of str, optional
-        Names of the network's outputs, by default the classes of ``data``; see ``output_names``.
-
-    Returns
-    -------
-    Measured
+    ``classes`` names the network's outputs, by default by the classes of ``data``.
     """
     outputs = net.output_shape[-1]
     confusion = np.zeros((outputs, outputs), np.int64)

@@ -10,36 +10,37 @@ from minibnn.tables import Shown, Table, columns_of
 from minibnn.training.errors import TrainingError
 
 COLUMNS = (
-    "epoch",
-    "name",
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "flips",
-    "flip_ratio",
-    "seconds",
+    *("epoch", "name", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+    *("flips", "flip_ratio", "seconds"),
 )
 VALIDATION_COLUMNS = ("validation_loss", "validation_accuracy")
-_ALWAYS = ("epoch", "train_loss", "train_accuracy", "flips", "seconds")  # measured in every epoch
 TOP5_COLUMNS = ("test_top5", "validation_top5")  # where the data set's ``top5`` says so
 LAYER_COLUMNS = ("flips", "pi", "never_flipped")  # each followed by :LAYER, see telemetry.py
+_ALWAYS = ("epoch", "train_loss", "train_accuracy", "flips", "seconds")  # measured in every epoch
+
+
+def columns_of_run(layers, validation, top5):
+    """Columns of a run's metrics.csv, with or without those of a validation part and of top 5."""
+    extra = [*VALIDATION_COLUMNS] if validation else []
+    extra += TOP5_COLUMNS[: 1 + validation] if top5 else ()
+    return [*COLUMNS, *extra, *(f"{what}:{name}" for what in LAYER_COLUMNS for name in layers)]
+
+
+def measured_on(rows):
+    """The part that is measured after every epoch: "validation" if there is one, else "test"."""
+    return "validation" if _measured(rows, "validation_accuracy") else "test"
 
 
 class History(Shown):
     """The epochs of one run: iterate over its rows, print it, or let Jupyter show it.
 
-    Attributes
-    ----------
-    name : str
-        The run's name, usually its optimizer's.
-    rows : list of dict
-        One per epoch, oldest first, with the columns of metrics.csv. Epochs count from 1,
-        accuracies are shares from 0 to 1, ``flip_ratio`` is the mean share of binary weights
-        that flip in a step, ``seconds`` is wall time. What was not measured is None.
+    ``rows`` are dicts, one per epoch, oldest first, with the columns of metrics.csv. Epochs count
+    from 1, accuracies are from 0 to 1, ``flip_ratio`` is the mean share of binary weights that
+    flip in a step, ``seconds`` is wall time. What was not measured is None. ``name`` is the run's,
+    usually its optimizer's.
     """
 
-    def __init__(self, name, rows=()):
+    def __init__(self, name: str, rows=()):
         self.name = name
         self.rows = list(rows)
 
@@ -61,38 +62,17 @@ class History(Shown):
         """The row of the last epoch; an empty dict before the first."""
         return self.rows[-1] if self.rows else {}
 
-    def best(self, column="test_accuracy"):
-        """The row with the highest value of ``column`` (the first such), or {}.
-
-        Parameters
-        ----------
-        column : str
-            A column of metrics.csv.
-
-        Returns
-        -------
-        dict
-        """
+    def best(self, column: str = "test_accuracy"):
+        """The row with the highest value of a column (the first such), or {}."""
         rows = [row for row in self.rows if row.get(column) is not None]
         return max(rows, key=lambda row: row[column], default={})
 
     def to_dict(self):
-        """The columns of metrics.csv as lists.
-
-        Returns
-        -------
-        dict of str to list
-            ``{"epoch": [1, 2], "train_loss": [...], ...}``.
-        """
+        """The columns of metrics.csv as lists: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
         return columns_of(self.rows)
 
     def tables(self):
-        """One table: a line per epoch, without the columns of single layers.
-
-        Returns
-        -------
-        list of Table
-        """
+        """One Table: a line per epoch, without the columns of single layers."""
         known = (*COLUMNS, *VALIDATION_COLUMNS, *TOP5_COLUMNS)
         columns = [c for c in known if _measured(self.rows, c)]
         return [Table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])]
@@ -104,16 +84,12 @@ class History(Shown):
 class Lockstep(Shown):
     """What a lockstep run measured: iterate over its rows, print it, or let Jupyter show it.
 
-    Attributes
-    ----------
-    histories : dict of str to History
-        Per optimizer, in the order given. Besides a run's own columns, ``agreement:OTHER`` is
-        the share of binary weights that are equal in its network and OTHER's.
-    nets : dict of str to network
-        The trained networks.
+    ``histories`` and ``nets``, the trained networks, are dicts by the names of the optimizers, in
+    the order given. Besides a run's own columns, ``agreement:OTHER`` is the share of binary
+    weights that are equal in its network and OTHER's.
     """
 
-    def __init__(self, histories, nets):
+    def __init__(self, histories: dict, nets: dict):
         self.histories = histories
         self.nets = nets
 
@@ -130,38 +106,16 @@ class Lockstep(Shown):
         epochs = zip(*(history.rows for history in self.histories.values()), strict=True)
         return [row for rows in epochs for row in rows]
 
-    def agreement(self, a, b):
-        """Share of equal binary weights of two networks.
-
-        Parameters
-        ----------
-        a, b : str
-            Names of optimizers.
-
-        Returns
-        -------
-        list of float
-            From 0 to 1, one per epoch.
-        """
+    def agreement(self, a: str, b: str):
+        """Share of equal binary weights of two networks, a list with a number per epoch."""
         return self[a][f"agreement:{b}"]
 
     def to_dict(self):
-        """The columns of every run, agreement included.
-
-        Returns
-        -------
-        dict of str to dict
-            ``{name: columns as lists}``.
-        """
+        """The columns of every run as lists, agreement included: ``{name: columns}``."""
         return {name: history.to_dict() for name, history in self.histories.items()}
 
     def tables(self):
-        """One table: per optimizer its last and best epoch, with the agreement of each pair.
-
-        Returns
-        -------
-        list of Table
-        """
+        """One Table: per optimizer its last and best epoch, with the agreement of each pair."""
         pairs = combinations(self.histories, 2)
         shares = [(a, b, self[a].last.get(f"agreement:{b}")) for a, b in pairs]
         notes = [
@@ -178,9 +132,7 @@ class Lockstep(Shown):
 
 def closing_table(histories, notes=(), first="optimizer"):
     """A Table of the last and the best epoch of each of ``histories``, a dict by name."""
-    rows = [row for history in histories.values() for row in history.rows]
-    held_out = any(row.get("validation_accuracy") is not None for row in rows)
-    part = "validation" if held_out else "test"
+    part = measured_on([row for history in histories.values() for row in history.rows])
     head = [first, "epochs", "train loss", "train acc.", "test loss", "test acc."]
     head += [f"best {part} acc.", "flips, last epoch", "seconds"]
     lines = []

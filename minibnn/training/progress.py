@@ -3,6 +3,8 @@
 import sys
 import time
 import warnings
+from collections import deque
+from statistics import fmean
 
 from minibnn.errors import InputError
 from minibnn.training.interrupt import terminal
@@ -32,7 +34,7 @@ class Silent:
     def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
         """Training starts: ``epoch`` of ``epochs`` and ``step`` of ``steps`` are already done.
 
-        ``evaluations`` is the number of pictures measured after every epoch.
+        ``evaluations`` is the number of images measured after every epoch.
         """
 
     def step(self):
@@ -66,15 +68,15 @@ class Pace:
     """How fast it goes and how long it will take.
 
     The first batch of a session is left out, since it waits for the compiler. The remaining time
-    counts the steps and the measuring after each epoch. Until that was seen once, a picture
+    counts the steps and the measuring after each epoch. Until that was seen once, an image
     measured is taken for a third of one trained; then for at most one, since the first measuring
     may wait for the compiler too. Means follow the last 200 steps.
     """
 
     def __init__(self, clock=time.monotonic):
         self._clock = clock
-        self._step = self._evaluation = None  # mean seconds
-        self._steps_seen = self._evaluations_seen = 0
+        self._compiling = True
+        self._step_seconds, self._evaluation_seconds = deque(maxlen=200), deque(maxlen=10)
 
     def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
         self._epochs, self._steps, self._batch_size = epochs, steps, batch_size
@@ -84,40 +86,34 @@ class Pace:
 
     def step(self):
         seconds = self._tick()
+        if not self._compiling:
+            self._step_seconds.append(seconds)
+        self._compiling = False
         self._in_epoch += 1
-        self._steps_seen += 1
-        if self._steps_seen == 2:
-            self._step = seconds
-        elif self._steps_seen > 2:
-            self._step += (seconds - self._step) / min(self._steps_seen - 1, 200)
 
     def epoch(self):
         seconds = self._tick()
-        if self._step:
-            seconds = min(seconds, self._evaluated_batches * self._step)
+        if self._step_seconds:
+            seconds = min(seconds, self._evaluated_batches * fmean(self._step_seconds))
+        self._evaluation_seconds.append(seconds)
         self._done, self._in_epoch = self._done + 1, 0
-        self._evaluations_seen += 1
-        if self._evaluation is None:
-            self._evaluation = seconds
-        else:
-            self._evaluation += (seconds - self._evaluation) / min(self._evaluations_seen, 10)
 
     @property
     def rate(self):
-        """Pictures trained per second, or None before the second batch."""
-        return self._batch_size / self._step if self._step else None
+        """Images trained per second, or None before the second batch."""
+        return self._batch_size / fmean(self._step_seconds) if self._step_seconds else None
 
     @property
     def remaining(self):
         """Seconds left, or None before the second batch."""
-        if not self._step:
+        if not self._step_seconds:
             return None
-        epochs_left = self._epochs - self._done
+        step, epochs_left = fmean(self._step_seconds), self._epochs - self._done
+        evaluation = self._evaluated_batches * step / 3
+        if self._evaluation_seconds:
+            evaluation = fmean(self._evaluation_seconds)
         steps_left = epochs_left * self._steps - self._in_epoch
-        evaluation = self._evaluation
-        if evaluation is None:
-            evaluation = self._evaluated_batches * self._step / 3
-        return steps_left * self._step + epochs_left * evaluation
+        return steps_left * step + epochs_left * evaluation
 
     def _tick(self):
         before, self._last = self._last, self._clock()
@@ -126,7 +122,7 @@ class Pace:
     def __str__(self):
         if self.rate is None:
             return ""
-        return f"{self.rate:,.0f} pictures/s, {duration(self.remaining)} left"
+        return f"{self.rate:,.0f} images/s, {duration(self.remaining)} left"
 
 
 def duration(seconds):
@@ -147,15 +143,26 @@ def epoch_lines(rows, epochs):
         yield f"epoch {row['epoch']:>{width}}/{epochs}  {name}{row_text(row)}"
 
 
-class Lines(Silent):
-    """Plain lines on standard output: one per epoch and optimizer, and one a minute between."""
+class Paced(Silent):
+    """What both reporters have in common: the pace, and lines that a closed terminal loses."""
 
-    def __init__(self, pace=None):
-        self._pace = pace or Pace()
+    def __init__(self):
+        self._pace = Pace()
 
     def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
         self._pace.begin(epochs, epoch, steps, step, batch_size, evaluations)
-        self._epochs, self._steps, self._at = epochs, steps, step
+        self._epochs = epochs
+
+    def note(self, text):
+        self._say(f"note: {text}")
+
+
+class Lines(Paced):
+    """Plain lines on standard output: one per epoch and optimizer, and one a minute between."""
+
+    def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
+        super().begin(epochs, epoch, steps, step, batch_size, evaluations)
+        self._steps, self._at = steps, step
         self._said = time.monotonic()
 
     def step(self):
@@ -172,30 +179,26 @@ class Lines(Silent):
             lines[-1] += f" | {self._pace}"
         self._say("\n".join(lines))
 
-    def note(self, text):
-        self._say(f"note: {text}")
-
     def _say(self, text):
         with terminal():
             print(text, flush=True)
         self._said = time.monotonic()
 
 
-class Live(Silent):
+class Live(Paced):
     """A bar at the bottom of the terminal, epochs as lines above it."""
 
     def __init__(self):
         from rich.console import Console
 
+        super().__init__()
         self._console = Console(highlight=False)
-        self._pace = Pace()
         self._bar = None
 
     def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
         from rich.progress import BarColumn, Progress, TextColumn
 
-        self._pace.begin(epochs, epoch, steps, step, batch_size, evaluations)
-        self._epochs = epochs
+        super().begin(epochs, epoch, steps, step, batch_size, evaluations)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -217,8 +220,7 @@ class Live(Silent):
 
     def epoch(self, rows):
         self._pace.epoch()
-        for line in epoch_lines(rows, self._epochs):
-            self._print(line)
+        self._say("\n".join(epoch_lines(rows, self._epochs)))
         done = rows[-1]["epoch"]
         self._bar.update(
             self._task,
@@ -227,15 +229,12 @@ class Live(Silent):
             pace=str(self._pace),
         )
 
-    def note(self, text):
-        self._print(f"note: {text}")
-
     def end(self):
         if self._bar is not None:
             with terminal():
                 self._bar.stop()
 
-    def _print(self, text):
+    def _say(self, text):
         with terminal():
             self._console.print(text, markup=False, soft_wrap=True)
 

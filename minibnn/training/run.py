@@ -10,72 +10,39 @@ from minibnn.optim import NonFiniteError
 from minibnn.training import checkpoint
 from minibnn.training.distributed import ALONE
 from minibnn.training.errors import TrainingError
-from minibnn.training.evaluate import evaluate, pieces
 from minibnn.training.exchange import Exchange
-from minibnn.training.metrics import (
-    COLUMNS,
-    LAYER_COLUMNS,
-    TOP5_COLUMNS,
-    VALIDATION_COLUMNS,
-    History,
-)
+from minibnn.training.measure import evaluate, pieces
+from minibnn.training.metrics import History, columns_of_run
 from minibnn.training.run_folder import RUN_NAME
-from minibnn.training.telemetry import FlippedWeights, Telemetry
-
-
-def check_name(name):
-    """A run's name is also a folder's: InputError unless it is letters, digits, ``. _ + -``."""
-    if not isinstance(name, str) or not RUN_NAME.fullmatch(name):
-        raise InputError(
-            f"a run's name must be made of letters, digits and . _ + - (first a letter or "
-            f"digit), found {name!r}"
-        )
-    return name
+from minibnn.training.telemetry import Telemetry
 
 
 class Run:
-    """A network, its optimizer, and what they measured.
+    """A network, its optimizer (already bound to the length of the run), and what they measured.
 
-    Parameters
-    ----------
-    name : str
-    net : network
-    optimizer : optimizer, already bound to the length of the run
-    loss : callable (logits, labels) -> (loss, dlogits)
-    ranks : Ranks
-        Who else trains this network; each has its piece of every batch.
-    sync_batch_norm : bool
-        Whether statistics of batch normalisation are those of the whole batch.
-    trained : callable like loss, optional
-        What the network is trained by, if it is measured by another loss.
+    ``loss(logits, labels)`` returns (loss, dlogits) and is what the network is measured by; it is
+    trained by ``training_loss`` if that is given. ``ranks`` train it together, each with its piece
+    of every batch; with ``sync_batch_norm`` statistics are those of the whole batch.
 
-    Attributes
-    ----------
-    history : History
-    telemetry : Telemetry
-    epoch : int
-        Epochs finished.
-    step : int
-        Steps done of the epoch after those.
-    stopped : bool
-        Whether a callback ended the run.
+    ``epoch`` counts the epochs finished, ``step`` the steps done of the one after those;
+    ``stopped`` is set when a callback ended the run.
     """
 
     def __init__(
-        self, name, net, optimizer, loss, ranks=ALONE, sync_batch_norm=False, trained=None
+        self, name, net, optimizer, loss, ranks=ALONE, sync_batch_norm=False, training_loss=None
     ):
-        self.name = check_name(name)
-        self.net, self.optimizer, self.loss = net, optimizer, loss
-        self._trained = trained or loss
+        if not isinstance(name, str) or not RUN_NAME.fullmatch(name):  # also that of a folder
+            raise InputError(
+                f"a run's name must be made of letters, digits and . _ + - (first a letter or "
+                f"digit), found {name!r}"
+            )
+        self.name, self.net, self.optimizer, self.loss = name, net, optimizer, loss
         self.ranks, self.exchange = ranks, Exchange(net, ranks, sync_batch_norm)
         self.history = History(name)
         self.epoch, self.step, self.stopped = 0, 0, False
+        self._training_loss = training_loss or loss
         self._parameters = net.parameters()
-        self._binary = [p for p in self._parameters if p.binary]
-        self._binary_weights = sum(p.size for p in self._binary)
-        self._flip_columns = [f"flips:{p.name}" for p in self._binary]
-        self._flipped = FlippedWeights(self._binary)
-        self.telemetry = Telemetry(self._binary)
+        self.telemetry = Telemetry([p for p in self._parameters if p.binary])
         self._clear_sums()
 
     @property
@@ -83,12 +50,9 @@ class Run:
         """Where the run stands, in words."""
         return f"{self.epoch} epochs and {self.step} steps"
 
-    def columns(self, validation, top5=False):
-        """Columns of metrics.csv, with or without those of a validation part and of top 5."""
-        layers = [f"{what}:{p.name}" for what in LAYER_COLUMNS for p in self._binary]
-        extra = [*VALIDATION_COLUMNS] if validation else []
-        extra += TOP5_COLUMNS[: 1 + validation] if top5 else ()
-        return [*COLUMNS, *extra, *layers]
+    def columns(self, data):
+        """Columns of its metrics.csv."""
+        return columns_of_run(self.telemetry.layers, data.validation_labels is not None, data.top5)
 
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch, or this rank's piece of it.
@@ -98,29 +62,30 @@ class Run:
         """
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)
-        loss, dlogits = self._trained(logits, labels)
+        loss, dlogits = self._training_loss(logits, labels)
         loss += self.net.penalty()  # its gradient comes with backward
         correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))
         if self.ranks.size == 1:
-            self._check_loss(loss, x)
+            if not math.isfinite(loss):
+                raise self._error(f"the loss is {loss}; {where_not_finite(self.net, x)}")
             self.net.backward(dlogits)
         else:  # the others wait in the backward pass
             self.net.backward(self.exchange.of_whole_batch(dlogits))
             self.exchange.join()
-            loss, correct = self._of_all(loss, correct, x)
+            loss, correct = self._of_whole_batch(loss, correct, x)
         if self.exchange.exact:  # without the last bits, which depend on the number of ranks
             loss = round(loss, 9)
-        before = self._flipped.before()
+        before = self.telemetry.signs()
         try:
             flips = self.optimizer.step(self._parameters)
         except NonFiniteError as error:
-            raise TrainingError(self._where(str(error))) from None
-        self._flipped.after(before)
+            raise self._error(str(error)) from None
+        self.telemetry.add_step(before)
         self._loss += float(loss)
         self._correct += correct
         self._seen += len(labels) * self.ranks.size
         for name, count in flips.items():
-            self._flips[f"flips:{name}"] += int(count)
+            self._flips[name] += int(count)
         self.step += 1
         self._seconds += time.perf_counter() - start
 
@@ -134,7 +99,7 @@ class Run:
         if len(set(self.ranks.gather(self.net.digest()))) > 1:
             raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
         flips = sum(self._flips.values())
-        chances = self._binary_weights * self.step
+        chances = int(self.telemetry.weights.sum()) * self.step
         row = {
             "epoch": self.epoch + 1,
             "name": self.name,
@@ -145,29 +110,24 @@ class Run:
             "flips": flips,
             "flip_ratio": flips / chances if chances else 0.0,
             "seconds": self._seconds,
-            **self._flips,
+            **{f"flips:{name}": count for name, count in self._flips.items()},
         }
         row |= self.telemetry.measure(
-            row["epoch"],
-            self.step,
-            [self._flips[column] for column in self._flip_columns],
-            self._flipped.never(),
-            self._binary,
-            self.optimizer,
+            row["epoch"], self.step, list(self._flips.values()), self.optimizer
         )
         self.epoch, self.step = self.epoch + 1, 0
         self._clear_sums()
         return row
 
-    def measure(self, row, part, images, labels, batch_size, top5=False):
+    def measure(self, row, part, data, batch_size):
         """Put loss and accuracy (and top 5) on ``part`` ("test", "validation") into ``row``.
 
         Raises TrainingError if the loss is not finite.
         """
         start = time.perf_counter()
-        result = evaluate(
-            self.net, images, labels, batch_size=batch_size, loss=self.loss, ranks=self.ranks
-        )
+        images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
+        how = {"batch_size": batch_size, "loss": self.loss, "ranks": self.ranks}
+        result = evaluate(self.net, images, labels, **how)
         if not math.isfinite(result.loss):
             some, _ = next(pieces(images, labels, batch_size))
             what = where_not_finite(self.net, some[:batch_size], training=False)
@@ -175,7 +135,7 @@ class Run:
                 f"{self.name}, epoch {row['epoch']}: the {part} loss is {result.loss}; {what}"
             )
         row[f"{part}_loss"], row[f"{part}_accuracy"] = result.loss, result.accuracy
-        if top5:
+        if data.top5:
             row[f"{part}_top5"] = result.top5
         row["seconds"] += time.perf_counter() - start
 
@@ -184,13 +144,18 @@ class Run:
         self._check_state()
         return checkpoint.encode(*self.state())
 
+    def encode_best(self, measured):
+        """The bytes of best.npz: the network alone, with its epoch and what was measured."""
+        meta = {"network": self.net.config(), "epoch": self.epoch, "best": measured}
+        return checkpoint.encode(meta, _prefixed(network=self.net.state_dict()))
+
     def state(self):
         """The whole state, as the description and the arrays of a checkpoint."""
-        arrays = {f"network/{name}": a for name, a in self.net.state_dict().items()}
-        for name, value in self.optimizer.state_dict().items():
-            arrays[f"optimizer/{name}"] = value
-        for name, words in self._flipped.state_dict().items():
-            arrays[f"flipped/{name}"] = words
+        arrays = _prefixed(
+            network=self.net.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            flipped=self.telemetry.state_dict(),
+        )
         meta = {
             "network": self.net.config(),
             "epoch": self.epoch,
@@ -227,11 +192,11 @@ class Run:
             parts[part][name] = array
         self.net.load_state_dict(parts["network"])
         self.optimizer.load_state_dict(parts["optimizer"])
-        self._flipped.load_state_dict(parts["flipped"])  # older checkpoints have none
-        self._flips = {c: int(meta["sums"]["flips"][c]) for c in self._flip_columns}
+        self.telemetry.load_state_dict(parts["flipped"])
         self.epoch, self.step, self.stopped = meta["epoch"], meta["step"], meta["stopped"]
         sums = meta["sums"]
         self._loss, self._correct, self._seen = sums["loss"], sums["correct"], sums["seen"]
+        self._flips = {name: sums["flips"][name] for name in self._flips}
 
     def share(self):
         """Give all ranks the state and the rows of rank 0."""
@@ -243,20 +208,16 @@ class Run:
             self.load_state(meta, arrays)
             self.history.rows[:] = rows
 
-    def _of_all(self, loss, correct, x):
-        """Mean loss and right answers of the whole batch."""
+    def _of_whole_batch(self, loss, correct, x):
+        """Mean loss and number of correct answers of the whole batch."""
         total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
         if not math.isfinite(total):
             text = None
             if not math.isfinite(loss):
                 text = f"the loss is {loss}; {where_not_finite(self.net, x)}"
             texts = [text for text in self.ranks.gather(text) if text]
-            raise TrainingError(self._where(texts[0] if texts else f"the loss is {total}"))
+            raise self._error(texts[0] if texts else f"the loss is {total}")
         return total / self.ranks.size, int(correct)
-
-    def _check_loss(self, loss, x):
-        if not math.isfinite(loss):
-            raise TrainingError(self._where(f"the loss is {loss}; {where_not_finite(self.net, x)}"))
 
     def _check_state(self):
         if found := not_finite(self.net):
@@ -264,10 +225,10 @@ class Run:
 
     def _clear_sums(self):
         self._loss, self._correct, self._seen, self._seconds = 0.0, 0, 0, 0.0
-        self._flips = dict.fromkeys(self._flip_columns, 0)
+        self._flips = dict.fromkeys(self.telemetry.layers, 0)
 
-    def _where(self, what):
-        return f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}"
+    def _error(self, what):
+        return TrainingError(f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}")
 
 
 def not_finite(net):
@@ -281,7 +242,7 @@ def not_finite(net):
 def where_not_finite(net, x, training=True):
     """Words for the first place where NaN or infinity appears on the way through ``net``."""
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isfinite(x).all():
-        return "the pictures hold NaN or infinity"
+        return "the images hold NaN or infinity"
     if found := not_finite(net):
         return found
     for layer in net.copy().layers:  # a copy: the moving statistics would change
@@ -291,13 +252,17 @@ def where_not_finite(net, x, training=True):
     return "every layer's output is finite, so it is the loss itself"
 
 
+def _prefixed(**parts):
+    return {f"{part}/{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+
+
 def _check_position(meta):
     """InputError unless a checkpoint says in numbers where its run stands."""
     try:
         sums = meta["sums"]
-        whole = [meta["epoch"], meta["step"], sums["correct"], sums["seen"]]
-        whole += sums["flips"].values()
-        fits = all(type(number) is int and number >= 0 for number in whole)
+        counts = [meta["epoch"], meta["step"], sums["correct"], sums["seen"]]
+        counts += sums["flips"].values()
+        fits = all(type(number) is int and number >= 0 for number in counts)
         fits = fits and type(meta["stopped"]) is bool and type(sums["loss"]) in (int, float)
     except (AttributeError, TypeError):
         fits = False

@@ -7,7 +7,7 @@
     telemetry.npz    flips and inertia per binary layer and epoch
     checkpoint.npz   weights, optimizer state and position, as they are now
     best.npz         the network after its best epoch
-    *.png            pictures of the metrics
+    *.png            plots of the metrics
     events.*         for TensorBoard, where that was asked for
 
 A folder in use is locked by its file ``.lock``; the lock ends with the process, even a killed one.
@@ -31,9 +31,9 @@ from minibnn.files.text import read_json
 CONFIG, METRICS, CHECKPOINT = "config.json", "metrics.csv", "checkpoint.npz"
 TELEMETRY, BEST = "telemetry.npz", "best.npz"
 EVENTS = "events.out.tfevents.*"  # a pattern: TensorBoard's, one more for every start
-PICTURES = ("curves.png", "compare.png", "plot.png", "report.html")
+PLOTS = ("curves.png", "compare.png", "plot.png", "report.html")
 SWEEP = "sweep.json"  # what makes a folder a sweep's
-MOST = (1 << 63) - 1  # of the whole numbers in config.json
+MOST = (1 << 63) - 1  # of the integers in config.json
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
 
 
@@ -63,10 +63,6 @@ class RunFolder:
     Entering it applies the rules: a folder that holds a run is refused without ``resume`` or
     ``force``, a missing one with ``resume``, one that holds a sweep always; ``force`` removes the
     old run's files (and only those). Parents are made as needed.
-
-    Attributes
-    ----------
-    path, config, metrics, checkpoint, best : Path
     """
 
     def __init__(self, path, resume=False, force=False):
@@ -104,7 +100,7 @@ class RunFolder:
             raise InputError(f"out must be a folder, and {self.path} is a file")
         if self.resume and not self.path.exists():
             raise InputError(f"there is no run to resume: the folder {self.path} does not exist")
-        if (self.path / SWEEP).exists():  # its cells are runs, and its pictures have a run's names
+        if (self.path / SWEEP).exists():  # its cells are runs, and its plots have a run's names
             raise InputError(f"{self.path} holds a sweep, not a run: name another folder")
         if self.holds_run() and not self.resume and not self.force:
             raise InputError(
@@ -127,17 +123,15 @@ class RunFolder:
     def _clear(self):
         """Remove the files of the run here, and of the runs of a comparison below."""
         with contextlib.suppress(InputError):  # an unreadable config.json is removed as well
-            for name in (self.read_config() or {}).get("optimizers", ()):
-                if not RUN_NAME.fullmatch(name):
-                    continue  # the file was edited: stay in this folder
-                below = RunFolder(self.path / name, force=True)
+            for path in compared(self.path):
+                below = RunFolder(path, force=True)
                 if below.holds_run():
                     with below:
                         pass
-                    (below.path / ".lock").unlink()
+                    (path / ".lock").unlink()
                     with contextlib.suppress(OSError):  # it holds files that are not ours
-                        below.path.rmdir()
-        for name in (CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PICTURES):
+                        path.rmdir()
+        for name in (CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PLOTS):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
         for path in self.path.glob(EVENTS):
@@ -168,40 +162,47 @@ def read_config(folder, missing_ok=False):
     return config
 
 
-def _names(value):
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+def compared(folder):
+    """Folders of the runs that were compared in ``folder``; none of what is no comparison."""
+    names = (read_config(folder, missing_ok=True) or {}).get("optimizers") or {}
+    return [Path(folder) / name for name in names if RUN_NAME.fullmatch(name)]  # in this folder
 
 
-def _whole(value):
+def _object(value):
+    return isinstance(value, dict)
+
+
+def _text(value):
+    return isinstance(value, str)
+
+
+def _integer(value):
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
-
-
-def _of_ranks(value):
-    return value is None or (
-        isinstance(value, dict) and value.keys() >= {"ranks", "sync_batch_norm"}
-    )
 
 
 def _options(value):
     """Those of a command, by name; what each may be its own check tells."""
     texts = ("command", "dataset", "data_dir")
     return value is None or (
-        isinstance(value, dict) and all(isinstance(value.get(name), str | None) for name in texts)
+        _object(value) and all(isinstance(value.get(name), str | None) for name in texts)
     )
 
 
 # What config.json says, for those who read it: key -> what it must be, and whether it is.
 _EXPECTED = {
-    **dict.fromkeys(("data", "network", "optimizer"), ("an object", lambda x: isinstance(x, dict))),
-    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("a whole number", _whole)),
-    **dict.fromkeys(("loss", "augment"), ("a text", lambda x: isinstance(x, str))),
+    **dict.fromkeys(("data", "network", "optimizer"), ("an object", _object)),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("an integer", _integer)),
+    **dict.fromkeys(("loss", "augment"), ("a text", _text)),
     "optimizers": (
         "an object of objects",
-        lambda x: isinstance(x, dict) and all(isinstance(one, dict) for one in x.values()),
+        lambda x: _object(x) and all(map(_object, x.values())),
     ),
-    "computed_by": ("an object", lambda x: x is None or isinstance(x, dict)),
-    "class_names": ("a list of names", _names),
-    "mpi": ("an object", _of_ranks),
+    "computed_by": ("an object", lambda x: x is None or _object(x)),
+    "class_names": ("a list of names", lambda x: isinstance(x, list) and all(map(_text, x))),
+    "mpi": (
+        "an object",
+        lambda x: x is None or (_object(x) and x.keys() >= {"ranks", "sync_batch_norm"}),
+    ),
     "options": ("those of a command", _options),
 }
 

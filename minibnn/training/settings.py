@@ -1,8 +1,9 @@
-"""What fit and lockstep have in common before the first batch: settings checked, data ready."""
+"""What is asked of a run: its settings, and whether network, data and settings fit together."""
 
 import math
 from dataclasses import dataclass
 from operator import index
+from typing import Any
 
 import numpy as np
 
@@ -11,149 +12,126 @@ from minibnn.errors import InputError
 from minibnn.nn import BatchNorm, Sequential
 from minibnn.nn.layers.layer import floats
 from minibnn.nn.losses import class_weighted
-from minibnn.training.config import describe_run
+from minibnn.training import tensorboard
+from minibnn.training.callbacks import check_callbacks
 from minibnn.training.distributed import ALONE
-from minibnn.training.evaluate import check_labels, loss_function
-from minibnn.training.measure import output_names
-from minibnn.training.run import Run
+from minibnn.training.measure import check_labels, loss_function
 from minibnn.training.run_folder import MOST
+
+RECORDED = (
+    *("loss", "class_weight", "epochs", "batch_size", "seed", "augment", "validation"),
+    *("checkpoint_every", "checkpoint_minutes"),
+)
+_LOWEST = {"epochs": 1, "batch_size": 1, "seed": 0, "validation": 0, "checkpoint_every": 1}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments that fit and lockstep share; see ``fit`` for what they mean."""
+    """The keyword arguments that ``fit`` and ``lockstep`` share; ``fit`` says what they mean.
+
+    They are checked and brought to one form when it is made. Those ``RECORDED`` stand in
+    config.json; the others are about one start of a run only.
+    """
 
     epochs: int
     batch_size: int = 100
     seed: int = 0
-    loss: str = "softmax_cross_entropy"
+    out: Any = None
+    loss: Any = "softmax_cross_entropy"
+    class_weight: Any = None
     augment: str | None = None
     validation: int = 0
+    callbacks: Any = ()
     checkpoint_every: int = 1
     checkpoint_minutes: float | None = None
-    class_weight: dict | None = None
+    tensorboard: bool = False
+    resume: bool = False
+    force: bool = False
+    progress: Any = None
+    threads: int | None = None
+    options: dict | None = None
 
     def __post_init__(self):
-        for name, low in (
-            ("epochs", 1),
-            ("batch_size", 1),
-            ("seed", 0),
-            ("validation", 0),
-            ("checkpoint_every", 1),
-        ):
+        def put(name, value):
+            object.__setattr__(self, name, value)
+
+        if self.out is None and (self.resume or self.force):
+            what = "resume needs out, the folder of the run to go on with"
+            raise InputError(what if self.resume else "force needs out, the folder to replace")
+        for name, low in _LOWEST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
-                raise InputError(f"{name} must be a whole number from {low} on, found {value!r}")
+                raise InputError(f"{name} must be an integer from {low} on, found {value!r}")
             if value > MOST:
                 raise InputError(f"{name} must be at most {MOST}, found {value}")
-            object.__setattr__(self, name, int(value))
+            put(name, int(value))
         if (minutes := self.checkpoint_minutes) is not None:
             good = isinstance(minutes, int | float) and not isinstance(minutes, bool)
             if not good or not 0 < minutes < math.inf:
                 raise InputError(f"checkpoint_minutes must be a number above 0, found {minutes!r}")
         loss_function(self.loss)
-        object.__setattr__(self, "class_weight", _weights(self.class_weight))
-        if self.augment is None:
-            object.__setattr__(self, "augment", "none")
+        put("class_weight", _weights(self.class_weight))
+        put("augment", "none" if self.augment is None else self.augment)
+        put("callbacks", check_callbacks(self.callbacks))
+        if self.tensorboard:
+            tensorboard.check_installed()
+            if self.out is None:
+                raise InputError("tensorboard=True writes into the run folder: name one (out)")
+
+    def recorded(self):
+        """The settings that config.json keeps."""
+        kept = {name: getattr(self, name) for name in RECORDED}
+        if not isinstance(self.loss, str):
+            name = getattr(self.loss, "__qualname__", type(self.loss).__qualname__)
+            kept["loss"] = f"{self.loss.__module__}.{name}"
+        return kept
+
+    def training_loss(self, outputs):
+        """The loss to train by, which is weighted by class and distrusts one that is not ours."""
+        loss = loss_function(self.loss)
+        if loss is self.loss:
+            loss = _checked(loss)
+        return class_weighted(loss, self.class_weight, outputs) if self.class_weight else loss
 
 
-class Task:
-    """A network to be trained, data that fits it, and the stream of batches.
-
-    Parameters
-    ----------
-    net : network
-    data : Dataset
-    settings : Settings
-    ranks : Ranks
-        Who trains it, each with its piece of every batch.
-    sync_batch_norm : bool
-        Whether statistics of batch normalisation are those of the whole batch.
-
-    Attributes
-    ----------
-    data : Dataset, with its validation part if there is one
-    batches : Batches
-    """
-
-    def __init__(self, net, data, settings, ranks=ALONE, sync_batch_norm=False):
-        if not isinstance(net, Sequential):
-            raise InputError(f"the network must be a Sequential, found {net!r:.60}")
-        if not isinstance(data, Dataset):
-            raise InputError(f"the data must be a Dataset of minibnn.data, found {data!r:.60}")
-        self.net, self.settings = net, settings
-        self.ranks, self.sync_batch_norm = ranks, bool(sync_batch_norm)
-        if settings.batch_size % ranks.size:
-            raise InputError(
-                f"batch_size must divide by the number of ranks, {ranks.size}, found "
-                f"{settings.batch_size}"
-            )
-        if tuple(data.input_shape) != tuple(net.input_shape):
-            raise InputError(
-                f"the network takes {_inputs(net.input_shape)}, those of {data.name} are "
-                f"{_times(data.input_shape)}"
-            )
-        share = settings.batch_size // (1 if sync_batch_norm else ranks.size)
-        for layer in net.chain.walk():
-            if isinstance(layer, BatchNorm) and share * layer.places == 1:
-                raise InputError(
-                    f"{layer.name} normalises vectors by their batch, and a batch of one leaves "
-                    "nothing of them: batch_size must be at least 2 for each rank"
-                )
-        self._whole = data
-        if settings.validation:
-            data = data.split_validation(settings.validation, settings.seed)
-        self.data = data
-        self.batches = Batches(
-            data.train_images,
-            data.train_labels,
-            settings.batch_size,
-            settings.seed,
-            augment=settings.augment,
+def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
+    """(the data with its validation part, the Batches); InputError if they do not fit ``net``."""
+    if not isinstance(net, Sequential):
+        raise InputError(f"the network must be a Sequential, found {net!r:.60}")
+    if not isinstance(data, Dataset):
+        raise InputError(f"the data must be a Dataset of minibnn.data, found {data!r:.60}")
+    batch_size = settings.batch_size
+    if batch_size % ranks.size:
+        raise InputError(
+            f"batch_size must divide by the number of ranks, {ranks.size}, found {batch_size}"
         )
-        outputs = net.output_shape[-1]
-        for labels in (data.train_labels, data.test_labels):
-            check_labels(labels, outputs)
-        if settings.class_weight and max(settings.class_weight) >= outputs:
+    if tuple(data.input_shape) != tuple(net.input_shape):
+        kind = "images" if len(net.input_shape) == 3 else "vectors of"
+        raise InputError(
+            f"the network takes {kind} {_times(net.input_shape)}, those of {data.name} are "
+            f"{_times(data.input_shape)}"
+        )
+    share = batch_size // (1 if sync_batch_norm else ranks.size)
+    for layer in net.chain.walk():
+        if isinstance(layer, BatchNorm) and share * layer.places == 1:
             raise InputError(
-                f"class_weight must be of classes 0 to {outputs - 1}, found one of class "
-                f"{max(settings.class_weight)}"
+                f"{layer.name} normalises vectors by their batch, and a batch of one leaves "
+                "nothing of them: batch_size must be at least 2 for each rank"
             )
-
-    def run(self, name, net, optimizer):
-        """A Run of ``net`` by ``optimizer``, which are told of the data and how long it will be.
-
-        Raises InputError if the optimizer cannot train one of the parameters.
-        """
-        check_optimizer(optimizer)
-        steps = self.batches.steps_per_epoch
-        optimizer.bind(steps, steps * self.settings.epochs)
-        names, outputs = self.data.classes, net.output_shape[-1]
-        named = any(name != str(k) for k, name in enumerate(names))
-        net.classes = output_names(names, outputs) if named else None
-        net.pictures, self.net = self.data.pictures, net
-        optimizer.prepare(net.parameters())
-        loss = trained = loss_function(self.settings.loss)
-        if loss is self.settings.loss:
-            trained = _checked(loss)
-        if weights := self.settings.class_weight:
-            trained = class_weighted(trained, weights, outputs)
-        return Run(name, net, optimizer, loss, self.ranks, self.sync_batch_norm, trained)
-
-    def describe(self, kind, options, **optimizers):
-        """config.json, without how it ends."""
-        config = describe_run(kind, self.net, self._whole, **vars(self.settings))
-        if self.ranks.size > 1:
-            how = {"ranks": self.ranks.size, "sync_batch_norm": self.sync_batch_norm}
-            config["mpi"] = how
-        return config | optimizers | {"options": options}
-
-
-def check_folder(out, resume, force):
-    """InputError for a resume, or a replacement, of nothing."""
-    if out is None and (resume or force):
-        what = "resume needs out, the folder of the run to go on with"
-        raise InputError(what if resume else "force needs out, the folder of the run to replace")
+    if settings.validation:
+        data = data.split_validation(settings.validation, settings.seed)
+    batches = Batches(
+        data.train_images, data.train_labels, batch_size, settings.seed, augment=settings.augment
+    )
+    outputs = net.output_shape[-1]
+    for labels in (data.train_labels, data.test_labels):
+        check_labels(labels, outputs)
+    if settings.class_weight and max(settings.class_weight) >= outputs:
+        raise InputError(
+            f"class_weight must be of classes 0 to {outputs - 1}, found one of class "
+            f"{max(settings.class_weight)}"
+        )
+    return data, batches
 
 
 def check_optimizer(optimizer):
@@ -193,10 +171,6 @@ def _weights(given):
             f"the class's number, found {given!r:.60}"
         )
     return found
-
-
-def _inputs(shape):
-    return f"{'pictures' if len(shape) == 3 else 'vectors of'} {_times(shape)}"
 
 
 def _times(shape):

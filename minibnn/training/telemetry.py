@@ -14,7 +14,7 @@ steps             (E,) int64      steps of each
 flips             (E, L) int64    flips in the epoch, every step's added up
 pi                (E, L) float    the paper's pi_t (Eq. 7) of the mean step, see ``pi_t``
 never_flipped     (E, L) float    share of weights without any flip since the run's start, at the
-                                  epoch's end; NaN in a run whose start was not recorded
+                                  epoch's end
 threshold         (E, L) float    of the epoch's last step; NaN for an optimizer without one
 unit              (E, L) float    the threshold where there is one above 0, else 1
 histogram         (E, L, B) int   weights per bin at the epoch's end; bin b holds
@@ -29,7 +29,7 @@ import io
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.files.atomic import staged, write_atomic
+from minibnn.files.atomic import write_atomic
 from minibnn.files.npz import read_arrays
 from minibnn.training.errors import TrainingError
 
@@ -60,104 +60,70 @@ def pi_t(flips, weights, steps=1):
     return np.log(np.asarray(flips) / (np.asarray(weights) * steps) + np.exp(-9.0))
 
 
-class FlippedWeights:
-    """A bit per binary weight: whether any step has flipped it yet.
-
-    Signs are compared as packed words, which the next forward product needs in any case, so that
-    a step costs two passes over a bit per weight. Only ``step`` counts: values that somebody
-    assigns between steps are no flips.
-
-    Parameters
-    ----------
-    parameters : list of binary Parameter
-    """
-
-    def __init__(self, parameters):
-        self._parameters = list(parameters)
-        self._flipped = [np.zeros_like(p.signs.words) for p in self._parameters]
-        self.known = True
-
-    def before(self):
-        """The words of all signs, to be given to ``after``; call it before an optimizer's step."""
-        return [p.signs.words for p in self._parameters]
-
-    def after(self, before):
-        """Note what the step changed."""
-        for p, flipped, old in zip(self._parameters, self._flipped, before, strict=True):
-            np.bitwise_or(flipped, old ^ p.signs.words, out=flipped)
-
-    def never(self):
-        """Share of weights without a flip, per parameter; NaN if the start is not known."""
-        if not self.known:
-            return np.full(len(self._parameters), np.nan)
-        flipped = [int(np.bitwise_count(words).sum()) for words in self._flipped]
-        sizes = [p.size for p in self._parameters]
-        return np.array([1 - n / size for n, size in zip(flipped, sizes, strict=True)], np.float64)
-
-    def state_dict(self):
-        """uint32 words per parameter, packed as its signs; nothing if the start is not known."""
-        if not self.known:
-            return {}
-        names = (p.name for p in self._parameters)
-        return {name: words.copy() for name, words in zip(names, self._flipped, strict=True)}
-
-    def load_state_dict(self, arrays):
-        """Take over what ``state_dict`` gave; without arrays the start is not known."""
-        self.known = bool(arrays) or not self._parameters
-        if not arrays:
-            return
-        for p, flipped in zip(self._parameters, self._flipped, strict=True):
-            words = arrays[p.name]
-            if words.shape != flipped.shape or words.dtype != flipped.dtype:
-                raise InputError(f"the flipped weights of {p.name} do not fit")
-            flipped[...] = words
-
-
 class Telemetry:
-    """What the binary layers of a run did, epoch by epoch.
+    """What the binary layers of a run did: ``rows``, one per epoch, as in ``telemetry.npz``.
 
-    Attributes
-    ----------
-    layers : list of str
-    weights : (L,) int64
-    symbol : str
-    rows : list of dict
-        One per epoch, with the arrays of ``telemetry.npz`` less their first axis.
+    It also keeps a bit per binary weight: whether any step has flipped it yet. Signs are compared
+    as packed words, which the next forward product needs in any case, so that a step costs two
+    passes over a bit per weight. Values that somebody assigns between steps are no flips.
     """
 
     def __init__(self, parameters=()):
+        self.parameters = list(parameters)
         self.layers = [p.name for p in parameters]
         self.weights = np.array([p.size for p in parameters], np.int64)
         self.symbol = ""
         self.rows = []
+        self._flipped = [np.zeros_like(p.signs.words) for p in parameters]
 
     def __len__(self):
         return len(self.rows)
 
-    def measure(self, epoch, steps, flips, never_flipped, parameters, optimizer):
-        """Add the row of an epoch just done.
+    def signs(self):
+        """The words of all signs, to be given to ``add_step`` after an optimizer's step."""
+        return [p.signs.words for p in self.parameters]
 
-        Returns
-        -------
-        dict of the columns of metrics.csv: pi:LAYER and never_flipped:LAYER (None if not known).
+    def add_step(self, before):
+        """Note which signs a step changed."""
+        for flipped, old, new in zip(self._flipped, before, self.signs(), strict=True):
+            np.bitwise_or(flipped, old ^ new, out=flipped)
+
+    def state_dict(self):
+        """Which weights have flipped: uint32 words per layer, packed as its signs."""
+        return {name: words.copy() for name, words in zip(self.layers, self._flipped, strict=True)}
+
+    def load_state_dict(self, arrays):
+        """Take over what ``state_dict`` gave; InputError or KeyError if it does not fit."""
+        for name, flipped in zip(self.layers, self._flipped, strict=True):
+            words = arrays[name]
+            if words.shape != flipped.shape or words.dtype != flipped.dtype:
+                raise InputError(f"the flipped weights of {name} do not fit")
+            flipped[...] = words
+
+    def measure(self, epoch, steps, flips, optimizer):
+        """Add the row of an epoch just done; ``flips`` are those of each layer.
+
+        Returns the columns pi:LAYER and never_flipped:LAYER of metrics.csv, as a dict.
         """
         flips = np.array(flips, np.int64)
-        found = [histogram(optimizer, p) for p in parameters]
+        flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
+        found = [histogram(optimizer, p) for p in self.parameters]
         self.symbol = next((symbol for symbol, *_ in found if symbol), self.symbol)
         row = {
             "epoch": epoch,
             "steps": steps,
             "flips": flips,
             "pi": pi_t(flips, self.weights, steps),
-            "never_flipped": never_flipped,
+            "never_flipped": 1 - flipped / self.weights,
             "threshold": [threshold for _, threshold, *_ in found],
             "unit": [unit for *_, unit, _ in found],
             "histogram": [counts for *_, counts in found],
         }
         self.rows.append(self._typed(row))
-        columns = {f"pi:{n}": float(pi) for n, pi in zip(self.layers, row["pi"], strict=True)}
-        for name, share in zip(self.layers, never_flipped, strict=True):
-            columns[f"never_flipped:{name}"] = None if np.isnan(share) else float(share)
+        columns = {}
+        for name in ("pi", "never_flipped"):
+            pairs = zip(self.layers, row[name].tolist(), strict=True)
+            columns |= {f"{name}:{layer}": value for layer, value in pairs}
         return columns
 
     def arrays(self):
@@ -191,7 +157,6 @@ class Telemetry:
         A missing file is that of a run whose telemetry was not written: it has no rows then.
         InputError if the file is damaged or another network's.
         """
-        staged(path).unlink(missing_ok=True)
         self.rows.clear()
         if not path.exists():
             return
@@ -218,17 +183,11 @@ class Telemetry:
 
 
 def histogram(optimizer, parameter):
-    """How many weights of ``parameter`` have which inertia, as ``optimizer`` sees it.
+    """(symbol, threshold, unit, counts): how many weights have which inertia.
 
-    Returns
-    -------
-    symbol : str
-    threshold : float, NaN without one
-    unit : float
-        The threshold if above 0, else 1.
-    counts : (B,) int64
-        Between ``EDGES`` times the unit. All 0, and no symbol, for an optimizer that has no
-        method ``inertia``.
+    The unit is the threshold if above 0, else 1; counts (B,) int64 are between ``EDGES`` times the
+    unit. Without a threshold it is NaN. For an optimizer without a method ``inertia`` there is no
+    symbol, and all counts are 0.
     """
     ask = getattr(optimizer, "inertia", None)
     found = ask(parameter) if ask else None
@@ -241,20 +200,9 @@ def histogram(optimizer, parameter):
 
 
 def read_telemetry(path):
-    """The arrays of a ``telemetry.npz``, by name; see the top of this module.
+    """The arrays of a ``telemetry.npz`` by name, as the top of this module lists them.
 
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    dict of str to array
-
-    Raises
-    ------
-    InputError
-        If it is missing or damaged.
+    Raises InputError, naming ``path``, if the file is missing or damaged.
     """
     arrays = read_arrays(path, ("layers", "weights", "symbol", "edges", *_PER_EPOCH))
     axes = {"E": arrays["epoch"].size, "L": arrays["layers"].size, "B": arrays["edges"].size - 1}

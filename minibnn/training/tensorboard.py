@@ -74,19 +74,6 @@ class EventFiles:
             writer.write(event.SerializeToString())
 
 
-def event_files(wanted, out):
-    """EventFiles, or None if they are not wanted.
-
-    Raises InputError if they cannot be written: no run folder, or tensorboardX is missing.
-    """
-    if not wanted:
-        return None
-    if out is None:
-        raise InputError("tensorboard=True writes into the run folder: name one (out)")
-    check_installed()
-    return EventFiles()
-
-
 def check_installed():
     """Raise InputError, naming the extra, unless tensorboardX is there."""
     try:

@@ -181,22 +181,22 @@ TRAINING = {  # options of train, compare and sweep
         for name in ("int11", "float16", "8")
     ],
     "--epochs": [
-        ("0", "epochs must be a whole number from 1 on, found 0"),
-        ("-1", "epochs must be a whole number from 1 on, found -1"),
+        ("0", "epochs must be an integer from 1 on, found 0"),
+        ("-1", "epochs must be an integer from 1 on, found -1"),
         ("1.5", NOT_WHOLE.format("1.5")),
     ],
     "--batch-size": [
-        ("0", "batch_size must be a whole number from 1 on, found 0"),
+        ("0", "batch_size must be an integer from 1 on, found 0"),
         ("5000", "batch_size must be an integer from 1 to 1437, found 5000"),
         ("''", NOT_WHOLE.format("")),
     ],
     "--seed": [
-        ("-1", "seed must be a whole number from 0 on, found -1"),
+        ("-1", "seed must be an integer from 0 on, found -1"),
         (str(1 << 63), f"seed must be at most {(1 << 63) - 1}, found {1 << 63}"),
         ("0.5", NOT_WHOLE.format("0.5")),
     ],
     "--validation": [
-        ("-1", "validation must be a whole number from 0 on, found -1"),
+        ("-1", "validation must be an integer from 0 on, found -1"),
         (
             "1437",
             "the number of validation images must be an integer from 1 to 1436, found 1437",
@@ -223,7 +223,7 @@ TRAINING = {  # options of train, compare and sweep
         ),
     ],
     "--checkpoint-every": [
-        ("0", "checkpoint_every must be a whole number from 1 on, found 0"),
+        ("0", "checkpoint_every must be an integer from 1 on, found 0"),
         ("often", NOT_WHOLE.format("often")),
     ],
     "--checkpoint-minutes": [

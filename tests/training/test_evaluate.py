@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 from small_runs import compare, fit, small_data, small_net
 
 import minibnn as bnn
-from minibnn.training.evaluate import rank_of_label
+from minibnn.training.measure import rank_of_label
 
 
 def test_evaluate_counts_every_picture():
@@ -50,9 +50,9 @@ def test_evaluate_bad_arguments():
     net, data = small_net(), small_data()
     with pytest.raises(bnn.InputError, match="labels are missing"):
         bnn.evaluate(net, data.test_images)
-    with pytest.raises(bnn.InputError, match="labels must be one per picture"):
+    with pytest.raises(bnn.InputError, match="labels must be one per image"):
         bnn.evaluate(net, data.test_images, data.test_labels[:-1])
-    with pytest.raises(bnn.InputError, match="labels must be whole numbers from 0 to 9"):
+    with pytest.raises(bnn.InputError, match="labels must be integers from 0 to 9"):
         bnn.evaluate(net, data.test_images, data.test_labels + 1)
     with pytest.raises(bnn.InputError, match="at least one"):
         bnn.evaluate(net, data.test_images[:0], data.test_labels[:0])

@@ -158,8 +158,8 @@ def test_infinity_inside_names_the_layer():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs must be a whole number from 1"),
-        ({"epochs": 2.5}, "epochs must be a whole number"),
+        ({"epochs": 0}, "epochs must be an integer from 1"),
+        ({"epochs": 2.5}, "epochs must be an integer"),
         ({"batch_size": 0}, "batch_size must be"),
         ({"batch_size": 211}, "batch_size must be a whole number from 1 to 210"),
         ({"seed": -1}, "seed must be"),
@@ -183,11 +183,11 @@ def test_bad_arguments_are_named_and_no_folder_is_left(tmp_path, changes, messag
 def test_pictures_and_labels_must_fit_the_network(tmp_path):
     images, labels = np.zeros((30, 9, 8, 1), np.uint8), np.arange(30) % 10
     data = bnn.data.from_arrays(images, labels, images, labels)
-    with pytest.raises(bnn.InputError, match=r"network takes pictures 8x8x1, .* are 9x8x1"):
+    with pytest.raises(bnn.InputError, match=r"network takes images 8x8x1, .* are 9x8x1"):
         bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
     arrays = images[:, 1:], labels + 1, images[:, 1:], labels
     data = bnn.data.from_arrays(*arrays, classes=list("abcdefghijk"))
-    with pytest.raises(bnn.InputError, match="labels must be whole numbers from 0 to 9"):
+    with pytest.raises(bnn.InputError, match="labels must be integers from 0 to 9"):
         bnn.fit(small_net(), optimizer(), data, epochs=1, batch_size=10, progress=False)
 
 

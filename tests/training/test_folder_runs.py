@@ -75,7 +75,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_as_if_it_had_not_been(pictures, tmp_
 def test_metrics_have_top5_and_the_log_a_count_of_what_was_left_out(pictures, tmp_path):
     report = Quiet()
     net, history = fit(pictures, tmp_path / "run", progress=report)
-    assert report.notes == ["pictures that cannot be read, left out: 3"]
+    assert report.notes == ["images that cannot be read, left out: 3"]
     head, *lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert head.split(",")[:10][-2:] == ["seconds", "test_top5"]
     assert len(lines) == 3
@@ -153,5 +153,5 @@ def test_where_a_loss_stops_being_finite_is_looked_for_in_pictures_that_can_be_r
     run = Run("a", small_net(data), optimizer(BOP), lambda logits, labels: (np.inf, None))
     row = {"epoch": 1, "seconds": 0.0}
     with pytest.raises(bnn.training.TrainingError, match="so it is the loss itself"):
-        run.measure(row, "test", data.test_images, data.test_labels, 7)
+        run.measure(row, "test", data, 7)
     assert threading.active_count() == before

@@ -49,7 +49,7 @@ def fit(model, pictures, out, **changes):
     binary, real = map(bnn.optim.parse_optimizer, SETTINGS[model])
     optimizer = bnn.optim.Split(binary=binary, real=real)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "pictures that cannot be read, left out: 1")
+        warnings.filterwarnings("ignore", "images that cannot be read, left out: 1")
         return bnn.fit(net, optimizer, data, out=out, **settings | changes)
 
 

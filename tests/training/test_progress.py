@@ -38,7 +38,7 @@ def test_pace_leaves_the_compiler_out_and_counts_the_measuring():
     clock.now += 7
     pace.epoch()
     assert pace.remaining == pytest.approx(20 * 2 + 2 * 7)
-    assert str(pace) == "25 pictures/s, 54 s left"
+    assert str(pace) == "25 images/s, 54 s left"
 
 
 def test_pace_follows_a_change():
@@ -75,7 +75,7 @@ def test_plain_lines(capsys):
     lines = out.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("epoch 1/2  loss ")
-    assert "pictures/s" in lines[0]
+    assert "images/s" in lines[0]
     assert "left" in lines[0]
     assert "left" not in lines[1]
     assert "\x1b" not in out

@@ -10,7 +10,7 @@ from small_runs import BOP, LATENT, StopAt, compare, fit, optimizer, small_data,
 import minibnn as bnn
 from minibnn.training import Interrupted, TrainingError, telemetry
 from minibnn.training.metrics import read_rows
-from minibnn.training.telemetry import EDGES, Telemetry, histogram, pi_t, read_telemetry
+from minibnn.training.telemetry import EDGES, histogram, pi_t, read_telemetry
 
 OPTIMIZERS = {  # what its inertia is, from its state_dict; its threshold, step by step (None: none)
     "bop:gamma=1e-2,threshold=linear:1e-4:1e-6:20": (
@@ -205,32 +205,6 @@ def test_rows_after_the_checkpoint_are_cut(tmp_path):
     assert not (tmp_path / "run/telemetry.npz.new").exists()
     fit(tmp_path / "run", epochs=4, resume=True)
     assert (tmp_path / "run/telemetry.npz").read_bytes() == whole
-
-
-def without_telemetry(monkeypatch):
-    """Runs as they were before there was any."""
-    monkeypatch.setattr(telemetry.FlippedWeights, "state_dict", lambda self: {})
-    monkeypatch.setattr(Telemetry, "write", lambda self, path: None)
-
-
-def test_an_older_run_goes_on_and_does_not_invent_its_past(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        without_telemetry(patch)
-        fit(tmp_path / "run", epochs=2)
-    path = tmp_path / "run/metrics.csv"
-    kept = 9 + 4  # columns of an older run: flips:LAYER were the last
-    lines = [",".join(line.split(",")[:kept]) for line in path.read_text().splitlines()]
-    path.write_text("\n".join(lines) + "\n")
-    for epochs in (3, 4):  # once more, from a checkpoint of this version
-        history = fit(tmp_path / "run", epochs=epochs, resume=True)
-        assert history["never_flipped:conv1/kernel"] == [None] * epochs
-    assert history["pi:conv1/kernel"][:2] == [None, None]
-    fit(tmp_path / "whole", epochs=4)
-    arrays, whole = (read_telemetry(tmp_path / n / "telemetry.npz") for n in ("run", "whole"))
-    assert list(arrays["epoch"]) == [3, 4]
-    assert np.isnan(arrays["never_flipped"]).all()
-    for name in ("flips", "pi", "histogram", "threshold"):
-        np.testing.assert_array_equal(arrays[name], whole[name][2:])
 
 
 @pytest.mark.parametrize(
