@@ -129,7 +129,8 @@ class Ranks:
     def join_integers(self, flat):
         """The exact sum over the ranks of a large integer array ``flat`` (N,).
 
-        N must be a multiple of ``size``. The sum has the narrowest type that holds every rank's part, as which it travels.
+        N must be a multiple of ``size``. The sum has the narrowest type that holds every rank's
+        part, as which it travels.
         """
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
