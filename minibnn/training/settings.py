@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minibnn.data import Batches, Dataset
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.nn import BatchNorm, Sequential
 from minibnn.nn.layers.layer import floats
 from minibnn.nn.losses import class_weighted
@@ -59,12 +59,10 @@ class Settings:
             what = "resume needs out, the folder of the run to go on with"
             raise InputError(what if self.resume else "force needs out, the folder to replace")
         for name, low in _LOWEST.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
-                raise InputError(f"{name} must be an integer from {low} on, found {value!r}")
+            value = integer(getattr(self, name), name, low)
             if value > MOST:
                 raise InputError(f"{name} must be at most {MOST}, found {value}")
-            put(name, int(value))
+            put(name, value)
         if (minutes := self.checkpoint_minutes) is not None:
             good = isinstance(minutes, int | float) and not isinstance(minutes, bool)
             if not good or not 0 < minutes < math.inf:
