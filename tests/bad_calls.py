@@ -412,7 +412,7 @@ CALLS = {
         ("optim.LatentSGD(momentum=1)", "latent-sgd: momentum must be ...; found 1"),
         ("optim.LatentSGD(decay='x')", "latent-sgd: decay must be one of ...; found 'x'"),
         ("optim.LatentSGD(clip=0)", "latent-sgd: clip must be ...; found 0"),
-        ("optim.LatentSGD(seed=-1)", "latent-sgd: seed must be a whole number from 0 on; found -1"),
+        ("optim.LatentSGD(seed=-1)", "latent-sgd: seed must be an integer from 0 on; found -1"),
     ],
     "optim.LatentAdam": [
         ("optim.LatentAdam(lr=-1)", LR.format("latent-adam")),
@@ -465,8 +465,8 @@ CALLS = {
         ("optim.CosineDecay('a')", FINITE.format("initial", "'a'")),
     ],
     "optim.Constant": [
-        ("optim.Constant(float('nan'))", "a constant schedule must be finite, found nan"),
-        ("optim.Constant('a')", "a constant schedule must be finite, found 'a'"),
+        ("optim.Constant(float('nan'))", "schedule nan: value must be finite, found nan"),
+        ("optim.Constant('a')", "schedule 'a': value must be finite, found 'a'"),
     ],
     "optim.linear": [("optim.linear(1, steps=0)", SPAN.format("0"))],
     "optim.parse_optimizer": [
@@ -479,8 +479,11 @@ CALLS = {
         ("optim.parse_optimizer(3)", "an optimizer is named by a text, found 3"),
     ],
     "optim.change_arguments": [
-        ("optim.change_arguments('bop', {'beta': '1'})", "bop takes gamma, ...; found 'beta'"),
-        ("optim.change_arguments('bop', {'gamma': '2'})", "bop: gamma must be ...; found '2'"),
+        (
+            "optim.change_arguments('bop:gamma', {})",
+            "optimizer 'bop:gamma': expected NAME=VALUE, found 'gamma'",
+        ),
+        ("optim.change_arguments(3, {})", "an optimizer is named by a text, found 3"),
     ],
     "optim.read_arguments": [
         ("optim.read_arguments('gamma')", "expected NAME=VALUE, found 'gamma'"),

@@ -7,31 +7,41 @@ change about a quarter of the last bits.
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
 from minibnn.ops.portable import power
 
 
-def constant(value, dtype):
-    """``value`` as a scalar of ``dtype``; exactly, as a Fraction, for object arrays.
+def constants(dtype, *values):
+    """``values`` as scalars of ``dtype``; exactly, as Fractions, for object arrays.
 
     An array, one value for every weight, becomes an array (NumPy step functions only).
 
-    >>> constant(0.1, np.float32), constant(0.5, object)
-    (np.float32(0.1), Fraction(1, 2))
+    >>> constants(np.float32, 0.1, 2), constants(object, 0.5)
+    ([np.float32(0.1), np.float32(2.0)], [Fraction(1, 2)])
     """
     dtype = np.dtype(dtype)
-    if isinstance(value, np.ndarray):
-        return value.astype(dtype)
-    return Fraction(value) if dtype.kind == "O" else dtype.type(value)
+    make = Fraction if dtype.kind == "O" else dtype.type
+    return [x.astype(dtype) if isinstance(x, np.ndarray) else make(x) for x in values]
 
 
-def adam_rate(lr, beta_1, beta_2, t, dtype):
+def constant(value, dtype):
+    """A single one of ``constants``."""
+    return constants(dtype, value)[0]
+
+
+def adam_rate(lr, beta_1, beta_2, t):
     """Adam's learning rate at step t = 1, 2, ...: lr * sqrt(1 - beta_2^t) / (1 - beta_1^t).
 
-    The constants are the rounded ones that the averages use; the result is rounded once.
+    Computed in double precision from constants that are rounded already, and rounded once to their
+    type.
     """
-    beta_1, beta_2 = float(constant(beta_1, dtype)), float(constant(beta_2, dtype))
-    lr = np.float64(constant(lr, dtype))
-    return constant(lr * math.sqrt(1.0 - power(beta_2, t)) / (1.0 - power(beta_1, t)), dtype)
+    root, rest = _corrections(float(beta_1), float(beta_2), t)
+    return constant(np.float64(lr) * root / rest, beta_1.dtype)
+
+
+@lru_cache(maxsize=4)  # the same for all parameters of a step
+def _corrections(beta_1, beta_2, t):
+    return math.sqrt(1.0 - power(beta_2, t)), 1.0 - power(beta_1, t)

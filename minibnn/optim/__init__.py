@@ -11,12 +11,13 @@ from minibnn.optim.hysteresis import (
 )
 from minibnn.optim.inertia import InertiaSGD, InertiaSGDState, inertia_sgd_step
 from minibnn.optim.latent import (
+    LatentAdam,
     LatentAdamState,
+    LatentSGD,
     LatentSGDState,
     latent_adam_step,
     latent_sgd_step,
 )
-from minibnn.optim.latent_classes import LatentAdam, LatentSGD
 from minibnn.optim.optimizer import NonFiniteError
 from minibnn.optim.parse import (
     OPTIMIZERS,

@@ -1,54 +1,51 @@
-"""What an optimizer's arguments may be: each kind checks a value, or the text of one.
+"""What an optimizer's arguments may be.
 
-``check(name, value)`` returns the value to keep or raises an InputError with the name, what is
-allowed and what was found.
+A class declares each argument once, as a field of a dataclass with what it may be and a default::
+
+    gamma: Rate = 1e-4
+
+It is checked whenever it is set: ``check(name, value)`` returns the value to keep, made from text
+where it is text, or raises an InputError with the name, what is allowed and what was found.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Annotated
 
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.optim import schedules
+from minibnn.optim.schedules import ExponentialDecay, Schedule, parse
 
 
-@dataclass(frozen=True)
 class Number:
-    """A number or a schedule between ``low`` and ``high``, written as an interval like "(0, 1]".
+    """A number or a schedule in an interval like "(0, 1]", or none where ``optional``.
 
-    A schedule may end at a low end that is left out, after which nothing changes any more; not
-    where the number ``divides``, unless it only comes near. The high end is never touched.
+    A schedule may end at a low end that is left out, after which nothing changes any more. Where
+    the number ``divides`` it may only come near. No schedule touches a high end that is left out.
     """
 
-    interval: str
-    optional: bool = False
-    divides: bool = False
-
-    def __post_init__(self):
-        low, high = self.interval[1:-1].split(",")
-        object.__setattr__(self, "low", float(low))
-        object.__setattr__(self, "high", float(high))
+    def __init__(self, interval, optional=False, divides=False):
+        self.interval, self.optional, self.divides = interval, optional, divides
+        self.low, self.high = map(float, interval[1:-1].split(","))
 
     def __str__(self):
         return f"a number in {self.interval} or a schedule" + ", or none" * self.optional
 
     def check(self, name, value):
         found = value
+        if self.optional and (value is None or str(value).lower() == "none"):
+            return None
         if isinstance(value, str):
-            if self.optional and value.lower() == "none":
-                return None
             try:
-                value = schedules.parse(value)
+                value = parse(value)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
-        if value is None and self.optional:
-            return None
-        if isinstance(value, schedules.SCHEDULES):
+        if isinstance(value, Schedule):
             start, end = value.bounds
-            nears = isinstance(value, schedules.ExponentialDecay) or not self.divides
+            nears = isinstance(value, ExponentialDecay) or not self.divides
             if self._holds(start) and (self._holds(end) or (end == self.low and nears)):
                 return value
         number = isinstance(value, Real) and not isinstance(value, bool)
@@ -76,6 +73,15 @@ def _float32(value):
         return math.inf
 
 
+Rate = Annotated[float | Schedule, Number("(0, 1]")]
+Share = Annotated[float | Schedule, Number("[0, 1)")]
+Positive = Annotated[float | Schedule, Number("(0, inf)")]
+NotNegative = Annotated[float | Schedule, Number("[0, inf)")]
+Divisor = Annotated[float | Schedule, Number("(0, inf)", divides=True)]
+RateDivisor = Annotated[float | Schedule, Number("(0, 1]", divides=True)]
+Bound = Annotated[float | Schedule | None, Number("(0, inf)", optional=True)]
+
+
 @dataclass(frozen=True)
 class Choice:
     """One of a few words, or none where ``optional``."""
@@ -94,19 +100,15 @@ class Choice:
         raise InputError(f"{name} must be {self}; found {value!r}")
 
 
-@dataclass(frozen=True)
-class Whole:
-    """A whole number from 0 on."""
-
-    def __str__(self):
-        return "a whole number from 0 on"
+class Natural:
+    """An integer from 0 on."""
 
     def check(self, name, value):
         if isinstance(value, str) and value.isdecimal():
             value = int(value)
         if isinstance(value, Integral) and not isinstance(value, bool) and value >= 0:
             return int(value)
-        raise InputError(f"{name} must be {self}; found {value!r}")
+        raise InputError(f"{name} must be an integer from 0 on; found {value!r}")
 
 
 ARRAYS = "arrays"  # stands in a configuration for {name: array}: the arrays are in the state
@@ -135,3 +137,7 @@ class Start:
         if math.isfinite(number) and (self.signed or number >= 0):
             return number
         raise InputError(f"{name} must be {self}; found {value!r}")
+
+
+Seed = Annotated[int, Natural()]
+SignedStart = Annotated[float | dict, Start(signed=True)]

@@ -1,28 +1,25 @@
 """Bop, the paper's Algorithm 2: weights are bits, and a moving average decides when they flip."""
 
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.ops.hyperparameters import constant
-from minibnn.optim.arguments import Choice, Number, Start
-from minibnn.optim.optimizer import Inertia, Optimizer, start_array
+from minibnn.ops.hyperparameters import constant, constants
+from minibnn.optim.arguments import Choice, NotNegative, Rate, SignedStart
+from minibnn.optim.optimizer import Inertia, StepOptimizer
 
 RULES = ("strict", "inclusive", "larq")
 AVERAGES = ("convex", "lerp")
+Rule = Annotated[str, Choice(RULES)]
+Average = Annotated[str, Choice(AVERAGES)]
 
 
 class BopState(NamedTuple):
-    """What Bop keeps of a weight.
+    """What Bop keeps of a weight."""
 
-    Parameters
-    ----------
-    m : float array like w
-        Moving average of gradients (Eq. 5).
-    """
-
-    m: np.ndarray
+    m: np.ndarray  # like w: moving average of gradients (Eq. 5)
 
 
 def moving_average(m, g, gamma, average="convex"):
@@ -52,102 +49,48 @@ def flip_signs(w, m, threshold, rule="strict"):
 
 
 def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
-    """One step of Bop (Algorithm 2).
+    """One step of Bop (Algorithm 2): returns the new (w, state), the inputs are untouched.
 
-    Parameters
-    ----------
-    w : array of ±1, int8 or float
-    g : float array like w, dL/dw
-    state : BopState
-        m of g's number type; any start value, usually 0.
-    gamma : float
-        Adaptivity rate in (0, 1].
-    threshold : float
-        tau >= 0.
-    rule : "strict", "inclusive" or "larq"
-        What happens at a tie w * m == threshold: w stays (Algorithm 2), flips unless m = 0
-        (Eq. 6), or becomes +1 (Larq).
-    average : "convex" or "lerp"
-        (1 - gamma) m + gamma g (Eq. 5), or m + gamma (g - m) (Larq), which rounds differently.
+    w is ±1, int8 or float; g = dL/dw and state.m are floats of one type, all of one shape. gamma
+    is the adaptivity rate in (0, 1], threshold is tau >= 0. At a tie w * m == threshold, the rule
+    "strict" keeps w (Algorithm 2), "inclusive" flips it unless m = 0 (Eq. 6), "larq" makes it +1.
+    The average is "convex", (1 - gamma) m + gamma g (Eq. 5), or Larq's "lerp", m + gamma (g - m),
+    which rounds differently. Also exact on object arrays of ``fractions.Fraction``.
 
-    Returns
-    -------
-    w : of the same type
-    state : BopState
-
-    Raises
-    ------
-    InputError
-        For another rule or average.
-
-    Notes
-    -----
-    The inputs are untouched. Also exact on object arrays of ``fractions.Fraction``.
-
-    Examples
-    --------
     >>> w, s = np.float32([1, -1]), BopState(np.zeros(2, np.float32))
     >>> for _ in range(2):  # m = 0.5, then 0.75
     ...     w, s = bop_step(w, np.float32([1, 1]), s, gamma=0.5, threshold=0.6)
     >>> w
     array([-1., -1.], dtype=float32)
     """
-    gamma, threshold = (constant(value, state.m.dtype) for value in (gamma, threshold))
-    m = moving_average(state.m, g, gamma, average)
-    return flip_signs(w, m, threshold, rule), BopState(m)
+    gamma, threshold = constants(state.m.dtype, gamma, threshold)
+    m = moving_average(state.m, g, gamma, average)  # Eq. 5
+    return flip_signs(w, m, threshold, rule), BopState(m)  # Algorithm 2
 
 
-class Bop(Optimizer):
-    """Bop for binary parameters.
+@dataclass(eq=False)
+class Bop(StepOptimizer):
+    """Bop for binary parameters; see ``bop_step``.
 
-    Parameters
-    ----------
-    gamma, threshold : float or schedule
-        In (0, 1], and from 0 on; rounded to float32 at each step.
-    rule, average : str
-        See ``bop_step``.
-    initial : float or dict of arrays by parameter name
-        The start m0 of the average.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
+    ``initial`` is the start m0 of the average, a number or a dict of arrays by parameter name.
     """
 
+    gamma: Rate = 1e-4
+    threshold: NotNegative = 1e-8
+    rule: Rule = "strict"
+    average: Average = "convex"
+    initial: SignedStart = 0.0
+
     kind = "bop"
-    arguments: ClassVar = {
-        "gamma": Number("(0, 1]"),
-        "threshold": Number("[0, inf)"),
-        "rule": Choice(RULES),
-        "average": Choice(AVERAGES),
-        "initial": Start(signed=True),
-    }
     state_class = BopState
     step_function = bop_step
     update = "bop_update"
 
-    def __init__(self, gamma=1e-4, threshold=1e-8, rule="strict", average="convex", initial=0.0):
-        super().__init__(
-            gamma=gamma, threshold=threshold, rule=rule, average=average, initial=initial
-        )
-
     def _start(self, p):
         if isinstance(self.initial, float):
             return BopState(np.full(p.shape, self.initial, np.float32))
-        return BopState(start_array(self, self.initial, p))
+        return BopState(self.start_array(p))
 
     def inertia(self, parameter):
-        """|m| against the threshold.
-
-        Parameters
-        ----------
-        parameter : Parameter
-            Trained before.
-
-        Returns
-        -------
-        Inertia
-        """
         m = self._states[parameter.name].m
-        return Inertia(np.abs(m), self._in_force(self.threshold), "|m|")
+        return Inertia(np.abs(m), self.in_force("threshold"), "|m|")

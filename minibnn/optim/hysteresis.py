@@ -5,101 +5,59 @@ m = -weight_decay * latent and gamma = lr * weight_decay; then the band of laten
 the bit holds has the half width deadband = threshold / weight_decay.
 """
 
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.ops.hyperparameters import constant
-from minibnn.optim.arguments import Number, Start
-from minibnn.optim.optimizer import Inertia, Optimizer, start_array
+from minibnn.ops.hyperparameters import constants
+from minibnn.optim.arguments import NotNegative, Positive, SignedStart
+from minibnn.optim.optimizer import Inertia, StepOptimizer
 
 
 class SchmittSGDState(NamedTuple):
-    """What the Schmitt form keeps of a weight.
+    """What the Schmitt form keeps of a weight."""
 
-    Parameters
-    ----------
-    latent : float array like w
-        Of either sign within the deadband.
-    """
-
-    latent: np.ndarray
+    latent: np.ndarray  # like w, of either sign within the deadband
 
 
 def schmitt_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     """Latent SGD with weight decay whose bit holds while |latent| <= deadband.
 
-    Parameters
-    ----------
-    w : array of ±1, int8 or float
-    g : float array like w, dL/dw
-    state : SchmittSGDState
-    lr, weight_decay : float
-        epsilon and lambda.
-    deadband : float
-        Half width of the band, from 0 on.
+    w is ±1, int8 or float; g = dL/dw and the latent weights are floats of one type. lr and
+    weight_decay are epsilon and lambda, deadband >= 0 is half the width of the band. Returns
+    (w, state), the inputs are untouched.
 
-    Returns
-    -------
-    w : of the same type
-    state : SchmittSGDState
-
-    Examples
-    --------
     >>> state = SchmittSGDState(np.float32([0.5, 0.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
     >>> schmitt_sgd_step(np.int8([1, 1]), np.float32([2, 4]), state, **hyper)
     (array([ 1, -1], dtype=int8), SchmittSGDState(latent=array([-0.5, -1.5], dtype=float32)))
     """
-    dtype = state.latent.dtype
-    lr, lam, theta = (constant(x, dtype) for x in (lr, weight_decay, deadband))
+    lr, lam, theta = constants(state.latent.dtype, lr, weight_decay, deadband)
     latent = (1 - lr * lam) * state.latent - lr * g
     flip = np.where(w > 0, latent < -theta, latent > theta)
     return np.where(flip, -w, w), SchmittSGDState(latent)
 
 
 class DoubleWellSGDState(NamedTuple):
-    """What the double well keeps of a weight.
+    """What the double well keeps of a weight."""
 
-    Parameters
-    ----------
-    latent : float array like w
-        With w's sign: the Schmitt form's latent + deadband * w.
-    """
-
-    latent: np.ndarray
+    latent: np.ndarray  # like w, with its sign: the Schmitt form's latent + deadband * w
 
 
 def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     """Latent SGD in a potential with two wells, which jumps when its sign changes.
 
-    The loss gains weight_decay / 2 * (|latent| - deadband)^2; where the latent weight changes
-    sign, 2 * deadband * (the new sign) is added. At 0 the bit holds.
+    The loss gains weight_decay / 2 * (|latent| - deadband)^2, so the wells stand at -deadband and
+    deadband. Where the latent weight changes sign, 2 * deadband * (the new sign) is added; at 0
+    the bit holds. w and g are as in ``schmitt_sgd_step``, and so is the result.
 
-    Parameters
-    ----------
-    w : array of ±1, int8 or float
-    g : float array like w, dL/dw
-    state : DoubleWellSGDState
-    lr, weight_decay : float
-        epsilon and lambda.
-    deadband : float
-        Where the wells stand: at -deadband and deadband.
-
-    Returns
-    -------
-    w : of the same type
-    state : DoubleWellSGDState
-
-    Examples
-    --------
     >>> state = DoubleWellSGDState(np.float32([1.5, 1.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
     >>> double_well_sgd_step(np.int8([1, 1]), np.float32([2, 4]), state, **hyper)
     (array([ 1, -1], dtype=int8), DoubleWellSGDState(latent=array([ 0.5, -2.5], dtype=float32)))
     """
-    dtype = state.latent.dtype
-    lr, lam, theta = (constant(x, dtype) for x in (lr, weight_decay, deadband))
+    lr, lam, theta = constants(state.latent.dtype, lr, weight_decay, deadband)
     bottom = theta * w  # of the well of this sign
     latent = state.latent - lr * (g + lam * (state.latent - bottom))
     flip = w * latent < 0
@@ -107,33 +65,26 @@ def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     return np.where(flip, -w, w), DoubleWellSGDState(latent)
 
 
-class _Hysteresis(Optimizer):
-    arguments: ClassVar = {
-        "lr": Number("(0, inf)"),
-        "weight_decay": Number("[0, inf)"),
-        "deadband": Number("[0, inf)"),
-        "initial": Start(signed=True),
-    }
+@dataclass(eq=False)
+class _Hysteresis(StepOptimizer):
+    lr: Positive = 1.0
+    weight_decay: NotNegative = 1e-3
+    deadband: NotNegative = 1e-3
+    initial: SignedStart = 0.0
 
-    def __init__(self, lr=1.0, weight_decay=1e-3, deadband=1e-3, initial=0.0):
-        super().__init__(lr=lr, weight_decay=weight_decay, deadband=deadband, initial=initial)
-
-    def _start_latent(self, p):
+    def _start(self, p):
         if isinstance(self.initial, float):
-            return (self.initial * p.value).astype(np.float32)
-        return start_array(self, self.initial, p)
+            return self.state_class((self.initial * p.value).astype(np.float32))
+        return self.state_class(self.start_array(p))
 
 
+@dataclass(eq=False)
 class SchmittSGD(_Hysteresis):
-    """Bop's first latent twin, for binary parameters. See ``schmitt_sgd_step``.
+    """Bop's first latent twin, for binary parameters; see ``schmitt_sgd_step``.
 
-    Parameters
-    ----------
-    lr, weight_decay, deadband : float or schedule
-    initial : float or dict of arrays by parameter name
-        The start of the latent weight: a number gets the network's sign, and so does an entry of
-        an array that is outside the band on the other side, where Bop would flip at once. 0 is
-        Bop's start m0 = 0; m0 is -weight_decay times the latent weight.
+    ``initial`` is the start of the latent weight, a number or a dict of arrays by parameter name.
+    A number gets the network's sign, and so does an entry of an array that is outside the band on
+    the other side, where Bop would flip at once. Bop's start m0 is -weight_decay times it.
     """
 
     kind = "schmitt-sgd"
@@ -141,39 +92,21 @@ class SchmittSGD(_Hysteresis):
     step_function = schmitt_sgd_step
     update = "schmitt_sgd_update"
 
-    def _start(self, p):
-        return SchmittSGDState(self._start_latent(p))
-
-    def inertia(self, parameter):
-        """|latent|, of either sign within the deadband, against that.
-
-        Parameters
-        ----------
-        parameter : Parameter
-            Trained before.
-
-        Returns
-        -------
-        Inertia
-        """
-        latent = self._states[parameter.name].latent
-        return Inertia(np.abs(latent), self._in_force(self.deadband), "|latent|")
-
     def _assigned(self, p):
         latent = self._states[p.name].latent
-        theta = np.float32(self._in_force(self.deadband))  # the band it was last held against
-        wrong = p.value * latent < -theta  # outside it on the other side
+        wrong = p.value * latent < -self.in_force("deadband")  # outside, on the other side
         latent[wrong] = -latent[wrong]
 
+    def inertia(self, parameter):
+        latent = self._states[parameter.name].latent
+        return Inertia(np.abs(latent), self.in_force("deadband"), "|latent|")
 
+
+@dataclass(eq=False)
 class DoubleWellSGD(_Hysteresis):
-    """Bop's second latent twin, for binary parameters. See ``double_well_sgd_step``.
+    """Bop's second latent twin, for binary parameters; see ``double_well_sgd_step``.
 
-    Parameters
-    ----------
-    lr, weight_decay, deadband : float or schedule
-    initial : float or dict of arrays by parameter name
-        As in ``SchmittSGD``: of the latent weight less deadband times the bit.
+    ``initial`` is as in ``SchmittSGD``: of the latent weight less deadband times the bit.
     """
 
     kind = "double-well-sgd"
@@ -182,31 +115,19 @@ class DoubleWellSGD(_Hysteresis):
     update = "double_well_sgd_update"
 
     def _start(self, p):
-        theta = np.float32(self._in_force(self.deadband))
-        return DoubleWellSGDState(self._start_latent(p) + theta * p.value)
-
-    def inertia(self, parameter):
-        """|latent|; a weight flips where its latent weight changes sign.
-
-        Parameters
-        ----------
-        parameter : Parameter
-            Trained before.
-
-        Returns
-        -------
-        Inertia
-        """
-        return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
+        return DoubleWellSGDState(super()._start(p).latent + self.in_force("deadband") * p.value)
 
     def _assigned(self, p):
         latent = self._states[p.name].latent
         wrong = p.value * latent < 0
         latent[wrong] = -latent[wrong]
 
-    def _train(self, p, hyper):
-        before, now = np.float32((self._in_force(self.deadband), hyper["deadband"]))
+    def _move(self, p, hyper, kernels):
+        before, now = self.in_force("deadband"), np.float32(hyper["deadband"])
         if now != before:  # the wells move, and with them what is in them
             latent = self._states[p.name].latent
             latent += (now - before) * p.value
-        return super()._train(p, hyper)
+        return super()._move(p, hyper, kernels)
+
+    def inertia(self, parameter):
+        return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")

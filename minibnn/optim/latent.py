@@ -4,27 +4,38 @@ They are state of the optimizer; the network never sees more than the signs. The
 at the signs and applied to the latent weights (Eq. 3, the identity as straight-through estimator).
 """
 
-from typing import NamedTuple
+import zlib
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.ops.hyperparameters import constant
-from minibnn.optim.real import AdamState, adam_step
+from minibnn.ops.bits import binarize
+from minibnn.ops.hyperparameters import constant, constants
+from minibnn.ops.initial import fans, glorot_normal
+from minibnn.optim.arguments import (
+    Bound,
+    Choice,
+    Divisor,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    Start,
+)
+from minibnn.optim.optimizer import Inertia, StepOptimizer
+from minibnn.optim.real import AdamState, MomentumOptimizer, adam_step
 
 DECAYS = ("shrink", "coupled", "decoupled")
+STARTS = ("glorot_uniform", "glorot_normal")
+TINY = np.finfo(np.float32).smallest_normal
 
 
 class LatentSGDState(NamedTuple):
-    """What gradient descent keeps beside the latent weight.
+    """What gradient descent keeps beside the latent weight."""
 
-    Parameters
-    ----------
-    velocity : float array like the latent weight, or None
-        Unused without momentum.
-    """
-
-    velocity: np.ndarray | None
+    velocity: np.ndarray | None  # like the latent weight; unused without momentum
 
 
 LatentAdamState = AdamState
@@ -34,8 +45,8 @@ def masked(g, latent, ste_clip):
     """g where |latent| <= ste_clip, else 0: the straight-through estimator's inclusive mask."""
     if ste_clip is None:
         return g
-    inside = np.abs(latent) <= constant(ste_clip, latent.dtype)
-    return np.where(inside, g, constant(0, latent.dtype))
+    bound, zero = constants(latent.dtype, ste_clip, 0)
+    return np.where(np.abs(latent) <= bound, g, zero)
 
 
 def clipped(latent, clip):
@@ -58,52 +69,26 @@ def latent_sgd_step(
     clip=None,
     ste_clip=None,
 ):
-    """One step of gradient descent on latent weights (Algorithm 1); the weights are their signs.
+    """One step of gradient descent on latent weights (Algorithm 1): returns (latent, state).
 
-    Parameters
-    ----------
-    latent, g : float arrays of one shape
-    state : LatentSGDState
-        Returned as it came when ``momentum`` is 0; then it may be None.
-    lr, momentum, weight_decay : float
-        epsilon, mu and lambda.
-    decay : "shrink", "coupled" or "decoupled"
-        Where lambda stands: a factor 1 - epsilon lambda on the latent weight; in the gradient,
-        so inside the velocity (the usual L2); or beside the velocity. The last equals "shrink"
-        in exact arithmetic and "coupled" where there is no momentum, there bit for bit.
-    clip : float or None
-        Bound of |latent| after the update.
-    ste_clip : float or None
-        The gradient passes where |latent| <= ste_clip.
+    latent and g are floats of one shape and stay untouched; the weights are ``binarize(latent)``
+    (Eq. 2). lr, momentum and weight_decay are epsilon, mu and lambda. decay says where lambda
+    stands: "shrink" is a factor 1 - epsilon lambda on the latent weight; "coupled" in the gradient,
+    so inside the velocity (the usual L2); "decoupled" beside the velocity. The last equals
+    "shrink" in exact arithmetic and "coupled" where there is no momentum, there bit for bit.
+    clip bounds |latent| after the update, and the gradient passes where |latent| <= ste_clip.
+    state may be None without momentum. Also exact on object arrays of ``fractions.Fraction``.
 
-    Returns
-    -------
-    latent : float array like it
-        The weights are ``binarize(latent)`` (Eq. 2).
-    state : LatentSGDState
-
-    Raises
-    ------
-    InputError
-        For another decay.
-
-    Notes
-    -----
-    The inputs are untouched. Also exact on object arrays of ``fractions.Fraction``.
-
-    Examples
-    --------
     >>> latent = np.float32([0.5, -0.25])
     >>> latent_sgd_step(latent, np.float32([2, 2]), None, lr=0.5, weight_decay=1.0)[0]
     array([-0.75 , -1.125], dtype=float32)
     """
-    dtype = latent.dtype
-    lr, lam = constant(lr, dtype), constant(weight_decay, dtype)
+    lr, mu, lam = constants(latent.dtype, lr, momentum, weight_decay)
     g = masked(g, latent, ste_clip)
     if np.any(weight_decay) and decay == "coupled":
         g = g + lam * latent  # gradient of L + lambda/2 |w|^2
     if np.any(momentum):
-        g = constant(momentum, dtype) * state.velocity + g  # v = mu v + g
+        g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
     if np.any(weight_decay) and decay == "decoupled":
         g = g + lam * latent
@@ -117,25 +102,11 @@ def latent_sgd_step(
 def latent_adam_step(
     latent, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7, clip=None, ste_clip=None
 ):
-    """One step of Adam (Keras' form) on latent weights: Algorithm 1 with A = Adam.
+    """One step of Adam on latent weights: Algorithm 1 with A = Adam; returns (latent, state).
 
-    Parameters
-    ----------
-    latent, g : float arrays of one shape
-    state : LatentAdamState
-    lr, beta_1, beta_2, epsilon : float
-        As in ``adam_step``.
-    clip, ste_clip : float or None
-        As in ``latent_sgd_step``.
+    lr, beta_1, beta_2 and epsilon are as in ``adam_step``, g, clip and ste_clip as in
+    ``latent_sgd_step``.
 
-    Returns
-    -------
-    latent : float array like it
-        The weights are ``binarize(latent)`` (Eq. 2).
-    state : LatentAdamState
-
-    Examples
-    --------
     >>> state = LatentAdamState(np.zeros(1, np.float32), np.zeros(1, np.float32))
     >>> latent_adam_step(np.float32([0.1]), np.float32([8]), state, lr=0.25)[0].round(3)
     array([-0.15], dtype=float32)
@@ -144,3 +115,126 @@ def latent_adam_step(
     hyper = {"lr": lr, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
     latent, state = adam_step(latent, g, state, **hyper)
     return clipped(latent, clip), state
+
+
+@dataclass(eq=False, kw_only=True)
+class MagnitudeOptimizer(StepOptimizer):
+    """What optimizers of latent weights and of their magnitudes share."""
+
+    clip: Bound = 1.0
+    ste_clip: Bound = None
+    initial: Annotated[float | str | dict, Start(STARTS)] = "glorot_uniform"
+    seed: Seed = 0
+    lr_scaling: Annotated[str | None, Choice(("glorot",), optional=True)] = None
+
+    def start_magnitudes(self, p):
+        """|latent| at the start, float32: ``initial`` says which, ``seed`` the draw."""
+        if isinstance(self.initial, float):
+            return np.full(p.shape, self.initial, np.float32)
+        if self.initial not in STARTS:
+            return np.abs(self.start_array(p))
+        # A parameter's draw depends on its name alone, not on what else the network has.
+        random = np.random.default_rng([self.seed, zlib.crc32(p.name.encode())])
+        if self.initial == "glorot_normal":
+            return np.abs(glorot_normal(p.shape, random))
+        limit = np.sqrt(6.0 / sum(fans(p.shape)))
+        return random.uniform(0.0, limit, p.shape).astype(np.float32)
+
+    def at_layer_rate(self, p, hyper):
+        """hyper with the rate of p's layer: lr_scaling="glorot" divides by sqrt(1.5 / fans)."""
+        if self.lr_scaling is None:
+            return hyper
+        return hyper | {"lr": hyper["lr"] / (1.5 / sum(fans(p.shape))) ** 0.5}
+
+
+@dataclass(eq=False)
+class SGDArguments(MomentumOptimizer, MagnitudeOptimizer):
+    """What ``LatentSGD`` and its inertia form take."""
+
+    lr: Positive = 1.0
+    momentum: Share = 0.0
+    weight_decay: NotNegative = 0.0
+    decay: Annotated[str, Choice(DECAYS)] = "shrink"
+
+
+class LatentOptimizer(MagnitudeOptimizer):
+    """A latent weight for every bit, whose sign is that bit, before the step function's state.
+
+    A kernel that has a scale gets that of its latent weights, at the start and after each step.
+    """
+
+    def fields(self):
+        return ("latent", *super().fields())
+
+    def _state(self, values):
+        return (values["latent"], *super()._state(values))
+
+    def _start(self, p):
+        _, *state = super()._start(p)
+        return (with_signs(self.start_magnitudes(p), p.value), *state)
+
+    def _assigned(self, p):
+        latent = self._states[p.name][0]
+        wrong = binarize(latent) != p.value
+        latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
+        p.rescale(latent)
+
+    def _move(self, p, hyper, kernels):
+        hyper, g = self.at_layer_rate(p, hyper), np.asarray(p.grad, np.float32)
+        latent, *state = self._states[p.name]
+        state = self.state_class(*state)
+        with p.writable() as w:
+            if kernels:
+                flips, state = getattr(kernels, self.update)(latent, g, state, w=w, **hyper)
+            else:
+                latent, state = type(self).step_function(latent, g, state, **hyper)
+                new = binarize(latent, w.dtype.type)  # Eq. 2
+                flips = np.count_nonzero(w != new)
+                w[...] = new
+        self._states[p.name] = (latent, *state)
+        p.rescale(latent)
+        return int(flips)
+
+    def inertia(self, parameter):
+        return Inertia(np.abs(self._states[parameter.name][0]), None, "|latent|")
+
+
+def with_signs(magnitude, w):
+    """magnitude * w; a -1 at magnitude 0 gets the smallest normal number, as -0.0 means +1."""
+    return np.where((magnitude == 0) & (w < 0), -TINY, magnitude * w).astype(np.float32)
+
+
+@dataclass(eq=False)
+class LatentSGD(SGDArguments, LatentOptimizer):
+    """Gradient descent on latent weights, for binary parameters; see ``latent_sgd_step``.
+
+    ``initial`` gives the start magnitudes: "glorot_uniform" is |U(-l, l)| with l = sqrt(6 /
+    (fan_in + fan_out)), "glorot_normal" Keras' truncated normal distribution of deviation
+    sqrt(2 / (fan_in + fan_out)); ``seed`` is that of the draw. A number is the magnitude itself, a
+    dict has arrays by parameter name. The signs are the network's; a -1 whose magnitude is 0
+    starts at the smallest normal number. ``lr_scaling="glorot"`` multiplies a layer's rate by
+    1 / sqrt(1.5 / (fan_in + fan_out)), as BinaryNet's authors do.
+    """
+
+    kind = "latent-sgd"
+    state_class = LatentSGDState
+    step_function = latent_sgd_step
+    update = "latent_sgd_update"
+
+
+@dataclass(eq=False)
+class LatentAdam(LatentOptimizer):
+    """Adam on latent weights, for binary parameters; see ``latent_adam_step``.
+
+    ``initial``, ``seed`` and ``lr_scaling`` are as in ``LatentSGD``.
+    """
+
+    lr: Positive = 0.001
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: Divisor = 1e-7
+
+    kind = "latent-adam"
+    state_class, counters = LatentAdamState, ("t",)
+    step_function = latent_adam_step
+    update = "latent_adam_update"

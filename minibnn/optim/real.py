@@ -1,151 +1,107 @@
 """SGD and Adam for real parameters."""
 
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.ops.hyperparameters import adam_rate, constant
-from minibnn.optim.arguments import Number
-from minibnn.optim.optimizer import Optimizer
+from minibnn.errors import InputError
+from minibnn.ops.hyperparameters import adam_rate, constants
+from minibnn.optim.arguments import Divisor, Positive, Share
+from minibnn.optim.optimizer import StepOptimizer
 
 
 class SGDState(NamedTuple):
-    """What gradient descent keeps of a real parameter.
+    """What gradient descent keeps of a real parameter."""
 
-    Parameters
-    ----------
-    velocity : float array like the value, or None
-        Unused without momentum.
-    """
-
-    velocity: np.ndarray | None
+    velocity: np.ndarray | None  # like the value; unused without momentum
 
 
 def sgd_step(value, g, state, *, lr, momentum=0.0):
-    """One step of gradient descent, with momentum v <- mu v + g.
+    """One step of gradient descent: returns the new (value, state), the inputs are untouched.
 
-    Parameters
-    ----------
-    value, g : float arrays of one shape
-    state : SGDState
-    lr, momentum : float
-        epsilon and mu.
+    value and g are floats of one shape; lr is epsilon, momentum is mu.
 
-    Returns
-    -------
-    value : of the same type
-    state : SGDState
-
-    Examples
-    --------
     >>> sgd_step(np.float32([1]), np.float32([2]), SGDState(None), lr=0.25)[0]
     array([0.5], dtype=float32)
     """
-    lr, mu = constant(lr, value.dtype), constant(momentum, value.dtype)
+    lr, mu = constants(value.dtype, lr, momentum)
     if np.any(momentum):
-        g = mu * state.velocity + g
+        g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
     return value - lr * g, state
 
 
 class AdamState(NamedTuple):
-    """What Adam keeps of a parameter.
+    """What Adam keeps of a parameter."""
 
-    Parameters
-    ----------
-    m : float array like the value
-        Moving average of gradients.
-    v : float array like the value
-        Moving average of their squares.
-    t : int
-        Steps taken.
-    """
-
-    m: np.ndarray
-    v: np.ndarray
-    t: int = 0
+    m: np.ndarray  # like the value: moving average of gradients
+    v: np.ndarray  # like the value: moving average of their squares
+    t: int = 0  # steps taken
 
 
 def adam_step(value, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """One step of Adam in Keras' form: epsilon stands outside the bias correction.
+    """One step of Adam: returns the new (value, state), the inputs are untouched.
 
-    Parameters
-    ----------
-    value, g : float arrays of one shape
-    state : AdamState
-    lr : float
-    beta_1, beta_2 : float
-        How much of the averages is kept, in [0, 1).
-    epsilon : float
+    value and g are floats of one shape; beta_1 and beta_2 in [0, 1) say how much of the averages
+    is kept. The form is Keras', in which epsilon stands outside the bias correction: Kingma and Ba
+    (arXiv 1412.6980), section 2's faster order of computation.
 
-    Returns
-    -------
-    value : of the same type
-    state : AdamState
-
-    Notes
-    -----
-    Kingma and Ba (arXiv 1412.6980), section 2's faster order of computation.
-
-    Examples
-    --------
     >>> state = AdamState(np.zeros(1, np.float32), np.zeros(1, np.float32))
     >>> adam_step(np.float32([1]), np.float32([0.5]), state, lr=0.125, epsilon=0)[0]
     array([0.875], dtype=float32)
     """
+    lr, beta_1, beta_2, epsilon = constants(value.dtype, lr, beta_1, beta_2, epsilon)
     t = state.t + 1
-    rate = adam_rate(lr, beta_1, beta_2, t, value.dtype)
-    beta_1, beta_2, epsilon = (constant(x, value.dtype) for x in (beta_1, beta_2, epsilon))
+    rate = adam_rate(lr, beta_1, beta_2, t)
     m = beta_1 * state.m + (1 - beta_1) * g
     v = beta_2 * state.v + (1 - beta_2) * (g * g)
     return value - rate * m / (np.sqrt(v) + epsilon), type(state)(m, v, t)
 
 
-class SGD(Optimizer):
-    """Gradient descent for real parameters, with momentum v <- mu v + g.
+class MomentumOptimizer(StepOptimizer):
+    """An optimizer with the argument ``momentum``; its state has a velocity unless that is 0."""
 
-    Parameters
-    ----------
-    lr, momentum : float or schedule
-    """
+    def __setattr__(self, name, value):
+        before = vars(self).get("momentum")
+        super().__setattr__(name, value)
+        now = vars(self).get("momentum")
+        if vars(self).get("_states") and bool(now) != bool(before):
+            object.__setattr__(self, "momentum", before)
+            raise InputError(
+                f"{self.kind}: momentum, once trained with, cannot become {now} from {before}: "
+                f"without momentum no velocity is kept"
+            )
+
+    def kept(self):
+        return tuple(f for f in self.fields() if f != "velocity" or self.momentum)
+
+
+@dataclass(eq=False)
+class SGD(MomentumOptimizer):
+    """Gradient descent for real parameters; see ``sgd_step``."""
+
+    lr: Positive = 0.01
+    momentum: Share = 0.0
 
     kind = "sgd"
     trains = "real"
-    arguments: ClassVar = {"lr": Number("(0, inf)"), "momentum": Number("[0, 1)")}
     state_class = SGDState
     step_function = sgd_step
     update = "sgd_update"
 
-    def __init__(self, lr=0.01, momentum=0.0):
-        super().__init__(lr=lr, momentum=momentum)
 
-    def _start(self, p):
-        return SGDState(np.zeros(p.shape, p.value.dtype) if self.momentum else None)
+@dataclass(eq=False)
+class Adam(StepOptimizer):
+    """Adam for real parameters; see ``adam_step``."""
 
-
-class Adam(Optimizer):
-    """Adam for real parameters, in Keras' form.
-
-    Parameters
-    ----------
-    lr, beta_1, beta_2, epsilon : float or schedule
-        See ``adam_step``.
-    """
+    lr: Positive = 0.001
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: Divisor = 1e-7
 
     kind = "adam"
     trains = "real"
-    arguments: ClassVar = {
-        "lr": Number("(0, inf)"),
-        "beta_1": Number("[0, 1)"),
-        "beta_2": Number("[0, 1)"),
-        "epsilon": Number("(0, inf)", divides=True),
-    }
     state_class, counters = AdamState, ("t",)
     step_function = adam_step
     update = "adam_update"
-
-    def __init__(self, lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        super().__init__(lr=lr, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
-
-    def _start(self, p):
-        return AdamState(np.zeros(p.shape, p.value.dtype), np.zeros(p.shape, p.value.dtype))

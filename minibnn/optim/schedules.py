@@ -26,57 +26,16 @@ _UNITS = ("ep", "%")
 
 
 @dataclass(frozen=True)
-class Constant:
-    """The same value at every step.
-
-    Parameters
-    ----------
-    value : float
-    """
-
-    value: float
-
-    over_whole_run = False
-
-    def __post_init__(self):
-        if not _is_finite(self.value):
-            raise InputError(f"a constant schedule must be finite, found {self.value!r:.60}")
-
-    @property
-    def bounds(self):
-        """The value, twice: at step 0 and the one it tends to."""
-        return self.value, self.value
-
-    def bind(self, steps_per_epoch, total_steps):
-        """The schedule itself, which needs no length.
-
-        Parameters
-        ----------
-        steps_per_epoch, total_steps : int
-
-        Returns
-        -------
-        Constant
-        """
-        return self
-
-    def __call__(self, step):
-        return self.value
-
-    def __str__(self):
-        return repr(self.value)
-
-
-@dataclass(frozen=True)
-class _Spanned:
-    """What schedules with a length share: ``steps`` is a number, "100ep", "20%" or None (all)."""
+class Schedule:
+    """What schedules share; their ``steps`` are an int, "100ep", "20%" or None, the whole run."""
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if name not in ("steps", "staircase") and not _is_finite(value):
-                raise InputError(f"schedule {self}: {name} must be finite, found {value!r}")
+            finite = isinstance(value, Real) and math.isfinite(value)
+            if name not in ("steps", "staircase") and not finite:
+                raise InputError(f"schedule {self}: {name} must be finite, found {value!r:.60}")
         length, unit = _read_span(self.steps, self)
-        if unit == 1:
+        if not unit:
             object.__setattr__(self, "steps", length)  # an int, whatever kind of number it was
 
     @property
@@ -90,20 +49,9 @@ class _Spanned:
         return self.steps is None or str(self.steps).endswith("%")
 
     def bind(self, steps_per_epoch, total_steps):
-        """This schedule with its span in steps.
-
-        Parameters
-        ----------
-        steps_per_epoch, total_steps : int
-
-        Returns
-        -------
-        of the same class
-        """
-        if self.steps is None:
-            return replace(self, steps=max(1, total_steps))
+        """This schedule with its span in steps, for a run of so many and epochs of so many."""
         length, unit = _read_span(self.steps, self)
-        if unit == 1:
+        if not unit:
             return self
         steps = length * total_steps / 100 if unit == "%" else length * steps_per_epoch
         return replace(self, steps=max(1, round(steps)))
@@ -118,20 +66,31 @@ class _Spanned:
 
 
 @dataclass(frozen=True)
-class ExponentialDecay(_Spanned):
+class Constant(Schedule):
+    """The same value at every step."""
+
+    value: float
+
+    steps = 1
+
+    @property
+    def bounds(self):
+        """The value, twice."""
+        return self.value, self.value
+
+    def __call__(self, step):
+        return self.value
+
+    def __str__(self):
+        return repr(self.value)
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Schedule):
     """initial * rate^(step / steps); with ``staircase`` the exponent is rounded down.
 
-    Parameters
-    ----------
-    initial : float
-    rate : float
-        In (0, 1].
-    steps : int or str
-        A number of steps, "100ep" or "20%" of the run.
-    staircase : bool
+    The rate is in (0, 1]; ``steps`` is a number of steps, "100ep" or "20%" of the run.
 
-    Examples
-    --------
     >>> decay = ExponentialDecay(1.0, 0.5, steps=10, staircase=True)
     >>> decay(9), decay(10), decay(20)
     (1.0, 0.5, 0.25)
@@ -165,16 +124,11 @@ class ExponentialDecay(_Spanned):
 
 
 @dataclass(frozen=True)
-class PolynomialDecay(_Spanned):
+class PolynomialDecay(Schedule):
     """(initial - final) * (1 - step / steps)^power + final, and final from step ``steps`` on.
 
-    Parameters
-    ----------
-    initial, final : float
-    steps : int, str or None
-        A number of steps, "100ep", "20%" of the run or None for all of it.
-    power : float
-        Above 0; 1 is a straight line.
+    ``steps`` is a number of steps, "100ep", "20%" of the run or None for all of it. The power is
+    above 0; 1 is a straight line.
     """
 
     initial: float
@@ -196,25 +150,9 @@ class PolynomialDecay(_Spanned):
         return f"{name}:{self.initial!r}:{self.final!r}{power}{_write_span(self.steps)}"
 
 
-def _is_finite(value):
-    return isinstance(value, Real) and math.isfinite(value)
+def linear(initial: float, final: float = 0.0, steps: int | str | None = None):
+    """A straight line from ``initial`` to ``final``; ``steps`` as in ``PolynomialDecay``.
 
-
-def linear(initial, final=0.0, steps=None):
-    """A straight line from ``initial`` to ``final``.
-
-    Parameters
-    ----------
-    initial, final : float
-    steps : int, str or None
-        As in ``PolynomialDecay``.
-
-    Returns
-    -------
-    PolynomialDecay
-
-    Examples
-    --------
     >>> linear(1.0, 0.0, steps=4)(1)
     0.75
     """
@@ -222,14 +160,10 @@ def linear(initial, final=0.0, steps=None):
 
 
 @dataclass(frozen=True)
-class CosineDecay(_Spanned):
+class CosineDecay(Schedule):
     """final + (initial - final) * (1 + cos(pi * step / steps)) / 2, and final from then on.
 
-    Parameters
-    ----------
-    initial, final : float
-    steps : int, str or None
-        As in ``PolynomialDecay``.
+    ``steps`` as in ``PolynomialDecay``.
     """
 
     initial: float
@@ -242,9 +176,6 @@ class CosineDecay(_Spanned):
 
     def __str__(self):
         return f"cosine:{self.initial!r}:{self.final!r}{_write_span(self.steps)}"
-
-
-SCHEDULES = (Constant, ExponentialDecay, PolynomialDecay, CosineDecay)
 
 
 def parse(text):
@@ -263,45 +194,38 @@ def parse(text):
         if name in ("linear", "cosine"):
             value, final, *span = parts
             kind = PolynomialDecay if name == "linear" else CosineDecay
-            return kind(float(value), float(final), *map(_span, _at_most_one(span)))
+            return kind(float(value), float(final), _span(*span))
         if name == "poly":
             value, final, power, *span = parts
-            steps = [*map(_span, _at_most_one(span)), None][0]
-            return PolynomialDecay(float(value), float(final), steps, float(power))
+            return PolynomialDecay(float(value), float(final), _span(*span), float(power))
     except InputError:
         raise
-    except ValueError:
+    except (TypeError, ValueError):  # too many parts, or one that is no number
         pass
     raise InputError(f"expected {SYNTAX}; found {text!r}")
 
 
-def _at_most_one(parts):
-    if len(parts) > 1:
-        raise ValueError
-    return parts
-
-
-def _span(text):
-    """Steps as an int, epochs and shares as the text they are."""
-    return text if text.endswith(_UNITS) else int(text)
+def _span(text=None):
+    """Steps as an int, epochs and shares as the text they are; None for the whole run."""
+    return text if text is None or text.endswith(_UNITS) else int(text)
 
 
 def _read_span(steps, schedule):
-    """Length and unit of a span: (100, "ep"), (20, "%") or (5000, 1).
+    """Length and unit of a span: (100, "ep"), (20, "%") or (5000, ""); None is (100, "%").
 
     InputError unless it is positive, and a share at most 100 %.
     """
     if steps is None:
-        return None, None
+        return 100, "%"
     try:
         if isinstance(steps, str):
             unit = next(unit for unit in (*_UNITS, "") if steps.endswith(unit))
             length = float(steps.removesuffix(unit))
             good = unit and 0 < length <= (100 if unit == "%" else sys.float_info.max)
         else:
-            length, unit = int(steps), 1
+            length, unit = int(steps), ""
             good = length == steps and length > 0
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         good = False
     if not good:
         raise InputError(

@@ -33,7 +33,7 @@ def test_arguments_are_attributes_and_stay_checked():
         (lambda: optim.LatentSGD(clip=0), "clip must be .* or none; found 0"),
         (lambda: optim.LatentSGD(decay="l2"), "decay must be one of shrink, coupled, decoupled"),
         (lambda: optim.LatentSGD(initial=-1), "a number >= 0, glorot_uniform, glorot_normal or"),
-        (lambda: optim.LatentSGD(seed=1.5), "seed must be a whole number"),
+        (lambda: optim.LatentSGD(seed=1.5), "seed must be an integer"),
         (lambda: optim.LatentAdam(beta_2=1.0), r"beta_2 must be a number in \[0, 1\)"),
         (lambda: optim.Bop2ndOrder(sigma=0), r"sigma must be a number in \(0, 1\]"),
         (lambda: optim.CEMA(alpha=2), r"alpha must be a number in \(0, 1\]"),

@@ -275,8 +275,8 @@ def test_transposed_start_arrays(text, each_backend):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"iterations": np.int64(-5)}, "bop: state iterations must be a whole number from 0 on"),
-        ({"iterations": np.float64(5)}, "bop: state iterations must be a whole number from 0 on"),
+        ({"iterations": np.int64(-5)}, "bop: state iterations must be an integer from 0 on"),
+        ({"iterations": np.float64(5)}, "bop: state iterations must be an integer from 0 on"),
         ({"dense2/kernel/m": np.full((7, 3), np.nan)}, "dense2/kernel/m must be finite numbers"),
         ({"dense2/kernel/m": np.full((7, 3), 1j)}, "dense2/kernel/m must be finite numbers"),
         ({"dense2/kernel/m": np.full((7, 3), "0")}, "dense2/kernel/m must be finite numbers"),

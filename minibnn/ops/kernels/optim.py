@@ -1,21 +1,23 @@
 """Compiled twins of the optimizers' step functions.
 
-``NAME_step`` has the signature of its NumPy twin in ``minibnn.optim``, where the equations are,
-and ``out``: a (value, state) to write into, which may be the inputs themselves; without it the
-inputs stay untouched. ``NAME_update`` does the step in place and returns (flips, state). The
-results equal the twin's bit for bit, for float32 and float64 and any number of threads.
+``NAME_update`` does the step of ``minibnn.optim.NAME_step``, where the equations are, in place,
+and returns (flips, state); it allocates no arrays. ``NAME_step`` has the form of its NumPy twin
+and leaves its inputs untouched. Results equal the twin's bit for bit, for float32 and float64 and
+any number of threads.
 """
 
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.ops.hyperparameters import adam_rate, constant
+from minibnn.ops.hyperparameters import adam_rate, constants
 from minibnn.ops.kernels import optim_loops as loops
 
-RULES = {"strict": loops.STRICT, "inclusive": loops.INCLUSIVE, "larq": loops.LARQ}
-AVERAGES = {"convex": False, "lerp": True}
-DECAYS = {"shrink": loops.SHRINK, "coupled": loops.COUPLED, "decoupled": loops.DECOUPLED}
-FORMS = {"biased": False, "unbiased": True}
+CODES = {
+    "rule": {"strict": loops.STRICT, "inclusive": loops.INCLUSIVE, "larq": loops.LARQ},
+    "average": {"convex": False, "lerp": True},
+    "form": {"biased": False, "unbiased": True},
+    "decay": {"shrink": loops.SHRINK, "coupled": loops.COUPLED, "decoupled": loops.DECOUPLED},
+}
 EXPONENT = {
     np.dtype(np.float32): (np.uint32, np.uint32(0x7F80_0000)),
     np.dtype(np.float64): (np.uint64, np.uint64(0x7FF0_0000_0000_0000)),
@@ -33,10 +35,9 @@ def all_finite(x):
 
 
 def bop_update(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
-    """Twin of ``minibnn.optim.bop_step``, in place; returns (flips, state)."""
     w, g, m = _flat(w, g, state.m)
-    gamma, threshold = _constants(m, gamma, threshold)
-    rule, lerp = _code("rule", rule, RULES), _code("average", average, AVERAGES)
+    gamma, threshold = constants(m.dtype, gamma, threshold)
+    rule, lerp = _codes(rule=rule, average=average)
     return loops.bop(w, g, m, gamma, 1 - gamma, threshold, rule, lerp), state
 
 
@@ -53,60 +54,53 @@ def bop2nd_update(
     rule="strict",
     average="convex",
 ):
-    """Twin of ``minibnn.optim.bop2nd_step``, in place; returns (flips, state)."""
     w, g, m, v = _flat(w, g, *state)
-    gamma, sigma, threshold, epsilon = _constants(m, gamma, sigma, threshold, epsilon)
+    gamma, sigma, threshold, epsilon = constants(m.dtype, gamma, sigma, threshold, epsilon)
     rates = gamma, 1 - gamma, sigma, 1 - sigma
-    unbiased = _code("form", form, FORMS)
-    rule, lerp = _code("rule", rule, RULES), _code("average", average, AVERAGES)
-    return loops.bop2nd(w, g, m, v, *rates, threshold, epsilon, unbiased, rule, lerp), state
+    codes = _codes(form=form, rule=rule, average=average)
+    return loops.bop2nd(w, g, m, v, *rates, threshold, epsilon, *codes), state
 
 
 def cema_update(w, g, state, *, gamma, alpha):
-    """Twin of ``minibnn.optim.cema_step``, in place; returns (flips, state)."""
     w, g, momentum, inertia = _flat(w, g, *state)
-    gamma, alpha = _constants(momentum, gamma, alpha)
+    gamma, alpha = constants(momentum.dtype, gamma, alpha)
     return loops.cema(w, g, momentum, inertia, gamma, 1 - gamma, alpha, 1 - alpha), state
 
 
-def inertia_sgd_update(w, g, state, **hyper):
-    """Twin of ``minibnn.optim.inertia_sgd_step``, in place; returns (flips, state)."""
-    w, g, inertia = _flat(w, g, state.inertia)
-    velocity, constants = _sgd(inertia, state.velocity, **hyper)
-    return loops.inertia_sgd(w, g, inertia, velocity, *constants), state
+def inertia_sgd_update(w, g, state, *, momentum=0.0, **hyper):
+    velocity = state.velocity if momentum else None
+    w, g, inertia, velocity = _flat(w, g, state.inertia, velocity)
+    return loops.inertia_sgd(w, g, inertia, velocity, *_sgd(g.dtype, momentum, **hyper)), state
 
 
 def schmitt_sgd_update(w, g, state, *, lr, weight_decay, deadband):
-    """Twin of ``minibnn.optim.schmitt_sgd_step``, in place; returns (flips, state)."""
     w, g, latent = _flat(w, g, state.latent)
-    lr, lam, deadband = _constants(latent, lr, weight_decay, deadband)
+    lr, lam, deadband = constants(g.dtype, lr, weight_decay, deadband)
     return loops.schmitt_sgd(w, g, latent, lr, 1 - lr * lam, deadband), state
 
 
 def double_well_sgd_update(w, g, state, *, lr, weight_decay, deadband):
-    """Twin of ``minibnn.optim.double_well_sgd_step``, in place; returns (flips, state)."""
     w, g, latent = _flat(w, g, state.latent)
-    constants = _constants(latent, lr, weight_decay, deadband)
-    return loops.double_well_sgd(w, g, latent, *constants), state
+    return loops.double_well_sgd(
+        w, g, latent, *constants(g.dtype, lr, weight_decay, deadband)
+    ), state
 
 
-# -- latent weights: also write the signs into w, unless it is None --------------------------------
+# -- latent weights: the signs are also written into w, unless it is None -------------------------
 
 
-def latent_sgd_update(w, latent, g, state, **hyper):
-    """Twin of ``minibnn.optim.latent_sgd_step``, in place; returns (flips, state)."""
-    latent, g = _flat(latent, g)
-    velocity = None if state is None else state.velocity
-    velocity, constants = _sgd(latent, velocity, **hyper)
-    return loops.latent_sgd(_flat_or_none(w), latent, g, velocity, *constants), state
+def latent_sgd_update(latent, g, state, *, w=None, momentum=0.0, **hyper):
+    velocity = state.velocity if momentum else None
+    w, g, latent, velocity = _flat(w, g, latent, velocity)
+    return loops.latent_sgd(w, latent, g, velocity, *_sgd(g.dtype, momentum, **hyper)), state
 
 
 def latent_adam_update(
-    w,
     latent,
     g,
     state,
     *,
+    w=None,
     lr,
     beta_1=0.9,
     beta_2=0.999,
@@ -114,153 +108,101 @@ def latent_adam_update(
     clip=None,
     ste_clip=None,
 ):
-    """Twin of ``minibnn.optim.latent_adam_step``, in place; returns (flips, state)."""
-    latent, g, m, v = _flat(latent, g, state.m, state.v)
-    constants = _adam(latent, state.t + 1, lr, beta_1, beta_2, epsilon)
-    bounds = _bounds(latent, clip, ste_clip)
-    flips = loops.latent_adam(_flat_or_none(w), latent, g, m, v, *constants, *bounds)
+    w, g, latent, m, v = _flat(w, g, latent, state.m, state.v)
+    adam = _adam(g.dtype, state.t + 1, lr, beta_1, beta_2, epsilon)
+    flips = loops.latent_adam(w, latent, g, m, v, *adam, *_bounds(g.dtype, clip, ste_clip))
     return flips, state._replace(t=state.t + 1)
 
 
-# -- real weights --------------------------------------------------------------------------------
+# -- real weights: nothing flips ------------------------------------------------------------------
 
 
 def sgd_update(value, g, state, *, lr, momentum=0.0):
-    """Twin of ``minibnn.optim.sgd_step``, in place; returns (0, state)."""
-    value, g = _flat(value, g)
-    lr, mu = _constants(value, lr, momentum)
-    loops.sgd(value, g, _flat_or_none(state.velocity if momentum else None), lr, mu)
+    _, g, value, velocity = _flat(None, g, value, state.velocity if momentum else None)
+    loops.sgd(value, g, velocity, *constants(g.dtype, lr, momentum))
     return 0, state
 
 
 def adam_update(value, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """Twin of ``minibnn.optim.adam_step``, in place; returns (0, state)."""
-    value, g, m, v = _flat(value, g, state.m, state.v)
-    loops.adam(value, g, m, v, *_adam(value, state.t + 1, lr, beta_1, beta_2, epsilon))
+    _, g, value, m, v = _flat(None, g, value, state.m, state.v)
+    loops.adam(value, g, m, v, *_adam(g.dtype, state.t + 1, lr, beta_1, beta_2, epsilon))
     return 0, state._replace(t=state.t + 1)
 
 
 # -- the same as pure functions ------------------------------------------------------------------
 
 
-def _step(update):
-    """The pure function ``(value, g, state, *, hyperparameters, out=None) -> (value, state)``."""
+def _pure(update):
+    """The step function ``(value, g, state, *, hyperparameters) -> (value, state)`` of an update.
 
-    def step(value, g, state, *, out=None, **hyper):
-        value, state = _outputs(value, state, out)
+    It updates copies.
+    """
+
+    def step(value, g, state, **hyper):
+        value = value.copy()
+        if state is not None:
+            state = state._make(x.copy() if isinstance(x, np.ndarray) else x for x in state)
         return value, update(value, g, state, **hyper)[1]
 
     step.__name__ = step.__qualname__ = update.__name__.replace("_update", "_step")
-    step.__doc__ = update.__doc__.replace(
-        "in place; returns (flips, state)", "into ``out``; returns (value, state)"
-    ).replace("in place; returns (0, state)", "into ``out``; returns (value, state)")
     return step
 
 
-def _without_w(update):
-    def latent_update(latent, g, state, **hyper):
-        return update(None, latent, g, state, **hyper)
-
-    latent_update.__name__, latent_update.__doc__ = update.__name__, update.__doc__
-    return latent_update
-
-
-bop_step = _step(bop_update)
-bop2nd_step = _step(bop2nd_update)
-cema_step = _step(cema_update)
-inertia_sgd_step = _step(inertia_sgd_update)
-schmitt_sgd_step = _step(schmitt_sgd_update)
-double_well_sgd_step = _step(double_well_sgd_update)
-latent_sgd_step = _step(_without_w(latent_sgd_update))
-latent_adam_step = _step(_without_w(latent_adam_update))
-sgd_step = _step(sgd_update)
-adam_step = _step(adam_update)
+bop_step = _pure(bop_update)
+bop2nd_step = _pure(bop2nd_update)
+cema_step = _pure(cema_update)
+inertia_sgd_step = _pure(inertia_sgd_update)
+schmitt_sgd_step = _pure(schmitt_sgd_update)
+double_well_sgd_step = _pure(double_well_sgd_update)
+latent_sgd_step = _pure(latent_sgd_update)
+latent_adam_step = _pure(latent_adam_update)
+sgd_step = _pure(sgd_update)
+adam_step = _pure(adam_update)
 
 
 # -- arguments -----------------------------------------------------------------------------------
 
 
-def _outputs(value, state, out):
-    """Arrays that hold value and state and may be overwritten: those of ``out``, or copies."""
-    if out is None:
-        if state is None:
-            return value.copy(), None
-        return value.copy(), state._make(x.copy() if _is_array(x) else x for x in state)
-    new_value, new_state = out
-    if new_value is not value:
-        new_value[...] = value
-    if state is None:
-        return new_value, None
-    for target, source in zip(new_state, state, strict=True):
-        if _is_array(source) and target is not source:
-            target[...] = source
-    return new_value, state._make(
-        target if _is_array(source) else source
-        for target, source in zip(new_state, state, strict=True)
-    )
-
-
-def _is_array(x):
-    return isinstance(x, np.ndarray)
-
-
-def _flat(target, g, *state):
-    """One-dimensional views of the arrays to update, and of the gradient."""
+def _flat(w, g, *floats):
+    """One-dimensional views of ±1 weights, the gradient and arrays like it; None stays None."""
     g = np.ascontiguousarray(g)
-    for x in state or (target,):
-        if x.dtype != g.dtype or x.shape != g.shape:
+    if w is not None and w.shape != g.shape:
+        raise TypeError(f"value {w.shape} and gradient {g.shape} must have one shape")
+    for x in floats:
+        if x is not None and (x.dtype != g.dtype or x.shape != g.shape):
             raise TypeError(
                 f"gradient and state must be alike, found {g.dtype} {g.shape} and "
                 f"{x.dtype} {x.shape}"
             )
-    if target.shape != g.shape:
-        raise TypeError(f"value {target.shape} and gradient {g.shape} must have one shape")
-    return (_flat_or_none(target), g.reshape(-1), *map(_flat_or_none, state))
+    for x in (w, *floats):
+        if x is not None and not x.flags.c_contiguous:
+            raise TypeError("an array to be updated in place must be C-contiguous")
+    return [x if x is None else x.reshape(-1) for x in (w, g, *floats)]
 
 
-def _flat_or_none(x):
-    if x is None:
-        return None
-    if not x.flags.c_contiguous:
-        raise TypeError("an array to be updated in place must be C-contiguous")
-    return x.reshape(-1)
+def _codes(**words):
+    """What the loops take for a rule, an average, a form or a decay."""
+    for name, word in words.items():
+        if word not in CODES[name]:
+            raise InputError(f"{name} must be one of {', '.join(CODES[name])}; found {word!r}")
+    return [CODES[name][word] for name, word in words.items()]
 
 
-def _constants(like, *values):
-    return [constant(value, like.dtype) for value in values]
+def _bounds(dtype, clip, ste_clip):
+    return constants(dtype, *(np.inf if bound is None else bound for bound in (clip, ste_clip)))
 
 
-def _code(name, word, codes):
-    if word not in codes:
-        raise InputError(f"{name} must be one of {', '.join(codes)}; found {word!r}")
-    return codes[word]
-
-
-def _bounds(like, *bounds):
-    return _constants(like, *(np.inf if bound is None else bound for bound in bounds))
-
-
-def _sgd(
-    like,
-    velocity,
-    *,
-    lr,
-    momentum=0.0,
-    weight_decay=0.0,
-    decay="shrink",
-    clip=None,
-    ste_clip=None,
-):
-    """Velocity, or None without momentum, and the constants of the latent SGD loops."""
-    code = _code("decay", decay, DECAYS)
-    lr, mu, lam = _constants(like, lr, momentum, weight_decay)
+def _sgd(dtype, momentum, *, lr, weight_decay=0.0, decay="shrink", clip=None, ste_clip=None):
+    """The constants of the latent SGD loops."""
+    codes = _codes(decay=decay)
+    lr, mu, lam = constants(dtype, lr, momentum, weight_decay)
     if not weight_decay:
-        code = loops.SHRINK  # by a factor of 1, which is exact
-    velocity = _flat_or_none(velocity if momentum else None)
-    return velocity, (lr, mu, lam, 1 - lr * lam, *_bounds(like, clip, ste_clip), code)
+        codes = [loops.SHRINK]  # by a factor of 1, which is exact
+    return lr, mu, lam, 1 - lr * lam, *_bounds(dtype, clip, ste_clip), *codes
 
 
-def _adam(like, t, lr, beta_1, beta_2, epsilon):
-    rate = adam_rate(lr, beta_1, beta_2, t, like.dtype)
-    beta_1, beta_2, epsilon = _constants(like, beta_1, beta_2, epsilon)
+def _adam(dtype, t, lr, beta_1, beta_2, epsilon):
+    """The constants of the Adam loops."""
+    lr, beta_1, beta_2, epsilon = constants(dtype, lr, beta_1, beta_2, epsilon)
+    rate = adam_rate(lr, beta_1, beta_2, t)
     return rate, beta_1, 1 - beta_1, beta_2, 1 - beta_2, epsilon

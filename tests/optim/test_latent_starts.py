@@ -8,7 +8,8 @@ from minibnn import optim
 from minibnn.errors import InputError
 from minibnn.nn.parameter import Parameter
 from minibnn.ops.bits import binarize
-from minibnn.optim.latent_classes import TINY, fans
+from minibnn.ops.initial import fans
+from minibnn.optim.latent import TINY
 
 KERNEL = "conv1/kernel"
 
