@@ -106,6 +106,7 @@ def cell_options(settings, options):
             _check_argument(key, options)
         texts = {key.removeprefix(prefix): text_of(value) for key, value in changed.items()}
         options[option] = change_arguments(options[option], texts)
+        parse_optimizer(options[option])  # complains of values
     return options
 
 
