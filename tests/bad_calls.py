@@ -8,7 +8,7 @@ small data set), images (4, 8, 8, 1), labels (4,), net (for them), w (±1), g, f
 WHOLE = "must be a whole number from"
 INTEGER = "must be an integer from"
 LOAD_NONE = "{}none.npz does not exist"
-NETWORK = "input_shape must be positive whole numbers, found (0, 8, 1)"
+NETWORK = "input_shape must be positive integers, found (0, 8, 1)"
 IMAGES = (
     "train_images must be images (N, H, W, C) or (N, H, W), or vectors (N, F), none of them 0, "
     "found shape (4,)"
@@ -114,7 +114,7 @@ CALLS = {
         ("bnn.evaluate(net, images, labels + 99)", "labels must be ..."),
         (
             "bnn.evaluate(net, data, batch_size=0)",
-            "batch_size must be a positive whole number, found 0",
+            "batch_size must be an integer from 1 on, found 0",
         ),
         ("bnn.evaluate(net, data, loss='mse')", "loss must be one of ..., found 'mse'"),
         (
@@ -259,7 +259,7 @@ CALLS = {
     ],
     "nn.Sequential": [
         ("nn.Sequential([nn.Flatten()], (0, 8, 1))", NETWORK),
-        ("nn.Sequential([nn.Flatten()], 8)", "input_shape must be positive whole numbers, found 8"),
+        ("nn.Sequential([nn.Flatten()], 8)", "input_shape must be positive integers, found 8"),
         ("nn.Sequential([3], (8,))", "layers must be layers of minibnn.nn, found 3"),
         ("nn.Sequential(3, (8,))", "layers must be a list of layers, found 3"),
         (
@@ -268,9 +268,12 @@ CALLS = {
         ),
         (
             "nn.Sequential([nn.BinaryConv2D(2, 3)], (8,))",
-            "BinaryConv2D takes pictures (height, ...",
+            "BinaryConv2D takes images (height, ...",
         ),
-        ("nn.Sequential([nn.Flatten()], (8,), seed=-1)", f"seed {WHOLE} 0 on, found -1"),
+        (
+            "nn.Sequential([nn.Flatten()], (8,), seed=-1)",
+            "seed must be an integer from 0 on, found -1",
+        ),
         (
             "nn.Sequential(net.layers, (8, 8, 1))",
             "conv1 already belongs to a network: make a new layer",
@@ -289,7 +292,7 @@ CALLS = {
         ),
         (
             "net.predict(images, batch_size=0)",
-            "batch_size must be a positive whole number, found 0",
+            "batch_size must be an integer from 1 on, found 0",
         ),
     ],
     "nn.Residual": [
@@ -300,13 +303,13 @@ CALLS = {
         ("nn.Residual([3])", "layers must be layers of minibnn.nn, found 3"),
     ],
     "nn.BinaryDense": [
-        ("nn.BinaryDense(0)", "units must be a positive whole number, found 0"),
-        ("nn.BinaryDense('3')", "units must be a positive whole number, found '3'"),
+        ("nn.BinaryDense(0)", "units must be an integer from 1 on, found 0"),
+        ("nn.BinaryDense('3')", "units must be an integer from 1 on, found '3'"),
         ("nn.BinaryDense(2, 'sign')", "kernel_quantizer must be one of ..., found 'sign'"),
         ("nn.BinaryDense(2, [])", "kernel_quantizer must be one of ..., found []"),
     ],
     "nn.Dense": [
-        ("nn.Dense(-1)", "units must be a positive whole number, found -1"),
+        ("nn.Dense(-1)", "units must be an integer from 1 on, found -1"),
         (
             "nn.Dense(2, kernel_initializer='he')",
             "kernel_initializer must be one of ..., found 'he'",
@@ -315,9 +318,9 @@ CALLS = {
         ("nn.Dense(2, l2=float('nan'))", "l2 must be a number from 0 on, found nan"),
     ],
     "nn.BinaryConv2D": [
-        ("nn.BinaryConv2D(0, 3)", "filters must be a positive whole number, found 0"),
+        ("nn.BinaryConv2D(0, 3)", "filters must be an integer from 1 on, found 0"),
         ("nn.BinaryConv2D(2, 0)", "kernel_size must be one or two positive integers, found 0"),
-        ("nn.BinaryConv2D(2, (3, 3, 3))", "kernel_size must be one or two positive whole ..."),
+        ("nn.BinaryConv2D(2, (3, 3, 3))", "kernel_size must be one or two positive ..."),
         ("nn.BinaryConv2D(2, 3, 0)", "strides must be one or two positive integers, found 0"),
         (
             "nn.BinaryConv2D(2, 3, padding='full')",
@@ -326,7 +329,7 @@ CALLS = {
         ("nn.BinaryConv2D(2, 3, pad_value=-1)", "pad_value must be 0 or 1, found -1"),
     ],
     "nn.Conv2D": [
-        ("nn.Conv2D(2.5, 3)", "filters must be a positive whole number, found 2.5"),
+        ("nn.Conv2D(2.5, 3)", "filters must be an integer from 1 on, found 2.5"),
         ("nn.Conv2D(2, 3, padding=None)", "padding must be one of same, valid, found None"),
         ("nn.Conv2D(2, 3, l2='a')", "l2 must be a number from 0 on, found 'a'"),
     ],
@@ -381,8 +384,11 @@ CALLS = {
     ],
     "nn.load_network": [
         ("nn.load_network(folder / 'none.npz')", "...none.npz does not exist"),
-        ("nn.load_network(folder)", "... is not a saved network, or damaged: ..."),
-        ("nn.load_network(folder / 'text.txt')", "... is not a saved network, or damaged: ..."),
+        ("nn.load_network(folder)", "... is a folder, not a network or checkpoint"),
+        (
+            "nn.load_network(folder / 'text.txt')",
+            "... is cut off or damaged, or not minibnn's: ...",
+        ),
     ],
     "optim.Bop": [
         ("optim.Bop(gamma=2)", GAMMA.format("bop")),
@@ -569,21 +575,21 @@ CALLS = {
             "bnn.zoo.binarynet((8, 8, 1))",
             "a window of 2x2 without padding needs an image of at ...",
         ),
-        ("bnn.zoo.binarynet(filters=0)", "filters must be a positive whole number, found 0"),
-        ("bnn.zoo.binarynet(classes=0)", "units must be a positive whole number, found 0"),
+        ("bnn.zoo.binarynet(filters=0)", "filters must be an integer from 1 on, found 0"),
+        ("bnn.zoo.binarynet(classes=0)", "units must be an integer from 1 on, found 0"),
         (
             "bnn.zoo.binarynet((32, 32))",
-            "BinaryConv2D takes pictures (height, width, channels), ...",
+            "BinaryConv2D takes images (height, width, channels), ...",
         ),
-        ("bnn.zoo.binarynet(seed=-1)", f"seed {WHOLE} 0 on, found -1"),
+        ("bnn.zoo.binarynet(seed=-1)", "seed must be an integer from 0 on, found -1"),
         ("bnn.zoo.binarynet(filters=10**9)", "binarynet: its arrays take ... GB, ..."),
     ],
     "zoo.digits_net": [
-        ("bnn.zoo.digits_net(filters='a')", "filters must be a positive whole number, found 'a'"),
-        ("bnn.zoo.digits_net(dense_units=0)", "units must be a positive whole number, found 0"),
+        ("bnn.zoo.digits_net(filters='a')", "filters must be an integer from 1 on, found 'a'"),
+        ("bnn.zoo.digits_net(dense_units=0)", "units must be an integer from 1 on, found 0"),
     ],
     "zoo.binary_alexnet": [
-        ("bnn.zoo.binary_alexnet(filters=0)", "filters must be a positive whole number, found 0"),
+        ("bnn.zoo.binary_alexnet(filters=0)", "filters must be an integer from 1 on, found 0"),
         ("bnn.zoo.binary_alexnet((8, 8, 3))", "a window of ... without padding needs an image ..."),
     ],
     "zoo.xnornet": [
@@ -591,7 +597,7 @@ CALLS = {
         ("bnn.zoo.xnornet(kernel_quantizer='x')", "kernel_quantizer must be one of ..., found 'x'"),
     ],
     "zoo.birealnet": [
-        ("bnn.zoo.birealnet(filters=0)", "filters must be a positive whole number, found 0"),
+        ("bnn.zoo.birealnet(filters=0)", "filters must be an integer from 1 on, found 0"),
         (
             "bnn.zoo.birealnet(filters=8, kernel_quantizer='x')",
             "kernel_quantizer must be ..., found 'x'",
@@ -600,7 +606,7 @@ CALLS = {
     "zoo.birealnet_magnitude": [
         (
             "bnn.zoo.birealnet_magnitude(filters=-1)",
-            "filters must be a positive whole number, found -1",
+            "filters must be an integer from 1 on, found -1",
         ),
     ],
 }

@@ -79,7 +79,7 @@ def test_export_bad_input(run, tmp_path):
     fails(run("export", "nothing", "new.npz", "--to", "packed"), "nothing does not exist")
     fails(run("export", tmp_path, "new.npz", "--to", "packed"), "is no run folder")
     fails(run("export", "net.bnn.npz", "new.npz", "--to", "packed"), "is packed already")
-    fails(run("export", "0.png", "new.npz", "--to", "packed"), "0.png is not a saved network")
+    fails(run("export", "0.png", "new.npz", "--to", "packed"), "0.png is cut off or damaged")
     (tmp_path / "config.json").write_text("{}")
     fails(run("export", tmp_path, "new.npz", "--to", "packed"), "has no checkpoint.npz yet")
     assert not Path("new.npz").exists()

@@ -5,9 +5,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from minibnn.deploy.step import Step, describe, flag, place_of, run, same_or_valid, zero_or_one
+from minibnn.deploy.step import (
+    Step,
+    at_least_one,
+    describe,
+    flag,
+    place_of,
+    run,
+    same_or_valid,
+    zero_or_one,
+)
 from minibnn.deploy.value import PICTURES, REALS, SIGNS, SUMS, Value
-from minibnn.nn.layers.layer import operand, positive
+from minibnn.nn.layers.layer import operand
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.shapes import pair
@@ -57,7 +66,7 @@ class BinaryDense(_BinaryProduct):
     """y = x @ w."""
 
     kind = "binary_dense"
-    fields: ClassVar[dict] = {"units": positive}
+    fields: ClassVar[dict] = {"units": at_least_one}
 
     def sizes(self, given):
         self.expect(given, 1)
@@ -72,7 +81,7 @@ class BinaryConv2D(_BinaryProduct):
 
     kind = "binary_conv2d"
     fields: ClassVar[dict] = {
-        "filters": positive,
+        "filters": at_least_one,
         "kernel_size": pair,
         "strides": pair,
         "padding": same_or_valid,

@@ -37,7 +37,7 @@ def fold(layers, given, scale=None):
         elif type(layer) in (Scale, nn.BatchNorm, nn.ReLU):
             factor = layer.scale if type(layer) is Scale else None
             if type(layer) is nn.BatchNorm:
-                factor = layer.gamma_value()
+                factor = layer.gamma.value if layer.scale else None
             turns = factor is not None and factor < 0
             if last_pools and np.any(turns):
                 return None

@@ -8,7 +8,7 @@ from minibnn.deploy import binary, real, shape
 from minibnn.deploy.step import Step, describe, run
 from minibnn.deploy.value import REALS, Value
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import floats
+from minibnn.nn.layers.layer import as_floats
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DEEPEST = 8  # Residuals inside each other
@@ -36,7 +36,7 @@ class Residual(Step):
         return {"body": describe(self.body), "shortcut": describe(self.shortcut)}
 
     def run(self, x):
-        return np.add(*(floats(run(steps, x)) for steps in self.inner()))
+        return np.add(*(as_floats(run(steps, x)) for steps in self.inner()))
 
 
 KINDS = {

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from minibnn.deploy.step import Step, flag, place_of, positive_float, same_or_valid
+from minibnn.deploy.step import Step, at_least_one, flag, place_of, positive_float, same_or_valid
 from minibnn.deploy.value import REALS, SIGNS, SUMS, Value
-from minibnn.nn.layers.layer import floats, numbers, operand, positive
+from minibnn.nn.layers.layer import as_array, as_floats, operand
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.shapes import pair
@@ -29,7 +29,7 @@ class Scale(Step):
         return self
 
     def run(self, x):
-        return ops.scale_channels(numbers(x), self.arrays["scale"])
+        return ops.scale_channels(as_array(x), self.arrays["scale"])
 
 
 class BatchNorm(Step):
@@ -57,7 +57,7 @@ class BatchNorm(Step):
         return self
 
     def run(self, x):
-        return ops.batch_norm(*self.arguments(numbers(x)))
+        return ops.batch_norm(*self.arguments(as_array(x)))
 
     def arguments(self, x):
         dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float32
@@ -74,7 +74,7 @@ class BatchNormSign(BatchNorm):
         return Value(SIGNS, given.shape)
 
     def run(self, x):
-        return ops.batch_norm_sign(*self.arguments(numbers(x)))[0]
+        return ops.batch_norm_sign(*self.arguments(as_array(x)))[0]
 
 
 class Sign(Step):
@@ -86,7 +86,7 @@ class Sign(Step):
         return Value(SIGNS, given.shape)
 
     def run(self, x):
-        return ops.sign(numbers(x))
+        return ops.sign(as_array(x))
 
 
 class ReLU(Step):
@@ -98,7 +98,7 @@ class ReLU(Step):
         return Value(SUMS if given.kind == SUMS else REALS, given.shape, given.most)
 
     def run(self, x):
-        x = numbers(x)
+        x = as_array(x)
         return np.where(x > 0, x, x.dtype.type(0))
 
 
@@ -114,7 +114,7 @@ class _RealProduct(Step):
         return {"kernel": (np.float32, self.kernel_shape)} | bias
 
     def run(self, x):
-        x = floats(x) if isinstance(x, Signs) else operand(x)
+        x = as_floats(x) if isinstance(x, Signs) else operand(x)
         y = self.product(x, self.arrays["kernel"])
         return y + self.arrays["bias"] if self.use_bias else y
 
@@ -123,7 +123,7 @@ class Dense(_RealProduct):
     """y = x @ w + bias in floats."""
 
     kind = "dense"
-    fields: ClassVar[dict] = {"units": positive, "use_bias": flag}
+    fields: ClassVar[dict] = {"units": at_least_one, "use_bias": flag}
 
     def sizes(self, given):
         self.expect(given, 1)
@@ -138,7 +138,7 @@ class Conv2D(_RealProduct):
 
     kind = "conv2d"
     fields: ClassVar[dict] = {
-        "filters": positive,
+        "filters": at_least_one,
         "kernel_size": pair,
         "strides": pair,
         "padding": same_or_valid,
@@ -164,7 +164,7 @@ class AvgPool2D(Step):
         return Value(REALS, (*place.output, given.channels))
 
     def run(self, x):
-        return ops.avg_pool2d(floats(x), self.pool_size, self.strides, self.padding)
+        return ops.avg_pool2d(as_floats(x), self.pool_size, self.strides, self.padding)
 
 
 class GlobalAvgPool2D(Step):
@@ -178,4 +178,4 @@ class GlobalAvgPool2D(Step):
 
     def run(self, x):
         size = self.given.shape[:2]
-        return ops.avg_pool2d(floats(x), size, size, "valid").reshape(len(x), -1)
+        return ops.avg_pool2d(as_floats(x), size, size, "valid").reshape(len(x), -1)

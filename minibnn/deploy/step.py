@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from minibnn.deploy.value import MOST_NUMBERS
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.ops.shapes import check_padding, windows
 
 
@@ -114,6 +114,10 @@ def flag(value, name):
     if isinstance(value, bool):
         return value
     raise InputError(f"{name} must be true or false, found {value!r}")
+
+
+def at_least_one(value, name):
+    return integer(value, name, 1)
 
 
 def zero_or_one(value, name):

@@ -7,6 +7,8 @@ import errno
 import os
 from pathlib import Path
 
+from minibnn.errors import InputError
+
 # Of a file system, or a system, that cannot sync what it is asked to.
 _NO_SYNC = {getattr(errno, e) for e in "EACCES EBADF EINVAL EISDIR ENOSYS ENOTSUP EPERM".split()}
 
@@ -55,3 +57,11 @@ def write_atomic(path, data):
     """Replace ``path`` by ``data`` (bytes) in one step."""
     stage(path, data)
     commit(path)
+
+
+def save(path, data):
+    """``write_atomic``, with an InputError where that fails."""
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None

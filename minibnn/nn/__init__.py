@@ -16,11 +16,10 @@ from minibnn.nn.layers import (
     Sign,
 )
 from minibnn.nn.losses import LOSSES, softmax_cross_entropy, squared_hinge
-from minibnn.nn.network import Sequential
+from minibnn.nn.network import Sequential, load_network
 from minibnn.nn.own import register
 from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import approx_sign, ste_sign, swish_sign
-from minibnn.nn.saving import load_network
 
 __all__ = [
     "LOSSES",

@@ -2,7 +2,7 @@
 
 from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
-from minibnn.nn.layers.layer import KINDS, Layer, floats, numbers
+from minibnn.nn.layers.layer import KINDS, Layer, as_array, as_floats
 from minibnn.ops.backend import ops
 
 
@@ -47,7 +47,7 @@ class Chain:
         """dx; without ``need_dx`` None, and nothing is computed before the first parameter."""
         for k in reversed(range(len(self.steps))):
             wanted, step = need_dx or k > self.first_trained, self.steps[k]
-            dy = step.backward(dy if step.takes_fixed else numbers(dy), wanted)
+            dy = step.backward(dy if step.takes_fixed else as_array(dy), wanted)
             if not wanted:
                 return None
         return dy
@@ -80,16 +80,8 @@ class Chain:
 class Residual(Layer):
     """y = body(x) + shortcut(x), in floats.
 
-    Parameters
-    ----------
-    body : list of layers, or of their configurations
-    shortcut : list of layers, or None
-        None is x itself.
-
-    Raises
-    ------
-    InputError
-        When the network is built, if body and shortcut give different shapes.
+    ``body`` and ``shortcut`` are lists of layers, or of their configurations, that give the same
+    shape; a shortcut of None is x itself.
     """
 
     prefix = "residual"
@@ -125,13 +117,13 @@ class Residual(Layer):
         return self.body.parameters() + self.shortcut.parameters()
 
     def forward(self, x, training=False):
-        body = floats(self.body.forward(x, training))
-        return ops.add(body, floats(self.shortcut.forward(x, training)))
+        body = as_floats(self.body.forward(x, training))
+        return ops.add(body, as_floats(self.shortcut.forward(x, training)))
 
     def backward(self, dy, need_dx=True):
         dx = self.body.backward(dy, need_dx)
         dx_shortcut = self.shortcut.backward(dy, need_dx)
-        return ops.add(numbers(dx), numbers(dx_shortcut)) if need_dx else None
+        return ops.add(as_array(dx), as_array(dx_shortcut)) if need_dx else None
 
     def __repr__(self):
         return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"

@@ -1,4 +1,4 @@
-"""Which neighbouring layers run as one pass, so that between them only whole numbers and bits move.
+"""Which neighbouring layers run as one pass, so that between them only integers and bits move.
 
 ``fuse`` turns a list of layers into a list of steps: a step is a layer, or two layers whose
 operations the backend has as one. Layers keep their parameters and configuration; each can still
@@ -11,26 +11,22 @@ import numpy as np
 
 from minibnn.nn.layers.activations import Sign
 from minibnn.nn.layers.batch_norm import BatchNorm
-from minibnn.nn.layers.layer import numbers
 from minibnn.nn.layers.pooling import MaxPool2D
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.quantizers import SteSign
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import Fixed
 
 
 def fuse(layers):
     """Steps that do what the layers do one after another."""
     steps, rest = [], list(layers)
     while rest:
-        for pair in (ConvolveAndPool, NormaliseAndSign):
-            if len(rest) > 1 and pair.fits(*rest[:2]):
-                steps.append(pair(*rest[:2]))
-                del rest[:2]
-                break
-        else:
-            steps.append(rest.pop(0))
+        pairs = (pair for pair in (ConvolveAndPool, NormaliseAndSign) if pair.fits(*rest[:2]))
+        pair = next(pairs, None) if len(rest) > 1 else None
+        step = pair(*rest[:2]) if pair else rest[0]
+        del rest[: 2 if pair else 1]
+        steps.append(step)
     for before, step in pairwise(steps):
         layer = before.first if isinstance(before, ConvolveAndPool) else before
         if isinstance(step, NormaliseAndSign) and isinstance(layer, BinaryConv2D | BinaryDense):
@@ -39,22 +35,16 @@ def fuse(layers):
 
 
 class _Pair:
-    """Two neighbours; when their inputs do not fit the common pass, they run one by one."""
+    """Two neighbours; where their inputs do not fit the common pass, they run one by one."""
 
     takes_fixed = True
+    kept = None  # of the common pass, for the way back; None if there was none
 
     def __init__(self, first, second):
         self.first, self.second = first, second
 
     def parameters(self):
         return self.first.parameters() + self.second.parameters()
-
-    def _forward_apart(self, x, training):
-        self.together = False
-        return self.second.forward(self.first.forward(x, training), training)
-
-    def _backward_apart(self, dy, need_dx):
-        return self.first.backward(self.second.backward(dy), need_dx)
 
 
 class ConvolveAndPool(_Pair):
@@ -66,32 +56,20 @@ class ConvolveAndPool(_Pair):
             type(first) is BinaryConv2D  # not of one's own, which may do something else
             and first.kernel.scale is None
             and type(second) is MaxPool2D
-            and second.place == ((2, 2), (2, 2), "valid")
+            and second.geometry == ((2, 2), (2, 2), "valid")
         )
 
     def forward(self, x, training=False):
         if not isinstance(x, Signs):
-            return self._forward_apart(x, training)
-        self.together = True
-        self.x, conv = x, self.first
-        y, self.where = ops.binary_conv2d_pool(
-            x, conv.kernel.signs, conv.strides, conv.padding, conv.pad_value
-        )
+            self.kept = None
+            return self.second.forward(self.first.forward(x, training), training)
+        conv, self.first.x = self.first, x
+        y, self.kept = ops.binary_conv2d_pool(x, conv.kernel.signs, *conv.geometry)
         return y
 
     def backward(self, dy, need_dx=True):
-        if not self.together:
-            return self._backward_apart(dy, need_dx)
-        conv = self.first
-        dy, place = conv.rounded(dy), (conv.strides, conv.padding, conv.pad_value)
-        conv.kernel.grad = ops.binary_conv2d_pool_grad_kernel(
-            self.x, dy, self.where, conv.kernel_size, *place, **conv.whole_sums
-        )
-        if not need_dx:
-            return None
-        return ops.binary_conv2d_pool_grad_input(
-            dy, self.where, conv.kernel.signs_t, self.x.shape, conv.strides, conv.padding
-        )
+        dy = dy if self.kept is not None else self.second.backward(dy)
+        return self.first.backward(dy, need_dx, self.kept)
 
 
 class NormaliseAndSign(_Pair):
@@ -106,25 +84,17 @@ class NormaliseAndSign(_Pair):
         )
 
     def forward(self, x, training=False):
-        if not isinstance(x, Fixed) and (x := numbers(x)).dtype == np.float64:
-            return self._forward_apart(x, training)
-        self.together = True
-        signs, self.gate = ops.batch_norm_sign(
-            *self.first.normalisation(x, training), self.second.quantizer.clip_value
-        )
+        if isinstance(x, np.ndarray) and x.dtype == np.float64:
+            self.kept = None
+            return self.second.forward(self.first.forward(x, training), training)
+        normalisation = self.first.normalisation(x, training)
+        signs, self.kept = ops.batch_norm_sign(*normalisation, self.second.quantizer.clip_value)
         return signs
 
     def backward(self, dy, need_dx=True):
-        if not self.together:
-            return self._backward_apart(dy, need_dx)
-        norm = self.first
-        dy = norm.exact(dy)
-        whole = isinstance(dy, Fixed) and self.rounds_for and self.rounds_for.across is norm.across
-        bits = norm.gradient_bits if whole else None
-        dx, norm.gamma.grad, norm.beta.grad = ops.batch_norm_sign_grad(
-            dy, self.gate, norm.x, norm.mean, norm.variance, norm.epsilon, norm.gamma_value(),
-            norm.across, bits,
-        )  # fmt: skip
-        if not norm.training:
-            dx = norm.scaled(np.where(self.gate.unpack() > 0, dy, dy.dtype.type(0)))
-        return dx if need_dx else None
+        if self.kept is None:
+            return self.first.backward(self.second.backward(dy), need_dx)
+        norm, layer = self.first, self.rounds_for
+        rounds = norm.training and layer is not None and layer.across is norm.across
+        bits = norm.gradient_bits if rounds else None
+        return norm.backward(dy, need_dx, self.kept, bits)

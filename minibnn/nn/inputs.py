@@ -1,12 +1,12 @@
 """What a network may be given, and batches of it: for networks to train and for packed ones.
 
-A network tells by ``pictures`` what it was trained on, and so what becomes of a picture file:
+A network tells by ``pictures`` what it was trained on, and so what becomes of an image file:
 
 ============  =====================================================================
 bytes         uint8, or floats in [-1, 1]: byte b is (2 b - 255) / 255
 unit          floats in [0, 1]: byte b is b / 255
-image-folder  the picture's middle by ImageNet's mean and deviation
-arrays        other floats, which no picture file can tell
+image-folder  the image's middle by ImageNet's mean and deviation
+arrays        other floats, which no image file can tell
 ============  =====================================================================
 """
 
@@ -14,8 +14,7 @@ import math
 
 import numpy as np
 
-from minibnn.errors import InputError
-from minibnn.nn.layers.layer import positive
+from minibnn.errors import InputError, integer
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.threads import settle_threads
@@ -27,21 +26,14 @@ class Predictor:
     """``predict`` by ``forward``, for what has an ``input_shape`` and an ``output_shape``."""
 
     def predict(self, images, batch_size=100):
-        """Outputs in evaluation mode (moving statistics).
+        """Outputs (N, *output_shape) in evaluation mode, which uses the moving statistics.
 
-        Parameters
-        ----------
-        images : (N, *input_shape) array or Signs
-            As ``forward`` takes them.
-        batch_size : int
-            How many at a time; outputs do not depend on it.
-
-        Returns
-        -------
-        (N, *output_shape) array
+        ``images`` (N, *input_shape) are as ``forward`` takes them, ``batch_size`` at a time; the
+        outputs do not depend on it.
         """
+        batch_size = integer(batch_size, "batch_size", 1)
         try:
-            starts = range(0, len(images), positive(batch_size, "batch_size"))
+            starts = range(0, len(images), batch_size)
         except TypeError:
             raise InputError(f"inputs must be an array, found {images!r:.60}") from None
         if not starts:
@@ -49,16 +41,7 @@ class Predictor:
         return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
     def checked(self, x):
-        """Inputs as ``forward`` computes with them; InputError if they are not to be computed with.
-
-        Parameters
-        ----------
-        x : (B, *input_shape) uint8, float32, float64 or Signs
-
-        Returns
-        -------
-        array or Signs
-        """
+        """A batch ``x`` as ``forward`` computes with it; InputError if it cannot be an input."""
         if ops.backend == "numba":
             settle_threads()
         x = x if isinstance(x, Signs) else np.asarray(x)

@@ -5,93 +5,47 @@ import math
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import floats
+from minibnn.nn.layers.layer import as_floats
 from minibnn.ops.backend import ops
 
 
 def softmax_cross_entropy(logits, labels):
-    """Mean over the batch of -log softmax(logits)[label], and its gradient.
+    """Mean over the batch of -log softmax(logits)[label] in nats, and its gradient.
 
-    Of float64 logits both are the same bits on every machine: see ``ops.reference``.
+    Takes logits (B, C) and integer labels (B,); dlogits (B, C) is (softmax - one_hot) / B. Of
+    float64 logits both are the same bits on every machine: see ``ops.reference``. InputError for
+    labels that do not fit.
 
-    Parameters
-    ----------
-    logits : (B, C) float or integer array
-    labels : (B,) integers in [0, C)
-
-    Returns
-    -------
-    loss : float
-        In nats.
-    dlogits : (B, C) float
-        (softmax - one_hot) / B.
-
-    Raises
-    ------
-    InputError
-        For labels that do not fit.
-
-    Examples
-    --------
     >>> loss, dlogits = softmax_cross_entropy(np.zeros((1, 4), np.float32), np.array([2]))
     >>> round(loss, 4), dlogits  # log 4
     (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]], dtype=float32))
     """
-    return ops.softmax_cross_entropy(floats(logits), check_labels(labels, logits.shape))
+    return ops.softmax_cross_entropy(as_floats(logits), check_labels(labels, logits.shape))
 
 
 def squared_hinge(logits, labels):
     """Mean over batch and classes of max(0, 1 - t y)^2 with t = +1 for the label, else -1.
 
-    The loss of Courbariaux et al. (arXiv 1602.02830).
+    The loss of Courbariaux et al. (arXiv 1602.02830), of logits (B, C) and integer labels (B,),
+    and its gradient. InputError for labels that do not fit.
 
-    Parameters
-    ----------
-    logits : (B, C) float or integer array
-    labels : (B,) integers in [0, C)
-
-    Returns
-    -------
-    loss : float
-    dlogits : (B, C) float
-
-    Raises
-    ------
-    InputError
-        For labels that do not fit.
-
-    Examples
-    --------
     >>> squared_hinge(np.float32([[2, -0.5]]), np.array([0]))
     (0.125, array([[-0. ,  0.5]], dtype=float32))
     """
-    logits = floats(logits)
+    logits = as_floats(logits)
     t = np.full(logits.shape, -1, logits.dtype)
     t[np.arange(len(t)), check_labels(labels, logits.shape)] = 1
     short = np.maximum(0, 1 - t * logits)
-    # fsum rounds once, whatever the order.
-    return math.fsum(
-        np.square(short, dtype=np.float64).flat
-    ) / short.size, -2 * t * short / short.size
+    total = math.fsum(np.square(short, dtype=np.float64).flat)  # rounds once, whatever the order
+    return total / short.size, -2 * t * short / short.size
 
 
 def class_weighted(loss, weights, classes):
     """A loss that counts each sample by the weight of its class: the mean of weight times loss.
 
-    Parameters
-    ----------
-    loss : callable (logits, labels) -> (mean loss, dlogits)
-        A mean over the samples.
-    weights : dict of int to float
-        By class; 1 for the others.
-    classes : int
+    ``loss`` is a mean over the samples, ``weights`` a dict of class to weight, 1 for the others
+    of the ``classes``.
 
-    Returns
-    -------
-    callable like ``loss``
-
-    Examples
-    --------
     >>> logits, labels = np.float32([[2, -0.5], [2, -0.5]]), np.array([0, 1])
     >>> squared_hinge(logits, labels)[0]  # of the first 0.125, of the second 5.625
     2.875
@@ -118,9 +72,7 @@ def check_labels(labels, shape):
     if len(shape) != 2:
         raise InputError(f"logits must be (batch, classes), found shape {shape}")
     if labels.shape != shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(
-            f"labels must be {shape[0]} whole numbers, found {labels.dtype} {labels.shape}"
-        )
+        raise InputError(f"labels must be {shape[0]} integers, found {labels.dtype} {labels.shape}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < shape[1]:
         raise InputError(
             f"labels must lie in 0 to {shape[1] - 1}, found {labels.min()} to {labels.max()}"

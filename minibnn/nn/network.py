@@ -4,15 +4,16 @@ import copy
 from collections import Counter
 from hashlib import sha256
 from math import prod
-from operator import index
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
+from minibnn.files import checkpoint
+from minibnn.files.atomic import save
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
 from minibnn.nn.inputs import Predictor, check_names, check_pictures
-from minibnn.nn.layers.layer import numbers
+from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
@@ -23,31 +24,18 @@ from minibnn.ops.fixed import WIDTHS
 class Sequential(Predictor):
     """Layers one after another on inputs of one shape.
 
-    Parameters
-    ----------
-    layers : list of layers
-        Each becomes this network's own and gets its name: "conv1", "batch_norm1", "conv2", ...
-    input_shape : tuple of int
-        Of one input: (height, width, channels), or (features,).
-    seed : int
-        Of the random start of the kernels.
-    name : str
-    gradients : "float32", or "int2" to "int10"
-        How gradients travel through binary layers: in floats, as in the paper; or rounded at each
-        to integers of so many bits (with one power of two for a layer), and summed exactly. Then
-        no weight depends on the machine, its threads or the backend. May be set at any time.
+    Each of the ``layers`` becomes this network's own and gets its name: "conv1", "batch_norm1",
+    "conv2", ... ``input_shape`` is that of one input, (height, width, channels) or (features,).
+    ``seed`` is of the random start of the kernels. InputError, naming them, for layers that do not
+    fit one another or belong to another network.
 
-    Attributes
-    ----------
-    classes : tuple of str, or None
-        Names of the outputs, if they are not plain numbers; ``fit`` sets both.
-    pictures : str
-        What it was trained on, see ``minibnn.nn.inputs``.
+    ``gradients`` says how they travel through binary layers: "float32", as in the paper; or "int2"
+    to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
+    exactly. Then no weight depends on the machine, its threads or the backend. It may be set at
+    any time.
 
-    Raises
-    ------
-    InputError
-        For layers that do not fit one another or belong to another network, naming them.
+    ``fit`` sets two attributes: ``classes``, names of the outputs or None; and ``pictures``, what
+    the network was trained on, see ``minibnn.nn.inputs``. ``name`` is of the network itself.
 
     Examples
     --------
@@ -62,19 +50,19 @@ class Sequential(Predictor):
 
     def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         try:
-            self._settle(layers, input_shape, seed, name, gradients)
+            self._configure(layers, input_shape, seed, name, gradients)
             self._build()
         except InputError:
             for layer in self._named:  # nobody's again: they may be put together differently
                 layer.name = None
             raise
 
-    def _settle(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
+    def _configure(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         """All but the arrays."""
         self._named = []
         self.chain = Chain(layers_from_config(layers))
         self.input_shape = _shape(input_shape)
-        self.seed = _seed(seed)
+        self.seed = integer(seed, "seed")
         self.name = name
         counts = Counter()
         for layer in self.chain.walk():
@@ -109,6 +97,7 @@ class Sequential(Predictor):
                 f"more memory than the {machine_memory() / 1e9:,.1f} GB there are"
             )
         self.chain.build(self.input_shape, np.random.default_rng(self.seed))
+        self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
 
     def _adopt(self, frozen=None, classes=None, pictures=None):
@@ -127,86 +116,42 @@ class Sequential(Predictor):
         return self.chain.layers
 
     def arrays(self):
-        """Data type and shape of every array of ``state_dict``, by name.
-
-        Returns
-        -------
-        dict of name to (dtype, shape)
-            int8 is a binary one.
-        """
+        """Data type and shape of every array of ``state_dict``, by name; int8 is a binary one."""
         return self.chain.arrays(self.input_shape)
 
     def parameters(self):
-        """All parameters, in layer order.
-
-        Returns
-        -------
-        list of Parameter
-        """
-        return self.chain.parameters()
+        """List of every Parameter, in layer order."""
+        return list(self._parameters)
 
     def forward(self, x, training=False):
-        """The last layer's output.
+        """The last layer's output (B, *output_shape), the caller's to keep.
 
-        Parameters
-        ----------
-        x : (B, *input_shape) uint8, float32, float64 or Signs
-            Bytes b stand for (2b - 255) / 255.
-        training : bool
-            Normalise by the batch's own statistics, and move the moving ones.
-
-        Returns
-        -------
-        (B, *output_shape) array
-            The caller's to keep. In training with integer gradients float64, of which losses are
-            the same bits on every machine.
-
-        Raises
-        ------
-        InputError
-            For another shape or type, and for NaN and infinity.
+        x (B, *input_shape) is uint8, float32, float64 or Signs; bytes b mean (2b - 255) / 255.
+        InputError for anything else, and for NaN and infinity. ``training`` normalises by the
+        batch's own statistics, and moves the moving ones. With integer gradients the output then
+        is float64, of which losses are the same bits on every machine.
         """
         y = self.chain.forward(self.checked(x), training)
-        if training and self.gradients != "float32" and not isinstance(y, Signs):
-            return numbers(y).astype(np.float64)
+        if training and self._gradients != "float32" and not isinstance(y, Signs):
+            return as_array(y).astype(np.float64)
         return y
 
     def backward(self, dy, need_dx=False):
-        """Set ``grad`` of every parameter, for the last forward pass.
+        """Set ``grad`` of every parameter from dy = dL/dy of the last forward pass.
 
-        Parameters
-        ----------
-        dy : (B, *output_shape) float
-            dL/dy.
-        need_dx : bool
-            Whether the gradient of the input is wanted.
-
-        Returns
-        -------
-        dx : (B, *input_shape) float, or None
+        Returns dL/dx (B, *input_shape) if ``need_dx``, else None.
         """
-        for p in self.parameters():
+        for p in self._parameters:
             p.grad = None  # its memory, which the kernels take again, serves the new one
         dx = self.chain.backward(dy, need_dx)
-        return dx if dx is None else numbers(dx)
+        return dx if dx is None else as_array(dx)
 
     def penalty(self):
-        """What regularised layers add to the loss; ``backward`` adds its gradient to theirs.
-
-        Returns
-        -------
-        float
-        """
+        """What regularised layers add to the loss; ``backward`` adds its gradient to theirs."""
         return sum(layer.penalty() for layer in self.chain.walk())
 
     def state_dict(self):
-        """Copies of all arrays.
-
-        Returns
-        -------
-        dict of name to array
-            Binary kernels are int8 ±1.
-        """
+        """Copies of all arrays, by name; binary kernels are int8 ±1."""
         arrays = {p.name: p.value.copy() for p in self.parameters()}
         for layer in self.chain.walk():
             arrays |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
@@ -215,43 +160,22 @@ class Sequential(Predictor):
     def digest(self):
         """12 hexadecimal digits for all arrays: two networks agree in every bit or differ in these.
 
-        Returns
-        -------
-        str
-            The beginning of the SHA-256 of the bytes of ``state_dict``, in its order.
+        They are the beginning of the SHA-256 of the bytes of ``state_dict``, in its order.
         """
         arrays = self.state_dict().values()
         data = b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)
         return sha256(data).hexdigest()[:12]
 
     def machine_dependent(self, inputs=np.uint8):
-        """Layers whose last bits may differ between machines, whatever ``gradients`` is.
+        """Names of layers whose last bits may differ between machines, whatever ``gradients`` is.
 
-        Those that multiply real numbers, by BLAS, or take functions of the C library.
-
-        Parameters
-        ----------
-        inputs : NumPy type
-            Of the images: float ones are real numbers to a first binary layer.
-
-        Returns
-        -------
-        list of str
+        They multiply real numbers, by BLAS, or take functions of the C library. ``inputs`` is the
+        type of the images: float ones are real numbers to a first binary layer.
         """
         return self.chain.machine_dependent(np.dtype(inputs) == np.uint8)
 
     def load_state_dict(self, arrays):
-        """Put back what ``state_dict`` gave.
-
-        Parameters
-        ----------
-        arrays : dict of name to array
-
-        Raises
-        ------
-        InputError
-            If it does not fit; nothing changes then.
-        """
+        """Put back the ``arrays`` of ``state_dict``; InputError, and no change, if they misfit."""
         mine = self.state_dict()
         for name in mine.keys() ^ arrays.keys():
             where = "is missing" if name in mine else "is not part of this network"
@@ -271,12 +195,7 @@ class Sequential(Predictor):
             layer.load_state(state)
 
     def config(self):
-        """Plain dict (JSON) to rebuild the network from, without its arrays.
-
-        Returns
-        -------
-        dict
-        """
+        """A plain dict (JSON) to rebuild the network from, without its arrays."""
         config = {
             "kind": "Sequential",
             "name": self.name,
@@ -292,23 +211,10 @@ class Sequential(Predictor):
 
     @classmethod
     def from_config(cls, config, check=None):
-        """A network with freshly drawn kernels from the dict of ``config()``.
+        """A network with freshly drawn kernels from the dict ``config``; else InputError.
 
-        Parameters
-        ----------
-        config : dict
-        check : callable (arrays), optional
-            Called with the dict of ``arrays()`` before one of them is made: it may raise an
-            InputError where the file that is to fill them holds others.
-
-        Returns
-        -------
-        Sequential
-
-        Raises
-        ------
-        InputError
-            For anything else.
+        ``check`` is called with the dict of ``arrays()`` before one of them is made: it may raise
+        an InputError where the file that is to fill them holds others.
         """
         options = dict(config) if isinstance(config, dict) else {}
         if options.pop("kind", None) != "Sequential" or "layers" not in options:
@@ -316,7 +222,7 @@ class Sequential(Predictor):
         network = cls.__new__(cls)
         about = {key: options.pop(key, None) for key in ("frozen", "classes", "pictures")}
         try:
-            network._settle(**options)
+            network._configure(**options)
             if check is not None:
                 check(network.arrays())
             network._build()
@@ -330,39 +236,21 @@ class Sequential(Predictor):
         return network
 
     def copy(self):
-        """An independent network with the same arrays.
-
-        Returns
-        -------
-        Sequential
-        """
+        """An independent network with the same arrays."""
         twin = Sequential.from_config(self.config())
         twin.load_state_dict(self.state_dict())
         return twin
 
     def save(self, path):
-        """Write configuration and arrays into one file; ``minibnn.load`` reads it.
+        """Write configuration and arrays to the file ``path``; ``minibnn.load`` reads it.
 
-        Parameters
-        ----------
-        path : path
-
-        Raises
-        ------
-        InputError
-            If it cannot be written; nothing half-written remains.
+        InputError if that fails; nothing half-written remains.
         """
-        from minibnn.nn.saving import save_network
-
-        save_network(self, path)
+        arrays = {checkpoint.NETWORK + name: array for name, array in self.state_dict().items()}
+        save(path, checkpoint.encode({"network": self.config()}, arrays))
 
     def summary(self):
-        """Table of the layers; ``print`` it.
-
-        Returns
-        -------
-        Summary
-        """
+        """Table of the layers; ``print`` it."""
         return summarize(self)
 
     def __repr__(self):
@@ -379,20 +267,35 @@ def _gradient_bits(name):
     return names[name]
 
 
-def _seed(value):
-    try:
-        if index(value) >= 0:
-            return index(value)
-    except TypeError:
-        pass
-    raise InputError(f"seed must be a whole number from 0 on, found {value!r}")
-
-
 def _shape(values):
     try:
-        shape = tuple(index(v) for v in values)
-    except TypeError:
+        shape = tuple(integer(value, "input_shape", 1) for value in values)
+    except (TypeError, InputError):
         shape = ()
-    if not shape or min(shape) < 1:
-        raise InputError(f"input_shape must be positive whole numbers, found {values!r}")
+    if not shape:
+        raise InputError(f"input_shape must be positive integers, found {values!r}")
     return shape
+
+
+def load_network(path):
+    """The network in a file of ``Sequential.save``, or of a checkpoint.
+
+    InputError if ``path`` is missing, damaged or something else.
+    """
+    meta, arrays = checkpoint.read(path)
+    prefix = checkpoint.NETWORK
+    own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+    def check(needed):
+        for name in needed | own:
+            wanted = needed[name][1] if name in needed else "none"
+            found = own[name].shape if name in own else "none"
+            if found != wanted:
+                raise InputError(f"array {name} must have shape {wanted}, found {found}")
+
+    try:
+        network = Sequential.from_config(meta.get("network"), check)
+        network.load_state_dict(own)
+    except InputError as error:
+        raise InputError(f"{path} does not fit its own configuration: {error}") from None
+    return network

@@ -11,16 +11,8 @@ from minibnn.ops.backend import ops
 class Parameter:
     """A named array of a layer with its gradient.
 
-    Parameters
-    ----------
-    name : str
-        "layer/what", unique in a network.
-    value : array
-        Copied. As an attribute, a read-only view of the current value; int8 ±1 for a binary one,
-        else float32. It follows every later change: copy it to keep it.
-    binary : bool
-    magnitude : callable, optional
-        Makes a scale of latent weights; without one there is no scale.
+    ``name`` is "layer/what", unique in a network; ``value`` is copied, as int8 ±1 if ``binary``,
+    else as float32. ``magnitude``, a function of latent weights, gives a binary kernel a scale.
 
     Attributes
     ----------
@@ -50,7 +42,7 @@ class Parameter:
 
     @property
     def value(self):
-        """Read-only view of the current value; int8 ±1 for a binary parameter, else float32."""
+        """Read-only view of the array, int8 ±1 or float32; it follows every later change."""
         view = self._array.view()
         view.flags.writeable = False
         return view
@@ -66,39 +58,14 @@ class Parameter:
         return self._array.size
 
     def assign(self, array):
-        """Replace the value.
-
-        Parameters
-        ----------
-        array : array like the value
-
-        Raises
-        ------
-        InputError
-            If shape or entries do not fit; nothing changes then.
-        """
+        """Replace the value by an ``array`` like it; InputError, and no change, if it is none."""
         checked = self.check(array)
         with self.writable() as own:
             own[...] = checked
         self.version += 1
 
     def check(self, array):
-        """An array as this parameter would hold it.
-
-        Parameters
-        ----------
-        array : array like the value
-
-        Returns
-        -------
-        int8 or float32 array
-            A copy.
-
-        Raises
-        ------
-        InputError
-            If shape or entries do not fit.
-        """
+        """A copy of ``array`` as this parameter would hold it; InputError if it does not fit."""
         array = np.asarray(array)
         if array.shape != self.shape:
             raise InputError(f"{self.name} must have shape {self.shape}, found {array.shape}")
@@ -110,23 +77,13 @@ class Parameter:
         return array.astype(self._array.dtype)
 
     def rescale(self, latent):
-        """Set the scale, if there is one, to that of real weights.
-
-        Parameters
-        ----------
-        latent : float array like the value
-        """
+        """Set the scale, if there is one, to that of ``latent`` weights like the value."""
         if self.scale is not None:
             self.scale[...] = self._magnitude(latent)
 
     @contextmanager
     def writable(self):
-        """The array itself, for an optimizer's step; packed forms are made anew afterwards.
-
-        Yields
-        ------
-        int8 or float32 array
-        """
+        """The array itself, for an optimizer's step; packed forms are made anew afterwards."""
         try:
             yield self._array
         finally:
@@ -135,17 +92,16 @@ class Parameter:
     @property
     def signs(self):
         """A binary kernel packed for the forward product, along its inputs (axis -2)."""
-        return self._pack("signs", lambda kernel: kernel)
+        if "signs" not in self._packed:
+            self._packed["signs"] = ops.pack_signs(self._array, -2)
+        return self._packed["signs"]
 
     @property
     def signs_t(self):
         """Inputs and outputs swapped, packed along the outputs: for the gradient of the input."""
-        return self._pack("signs_t", lambda kernel: kernel.swapaxes(-1, -2))
-
-    def _pack(self, which, view):
-        if (packed := self._packed.get(which)) is None:
-            packed = self._packed[which] = ops.pack_signs(view(self._array), -2)
-        return packed
+        if "signs_t" not in self._packed:
+            self._packed["signs_t"] = ops.pack_signs(self._array.swapaxes(-1, -2), -2)
+        return self._packed["signs_t"]
 
     def __repr__(self):
         kind = "binary" if self.binary else "real"

@@ -8,17 +8,12 @@ FIELDS = ("bits", "floats", "packed", "float32", "binary_macs", "real_macs")
 
 
 @dataclass(frozen=True)
-class Row:
-    """Costs of a layer, or of a whole network.
+class LayerCosts:
+    """What a layer costs.
 
-    Attributes
-    ----------
-    bits, floats : int
-        1-bit and 32-bit numbers kept for inference (moving statistics included).
-    packed, float32 : int
-        Bytes with 8 binary weights to a byte, and with 4 bytes for every number.
-    binary_macs, real_macs : int
-        Multiply-adds per sample; binary where both the kernel and its input are signs.
+    ``bits`` and ``floats`` are the 1-bit and 32-bit numbers kept for inference, moving statistics
+    included; ``packed`` and ``float32`` are bytes, with 8 binary weights to a byte or 4 bytes for
+    every number. Multiply-adds are per sample, binary where the kernel and its input are signs.
     """
 
     layer: str
@@ -102,7 +97,7 @@ def _collect(chain, shape, signs, rows):
         binary = macs if signs and bits else 0
         shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
         rows.append(
-            Row(layer.name, type(layer).__name__, shape, bits, others, binary, macs - binary)
+            LayerCosts(layer.name, type(layer).__name__, shape, bits, others, binary, macs - binary)
         )
 
 

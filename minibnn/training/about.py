@@ -6,9 +6,9 @@ from pathlib import Path
 
 from minibnn.deploy import file as packed_file
 from minibnn.errors import InputError
+from minibnn.files import checkpoint
 from minibnn.files.archive import member_names
-from minibnn.nn import Sequential, saving
-from minibnn.training import checkpoint
+from minibnn.nn import Sequential
 from minibnn.training.load import load
 from minibnn.training.metrics import History, measured_on, read_rows
 from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config
@@ -140,9 +140,6 @@ def _file(path):
         return {"kind": "packed network", **size, **_packed(packed_file.load(path))}
     if "meta" in names or path.name == CHECKPOINT:
         return size | _checkpoint(path)
-    if saving.HEADER in names:
-        net = load(path)
-        return {"kind": "network", **size, "network": costs(net), "digest": net.digest()}
     if path.suffix == ".onnx":
         from minibnn.deploy import onnx
 
@@ -157,12 +154,10 @@ def _file(path):
 def _checkpoint(path):
     meta, _ = checkpoint.read(path)
     net = load(path)
-    found = {
-        "kind": "checkpoint",
-        "network": costs(net),
-        "digest": net.digest(),
-        "epochs": {"done": meta["epoch"]},
-    }
+    found = {"kind": "network", "network": costs(net), "digest": net.digest()}
+    if "epoch" not in meta:
+        return found
+    found |= {"kind": "checkpoint", "epochs": {"done": meta["epoch"]}}
     if "best" in meta:
         ((column, accuracy),) = meta["best"].items()
         part = column.removesuffix("_accuracy")

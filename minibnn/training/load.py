@@ -6,8 +6,7 @@ from pathlib import Path
 from minibnn.deploy import file as deploy
 from minibnn.errors import InputError
 from minibnn.files.archive import member_names
-from minibnn.nn import Sequential, load_network
-from minibnn.training import checkpoint
+from minibnn.nn import load_network
 from minibnn.training.run_folder import CHECKPOINT, compared, read_config
 
 
@@ -24,29 +23,9 @@ def load(path):
         if not (path / CHECKPOINT).exists():
             raise InputError(_nothing_in(path))
         path = path / CHECKPOINT
-    names = member_names(path)
-    if deploy.DESCRIPTION in names:
+    if deploy.DESCRIPTION in member_names(path):
         return deploy.load(path)
-    if "meta" not in names and path.name != CHECKPOINT:
-        return load_network(path)
-    meta, arrays = checkpoint.read(path)
-    prefix = "network/"
-    own = {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
-    try:
-        net = Sequential.from_config(meta.get("network"), lambda needed: _check(needed, own))
-        net.load_state_dict(own)
-    except InputError as error:
-        raise InputError(f"{path} does not fit its own configuration: {error}") from None
-    return net
-
-
-def _check(needed, arrays):
-    """InputError unless these arrays of a file are those that a network needs."""
-    for name in needed.keys() | arrays.keys():
-        found = arrays[name].shape if name in arrays else "none"
-        wanted = needed[name][1] if name in needed else "none"
-        if found != wanted:
-            raise InputError(f"{name} must have shape {wanted}, found {found}")
+    return load_network(path)
 
 
 def _nothing_in(folder):

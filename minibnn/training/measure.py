@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minibnn.data.folder import FolderImages
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.nn import LOSSES
-from minibnn.nn.layers.layer import positive
 from minibnn.ops.threads import one_blas_thread
 from minibnn.tables import Shown, Table
 from minibnn.training.distributed import ALONE
@@ -85,7 +84,7 @@ def evaluate(
             f"{len(images)} images"
         )
     check_labels(labels, net.output_shape[-1])
-    batch_size = positive(batch_size, "batch_size")
+    batch_size = integer(batch_size, "batch_size", 1)
     loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
     with one_blas_thread():
         for logits, right in _outputs(net, images, labels, batch_size, ranks):

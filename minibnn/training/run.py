@@ -6,8 +6,8 @@ import time
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.files import checkpoint
 from minibnn.optim import NonFiniteError
-from minibnn.training import checkpoint
 from minibnn.training.distributed import ALONE
 from minibnn.training.errors import TrainingError
 from minibnn.training.exchange import Exchange
@@ -176,8 +176,10 @@ class Run:
         Raises InputError if it cannot be read or is from another network or optimizer.
         """
         meta, arrays = checkpoint.read(path)
-        if "best" in meta:
-            raise InputError(f"{path} holds a network alone (a best.npz), no run to go on with")
+        if "best" in meta or "epoch" not in meta:
+            raise InputError(
+                f"{path} holds a network alone (like a best.npz), no run to go on with"
+            )
         try:
             self.load_state(meta, arrays)
         except (InputError, KeyError) as error:

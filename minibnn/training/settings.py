@@ -10,7 +10,7 @@ import numpy as np
 from minibnn.data import Batches, Dataset
 from minibnn.errors import InputError, integer
 from minibnn.nn import BatchNorm, Sequential
-from minibnn.nn.layers.layer import floats
+from minibnn.nn.layers.layer import as_floats
 from minibnn.nn.losses import class_weighted
 from minibnn.training import tensorboard
 from minibnn.training.callbacks import check_callbacks
@@ -142,7 +142,7 @@ def _checked(loss):
     """A loss of one's own, given floats; InputError unless it returns what it should."""
 
     def checked(logits, labels):
-        logits = floats(logits)
+        logits = as_floats(logits)
         answer = loss(logits, labels)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise InputError(f"the loss must return (loss, dlogits), found {answer!r:.60}")

@@ -32,12 +32,12 @@ THREADS = [
 TRAINED = [  # a network that is none
     ("none", "none does not exist: expected a run folder or the file of a network"),
     ("''", ". is no run folder: it has no config.json"),
-    ("text.txt", "text.txt is not a saved network, or damaged: File is not a zip file"),
+    ("text.txt", "text.txt is cut off or damaged, or not minibnn's: File is not a zip file"),
     ("empty", "empty is no run folder: it has no config.json"),
     ("begun", "begun has no checkpoint.npz yet"),
     ("both", "both compares several runs; name one: both/bop, both/cema"),
-    ("cut.npz", "cut.npz is not a saved network, or damaged: File is not a zip file"),
-    ("cats.npz", "cats.npz is not a saved network, or damaged: ..."),
+    ("cut.npz", "cut.npz is cut off or damaged, or not minibnn's: File is not a zip file"),
+    ("cats.npz", "cats.npz is no network or checkpoint of minibnn"),
 ]
 DRAWN = [  # runs that are none
     ("none", "none does not exist"),
@@ -140,10 +140,10 @@ TRAINING = {  # options of train, compare and sweep
         ),
     ],
     "--filters": [
-        ("0", ONE + "filters must be a positive whole number, found 0"),
+        ("0", ONE + "filters must be an integer from 1 on, found 0"),
         (
             "-4",
-            ONE + "filters must be a positive whole number, found -4",
+            ONE + "filters must be an integer from 1 on, found -4",
         ),
         (
             "1000000000",
@@ -157,7 +157,7 @@ TRAINING = {  # options of train, compare and sweep
         ("1e3", NOT_WHOLE.format("1e3")),
     ],
     "--dense-units": [
-        ("0", ONE + "units must be a positive whole number, found 0"),
+        ("0", ONE + "units must be an integer from 1 on, found 0"),
         (
             "100000000000000",
             ONE + "digits: its arrays take ... GB, ...",

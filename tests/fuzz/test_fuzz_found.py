@@ -12,8 +12,8 @@ from damaged import array_bytes
 from minibnn import data, nn
 from minibnn.cli import main
 from minibnn.errors import InputError
-from minibnn.files import archive
-from minibnn.training import checkpoint, load
+from minibnn.files import archive, checkpoint
+from minibnn.training import load
 from minibnn.training.about import settings_of
 from minibnn.training.metrics import COLUMNS, read_rows
 from minibnn.training.run_folder import read_config

@@ -12,8 +12,7 @@ from test_fuzz_networks import read_arrays, run, writable  # noqa: F401  (a fixt
 
 import minibnn as bnn
 from minibnn.cli.trained import load_trained
-from minibnn.files import archive
-from minibnn.training import checkpoint
+from minibnn.files import archive, checkpoint
 from minibnn.training.metrics import read_rows
 from minibnn.training.plots import find_runs
 from minibnn.training.run_folder import RunFolder, read_config

@@ -322,9 +322,9 @@ def test_residual_adds_whole_numbers_as_floats():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: nn.BinaryDense(0), "units must be a positive whole number, found 0"),
-        (lambda: nn.Dense(2.5), "units must be a positive whole number, found 2.5"),
-        (lambda: nn.BinaryConv2D("8", 3), "filters must be a positive whole number, found '8'"),
+        (lambda: nn.BinaryDense(0), "units must be an integer from 1 on, found 0"),
+        (lambda: nn.Dense(2.5), "units must be an integer from 1 on, found 2.5"),
+        (lambda: nn.BinaryConv2D("8", 3), "filters must be an integer from 1 on, found '8'"),
         (lambda: nn.Conv2D(8, (3, 0)), "kernel_size must be one or two positive integers"),
         (lambda: nn.BinaryConv2D(8, 3, strides=0), "strides must be one or two positive"),
         (lambda: nn.BinaryConv2D(8, 3, padding="full"), "padding must be one of same, valid"),
@@ -357,9 +357,9 @@ def test_arguments_that_make_no_layer(make, message):
             (4, 4, 1),
             r"Flatten before\), found inputs of shape \(4, 4, 1\)",
         ),
-        ([nn.BinaryConv2D(3, 3)], (4,), r"takes pictures .*, found inputs of shape \(4,\)"),
-        ([nn.MaxPool2D()], (4,), "MaxPool2D takes pictures"),
-        ([nn.GlobalAvgPool2D()], (4,), "GlobalAvgPool2D takes pictures"),
+        ([nn.BinaryConv2D(3, 3)], (4,), r"takes images .*, found inputs of shape \(4,\)"),
+        ([nn.MaxPool2D()], (4,), "MaxPool2D takes images"),
+        ([nn.GlobalAvgPool2D()], (4,), "GlobalAvgPool2D takes images"),
         ([nn.BinaryConv2D(3, 5, padding="valid")], (4, 4, 1), "a window of 5x5 without padding"),
         (
             [nn.Residual([nn.Conv2D(2, 1)])],

@@ -51,9 +51,9 @@ def test_squared_hinge_by_hand():
     [
         ([0, 3], "labels must lie in 0 to 2, found 0 to 3"),
         ([-1, 2], "labels must lie in 0 to 2, found -1 to 2"),
-        ([0.0, 1.0], r"labels must be 2 whole numbers, found float64 \(2,\)"),
-        ([0, 1, 2], r"labels must be 2 whole numbers, found int64 \(3,\)"),
-        ([[1, 0, 0], [0, 1, 0]], r"labels must be 2 whole numbers, found int64 \(2, 3\)"),
+        ([0.0, 1.0], r"labels must be 2 integers, found float64 \(2,\)"),
+        ([0, 1, 2], r"labels must be 2 integers, found int64 \(3,\)"),
+        ([[1, 0, 0], [0, 1, 0]], r"labels must be 2 integers, found int64 \(2, 3\)"),
     ],
 )
 def test_labels_that_do_not_fit(name, labels, message):

@@ -293,7 +293,7 @@ def test_inputs_need_not_be_arrays():
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "0", None])
 def test_seeds_are_whole_numbers(seed):
-    with pytest.raises(InputError, match="seed must be a whole number from 0 on"):
+    with pytest.raises(InputError, match="seed must be an integer from 0 on"):
         small(seed)
 
 
@@ -356,5 +356,5 @@ def test_a_batch_size_is_a_positive_whole_number(size):
     net = zoo.digits_net(filters=4, dense_units=8)
     for model in (net, deploy.pack(net)):
         for x in (np.zeros((3, 8, 8, 1), np.uint8), np.zeros((0, 8, 8, 1), np.uint8)):
-            with pytest.raises(InputError, match="batch_size must be a positive whole number"):
+            with pytest.raises(InputError, match="batch_size must be an integer from 1 on"):
                 model.predict(x, size)

@@ -1,7 +1,6 @@
 """Networks in files: what comes back, what is refused, and that a failed write loses nothing."""
 
 import errno
-import json
 import os
 import zipfile
 
@@ -11,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn import nn
 from minibnn.errors import InputError
+from minibnn.files import checkpoint
 
 pytestmark = pytest.mark.usefixtures("reference_backend")
 
@@ -41,7 +41,9 @@ def test_a_network_comes_back(saved):
 def test_the_file_holds_bits_and_is_the_same_every_time(saved, tmp_path):
     net, path = saved
     with np.load(path, allow_pickle=False) as file:
-        assert file["dense1/kernel.bits"].size == -(-100 * 3 // 8)
+        assert file["network/dense1/kernel"].size == -(-100 * 3 // 8)
+        first = net.layers[0].kernel.value.ravel()[:8]
+        assert file["network/conv1/kernel"][0] == sum(2**k for k in range(8) if first[k] < 0)
     net.save(str(tmp_path / "again"))  # the name is kept as it is
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["again", "net.npz"]
@@ -60,55 +62,60 @@ def test_a_damaged_byte_is_noticed(saved):
     _, path = saved
     data = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo("conv1/kernel.bits.npy")
+        member = archive.getinfo("network/conv1/kernel.npy")
     data[member.header_offset + 200] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="damaged"):
         nn.load_network(path)
 
 
-def rewrite(path, header=None, **arrays):
-    with np.load(path) as file:
-        content = {name: file[name] for name in file.files if name != "checksum"} | arrays
-    if header is not None:
-        content["network.json"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez(path, **content)
+def rewrite(path, arrays=None, **meta):
+    """Another file with a right checksum."""
+    old, content = checkpoint.read(path)
+    path.write_bytes(checkpoint.encode(old | meta, content | (arrays or {})))
 
 
 def test_other_content_under_the_old_checksum(saved):
     _, path = saved
     with np.load(path) as file:
         content = dict(file)
-    content["batch_norm1/beta"] = content["batch_norm1/beta"] + 1
+    content["network/batch_norm1/beta"] += 1
     np.savez(path, **content)
-    with pytest.raises(InputError, match="damaged: its checksum is not that of its content"):
+    with pytest.raises(InputError, match="its checksum is not that of its content"):
         nn.load_network(path)
-    rewrite(path)  # as the first files were: without
-    assert (nn.load_network(path).state_dict()["batch_norm1/beta"] == 1).all()
+    del content["checksum"]
+    np.savez(path, **content)
+    with pytest.raises(InputError, match="its checksum is not that of its content"):
+        nn.load_network(path)
 
 
 def test_what_is_no_network(saved, tmp_path):
     net, path = saved
     with pytest.raises(InputError, match=r"nothing\.npz does not exist"):
         nn.load_network(tmp_path / "nothing.npz")
-    with pytest.raises(InputError, match="is not a saved network"):
+    with pytest.raises(InputError, match="is a folder, not a network or checkpoint"):
         nn.load_network(tmp_path)
     np.savez(tmp_path / "other.npz", x=np.ones(3))
-    with pytest.raises(InputError, match=r"other\.npz is not a saved network"):
+    with pytest.raises(InputError, match=r"other\.npz is no network or checkpoint"):
         nn.load_network(tmp_path / "other.npz")
     np.save(tmp_path / "array.npy", np.ones(3))
-    with pytest.raises(InputError, match=r"array\.npy is not a saved network"):
+    with pytest.raises(InputError, match=r"array\.npy is cut off or damaged"):
         nn.load_network(tmp_path / "array.npy")
-    rewrite(path, header={"format": 2, "config": net.config()})
-    with pytest.raises(InputError, match=r"has format 2; this version of minibnn reads 1"):
+    rewrite(path, network=net.config() | {"kind": "else"})
+    with pytest.raises(InputError, match="must be a dict of kind Sequential"):
         nn.load_network(path)
 
 
 def test_arrays_that_do_not_fit_the_configuration(saved):
     _, path = saved
-    rewrite(path, **{"dense1/kernel.bits": np.zeros(5, np.uint8)})
-    with pytest.raises(InputError, match="dense1/kernel must hold 300 bits, found 40"):
-        nn.load_network(path)
+    for name, array, found in (
+        ("dense1/kernel", np.ones((100, 4), np.int8), r"shape \(100, 3\), found \(100, 4\)"),
+        ("dense1/kernel", np.zeros((100, 3)), "is binary: every entry must be"),
+        ("else", np.zeros(2), r"array else must have shape none, found \(2,\)"),
+    ):
+        rewrite(path, {f"network/{name}": array})
+        with pytest.raises(InputError, match=f"does not fit its own configuration: .*{found}"):
+            nn.load_network(path)
 
 
 def test_nothing_in_a_file_is_executed(tmp_path):
@@ -118,8 +125,8 @@ def test_nothing_in_a_file_is_executed(tmp_path):
         def __reduce__(self):
             return canary.touch, ()
 
-    np.savez(path, **{"network.json": np.array([Evil()], object)})
-    with pytest.raises(InputError, match="is not a saved network"):
+    np.savez(path, meta=np.array([Evil()], object))
+    with pytest.raises(InputError, match="is cut off or damaged"):
         nn.load_network(path)
     assert not canary.exists()
 

@@ -1,6 +1,5 @@
 """What a network will hold is known, and checked, before any of it is made."""
 
-import json
 import tracemalloc
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from minibnn import nn, zoo
 from minibnn.errors import InputError
+from minibnn.files import checkpoint
 from minibnn.training import load
 
 LAYERS = [
@@ -45,12 +45,9 @@ def test_more_than_there_is_memory_is_refused_at_once(sizes):
 
 def rewrite(path, change):
     """Change the configuration in a file of ``net.save``."""
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files if name != "checksum"}
-    header = json.loads(arrays["network.json"].tobytes())
-    change(header["config"])
-    arrays["network.json"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez(path, **arrays)
+    meta, arrays = checkpoint.read(path)
+    change(meta["network"])
+    path.write_bytes(checkpoint.encode(meta, arrays))
 
 
 def test_a_file_that_asks_for_more_than_it_holds_is_refused_before(tmp_path):

@@ -5,7 +5,8 @@ import pytest
 from small_runs import BOP, compare, fit, small_data, small_net
 
 import minibnn as bnn
-from minibnn.training import TrainingError, checkpoint, keeper
+from minibnn.files import checkpoint
+from minibnn.training import TrainingError, keeper
 
 FAST = {"spec": "bop:gamma=0.5,threshold=0", "epochs": 8}  # its accuracy goes up and down
 

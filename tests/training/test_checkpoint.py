@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from small_runs import fit, small_net
 
 import minibnn as bnn
-from minibnn.training import checkpoint
+from minibnn.files import checkpoint
 
 ARRAYS = {
     "network/a/kernel": np.where(np.arange(3 * 5) % 3, 1, -1).astype(np.int8).reshape(3, 5),
@@ -119,7 +119,7 @@ def test_newer_version(saved, monkeypatch):
     monkeypatch.setattr(checkpoint, "VERSION", checkpoint.VERSION + 1)
     saved.write_bytes(checkpoint.encode(meta, arrays))
     monkeypatch.undo()
-    with pytest.raises(bnn.InputError, match=r"newer minibnn \(checkpoint version 2, .* upgrade"):
+    with pytest.raises(bnn.InputError, match=r"newer minibnn \(format version 2, .* upgrade"):
         checkpoint.read(saved)
     with pytest.raises(bnn.InputError, match="newer minibnn"):
         fit(saved.parent, resume=True)
@@ -127,16 +127,16 @@ def test_newer_version(saved, monkeypatch):
 
 def test_other_files(tmp_path):
     path = tmp_path / "other.npz"
-    with pytest.raises(bnn.InputError, match=r"there is no checkpoint .*other.npz"):
+    with pytest.raises(bnn.InputError, match=r"other.npz does not exist"):
         checkpoint.read(path)
     path.write_text("epoch,name")
     with pytest.raises(bnn.InputError, match="cut off or damaged"):
         checkpoint.read(path)
     np.savez(path, a=np.ones(3))
-    with pytest.raises(bnn.InputError, match="is no minibnn checkpoint"):
+    with pytest.raises(bnn.InputError, match="is no network or checkpoint of minibnn"):
         checkpoint.read(path)
     np.savez(path, meta=np.frombuffer(b'{"format": "else"}', np.uint8))
-    with pytest.raises(bnn.InputError, match="is no minibnn checkpoint"):
+    with pytest.raises(bnn.InputError, match="is no network or checkpoint of minibnn"):
         checkpoint.read(path)
     np.savez(path, meta=np.array({"a": print}, dtype=object))  # a pickle
     with pytest.raises(bnn.InputError, match="damaged"):

@@ -13,7 +13,7 @@ from small_runs import fit, without_seconds
 
 import minibnn as bnn
 from minibnn.errors import InputError
-from minibnn.training import checkpoint
+from minibnn.files import checkpoint
 from minibnn.training.config import check_same_run
 from minibnn.training.distributed import ALONE, Ranks, launched, refuse_ranks
 from minibnn.training.metrics import read_rows

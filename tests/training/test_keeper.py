@@ -7,7 +7,8 @@ import pytest
 from small_runs import StopAt, compare, fit, optimizer, small_data
 
 import minibnn as bnn
-from minibnn.training import Interrupted, checkpoint, keeper
+from minibnn.files import checkpoint
+from minibnn.training import Interrupted, keeper
 
 
 @pytest.fixture

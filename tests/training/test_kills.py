@@ -12,7 +12,7 @@ from killed_runs import KINDS, SETTINGS
 from small_runs import without_seconds
 
 import minibnn as bnn
-from minibnn.training import checkpoint
+from minibnn.files import checkpoint
 from minibnn.training.metrics import read_rows
 from minibnn.training.run_folder import read_config
 

@@ -2,7 +2,7 @@
 
 import math
 
-from minibnn.nn.layers.layer import Layer, numbers
+from minibnn.nn.layers.layer import Layer, as_array
 from minibnn.nn.quantizers import SteSign, SwishSign, get_quantizer, quantizer_config
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs
@@ -11,16 +11,8 @@ from minibnn.ops.bits import WORD, Signs
 class Sign(Layer):
     """Signs of x, packed along the channels; sign(0) = +1.
 
-    Parameters
-    ----------
-    quantizer : str or quantizer
-        The pseudo-gradient: "ste_sign", "approx_sign", "swish_sign", or one of
-        ``minibnn.nn.quantizers`` with other numbers.
-
-    Raises
-    ------
-    InputError
-        For another name.
+    ``quantizer`` names the pseudo-gradient, "ste_sign", "approx_sign" or "swish_sign", or is one of
+    ``minibnn.nn.quantizers`` with other numbers. InputError for anything else.
     """
 
     prefix = "sign"
@@ -28,16 +20,13 @@ class Sign(Layer):
 
     def __init__(self, quantizer="ste_sign"):
         self.quantizer = get_quantizer(quantizer)
-
-    @property
-    def takes_fixed(self):
-        return isinstance(self.quantizer, SteSign)  # which multiplies by 0 or 1
+        self.takes_fixed = isinstance(self.quantizer, SteSign)  # which multiplies by 0 or 1
 
     def config(self):
         return {"kind": self.kind, "quantizer": quantizer_config(self.quantizer)}
 
     def forward(self, x, training=False):
-        self.x = x = numbers(x)
+        self.x = x = as_array(x)
         return ops.sign(x)
 
     def backward(self, dy, need_dx=True):
@@ -56,7 +45,7 @@ class ReLU(Layer):
     prefix = "relu"
 
     def forward(self, x, training=False):
-        self.x = x = numbers(x)
+        self.x = x = as_array(x)
         return ops.relu(x)
 
     def backward(self, dy, need_dx=True):
@@ -74,8 +63,8 @@ class Flatten(Layer):
         flat = (len(x), math.prod(x.shape[1:]))
         if not isinstance(x, Signs):
             return x.reshape(flat)
-        if x.axis == x.ndim - 1 and x.shape[-1] % WORD == 0:  # the words already stand in a row
-            return Signs(x.words.reshape(len(x), -1), flat, 1)
+        if x.axis == x.ndim - 1 and (x.ndim == 2 or x.shape[-1] % WORD == 0):
+            return Signs(x.words.reshape(len(x), -1), flat, 1)  # the words already stand in a row
         return ops.pack_signs(x.unpack().reshape(flat), 1)
 
     def backward(self, dy, need_dx=True):

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import Layer, numbers
+from minibnn.nn.layers.layer import Layer, as_array
 from minibnn.nn.parameter import Parameter
 from minibnn.ops.backend import ops
 from minibnn.ops.fixed import INPUT_WIDTH, LOSS_WIDTH, Fixed
@@ -19,22 +19,11 @@ class BatchNorm(Layer):
     Training uses the batch's mean and biased variance; evaluation uses moving ones, which start
     at 0 and 1 and take 1 - momentum of each batch's mean and unbiased variance (N / (N - 1)), as
     the paper of batch normalisation (arXiv 1502.03167) and Keras' fused path do. Keras takes that
-    path for pictures only: behind its dense layers the moving variance is the biased one.
+    path for images only: behind its dense layers the moving variance is the biased one.
 
-    Parameters
-    ----------
-    scale, center : bool
-        Whether there is a gamma, and a beta. Without a scale sign(BatchNorm(x)) is one threshold
-        per channel.
-    momentum : float
-        In [0, 1): how much the moving statistics keep.
-    epsilon : float
-        Above 0. Defaults are Keras', but for ``scale``.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
+    ``scale`` and ``center`` say whether there is a gamma, and a beta: without a scale
+    sign(BatchNorm(x)) is one threshold per channel. ``momentum`` in [0, 1) is how much the moving
+    statistics keep; ``epsilon`` is above 0. Defaults are Keras', but for ``scale``.
     """
 
     prefix = "batch_norm"
@@ -84,20 +73,12 @@ class BatchNorm(Layer):
         return ops.batch_norm(*self.normalisation(x, training))
 
     def normalisation(self, x, training):
-        """Arguments of ``batch_norm``; keeps them for backward and moves the moving statistics.
+        """The arguments of ``ops.batch_norm``; keeps them, and moves the statistics in training.
 
-        Parameters
-        ----------
-        x : (..., C) float or integer array, Signs, bytes or Fixed
-        training : bool
-            With integer gradients, floats are rounded to fixed point then, so that statistics are
-            exact sums.
-
-        Returns
-        -------
-        tuple
+        With integer gradients, ``training`` rounds floats x to fixed point, so that statistics are
+        exact sums.
         """
-        x = x if isinstance(x, Fixed) else numbers(x)
+        x = x if isinstance(x, Fixed) else as_array(x)
         dtype = np.dtype(np.float32)
         if not isinstance(x, Fixed) and np.issubdtype(x.dtype, np.floating):
             if training and self.gradient_bits:
@@ -106,62 +87,34 @@ class BatchNorm(Layer):
                 dtype = x.dtype
         if training:
             mean, variance = ops.batch_statistics(x, self.across)
-            n = x.size // x.shape[-1]
-            self._move(mean, variance, n * self.across.size if self.across else n)
+            n = x.size // x.shape[-1] * (self.across.size if self.across else 1)
+            unbiased = variance * (n / max(n - 1, 1))
+            for moving, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+                moving *= np.float32(self.momentum)
+                moving += np.float32(1 - self.momentum) * new.astype(np.float32)
         else:
             mean, variance = self.moving_mean, self.moving_variance
         mean, variance = mean.astype(dtype), variance.astype(dtype)
+        gamma = self.gamma.value if self.scale else None
         self.x, self.training, self.mean, self.variance = x, training, mean, variance
-        return x, mean, variance, self.beta.value, self.epsilon, self.gamma_value()
+        return x, mean, variance, self.beta.value, self.epsilon, gamma
 
-    def backward(self, dy, need_dx=True):
-        dy = self.exact(dy)
-        arguments = dy, self.x, self.mean, self.variance, self.epsilon, self.gamma_value()
-        dx, self.gamma.grad, self.beta.grad = ops.batch_norm_grad(*arguments, self.across)
-        if not self.training:
-            dx = self.scaled(numbers(dy))
+    def backward(self, dy, need_dx=True, gate=None, bits=None):
+        """``Layer.backward(dy, need_dx)``, also of a sign behind it in the same pass.
+
+        ``gate`` and ``bits`` are as in ``ops.batch_norm_sign_grad``.
+        """
+        if self.gradient_bits and self.training:  # sums are exact then
+            dy = dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
+        else:
+            dy = as_array(dy)
+        gamma = self.gamma.value if self.scale else None
+        kept = self.x, self.mean, self.variance, self.epsilon, gamma, self.across
+        if gate is None:
+            dx, self.gamma.grad, self.beta.grad = ops.batch_norm_grad(dy, *kept)
+        else:
+            dx, self.gamma.grad, self.beta.grad = ops.batch_norm_sign_grad(dy, gate, *kept, bits)
+        if not self.training:  # the statistics are fixed: a plain scaling
+            dy = dy if gate is None else np.where(gate.unpack() > 0, dy, dy.dtype.type(0))
+            dx = dy * bn_factor(self.variance, self.epsilon, gamma)
         return dx if need_dx else None
-
-    def exact(self, dy):
-        """dy as its sums can be exact: with integer gradients Fixed, else floats.
-
-        Parameters
-        ----------
-        dy : (..., C) float array or Fixed
-
-        Returns
-        -------
-        float array or Fixed
-        """
-        if self.gradient_bits and self.training:
-            return dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
-        return numbers(dy)
-
-    def scaled(self, dy):
-        """dx where the statistics are fixed, as in evaluation: a plain scaling.
-
-        Parameters
-        ----------
-        dy : (..., C) float
-
-        Returns
-        -------
-        dx : like dy
-        """
-        return dy * bn_factor(self.variance, self.epsilon, self.gamma_value())
-
-    def gamma_value(self):
-        """The factor, if there is one.
-
-        Returns
-        -------
-        (C,) float32, or None without ``scale``
-        """
-        return self.gamma.value if self.scale else None
-
-    def _move(self, mean, variance, n):
-        keep, take = np.float32(self.momentum), np.float32(1 - self.momentum)
-        unbiased = variance * (n / max(n - 1, 1))
-        for moving, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            moving *= keep
-            moving += take * new.astype(np.float32)

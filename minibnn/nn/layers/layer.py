@@ -1,6 +1,4 @@
-"""What all layers share: their names, configuration and the kinds of array they are handed."""
-
-from operator import index
+"""What all layers share: their names, configurations, and the kinds of array they take."""
 
 import numpy as np
 
@@ -9,7 +7,7 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.rounding import BYTE_SCALE
 
-KINDS = {}  # every layer by its kind, as configurations tell it
+KINDS = {}  # every layer by its kind, as configurations name it
 
 
 def ours(it):
@@ -18,12 +16,11 @@ def ours(it):
 
 
 class Layer:
-    """One step of a network.
+    """One step of a network, with hand-written ``forward`` and ``backward``.
 
-    The backward pass belongs to the last forward one, and overwrites ``grad`` of the layer's
-    parameters. A layer hands on Signs, whole numbers or floats; a first layer also gets bytes.
-    With integer gradients Fixed goes both ways: sums of bytes forward, gradients backward.
-    Shapes are without the batch.
+    A layer takes and gives Signs, integers or floats; a first layer also takes bytes. With integer
+    gradients Fixed goes both ways: sums of bytes forward, gradients backward. Shapes are without
+    the batch. The defaults are those of a layer without parameters that keeps its input's shape.
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
@@ -40,112 +37,44 @@ class Layer:
             KINDS[cls.kind] = cls
 
     def forward(self, x, training=False):
-        """The output; keeps what the backward pass needs.
+        """The output for a batch x, the caller's to keep; keeps what the backward pass needs.
 
-        In evaluation several threads may be in it at once, so it reads nothing that it keeps.
-
-        Parameters
-        ----------
-        x : Signs, whole numbers or floats; bytes too for a first layer
-            With the batch as its first axis.
-        training : bool
-            Whether to use and move statistics of the batch.
-
-        Returns
-        -------
-        Signs or array
-            The caller's to keep.
+        ``training`` uses and moves the statistics of the batch. In evaluation several threads may
+        be here at once, so a layer must not read what it keeps.
         """
         raise NotImplementedError
 
     def backward(self, dy, need_dx=True):
-        """The gradient of the input; sets those of the parameters.
+        """dL/dx of the last forward pass, None without ``need_dx``; dy is dL/dy, of floats.
 
-        Parameters
-        ----------
-        dy : float array
-            dL/dy of the last forward pass.
-        need_dx : bool
-            Whether the gradient of the input is wanted.
-
-        Returns
-        -------
-        dx : float array, or None if it is not wanted
+        Overwrites ``grad`` of the layer's parameters.
         """
         raise NotImplementedError
 
     def build(self, input_shape, rng):
-        """Create the parameters.
+        """Create the parameters from a Generator; InputError if the ``input_shape`` does not fit.
 
-        Parameters
-        ----------
-        input_shape : tuple of int
-        rng : numpy.random.Generator
-            Of the random start.
-
-        Raises
-        ------
-        InputError
-            For inputs the layer cannot take.
+        ``rng`` draws their random start.
         """
 
     def arrays(self, input_shape):
-        """What ``build`` would make.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-
-        Returns
-        -------
-        dict of name to (dtype, shape)
-            Of parameters and state.
-        """
+        """What ``build`` would make of an ``input_shape``: dict of name to (dtype, shape)."""
         return {}
 
     def output_shape(self, input_shape):
-        """Shape of the output.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-
-        Returns
-        -------
-        tuple of int
-        """
+        """The shape that an ``input_shape`` becomes."""
         return input_shape
 
     def parameters(self):
-        """What an optimizer trains, in a fixed order.
-
-        Returns
-        -------
-        list of Parameter
-        """
+        """What an optimizer trains: a list of Parameter, in a fixed order."""
         return []
 
     def state(self):
-        """Copies of the arrays that belong to the layer but are not trained.
-
-        Returns
-        -------
-        dict of name to array
-        """
+        """Copies of the arrays that belong to the layer but are not trained, by name."""
         return {}
 
     def check_state(self, arrays):
-        """Raise unless these are what ``load_state`` can put back.
-
-        Parameters
-        ----------
-        arrays : dict of name to array
-
-        Raises
-        ------
-        InputError
-            Naming the array that does not fit.
-        """
+        """InputError, naming the array, unless ``load_state`` could put ``arrays`` back."""
         for key, own in self.state().items():
             array = np.asarray(arrays[key])
             if array.shape != own.shape:
@@ -155,79 +84,33 @@ class Layer:
                 raise InputError(f"{self.name}/{key} must be real numbers, found {array.dtype}")
 
     def load_state(self, arrays):
-        """Put back what ``state`` gave.
-
-        Parameters
-        ----------
-        arrays : dict of name to array
-        """
+        """Put back the ``arrays`` that ``state`` gave."""
 
     def penalty(self):
-        """What the layer adds to the loss by itself, whatever its input.
-
-        Returns
-        -------
-        float
-        """
+        """What the layer adds to the loss by itself, whatever its input; a float."""
         return 0.0
 
     def config(self):
-        """Plain dict (JSON) to rebuild the layer from, without its arrays.
-
-        Returns
-        -------
-        dict
-        """
+        """A plain dict (JSON) to rebuild the layer from, without its arrays."""
         return {"kind": self.kind} | {key: getattr(self, key) for key in self.arguments}
 
     def inner_chains(self):
-        """Chains of layers inside this one.
-
-        Returns
-        -------
-        tuple of Chain
-        """
+        """Tuple of the chains of layers inside this one."""
         return ()
 
     def gives_signs(self, given_signs):
-        """Whether the output is Signs.
-
-        Parameters
-        ----------
-        given_signs : bool
-            Whether the input is.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether the output is Signs; ``given_signs`` says whether the input is."""
         return False
 
     def same_everywhere(self, exact):
         """Whether its floats are the same bits on every machine, with integer gradients.
 
-        Parameters
-        ----------
-        exact : bool
-            Whether its input is signs or bytes.
-
-        Returns
-        -------
-        bool
+        ``exact`` says whether its input is signs or bytes.
         """
         return True
 
     def macs(self, input_shape):
-        """Multiply-adds of one sample.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-
-        Returns
-        -------
-        int
-        """
+        """Multiply-adds of one sample of ``input_shape``."""
         return 0
 
     def __repr__(self):
@@ -235,7 +118,7 @@ class Layer:
         return f"{type(self).__name__}({options})"
 
 
-def numbers(x):
+def as_array(x):
     """Signs as ±1, bytes as (2b - 255) / 255 and Fixed, all float32; other arrays as they are."""
     if isinstance(x, Signs):
         return x.unpack(np.float32)
@@ -246,34 +129,22 @@ def numbers(x):
     return x
 
 
-def floats(x):
-    """Like ``numbers``, and whole numbers as float32."""
-    x = numbers(x)
+def as_floats(x):
+    """Like ``as_array``, and integers as float32."""
+    x = as_array(x)
     return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float32)
 
 
 def operand(x):
-    """x as a product takes it: Signs, bytes and floats as they are, whole numbers as float32."""
+    """x as a product takes it: Signs, bytes and floats as they are, integers as float32."""
     is_bytes = isinstance(x, np.ndarray) and x.dtype == np.uint8
-    return x if isinstance(x, Signs) or is_bytes else floats(x)
-
-
-def positive(value, name):
-    """A positive whole number, or InputError."""
-    try:
-        if index(value) >= 1:
-            return index(value)
-    except TypeError:
-        pass
-    raise InputError(f"{name} must be a positive whole number, found {value!r}")
+    return x if isinstance(x, Signs) or is_bytes else as_floats(x)
 
 
 def expect_axes(layer, input_shape, axes):
     """InputError unless the inputs have this many axes, without the batch."""
     if len(input_shape) != axes:
-        wanted = (
-            "vectors (put Flatten before)" if axes == 1 else "pictures (height, width, channels)"
-        )
+        wanted = "vectors (put Flatten before)" if axes == 1 else "images (height, width, channels)"
         raise InputError(
             f"{type(layer).__name__} takes {wanted}, found inputs of shape {input_shape}"
         )

@@ -1,7 +1,9 @@
 """Pooling layers, NHWC; arguments are named as in Keras."""
 
+import numpy as np
+
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import Layer, expect_axes, floats
+from minibnn.nn.layers.layer import Layer, as_floats, expect_axes
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import LOSS_WIDTH, Fixed
@@ -17,28 +19,19 @@ class _Pooling(Layer):
         self.pool_size = pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, "strides")
         self.padding = check_padding(padding)
-
-    @property
-    def place(self):
-        return self.pool_size, self.strides, self.padding
+        self.geometry = self.pool_size, self.strides, self.padding
 
     def output_shape(self, input_shape):
         expect_axes(self, input_shape, 3)
-        return (*windows(tuple(input_shape[:2]), *self.place).output, input_shape[2])
+        return (*windows(tuple(input_shape[:2]), *self.geometry).output, input_shape[2])
 
 
 class MaxPool2D(_Pooling):
     """Largest entry per window; the gradient goes to the first such entry, row by row.
 
-    Whole numbers stay whole numbers and Signs stay Signs.
-
-    Parameters
-    ----------
-    pool_size : int or (int, int)
-        Rows and columns; at most 256 pixels.
-    strides : int, (int, int) or None
-        None: the pool's own size.
-    padding : "valid" or "same"
+    Integers stay integers and Signs stay Signs. ``pool_size`` and ``strides`` are (rows, columns)
+    or one number for both, of at most 256 pixels; without strides the pool's own size.
+    ``padding`` is "valid" or "same".
     """
 
     prefix = "max_pool"
@@ -50,34 +43,35 @@ class MaxPool2D(_Pooling):
             raise InputError(f"pool_size must cover at most 256 pixels, found {self.pool_size}")
 
     def forward(self, x, training=False):
-        self.input_shape = x.shape
-        packed, fixed = isinstance(x, Signs), isinstance(x, Fixed)
-        entries = x.unpack() if packed else x.integers if fixed else x
-        y, self.where = ops.max_pool2d(entries, *self.place)
-        return ops.pack_signs(y, 3) if packed else x.like(y) if fixed else y
+        self.input_shape, self.signs = x.shape, None
+        if isinstance(x, Signs):
+            self.signs = x
+            return self._largest_signs(x)
+        y, self.where = ops.max_pool2d(x.integers if isinstance(x, Fixed) else x, *self.geometry)
+        return x.like(y) if isinstance(x, Fixed) else y
+
+    def _largest_signs(self, x):
+        """On bits, where 1 means -1, the maximum is AND; the padding must not win, so it is 1."""
+        seen = windows(x.shape[1:3], *self.geometry)
+        words = np.pad(x.words, seen.borders, constant_values=~np.uint32(0))
+        taps = [words[:, rows, columns] for _, (rows, columns) in seen.taps]
+        return Signs(np.bitwise_and.reduce(taps), (len(x), *seen.output, x.shape[3]), 3)
 
     def backward(self, dy, need_dx=True):
         if not need_dx:
             return None
+        if self.signs is not None:
+            _, self.where = ops.max_pool2d(self.signs.unpack(), *self.geometry)
         if self.gradient_bits:  # windows may overlap: their sums are to be exact
             dy = dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
-        return ops.max_pool2d_grad(dy, self.where, self.input_shape, *self.place)
+        return ops.max_pool2d_grad(dy, self.where, self.input_shape, *self.geometry)
 
     def gives_signs(self, given_signs):
         return given_signs
 
 
 class AvgPool2D(_Pooling):
-    """Mean per window, over the pixels that exist.
-
-    Parameters
-    ----------
-    pool_size : int or (int, int)
-        Rows and columns.
-    strides : int, (int, int) or None
-        None: the pool's own size.
-    padding : "valid" or "same"
-    """
+    """Mean per window, over the pixels that exist; arguments are those of ``MaxPool2D``."""
 
     prefix = "avg_pool"
 
@@ -86,10 +80,10 @@ class AvgPool2D(_Pooling):
 
     def forward(self, x, training=False):
         self.input_shape = x.shape
-        return ops.avg_pool2d(floats(x), *self.place)
+        return ops.avg_pool2d(as_floats(x), *self.geometry)
 
     def backward(self, dy, need_dx=True):
-        return ops.avg_pool2d_grad(dy, self.input_shape, *self.place) if need_dx else None
+        return ops.avg_pool2d_grad(dy, self.input_shape, *self.geometry) if need_dx else None
 
 
 class GlobalAvgPool2D(Layer):
@@ -98,18 +92,14 @@ class GlobalAvgPool2D(Layer):
     prefix = "global_avg_pool"
 
     def forward(self, x, training=False):
-        self.input_shape = x.shape
-        y = ops.avg_pool2d(floats(x), *self._place())
-        return y.reshape(len(y), -1)
+        self.input_shape, size = x.shape, x.shape[1:3]
+        return ops.avg_pool2d(as_floats(x), size, size, "valid").reshape(len(x), -1)
 
     def backward(self, dy, need_dx=True):
         if not need_dx:
             return None
-        return ops.avg_pool2d_grad(dy[:, None, None], self.input_shape, *self._place())
-
-    def _place(self):
         size = self.input_shape[1:3]
-        return size, size, "valid"
+        return ops.avg_pool2d_grad(dy[:, None, None], self.input_shape, size, size, "valid")
 
     def output_shape(self, input_shape):
         expect_axes(self, input_shape, 3)

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from minibnn.errors import InputError
-from minibnn.nn.layers.layer import Layer, expect_axes, floats, numbers, operand, positive
+from minibnn.errors import InputError, integer
+from minibnn.nn.layers.layer import Layer, as_array, as_floats, expect_axes, operand
 from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS, check_kernel_quantizer
 from minibnn.ops.backend import ops
@@ -14,17 +14,57 @@ from minibnn.ops.initial import INITIALIZERS
 from minibnn.ops.shapes import check_padding, pair, windows
 
 
+class _Dense(Layer):
+    """Shapes of both dense layers."""
+
+    prefix = "dense"
+
+    def kernel_shape(self, input_shape):
+        """(inputs, units); InputError unless an ``input_shape`` is that of vectors."""
+        expect_axes(self, input_shape, 1)
+        return (*input_shape, self.units)
+
+    def output_shape(self, input_shape):
+        return (self.units,)
+
+    def macs(self, input_shape):
+        return math.prod(input_shape) * self.units
+
+
+class _Convolution(Layer):
+    """Shapes of both convolutions; arguments are named as in Keras."""
+
+    prefix = "conv"
+
+    def __init__(self, filters, kernel_size, strides, padding):
+        self.filters = integer(filters, "filters", 1)
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.geometry = self.strides, self.padding
+
+    def kernel_shape(self, input_shape):
+        """HWIO; InputError unless an ``input_shape`` is that of images."""
+        expect_axes(self, input_shape, 3)
+        return (*self.kernel_size, input_shape[2], self.filters)
+
+    def output_shape(self, input_shape):
+        seen = windows(tuple(input_shape[:2]), self.kernel_size, *self.geometry[:2])
+        return (*seen.output, self.filters)
+
+    def macs(self, input_shape):
+        pixels = math.prod(self.output_shape(input_shape)[:2])
+        return pixels * math.prod(self.kernel_shape(input_shape))
+
+
 class _Binary(Layer):
     """What layers with a binary kernel share: the kernel, and the scale of its outputs, if any."""
 
     takes_fixed = True
-
-    def quantize(self, kernel_quantizer):
-        self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
-        self.kernel = None
+    kernel = None
 
     def config(self):
-        """Without the quantizer where it is the usual one, as when there was no other."""
+        """Without the quantizer where it is the usual one."""
         config = super().config()
         if self.kernel_quantizer == "ste_sign":
             del config["kernel_quantizer"]
@@ -39,8 +79,9 @@ class _Binary(Layer):
 
     def build(self, input_shape, rng):
         shape = self.kernel_shape(input_shape)
+        signs = 1 - 2 * rng.integers(0, 2, shape, dtype=np.int8)  # of any symmetric start
         magnitude = KERNEL_QUANTIZERS[self.kernel_quantizer]
-        self.kernel = Parameter(f"{self.name}/kernel", random_signs(shape, rng), True, magnitude)
+        self.kernel = Parameter(f"{self.name}/kernel", signs, True, magnitude)
 
     def parameters(self):
         return [self.kernel]
@@ -55,88 +96,105 @@ class _Binary(Layer):
     def same_everywhere(self, exact):
         return exact and self.kernel.scale is None  # a scale is a mean of floats
 
-    def scaled(self, y):
-        """y, or dL/dy on the way back, times the scale."""
+    def times_scale(self, y):
+        """y, or dL/dy on the way back, times the scale of its channel."""
         if self.kernel.scale is None:
             return y
-        return ops.scale_channels(numbers(y), self.kernel.scale)
+        return ops.scale_channels(as_array(y), self.kernel.scale)
 
-    def rounded(self, dy):
-        """dL/dy of the sums: with integer gradients rounded to them, once.
-
-        Parameters
-        ----------
-        dy : float array or Fixed
-
-        Returns
-        -------
-        float array or Fixed
-        """
-        dy = self.scaled(dy)
+    def of_sums(self, dy):
+        """dL/dsums from dL/dy; with integer gradients rounded to them, once."""
+        dy = self.times_scale(dy)
         return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
 
     @property
-    def whole_sums(self):
-        """Arguments for a kernel's gradient as exact sums, where several ranks add them up."""
-        return {"fixed": True} if self.gradient_bits and self.across else {}
+    def keeps_sums(self):
+        """Whether the kernel's gradient stays exact sums, which several ranks then add up."""
+        return bool(self.gradient_bits and self.across)
 
 
-class BinaryDense(_Binary):
+class BinaryDense(_Binary, _Dense):
     """y = x @ w [* scale] with w in {-1, +1}; no bias, batch normalisation follows.
 
-    x (B, I) Signs, or bytes or floats as a first layer; y (B, units), whole numbers for Signs
-    unless there is a scale.
-
-    Parameters
-    ----------
-    units : int
-    kernel_quantizer : "ste_sign" or "magnitude_aware_sign"
-        The latter multiplies each output by the mean magnitude of its latent weights (see
-        ``minibnn.nn.quantizers``).
+    x (B, I) Signs, or bytes or floats as a first layer; y (B, ``units``), integers for Signs unless
+    there is a scale. ``kernel_quantizer`` is "ste_sign" or "magnitude_aware_sign", which multiplies
+    each output by the mean magnitude of its latent weights (see ``minibnn.nn.quantizers``).
     """
 
-    prefix = "dense"
     arguments = ("units", "kernel_quantizer")
 
     def __init__(self, units, kernel_quantizer="ste_sign"):
-        self.units = positive(units, "units")
-        self.quantize(kernel_quantizer)
-
-    def kernel_shape(self, input_shape):
-        """(inputs, units); InputError unless the inputs are vectors.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-
-        Returns
-        -------
-        tuple of int
-        """
-        expect_axes(self, input_shape, 1)
-        return (*input_shape, self.units)
+        self.units = integer(units, "units", 1)
+        self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
 
     def forward(self, x, training=False):
         self.x = x = operand(x)
         fixed = training and bool(self.gradient_bits)
-        return self.scaled(ops.binary_dense(x, self.kernel.signs, fixed))
+        return self.times_scale(ops.binary_dense(x, self.kernel.signs, fixed))
 
     def backward(self, dy, need_dx=True):
-        dy = self.rounded(dy)
-        self.kernel.grad = ops.binary_dense_grad_kernel(self.x, dy, **self.whole_sums)
+        dy = self.of_sums(dy)
+        self.kernel.grad = ops.binary_dense_grad_kernel(self.x, dy, self.keeps_sums)
         return ops.binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
-    def output_shape(self, input_shape):
-        return (self.units,)
 
-    def macs(self, input_shape):
-        return math.prod(input_shape) * self.units
+class BinaryConv2D(_Binary, _Convolution):
+    """Convolution with a kernel in {-1, +1}; no bias, batch normalisation follows.
+
+    x NHWC Signs, or bytes or floats as a first layer. ``kernel_size`` and ``strides`` are
+    (rows, columns) or one number for both. ``padding`` is "same" or "valid"; "same" pads with
+    ``pad_value`` 0, which is no sign and adds nothing to the sum (Larq's default), or with +1.
+    ``filters`` is the number of outputs, ``kernel_quantizer`` as in ``BinaryDense``.
+
+    Examples
+    --------
+    >>> from minibnn import nn
+    >>> net = nn.Sequential([nn.Sign(), nn.BinaryConv2D(4, 3)], (8, 8, 2))
+    >>> net.forward(np.ones((1, 8, 8, 2), np.float32)).dtype  # sums of signs
+    dtype('int16')
+    """
+
+    arguments = (
+        "filters", "kernel_size", "strides", "padding", "pad_value", "kernel_quantizer",
+    )  # fmt: skip
+
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="same", pad_value=0,
+        kernel_quantizer="ste_sign",
+    ):  # fmt: skip
+        super().__init__(filters, kernel_size, strides, padding)
+        self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
+        if pad_value not in (0, 1):
+            raise InputError(f"pad_value must be 0 or 1, found {pad_value!r}")
+        self.pad_value = int(pad_value)
+        self.geometry = self.strides, self.padding, self.pad_value
+
+    def forward(self, x, training=False):
+        self.x = x = operand(x)
+        fixed = training and bool(self.gradient_bits)
+        return self.times_scale(ops.binary_conv2d(x, self.kernel.signs, *self.geometry, fixed))
+
+    def backward(self, dy, need_dx=True, where=None):
+        """``Layer.backward(dy, need_dx)``; ``where`` tells the maxima of pooling in this pass."""
+        grad_kernel, grad_input = ops.binary_conv2d_grad_kernel, ops.binary_conv2d_grad_input
+        dys = (self.of_sums(dy),)
+        if where is not None:
+            grad_kernel = ops.binary_conv2d_pool_grad_kernel
+            grad_input = ops.binary_conv2d_pool_grad_input
+            dys = (*dys, where)
+        how = self.kernel_size, *self.geometry, self.keeps_sums
+        self.kernel.grad = grad_kernel(self.x, *dys, *how)
+        if not need_dx:
+            return None
+        return grad_input(*dys, self.kernel.signs_t, self.x.shape, self.strides, self.padding)
 
 
 class _Real(Layer):
     """What layers with a real kernel share: its start, the bias, and the penalty on its squares."""
 
-    def settle(self, use_bias, kernel_initializer, l2):
+    kernel = bias = None
+
+    def configure(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
         if not isinstance(kernel_initializer, str) or kernel_initializer not in INITIALIZERS:
             raise InputError(
@@ -144,8 +202,9 @@ class _Real(Layer):
                 f"found {kernel_initializer!r}"
             )
         self.kernel_initializer = kernel_initializer
-        self.l2 = _not_negative(l2, "l2")
-        self.kernel = self.bias = None
+        if not isinstance(l2, (int, float)) or not 0 <= l2 < math.inf:
+            raise InputError(f"l2 must be a number from 0 on, found {l2!r}")
+        self.l2 = float(l2)
 
     def arrays(self, input_shape):
         shape = self.kernel_shape(input_shape)
@@ -182,38 +241,17 @@ class _Real(Layer):
         self.bias.grad = dy.sum(axis=tuple(range(dy.ndim - 1))) if self.use_bias else None
 
 
-class Dense(_Real):
-    """y = x @ w + bias in floats; x (B, I), y (B, units).
+class Dense(_Real, _Dense):
+    """y = x @ w + bias in floats; x (B, I), y (B, ``units``).
 
-    Parameters
-    ----------
-    units : int
-    use_bias : bool
-    kernel_initializer : "glorot_uniform" or "glorot_normal"
-    l2 : float
-        As in ``Conv2D``.
+    ``use_bias``, ``kernel_initializer`` and ``l2`` are as in ``Conv2D``.
     """
 
-    prefix = "dense"
     arguments = ("units", "use_bias", "kernel_initializer", "l2")
 
     def __init__(self, units, use_bias=True, kernel_initializer="glorot_uniform", l2=0.0):
-        self.units = positive(units, "units")
-        self.settle(use_bias, kernel_initializer, l2)
-
-    def kernel_shape(self, input_shape):
-        """(inputs, units); InputError unless the inputs are vectors.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-
-        Returns
-        -------
-        tuple of int
-        """
-        expect_axes(self, input_shape, 1)
-        return (*input_shape, self.units)
+        self.units = integer(units, "units", 1)
+        self.configure(use_bias, kernel_initializer, l2)
 
     def forward(self, x, training=False):
         self.x = x = real_operand(x)
@@ -223,111 +261,15 @@ class Dense(_Real):
         self.keep_gradients(ops.dense_grad_kernel(self.x, dy), dy)
         return ops.dense_grad_input(dy, self.kernel.value) if need_dx else None
 
-    def output_shape(self, input_shape):
-        return (self.units,)
 
-    def macs(self, input_shape):
-        return math.prod(input_shape) * self.units
-
-
-class _Convolution(Layer):
-    """Geometry of both convolutions; arguments are named as in Keras."""
-
-    prefix = "conv"
-
-    def __init__(self, filters, kernel_size, strides, padding):
-        self.filters = positive(filters, "filters")
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.strides = pair(strides, "strides")
-        self.padding = check_padding(padding)
-        self.kernel = None
-
-    def kernel_shape(self, input_shape):
-        expect_axes(self, input_shape, 3)
-        return (*self.kernel_size, input_shape[2], self.filters)
-
-    def output_shape(self, input_shape):
-        place = windows(tuple(input_shape[:2]), self.kernel_size, self.strides, self.padding)
-        return (*place.output, self.filters)
-
-    def macs(self, input_shape):
-        return math.prod(self.output_shape(input_shape)) * math.prod(
-            (*self.kernel_size, input_shape[2])
-        )
-
-
-class BinaryConv2D(_Convolution, _Binary):
-    """Convolution with a kernel in {-1, +1}; no bias, batch normalisation follows.
-
-    x NHWC Signs, or bytes or floats as a first layer.
-
-    Parameters
-    ----------
-    filters : int
-    kernel_size, strides : int or (int, int)
-        Rows and columns.
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-        ``same`` pads with 0, which is no sign: it adds nothing to the sum (Larq's default); or
-        with +1.
-    kernel_quantizer : str
-        As in ``BinaryDense``.
-
-    Examples
-    --------
-    >>> from minibnn import nn
-    >>> net = nn.Sequential([nn.Sign(), nn.BinaryConv2D(4, 3)], (8, 8, 2))
-    >>> net.forward(np.ones((1, 8, 8, 2), np.float32)).dtype  # sums of signs
-    dtype('int16')
-    """
-
-    arguments = (
-        "filters", "kernel_size", "strides", "padding", "pad_value", "kernel_quantizer",
-    )  # fmt: skip
-
-    def __init__(
-        self, filters, kernel_size, strides=1, padding="same", pad_value=0,
-        kernel_quantizer="ste_sign",
-    ):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding)
-        self.quantize(kernel_quantizer)
-        if pad_value not in (0, 1):
-            raise InputError(f"pad_value must be 0 or 1, found {pad_value!r}")
-        self.pad_value = int(pad_value)
-
-    def forward(self, x, training=False):
-        self.x = x = operand(x)
-        fixed = training and bool(self.gradient_bits)
-        place = self.strides, self.padding, self.pad_value
-        return self.scaled(ops.binary_conv2d(x, self.kernel.signs, *place, fixed))
-
-    def backward(self, dy, need_dx=True):
-        dy, place = self.rounded(dy), (self.strides, self.padding, self.pad_value)
-        self.kernel.grad = ops.binary_conv2d_grad_kernel(
-            self.x, dy, self.kernel_size, *place, **self.whole_sums
-        )
-        if not need_dx:
-            return None
-        return ops.binary_conv2d_grad_input(
-            dy, self.kernel.signs_t, self.x.shape, self.strides, self.padding
-        )
-
-
-class Conv2D(_Convolution, _Real):
+class Conv2D(_Real, _Convolution):
     """Convolution in floats, NHWC; ``same`` pads with 0.
 
-    Parameters
-    ----------
-    filters : int
-    kernel_size, strides : int or (int, int)
-        Rows and columns.
-    padding : "valid" or "same"
-    use_bias : bool
-    kernel_initializer : "glorot_uniform" or "glorot_normal"
-    l2 : float
-        Adds l2 * sum(kernel^2) to the loss, as ``tf.keras.regularizers.l2`` does: ``backward``
-        adds its gradient 2 l2 kernel, and the network's ``penalty()`` is what training adds to
-        the loss that it reports.
+    ``filters`` outputs; ``kernel_size``, ``strides`` and ``padding`` are as in ``BinaryConv2D``.
+    ``use_bias`` adds a bias; ``kernel_initializer`` is "glorot_uniform" or "glorot_normal".
+    ``l2`` adds l2 * sum(kernel^2) to the loss, as ``tf.keras.regularizers.l2`` does: ``backward``
+    adds its gradient 2 l2 kernel, and the network's ``penalty()`` is what training adds to the
+    loss that it reports.
     """
 
     arguments = (
@@ -339,31 +281,20 @@ class Conv2D(_Convolution, _Real):
         kernel_initializer="glorot_uniform", l2=0.0,
     ):  # fmt: skip
         super().__init__(filters, kernel_size, strides, padding)
-        self.settle(use_bias, kernel_initializer, l2)
+        self.configure(use_bias, kernel_initializer, l2)
 
     def forward(self, x, training=False):
         self.x = x = real_operand(x)
-        return self.biased(ops.conv2d(x, self.kernel.value, self.strides, self.padding))
+        return self.biased(ops.conv2d(x, self.kernel.value, *self.geometry))
 
     def backward(self, dy, need_dx=True):
-        place = self.strides, self.padding
-        dw = ops.conv2d_grad_kernel(self.x, dy, self.kernel_size, *place)
+        dw = ops.conv2d_grad_kernel(self.x, dy, self.kernel_size, *self.geometry)
         self.keep_gradients(dw, dy)
         if not need_dx:
             return None
-        return ops.conv2d_grad_input(dy, self.kernel.value, self.x.shape, *place)
+        return ops.conv2d_grad_input(dy, self.kernel.value, self.x.shape, *self.geometry)
 
 
 def real_operand(x):
-    return floats(x) if isinstance(x, Signs) else operand(x)
-
-
-def random_signs(shape, rng):
-    """±1 with equal chances: the signs of any symmetric start."""
-    return 1 - 2 * rng.integers(0, 2, shape, dtype=np.int8)
-
-
-def _not_negative(value, name):
-    if isinstance(value, (int, float)) and 0 <= value < math.inf:
-        return float(value)
-    raise InputError(f"{name} must be a number from 0 on, found {value!r}")
+    """x as a real product takes it: bytes as they are, everything else as floats."""
+    return as_floats(x) if isinstance(x, Signs) else operand(x)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minibnn.errors import InputError
-from minibnn.training import checkpoint
+from minibnn.files import checkpoint
 from minibnn.training.metrics import History, read_rows
 from minibnn.training.run_folder import CHECKPOINT, METRICS, read_config
 from minibnn.training.sweep.grid import cell_options, text_of
@@ -43,9 +43,9 @@ class Cell:
         try:
             meta, _ = checkpoint.read(folder / CHECKPOINT)
             epochs = self.options.get("epochs") or read_config(folder)["epochs"]
+            return meta["stopped"] or meta["epoch"] >= epochs
         except (InputError, KeyError):
             return False
-        return meta["stopped"] or meta["epoch"] >= epochs
 
 
 def make_cells(points, seeds, options):

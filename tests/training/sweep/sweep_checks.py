@@ -10,7 +10,7 @@ import numpy as np
 from small_runs import without_seconds
 
 from minibnn.cli.cell import train_cell
-from minibnn.training import checkpoint
+from minibnn.files import checkpoint
 from minibnn.training.metrics import read_rows
 
 

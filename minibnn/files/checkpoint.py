@@ -1,8 +1,9 @@
-"""A checkpoint as bytes: named arrays and a small description, the same bytes for the same run.
+"""Networks and checkpoints in files: a description and named arrays, always the same bytes.
 
 The file is a plain ``.npz`` that ``np.load`` opens: no pickles, no path, host, process or clock.
-Arrays of ±1 (int8) are stored as bits, 1 for -1, eight to a byte. ``meta`` is the description as
-JSON in UTF-8; ``checksum`` is the SHA-256 of everything else.
+``meta`` is the description as JSON in UTF-8, with a network's configuration under "network".
+Arrays of ±1 (int8) are stored as bits, 1 for -1, eight to a byte, the first in the lowest bit;
+``checksum`` is the SHA-256 of everything else.
 """
 
 import json
@@ -15,13 +16,13 @@ from minibnn.files import archive
 
 FORMAT = "minibnn checkpoint"
 VERSION = 1
+NETWORK = "network/"  # begins the names of a network's arrays
 
 
 def encode(meta, arrays):
-    """The bytes of a checkpoint.
+    """The bytes of a file: ``meta`` for JSON, and arrays of any dtype but object, by name.
 
-    ``meta`` is what JSON can hold; its keys format, version and signs are set here. ``arrays``
-    have any names but "meta" and "checksum", and any dtype but object.
+    The keys format, version and signs of meta are set here.
     """
     members, signs = {}, {}
     for name in sorted(arrays):
@@ -37,9 +38,10 @@ def encode(meta, arrays):
 
 
 def read(path):
-    """The description and the arrays of a checkpoint file, ±1 ones unpacked to int8.
+    """The description, and the arrays with signs unpacked to int8.
 
-    InputError if it is missing, cut off, damaged, no checkpoint or of a newer version.
+    Raises InputError if the file is missing, cut off, damaged, something else or of a newer
+    version.
     """
     try:
         with archive.opened(path) as file:
@@ -47,18 +49,22 @@ def read(path):
         meta = json.loads(members["meta"].tobytes())
         is_ours = meta["format"] == FORMAT
     except FileNotFoundError:
-        raise InputError(f"there is no checkpoint {path}") from None
+        raise InputError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not a network or checkpoint") from None
     except KeyError:
-        raise InputError(f"{path} is no minibnn checkpoint") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise _damaged(path) from error
+        raise InputError(f"{path} is no network or checkpoint of minibnn") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
     if not is_ours:
-        raise InputError(f"{path} is no minibnn checkpoint (it says {meta['format']!r})")
+        raise InputError(
+            f"{path} is no network or checkpoint of minibnn (it says {meta['format']!r:.60})"
+        )
     if not isinstance(meta.get("version"), int):
-        raise _damaged(path)
+        raise _damaged(path, "it has no version")
     if meta["version"] > VERSION:
         raise InputError(
-            f"{path} was written by a newer minibnn (checkpoint version {meta['version']}, "
+            f"{path} was written by a newer minibnn (format version {meta['version']}, "
             f"this one reads up to {VERSION}); upgrade minibnn to use it"
         )
     try:
@@ -67,7 +73,7 @@ def read(path):
         for name, shape in meta["signs"].items():
             members[name] = _unpacked(members[name], shape)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(path) from error
+        raise _damaged(path, error) from error
     return meta, members
 
 
@@ -79,5 +85,5 @@ def _unpacked(packed, shape):
     return (1 - 2 * bits.astype(np.int8)).reshape(shape)
 
 
-def _damaged(path):
-    return InputError(f"{path} is cut off or damaged: not a readable checkpoint")
+def _damaged(path, why):
+    return InputError(f"{path} is cut off or damaged, or not minibnn's: {why}")
