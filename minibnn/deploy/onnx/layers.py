@@ -188,7 +188,8 @@ class _Walk:
     def norm(self, layer, value):
         """Subtract, multiply, add: three roundings, in the order of ``batch_norm``."""
         value, name = self.real(value), layer.name
-        factor = bn_factor(layer.moving_variance, layer.epsilon, layer.gamma_value())
+        gamma = layer.gamma.value if layer.scale else None
+        factor = bn_factor(layer.moving_variance, layer.epsilon, gamma)
         value = self._with("Sub", value, f"{name}/mean", layer.moving_mean, f"{name}/centred")
         value = self._with("Mul", value, f"{name}/factor", factor, f"{name}/scaled")
         return self._with("Add", value, f"{name}/beta", layer.beta.value, name)
