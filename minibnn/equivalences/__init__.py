@@ -19,8 +19,9 @@ E9, E16: one executable case each stands for them), Adam's sup-distance under ot
 (E10: a limit).
 """
 
+from minibnn.equivalences.case import Broken
 from minibnn.equivalences.catalogue import CATALOGUE
-from minibnn.equivalences.entry import Broken, Counterexample, Entry
+from minibnn.equivalences.entry import Counterexample, Entry
 from minibnn.equivalences.report import Report, Row, explanation
 from minibnn.equivalences.verify import chosen, verify
 

@@ -1,38 +1,13 @@
 """The catalogue: every statement by its id, E1 to E19."""
 
-from minibnn.equivalences import (
-    averages,
-    bop,
-    bop_scale,
-    estimators,
-    latent,
-    layers,
-    resources,
-    scale,
-    second_order,
-)
+from minibnn.equivalences.averages import E5, E11, E19
+from minibnn.equivalences.estimators import E9, E10
+from minibnn.equivalences.latent import E3, E4, E8, E18
+from minibnn.equivalences.layers import E15, E16, E17
+from minibnn.equivalences.resources import E12, E13
+from minibnn.equivalences.scale import E1, E2, E6
+from minibnn.equivalences.second_order import E7, E14
 
-CATALOGUE = {
-    entry.id: entry
-    for entry in (
-        scale.E1,
-        scale.E2,
-        latent.E3,
-        bop.E4,
-        averages.E5,
-        bop_scale.E6,
-        second_order.E7,
-        bop.E8,
-        estimators.E9,
-        estimators.E10,
-        averages.E11,
-        resources.E12,
-        resources.E13,
-        second_order.E14,
-        layers.E15,
-        layers.E16,
-        layers.E17,
-        latent.E18,
-        averages.E19,
-    )
-}
+_ENTRIES = (E1, E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13, E14, E15, E16, E17, E18, E19)
+
+CATALOGUE = {entry.id: entry for entry in _ENTRIES}

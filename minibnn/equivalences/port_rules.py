@@ -6,32 +6,34 @@ give instead, so that a report can name the one that fits.
 
 import numpy as np
 
-from minibnn.equivalences.cases import QUARTERS, WHOLE
-from minibnn.equivalences.draws import zigzag
+from minibnn.equivalences.case import QUARTERS, SMALL
 from minibnn.optim import BopState, LatentSGDState, bop_step, latent_sgd_step
-from minibnn.optim.bop import flip_signs, moving_average
+from minibnn.optim.bop import AVERAGES, RULES, flip_signs, moving_average
 
 SHAPES = ((1,), (3,), (2,), (2, 3), (7,), (1, 1), (3, 1, 2), (2, 1, 2, 2), (16,))
-DIGITS = (
-    tuple(zigzag(k) / 10 for k in range(128)) + tuple(zigzag(k) / 97 for k in range(127)) + (-0.0,)
-)
+DIGITS = tuple((k + 1) // 2 * (1 if k % 2 else -1) / n for n in (10, 97) for k in range(127))
+DIGITS += (-0.0,)
 SIZES = (1.0, 1e-3, 1e3, 1e-8, 1e8, 1e-5, 1e-20, 1e20, 3e-7)  # far from subnormals and overflow
 RATES = (0.5, 0.1, 1.0, 0.01, 0.001, 1e-4, 1e-6, 0.25, 0.9, 0.3, 0.7, 2.0**-7, 0.999, 1 / 3)
 THRESHOLDS = (0.0, 0.5, 1e-8, 1e-6, 1e-3, 0.1, 1.0, 10.0, 1e-7, 1e-5, 1e6, 1e-19)
+DECAYS = (0.1, 0.0, 1.0, 5e-4, 1e-4, 0.3, 0.01)
 
 
-def single(array):
-    """Numbers as the float32 ones nearest to them, in nested lists."""
-    return np.float32(array).tolist()
-
-
-def reals(draw, count, shape, lattice=None):
+def reals(choose, shape, lattice=None):
     """A float32 array of ``shape``: from ``lattice``, or digits times one size."""
-    if lattice:
-        values = np.float32(draw.values(lattice, count))
-    else:
-        values = np.float32(draw.values(DIGITS, count)) * np.float32(draw.choice(SIZES))
-    return values.reshape(shape)
+    size = 1 if lattice else choose(SIZES)
+    values = [choose(lattice or DIGITS) for _ in range(np.prod(shape))]
+    return (np.float32(values) * np.float32(size)).reshape(shape)
+
+
+def plain(case):
+    """Arrays as lists, and numbers as the float32 ones nearest to them."""
+    return {name: np.float32(x).tolist() for name, x in case.items()}
+
+
+def tiny(choose):
+    """Four subnormal numbers, which class B leaves open."""
+    return np.float32([choose((1, -1, 2, -3, 5)) for _ in range(4)]) * np.float32(1e-39)
 
 
 class BopRules:
@@ -44,53 +46,32 @@ class BopRules:
 
     def __init__(self, rule, average):
         self.rule, self.average = rule, average
-        self.equation = {
-            "convex": "m <- (1 - gamma) m + gamma g",
-            "lerp": "m <- m + gamma (g - m)",
-        }[average]
 
-    def make(self, draw, at_ties=False):
-        """A case of one step: on whole numbers and quarters, where ties are common, or any."""
-        lattice = draw.flag()
-        shape = draw.choice(SHAPES)
-        count = int(np.prod(shape))
-        case = {
-            "w": np.float32(draw.values((1, -1), count)).reshape(shape),
-            "m": reals(draw, count, shape, QUARTERS if lattice else None),
-            "g": reals(draw, count, shape, WHOLE if lattice else None),
-            "gamma": single(draw.choice((0.5, 1.0, 0.25) if lattice else RATES)),
+    def make(self, choose, at_ties=False):
+        """A case of one step: on integers and quarters, where ties are common, or any."""
+        lattice, shape = choose((False, True)), choose(SHAPES)
+        m = reals(choose, shape, QUARTERS if lattice else None)
+        g = reals(choose, shape, SMALL if lattice else None)
+        gamma = np.float32(choose((0.5, 1.0, 0.25) if lattice else RATES))
+        w = reals(choose, shape, (1, -1))
+        at_m = np.abs(choose(moving_average(m, g, gamma, self.average).reshape(-1).tolist()))
+        fixed = choose((0.0, 0.25, 0.5, 1.0, 0.125, 2.0) if lattice else THRESHOLDS)
+        near = {
+            "zero": 0.0,
+            "at m": at_m,
+            "fixed": fixed,
+            "just above": np.nextafter(np.float32(at_m), np.float32(np.inf)) if at_m else fixed,
+            "just below": np.nextafter(np.float32(at_m), np.float32(0)) if at_m else fixed,
         }
-        which = draw.whole(0, count - 1)
-        m = np.abs(self.average_of(case).reshape(-1)[which])
-        kind = draw.choice(("zero", "at m", "fixed", "just above", "just below"))
-        if at_ties:
-            kind = "fixed" if lattice else "at m"
-        fixed = draw.choice((0.0, 0.25, 0.5, 1.0, 0.125, 2.0) if lattice else THRESHOLDS)
-        if kind == "at m":
-            fixed = m
-        elif kind == "zero":
-            fixed = 0.0
-        elif kind == "just above" and m:
-            fixed = np.nextafter(m, np.float32(np.inf))
-        elif kind == "just below" and m:
-            fixed = np.nextafter(m, np.float32(0))
-        case["threshold"] = single(fixed)
-        return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in case.items()}
+        kind = ("fixed" if lattice else "at m") if at_ties else choose(tuple(near))
+        return plain({"w": w, "m": m, "g": g, "gamma": gamma, "threshold": near[kind]})
 
-    def make_ties(self, draw):
-        return self.make(draw, at_ties=True)
+    def make_ties(self, choose):
+        return self.make(choose, at_ties=True)
 
-    def make_tiny(self, draw):
-        """Subnormal averages, which class B leaves open."""
-        signs = draw.values((1, -1), 4)
-        m = np.float32(draw.values((1, -1, 2, -3, 5), 4)) * np.float32(1e-39)
-        return {
-            "w": single(signs),
-            "m": m.tolist(),
-            "g": [0.0] * 4,
-            "gamma": 0.25,
-            "threshold": 0.0,
-        }
+    def make_tiny(self, choose):
+        w, constants = [choose((1, -1)) for _ in range(4)], {"gamma": 0.25, "threshold": 0.0}
+        return plain({"w": w, "m": tiny(choose), "g": [0.0] * 4} | constants)
 
     def arrays(self, case):
         """(w, g, state) and the constants of a case."""
@@ -107,65 +88,73 @@ class BopRules:
         return bop_step(w, g, state, **hyper, rule=self.rule, average=self.average)
 
     def checks(self):
-        """(id, statement, class, make, check) of the rows about the equation."""
-        words = {
-            "strict": "flips iff w m > threshold",
-            "inclusive": "flips iff |m| >= threshold and sign(m) = w",
-            "larq": "flips iff w m > threshold",
-        }
+        """(id, statement, make, check) of the rows about the equation."""
+        convex = self.average == "convex"
+        words = "m <- (1 - gamma) m + gamma g" if convex else "m <- m + gamma (g - m)"
+        strict = "flips iff w m > threshold"
+        inclusive = "flips iff |m| >= threshold and sign(m) = w"
         ties = {
             "strict": "at a tie w m = threshold the weight stays",
             "inclusive": "at a tie the weight flips, unless m = 0",
             "larq": "at a tie the weight becomes +1",
         }
         return [
-            ("average", self.equation, "B", self.make, self.check_average),
-            ("rule", words[self.rule], "B", self.make, self.check_rule),
-            ("ties", ties[self.rule], "B", self.make_ties, self.check_ties),
+            ("average", words, self.make, self.check_average),
+            ("rule", inclusive if self.rule == "inclusive" else strict, self.make, self.check_rule),
+            ("ties", ties[self.rule], self.make_ties, self.check_ties),
         ]
 
     def check_average(self, case, result):
-        _, state = result
-        expected = self.average_of(case)
-        return _difference("m", expected, state.m), 0
+        return difference("m", self.average_of(case), result[1].m), 0
 
     def check_rule(self, case, result):
-        w, m, expected = self._bits(case, result)
-        free = np.abs(m) != np.float32(case["threshold"])
-        return _difference("w away from ties", expected[free], w[free]), 0
+        expected, tied = self._bits(case, result)
+        return difference("w away from ties", expected[~tied], result[0][~tied]), 0
 
     def check_ties(self, case, result):
-        w, m, expected = self._bits(case, result)
-        tied = np.abs(m) == np.float32(case["threshold"])
-        return _difference("w at a tie", expected[tied], w[tied]), int(np.count_nonzero(tied))
+        expected, tied = self._bits(case, result)
+        return difference("w at a tie", expected[tied], result[0][tied]), np.count_nonzero(tied)
 
     def _bits(self, case, result):
-        """Bits found, the port's own m, and the bits that follow from that m."""
-        w, state = result
-        before, threshold = np.float32(case["w"]), np.float32(case["threshold"])
-        return w, state.m, flip_signs(before, state.m, threshold, self.rule)
+        """The bits that follow from the port's own m, and where it stands at the threshold."""
+        before, threshold, m = np.float32(case["w"]), np.float32(case["threshold"]), result[1].m
+        return flip_signs(before, m, threshold, self.rule), np.abs(m) == threshold
 
     def mistakes(self, row):
         """{words: function of (case, result) giving what this mistake would give}."""
         if row == "average":
-            return {
-                f'it is what average="{other}" gives': lambda c, _, other=other: self.average_of(
-                    c, other
+            names = ("m", "g", "gamma")
+            others = {
+                f'it is what average="{other}" gives': lambda m, g, y, other=other: moving_average(
+                    m, g, y, other
                 )
-                for other in ("convex", "lerp")
+                for other in AVERAGES
                 if other != self.average
-            } | {words: _of_average(formula) for words, formula in _AVERAGES.items()}
-        return {
-            f'it is what rule="{other}" does': lambda c, r, other=other: flip_signs(
-                np.float32(c["w"]), r[1].m, np.float32(c["threshold"]), other
+            }
+            return {words: of_case(names, f) for words, f in (others | _AVERAGES).items()}
+        others = {
+            f'it is what rule="{other}" does': lambda c, m, w, t, _, other=other: flip_signs(
+                w, m, t, other
             )
-            for other in ("strict", "inclusive", "larq")
+            for other in RULES
             if other != self.rule
-        } | {words: _of_flips(self.rule, formula) for words, formula in _FLIPS.items()}
+        }
+        return {words: self._of_flips(f) for words, f in (others | _FLIPS).items()}
+
+    def _of_flips(self, formula):
+        def give(case, result):
+            w, threshold = np.float32(case["w"]), np.float32(case["threshold"])
+            return formula(case, result[1].m, w, threshold, self.rule)
+
+        return give
 
     def found(self, row, result):
         """The array that a row is about."""
         return result[1].m if row == "average" else result[0]
+
+
+def of_case(names, formula):
+    return lambda case, result: formula(*(np.float32(case[name]) for name in names))
 
 
 def _fused(a, b, c):
@@ -174,9 +163,8 @@ def _fused(a, b, c):
 
 
 def _double(formula):
-    return lambda m, g, y: formula(m.astype(np.float64), g.astype(np.float64), float(y)).astype(
-        np.float32
-    )
+    """The formula in float64, rounded at the end."""
+    return lambda *numbers: formula(*map(np.float64, numbers)).astype(np.float32)
 
 
 _AVERAGES = {
@@ -207,21 +195,9 @@ _FLIPS = {
     ),
     "it ignores the threshold": lambda c, m, w, t, rule: flip_signs(w, m, 0 * t, rule),
     "it never flips": lambda c, m, w, t, rule: w,
-    "its bits are sign(-m)": lambda c, m, w, t, rule: np.where(
-        -m < 0, -np.ones_like(w), np.ones_like(w)
-    ),
-    "its bits are sign(m)": lambda c, m, w, t, rule: np.where(
-        m < 0, -np.ones_like(w), np.ones_like(w)
-    ),
+    "its bits are sign(-m)": lambda c, m, w, t, rule: np.where(m > 0, -1, 1),
+    "its bits are sign(m)": lambda c, m, w, t, rule: np.where(m < 0, -1, 1),
 }
-
-
-def _of_average(formula):
-    return lambda c, _: formula(np.float32(c["m"]), np.float32(c["g"]), np.float32(c["gamma"]))
-
-
-def _of_flips(rule, formula):
-    return lambda c, r: formula(c, r[1].m, np.float32(c["w"]), np.float32(c["threshold"]), rule)
 
 
 class LatentSGDRules:
@@ -234,29 +210,19 @@ class LatentSGDRules:
 
     def __init__(self, decay):
         self.decay = decay
-        self.equation = {
-            "shrink": "w <- (1 - lr weight_decay) w - lr g",
-            "coupled": "w <- w - lr (g + weight_decay w)",
-        }[decay]
 
-    def make(self, draw):
+    def make(self, choose):
         """A case of one step; rates of 0 are among them."""
-        lattice = draw.flag()
-        shape = draw.choice(SHAPES)
-        count = int(np.prod(shape))
-        latent = reals(draw, count, shape, QUARTERS if lattice else None)
-        g = reals(draw, count, shape, WHOLE if lattice else None)
-        lr = draw.choice((0.5, 1.0, 0.25, 0.0, 2.0) if lattice else (*RATES, 0.0, 3.0))
-        decays = (0.5, 0.0, 1.0, 0.25) if lattice else (0.1, 0.0, 1.0, 5e-4, 1e-4, 0.3, 0.01)
-        lam = draw.choice(decays)
-        if lr * lam > 1:
-            lam = 1 / lr
-        case = {"latent": latent.tolist(), "g": g.tolist()}
-        return case | {"lr": single(lr), "weight_decay": single(lam)}
+        lattice, shape = choose((False, True)), choose(SHAPES)
+        latent = reals(choose, shape, QUARTERS if lattice else None)
+        g = reals(choose, shape, SMALL if lattice else None)
+        lr = choose((0.5, 1.0, 0.25, 0.0, 2.0) if lattice else (*RATES, 0.0, 3.0))
+        lam = choose((0.5, 0.0, 1.0, 0.25) if lattice else DECAYS)
+        lam = 1 / lr if lr * lam > 1 else lam
+        return plain({"latent": latent, "g": g, "lr": lr, "weight_decay": lam})
 
-    def make_tiny(self, draw):
-        latent = np.float32(draw.values((1, -1, 2, -3, 5), 4)) * np.float32(1e-39)
-        return {"latent": latent.tolist(), "g": [0.0] * 4, "lr": 0.5, "weight_decay": 0.5}
+    def make_tiny(self, choose):
+        return plain({"latent": tiny(choose), "g": [0.0] * 4, "lr": 0.5, "weight_decay": 0.5})
 
     def arrays(self, case):
         latent, g = np.float32(case["latent"]), np.float32(case["g"])
@@ -269,30 +235,27 @@ class LatentSGDRules:
         return latent_sgd_step(latent, g, state, **hyper, decay=decay or self.decay)
 
     def checks(self):
-        return [("update", self.equation, "B", self.make, self.check_update)]
+        shrink = self.decay == "shrink"
+        words = "(1 - lr weight_decay) w - lr g" if shrink else "w - lr (g + weight_decay w)"
+        return [("update", f"w <- {words}", self.make, self.check_update)]
 
     def check_update(self, case, result):
-        return _difference("latent", self.result(case)[0], result[0]), 0
+        return difference("latent", self.result(case)[0], result[0]), 0
 
     def mistakes(self, row):
-        forms = {
-            f'it is the "{other}" form of decay': lambda c, _, other=other: self.result(c, other)[0]
-            for other in ("shrink", "coupled")
-            if other != self.decay
-        }
-        return forms | {words: _of_update(formula) for words, formula in _UPDATES.items()}
+        other = "coupled" if self.decay == "shrink" else "shrink"
+        names = ("latent", "g", "lr", "weight_decay")
+        forms = {f'it is the "{other}" form of decay': lambda c, _: self.result(c, other)[0]}
+        return forms | {words: of_case(names, f) for words, f in _UPDATES.items()}
 
     def found(self, row, result):
         return result[0]
 
 
-def _double_update(w, g, lr, lam):
-    w, g, lr, lam = w.astype(np.float64), g.astype(np.float64), float(lr), float(lam)
-    return ((1 - lr * lam) * w - lr * g).astype(np.float32)
-
-
 _UPDATES = {
-    "it is computed in float64 and rounded": _double_update,
+    "it is computed in float64 and rounded": _double(
+        lambda w, g, lr, lam: (1 - lr * lam) * w - lr * g
+    ),
     "a multiply-add is fused": lambda w, g, lr, lam: _fused(-g, lr, (1 - lr * lam) * w),
     "there is no weight decay": lambda w, g, lr, lam: w - lr * g,
     "the decay is applied after the gradient": lambda w, g, lr, lam: (1 - lr * lam) * (w - lr * g),
@@ -306,18 +269,12 @@ _UPDATES = {
 }
 
 
-def _of_update(formula):
-    names = ("latent", "g", "lr", "weight_decay")
-    return lambda c, _: formula(*(np.float32(c[name]) for name in names))
-
-
-def _difference(what, expected, found):
+def difference(what, expected, found):
     """Where two arrays differ, in words; "" where they are equal (0 equals -0)."""
     wrong = np.flatnonzero(~(expected == found).reshape(-1))
     if not len(wrong):
         return ""
-    k = wrong[0]
-    expected, found = expected.reshape(-1)[k], found.reshape(-1)[k]
+    expected, found = (x.reshape(-1)[wrong[0]] for x in (expected, found))
     near = expected != 0 and abs(float(found) - float(expected)) <= 1e-6 * abs(float(expected))
     words = f"{what} differs in the last bit" if near else f"{what} is wrong"
     return f"{words}: expected {expected!s}, found {found!s}"

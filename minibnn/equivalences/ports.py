@@ -7,20 +7,84 @@ of all sizes and on ties; then the statements of the catalogue that are about th
 import inspect
 import time
 import warnings
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
 
-from minibnn.equivalences import draws
-from minibnn.equivalences.entry import Broken, Run, Steps, text
-from minibnn.equivalences.port_call import Port
+from minibnn.equivalences.case import Broken, text
 from minibnn.equivalences.port_rules import BopRules, LatentSGDRules
 from minibnn.equivalences.report import FAILED, NOTE, PASSED, SKIPPED, Row
-from minibnn.equivalences.search import search
+from minibnn.equivalences.search import chooser, search
+from minibnn.equivalences.steps import foreign_steps
 from minibnn.optim.latent import DECAYS
 
 FORM = ("call", "output")  # without these nothing else can be asked
 MANY = 5  # single steps are cheap: cases of an equation per example
+
+
+class Port:
+    """A step function of somebody else's; calling it checks the form of what it returns.
+
+    It works on copies, so it can spoil nothing but its own row. Raises Broken.
+    """
+
+    def __init__(self, step, rules):
+        self.step, self.rules = step, rules
+
+    def __call__(self, value, g, state, **hyper):
+        array = getattr(state, self.rules.field)
+        fresh = self.rules.state_type(np.zeros_like(g) if array is None else array.copy())
+        return self.copied(self.raw(value.copy(), g.copy(), fresh, hyper), value, g)
+
+    def raw(self, value, g, state, hyper):
+        """What the step function returns, whatever it is."""
+        try:
+            return self.step(value, g, state, **hyper)
+        except (Exception, SystemExit) as error:
+            words = " ".join(str(error).split())
+            constants = ", ".join(f"{name}={x!s}" for name, x in hyper.items())
+            raise Broken(
+                f"it raised {type(error).__name__} at {constants} and arrays of shape {g.shape}"
+                + (f": {words}" if words else "")
+            ) from None
+
+    def copied(self, result, value, g):
+        """Copies of (value, state) as the library has them; Broken if their form is wrong."""
+        rules, expected = self.rules, f"it must return ({self.rules.value_name}, state)"
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            found = f"{len(result)} things" if isinstance(result, tuple | list) else type_of(result)
+            raise Broken(f"{expected}, found {found}")
+        new, state = result
+        if not hasattr(state, rules.field):
+            raise Broken(f"{expected} with state.{rules.field}, found a state {type_of(state)}")
+        check_array(rules.value_name, new, value)
+        odd = new[(new != 1) & (new != -1)] if rules.kind == "bop" else ()
+        if len(odd):
+            raise Broken(f"every entry of w must be +1 or -1, found {odd[0]}")
+        field = getattr(state, rules.field)
+        if field is None and rules.kind == "sgd":
+            field = np.zeros_like(g)  # unused without momentum
+        check_array(f"state.{rules.field}", field, g)
+        return new.copy(), rules.state_type(field.copy())
+
+
+def check_array(name, found, like):
+    if not isinstance(found, np.ndarray):
+        raise Broken(f"{name} must be a NumPy array, found {type_of(found)}")
+    if found.dtype != like.dtype:
+        raise Broken(f"{name} must be {like.dtype} as it came, found {found.dtype}")
+    if found.shape != like.shape:
+        raise Broken(f"{name} must have shape {like.shape}, found {found.shape}")
+    if like.dtype == object:
+        for odd in (x for x in found.reshape(-1) if not isinstance(x, Fraction | int)):
+            raise Broken(f"{name} must stay Fractions, found {type_of(odd)}")
+    elif not np.isfinite(found).all():
+        raise Broken(f"{name} must be finite, found {found[~np.isfinite(found)][0]}")
+
+
+def type_of(x):
+    return f"of type {type(x).__name__}"
 
 
 class PortRows:
@@ -33,74 +97,49 @@ class PortRows:
 
     def jobs(self):
         """Functions that each make one Row; those about form come first."""
-        rules, what = self.rules, f"{self.rules.value_name} and state.{self.rules.field}"
-        few = max(self.examples // 10, 5)
-        rows = [
-            ("call", f"callable as {rules.call}", self.check_call, 1),
-            (
-                "output",
-                f"returns {what} as they came",
-                self.check_form,
-                few,
-            ),
-            ("inputs", "leaves its inputs untouched", self.check_inputs, self.examples),
-            ("repeat", "same inputs, same results, which are the caller's", self.check_repeat, few),
-            ("entries", "each entry by itself, whatever the shape", self.check_entries, few),
-            ("large", "on large arrays too", self.check_entries, 1),
-        ]
-        for name, words, check, examples in rows:
-            make = {"entries": self.make_many, "large": self.make_large}.get(name, rules.make)
-            yield partial(self.row, name, words, "", make, check, examples)
-        for name, words, exactness, make, equation in rules.checks():
-            check = partial(self.check_equation, equation)
-            yield partial(self.row, name, words, exactness, make, check, MANY * self.examples)
-        yield self.tiny_row
+        rules, few, make = self.rules, max(self.examples // 10, 5), self.rules.make
+        yield self._job("call", f"callable as {rules.call}", make, self.check_call, 1)
+        what = f"returns {rules.value_name} and state.{rules.field} as they came"
+        yield self._job("output", what, make, self.call, few)
+        yield self._job("inputs", "leaves its inputs untouched", make, self.check_inputs)
+        what = "same inputs, same results, which are the caller's"
+        yield self._job("repeat", what, make, self.check_repeat, few)
+        what = "each entry by itself, whatever the shape"
+        yield self._job("entries", what, some_entries, self.check_entries, few)
+        yield self._job("large", "on large arrays too", many_entries, self.check_entries, 1)
+        for name, words, make, equation in rules.checks():
+            check, cases = partial(self.check_equation, equation), MANY * self.examples
+            yield self._job(name, words, make, check, cases, exactness="B")
+        what = "keeps subnormal numbers (class B leaves it open)"
+        yield self._job("tiny", what, rules.make_tiny, self.check_all, 10)
 
-    def row(self, name, words, exactness, make, check, examples):
+    def _job(self, *arguments, **more):
+        return partial(self.row, *arguments, **more)
+
+    def row(self, name, words, make, check, examples=None, exactness=""):
         """The Row of one rule."""
         id = f"{self.rules.kind}.{name}"
         if not self.usable:
             return Row(id, words, exactness, verdict=SKIPPED)
-        start = time.perf_counter()
-        # Every row its own stream of cases.
-        seed = [self.seed, *id.encode()]
-        found = search(make, check, examples, seed)
-        if found.case is not None and name not in ("repeat", "entries", "large"):
-            self._reduce(found, check)
-        why = found.why
-        if why and name in ("average", "rule", "ties", "update"):
+        start, seed = time.perf_counter(), [self.seed, id]  # every row its own stream of cases
+        found = search(partial(attempt, make, check), examples or self.examples, seed)
+        why, verdict = found.why, FAILED if found.why else PASSED
+        if why and exactness:
             why += self._diagnosis(name, make, seed)
-        if why and name in FORM:
-            self.usable = False
-        return Row(
-            id,
-            words,
-            exactness,
-            found.cases,
-            found.ties,
-            verdict=FAILED if why else PASSED,
-            why=why,
-            case=found.case,
-            paste="" if found.case is None or "seed" in found.case else self.paste(found.case),
-            seconds=time.perf_counter() - start,
-        )
+        if why and name == "tiny":
+            why, verdict = f"numbers below 1.2e-38 are not kept ({why})", NOTE
+        self.usable = not (why and name in FORM)
+        paste = self.paste(found.case) if why and "seed" not in found.case else ""
+        seconds = time.perf_counter() - start
+        counts = found.cases, found.ties, 0, 0
+        return Row(id, words, exactness, *counts, verdict, why, found.case, paste, seconds)
 
-    def _reduce(self, found, check):
-        """Make the case one of a single entry, if that fails too."""
-        lists = {name: np.ravel(x).tolist() for name, x in found.case.items() if np.ndim(x)}
-        for k in range(max(map(len, lists.values()))):
-            case = found.case | {name: [values[k]] for name, values in lists.items()}
-            try:
-                check(case)
-            except Broken as broken:
-                found.case, found.why = case, str(broken)
-                return
+    def call(self, case):
+        """(value, state) that the port returns in a case."""
+        value, g, state, hyper = self.rules.arrays(case)
+        return self.port(value, g, state, **hyper)
 
-    def _call(self, case):
-        w, g, state, hyper = self.rules.arrays(case)
-        return self.port(w, g, state, **hyper)
-
-    # -- form ---------------------------------------------------------------------------------
+    # -- form: each check returns nothing, or the ties it met, or raises Broken ---------------
 
     def check_call(self, case):
         step, (value, g, state, hyper) = self.port.step, self.rules.arrays(case)
@@ -109,15 +148,9 @@ class PortRows:
         except ValueError:
             pass  # a compiled function may not tell
         except TypeError as error:
-            raise Broken(
-                f"it cannot be called as {self.rules.argument}{self.rules.call}: {error}"
-            ) from None
+            called = f"{self.rules.argument}{self.rules.call}"
+            raise Broken(f"it cannot be called as {called}: {error}") from None
         self.port.raw(value, g, state, hyper)
-        return 0
-
-    def check_form(self, case):
-        self._call(case)
-        return 0
 
     def check_inputs(self, case):
         value, g, state, hyper = self.rules.arrays(case)
@@ -128,77 +161,55 @@ class PortRows:
         for name, x in given.items():
             if x.shape != before[name].shape or not np.array_equal(x, before[name]):
                 raise Broken(f"it changes its input {name}: from {text(before[name])} to {text(x)}")
-        return 0
 
     def check_repeat(self, case):
-        first = self.rules.arrays(case)
-        result = self.port.raw(*first)
-        kept = self.port.copied(result, first[0], first[1])
+        value, g, state, hyper = self.rules.arrays(case)
+        result = self.port.raw(value, g, state, hyper)
+        kept = self.port.copied(result, value, g)
         other = self.rules.arrays(case)
         other[1][...] = 2 * other[1] + 1
         self.port.raw(*other)
-        self._same(
-            "a later call changes the result of an earlier one",
-            kept,
-            self.port.copied(result, first[0], first[1]),
-        )
-        self._same("the same inputs give another result the second time", kept, self._call(case))
-        return 0
-
-    def make_many(self, draw):
-        """A larger array: ``seed`` of its numbers."""
-        return {"seed": draw.whole(0, 255), "size": draw.choice((2, 3, 33, 700, 4099))}
-
-    def make_large(self, draw):
-        return {"seed": 0, "size": 70001}
+        now = self.port.copied(result, value, g)
+        unchanged("a later call changes the result of an earlier one", kept, now)
+        words = "the same inputs give another result the second time"
+        unchanged(words, kept, self.call(case))
 
     def check_entries(self, case):
-        random = np.random.default_rng(case["seed"])
-        size = case["size"]
-        arrays = {
-            "w": random.choice(np.float32([-1, 1]), size),
-            "m": random.normal(size=size).astype(np.float32),
-            "latent": random.normal(size=size).astype(np.float32),
-            "g": random.normal(size=size).astype(np.float32),
-        }
+        random, size = np.random.default_rng(case["seed"]), case["size"]
+        names = ("m", "latent", "g")
+        arrays = {name: random.normal(size=size).astype(np.float32) for name in names}
+        arrays["w"] = random.choice(np.float32([-1, 1]), size)
         constants = {"gamma": 0.3, "threshold": 0.4, "lr": 0.3, "weight_decay": 0.1}
-        whole = self._call(arrays | constants)
-        order = random.permutation(size)
-        small = [slice(k, k + 997) for k in range(1, size, 997)]
-        for words, parts in (
-            ("an entry depends on its neighbours", [slice(0, 1), *small]),
-            ("an entry depends on its place", [order]),
-        ):
-            for part in parts:
-                piece = {name: x[part] for name, x in arrays.items()}
-                self._same(words, _picked(whole, part), self._call(piece | constants))
+        whole = arrays_of(self.call(arrays | constants))
+        parts = [slice(0, 1), *(slice(k, k + 997) for k in range(1, size, 997))]
+        words = ["an entry depends on its neighbours"] * len(parts)
+        parts.append(random.permutation(size))
+        for word, part in zip([*words, "an entry depends on its place"], parts, strict=True):
+            piece = {name: x[part] for name, x in arrays.items()}
+            unchanged(word, tuple(x[part] for x in whole), self.call(piece | constants))
         shape = (size, 1, 1, 1) if size % 33 else (3, -1, 1, 11)
-        folded = {name: x.reshape(shape) for name, x in arrays.items()}
-        flat = (x.reshape(-1) for x in _arrays(self._call(folded | constants)))
-        self._same("an entry depends on the array's shape", whole, tuple(flat))
-        return 0
-
-    def _same(self, words, a, b):
-        for x, y in zip(_arrays(a), _arrays(b), strict=True):
-            if not np.array_equal(x, y):
-                k = np.flatnonzero((x != y).reshape(-1))[0]
-                raise Broken(f"{words}: {x.reshape(-1)[k]} and {y.reshape(-1)[k]}")
+        folded = self.call({name: x.reshape(shape) for name, x in arrays.items()} | constants)
+        flat = tuple(x.reshape(-1) for x in arrays_of(folded))
+        unchanged("an entry depends on the array's shape", whole, flat)
 
     # -- equation -----------------------------------------------------------------------------
 
-    def check_equation(self, check, case):
-        why, ties = check(case, self._call(case))
+    def check_equation(self, equation, case):
+        why, ties = equation(case, self.call(case))
         if why:
             raise Broken(why)
         return ties
 
+    def check_all(self, case):
+        for _, _, _, equation in self.rules.checks():
+            self.check_equation(equation, case)
+
     def _diagnosis(self, name, make, seed):
         """ "; it is ...": the mistake that fits what the port does in a hundred cases, or ""."""
-        mistakes = self.rules.mistakes(name)
+        mistakes, choose = self.rules.mistakes(name), chooser(seed)
         try:
-            for data in draws.seeded(seed, 100):
-                case = make(draws.Draw(data))
-                result = self._call(case)
+            for case in (make(choose) for _ in range(100)):
+                result = self.call(case)
                 found = self.rules.found(name, result)
                 with np.errstate(all="ignore"):
                     mistakes = {
@@ -210,89 +221,70 @@ class PortRows:
             return ""
         return "".join(f"; {words}" for words in list(mistakes)[:1])
 
-    def tiny_row(self):
-        """Subnormal numbers: flushed to 0 or kept, both are allowed, but one may want to know."""
-        id, words = f"{self.rules.kind}.tiny", "keeps subnormal numbers (class B leaves it open)"
-        if not self.usable:
-            return Row(id, words, verdict=SKIPPED)
-        start = time.perf_counter()
-        checks = self.rules.checks()
-
-        def check(case):
-            result = self._call(case)
-            for _, _, _, _, equation in checks:
-                why, _ = equation(case, result)
-                if why:
-                    raise Broken(why)
-            return 0
-
-        found = search(self.rules.make_tiny, check, 10, [self.seed])
-        why = ""
-        if found.why:
-            why = f"numbers below 1.2e-38 are not kept ({found.why})"
-        seconds = time.perf_counter() - start
-        return Row(
-            id, words, "", found.cases, verdict=NOTE if why else PASSED, why=why, seconds=seconds
-        )
-
     def paste(self, case):
         """Python that repeats one call, with what came and what should."""
-        rules = self.rules
+        rules, (value, g, state, hyper) = self.rules, self.rules.arrays(case)
         lines = ["import numpy as np", f"from minibnn.optim import {rules.state_type.__name__}", ""]
-        value, g, state, hyper = rules.arrays(case)
-        field = getattr(state, rules.field)
-        for name, x in ((rules.value_name, value), ("g", g), (rules.field, field)):
-            lines.append(f"{name} = np.array({x.tolist()!r}, np.float32)")
+        arrays = ((rules.value_name, value), ("g", g), (rules.field, getattr(state, rules.field)))
+        lines += [f"{name} = np.array({x.tolist()!r}, np.float32)" for name, x in arrays]
         constants = ", ".join(f"{name}=np.float32({float(x)!r})" for name, x in hyper.items())
+        state = f"{rules.state_type.__name__}({rules.field})"
         lines.append(
-            f"{rules.value_name}, state = {rules.argument}({rules.value_name}, g, "
-            f"{rules.state_type.__name__}({rules.field}), {constants})"
+            f"{rules.value_name}, state = "
+            f"{rules.argument}({rules.value_name}, g, {state}, {constants})"
         )
         try:
-            new, state = self._call(case)
+            found = self.call(case)
         except Broken as broken:
             return "\n".join([*lines, f"# {broken}"])
-        results = {"found": (new, state), "expected": rules.result(case)}
-        for words, (x, kept) in results.items():
-            field = getattr(kept, rules.field)
-            lines.append(
-                f"# {words}: {rules.value_name} = {text(x)}, {rules.field} = {text(field)}"
-            )
+        for words, (x, kept) in {"found": found, "expected": rules.result(case)}.items():
+            field = text(getattr(kept, rules.field))
+            lines.append(f"# {words}: {rules.value_name} = {text(x)}, {rules.field} = {field}")
         return "\n".join(lines)
 
 
-def _arrays(result):
+def attempt(make, check, choose):
+    """A case for ``search``."""
+    case = make(choose)
+    try:
+        ties = check(case)
+    except Broken as broken:
+        broken.case = case
+        raise
+    return ties if isinstance(ties, int | np.integer) else 0
+
+
+def some_entries(choose):
+    """A larger array: ``seed`` of its numbers."""
+    return {"seed": choose(range(256)), "size": choose((2, 3, 33, 700, 4099))}
+
+
+def many_entries(choose):
+    return {"seed": 0, "size": 70001}
+
+
+def unchanged(words, a, b):
+    for x, y in zip(arrays_of(a), arrays_of(b), strict=True):
+        for k in np.flatnonzero((x != y).reshape(-1))[:1]:
+            raise Broken(f"{words}: {x.reshape(-1)[k]} and {y.reshape(-1)[k]}")
+
+
+def arrays_of(result):
     """The arrays of (value, state), or of a plain tuple of arrays."""
     return tuple(x if isinstance(x, np.ndarray) else x[0] for x in result)
 
 
-def _picked(result, part):
-    return tuple(x[part] for x in _arrays(result))
-
-
-def port_jobs(entries, bop_step, latent_sgd_step, rule, average, exact, *, examples, seed):
-    """Functions that each make one Row: those of each port, then those of the entries."""
-    ports, steps = [], {}
-    decay = "shrink"
+def ports_and_steps(bop_step, latent_sgd_step, rule, average, exact, examples, seed):
+    """The PortRows of somebody else's step functions, and the Steps in which they stand."""
+    ports, decays = [], DECAYS
     if bop_step is not None:
         ports.append(PortRows(bop_step, BopRules(rule, average), examples, seed))
-        steps["bop_step"] = ports[-1].port
     if latent_sgd_step is not None:
-        decay = _form_of_decay(latent_sgd_step, average)
-        ports.append(PortRows(latent_sgd_step, LatentSGDRules(decay), examples, seed))
-        steps["latent_sgd_step"] = ports[-1].port
-    both = Steps(
-        **steps,
-        rules=(rule,),
-        averages=(average,),
-        decays=DECAYS if latent_sgd_step is None else (decay,),
-        exact=exact,
-    )
-    jobs = [job for port in ports for job in port.jobs()]
-    for entry in entries:
-        if set(entry.ports) & set(steps):
-            jobs.append(partial(_entry_row, entry, both, ports, examples, seed))
-    return [partial(_quietly, job) for job in jobs]
+        decays = (_form_of_decay(latent_sgd_step, average),)
+        ports.append(PortRows(latent_sgd_step, LatentSGDRules(*decays), examples, seed))
+    called = {rows.rules.argument: rows.port for rows in ports}
+    dialects = {"rules": (rule,), "averages": (average,), "decays": decays, "exact": exact}
+    return ports, foreign_steps(**called, **dialects)
 
 
 def _form_of_decay(step, average):
@@ -300,53 +292,8 @@ def _form_of_decay(step, average):
     if average == "convex":
         return "shrink"
     rows = PortRows(step, LatentSGDRules("shrink"), 50, 0)
+    check = partial(rows.check_equation, rows.rules.check_update)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shrinks = not search(
-            rows.rules.make, partial(rows.check_equation, rows.rules.check_update), 50, 0
-        ).why
+        shrinks = not search(partial(attempt, rows.rules.make, check), 50, 0, shrink=False).why
     return "shrink" if shrinks else "coupled"
-
-
-def _entry_row(entry, steps, ports, examples, seed):
-    if not all(port.usable for port in ports):
-        return Row(entry.id, entry.title, entry.exactness, verdict=SKIPPED)
-    start = time.perf_counter()
-
-    def check(case):
-        run = Run(steps)
-        with np.errstate(all="ignore"):
-            entry.run_case(case, run)
-        return run.ties
-
-    found = search(partial(entry.cases, steps=steps), check, examples, [seed, int(entry.id[1:])])
-    paste = ""
-    if found.case is not None:
-        given = ", ".join(f"{name}={name}" for name in steps.foreign)
-        paste = (
-            "from fractions import Fraction\n" * ("Fraction(" in repr(found.case))
-            + "from minibnn.equivalences import CATALOGUE\n"
-            + "from minibnn.equivalences.entry import Steps\n\n"
-            + f"steps = Steps({given}, rules={steps.rules!r}, averages={steps.averages!r}, "
-            + f"decays={steps.decays!r})\n"
-            + f'CATALOGUE["{entry.id}"].check({found.case!r}, steps)'
-        )
-    return Row(
-        entry.id,
-        entry.title,
-        entry.exactness,
-        found.cases,
-        found.ties,
-        verdict=FAILED if found.why else PASSED,
-        why=found.why,
-        case=found.case,
-        paste=paste,
-        seconds=time.perf_counter() - start,
-    )
-
-
-def _quietly(job):
-    """A port's warnings are its own business."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return job()

@@ -1,7 +1,9 @@
 """What ``verify`` found: rows, and the tables made of them."""
 
 from dataclasses import dataclass, field
+from textwrap import wrap
 
+from minibnn.equivalences.case import text
 from minibnn.tables import Shown, Table
 
 PASSED, FAILED, SKIPPED, NOTE = "holds", "FAILS", "not run", "note"
@@ -11,22 +13,8 @@ PASSED, FAILED, SKIPPED, NOTE = "holds", "FAILS", "not run", "note"
 class Row:
     """One statement, or one rule for somebody else's step function.
 
-    Attributes
-    ----------
-    id, statement, exactness : str
-    cases, ties : int
-        Cases tried, and ties met in them.
-    broken, counterexamples : int
-        Counterexamples that broke as they must, of how many.
-    verdict : str
-        "holds", "FAILS", "not run" (an earlier rule is broken) or "note".
-    why : str
-        Which rule is broken, and where.
-    case : dict or None
-        The smallest case found in which it fails.
-    paste : str
-        Lines of Python that show the failure.
-    seconds : float
+    ``broken`` of the ``counterexamples`` broke as they must. ``why`` says which rule is broken and
+    where, ``case`` is the smallest case found in which it fails, ``paste`` Python that shows it.
     """
 
     id: str
@@ -45,20 +33,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Report(Shown):
-    """Rows of a verification; ``str`` is the table, failures below it.
-
-    Parameters
-    ----------
-    rows : tuple of Row
-    seed : int
-    generator : str
-        What drew the cases, in words.
-    seconds : float
-    """
+    """Rows of a verification; ``str`` is the table, failures below it."""
 
     rows: tuple
     seed: int
-    generator: str
     seconds: float
 
     @property
@@ -86,28 +64,17 @@ class Report(Shown):
         return [row.id for row in self.rows if row.verdict == FAILED]
 
     def to_dict(self):
-        """Plain numbers and texts, as JSON can hold them.
-
-        Returns
-        -------
-        dict
-        """
+        """Plain numbers and texts, as JSON can hold them."""
         rows = [vars(row) | {"case": row.case and repr(row.case)} for row in self.rows]
         return {
             "ok": self.ok,
             "seed": self.seed,
-            "generator": self.generator,
             "seconds": round(self.seconds, 3),
             "rows": rows,
         }
 
     def tables(self):
-        """The rows.
-
-        Returns
-        -------
-        list of Table
-        """
+        """The rows, as a list of one Table."""
         return [verdicts(self.rows)]
 
     def __str__(self):
@@ -124,7 +91,7 @@ class Report(Shown):
         lines += [
             "",
             f"{held} of {len(self.rows)} hold" + f", {failed} fail" * bool(failed) + f"; seed "
-            f"{self.seed}, cases from {self.generator}, {self.seconds:.1f} s",
+            f"{self.seed}, {self.seconds:.1f} s",
         ]
         return "\n".join(lines)
 
@@ -145,38 +112,20 @@ def verdicts(rows):
 
 
 def explanation(entry):
-    """An entry in words, with a small trajectory as a table.
-
-    Parameters
-    ----------
-    entry : Entry
-
-    Returns
-    -------
-    str
-    """
-    lines = [f"{entry.id}  {entry.title}", ""]
-    for name, words in (
-        ("statement", entry.statement),
-        ("holds if", entry.preconditions),
-        ("class", entry.exactness),
-        ("why", entry.proof),
-        ("source", entry.source),
-    ):
-        lines += wrapped(name, words)
-    lines += ["", "A small case:", f"  {entry.example!r}", ""]
-    rows = entry.check(entry.example).rows
+    """An ``entry`` in words, with a small trajectory as a table."""
+    lines = [f"{entry.id}  {entry.title}", "", *wrapped("statement", entry.statement)]
+    for name, words in entry.fields.items():
+        lines += wrapped({"if": "holds if"}.get(name, name), words)
+    rows = entry.shown().rows
     head = list(rows[0])
-    trajectory = Table(head, [[row[name] for name in head] for row in rows], left=0)
-    lines += ["  " + line for line in str(trajectory).splitlines()]
+    table = Table(head, [[text(row.get(name, "")) for name in head] for row in rows], left=0)
+    lines += ["", "A small case:", "", *("  " + line for line in str(table).splitlines())]
     lines += ["", "It breaks, as it must, where a precondition is dropped:"]
     for example in entry.counterexamples:
-        lines += wrapped("  -", f"{example.words}. Then: {entry.breaks(example)}")
+        lines += wrapped("  -", f"{example.words}. Then: {entry.broken_by(example)}")
     return "\n".join(lines)
 
 
 def wrapped(name, words, width=96):
-    from textwrap import wrap
-
     indent = " " * 11 if not name.startswith(" ") else " " * 4
     return wrap(words, width, initial_indent=f"{name:<{len(indent)}}", subsequent_indent=indent)

@@ -1,28 +1,22 @@
-"""What a change of scale does to latent weights: E1, and E2 (the learning rate)."""
+"""What a change of scale does: E1 (latent weights), E2 (the learning rate), E6 (Bop)."""
 
 from fractions import Fraction
 
 import numpy as np
 
-from minibnn.equivalences.cases import (
-    POWERS,
+from minibnn.equivalences.case import (
+    ANY,
     QUARTERS,
     RATES,
-    RATIONAL_RATES,
-    TENTHS,
-    THIRDS,
-    WHOLE,
-    Loop,
-    always,
-    arithmetic,
-    gradients,
-    power_of_two,
-    sizes,
+    SCALES,
+    SMALL,
+    STARTS,
+    THRESHOLDS,
+    Options,
 )
-from minibnn.equivalences.entry import Counterexample, Entry
-from minibnn.optim import LatentAdamState, LatentSGDState
-
-RATIONAL_SCALES = tuple(Fraction(*p) for p in ((2, 1), (3, 1), (1, 3), (7, 5), (1, 100), (50, 7)))
+from minibnn.equivalences.entry import Entry
+from minibnn.optim import BopState, LatentAdamState, LatentSGDState
+from minibnn.optim.bop import flip_signs
 
 
 def each_weight(step, values, gradients, states, hypers):
@@ -34,275 +28,361 @@ def each_weight(step, values, gradients, states, hypers):
     return np.concatenate([value for value, _ in moved]), [state for _, state in moved]
 
 
+def library(steps):
+    """Claims on more than what somebody else's step functions can do."""
+    return not steps.foreign
+
+
+def adam_start(latent):
+    return LatentAdamState(np.zeros_like(latent), np.zeros_like(latent))
+
+
+def sgd_start(latent):
+    return LatentSGDState(np.zeros_like(latent))
+
+
+def sgd_constants(x):
+    """Constants of latent SGD; momentum, clip and mask where it is the library's."""
+    hyper = {"lr": x.one("lr", RATES), "decay": x.one("decay", x.steps.decays)}
+    zero_or_rates = Options((0, *RATES.floats), (0, *RATES.fractions))
+    hyper["weight_decay"] = x.one("weight_decay", zero_or_rates)
+    if not x.steps.foreign:
+        hyper["momentum"] = x.one("momentum", (0, 0.5, 0.9))
+        hyper |= clip_and_mask(x)
+    return hyper
+
+
+def clip_and_mask(x):
+    return {name: x.one(name, (None, 1.0, 0.5, 0.3)) for name in ("clip", "ste_clip")}
+
+
 # -- E1 --------------------------------------------------------------------------------------------
 
-_POWER = {"lr": 1, "weight_decay": -1, "clip": 1, "ste_clip": 1}  # of C
-
-
-def _scale_cases(draw, steps):
-    numbers = arithmetic(draw, steps)
-    n, length = sizes(draw)
-    exact = numbers == "fraction"
-    method = "sgd"
-    if "latent_sgd_step" not in steps.foreign and not exact:
-        method = draw.choice(("sgd", "adam"))
-    hyper = {"lr": draw.choice(RATIONAL_RATES if exact else RATES)}
-    if method == "sgd":
-        hyper["weight_decay"] = draw.choice((0, *(RATIONAL_RATES if exact else RATES)))
-        hyper["decay"] = draw.choice(steps.decays)
-    else:
-        hyper["epsilon"] = draw.choice((1e-7, 1e-3, 1.0))
-    if "latent_sgd_step" not in steps.foreign:
-        if method == "sgd":
-            hyper["momentum"] = draw.choice((0, 0.5, 0.9))
-        hyper["clip"] = draw.choice((None, 1.0, 0.5))
-        hyper["ste_clip"] = draw.choice((None, 1.0, 0.5))
-    palette = draw.choice((WHOLE, THIRDS if exact else TENTHS))
-    scale = [draw.choice(RATIONAL_SCALES) if exact else power_of_two(draw) for _ in range(n)]
-    return {
-        "numbers": numbers,
-        "method": method,
-        "hyper": hyper,
-        "scale": scale,
-        "latent": draw.values(QUARTERS if exact else draw.choice((QUARTERS, TENTHS)), n),
-        "gradients": gradients(draw, n, length, palette),
-    }
-
-
-def _check_scale(case, run):
-    loop = Loop(case)
-    unscaled = case.get("unscaled", ())
-    scale = loop.array(case["scale"])
-    hyper = case["hyper"]
-    hypers = [
-        hyper
-        | {
-            name: loop.number(hyper[name]) * c**power
-            for name, power in _POWER.items()
-            if hyper.get(name) and name not in unscaled
-        }
-        for c in scale
-    ]
-    a = loop.array(case["latent"])
-    b = a if "latent" in unscaled else scale * a
-    zero = np.zeros_like(a)
-    if case["method"] == "adam":
-        step, start = run.steps.latent_adam_step, lambda z: LatentAdamState(z, z)
-    else:
-        step, start = run.steps.latent_sgd_step, LatentSGDState
-    state, states = start(zero), [start(zero[:1]) for _ in scale]
-    for t in range(loop.steps):
-        g = loop.gradient(t, run.bits(a))
-        a, state = step(a, g, state, **hyper)
-        b, states = each_weight(step, b, g, states, hypers)
-        run.tie(a == 0)
-        run.row(step=t + 1, g=g, latent=a, scaled=b, bits=run.bits(a))
-        run.same(
-            f"signs of the latent weights and the scaled ones after step {t + 1}",
-            run.bits(a),
-            run.bits(b),
-        )
-        if not case.get("bits_alone"):
-            run.same(f"C * latent and the scaled latent weights after step {t + 1}", scale * a, b)
-
-
-def _scale_case(g, unscaled=(), latent=0.5, scale=2.0, numbers="float32", **hyper):
-    return {
-        "numbers": numbers,
-        "method": "sgd",
-        "hyper": hyper,
-        "scale": [scale],
-        "unscaled": unscaled,
-        "bits_alone": bool(unscaled) or scale == 0.01,
-        "latent": [latent],
-        "gradients": always(*g),
-    }
-
-
 E1 = Entry(
-    id="E1",
-    title="A scale of the latent weights changes nothing",
-    statement=(
-        "(lr, lambda, w0, clip, mask width) -> (C lr, lambda / C, C w0, C clip, C width) with any "
-        "C > 0 per weight: the same bits, and C times the latent weights. Adam: the same with its "
-        "rate, at any epsilon."
-    ),
-    preconditions="the gradient depends on the bits alone; momentum and schedule as they were",
-    exactness="B2, Q",
-    proof=(
-        "Every operation is homogeneous of degree 1 in (latent, lr), so C factors out of one "
-        "step; the bits, and with them the next gradient, are the same; induct."
-    ),
-    source="Helwegen et al. 2019 (arXiv 1906.02107), Theorem 1 and appendix A",
-    make=_scale_cases,
-    run_case=_check_scale,
-    example=_scale_case((-1, 1, 0.5, 1), lr=0.5, weight_decay=0.25, clip=1.0),
-    counterexamples=(
-        Counterexample(
-            "the clip keeps its size",
-            _scale_case((-1, 1, 0.5), ("clip",), lr=1.0, clip=1.0),
-        ),
-        Counterexample(
-            "the straight-through mask keeps its width",
-            _scale_case((-1, 2), ("ste_clip",), latent=0.25, lr=0.5, ste_clip=1.0),
-        ),
-        Counterexample(
-            "lambda keeps its size",
-            _scale_case((0, 0.4), ("weight_decay",), latent=1.0, lr=0.5, weight_decay=1.0),
-        ),
-        Counterexample(
-            "the start keeps its size: learning rate alone, the usual belief",
-            _scale_case((0.75,), ("latent",), lr=0.5),
-        ),
-        Counterexample(
-            "the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only",
-            _scale_case((3, -2), latent=0.1, scale=0.01, lr=0.1),
-        ),
-    ),
+    """
+    E1 A scale of the latent weights changes nothing
+
+    (lr, lambda, w0, clip, mask width) -> (C lr, lambda / C, C w0, C clip, C width) with any C > 0
+    per weight: the same bits, and C times the latent weights. Adam: the same with its rate, at any
+    epsilon.
+
+    if: the gradient depends on the bits alone; momentum and schedule as they were
+    class: B2, Q
+    why: Every operation is homogeneous of degree 1 in (latent, lr), so C factors out of one step;
+        the bits, and with them the next gradient, are the same; induct.
+    source: Helwegen et al. 2019 (arXiv 1906.02107), Theorem 1 and appendix A
+    """,
     ports=("latent_sgd_step",),
+)
+POWER_OF_C = {"lr": 1, "weight_decay": -1, "clip": 1, "ste_clip": 1}
+
+
+def beside_scaled(x, step, start, gradients, latent, scale, unscaled=(), **hyper):
+    """Latent weights, and scaled ones whose constants scale too, but for the unscaled."""
+    power = {
+        name: 0 if name in unscaled else p for name, p in POWER_OF_C.items() if hyper.get(name)
+    }
+    scaled = [hyper | {k: x.number(hyper[k]) * c**p for k, p in power.items()} for c in scale]
+    a, b = latent, latent if "start" in unscaled else scale * latent
+    state, states = start(a), [start(a[:1]) for _ in scale]
+    for g in x.over(gradients):
+        a, state = step(a, g, state, **hyper)
+        b, states = each_weight(step, b, g, states, scaled)
+        x.tie(a == 0)
+        x.same_bits(sign=x.sign(a), scaled_sign=x.sign(b))
+        x.same(C_latent=scale * a, scaled_latent=b)
+
+
+@E1.claim
+def latent_sgd(x):
+    x.arithmetic()
+    g, latent, scale = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.weights("C", SCALES)
+    beside_scaled(x, x.steps.latent_sgd_step, sgd_start, g, latent, scale, **sgd_constants(x))
+
+
+@E1.claim(when=library)
+def latent_adam(x):
+    g, latent, scale = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.weights("C", SCALES)
+    hyper = {"lr": x.one("lr", RATES), "epsilon": x.one("epsilon", (1e-7, 1e-3, 1.0))}
+    hyper |= clip_and_mask(x)
+    beside_scaled(x, x.steps.latent_adam_step, adam_start, g, latent, scale, **hyper)
+
+
+def one_scaled(x, gradients, latent, unscaled=(), scale=2, **hyper):
+    """One weight of latent SGD, and its scaled twin; their bits are compared alone."""
+    x.bits_only = True
+    arrays = x.column(*gradients), x.array([latent]), x.array([scale])
+    beside_scaled(x, x.steps.latent_sgd_step, sgd_start, *arrays, unscaled, **hyper)
+
+
+E1.shows(
+    lambda x: one_scaled(x, (-1, 1, 0.5, 1), 0.5, lr=0.5, weight_decay=0.25, clip=1.0),
+)
+E1.breaks(
+    "the clip keeps its size",
+    lambda x: one_scaled(x, (-1, 1, 0.5), 0.5, ["clip"], lr=1.0, clip=1.0),
+)
+E1.breaks(
+    "the straight-through mask keeps its width",
+    lambda x: one_scaled(x, (-1, 2), 0.25, ["ste_clip"], lr=0.5, ste_clip=1.0),
+)
+E1.breaks(
+    "lambda keeps its size",
+    lambda x: one_scaled(x, (0, 0.4), 1.0, ["weight_decay"], lr=0.5, weight_decay=1.0),
+)
+E1.breaks(
+    "the start keeps its size: learning rate alone, the usual belief",
+    lambda x: one_scaled(x, (0.75,), 0.5, ["start"], lr=0.5),
+)
+E1.breaks(
+    "the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only",
+    lambda x: one_scaled(x, (3, -2), 0.1, scale=0.01, lr=0.1),
 )
 
 
 # -- E2 --------------------------------------------------------------------------------------------
 
-
-def _rate_cases(draw, steps):
-    numbers = arithmetic(draw, steps)
-    exact = numbers == "fraction"
-    parts = ["zero start", "large rate"]
-    if "latent_sgd_step" not in steps.foreign and not exact:
-        parts += ["adam", "adam gradients"]
-    part = draw.choice(parts)
-    n, length = sizes(draw)
-    case = {"numbers": numbers, "part": part, "schedule": [1.0] * length}
-    case["schedule"] = draw.values(POWERS, length) if draw.flag() else case["schedule"]
-    if part == "zero start" and "latent_sgd_step" not in steps.foreign:
-        case["momentum"] = draw.choice((0, 0.5, 0.9))
-    if part == "large rate":
-        case["latent"] = draw.values(QUARTERS[1:], n)
-        case["above"] = draw.choice((Fraction(9, 8), 2, 1000)) if exact else 2.0
-        palette = WHOLE
-    else:
-        case["lr"] = draw.choice(RATES)
-        case["scale"] = draw.choice(RATIONAL_SCALES) if exact else power_of_two(draw)
-        palette = draw.choice((WHOLE, THIRDS if exact else TENTHS))
-    case["gradients"] = gradients(draw, n, length, palette)
-    return case
-
-
-def _check_rate(case, run):
-    if case["part"] == "large rate":
-        return _check_large_rate(case, run)
-    loop = Loop(case)
-    c = loop.number(case["scale"])
-    lr = loop.number(case["lr"])
-    zero = loop.array([0] * loop.n)
-    a = b = zero if "latent" not in case else loop.array(case["latent"])
-    hyper_a, hyper_b = {"lr": lr}, {"lr": c * lr}
-    if case["part"].startswith("adam"):
-        step, start = run.steps.latent_adam_step, LatentAdamState(zero, zero)
-        hyper_a["epsilon"] = hyper_b["epsilon"] = epsilon = loop.number(1e-3)
-        if case["part"] == "adam gradients":
-            hyper_b = {"lr": lr, "epsilon": case.get("epsilon", c * epsilon)}
-    else:
-        step, start = run.steps.latent_sgd_step, LatentSGDState(zero)
-        if case.get("momentum"):
-            hyper_a["momentum"] = hyper_b["momentum"] = case["momentum"]
-    state_a = state_b = start
-    for t in range(loop.steps):
-        g = loop.gradient(t, run.bits(a))
-        s = loop.number(case["schedule"][t])
-        other = s if "other_schedule" not in case else loop.number(case["other_schedule"][t])
-        a, state_a = step(a, g, state_a, **hyper_a | {"lr": s * hyper_a["lr"]})
-        g_b = c * g if case["part"] == "adam gradients" else g
-        b, state_b = step(b, g_b, state_b, **hyper_b | {"lr": other * hyper_b["lr"]})
-        run.tie(a == 0)
-        run.row(step=t + 1, g=g, slow=a, fast=b, bits=run.bits(a))
-        run.same(f"signs at two learning rates after step {t + 1}", run.bits(a), run.bits(b))
-
-
-def _check_large_rate(case, run):
-    """Every rate above max |w0| / |S_t| gives the bits of the run in which w0 only starts."""
-    loop = Loop(case)
-    start = loop.array(case["latent"])
-    bits = first = run.bits(start)
-    total = 0 * start
-    expected, bound = [], loop.number(0)
-    for t in range(loop.steps):
-        total = total + loop.number(case["schedule"][t]) * loop.gradient(t, bits)
-        bits = np.where(total == 0, first, run.bits(-total))
-        run.tie(total == 0)
-        expected.append(bits)
-        late = (total != 0) & (first != run.bits(-total))
-        if late.any():
-            bound = max(bound, (np.abs(start[late]) / np.abs(total[late])).max())
-    if loop.exact:
-        rate = bound * Fraction(case["above"]) or Fraction(1)
-    else:
-        rate = _power_above(bound) if case["above"] > 1 else bound * loop.number(case["above"])
-    latent, state = start, LatentSGDState(0 * start)
-    for t in range(loop.steps):
-        g = loop.gradient(t, run.bits(latent))
-        step = {"lr": rate * loop.number(case["schedule"][t])}
-        latent, state = run.steps.latent_sgd_step(latent, g, state, **step)
-        run.row(step=t + 1, g=g, latent=latent, bits=run.bits(latent))
-        run.same(
-            f"signs at rate {rate} and at an infinite one after step {t + 1}",
-            run.bits(latent),
-            expected[t],
-        )
-
-
-def _power_above(x):
-    """The least power of two above x, so that float32 multiplies by it exactly."""
-    _, exponent = np.frexp(x)
-    return np.float32(2.0 ** int(exponent)) if x else np.float32(1)
-
-
-def _rate_case(g, part="zero start", schedule=None, **more):
-    base = {"numbers": "float32", "part": part, "lr": 1.0, "scale": 0.25}
-    return base | {"schedule": schedule or [1.0] * len(g), "gradients": always(*g)} | more
-
-
 E2 = Entry(
-    id="E2",
-    title="The learning rate is irrelevant from 0, or when large enough",
-    statement=(
-        "w0 = 0: the bits do not depend on the learning rate. Else all rates above "
-        "max |w0| / |S_t| give the same bits (S_t the summed gradient, over entries with "
-        "sign(w0) != -sign(S_t)). "
-        "Adam from w0 = 0: likewise; gradients times C need epsilon times C."
-    ),
-    preconditions=(
-        "no clip, no decay (or lambda proportional to 1 / lr), the schedule of the same shape"
-    ),
-    exactness="B2, Q",
-    proof="w_t = w0 - lr S_t: with w0 = 0 the rate scales w_t; above the bound S_t wins.",
-    source="Helwegen et al. 2019, section 3 (which says it more broadly)",
-    make=_rate_cases,
-    run_case=_check_rate,
-    example=_rate_case((3, -1, -1, -2)),
-    counterexamples=(
-        Counterexample(
-            "lr = 0.1 is no power-of-two multiple of 1: 0.3 - 0.1 - 0.1 - 0.1 is not 0 (float64)",
-            _rate_case((3, -1, -1, -1), numbers="float64", scale=0.1),
-        ),
-        Counterexample(
-            "one schedule is constant, the other falls",
-            _rate_case((1, -2, 0), scale=1.0, other_schedule=[1.0, 0.1, 0.1]),
-        ),
-        Counterexample(
-            "a start that is not 0",
-            _rate_case((1,), latent=[0.5], scale=0.25),
-        ),
-        Counterexample(
-            "a rate 1 % below the bound",
-            _rate_case((1,), "large rate", numbers="fraction", latent=[0.5], above=0.99),
-        ),
-        Counterexample(
-            "Adam's gradients scaled, its epsilon not",
-            _rate_case((1, -1, -2), "adam gradients", scale=2.0**-12, epsilon=1e-3),
-        ),
-    ),
+    """
+    E2 The learning rate is irrelevant from 0, or when large enough
+
+    w0 = 0: the bits do not depend on the learning rate. Else all rates above max |w0| / |S_t| give
+    the same bits (S_t the summed gradient, over entries with S_t != 0 and sign(w0) != -sign(S_t)).
+    Adam from w0 = 0: likewise; gradients times C need epsilon times C.
+
+    if: no clip, no decay (or lambda proportional to 1 / lr), the schedule of the same shape
+    class: B2, Q
+    why: w_t = w0 - lr S_t: with w0 = 0 the rate scales w_t; above the bound S_t wins.
+    source: Helwegen et al. 2019, section 3 (which says it more broadly)
+    """,
     ports=("latent_sgd_step",),
 )
+
+
+def at_two_rates(x, step, start, gradients, rates, others, latent=0, factor=1, **hyper):
+    """Two runs from one start, at two lists of rates; the other's gradients times ``factor``."""
+    a = b = x.array([latent] * gradients.shape[1])
+    state, state_b = start(a), start(b)
+    other = hyper | {"epsilon": hyper.pop("other_epsilon")} if "other_epsilon" in hyper else hyper
+    for g, lr, lr_b in zip(x.over(gradients), rates, others, strict=True):
+        a, state = step(a, g, state, lr=lr, **hyper)
+        b, state_b = step(b, factor * g, state_b, lr=lr_b, **other)
+        x.tie(a == 0)
+        x.show(slow=a, fast=b)
+        x.same_bits(slow_sign=x.sign(a), fast_sign=x.sign(b))
+
+
+def schedule(x, gradients):
+    """The rates of a run: constant, or different at each step."""
+    constant = x.one("constant", (True, False))
+    powers = (1.0,) if constant else (1.0, 0.5, 2.0, 0.25, 4.0)
+    return x.array(x.many("schedule", powers, len(gradients)))
+
+
+@E2.claim
+def from_zero(x):
+    x.arithmetic()
+    g, lr, c = x.gradients(SMALL, ANY), x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
+    rates = lr * schedule(x, g)
+    hyper = {} if x.steps.foreign else {"momentum": x.one("momentum", (0, 0.5, 0.9))}
+    at_two_rates(x, x.steps.latent_sgd_step, sgd_start, g, rates, c * rates, **hyper)
+
+
+@E2.claim
+def above_the_bound(x):
+    x.arithmetic()
+    g, latent = x.gradients(SMALL), x.weights("latent", QUARTERS[1:])
+    above = x.one("above", Options((2.0,), (Fraction(9, 8), 2, 1000)))
+    at_a_large_rate(x, g, latent, schedule(x, g), above)
+
+
+@E2.claim(when=library)
+def adam_from_zero(x):
+    g, lr, c = x.gradients(SMALL, ANY), x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
+    rates = lr * schedule(x, g)
+    at_two_rates(x, x.steps.latent_adam_step, adam_start, g, rates, c * rates, epsilon=1e-3)
+
+
+@E2.claim(when=library)
+def adam_on_scaled_gradients(x):
+    g, c = x.gradients(SMALL, ANY), x.number(x.one("C", SCALES))
+    rates = x.number(x.one("lr", RATES)) * schedule(x, g)
+    epsilon = {"epsilon": np.float32(1e-3), "other_epsilon": c * np.float32(1e-3)}
+    at_two_rates(x, x.steps.latent_adam_step, adam_start, g, rates, rates, factor=c, **epsilon)
+
+
+def at_a_large_rate(x, gradients, latent, rates, above):
+    """A run at ``above`` times max |w0| / |S_t|, and one in which w0 only gives bits."""
+    first, total, expected, bound = x.sign(latent), 0 * latent, [], x.number(0)
+    for g, s in zip(gradients, rates, strict=True):
+        total = total + s * g
+        expected.append(np.where(total == 0, first, x.sign(-total)))
+        late = (total != 0) & (first != x.sign(-total))
+        x.tie(total == 0)
+        bound = max([bound, *(np.abs(latent[late]) / np.abs(total[late]))])
+    rate = bound * x.number(above) or x.number(1)
+    if not x.exact:  # a power of two, by which float32 multiplies exactly
+        rate = np.float32(2.0 ** int(np.frexp(bound)[1])) if bound else rate
+    for g, s, bits in zip(x.over(gradients), rates, expected, strict=True):
+        latent, _ = x.steps.latent_sgd_step(latent, g, sgd_start(latent), lr=rate * s)
+        x.show(latent=latent)
+        x.same_bits(large=x.sign(latent), infinite=bits)
+
+
+def two_rates(x, gradients, rates, others, **more):
+    rates, others = ([x.number(r) for r in both] for both in (rates, others))
+    step = x.steps.latent_sgd_step
+    at_two_rates(x, step, sgd_start, x.column(*gradients), rates, others, **more)
+
+
+def adam_with_epsilon_kept(x):
+    rates, factor = [np.float32(1)] * 3, np.float32(2.0**-12)
+    how = {"factor": factor, "epsilon": 1e-3}
+    step = x.steps.latent_adam_step
+    at_two_rates(x, step, adam_start, x.column(1, -1, -2), rates, rates, **how)
+
+
+def a_rate_below_the_bound(x):
+    x.arithmetic("fraction")
+    at_a_large_rate(x, x.column(1), x.array([0.5]), [1], above=0.99)
+
+
+def a_tenth_in_float64(x):
+    x.arithmetic("float64")
+    two_rates(x, (3, -1, -1, -1), [1] * 4, [0.1] * 4)
+
+
+E2.shows(lambda x: two_rates(x, (3, -1, -1, -2), [1] * 4, [0.25] * 4))
+E2.breaks(
+    "lr = 0.1 is no power-of-two multiple of 1: 0.3 - 0.1 - 0.1 - 0.1 is not 0 (float64)",
+    a_tenth_in_float64,
+)
+E2.breaks(
+    "one schedule is constant, the other falls",
+    lambda x: two_rates(x, (1, -2, 0), [1] * 3, [1, 0.1, 0.1]),
+)
+E2.breaks("a start that is not 0", lambda x: two_rates(x, (1,), [1], [0.25], latent=0.5))
+E2.breaks("a rate 1 % below the bound", a_rate_below_the_bound)
+E2.breaks("Adam's gradients scaled, its epsilon not", adam_with_epsilon_kept)
+
+
+# -- E6 --------------------------------------------------------------------------------------------
+
+E6 = Entry(
+    """
+    E6 Bop's threshold counts relative to the gradients only
+
+    (g, tau, m0) -> (C g, C tau, C m0) with any C > 0 per weight: the same flips, by every rule.
+    (g, b, m0) -> (-g, -b, -m0): mirrored flips (strict and inclusive). With a = m / gamma:
+    a <- (1 - gamma) a + g and the threshold tau / gamma.
+
+    if: tau and m0 scale too; the mirror excludes Larq's rule; where gamma changes, a is rescaled by
+        its old value over the new one
+    class: B2, Q
+    why: m and b m - tau are homogeneous of degree 1, and rounding is odd.
+    source: derived; Helwegen et al. 2019, section 6 notes the dependence on scale
+    """,
+    ports=("bop_step",),
+)
+
+
+def beside_scaled_bop(x, gradients, bits, m, rates, threshold, scale, unscaled=(), **dialect):
+    w = v = bits
+    state, states = BopState(m), [BopState(c * m[i : i + 1]) for i, c in enumerate(scale)]
+    if "m0" in unscaled:
+        states = [BopState(m[i : i + 1]) for i in range(len(m))]
+    thresholds = [threshold * (1 if "threshold" in unscaled else c) for c in scale]
+    for g, gamma in zip(x.over(gradients), rates, strict=True):
+        w, state = x.steps.bop_step(w, g, state, gamma=gamma, threshold=threshold, **dialect)
+        hypers = [{"gamma": gamma, "threshold": tau} | dialect for tau in thresholds]
+        v, states = each_weight(x.steps.bop_step, v, scale * g, states, hypers)
+        x.tie(np.abs(state.m) == threshold)
+        x.same_bits(bits=w, scaled_bits=v)
+        x.same(C_m=scale * state.m, scaled_m=np.concatenate([s.m for s in states]))
+
+
+def drawn_bop(x, *palettes):
+    """Gradients, bits, m, rates and threshold of a run of Bop."""
+    g, m = x.gradients(*palettes), x.weights("m", STARTS)
+    rates = x.array(x.many("gamma", RATES, len(g)))
+    return g, x.start_bits(), m, rates, x.number(x.one("threshold", THRESHOLDS))
+
+
+def dialect(x):
+    return {"rule": x.one("rule", x.steps.rules), "average": x.one("average", x.steps.averages)}
+
+
+@E6.claim
+def scaled(x):
+    x.arithmetic()
+    run, scale = drawn_bop(x, SMALL, QUARTERS, ANY), x.weights("C", SCALES)
+    beside_scaled_bop(x, *run, scale, **dialect(x))
+
+
+@E6.claim(when=lambda steps: "larq" not in steps.rules or len(steps.rules) > 1)
+def mirrored(x):
+    x.arithmetic()
+    rule = x.one("rule", [rule for rule in x.steps.rules if rule != "larq"])
+    beside_mirrored(x, *drawn_bop(x, SMALL, QUARTERS, ANY), **dialect(x) | {"rule": rule})
+
+
+def beside_mirrored(x, gradients, bits, m, rates, threshold, **dialect):
+    w, v, state, mirrored = bits, -bits, BopState(m), BopState(-m)
+    for g, gamma in zip(x.over(gradients), rates, strict=True):
+        hyper = {"gamma": gamma, "threshold": threshold} | dialect
+        w, state = x.steps.bop_step(w, g, state, **hyper)
+        v, mirrored = x.steps.bop_step(v, -g, mirrored, **hyper)
+        x.tie(np.abs(state.m) == threshold)
+        x.same_bits(negated=-w, mirrored=v)
+        x.same(minus_m=-state.m, mirrored_m=mirrored.m)
+
+
+@E6.claim(when=lambda steps: "convex" in steps.averages)
+def accumulator(x):
+    x.arithmetic()
+    g, bits, m, _, threshold = drawn_bop(x, SMALL, QUARTERS, ANY)
+    powers = Options((0.5, 1.0, 0.25, 0.125, 2.0**-7), RATES.fractions)
+    rates = [x.number(x.one("power", powers))] * len(g)
+    beside_accumulator(x, g, bits, m, rates, threshold, rule=x.one("rule", x.steps.rules))
+
+
+def beside_accumulator(x, gradients, bits, m, rates, threshold, rule="strict", rescaled=True):
+    """a <- (1 - gamma) a + g with threshold tau / gamma is Bop with m = gamma a."""
+    w, v, state, before = bits, bits, BopState(m), rates[0]
+    a = m / before
+    for g, gamma in zip(x.over(gradients), rates, strict=True):
+        a = a * (before / gamma) if rescaled else a
+        a, before = (1 - gamma) * a + g, gamma
+        v = flip_signs(v, a, threshold / gamma, rule)
+        hyper = {"gamma": gamma, "threshold": threshold, "rule": rule, "average": "convex"}
+        w, state = x.steps.bop_step(w, g, state, **hyper)
+        x.tie(np.abs(state.m) == threshold)
+        x.same_bits(bits=w, accumulator_bits=v)
+        x.same(m=state.m, gamma_a=gamma * a)
+
+
+def one_weight(x, gradients, rates=None, m=0, threshold=1):
+    """Gradients, bits, m, rates (1/2 each) and threshold for a single weight."""
+    rates = [x.number(r) for r in rates or [0.5] * len(gradients)]
+    return x.column(*gradients), x.signs([1]), x.array([m]), rates, x.number(threshold)
+
+
+def fallen_rate(x):
+    run = one_weight(x, (1, 3), [0.5, 0.25], m=1, threshold=1.25)
+    beside_accumulator(x, *run, rescaled=False)
+
+
+E6.shows(lambda x: beside_scaled_bop(x, *one_weight(x, (3, 2, -1, -6, -6)), x.array([4])))
+E6.breaks(
+    "the threshold keeps its size",
+    lambda x: beside_scaled_bop(x, *one_weight(x, (1,)), x.array([4]), ["threshold"]),
+)
+E6.breaks(
+    "m0 keeps its size",
+    lambda x: beside_scaled_bop(x, *one_weight(x, (0,), m=4), x.array([4]), ["m0"]),
+)
+E6.breaks(
+    "Larq's rule has no mirror: at a tie the weight becomes +1",
+    lambda x: beside_mirrored(x, *one_weight(x, (2,)), rule="larq"),
+)
+E6.breaks("the accumulator is not rescaled where gamma falls", fallen_rate)

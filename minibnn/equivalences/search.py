@@ -1,68 +1,78 @@
-"""Looks for a case in which a statement fails, and for the smallest such case."""
+"""Looks for a case in which a statement fails, and with Hypothesis for the smallest such case."""
 
-from minibnn.equivalences import draws
-from minibnn.equivalences.entry import Broken
+import random
+from contextlib import suppress
+from dataclasses import dataclass
 
-BY_HYPOTHESIS = 4  # Hypothesis is good at corners and costs several times a seeded case
+from minibnn.equivalences.case import Broken
+
+SHRINKING = 400  # cases that Hypothesis may try
 
 
+@dataclass
 class Found:
     """Cases tried, ties met in them, and the smallest failing case with its reason."""
 
-    def __init__(self):
-        self.cases = self.ties = 0
-        self.case, self.why = None, ""
+    cases: int = 0
+    ties: int = 0
+    case: object = None
+    why: str = ""
 
 
-def search(make, check, examples, seed):
-    """Try cases ``make(Draw)`` until ``check`` raises Broken; then shrink.
+def chooser(seed):
+    """A function that chooses one of some options, again and again; a function of ``seed``."""
+    generator = random.Random(repr(seed))
+    return lambda options: options[int(generator.random() * len(options))]
 
-    Every fourth case is Hypothesis', where it is installed. Returns Found.
+
+def search(attempt, examples, seed, shrink=True):
+    """Run ``attempt(choose)`` until it raises Broken, then shrink; returns Found.
+
+    It returns the ties it met; Broken carries its case as ``.case``.
     """
-    found = Found()
-
-    def attempt(case):
-        """Whether the check fails; the latest failure is kept."""
+    choose, found = chooser(seed), Found()
+    for found.cases in range(1, examples + 1):
         try:
-            found.ties += check(case)
+            found.ties += attempt(choose)
         except Broken as broken:
-            found.case, found.why = case, str(broken)
-            return True
-        return False
-
-    by_hypothesis = examples // BY_HYPOTHESIS if draws.hypothesis_installed() else 0
-    for data in draws.seeded(seed, examples - by_hypothesis):
-        found.cases += 1
-        if attempt(make(draws.Draw(data))):
-            smallest = draws.shrink(data, lambda data: attempt(make(draws.Draw(data))))
-            attempt(make(draws.Draw(smallest)))
-            return found
-    if by_hypothesis:
-        _search_by_hypothesis(make, attempt, found, by_hypothesis, seed)
+            found.case, found.why = broken.case, str(broken)
+            if shrink:
+                _shrink(attempt, found, seed)
+            break
     return found
 
 
-def _search_by_hypothesis(make, attempt, found, examples, seed):
-    import hypothesis
-    from hypothesis import HealthCheck, Phase, Verbosity
+def _shrink(attempt, found, seed):
+    """The simplest failing case that Hypothesis comes to, where it is installed."""
+    try:
+        import hypothesis
+        from hypothesis import strategies
+    except ImportError:
+        return
+
+    tried = 0
 
     @hypothesis.settings(
-        max_examples=examples,
+        max_examples=SHRINKING,
         database=None,
         deadline=None,
-        verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
+        verbosity=hypothesis.Verbosity.quiet,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
     )
     @hypothesis.seed(repr(seed))
-    @hypothesis.given(draws.strategy(make))
-    def run(case):
-        found.cases += found.case is None
-        if attempt(case):
-            raise Broken
-
-    try:
-        run()  # on failure it replays the smallest case last
-    except Exception:  # Broken, or Hypothesis' word for a check that fails only now and then
-        if found.case is None:
+    @hypothesis.given(strategies.data())
+    def fails(data):
+        nonlocal tried
+        tried += 1
+        if tried > SHRINKING:
+            return
+        try:
+            attempt(lambda options: options[data.draw(strategies.integers(0, len(options) - 1))])
+        except Broken as broken:
+            if len(repr(broken.case)) <= len(repr(found.case)):
+                found.case, found.why = broken.case, str(broken)
             raise
+
+    with suppress(Exception):  # Broken, or Hypothesis' words for one that it cannot repeat
+        fails()

@@ -5,124 +5,127 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn import optim
-from minibnn.equivalences.bop import hold
-from minibnn.equivalences.cases import (
-    QUARTERS,
-    RATES,
-    RATIONAL_RATES,
-    TENTHS,
-    WHOLE,
-    Loop,
-    always,
-    gradients,
-    power_of_two,
-    sizes,
-)
-from minibnn.equivalences.entry import Counterexample, Entry
+from minibnn.equivalences.case import POWERS, QUARTERS, RATES, SMALL, TENTHS, hold
+from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.scale import sgd_start
 from minibnn.nn import Parameter
-from minibnn.optim import Bop2ndState, BopState, CEMAState, LatentSGDState
+from minibnn.optim import Bop2ndState, BopState, CEMAState
 
 # -- E7 --------------------------------------------------------------------------------------------
 
+E7 = Entry(
+    """
+    E7 Momentum SGD with decay is two averages, sometimes
+
+    Decoupled decay: m = -lambda (1 - mu) w is u <- mu u + (1 - mu) g, m <- (1 - lr lambda) m + lr
+    lambda u with u0 = 0. Coupled (the usual L2): such a cascade iff lr lambda <= (1 - sqrt(mu))^2,
+    of rates 1 - r1, 1 - r2 with r1 r2 = mu and (1 - r1)(1 - r2) = lr lambda, m = -lambda w,
+    u0 = m0 = -lambda w0. One impulse then changes a sign at most once.
+
+    if: v0 = 0; coupled: real poles
+    class: Q
+    why: Eliminate v and factor the characteristic polynomial of the recursion in w.
+    source: Quist et al. 2023, whose code has the cascade
+    """
+)
 ROOTS = tuple(Fraction(*p) for p in ((1, 2), (1, 3), (3, 4), (2, 3), (9, 10), (1, 5)))
 
 
-def _momentum_cases(draw, steps):
-    part = draw.choice(("decoupled", "coupled", "impulse"))
-    n, length = sizes(draw)
-    case = {"numbers": "fraction", "part": part, "roots": [draw.choice(ROOTS), draw.choice(ROOTS)]}
-    if part == "decoupled":
-        case["weight_decay"] = draw.choice((Fraction(1, 2), Fraction(1), Fraction(2, 3)))
-        case["lr"] = draw.choice(RATIONAL_RATES)
-    if part == "impulse":
-        return case | {"latent": [Fraction(1, 8)], "gradients": always(1, *[0] * (length + 8))}
-    case["latent"] = draw.values(QUARTERS, n)
-    return case | {"gradients": gradients(draw, n, min(length, 6), WHOLE)}
-
-
-def _check_momentum(case, run):
-    """w by momentum SGD, and m by two averages: CEMA with a start of its own."""
-    loop = Loop(case)
-    part = case["part"]
-    r1, r2 = map(loop.number, case["roots"])
-    mu, eps_lam = r1 * r2, (1 - r1) * (1 - r2)  # poles: r1 r2 = mu, (1 - r1)(1 - r2) = lr lambda
-    lam = loop.number(case.get("weight_decay", 1))
-    if part == "decoupled":
-        mu, eps_lam = r1, loop.number(case["lr"]) * lam
-    mu, eps_lam = (loop.number(case.get(k, x)) for k, x in (("mu", mu), ("lr lambda", eps_lam)))
-    latent = loop.array(case["latent"])
-    state = LatentSGDState(0 * latent)
-    decay = "decoupled" if part in ("decoupled", "decoupled impulse") else "coupled"
-    hyper = {"lr": eps_lam / lam, "momentum": mu, "weight_decay": lam, "decay": decay}
-    if part == "decoupled":
-        factor, twin = -lam * (1 - mu), CEMAState(0 * latent, -lam * (1 - mu) * latent)
-        rates = {"gamma": 1 - mu, "alpha": eps_lam}
-    else:
-        factor, twin = -lam, CEMAState(-lam * latent, -lam * latent)
-        rates = {"gamma": 1 - r1, "alpha": 1 - r2}
-    w = bits = run.bits(latent)
-    changes = 0
-    for t in range(loop.steps):
-        g, before = loop.gradient(t, bits), bits
-        latent, state = run.steps.latent_sgd_step(latent, g, state, **hyper)
+def beside_cascade(x, gradients, latent, factor, first, rates, **hyper):
+    """Momentum SGD, and two averages (CEMA) that start at ``first`` and factor w0."""
+    w = bits = x.sign(latent)
+    state, twin = sgd_start(latent), CEMAState(first, factor * latent)
+    for g in x.over(gradients):
+        latent, state = x.steps.latent_sgd_step(latent, g, state, **hyper)
         bits = hold(latent, bits)
+        w, twin = x.steps.cema_step(w, g, twin, **rates)
+        x.tie(latent == 0)
+        x.same_bits(momentum_sgd=bits, cascade=w)
+        x.same(scaled_latent=factor * latent, m=twin.inertia)
+
+
+@E7.claim
+def decoupled(x):
+    x.arithmetic("fraction")
+    g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
+    mu, lr = x.one("mu", ROOTS), x.one("lr", RATES)
+    lam = x.one("lambda", (Fraction(1, 2), Fraction(1), Fraction(2, 3)))
+    rates = {"gamma": 1 - mu, "alpha": lr * lam}
+    hyper = {"lr": lr, "momentum": mu, "weight_decay": lam, "decay": "decoupled"}
+    beside_cascade(x, g, latent, -lam * (1 - mu), 0 * latent, rates, **hyper)
+
+
+def coupled_of(r1, r2):
+    """Constants of coupled SGD with the poles r1 and r2, at lambda = 1."""
+    return {"lr": (1 - r1) * (1 - r2), "momentum": r1 * r2, "weight_decay": 1, "decay": "coupled"}
+
+
+@E7.claim
+def coupled(x):
+    x.arithmetic("fraction")
+    g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
+    r1, r2 = x.one("r1", ROOTS), x.one("r2", ROOTS)
+    rates = {"gamma": 1 - r1, "alpha": 1 - r2}
+    beside_cascade(x, g, latent, -1, -latent, rates, **coupled_of(r1, r2))
+
+
+def after_an_impulse(x, latent, steps, **hyper):
+    """A gradient of 1, then none: at most one change of sign."""
+    bits, state, changes = x.sign(latent), sgd_start(latent), 0
+    for g in x.over(x.column(1, *[0] * steps)):
+        latent, state = x.steps.latent_sgd_step(latent, g, state, **hyper)
+        before, bits = bits, hold(latent, bits)
         changes += np.count_nonzero(bits != before)
-        run.tie(latent == 0)
-        if "impulse" in part:
-            run.row(step=t + 1, g=g, latent=latent, bits=bits)
-            run.require(changes <= 1, f"one impulse changes a sign {changes} times by step {t + 1}")
-            continue
-        w, twin = run.steps.cema_step(w, g, twin, **rates)
-        run.row(step=t + 1, g=g, latent=latent, m=twin.inertia, bits=bits, cascade=w)
-        run.same(f"bits of momentum SGD and of the cascade after step {t + 1}", bits, w)
-        run.same(f"scaled latent and m after step {t + 1}", factor * latent, twin.inertia)
+        x.show(latent=latent)
+        x.require(changes <= 1, f"one impulse changed a sign {changes} times")
 
 
-def _momentum_case(part, g, roots=(Fraction(1, 2), Fraction(1, 3)), latent=0.5, **more):
-    case = {"numbers": "fraction", "part": part, "roots": roots, "weight_decay": 1}
-    return case | {"lr": Fraction(1, 4), "latent": [latent], "gradients": always(*g)} | more
+@E7.claim
+def impulse(x):
+    x.arithmetic("fraction")
+    hyper = coupled_of(x.one("r1", ROOTS), x.one("r2", ROOTS))
+    after_an_impulse(x, x.array([Fraction(1, 8)]), x.one("steps", range(9, 17)), **hyper)
 
 
-E7 = Entry(
-    id="E7",
-    title="Momentum SGD with decay is two averages, sometimes",
-    statement=(
-        "Decoupled decay: m = -lambda (1 - mu) w is u <- mu u + (1 - mu) g, "
-        "m <- (1 - lr lambda) m + lr lambda u with u0 = 0. Coupled (the usual L2): such a cascade "
-        "iff lr lambda <= (1 - sqrt(mu))^2, of rates 1 - r1, 1 - r2 with r1 r2 = mu and "
-        "(1 - r1)(1 - r2) = lr lambda, m = -lambda w, u0 = m0 = -lambda w0. One impulse then "
-        "changes a sign at most once."
-    ),
-    preconditions="v0 = 0; coupled: real poles",
-    exactness="Q",
-    proof="Eliminate v and factor the characteristic polynomial of the recursion in w.",
-    source="Quist et al. 2023, whose code has the cascade",
-    make=_momentum_cases,
-    run_case=_check_momentum,
-    example=_momentum_case("coupled", (1, -2, 0, 1)),
-    counterexamples=(
-        Counterexample(
-            "coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings",
-            _momentum_case(
-                "impulse",
-                (1, *[0] * 99),
-                latent=0,
-                numbers="float64",
-                mu=0.9,
-                **{"lr lambda": 0.01},
-            ),
-        ),
-        Counterexample(
-            "coupled decay taken for the decoupled cascade",
-            _momentum_case(
-                "coupled", (1, 0), roots=(Fraction(9, 10), Fraction(3, 4)), mu=Fraction(9, 10)
-            ),
-        ),
-    ),
+def cascade_of_one(x, gradients, r1=Fraction(1, 2), r2=Fraction(1, 3), **hyper):
+    x.arithmetic("fraction")
+    latent, rates = x.array([0.5]), {"gamma": 1 - r1, "alpha": 1 - r2}
+    beside_cascade(
+        x, x.column(*gradients), latent, -1, -latent, rates, **coupled_of(r1, r2) | hyper
+    )
+
+
+def complex_poles(x):
+    x.arithmetic("float64")
+    hyper = {"lr": 0.01, "momentum": 0.9, "weight_decay": 1, "decay": "coupled"}
+    after_an_impulse(x, x.array([0]), 99, **hyper)
+
+
+E7.shows(lambda x: cascade_of_one(x, (1, -2, 0, 1)))
+E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings", complex_poles)
+E7.breaks(
+    "coupled decay taken for the decoupled cascade",
+    lambda x: cascade_of_one(x, (1, 0), *ROOTS[4:1:-2], momentum=Fraction(9, 10)),
 )
 
-
 # -- E14 -------------------------------------------------------------------------------------------
+
+E14 = Entry(
+    """
+    E14 When Bop2ndOrder is Bop, and its zero start
+
+    b m / (sqrt(v) + epsilon) > tau flips. It is Bop if sigma = 0 and v0 = 1; if tau = 0 and v > 0;
+    if |g| = G and v0 = G^2, at threshold tau G. gamma = sigma = 1, tau < 1: sign descent.
+    epsilon = 0: g -> C g, m0 -> C m0, v0 -> C^2 v0 changes nothing at fixed tau. From m = v = 0
+    step one flips every weight that agrees with its gradient if gamma / sqrt(sigma) > tau.
+    m / gamma and v / sigma, the published "unbiased" form: the threshold tau gamma / sqrt(sigma).
+
+    if: as stated; epsilon = 0 for the scale and the "unbiased" form
+    class: B, B2
+    why: sqrt(v) is 1, positive or G; a common factor cancels in m / sqrt(v).
+    source: Suarez-Ramirez et al. 2021 and their code
+    """
+)
 
 
 def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
@@ -144,119 +147,140 @@ def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
     return rows
 
 
-def _second_cases(draw, steps):
-    part = draw.choice(
-        ("sigma 0", "tau 0", "one size", "sign descent", "scale", "unbiased", "storm")
-    )
-    n, length = sizes(draw)
-    case = {
-        "part": part,
-        "rule": draw.choice(steps.rules) if part in ("sigma 0", "scale", "unbiased") else "strict",
-        "average": draw.choice(steps.averages),
-        "gamma": draw.choice(RATES),
-        "sigma": draw.choice((0.25, 1.0, 2.0**-4, 2.0**-6)),
-        "threshold": draw.choice((0.5, 0.25, 0.125, 0.0)),
+def drawn_second(x, **fixed):
+    """Constants of Bop2ndOrder: drawn, but for the fixed ones."""
+    hyper = {
+        "gamma": x.one("gamma", RATES),
+        "sigma": x.one("sigma", (0.25, 1.0, 2.0**-4, 2.0**-6)),
+        "threshold": x.one("threshold", (0.5, 0.25, 0.125, 0.0)),
         "epsilon": 1e-10,
-        "bits": draw.values((1, -1), n),
-        "m": draw.values(QUARTERS, n),
-        "v": [1.0] * n,
+        "average": x.one("average", x.steps.averages),
     }
-    palette = TENTHS if part in ("sigma 0", "tau 0", "scale", "unbiased") else (1, -1)
-    if part == "sigma 0":
-        case["sigma"] = 0.0
-    if part == "tau 0":
-        case["threshold"] = 0.0
-    if part == "one size":
-        size = draw.choice((2.0, 1.0, 0.5, 8.0))
-        case |= {"v": [size * size] * n, "size": size}
-        palette = (size, -size)
-    if part in ("sign descent", "storm"):
-        case |= {"m": [0] * n, "v": [0] * n}
-        palette = (1, -1, 2, -2, 0.25) if part == "storm" else (0, 1, -1, 2, -2)
-    if part == "sign descent":
-        case |= {"gamma": 1.0, "sigma": 1.0}
-    if part == "scale":
-        case |= {"epsilon": 0.0, "scale": power_of_two(draw)}
-    if part == "unbiased":
-        case |= {"epsilon": 0.0, "gamma": draw.choice((0.5, 0.25, 2.0**-6))}
-    if part == "storm":
-        case["threshold"] = draw.choice((2.0**-10, 0.5, 2.0, 1e-6))
-        length = 1
-    return case | {"gradients": gradients(draw, n, length, palette)}
+    return {name: np.float32(v) if name != "average" else v for name, v in (hyper | fixed).items()}
 
 
-def _check_second(case, run):
-    loop = Loop(case)
-    part = case["part"]
-    w = v = run.signs(case["bits"], loop.exact)
-    m = loop.array(case["m"])
-    state = other = Bop2ndState(m, loop.array(case["v"]))
-    plain = BopState(m)
-    hyper = {k: loop.number(case[k]) for k in ("gamma", "sigma", "threshold", "epsilon")}
-    hyper |= {"rule": case["rule"], "average": case["average"]}
-    bop = {k: hyper[k] for k in ("gamma", "threshold", "rule", "average")}
-    c = loop.number(case.get("scale", 1))
-    if part == "one size":
-        bop["threshold"] = hyper["threshold"] * loop.number(case["size"])
-    if part == "scale":
-        other = Bop2ndState(c * m, c * c * state.v)
-    for t in range(loop.steps):
-        g, before = loop.gradient(t, w), w
-        w, state = run.steps.bop2nd_step(w, g, state, **hyper)
-        run.tie(np.abs(state.m) == bop["threshold"])
-        if part in ("sigma 0", "tau 0", "one size"):
-            v, plain = run.steps.bop_step(v, g, plain, **bop)
-            run.same(f"m of Bop2ndOrder and of Bop after step {t + 1}", state.m, plain.m)
-        elif part == "sign descent":
-            v = hold(-g, before)
-        elif part == "scale":
-            v, other = run.steps.bop2nd_step(v, c * g, other, **hyper)
-        elif part == "unbiased":
-            root = loop.number(float(case["sigma"]) ** 0.5)
-            factor = 1 if case.get("threshold kept") else root / hyper["gamma"]
-            unbiased = hyper | {"form": "unbiased", "threshold": hyper["threshold"] * factor}
-            v, other = run.steps.bop2nd_step(v, g, other, **unbiased)
-        else:  # m / sqrt(v) = sgn(g) gamma / sqrt(sigma) at the first step
-            storm = float(case["gamma"]) / float(case["sigma"]) ** 0.5 > case["threshold"]
-            v = np.where((g * before > 0) & storm, -before, before)
-        run.row(step=t + 1, g=g, m=state.m, v=state.v, bits=w, other=v)
-        run.same(f"bits of Bop2ndOrder and of its twin ({part}) after step {t + 1}", w, v)
+def beside_plain(x, gradients, w, m, v, size=1, rule="strict", **hyper):
+    """Bop2ndOrder, and Bop at the threshold times ``size``."""
+    other, state, plain = w, Bop2ndState(m, v), BopState(m)
+    bop = {name: hyper[name] for name in ("gamma", "average")} | {"rule": rule}
+    bop["threshold"] = np.float32(size) * hyper["threshold"]
+    for g in x.over(gradients):
+        w, state = x.steps.bop2nd_step(w, g, state, rule=rule, **hyper)
+        other, plain = x.steps.bop_step(other, g, plain, **bop)
+        x.tie(np.abs(state.m) == bop["threshold"])
+        x.same_bits(second=w, bop=other)
+        x.same(second_m=state.m, bop_m=plain.m)
 
 
-def _second_case(part, g, m=0.0, v=1.0, **more):
-    case = {"part": part, "rule": "strict", "average": "convex", "gamma": 0.5, "sigma": 0.25}
-    case |= {"threshold": 0.5, "epsilon": 0.0, "bits": [1], "m": [m], "v": [v]}
-    return case | {"gradients": always(*g)} | more
+@E14.claim
+def without_sigma(x):
+    g, w, m, hyper = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS), drawn_second(x)
+    rule = x.one("rule", x.steps.rules)
+    beside_plain(x, g, w, m, np.ones_like(m), rule=rule, **hyper | {"sigma": np.float32(0)})
 
 
-E14 = Entry(
-    id="E14",
-    title="When Bop2ndOrder is Bop, and its zero start",
-    statement=(
-        "b m / (sqrt(v) + epsilon) > tau flips. It is Bop if sigma = 0 and v0 = 1; if tau = 0 and "
-        "v > 0; if |g| = G and v0 = G^2, at threshold tau G. gamma = sigma = 1, tau < 1: sign "
-        "descent. epsilon = 0: g -> C g changes nothing at fixed tau. From m = v = 0 step one "
-        "flips every weight that agrees with its gradient if gamma / sqrt(sigma) > tau. m / gamma "
-        'and v / sigma, the published "unbiased" form: the threshold tau gamma / sqrt(sigma).'
+@E14.claim
+def without_threshold(x):
+    g, w, m = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS)
+    beside_plain(x, g, w, m, np.ones_like(m), **drawn_second(x, threshold=0))
+
+
+@E14.claim
+def one_size(x):
+    size = np.float32(x.one("G", (2.0, 1.0, 0.5, 8.0)))
+    g, w, m = x.gradients((size, -size)), x.start_bits(), x.weights("m", QUARTERS)
+    beside_plain(x, g, w, m, size * size * np.ones_like(m), size, **drawn_second(x))
+
+
+@E14.claim
+def descent_of_signs(x):
+    w, hyper = x.start_bits(), drawn_second(x, gamma=1, sigma=1)
+    state = Bop2ndState(np.zeros(len(w), np.float32), np.zeros(len(w), np.float32))
+    for g in x.over(x.gradients(SMALL[:5])):
+        held = hold(-g, w)
+        w, state = x.steps.bop2nd_step(w, g, state, **hyper)
+        x.same_bits(second=w, minus_sgn_g=held)
+
+
+def beside_scaled_second(x, gradients, w, m, v, c, start=1, change=None, **hyper):
+    """Bop2ndOrder on g, and on C g from (C m0, C^2 v0); ``change`` of the second's constants."""
+    other, state = w, Bop2ndState(m, v)
+    scaled, changed = Bop2ndState(start * m, start * start * v), hyper | (change or {})
+    for g in x.over(gradients):
+        w, state = x.steps.bop2nd_step(w, g, state, **hyper)
+        other, scaled = x.steps.bop2nd_step(other, c * g, scaled, **changed)
+        x.tie(np.abs(state.m) == hyper["threshold"])
+        x.same_bits(second=w, other=other)
+
+
+@E14.claim
+def scale(x):
+    g, w, m = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS)
+    c, rule = np.float32(x.one("C", POWERS)), x.one("rule", x.steps.rules)
+    beside_scaled_second(x, g, w, m, np.ones_like(m), c, c, rule=rule, **drawn_second(x, epsilon=0))
+
+
+def unbiased_of(hyper):
+    root = np.sqrt(hyper["sigma"])
+    return {"form": "unbiased", "threshold": hyper["threshold"] * (root / hyper["gamma"])}
+
+
+@E14.claim
+def unbiased(x):
+    g, w, m = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS)
+    hyper = drawn_second(x, epsilon=0, gamma=x.one("power", (0.5, 0.25, 2.0**-6)))
+    hyper["rule"] = x.one("rule", x.steps.rules)
+    beside_scaled_second(x, g, w, m, np.ones_like(m), 1, change=unbiased_of(hyper), **hyper)
+
+
+@E14.claim
+def storm(x):
+    """m / sqrt(v) = sgn(g) gamma / sqrt(sigma) at the first step."""
+    hyper = drawn_second(x, threshold=x.one("tau", (2.0**-10, 0.5, 2.0, 1e-6)))
+    first_step(x, x.gradients((1, -1, 2, -2, 0.25), most=1), x.start_bits(), **hyper)
+
+
+def first_step(x, gradients, w, **hyper):
+    for g in x.over(gradients):
+        storms = float(hyper["gamma"]) / float(hyper["sigma"]) ** 0.5 > hyper["threshold"]
+        new, state = x.steps.bop2nd_step(w, g, Bop2ndState(0 * g, 0 * g), **hyper)
+        x.tie((new != w) & storms)
+        x.show(m=state.m, v=state.v)
+        x.same_bits(second=new, stormed=np.where((g * w > 0) & storms, -w, w))
+
+
+SECOND = {"gamma": 0.5, "sigma": 0.25, "threshold": 0.5, "epsilon": 0, "average": "convex"}
+
+
+def second_of_one(x, run, gradients, *arguments, change=None, **hyper):
+    hyper = {k: v if k == "average" else np.float32(v) for k, v in (SECOND | hyper).items()}
+    extra = {"change": change} if change else {}
+    one = x.array([1])
+    run(x, x.column(*gradients), x.signs([1]), 0 * one, one, *arguments, **hyper, **extra)
+
+
+def first_of_one(x):
+    hyper = SECOND | {"gamma": 1e-6, "sigma": 1e-2, "threshold": 1e-6}
+    first_step(x, x.column(1), x.signs([1]), **hyper)
+
+
+E14.shows(first_of_one)
+E14.breaks(
+    "epsilon = 1e-10 is not scaled along with C = 2^-40",
+    lambda x: second_of_one(
+        x, beside_scaled_second, (1,), *[np.float32(2.0**-40)] * 2, epsilon=1e-10, threshold=0.25
     ),
-    preconditions='as stated; epsilon = 0 for the scale and the "unbiased" form',
-    exactness="B, B2",
-    proof="sqrt(v) is 1, positive or G; a common factor cancels in m / sqrt(v).",
-    source="Suarez-Ramirez et al. 2021 and their code",
-    make=_second_cases,
-    run_case=_check_second,
-    example=_second_case("storm", (1,), v=0.0, gamma=1e-6, sigma=1e-2, threshold=1e-6),
-    counterexamples=(
-        Counterexample(
-            "epsilon = 1e-10 is not scaled along with C = 2^-40",
-            _second_case("scale", (1,), epsilon=1e-10, threshold=0.25, scale=2.0**-40),
-        ),
-        Counterexample(
-            "sigma > 0 is not Bop", _second_case("sigma 0", (4, 4), sigma=0.5, threshold=1)
-        ),
-        Counterexample(
-            '"unbiased" with the threshold left as it was: not a bias correction',
-            _second_case("unbiased", (1,), sigma=0.0625, threshold=0.3) | {"threshold kept": True},
-        ),
+)
+E14.breaks(
+    "v0 is not scaled along: g = 1 and 4 from v0 = 1",
+    lambda x: second_of_one(x, beside_scaled_second, (1,), 4, sigma=2.0**-4),
+)
+E14.breaks(
+    "sigma > 0 is not Bop", lambda x: second_of_one(x, beside_plain, (4, 4), sigma=0.5, threshold=1)
+)
+E14.breaks(
+    '"unbiased" with the threshold left as it was: not a bias correction',
+    lambda x: second_of_one(
+        x, beside_scaled_second, (1,), 1, change={"form": "unbiased"}, sigma=0.0625, threshold=0.3
     ),
 )

@@ -1,14 +1,14 @@
 """``verify``: runs the catalogue, or holds somebody else's step functions against it."""
 
 import time
+import warnings
 from collections.abc import Iterable
 from functools import partial
 
-from minibnn.equivalences import draws
 from minibnn.equivalences.catalogue import CATALOGUE
-from minibnn.equivalences.entry import Steps
-from minibnn.equivalences.report import FAILED, PASSED, Report, Row
-from minibnn.equivalences.search import BY_HYPOTHESIS, search
+from minibnn.equivalences.report import FAILED, PASSED, SKIPPED, Report, Row
+from minibnn.equivalences.search import search
+from minibnn.equivalences.steps import library_steps
 from minibnn.errors import InputError
 from minibnn.ops.backend import BACKENDS
 from minibnn.optim.bop import AVERAGES, RULES
@@ -27,44 +27,24 @@ def verify(
     backend="reference",
     progress=None,
 ):
-    """Run the catalogue, or hold a port of Bop or of latent SGD against it.
+    """Run the catalogue, or hold a port of Bop or of latent SGD against it; returns a Report.
 
-    Parameters
-    ----------
-    ids : list of str, optional
-        Such as ["E1", "E4"]; default all.
-    bop_step, latent_sgd_step : callables, optional
-        Somebody else's step functions, of one or both. They are called only as
-        ``bop_step(w, g, BopState(m), *, gamma, threshold)`` and
-        ``latent_sgd_step(latent, g, LatentSGDState(velocity), *, lr, weight_decay)`` on float32
-        arrays, the constants being ``np.float32`` numbers, and return (array, state).
-    rule, average : str
-        The dialect they claim: "strict", "inclusive" or "larq"; "convex" or "lerp". With
-        "convex" latent SGD is of the form (1 - lr weight_decay) latent - lr g; with "lerp" it may
-        also be latent - lr (g + weight_decay latent).
-    examples : int
-        Cases for each row.
-    seed : int
-        Of the cases.
-    exact : bool
-        Call the step functions also on object arrays of Fraction (constants too).
-    backend : "reference" or "numba"
-        What the library's own steps and layers run on.
-    progress : callable (Row), optional
-        Called after each row.
+    ``ids`` such as ["E1", "E4"] choose statements, all if left out; ``examples`` cases are tried
+    for each, drawn by ``seed``, on the library's ``backend``, "reference" or "numba".
+    ``progress(row)`` is called after each row.
 
-    Returns
-    -------
-    Report
-        ``.ok`` and ``.rows``; ``str`` is a table with the smallest failing cases below.
+    ``bop_step`` and ``latent_sgd_step`` are somebody else's step functions, of one or both. They
+    are called only as ``bop_step(w, g, BopState(m), *, gamma, threshold)`` and
+    ``latent_sgd_step(latent, g, LatentSGDState(velocity), *, lr, weight_decay)`` on float32
+    arrays, the constants being ``np.float32`` numbers, and return (array, state); with ``exact``
+    also on object arrays of Fraction. ``rule`` and ``average`` are the dialect they claim:
+    "strict", "inclusive" or "larq"; "convex" or "lerp". With "convex" latent SGD is of the form
+    (1 - lr weight_decay) latent - lr g; with "lerp" it may also be
+    latent - lr (g + weight_decay latent).
 
-    Raises
-    ------
-    InputError for an id, dialect or number that does not exist. A step function never makes it
-    raise: the report says which rule is broken.
+    Raises InputError for an id, dialect or number that does not exist. A step function never makes
+    it raise: the report says which rule is broken.
 
-    Examples
-    --------
     >>> from minibnn.equivalences import verify
     >>> verify(["E4"], examples=5).ok
     True
@@ -81,46 +61,33 @@ def verify(
             raise InputError(f"{name} must be one of {', '.join(valid)}; found {value!r}")
     for name, value, low in (("examples", examples, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
-            raise InputError(f"{name} must be a whole number from {low} on; found {value!r}")
-    entries = chosen(ids)
-    start = time.perf_counter()
-    how = {"examples": int(examples), "seed": int(seed)}
-    if bop_step is None and latent_sgd_step is None:
-        jobs = [partial(verify_entry, entry, Steps(backend=backend), **how) for entry in entries]
-    else:
-        from minibnn.equivalences.ports import port_jobs
+            raise InputError(f"{name} must be an integer from {low} on; found {value!r}")
+    entries, examples, seed = chosen(ids), int(examples), int(seed)
+    start, ports, steps = time.perf_counter(), [], None
+    if bop_step is not None or latent_sgd_step is not None:
+        from minibnn.equivalences.ports import ports_and_steps
 
-        jobs = port_jobs(entries, bop_step, latent_sgd_step, rule, average, exact, **how)
+        functions = bop_step, latent_sgd_step
+        ports, steps = ports_and_steps(*functions, rule, average, exact, examples, seed)
+        entries = [entry for entry in entries if set(entry.ports) & set(steps.foreign)]
+    steps = steps or library_steps(backend)
+    jobs = [job for port in ports for job in port.jobs()]
+    jobs += [partial(verify_entry, e, steps, examples, seed, ports) for e in entries]
     rows = []
     for job in jobs:
-        rows.append(job())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a port's warnings are its own business
+            rows.append(job())
         if progress:
             progress(rows[-1])
-    generator = "a seeded generator"
-    if draws.hypothesis_installed():
-        generator = f"Hypothesis (1 in {BY_HYPOTHESIS}) and a seeded generator"
-    return Report(tuple(rows), how["seed"], generator, time.perf_counter() - start)
+    return Report(tuple(rows), seed, time.perf_counter() - start)
 
 
 def chosen(ids):
-    """Entries by their ids, in the catalogue's order.
+    """The list of entries with these ids ("E1", or several; all for None), in their order.
 
-    Parameters
-    ----------
-    ids : str, sequence of str or None
-        Such as "E1"; all for None or an empty list.
+    Raises InputError for one that does not exist.
 
-    Returns
-    -------
-    list of Entry
-
-    Raises
-    ------
-    InputError
-        For one that does not exist.
-
-    Examples
-    --------
     >>> [entry.title for entry in chosen("e8")]
     ["Bop's threshold is hysteresis of latent SGD"]
     """
@@ -134,40 +101,45 @@ def chosen(ids):
     return [entry for id, entry in CATALOGUE.items() if id in wanted]
 
 
-def verify_entry(entry, steps, *, examples, seed):
-    """The Row of one entry on the library's own step functions."""
+def verify_entry(entry, steps, examples, seed, ports=()):
+    """The Row of one entry; against ports, it is not run if their form is broken."""
+    if not all(port.usable for port in ports):
+        return Row(entry.id, entry.title, entry.exactness, verdict=SKIPPED)
     start = time.perf_counter()
     found = search(
-        partial(entry.cases, steps=steps),
-        lambda case: entry.check(case, steps).ties,
-        examples,
-        [seed, int(entry.id[1:])],
+        lambda choose: entry.check(steps=steps, choose=choose).ties, examples, [seed, entry.id]
     )
-    broken = [example for example in entry.counterexamples if entry.breaks(example)]
+    against = () if ports else entry.counterexamples
+    whole = [example.words for example in against if not entry.broken_by(example)]
     why = found.why
-    if not why and len(broken) < len(entry.counterexamples):
-        whole = [example.words for example in entry.counterexamples if example not in broken]
+    if not why and whole:
         why = f"a counterexample does not break it: {whole[0]}"
+    counts = found.cases, found.ties, len(against) - len(whole), len(against)
     return Row(
         entry.id,
         entry.title,
         entry.exactness,
-        found.cases,
-        found.ties,
-        len(broken),
-        len(entry.counterexamples),
+        *counts,
         FAILED if why else PASSED,
         why,
         found.case,
-        "" if found.case is None else paste(entry, found.case),
+        paste(entry, found.case, steps) if found.case else "",
         time.perf_counter() - start,
     )
 
 
-def paste(entry, case):
+def paste(entry, case, steps):
     """Python that shows how an entry fails in a case."""
-    fractions = "from fractions import Fraction\n" if "Fraction(" in repr(case) else ""
-    return (
-        f"{fractions}from minibnn.equivalences import CATALOGUE\n\n"
-        f'CATALOGUE["{entry.id}"].check({case!r})'
-    )
+    lines = ["from fractions import Fraction"] * ("Fraction(" in repr(case))
+    lines.append("from minibnn.equivalences import CATALOGUE")
+    if not steps.foreign:
+        return "\n".join([*lines, "", f'CATALOGUE["{entry.id}"].check({case!r})'])
+    names = ", ".join(f"{name}={name}" for name in steps.foreign)
+    dialects = f"rules={steps.rules!r}, averages={steps.averages!r}, decays={steps.decays!r}"
+    lines += [
+        "from minibnn.equivalences.steps import foreign_steps",
+        "",
+        f"steps = foreign_steps({names}, {dialects})",
+        f'CATALOGUE["{entry.id}"].check({case!r}, steps)',
+    ]
+    return "\n".join(lines)

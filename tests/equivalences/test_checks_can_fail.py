@@ -3,12 +3,14 @@
 Those of Bop and latent SGD are in test_mutants.py; here are the others.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from minibnn import optim
 from minibnn.equivalences import CATALOGUE, layers
-from minibnn.equivalences.entry import Steps
+from minibnn.equivalences.steps import Steps
 from minibnn.equivalences.verify import verify_entry
 from minibnn.ops.thresholds import Thresholds, sign_thresholds
 from minibnn.optim import AdamState, Bop2ndState, CEMAState, InertiaSGDState
@@ -154,9 +156,7 @@ WRONG = {
     ids=[f"{id} {words}" for id, _, words in WRONG],
 )
 def test_wrong_steps_are_caught(id, name, step):
-    steps = Steps()
-    setattr(steps, name, step)
-    row = verify_entry(CATALOGUE[id], steps, examples=300, seed=0)
+    row = verify_entry(CATALOGUE[id], replace(Steps(), **{name: step}), examples=300, seed=0)
     assert row.verdict == "FAILS"
     assert row.case is not None
 

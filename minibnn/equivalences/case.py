@@ -1,0 +1,215 @@
+"""A case: the numbers that a claim draws, the arithmetic it computes in, and what came of it."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from minibnn.equivalences.steps import Steps
+from minibnn.ops.bits import binarize
+
+
+class Broken(AssertionError):
+    """A statement does not hold in a case; the message says where."""
+
+
+class Options(NamedTuple):
+    """Numbers to choose from, by arithmetic; the simplest comes first."""
+
+    floats: tuple
+    fractions: tuple
+
+
+def _zigzag(count, divisor=1):
+    """0, 1, -1, 2, -2, ... divided; exactly for a Fraction, or where the divisor is 1."""
+    numbers = ((k + 1) // 2 * (1 if k % 2 else -1) for k in range(count))
+    return tuple(n / divisor if divisor != 1 else n for n in numbers)
+
+
+def _fractions(*pairs):
+    return tuple(Fraction(*pair) for pair in pairs)
+
+
+SMALL = _zigzag(7)  # 0, 1, -1, ... 3, -3: with dyadic constants these meet ties
+QUARTERS = _zigzag(17, 4)
+TENTHS = _zigzag(101, 10)  # nearly every operation rounds
+ANY = Options(TENTHS, _zigzag(25, Fraction(3)))
+STARTS = Options(QUARTERS + TENTHS[1:41], QUARTERS)
+RATES = Options(  # in (0, 1]
+    (0.5, 1.0, 0.25, 0.1, 0.3, 0.01, 0.001),
+    _fractions((1, 2), (1, 1), (1, 4), (1, 3), (2, 5), (1, 10)),
+)
+POWERS = tuple(2.0**k for k in _zigzag(17)[1:])
+SCALES = Options(POWERS, _fractions((2, 1), (3, 1), (1, 3), (7, 5), (1, 100), (50, 7)))
+THRESHOLDS = Options((0, 0.5, 1, 0.25, 0.1), (0, 0.5, 1, 0.25, Fraction(1, 3)))
+
+
+class Case:
+    """The numbers of one case by name, drawn by ``choose(options)`` unless they are given.
+
+    In a lockstep, both sides have the same bits up to a step or the claim is broken; so gradients
+    drawn step by step are as general as any function of bits and step.
+
+    Attributes
+    ----------
+    given : dict
+        The numbers, plain; ``Entry.check(given)`` repeats the case.
+    ties : int
+        Entries that stood exactly at a threshold, or latent weights exactly at 0.
+    rows : list of dict
+        One per step, for a reader.
+    """
+
+    def __init__(self, choose=None, steps=None, given=None):
+        self.choose = choose or (lambda options: options[0])
+        self.steps, self.given = steps or Steps(), dict(given or {})
+        self.numbers, self.ties, self.rows = "float32", 0, []
+        self.bits_only = False  # set by counterexamples in which real numbers part at once
+
+    # -- what is drawn
+
+    def one(self, name, options):
+        """One of the options; the given one, if there is one."""
+        if name not in self.given:
+            if isinstance(options, Options):
+                options = options.fractions if self.exact else options.floats
+            self.given[name] = self.choose(options)
+        return self.given[name]
+
+    def many(self, name, options, *shape):
+        """Options in nested lists of this shape."""
+        if name not in self.given:
+            if isinstance(options, Options):
+                options = options.fractions if self.exact else options.floats
+            self.given[name] = self._nested(options, *shape)
+        return self.given[name]
+
+    def _nested(self, options, length, *shape):
+        if not shape:
+            return [self.choose(options) for _ in range(length)]
+        return [self._nested(options, *shape) for _ in range(length)]
+
+    def arithmetic(self, *numbers):
+        """Compute in one of these: "float32", "float64", "fraction"."""
+        numbers = numbers or ("float32", "fraction")
+        self.numbers = self.one("numbers", numbers if self.steps.exact else ("float32",))
+
+    @property
+    def exact(self):
+        return self.numbers == "fraction"
+
+    def weights(self, name, *palettes, most=3):
+        """An array of one to ``most`` numbers, the same count whatever the name."""
+        size = self.one("size", range(1, most + 1))
+        return self.array(self.many(name, self.palette(name, *palettes), size))
+
+    def gradients(self, *palettes, most=8, name="g"):
+        """An array (steps, weights)."""
+        steps, size = self.one("steps", range(1, most + 1)), self.one("size", range(1, 4))
+        return self.array(self.many(name, self.palette(name, *palettes), steps, size))
+
+    def palette(self, name, *palettes):
+        """One of the palettes, if they are several."""
+        if len(palettes) == 1 or name in self.given:
+            return palettes[0]
+        return self.choose(palettes)
+
+    def start_bits(self):
+        size = self.one("size", range(1, 4))
+        return self.signs(self.many("bits", (1, -1), size))
+
+    # -- arithmetic
+
+    def number(self, x):
+        return Fraction(x) if self.exact else np.dtype(self.numbers).type(x)
+
+    def array(self, values):
+        """Numbers, in lists or not, as an array of the case's arithmetic."""
+        if not self.exact:
+            return np.array(values, self.numbers)
+        array = np.array(values, object)
+        array.reshape(-1)[:] = [Fraction(x) for x in array.reshape(-1)]
+        return array
+
+    def column(self, *gradients):
+        """The gradients of one weight, an array (steps, 1)."""
+        return self.array([[g] for g in gradients])
+
+    def signs(self, values):
+        """An array of +1 and -1 as the step functions take it."""
+        if self.steps.foreign:
+            return self.array(np.asarray(values).tolist())
+        return np.array(values, np.int8)
+
+    def sign(self, latent):
+        """Signs of latent weights; that of 0 is +1."""
+        return self.signs(binarize(latent))
+
+    # -- what came of it
+
+    def over(self, gradients):
+        """The gradients step by step, each with a row of its own."""
+        for g in gradients:
+            self.rows.append({"step": len(self.rows) + 1, "g": g})
+            yield g
+
+    def show(self, **cells):
+        if not self.rows:
+            self.rows.append({})
+        self.rows[-1].update(cells)
+
+    def tie(self, at_threshold):
+        self.ties += int(np.count_nonzero(at_threshold))
+
+    def same_bits(self, **pair):
+        """Broken unless the two named arrays are equal; both are shown."""
+        self.show(**pair)
+        (a, x), (b, y) = pair.items()
+        if not np.array_equal(x, y):
+            raise Broken(f"{self._when()}{a} is {text(x)}, {b} is {text(y)}")
+
+    def same(self, **pair):
+        """As ``same_bits``, for real numbers (0 equals -0)."""
+        if self.bits_only:
+            self.show(**pair)
+        else:
+            self.same_bits(**pair)
+
+    def require(self, holds, otherwise):
+        if not np.all(holds):
+            raise Broken(self._when() + otherwise)
+
+    def _when(self):
+        return (
+            f"after step {self.rows[-1]['step']} " if self.rows and "step" in self.rows[-1] else ""
+        )
+
+
+def hold(latent, bits):
+    """Signs of latent weights, where 0 keeps the bit that was there."""
+    one = np.ones_like(bits)
+    return np.where(latent == 0, bits, np.where(latent < 0, -one, one))
+
+
+def rational(x):
+    """The Fraction that a number of any kind is.
+
+    >>> rational(np.float32(0.5)), rational(3)
+    (Fraction(1, 2), Fraction(3, 1))
+    """
+    return Fraction(x) if isinstance(x, Fraction | int) else Fraction(float(x))
+
+
+def text(value):
+    """A number, a fraction or a small array as a person writes it.
+
+    >>> text(np.float32([0.1, -2])), text(Fraction(1, 3))
+    ('0.1 -2', '1/3')
+    """
+    if isinstance(value, np.ndarray):
+        return " ".join(text(x) for x in value.reshape(-1)) if value.size <= 16 else str(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(text, value))
+    if isinstance(value, float | np.floating) and (value == 0 or 1e-4 <= abs(value) < 1e7):
+        return np.format_float_positional(value, trim="-")
+    return str(value)

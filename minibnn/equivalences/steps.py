@@ -1,0 +1,79 @@
+"""The step functions that a claim runs: the library's, compiled or not, or somebody else's."""
+
+from dataclasses import dataclass, replace
+
+from minibnn import optim
+from minibnn.ops.hyperparameters import constant
+from minibnn.optim.bop import AVERAGES, RULES
+from minibnn.optim.latent import DECAYS
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Step functions by name, and the dialects they speak; the library's own by default.
+
+    ``exact``: whether they take Fractions. ``foreign``: which of them are somebody else's.
+    """
+
+    bop_step: object = optim.bop_step
+    bop2nd_step: object = optim.bop2nd_step
+    cema_step: object = optim.cema_step
+    inertia_sgd_step: object = optim.inertia_sgd_step
+    schmitt_sgd_step: object = optim.schmitt_sgd_step
+    double_well_sgd_step: object = optim.double_well_sgd_step
+    latent_sgd_step: object = optim.latent_sgd_step
+    latent_adam_step: object = optim.latent_adam_step
+    rules: tuple = RULES
+    averages: tuple = AVERAGES
+    decays: tuple = DECAYS
+    exact: bool = True
+    backend: str = "reference"
+    foreign: tuple = ()
+
+
+def library_steps(backend="reference"):
+    """The library's own; the compiled ones leave Fractions to the plain ones."""
+    if backend == "reference":
+        return Steps()
+    from minibnn.ops.kernels import optim as kernels
+
+    return Steps(
+        bop_step=_for_floats(kernels.bop_step, optim.bop_step),
+        bop2nd_step=_for_floats(kernels.bop2nd_step, optim.bop2nd_step),
+        cema_step=_for_floats(kernels.cema_step, optim.cema_step),
+        inertia_sgd_step=_for_floats(kernels.inertia_sgd_step, optim.inertia_sgd_step),
+        schmitt_sgd_step=_for_floats(kernels.schmitt_sgd_step, optim.schmitt_sgd_step),
+        double_well_sgd_step=_for_floats(kernels.double_well_sgd_step, optim.double_well_sgd_step),
+        latent_sgd_step=_for_floats(kernels.latent_sgd_step, optim.latent_sgd_step),
+        latent_adam_step=_for_floats(kernels.latent_adam_step, optim.latent_adam_step),
+        backend=backend,
+    )
+
+
+def _for_floats(compiled, plain):
+    def step(value, g, state, **hyper):
+        return (plain if g.dtype == object else compiled)(value, g, state, **hyper)
+
+    return step
+
+
+def foreign_steps(bop_step=None, latent_sgd_step=None, **dialects):
+    """The library's, with somebody else's Bop, latent SGD or both in their place."""
+    steps = Steps(**dialects)
+    if bop_step:
+        steps = replace(steps, bop_step=_as_called(bop_step), foreign=("bop_step",))
+    if latent_sgd_step:
+        called = _as_called(latent_sgd_step, weight_decay=0)
+        foreign = (*steps.foreign, "latent_sgd_step")
+        steps = replace(steps, latent_sgd_step=called, foreign=foreign)
+    return steps
+
+
+def _as_called(step, **defaults):
+    """``step`` as somebody else's is called: constants of the arrays' type, and no dialect."""
+
+    def call(value, g, state, *, rule=None, average=None, decay=None, **hyper):
+        hyper = {name: constant(x, g.dtype) for name, x in (defaults | hyper).items()}
+        return step(value, g, state, **hyper)
+
+    return call
