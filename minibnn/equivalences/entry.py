@@ -65,9 +65,10 @@ class Entry:
         self.counterexamples.append(Counterexample(words, run))
 
     def check(self, given=None, steps=None, choose=None):
-        """Hold the statement against one case: a dict, or drawn by ``choose(options)``.
+        """Hold the statement against one case: ``given`` numbers, or drawn by ``choose(options)``.
 
-        Returns the Case; raises Broken where the statement fails, ``.case`` being the dict.
+        ``steps`` are the step functions, the library's if left out. Returns the Case; raises Broken
+        where the statement fails, with the numbers as ``.case``.
         """
         case = Case(choose, steps, given)
         claims = [name for name, (_, when) in self.claims.items() if when(case.steps)]
