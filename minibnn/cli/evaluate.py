@@ -41,10 +41,10 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     from minibnn.cli.trained import load_trained, loss_of, pictures_for
     from minibnn.ops.threads import compute_threads
     from minibnn.training.measure import measure
-    from minibnn.training.plots import check_picture_path
+    from minibnn.training.plots import check_figure_path
 
     if out is not None:
-        check_picture_path(out)
+        check_figure_path(out)
     trained = load_trained(network)
     pictures = pictures_for(trained, network, dataset, data_dir, image_size)
     with compute_threads(threads):

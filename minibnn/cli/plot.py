@@ -33,12 +33,12 @@ def plot(runs, out, title):
     minibnn plot runs/compare-cifar10-1 --out figure.pdf
     minibnn plot runs/bop runs/latent-adam --title "Bop and Adam"
     """
-    from minibnn.training.plots import check_picture_path, draw_runs, find_runs
+    from minibnn.training.plots import check_figure_path, draw_runs, find_runs
 
     if out is not None:
-        check_picture_path(out)
+        check_figure_path(out)
     records = find_runs(runs)
-    out = check_picture_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
+    out = check_figure_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
     draw_runs(out, records, title)
     click.echo(f"picture: {out}")
     for record in records:

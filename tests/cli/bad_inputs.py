@@ -17,7 +17,7 @@ CORES = "threads must be a whole number from 1 to ... (what this machine offers)
 SIDE = "the image size must be an integer from 1 to 4096, found "
 STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
 ONE = "--model digits of pictures 8x8x1: "
-PICTURE = "a picture must end in .png, .pdf, .svg, found "
+PICTURE = "a figure must end in .png, .pdf or .svg, found "
 NO_HOME = ": there is no such home folder"
 NOT_WHOLE = "Invalid value for '...': '{}' is not a valid integer... (see minibnn ... --help)"
 NOT_REAL = "Invalid value for '...': '{}' is not a valid float. (see minibnn ... --help)"
@@ -408,7 +408,7 @@ ROWS = {
             ("plot.gif", PICTURE + "plot.gif"),
             ("plot", PICTURE + "plot"),
             ("none/plot.png", "none/plot.png: the folder none does not exist"),
-            ("folder.png", "a picture must be a file, and folder.png is a folder"),
+            ("folder.png", "a figure must be a file, and folder.png is a folder"),
         ],
     },
     "report": {
@@ -454,7 +454,7 @@ ROWS = {
         "--out": [
             ("plot.gif", PICTURE + "plot.gif"),
             ("none/plot.png", "none/plot.png: the folder none does not exist"),
-            ("folder.png", "a picture must be a file, and folder.png is a folder"),
+            ("folder.png", "a figure must be a file, and folder.png is a folder"),
         ],
     },
     "export": {

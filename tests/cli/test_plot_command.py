@@ -36,7 +36,7 @@ def test_a_new_run_replaces_the_picture_with_the_rest(run, a_run):
 
 def test_what_cannot_be_drawn(fails, run, a_run):
     fails("nowhere does not exist", "plot", "nowhere")
-    fails("must end in .png, .pdf, .svg, found a.jpg", "plot", "a", "--out", "a.jpg")
+    fails("must end in .png, .pdf or .svg, found a.jpg", "plot", "a", "--out", "a.jpg")
     fails("away/a.png: the folder away does not exist", "plot", "a", "--out", "away/a.png")
     fails("Missing argument 'RUN...'", "plot")
     Path("a/telemetry.npz").write_bytes(b"nothing")

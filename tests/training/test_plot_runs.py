@@ -1,4 +1,4 @@
-"""Pictures of runs over each other: which lines they hold, with which numbers, and their words."""
+"""Figures of runs over each other: which lines they hold, with which numbers, and their words."""
 
 import json
 
@@ -101,12 +101,12 @@ def test_one_run(drawn):
             at = list(EDGES).index(edges[0])
             counts = one.telemetry["histogram"][row, layer, at : at + len(values)]
             np.testing.assert_allclose(values, 100 * counts / (layer + 1) / 1000)
-            assert values.sum() > 97  # hardly anything is out of the picture
+            assert values.sum() > 97  # hardly anything is out of the axes
     above, below = figure.legends
     assert texts(above) == ["bop"]
     assert texts(below) == [
-        "test pictures",
-        "training pictures",
+        "test images",
+        "training images",
         *(f"histogram of epoch {e}" for e in (1, 3, 4)),
         "threshold",
     ]
@@ -164,12 +164,12 @@ def test_of_many_layers_ten_are_chosen(drawn):
     assert "10 of 21 layers" in figure.get_suptitle()
 
 
-def test_validation_pictures_are_called_so(drawn):
+def test_validation_images_are_called_so(drawn):
     one = record("bop", telemetry=False)
     for row in one.history.rows:
         row |= {"validation_loss": 1.0, "validation_accuracy": 0.5}
     figure = drawn([one])
-    assert texts(figure.legends[1])[0] == "validation pictures"
+    assert texts(figure.legends[1])[0] == "validation images"
     np.testing.assert_array_equal(figure.axes[0].lines[1].get_ydata(), [50] * 4)
 
 
@@ -186,9 +186,9 @@ def test_the_same_runs_give_the_same_file(tmp_path, suffix):
     one, two = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
     assert one == two
     if suffix == "png":
-        picture = image.imread(tmp_path / "one.png")
-        assert picture.shape[1] > 1000
-        assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 20
+        drawn = image.imread(tmp_path / "one.png")
+        assert drawn.shape[1] > 1000
+        assert len(np.unique(drawn.reshape(-1, drawn.shape[-1]), axis=0)) > 20
 
 
 def test_real_runs_are_found_and_drawn(tmp_path, drawn):

@@ -1,4 +1,4 @@
-"""The pictures: written whole, with labelled axes, one line per optimizer and measure."""
+"""The figures: written whole, with labelled axes, one line per optimizer and measure."""
 
 import numpy as np
 import pytest
@@ -23,20 +23,21 @@ def figures(monkeypatch):
 def test_a_comparison(tmp_path, figures):
     specs = {"bop": BOP, "fast": "bop:gamma=0.1", "latent-adam": "latent-adam:lr=1e-2"}
     result = compare(tmp_path / "run", specs=specs)
-    picture = image.imread(tmp_path / "run/compare.png")
-    assert picture.shape[0] > 700
-    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 20
+    drawn = image.imread(tmp_path / "run/compare.png")
+    assert drawn.shape[0] > 700
+    assert len(np.unique(drawn.reshape(-1, drawn.shape[-1]), axis=0)) > 20
     accuracy, loss, flips, agreement = figures[0].axes
     for axes in figures[0].axes:
         assert axes.get_xlabel() == "epoch"
         assert axes.get_ylabel()
         assert axes.get_title()
     assert "%" in accuracy.get_ylabel()
-    legend = [text.get_text() for text in accuracy.get_legend().get_texts()]
-    assert legend == list(specs)
+    above, below = figures[0].legends
+    assert [text.get_text() for text in above.get_texts()] == list(specs)
+    assert [text.get_text() for text in below.get_texts()] == ["test images", "training images"]
     assert len(accuracy.lines) == len(loss.lines) == 2 * len(specs)
     assert len(flips.lines) == len(agreement.lines) == 3
-    line = next(line for line in accuracy.lines if line.get_label() == "fast")
+    line = accuracy.lines[3]  # after two of bop and that of training
     np.testing.assert_allclose(line.get_ydata(), 100 * np.array(result["fast"]["test_accuracy"]))
     colours = {line.get_color() for line in accuracy.lines}
     assert colours == set(COLOURS[:3])
@@ -46,10 +47,10 @@ def test_a_single_run_has_no_agreement(tmp_path, figures):
     fit(tmp_path / "run", validation=20)
     assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
     assert len(figures[0].axes) == 3
-    assert "validation" in figures[0].axes[0].get_legend().get_title().get_text()
+    assert figures[0].legends[1].get_texts()[0].get_text() == "validation images"
 
 
-def test_the_same_rows_give_the_same_picture(tmp_path):
+def test_the_same_rows_give_the_same_figure(tmp_path):
     histories = {"a": fit()}
     draw_curves(tmp_path / "one.png", histories)
     draw_curves(tmp_path / "two.png", histories)

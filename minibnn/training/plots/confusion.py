@@ -1,4 +1,4 @@
-"""The picture of which classes a network takes for which."""
+"""The figure of which classes a network takes for which."""
 
 import numpy as np
 
@@ -14,18 +14,9 @@ def draw_confusion(path, confusion, classes, title=None):
 
 
 def confusion_figure(confusion, classes, title=None):
-    """A figure of ``confusion``, shares of each class in percent.
+    """A figure of ``confusion``, (C, C) integers by class (row) and answer (column), in percent.
 
-    Parameters
-    ----------
-    confusion : (C, C) integers
-        Pictures by class (row) and answer (column).
-    classes : C names
-    title : str, optional
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    ``classes`` are C names.
     """
     count = len(confusion)
     shares = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -34,7 +25,7 @@ def confusion_figure(confusion, classes, title=None):
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xlabel("answer of the network")
-    axes.set_ylabel("class of the picture")
+    axes.set_ylabel("class of the image")
     axes.set_title(title or "", parse_math=False)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the class (%)")
     if count <= NAMES:

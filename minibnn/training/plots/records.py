@@ -13,14 +13,8 @@ from minibnn.training.telemetry import read_telemetry
 class Record:
     """A run as it is on the disk, finished or not.
 
-    Attributes
-    ----------
-    label : str
-        For a legend.
-    folder : Path
-    history : History
-    telemetry : dict of arrays, or None
-        See ``training.telemetry``; None if there is no epoch of it.
+    ``label`` is for a legend; ``telemetry`` holds the arrays of ``training.telemetry`` by name, or
+    is None if there is no epoch of it.
     """
 
     label: str
@@ -29,39 +23,17 @@ class Record:
     telemetry: dict | None = None
 
     def layer(self, name):
-        """Index of a binary layer in the arrays.
-
-        Parameters
-        ----------
-        name : str
-
-        Returns
-        -------
-        int or None
-        """
+        """Index of the binary layer ``name`` (a str) in the arrays, or None."""
         names = [] if self.telemetry is None else list(self.telemetry["layers"])
         return names.index(name) if name in names else None
 
 
 def find_runs(paths):
-    """Records of the runs in folders, in the order given.
+    """Records of the runs in folders, in the order of ``paths``.
 
     A folder is that of a run, of a comparison, or one with run folders below it (such as a
-    sweep's); of those without an epoch the latter are left out.
-
-    Parameters
-    ----------
-    paths : sequence of path
-
-    Returns
-    -------
-    list of Record
-
-    Raises
-    ------
-    InputError
-        If a folder is missing or holds no run, if a run given has no epoch yet, or a file is
-        damaged.
+    sweep's); of those without an epoch the latter are left out. InputError if a folder is missing
+    or holds no run, if a run given has no epoch yet, or a file is damaged.
     """
     folders = []
     for path in map(Path, paths):
@@ -77,11 +49,11 @@ def find_runs(paths):
             arrays = None
         label = one_line(label)  # a folder's name may be no text
         records.append(Record(label, folder, History(label, rows), arrays))
-    add_agreement(records)
+    _add_agreement(records)
     return records
 
 
-def add_agreement(records):
+def _add_agreement(records):
     """Into the rows of runs that were compared, the columns agreement:LABEL of each other.
 
     A run's own metrics.csv does not know of others; that of the comparison above it does.

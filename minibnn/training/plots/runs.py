@@ -1,4 +1,4 @@
-"""Runs laid over each other, with a column of small pictures for every binary layer.
+"""Runs laid over each other, with a column of small axes for every binary layer.
 
 The upper row is the paper's figures: accuracy and loss as in Fig. 2, pi_t of the last layer as in
 Fig. 1. Colours mean runs everywhere.
@@ -8,9 +8,10 @@ import numpy as np
 
 from minibnn.errors import one_line
 from minibnn.training.plots.style import (
-    check_picture_path,
-    column_line,
+    check_figure_path,
+    draw_accuracy_and_loss,
     label,
+    legends,
     line,
     measured_part,
     new_figure,
@@ -26,40 +27,38 @@ _PI_T = r"$\pi_t = \ln(\mathrm{flips/weights} + e^{-9})$"
 
 
 def draw_runs(path, records, title=None):
-    """Write a picture of runs: their metrics and, where there is any, their telemetry.
+    """Write a figure of runs: their metrics and, where there is any, their telemetry.
 
-    Parameters
-    ----------
-    path : path ending in .png, .pdf or .svg
-    records : list of Record
-    title : str, optional
-
-    Raises
-    ------
-    InputError for another kind of picture.
+    ``records`` are a list of Record, ``title`` a text or None. InputError unless ``path`` ends in
+    .png, .pdf or .svg.
     """
-    path = check_picture_path(path)
+    path = check_figure_path(path)
+    save(runs_figure(records, title), path, dpi=110)
+
+
+def runs_figure(records, title=None, overview=True):
+    """The figure that ``draw_runs`` writes; without the overview, what is known by layer."""
     layers, left_out = chosen_layers(records)
     rows = layer_rows(records) if layers else []
-    width = max(13.0, 1.5 + 1.75 * len(layers))
-    figure = new_figure(width, 4.2 + 2.3 * len(rows))
+    heights = [3.4] * overview + [2.3 * len(rows)] * bool(rows)
+    figure = new_figure(max(13.0, 1.5 + 1.75 * len(layers)), 0.8 + sum(heights))
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
-    heights = [3.4, 2.3 * len(rows)] if rows else [1]
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
-    top, *below = parts.flat
-    _overview(top, records, bool(layers))
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    part = measured_part(record.history for record in records)
+    if overview:
+        _overview(parts[0], records, part, bool(layers))
     if rows:
-        grid = below[0].subplots(len(rows), len(layers), squeeze=False, sharex="row", sharey="row")
+        grid = parts[-1].subplots(len(rows), len(layers), squeeze=False, sharex="row", sharey="row")
         for axes, row in zip(grid, rows, strict=True):
             row(axes, records, layers)
         _name_layers(grid[0], records, layers)
-    _legend(figure, records, rows)
+    legends(figure, [record.label for record in records], part, _kinds_of_lines(records, rows))
     notes = [one_line(title)] if title else []
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")
     if notes:
         figure.suptitle(", ".join(notes), parse_math=False)
-    save(figure, path, dpi=110)
+    return figure
 
 
 def chosen_layers(records):
@@ -76,39 +75,24 @@ def chosen_layers(records):
 # -- metrics ---------------------------------------------------------------------------------------
 
 
-def _overview(figure, records, telemetry):
-    part = measured_part(record.history for record in records)
+def _overview(figure, records, part, telemetry):
     accuracy, loss, *rest = figure.subplots(1, 4 if telemetry else 2)
+    draw_accuracy_and_loss(accuracy, loss, [record.history for record in records], part)
+    if not telemetry:
+        return
     for k, record in enumerate(records):
-        how, history = style(k), record.history
-        thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
-        for axes, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
-            column_line(axes, history, f"train_{column}", scale, **thin)
-            column_line(axes, history, f"{part}_{column}", scale, **how)
-        if record.telemetry is not None:
-            arrays = record.telemetry
-            line(rest[0], arrays["epoch"], arrays["pi"][:, -1], **how)
-            line(rest[1], arrays["epoch"], 100 * never_flipped(arrays), **how)
-    label(accuracy, "Accuracy", "right answers (%)")
-    label(loss, "Loss", "mean loss per picture")
-    if rest:
-        label(rest[0], "Flips per step, last layer", _PI_T)
-        label(rest[1], "Never flipped, all layers", "binary weights (%)")
-        log_if_small(rest[1])
-
-
-def never_flipped(arrays):
-    weights = arrays["weights"]
-    return (arrays["never_flipped"] * weights).sum(axis=1) / max(weights.sum(), 1)
-
-
-def log_if_small(axes):
-    """A logarithmic share where a linear one would lie on the floor."""
-    values = np.concatenate([np.asarray(one.get_ydata(), float) for one in axes.lines])
+        if (arrays := record.telemetry) is not None:
+            weights = arrays["weights"]
+            never = (arrays["never_flipped"] * weights).sum(axis=1) / max(weights.sum(), 1)
+            line(rest[0], arrays["epoch"], arrays["pi"][:, -1], **style(k))
+            line(rest[1], arrays["epoch"], 100 * never, **style(k))
+    label(rest[0], "Flips per step, last layer", _PI_T)
+    label(rest[1], "Never flipped, all layers", "binary weights (%)")
+    values = np.concatenate([np.asarray(one.get_ydata(), float) for one in rest[1].lines])
     values = values[np.isfinite(values)]
-    if len(values) and 0 < values.min() < 1:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
+    if len(values) and 0 < values.min() < 1:  # linear, it would lie on the floor
+        rest[1].set_yscale("log")
+        rest[1].yaxis.set_major_formatter("{x:g}")
 
 
 # -- layers ----------------------------------------------------------------------------------------
@@ -135,9 +119,8 @@ def _by_epoch(axes, records, layers, what, scale):
         how = style(k) | {"marker": "", "linewidth": 1.3}
         for one, name in zip(axes, layers, strict=True):
             if (layer := record.layer(name)) is not None:
-                line(
-                    one, record.telemetry["epoch"], scale * record.telemetry[what][:, layer], **how
-                )
+                values = record.telemetry[what][:, layer]
+                line(one, record.telemetry["epoch"], scale * values, **how)
     for one in axes:
         one.grid(alpha=0.3)
         one.set_xlabel("epoch")
@@ -188,9 +171,8 @@ class HistogramRow:
     def _epochs(self, k, record, alone):
         """Rows of the histograms to draw, oldest first, each with its style."""
         how = {"color": style(k)["color"], "linestyle": style(k)["linestyle"]}
-        last = len(record.telemetry["epoch"]) - 1
         if not alone:
-            return [(last, how)]
+            return [(len(record.telemetry["epoch"]) - 1, how)]
         rows = shown_epochs(record)
         shades = SHADES[-len(rows) :]
         return [(row, how | {"alpha": alpha}) for row, alpha in zip(rows, shades, strict=True)]
@@ -234,22 +216,11 @@ def _name_layers(axes, records, layers):
         one.set_title(name.removesuffix("/kernel") + size, fontsize=10, parse_math=False)
 
 
-# -- legend ----------------------------------------------------------------------------------------
-
-
-def _legend(figure, records, rows):
-    """Of the whole picture and outside of it: runs above, kinds of lines below."""
+def _kinds_of_lines(records, rows):
+    """Handles for the legend of what is drawn in the histograms."""
     from matplotlib.lines import Line2D
 
-    part = measured_part(record.history for record in records)
-    names = [r.label.replace("$", r"\$") for r in records]  # no formulas
-    handles = [Line2D([], [], label=name, **style(k)) for k, name in enumerate(names)]
-    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
-    grey = {"color": "0.4"}
-    handles = [
-        Line2D([], [], label=f"{part} pictures", **grey),
-        Line2D([], [], label="training pictures", linestyle=":", **grey),
-    ]
+    handles, grey = [], {"color": "0.4"}
     histograms = [row for row in rows if isinstance(row, HistogramRow)]
     if len(records) == 1 and histograms:
         shown = shown_epochs(records[0])
@@ -262,4 +233,4 @@ def _legend(figure, records, rows):
     if any(row.cut for row in histograms):
         how = grey | {"marker": "<", "linestyle": ""}
         handles.append(Line2D([], [], label="all that lies beyond the axis", **how))
-    figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
+    return handles

@@ -1,4 +1,4 @@
-"""What all pictures have in common: colours, lines by epoch, labelled axes, a whole file."""
+"""What all figures have in common: colours, lines by epoch, legends, axes, a whole file."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ SETTINGS = shared_lock()  # matplotlib's are the process's: who changes them hol
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 DASHES = ("-", "--", "-.")
-# Per format of a picture, the entries that would make two files of one picture differ.
+# Per format of a figure, the entries that would make two files of one figure differ.
 FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
@@ -36,27 +36,19 @@ def new_figure(width, height):
     return figure
 
 
-def check_picture_path(path):
-    """Where a picture is to be written, if it can be.
+def check_figure_path(path):
+    """``path`` as a Path; InputError unless a figure can be written there."""
+    return check_file(path, "a figure", tuple(FORMATS))
 
-    Parameters
-    ----------
-    path : path
 
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        Unless it ends as a picture that can be written.
-    """
+def check_file(path, what, suffixes):
+    """``path`` as a Path; InputError unless ``what``, ending in one of suffixes, can be there."""
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(f"a picture must end in {', '.join(FORMATS)}, found {path}")
+    if path.suffix.lower() not in suffixes:
+        ends = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise InputError(f"{what} must end in {ends}, found {path}")
     if path.is_dir():
-        raise InputError(f"a picture must be a file, and {path} is a folder")
+        raise InputError(f"{what} must be a file, and {path} is a folder")
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist")
     return path
@@ -64,13 +56,18 @@ def check_picture_path(path):
 
 def save(figure, path, dpi=130):
     """Write the figure in one step; the same figure gives the same bytes."""
+    path = check_figure_path(path)
+    write_atomic(path, encoded(figure, path.suffix.lower(), dpi))
+
+
+def encoded(figure, suffix, dpi=130):
+    """The bytes of a figure's file."""
     import matplotlib
 
-    path, file = check_picture_path(path), io.BytesIO()
-    kind = path.suffix.lower()
+    file = io.BytesIO()
     with SETTINGS, matplotlib.rc_context({"svg.hashsalt": "minibnn"}):
-        figure.savefig(file, format=kind[1:], dpi=dpi, metadata=FORMATS[kind])
-    write_atomic(path, file.getvalue())
+        figure.savefig(file, format=suffix[1:], dpi=dpi, metadata=FORMATS[suffix])
+    return file.getvalue()
 
 
 def line(axes, x, y, **how):
@@ -88,8 +85,35 @@ def column_line(axes, history, column, scale=1, **how):
     return line(axes, [x for x, _ in points], [y for _, y in points], **how)
 
 
+def draw_accuracy_and_loss(accuracy, loss, histories, part):
+    """Both on ``part`` ("test" or "validation") and, dotted, on the training images."""
+    for k, history in enumerate(histories):
+        how = style(k)
+        thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
+        for axes, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+            column_line(axes, history, f"train_{column}", scale, **thin)
+            column_line(axes, history, f"{part}_{column}", scale, **how)
+    label(accuracy, "Accuracy", "accuracy (%)")
+    label(loss, "Loss", "mean loss per image")
+
+
+def legends(figure, names, part, more=()):
+    """Outside of the axes: the runs above them, kinds of lines and ``more`` of them below."""
+    from matplotlib.lines import Line2D
+
+    names = [name.replace("$", r"\$") for name in names]  # no formulas
+    handles = [Line2D([], [], label=name, **style(k)) for k, name in enumerate(names)]
+    figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
+    handles = [
+        Line2D([], [], label=f"{part} images", color="0.4"),
+        Line2D([], [], label="training images", color="0.4", linestyle=":"),
+        *more,
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
+
+
 def label(axes, title, unit, x="epoch"):
-    """Title, units and a light grid; epochs are whole numbers."""
+    """Title, units and a light grid; epochs are integers."""
     axes.set_title(title)
     axes.set_xlabel(x)
     axes.set_ylabel(unit)

@@ -1,0 +1,243 @@
+"""A report: one HTML page about runs that needs nothing beside it, not even a network.
+
+Every text that comes from a run, a file or a folder is escaped. There is nothing in it to load or
+to run, and neither date nor machine: the same runs give the same page.
+"""
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from html import escape
+
+from minibnn._version import __version__
+from minibnn.files.atomic import write_atomic
+from minibnn.nn import Sequential
+from minibnn.tables import html_of
+from minibnn.training.about import describing_a_run, digest_of, settings_of
+from minibnn.training.measure import Measured
+from minibnn.training.metrics import closing_table
+from minibnn.training.plots import Record
+from minibnn.training.plots.confusion import confusion_figure
+from minibnn.training.plots.curves import curves_figure
+from minibnn.training.plots.runs import runs_figure
+from minibnn.training.plots.style import check_file, encoded
+from minibnn.training.run_folder import CONFIG
+from minibnn.training.sweep import plots as sweep_plots
+from minibnn.training.sweep import table
+
+MOST_DRAWN = 12  # runs over each other that can still be told apart
+_MOST_NETWORKS = 3
+_PI_T = "πₜ = ln(flips/weights + e⁻⁹), the paper's Eq. 7, is of an epoch's mean step."
+
+# Light or dark as the reader's system is; figures stay on white. What is wide scrolls in its box.
+STYLE = """
+:root { color-scheme: light dark; --page: #ffffff; --card: #f6f7f9; --rule: #d9dce1;
+  --ink: #1b1f24; --grey: #59616b; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #14171b; --card: #1c2026; --rule: #363c45; --ink: #e8eaed; --grey: #a3abb5; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem; max-width: 84rem; background: var(--page);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0.5rem 0; }
+h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 0.25rem; }
+.quiet, figcaption, caption { color: var(--grey); font-size: 0.9rem; }
+figure { margin: 1rem 0; }
+.scroll { overflow-x: auto; }
+img { display: block; max-width: 100%; height: auto; background: #ffffff; }
+table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; }
+th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--rule); vertical-align: top;
+  white-space: nowrap; }
+thead th { color: var(--grey); }
+tfoot td { border-top: 2px solid var(--rule); font-weight: 600; }
+div + div > table { margin-top: 1.25rem; }
+.settings td { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
+.settings th { text-align: left; }
+pre { background: var(--card); border: 1px solid var(--rule); border-radius: 0.4rem;
+  padding: 0.75rem; overflow-x: auto; font-size: 0.85rem; }
+pre.command { white-space: pre-wrap; }
+summary { cursor: pointer; margin: 0.75rem 0; }
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run that is reported on.
+
+    ``record`` has its metrics and telemetry, ``config`` is its config.json; ``confusion`` is what
+    the network does on its test images, or a text that says why that is not known.
+    """
+
+    record: Record
+    config: dict
+    confusion: Measured | str
+
+
+def check_report_path(path):
+    """``path`` as a Path; InputError unless it can be the file of a page."""
+    return check_file(path, "a report", (".html", ".htm"))
+
+
+def write_report(path, title, subjects, sweeps=(), commands=()):
+    """Write ``page``, of the same arguments, to ``path``, which ends in .html or .htm."""
+    path = check_report_path(path)
+    write_atomic(path, page(title, subjects, sweeps, commands).encode())
+
+
+def page(title, subjects, sweeps=(), commands=()):
+    """A report as HTML.
+
+    Of ``subjects``, a list of Subject, the first MOST_DRAWN are drawn; all are listed. ``sweeps``
+    are sweep.json and the rows of summary.csv of each sweep that the runs are from; ``commands``
+    are command lines that repeat what is reported on.
+    """
+    drawn = subjects[:MOST_DRAWN]
+    sections = {
+        "Results": _results(subjects, sweeps),
+        "Curves": _curves(drawn, len(subjects)),
+        "Layers": _layers([subject.record for subject in drawn]),
+        "Confusion": [part for subject in drawn for part in _confusion(subject)],
+        "Configuration": _settings(subjects),
+        "Networks": _networks(subjects),
+        "The command that repeats it": _again(drawn, commands),
+    }
+    body = "\n".join(
+        f"<section>\n<h2>{escape(heading)}</h2>\n{''.join(parts)}\n</section>"
+        for heading, parts in sections.items()
+        if parts
+    )
+    count = f"{len(subjects)} runs" if len(subjects) > 1 else "One run"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="generator" content="minibnn {escape(__version__)}"/>
+<title>{escape(title)}</title>
+<link rel="icon" href="data:,"/>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{escape(title)}</h1>
+<p class="quiet">{count} of binarized networks, reported by minibnn {escape(__version__)}</p>
+</header>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _paragraph(text):
+    return f'<p class="quiet">{escape(text)}</p>'
+
+
+def _figure(figure, caption):
+    """A matplotlib figure as an image inside the page."""
+    inches = figure.get_figwidth()
+    size = f'width="{96 * inches:.0f}" style="min-width:{62 * inches:.0f}px"'  # text can be read
+    content = b64encode(encoded(figure, ".svg")).decode()
+    return (
+        f'<figure><div class="scroll"><img alt="{escape(caption)}" {size} '
+        f'src="data:image/svg+xml;base64,{content}"/></div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _results(subjects, sweeps):
+    histories = {subject.record.label: subject.record.history for subject in subjects}
+    tables = [one for _, rows in sweeps for one in table.tables(rows)]
+    parts = [html_of([*tables, closing_table(histories, first="run")])]
+    for description, rows in sweeps:
+        groups = table.over_seeds(rows)
+        keys = sweep_plots.varied_keys(rows, groups)
+        if len(keys) >= 2:
+            figure = sweep_plots.heat_map(groups, keys, description)
+            parts.append(_figure(figure, f"Best accuracy over {keys[0]} and {keys[1]}"))
+    return parts
+
+
+def _curves(subjects, count):
+    histories = {subject.record.label: subject.record.history for subject in subjects}
+    left_out = count > len(subjects)
+    note = [_paragraph(f"{len(subjects)} of {count} runs are drawn.")] if left_out else []
+    caption = "Accuracy, loss, flips and, of runs that were compared, agreement"
+    return [*note, _figure(curves_figure(histories), caption)]
+
+
+def _layers(records):
+    missing = [record.label for record in records if record.telemetry is None]
+    parts = []
+    if len(missing) < len(records):
+        caption = f"Flips and inertia of every binary layer. {_PI_T}"
+        parts.append(_figure(runs_figure(records, overview=False), caption))
+    if missing:
+        parts.append(_paragraph(f"Without telemetry, so not drawn here: {', '.join(missing)}."))
+    return parts
+
+
+def _confusion(subject):
+    parts = [f"<h3>{escape(subject.record.label)}</h3>"]
+    found = subject.confusion
+    if isinstance(found, str):
+        return [*parts, _paragraph(f"Not measured: {found}")]
+    epoch = subject.record.history.last.get("epoch")
+    caption = f"Share of each class that got each answer, after epoch {epoch}"
+    figure = confusion_figure(found.confusion, found.classes)
+    return [*parts, html_of(found.tables()), _figure(figure, caption)]
+
+
+def _settings(subjects):
+    labels = [subject.record.label for subject in subjects]
+    found = []
+    for subject in subjects:
+        with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
+            digest = digest_of(subject.record.folder) if subject.record.folder else {}
+            found.append(settings_of(subject.config) | digest)
+    rows = []
+    for name in dict.fromkeys(name for settings in found for name in settings):
+        texts = [settings.get(name, "-") for settings in found]
+        if len(set(texts)) == 1:
+            cells = f'<td colspan="{len(texts)}">{escape(texts[0])}</td>'
+        else:
+            cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    head = ""
+    if len(labels) > 1:
+        names = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
+        head = f'<thead><tr><th scope="col">setting</th>{names}</tr></thead>'
+    body = f"<tbody>{''.join(rows)}</tbody>"
+    return [f'<div class="scroll"><table class="settings">{head}{body}</table></div>']
+
+
+def _networks(subjects):
+    configs = {json.dumps(s.config["network"]): s for s in subjects if s.config.get("network")}
+    tables = []
+    for subject in list(configs.values())[:_MOST_NETWORKS]:
+        with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
+            tables += Sequential.from_config(subject.config["network"]).summary().tables()
+    left_out = len(configs) - _MOST_NETWORKS
+    note = [_paragraph(f"{left_out} further networks are left out.")] if left_out > 0 else []
+    return [html_of(tables), *note] if tables else []
+
+
+def _again(subjects, commands):
+    parts = [f'<pre class="command">{escape(command)}</pre>' for command in commands]
+    if parts:
+        text = (
+            "The same seed gives the same weights, bit for bit: with integer gradients on any "
+            "machine, with float32 where backend, vector path and BLAS are the same."
+        )
+    else:
+        text = "From Python, or another version of minibnn: config.json says how."
+    parts.append(_paragraph(text))
+    for subject in subjects:
+        parts.append(
+            f"<details><summary>config.json of {escape(subject.record.label)}</summary>"
+            f"<pre>{escape(json.dumps(subject.config, indent=2))}</pre></details>"
+        )
+    return parts
