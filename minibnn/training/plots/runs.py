@@ -52,7 +52,8 @@ def runs_figure(records, title=None, overview=True):
         for axes, row in zip(grid, rows, strict=True):
             row(axes, records, layers)
         _name_layers(grid[0], records, layers)
-    legends(figure, [record.label for record in records], part, _kinds_of_lines(records, rows))
+    names = [record.label for record in records]
+    legends(figure, names, part if overview else None, _kinds_of_lines(records, rows))
     notes = [one_line(title)] if title else []
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")

@@ -98,18 +98,21 @@ def draw_accuracy_and_loss(accuracy, loss, histories, part):
 
 
 def legends(figure, names, part, more=()):
-    """Outside of the axes: the runs above them, kinds of lines and ``more`` of them below."""
+    """Outside of the axes: the runs above them, kinds of lines and ``more`` of them below.
+
+    ``part`` is whose accuracy is drawn ("test" or "validation"), None if nobody's.
+    """
     from matplotlib.lines import Line2D
 
     names = [name.replace("$", r"\$") for name in names]  # no formulas
     handles = [Line2D([], [], label=name, **style(k)) for k, name in enumerate(names)]
     figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
-    handles = [
-        Line2D([], [], label=f"{part} images", color="0.4"),
-        Line2D([], [], label="training images", color="0.4", linestyle=":"),
-        *more,
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
+    handles = []
+    for images, dash in ((part, "-"), ("training", ":")) if part else ():
+        handles.append(Line2D([], [], label=f"{images} images", color="0.4", linestyle=dash))
+    handles += more
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
 
 
 def label(axes, title, unit, x="epoch"):
