@@ -17,9 +17,10 @@ from minibnn.training.plots.style import (
 
 
 def draw_curves(path, histories, title=None):
-    """Write a PNG: accuracy, loss, flips and, where it was measured, agreement, by epoch.
+    """Draw accuracy, loss, flips and, where it was measured, agreement, by epoch.
 
-    ``histories`` are History by the name in the legend; ``title``, a text, may be left out.
+    ``path`` ends in .png, .pdf or .svg. ``histories`` are History by the name in the legend;
+    ``title``, a text, may be left out.
     """
     save(curves_figure(histories, title), path)
 
