@@ -421,7 +421,7 @@ CALLS = {
         ("optim.LatentSGD(momentum=1)", "latent-sgd: momentum must be ...; found 1"),
         ("optim.LatentSGD(decay='x')", "latent-sgd: decay must be one of ...; found 'x'"),
         ("optim.LatentSGD(clip=0)", "latent-sgd: clip must be ...; found 0"),
-        ("optim.LatentSGD(seed=-1)", "latent-sgd: seed must be an integer from 0 on; found -1"),
+        ("optim.LatentSGD(seed=-1)", "latent-sgd: seed must be an integer from 0 on, found -1"),
     ],
     "optim.LatentAdam": [
         ("optim.LatentAdam(lr=-1)", LR.format("latent-adam")),

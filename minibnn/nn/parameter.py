@@ -16,6 +16,8 @@ class Parameter:
 
     Attributes
     ----------
+    shape, size : tuple of int, int
+        Of the value.
     grad : array or None
         dL/dvalue, overwritten by each backward pass.
     trainable : bool
@@ -38,6 +40,7 @@ class Parameter:
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self._packed = {}
+        self.shape, self.size = self._array.shape, self._array.size
         self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
 
     @property
@@ -46,16 +49,6 @@ class Parameter:
         view = self._array.view()
         view.flags.writeable = False
         return view
-
-    @property
-    def shape(self):
-        """Shape of the value."""
-        return self._array.shape
-
-    @property
-    def size(self):
-        """Number of entries of the value."""
-        return self._array.size
 
     def assign(self, array):
         """Replace the value by an ``array`` like it; InputError, and no change, if it is none."""

@@ -39,7 +39,7 @@ def adam_rate(lr, beta_1, beta_2, t):
     type.
     """
     root, rest = _corrections(float(beta_1), float(beta_2), t)
-    return constant(np.float64(lr) * root / rest, beta_1.dtype)
+    return beta_1.dtype.type(np.float64(lr) * root / rest)
 
 
 @lru_cache(maxsize=4)  # the same for all parameters of a step

@@ -11,12 +11,12 @@ where it is text, or raises an InputError with the name, what is allowed and wha
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Annotated
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.optim.schedules import ExponentialDecay, Schedule, parse
 
 
@@ -104,11 +104,8 @@ class Natural:
     """An integer from 0 on."""
 
     def check(self, name, value):
-        if isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        if isinstance(value, Integral) and not isinstance(value, bool) and value >= 0:
-            return int(value)
-        raise InputError(f"{name} must be an integer from 0 on; found {value!r}")
+        text = isinstance(value, str) and value.isdecimal()
+        return integer(int(value) if text else value, name)
 
 
 ARRAYS = "arrays"  # stands in a configuration for {name: array}: the arrays are in the state

@@ -105,6 +105,7 @@ class StepOptimizer(Optimizer):
 
     trains = "binary"  # or "real"
     arguments: ClassVar[dict] = {}  # what each may be, by name
+    handed = ()  # those that the step function gets
     state_class: ClassVar = None  # a NamedTuple of float32 arrays like the parameter
     counters = ()  # fields of the state that are integers
     step_function = None
@@ -116,6 +117,8 @@ class StepOptimizer(Optimizer):
             for name, hint in inspect.get_annotations(base).items():
                 if get_origin(hint) is Annotated:
                     cls.arguments.setdefault(name, get_args(hint)[1])
+        named = inspect.signature(cls.step_function).parameters if cls.step_function else ()
+        cls.handed = [name for name in cls.arguments if name in named]
 
     def __post_init__(self):
         self.iterations = 0
@@ -137,18 +140,14 @@ class StepOptimizer(Optimizer):
 
         Returns the optimizer itself.
         """
-        self._span, self._before, self._bound = (
-            (steps_per_epoch, total_steps),
-            self.iterations,
-            None,
-        )
+        self._span, self._bound = (steps_per_epoch, total_steps), None
+        self._before = self.iterations
         return self
 
     def hyperparameters(self, step=None):
         """Arguments of the step function at a step, as ``iterations`` counts; at the next one."""
         if self._bound is None:
-            named = inspect.signature(type(self).step_function).parameters
-            self._bound = {name: getattr(self, name) for name in self.arguments if name in named}
+            self._bound = {name: getattr(self, name) for name in self.handed}
             for name, value in self._bound.items():
                 if self._span and isinstance(value, Schedule):
                     self._bound[name] = value.bind(*self._span)
@@ -166,6 +165,7 @@ class StepOptimizer(Optimizer):
 
     def meet(self, parameters):
         """Make, or check, the states of parameters and adapt them to assigned values."""
+        fields = self.fields()
         for p in parameters:
             if (found := "binary" if p.binary else "real") != self.trains:
                 raise InputError(
@@ -174,11 +174,10 @@ class StepOptimizer(Optimizer):
                 )
             if p.name not in self._states:
                 self._states[p.name] = self._start(p)
-            shape = p.shape
-            for field, value in zip(self.fields(), self._states[p.name], strict=True):
-                if isinstance(value, np.ndarray) and value.shape != shape:
+            for field, value in zip(fields, self._states[p.name], strict=True):
+                if isinstance(value, np.ndarray) and value.shape != p.shape:
                     raise InputError(
-                        f"{self.kind}: state {p.name}/{field} must have shape {shape}, "
+                        f"{self.kind}: state {p.name}/{field} must have shape {p.shape}, "
                         f"found {value.shape}"
                     )
             if self._versions.get(p.name) != p.version:
@@ -194,10 +193,8 @@ class StepOptimizer(Optimizer):
 
     def _start(self, p):
         """The state at a parameter's first step: zeros."""
-        kept = self.kept()
-        return self._state(
-            {f: 0 if f in self.counters else np.zeros(p.shape, np.float32) for f in kept}
-        )
+        zeros = np.zeros(p.shape, np.float32)
+        return self._state({f: 0 if f in self.counters else zeros.copy() for f in self.kept()})
 
     def _assigned(self, p):
         """Adapt the state to values that somebody else has written into a parameter."""

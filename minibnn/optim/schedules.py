@@ -21,7 +21,6 @@ SYNTAX = (
     "cosine:FROM:TO[:SPAN] or poly:FROM:TO:POWER[:SPAN], with a SPAN like 100ep, 20% (of the run) "
     "or 5000 (steps)"
 )
-NAMES = ("step:", "exp:", "linear:", "cosine:", "poly:")  # how the text of one begins
 _UNITS = ("ep", "%")
 
 
@@ -178,6 +177,25 @@ class CosineDecay(Schedule):
         return f"cosine:{self.initial!r}:{self.final!r}{_write_span(self.steps)}"
 
 
+def _span(text=None):
+    """Steps as an int, epochs and shares as the text they are; None for the whole run."""
+    return text if text is None or text.endswith(_UNITS) else int(text)
+
+
+FORMS = {  # what the parts of a text after its name make
+    "step": lambda start, rate, span: ExponentialDecay(
+        float(start), float(rate), _span(span), True
+    ),
+    "exp": lambda start, rate, span: ExponentialDecay(float(start), float(rate), _span(span)),
+    "linear": lambda start, end, *span: PolynomialDecay(float(start), float(end), _span(*span)),
+    "cosine": lambda start, end, *span: CosineDecay(float(start), float(end), _span(*span)),
+    "poly": lambda start, end, power, *span: PolynomialDecay(
+        float(start), float(end), _span(*span), float(power)
+    ),
+}
+NAMES = tuple(f"{name}:" for name in FORMS)  # how the text of a schedule begins
+
+
 def parse(text):
     """The number (a float) or the schedule that ``text`` describes; InputError says what is valid.
 
@@ -186,28 +204,11 @@ def parse(text):
     """
     name, *parts = text.strip().split(":")
     try:
-        if not parts:
-            return float(name)
-        if name in ("step", "exp"):
-            value, factor, span = parts
-            return ExponentialDecay(float(value), float(factor), _span(span), name == "step")
-        if name in ("linear", "cosine"):
-            value, final, *span = parts
-            kind = PolynomialDecay if name == "linear" else CosineDecay
-            return kind(float(value), float(final), _span(*span))
-        if name == "poly":
-            value, final, power, *span = parts
-            return PolynomialDecay(float(value), float(final), _span(*span), float(power))
+        return FORMS[name](*parts) if parts else float(name)
     except InputError:
         raise
-    except (TypeError, ValueError):  # too many parts, or one that is no number
-        pass
-    raise InputError(f"expected {SYNTAX}; found {text!r}")
-
-
-def _span(text=None):
-    """Steps as an int, epochs and shares as the text they are; None for the whole run."""
-    return text if text is None or text.endswith(_UNITS) else int(text)
+    except (KeyError, TypeError, ValueError):  # no such name, too many parts, no number
+        raise InputError(f"expected {SYNTAX}; found {text!r}") from None
 
 
 def _read_span(steps, schedule):

@@ -46,7 +46,7 @@ def test_every_optimizer_by_its_name_and_its_own_description(kind):
         ("bop:gamma=stairs:2", "gamma: expected a number, step:VALUE:FACTOR:SPAN"),
         ("bop:rule=strickt", "rule must be one of strict, inclusive, larq; found 'strickt'"),
         ("bop:initial=glorot_uniform", "initial must be a number or a dict"),
-        ("latent-sgd:seed=-3", "seed must be an integer from 0 on; found '-3'"),
+        ("latent-sgd:seed=-3", "seed must be an integer from 0 on, found '-3'"),
         ("latent-sgd:lr_scaling=xavier", "lr_scaling must be one of glorot or none"),
     ],
 )
