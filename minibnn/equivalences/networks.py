@@ -6,6 +6,7 @@ one's. The twins' constants are powers of two of each other, so the claim is bit
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from minibnn import optim
 from minibnn.data import Batches
 from minibnn.errors import InputError
 from minibnn.nn import softmax_cross_entropy
+from minibnn.training.run import Run
 
 LR, WEIGHT_DECAY = 1.28, 2.0**-7  # so gamma = 0.01
 THRESHOLD = 2.0**-15
@@ -29,6 +31,11 @@ class Side:
     words: str
     optimizer: object = field(repr=False)
     loss_scale: float = 1.0
+
+    def loss(self, logits, labels):
+        """The loss of the logits, and its gradient times ``loss_scale``."""
+        loss, dlogits = softmax_cross_entropy(logits, labels)
+        return loss, dlogits * np.float32(self.loss_scale)
 
 
 def _side(name, words, binary, loss_scale=1.0):
@@ -201,51 +208,39 @@ class Comparison:
 def compare_sides(name, net, data, *, steps, batch_size=50, seed=0, augment=None, after_step=None):
     """Run the preset ``name`` from ``net`` (which is not changed); returns a Comparison.
 
-    Parameters
-    ----------
-    data : Dataset
-    steps : int
-        Steps of each network; every batch is seen by all before the next.
-    after_step : callable (step, Comparison's differing), optional
-
-    Raises
-    ------
+    Every batch of the Dataset ``data`` is seen by all three networks before the next, ``steps``
+    times; then ``after_step(step, differing)`` is called, with the Comparison's counts so far.
     InputError for a preset that does not exist.
     """
     if name not in PRESETS:
         raise InputError(f"preset must be one of {', '.join(PRESETS)}; found {name!r}")
     sides = tuple(PRESETS[name].sides(net))
-    nets = [net.copy() for _ in sides]
-    parameters = [each.parameters() for each in nets]
-    kernels = [[p for p in each if p.binary] for each in parameters]
-    layers = tuple(p.name for p in kernels[0])
-    differing = {side.name: np.zeros((steps, len(layers)), np.int64) for side in sides[1:]}
-    losses = {side.name: np.zeros(steps) for side in sides}
-    flips = 0
+    runs = [Run(side.name, net.copy(), side.optimizer, side.loss) for side in sides]
+    first, *others = ([p for p in run.net.parameters()] for run in runs)
+    kernels = [k for k, p in enumerate(first) if p.binary]
+    differing = {side.name: np.zeros((steps, len(kernels)), np.int64) for side in sides[1:]}
+    losses, flips = np.zeros((steps, len(runs))), np.zeros((steps, len(runs)), np.int64)
     stream = _endless(Batches(data.train_images, data.train_labels, batch_size, seed, augment))
-    for step in range(steps):
-        images, labels = next(stream)
-        for side, each, params in zip(sides, nets, parameters, strict=True):
-            logits = each.forward(images, training=True)
-            losses[side.name][step], dlogits = softmax_cross_entropy(logits, labels)
-            each.backward(dlogits * np.float32(side.loss_scale))
-            flipped = sum(side.optimizer.step(params).values())
-            flips += flipped if side is sides[0] else 0
-        for side, theirs in zip(sides[1:], kernels[1:], strict=True):
-            for k, (p, q) in enumerate(zip(kernels[0], theirs, strict=True)):
-                differing[side.name][step, k] = np.count_nonzero(p.value != q.value)
+    for step, (images, labels) in enumerate(islice(stream, steps)):
+        for k, run in enumerate(runs):
+            losses[step, k], flips[step, k] = run.train_step(images, labels)
+        for counts, theirs in zip(differing.values(), others, strict=True):
+            counts[step] = [_differing(first[k], theirs[k]) for k in kernels]
         if after_step:
             after_step(step + 1, differing)
     reals = {
-        side.name: sum(
-            int(np.count_nonzero(p.value != q.value))
-            for p, q in zip(parameters[0], theirs, strict=True)
-            if not p.binary
-        )
-        for side, theirs in zip(sides[1:], parameters[1:], strict=True)
+        side.name: sum(_differing(p, q) for p, q in zip(first, theirs, strict=True) if not p.binary)
+        for side, theirs in zip(sides[1:], others, strict=True)
     }
-    weights = sum(p.size for p in kernels[0])
-    return Comparison(name, sides, weights, layers, differing, flips, reals, losses)
+    weights, layers = sum(first[k].size for k in kernels), tuple(first[k].name for k in kernels)
+    losses = {side.name: losses[:, k] for k, side in enumerate(sides)}
+    return Comparison(
+        name, sides, weights, layers, differing, int(flips[:, 0].sum()), reals, losses
+    )
+
+
+def _differing(p, q):
+    return int(np.count_nonzero(p.value != q.value))
 
 
 def _endless(batches):

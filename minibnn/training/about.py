@@ -10,7 +10,7 @@ from minibnn.files import checkpoint
 from minibnn.files.archive import member_names
 from minibnn.nn import Sequential
 from minibnn.training.load import load
-from minibnn.training.metrics import History, measured_on, read_rows
+from minibnn.training.metrics import History, read_rows, results_of
 from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
 from minibnn.training.sweep.table import read_summary
@@ -100,20 +100,7 @@ def _results(path, config):
     """``epochs`` and ``results`` of a run folder, as far as it has come."""
     history = History("", read_rows(path / METRICS))
     epochs = {"done": len(history), "of": config.get("epochs")}
-    if not history.rows:
-        return {"epochs": epochs, "results": None}
-    part, last = measured_on(history), history.last
-    best = history.best(f"{part}_accuracy")
-    results = {
-        "measured_on": part,
-        "best_accuracy": best.get(f"{part}_accuracy"),
-        "best_epoch": best.get("epoch"),
-        "last_accuracy": last.get(f"{part}_accuracy"),
-        "test_accuracy": last.get("test_accuracy"),
-        "train_accuracy": last.get("train_accuracy"),
-        "seconds": sum(row["seconds"] or 0 for row in history),
-    }
-    return {"epochs": epochs, "results": results}
+    return {"epochs": epochs, "results": results_of(history) if history.rows else None}
 
 
 def _short(folder, above):

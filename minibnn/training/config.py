@@ -19,9 +19,13 @@ _NOT_IDENTITY = (
 _OF_THE_START = ("minibnn", "computed_by", "mpi")  # a resume leaves them as they were
 
 
-def describe(net, data, settings, ranks, sync_batch_norm):
-    """What runs of one start have in common in config.json: all but kind, optimizer and options."""
-    config = {
+def describe(runs, data, settings, run_options=None):
+    """(config.json of each run as if alone, that of the comparison or None).
+
+    It is a comparison if there are ``run_options``: for each name, how it would be started alone.
+    """
+    net, exchange = runs[0].net, runs[0].exchange
+    shared = {
         "minibnn": __version__,
         "computed_by": backend.describe(),  # bits repeat where backend and vector path are the same
         "data": describe_data(data),
@@ -30,10 +34,22 @@ def describe(net, data, settings, ranks, sync_batch_norm):
         **settings.recorded(),
     }
     if net.gradients != "float32":
-        config["machine_dependent"] = net.machine_dependent(data.train_images.dtype)
-    if ranks.size > 1:
-        config["mpi"] = {"ranks": ranks.size, "sync_batch_norm": bool(sync_batch_norm)}
-    return config
+        shared["machine_dependent"] = net.machine_dependent(data.train_images.dtype)
+    if exchange.ranks.size > 1:
+        shared["mpi"] = {
+            "ranks": exchange.ranks.size,
+            "sync_batch_norm": exchange.sync_batch_norm,
+        }
+    optimizers = {run.name: run.optimizer.config() for run in runs}
+    own, common = {runs[0].name: settings.options}, None
+    if run_options is not None:
+        own, common = run_options, {"kind": "lockstep"} | shared
+        common |= {"optimizers": optimizers, "options": settings.options}
+    alone = [
+        {"kind": "fit"} | shared | {"name": name, "optimizer": one, "options": own.get(name)}
+        for name, one in optimizers.items()
+    ]
+    return alone, common
 
 
 def describe_data(data):

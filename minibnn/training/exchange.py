@@ -18,7 +18,8 @@ class Exchange:
     """
 
     def __init__(self, net, ranks, sync_batch_norm=False):
-        self.ranks, self.exact = ranks, net.gradients != "float32"
+        self.ranks, self.sync_batch_norm = ranks, bool(sync_batch_norm)
+        self.exact = net.gradients != "float32"
         self.parameters = net.parameters()
         self.synced, self.layers, self.moving = set(), [], []
         for layer in net.chain.walk():

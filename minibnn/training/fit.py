@@ -113,7 +113,7 @@ def fit(
     [1, 2]
     """
     pairs = {name or _default_name(optimizer): (net, optimizer)}
-    (run,) = _train("fit", pairs, data, settings, ranks, sync_batch_norm)
+    (run,) = _train(pairs, data, settings, ranks, sync_batch_norm)
     return run.history
 
 
@@ -146,53 +146,49 @@ def lockstep(
     if not optimizers:
         raise InputError("lockstep needs at least one optimizer, found none")
     pairs = {name: (net, optimizer) for name, optimizer in optimizers.items()}
-    runs = _train("lockstep", pairs, data, settings, run_options=run_options or {})
+    runs = _train(pairs, data, settings, run_options=run_options or {})
     return Lockstep({run.name: run.history for run in runs}, {run.name: run.net for run in runs})
 
 
-def _train(kind, pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_options=None):
+def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_options=None):
     """Train each of ``pairs`` (name: (network, optimizer)) to the end; returns the Runs.
 
-    ``kind`` is "fit", or "lockstep" to train copies and compare them.
+    With ``run_options``, by name, copies are trained and compared.
     """
+    comparing = run_options is not None
     with ranks.guard(), ExitStack() as stack:
         with ranks.together():
             settings = Settings(**settings)
-            runs, parts, batches = _runs(kind, pairs, data, settings, ranks, sync_batch_norm)
+            runs, parts, batches = _runs(pairs, comparing, data, settings, ranks, sync_batch_norm)
             report = _report(settings.progress, ranks)
             stack.enter_context(compute_threads(settings.threads))
-            shared = config.describe(runs[0].net, data, settings, ranks, sync_batch_norm)
-            optimizers = {run.name: run.optimizer.config() for run in runs}
-            configs = [
-                {"kind": "fit"} | shared | {"name": name, "optimizer": optimizer}
-                for name, optimizer in optimizers.items()
-            ]
-        ranks.check_same(configs[0], "settings and data")
-        keeper, finished = None, False
+            configs, common = config.describe(runs, data, settings, run_options)
+        ranks.check_same(configs[0] | {"options": None}, "settings and data")
+        keeper = None
         with ranks.together():
             if settings.out is not None and ranks.first:
-                options, common = {runs[0].name: settings.options}, None
-                if kind == "lockstep":
-                    options, common = run_options, {"kind": kind} | shared
-                    common |= {"optimizers": optimizers, "options": settings.options}
-                configs = [one | {"options": options.get(one["name"])} for one in configs]
                 keeper = Keeper(runs, settings, parts, configs, common, report)
-                stack.enter_context(keeper)
-                finished = _finished(runs[0], settings, keeper.path, report)
+                keeper.open(stack)
         for run in runs:
             run.share()
-        if not ranks.from_first(finished):
-            if note := config.machine_note(shared):
+        loop = Loop(runs, batches, parts, settings, report, keeper)
+        if finished := loop.over:
+            how = f"is finished: all {runs[0].epoch} epochs are done"
+            if runs[0].stopped:
+                how = f"was stopped by a callback in epoch {runs[0].epoch}"
+            report.note(f"the run in {settings.out} {how}")
+        else:
+            if note := config.machine_note(configs[0]):
                 report.note(note)
-            Loop(runs, batches, parts, settings, report, keeper).run()
+            loop.run()
         if keeper:
-            figure = keeper.path / ("curves.png" if kind == "fit" else "compare.png")
+            figure = keeper.path / ("compare.png" if comparing else "curves.png")
             if not finished or not figure.exists():
                 plots.draw_curves(figure, {run.name: run.history for run in runs})
     return runs
 
 
-def _runs(kind, pairs, data, settings, ranks, sync_batch_norm):
+def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
     """(the Runs, ready for their first batch; data with its validation part; Batches)."""
     net = next(iter(pairs.values()))[0]
     parts, batches = training_data(net, data, settings, ranks, sync_batch_norm)
@@ -202,7 +198,7 @@ def _runs(kind, pairs, data, settings, ranks, sync_batch_norm):
     named = any(name != str(k) for k, name in enumerate(data.classes))
     runs = []
     for name, pair in pairs.items():
-        own, optimizer = pair if kind == "fit" else (one.copy() for one in pair)
+        own, optimizer = (one.copy() for one in pair) if copied else pair
         optimizer.bind(steps, steps * settings.epochs)
         own.classes = output_names(data.classes, outputs) if named else None
         own.pictures = data.pictures
@@ -218,15 +214,6 @@ def _report(progress, ranks):
     if ranks.size > 1 and progress in (None, True):
         return Lines()  # Open MPI gives rank 0 a terminal though nobody may see it
     return reporter(progress)
-
-
-def _finished(run, settings, folder, report):
-    """Whether the run was over before this start; then say so."""
-    if run.stopped:
-        report.note(f"the run in {folder} was stopped by a callback in epoch {run.epoch}")
-    elif run.epoch >= settings.epochs:
-        report.note(f"the run in {folder} is finished: all {run.epoch} epochs are done")
-    return run.stopped or run.epoch >= settings.epochs
 
 
 def _default_name(optimizer):

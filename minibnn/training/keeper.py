@@ -1,15 +1,21 @@
 """What training leaves on the disk: rows, checkpoints when they are due, and the best networks."""
 
 import time
-from contextlib import ExitStack
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import commit, stage, staged
 from minibnn.training.config import adopt_config, check_config
 from minibnn.training.errors import TrainingError
 from minibnn.training.metrics import MetricsFile, measured_on
-from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY, RunFolder
-from minibnn.training.tensorboard import EventFiles
+from minibnn.training.run_folder import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    TELEMETRY,
+    RunFolder,
+)
+from minibnn.training.tensorboard import EventFile
 
 
 class Keeper:
@@ -21,50 +27,41 @@ class Keeper:
     All checkpoints, and the best networks up to them, are written and synced beside the old ones
     before the first is renamed. So after a crash at any moment the old state or the new one can be
     had, for all runs the same: ``_settle`` finishes or discards what a crash left.
-
-    Entering it locks the folders and takes the runs to where they stand on the disk.
     """
 
     def __init__(self, runs, settings, data, configs, common, report):
         self.runs, self.settings, self.data = runs, settings, data
         self.configs, self.common, self.report = configs, common, report
-        self.top = RunFolder(settings.out, settings.resume, settings.force)
+        how = {"resume": settings.resume, "force": settings.force}
+        self.top = RunFolder(settings.out, **how)
         self.path, self.folders, self.files = self.top.path, [self.top], []
-        self.events = EventFiles() if settings.tensorboard else None
+        if common:
+            self.folders = [RunFolder(self.path / run.name, **how) for run in runs]
+        self.events = {}  # TensorBoard's files, by the names of runs
         self._best = {}  # path: bytes, of the best networks that no checkpoint knows of yet
-        self._open = ExitStack()
 
-    def __enter__(self):
-        with ExitStack() as undo:  # unless all goes well
-            self._lock(undo)
-            self._settle()
-            if self.common:
-                adopt_config(self.top, self.common, self.report.note)
-            for run, folder, config in zip(self.runs, self.folders, self.configs, strict=True):
-                adopt_config(folder, config, None if self.common else self.report.note)
-                self.files.append(self._take_up(run, folder))
-            if self.common:
-                self._take_up_common()
-            self._saved = time.monotonic()
-            self._open = undo.pop_all()
-        return self
-
-    def __exit__(self, *_):
-        self._open.close()
-
-    def _lock(self, stack):
-        top, resume = self.top, self.settings.resume
-        top.check()
-        check_config(top, self.common or self.configs[0])  # before a folder is made for a run
-        if self.common:
-            paths = [top.path / run.name for run in self.runs]
-            self.folders = [RunFolder(path, resume, self.settings.force) for path in paths]
-            for folder in self.folders:
-                if resume:
-                    folder.path.mkdir(exist_ok=True)  # a run killed early may not have made it
-                folder.check()
-        for folder in dict.fromkeys([top, *self.folders]):
+    def open(self, stack):
+        """Lock the folders until ``stack`` ends, and bring the runs to where they stand there."""
+        self.top.check()
+        check_config(self.top, self.common or self.configs[0])  # before a folder is made for a run
+        for folder in self.folders if self.common else ():
+            if folder.resume:
+                folder.path.mkdir(exist_ok=True)  # a run killed early may not have made it
+            folder.check()
+        for folder in dict.fromkeys([self.top, *self.folders]):
             stack.enter_context(folder)
+        self._settle()
+        if self.common:
+            adopt_config(self.top, self.common, self.report.note)
+        for run, folder, config in zip(self.runs, self.folders, self.configs, strict=True):
+            adopt_config(folder, config, None if self.common else self.report.note)
+            self.files.append(self._take_up(run, folder))
+            if self.settings.tensorboard:
+                self.events[run.name] = EventFile(run, folder)
+                stack.callback(self.events[run.name].close)
+        if self.common:
+            self._take_up_common()
+        self._saved = time.monotonic()
 
     def _settle(self):
         """Finish or discard a save that a crash cut short."""
@@ -93,14 +90,18 @@ class Keeper:
         """All rows of a comparison, whose runs must stand at one place."""
         first = self.runs[0]
         for run in self.runs:
-            if (run.epoch, run.step, run.stopped) != (first.epoch, first.step, first.stopped):
+            if (run.epoch, run.step, run.stopped) != (
+                first.epoch,
+                first.step,
+                first.stopped,
+            ):
                 raise InputError(
                     f"{self.path} cannot be resumed: {first.name} stands after {first.position}, "
                     f"{run.name} after {run.position}"
                 )
         columns = first.columns(self.data) + [f"agreement:{run.name}" for run in self.runs]
-        self.files.append(MetricsFile(self.top.metrics, columns))
-        rows = self.files[-1].cut(first.epoch)
+        self.common_file = MetricsFile(self.top.metrics, columns)
+        rows = self.common_file.cut(first.epoch)
         for run in self.runs:
             run.history.rows[:] = [row for row in rows if row["name"] == run.name]
 
@@ -110,23 +111,17 @@ class Keeper:
         The next ``save`` writes those networks: an epoch that a crash takes back takes its
         best.npz with it, as a run that goes on in another way may not come by that network again.
         """
-        own, common = self.files[: len(rows)], self.files[len(rows) :]
-        for file, row in zip(own, rows, strict=True):
+        for file, row in zip(self.files, rows, strict=True):
             file.append([row])
-        for file in common:
-            file.append(rows)
+        if self.common:
+            self.common_file.append(rows)
         for run, folder, row in zip(self.runs, self.folders, rows, strict=True):
             run.telemetry.write(folder.path / TELEMETRY)
             column = f"{measured_on(rows)}_accuracy"
             if run.history.best(column) is row:
                 self._best[folder.best] = run.encode_best({column: row[column]})
-        if self.events:
-            self.events.add(self.runs, self.folders, rows)
-
-    def close(self):
-        """Close what is open; call it when no more rows come."""
-        if self.events:
-            self.events.close()
+            if run.name in self.events:
+                self.events[run.name].add(row)
 
     def due(self, epochs=None):
         """Whether it is time for a checkpoint: in an epoch, or after so many ``epochs``."""
@@ -144,7 +139,10 @@ class Keeper:
             for path, data in self._best.items():
                 stage(path, data)
         except OSError as error:
-            for other in (*self._best, *reversed(paths)):  # the first last: _settle goes by it
+            for other in (
+                *self._best,
+                *reversed(paths),
+            ):  # the first last: _settle goes by it
                 staged(other).unlink(missing_ok=True)
             raise TrainingError(f"saving {path} failed: {error.strerror or error}") from error
         for path in (*paths, *self._best):

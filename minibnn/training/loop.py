@@ -8,6 +8,7 @@ from minibnn.data.folder import FolderImages
 from minibnn.training.callbacks import call
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.interrupt import SIGNALS, StopRequest
+from minibnn.training.progress import Pace
 
 
 class Loop:
@@ -25,14 +26,13 @@ class Loop:
         self.ranks, self.part = runs[0].ranks, "test"
         if data.validation_labels is not None:
             self.part = "validation"
+        measured = len(getattr(data, f"{self.part}_labels"))
+        size = settings.epochs, len(batches), batches.batch_size, measured
+        self.pace = Pace(*size, epoch=runs[0].epoch, step=runs[0].step)
 
     def run(self):
         """Train to the end; raises TrainingError or Interrupted."""
-        first, keeper = self.runs[0], self.keeper
-        steps, batch_size = self.batches.steps_per_epoch, self.batches.batch_size
-        measured = len(getattr(self.data, f"{self.part}_labels"))
-        epochs = self.settings.epochs
-        self.report.begin(epochs, first.epoch, steps, first.step, batch_size, measured)
+        self.report.begin(self.pace)
         with StopRequest() as self.stop, ExitStack() as stack:
             for run in self.runs:
                 stack.enter_context(run.exchange)
@@ -44,12 +44,10 @@ class Loop:
                     count = len(self.data.unreadable)
                     self.report.note(f"images that cannot be read, left out: {count}")
             except TrainingError as error:
-                kept = f"; {keeper.kept()}" if keeper else ""
+                kept = f"; {self.keeper.kept()}" if self.keeper else ""
                 raise TrainingError(f"{error}{kept}") from error
             finally:
                 self.report.end()
-                if keeper:
-                    keeper.close()
 
     @property
     def over(self):
@@ -74,6 +72,7 @@ class Loop:
             self._save()
         if signum:  # before anything is written to a terminal that hung up
             self._stop(signum)
+        self.pace.end_step()
         self.report.step()
 
     def _end_epoch(self):
@@ -100,6 +99,7 @@ class Loop:
                 self.keeper.add_rows(rows)
                 if self.over or signum or self.keeper.due(self.runs[0].epoch):
                     self.keeper.save()
+        self.pace.end_epoch()
         self.report.epoch(rows)
         if signum and not self.over:
             self._stop(signum)

@@ -81,6 +81,21 @@ class History(Shown):
         return f"<History of {self.name}: {len(self)} epochs>"
 
 
+def results_of(history):
+    """How a run has come out so far, by name; accuracies are from 0 to 1, seconds of all epochs."""
+    part, last = measured_on(history.rows), history.last
+    best = history.best(f"{part}_accuracy")
+    return {
+        "measured_on": part if last else None,
+        "best_accuracy": best.get(f"{part}_accuracy"),
+        "best_epoch": best.get("epoch"),
+        "last_accuracy": last.get(f"{part}_accuracy"),
+        "test_accuracy": last.get("test_accuracy"),
+        "train_accuracy": last.get("train_accuracy"),
+        "seconds": sum(row["seconds"] or 0 for row in history.rows) if last else None,
+    }
+
+
 class Lockstep(Shown):
     """What a lockstep run measured: iterate over its rows, print it, or let Jupyter show it.
 
@@ -138,13 +153,17 @@ def closing_table(histories, notes=(), first="optimizer"):
     lines = []
     for name, history in histories.items():
         last, best = history.last, history.best(f"{part}_accuracy")
-        cells = [name, str(len(history))]
-        cells += [_cell(c, last.get(c)) for c in COLUMNS[2:6]]
         accuracy = _cell("test_accuracy", best.get(f"{part}_accuracy"))
-        cells.append(f"{accuracy} (epoch {best.get('epoch', '-')})")
-        cells.append(_cell("flips", last.get("flips")))
-        cells.append(_cell("seconds", sum(row["seconds"] or 0 for row in history.rows)))
-        lines.append(cells)
+        lines.append(
+            [
+                name,
+                str(len(history)),
+                *(_cell(column, last.get(column)) for column in COLUMNS[2:6]),
+                f"{accuracy} (epoch {best.get('epoch', '-')})",
+                _cell("flips", last.get("flips")),
+                _cell("seconds", sum(row["seconds"] or 0 for row in history.rows)),
+            ]
+        )
     return Table(head, lines, notes=notes)
 
 

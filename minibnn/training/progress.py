@@ -23,49 +23,17 @@ def reporter(progress=None):
         return Live() if sys.stdout and sys.stdout.isatty() else Lines()
     if progress is False:
         return Silent()
-    if not all(callable(getattr(progress, name, None)) for name in _METHODS):
+    methods = [name for name in vars(Silent) if not name.startswith("_")]
+    if not all(callable(getattr(progress, name, None)) for name in methods):
         raise InputError(f"progress must be None, False or a reporter, found {progress!r}")
     return progress
 
 
-class Silent:
-    """Says nothing; notes become warnings. The methods of every reporter."""
-
-    def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
-        """Training starts: ``epoch`` of ``epochs`` and ``step`` of ``steps`` are already done.
-
-        ``evaluations`` is the number of images measured after every epoch.
-        """
-
-    def step(self):
-        """A batch is done (by every optimizer)."""
-
-    def evaluating(self):
-        """The last batch of an epoch is done; measuring starts."""
-
-    def epoch(self, rows):
-        """An epoch is done; its rows."""
-
-    def note(self, text):
-        """Something one should know."""
-        warnings.warn(text, stacklevel=3)
-
-    def end(self):
-        """No more will come."""
-
-
-class Mute(Silent):
-    """Not even warnings: of ranks whose words another rank says."""
-
-    def note(self, text):
-        """Nothing."""
-
-
-_METHODS = [name for name in vars(Silent) if not name.startswith("_")]
-
-
 class Pace:
-    """How fast it goes and how long it will take.
+    """Where a run stands, how fast it goes and how long it will take.
+
+    ``epoch`` of ``epochs`` and ``step`` of ``steps`` are done; ``measured`` images are looked at
+    after each epoch.
 
     The first batch of a session is left out, since it waits for the compiler. The remaining time
     counts the steps and the measuring after each epoch. Until that was seen once, an image
@@ -73,47 +41,40 @@ class Pace:
     may wait for the compiler too. Means follow the last 200 steps.
     """
 
-    def __init__(self, clock=time.monotonic):
-        self._clock = clock
-        self._compiling = True
-        self._step_seconds, self._evaluation_seconds = deque(maxlen=200), deque(maxlen=10)
+    def __init__(self, epochs, steps, batch_size, measured, epoch=0, step=0, clock=time.monotonic):
+        self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
+        self.epoch, self.step = epoch, step
+        self._measured_batches = measured / batch_size
+        self._compiling, self._clock, self._last = True, clock, clock()
+        self._step_seconds, self._measuring_seconds = deque(maxlen=200), deque(maxlen=10)
 
-    def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
-        self._epochs, self._steps, self._batch_size = epochs, steps, batch_size
-        self._evaluated_batches = evaluations / batch_size
-        self._done, self._in_epoch = epoch, step
-        self._last = self._clock()
-
-    def step(self):
+    def end_step(self):
         seconds = self._tick()
         if not self._compiling:
             self._step_seconds.append(seconds)
         self._compiling = False
-        self._in_epoch += 1
+        self.step += 1
 
-    def epoch(self):
+    def end_epoch(self):
         seconds = self._tick()
         if self._step_seconds:
-            seconds = min(seconds, self._evaluated_batches * fmean(self._step_seconds))
-        self._evaluation_seconds.append(seconds)
-        self._done, self._in_epoch = self._done + 1, 0
+            seconds = min(seconds, self._measured_batches * fmean(self._step_seconds))
+        self._measuring_seconds.append(seconds)
+        self.epoch, self.step = self.epoch + 1, 0
 
     @property
     def rate(self):
         """Images trained per second, or None before the second batch."""
-        return self._batch_size / fmean(self._step_seconds) if self._step_seconds else None
+        return self.batch_size / fmean(self._step_seconds) if self._step_seconds else None
 
     @property
     def remaining(self):
         """Seconds left, or None before the second batch."""
         if not self._step_seconds:
             return None
-        step, epochs_left = fmean(self._step_seconds), self._epochs - self._done
-        evaluation = self._evaluated_batches * step / 3
-        if self._evaluation_seconds:
-            evaluation = fmean(self._evaluation_seconds)
-        steps_left = epochs_left * self._steps - self._in_epoch
-        return steps_left * step + epochs_left * evaluation
+        step, epochs_left = fmean(self._step_seconds), self.epochs - self.epoch
+        measuring = fmean(self._measuring_seconds or [self._measured_batches * step / 3])
+        return (epochs_left * self.steps - self.step) * step + epochs_left * measuring
 
     def _tick(self):
         before, self._last = self._last, self._clock()
@@ -143,62 +104,75 @@ def epoch_lines(rows, epochs):
         yield f"epoch {row['epoch']:>{width}}/{epochs}  {name}{row_text(row)}"
 
 
-class Paced(Silent):
-    """What both reporters have in common: the pace, and lines that a closed terminal loses."""
+class Silent:
+    """Says nothing; notes become warnings. The methods of every reporter."""
 
-    def __init__(self):
-        self._pace = Pace()
-
-    def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
-        self._pace.begin(epochs, epoch, steps, step, batch_size, evaluations)
-        self._epochs = epochs
-
-    def note(self, text):
-        self._say(f"note: {text}")
-
-
-class Lines(Paced):
-    """Plain lines on standard output: one per epoch and optimizer, and one a minute between."""
-
-    def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
-        super().begin(epochs, epoch, steps, step, batch_size, evaluations)
-        self._steps, self._at = steps, step
-        self._said = time.monotonic()
+    def begin(self, pace):
+        """Training starts, at this Pace, which is kept up to date from now on."""
+        self.pace = pace
 
     def step(self):
-        self._pace.step()
-        self._at += 1
-        if time.monotonic() - self._said > _QUIET_SECONDS:
-            self._say(f"batch {self._at} of {self._steps}: {self._pace}")
+        """A batch is done (by every optimizer)."""
+
+    def evaluating(self):
+        """The last batch of an epoch is done; measuring starts."""
 
     def epoch(self, rows):
-        self._pace.epoch()
-        self._at = 0
-        lines = list(epoch_lines(rows, self._epochs))
-        if rows[-1]["epoch"] < self._epochs and self._pace.rate:
-            lines[-1] += f" | {self._pace}"
-        self._say("\n".join(lines))
+        """An epoch is done; its rows."""
 
-    def _say(self, text):
+    def note(self, text):
+        """Something one should know."""
+        warnings.warn(text, stacklevel=3)
+
+    def end(self):
+        """No more will come."""
+
+
+class Mute(Silent):
+    """Not even warnings: of ranks whose words another rank says."""
+
+    def note(self, text):
+        """Nothing."""
+
+
+class Lines(Silent):
+    """Plain lines on standard output: one per epoch and optimizer, and one a minute between."""
+
+    def begin(self, pace):
+        self.pace, self._said = pace, time.monotonic()
+
+    def step(self):
+        if time.monotonic() - self._said > _QUIET_SECONDS:
+            self.say(f"batch {self.pace.step} of {self.pace.steps}: {self.pace}")
+
+    def epoch(self, rows):
+        text = "\n".join(epoch_lines(rows, self.pace.epochs))
+        if self.pace.epoch < self.pace.epochs and self.pace.rate:
+            text += f" | {self.pace}"
+        self.say(text)
+
+    def note(self, text):
+        self.say(f"note: {text}")
+
+    def say(self, text):
         with terminal():
             print(text, flush=True)
         self._said = time.monotonic()
 
 
-class Live(Paced):
+class Live(Lines):
     """A bar at the bottom of the terminal, epochs as lines above it."""
 
     def __init__(self):
         from rich.console import Console
 
-        super().__init__()
         self._console = Console(highlight=False)
         self._bar = None
 
-    def begin(self, epochs, epoch, steps, step, batch_size, evaluations):
+    def begin(self, pace):
         from rich.progress import BarColumn, Progress, TextColumn
 
-        super().begin(epochs, epoch, steps, step, batch_size, evaluations)
+        self.pace = pace
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -206,37 +180,31 @@ class Live(Paced):
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task(
-            self._title(epoch), total=steps, completed=step, pace="(compiling)"
-        )
+        self._task = self._bar.add_task("", total=pace.steps, pace="")
+        self._update("(compiling)")
         self._bar.start()
 
     def step(self):
-        self._pace.step()
-        self._bar.update(self._task, advance=1, pace=str(self._pace))
+        self._update(self.pace)
 
     def evaluating(self):
-        self._bar.update(self._task, pace="measuring ...")
+        self._update("measuring ...")
 
     def epoch(self, rows):
-        self._pace.epoch()
-        self._say("\n".join(epoch_lines(rows, self._epochs)))
-        done = rows[-1]["epoch"]
-        self._bar.update(
-            self._task,
-            completed=0 if done < self._epochs else None,
-            description=self._title(min(done, self._epochs - 1)),
-            pace=str(self._pace),
-        )
+        self.say("\n".join(epoch_lines(rows, self.pace.epochs)))
+        if self.pace.epoch < self.pace.epochs:
+            self._update(self.pace)
 
     def end(self):
         if self._bar is not None:
             with terminal():
                 self._bar.stop()
 
-    def _say(self, text):
+    def say(self, text):
         with terminal():
             self._console.print(text, markup=False, soft_wrap=True)
 
-    def _title(self, done):
-        return f"epoch {done + 1}/{self._epochs}"
+    def _update(self, words):
+        title = f"epoch {self.pace.epoch + 1}/{self.pace.epochs}"
+        where = {"completed": self.pace.step, "description": title}
+        self._bar.update(self._task, pace=str(words), **where)

@@ -57,8 +57,8 @@ class Run:
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch, or this rank's piece of it.
 
-        Raises TrainingError, naming layer or parameter, if loss or a gradient is not finite; on
-        all ranks, if on one.
+        Returns the loss and how many signs flipped. Raises TrainingError, naming layer or
+        parameter, if loss or a gradient is not finite; on all ranks, if on one.
         """
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)
@@ -88,6 +88,7 @@ class Run:
             self._flips[name] += int(count)
         self.step += 1
         self._seconds += time.perf_counter() - start
+        return loss, sum(flips.values())
 
     def end_epoch(self):
         """The row of the epoch just done, without test or validation; sums start anew.

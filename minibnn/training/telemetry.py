@@ -36,16 +36,23 @@ from minibnn.training.errors import TrainingError
 BINS_PER_DECADE = 8
 # Wide enough for |m| in itself and for |m| / threshold; the ends take what is beyond.
 EDGES = np.array([0.0, *(10.0 ** (k / BINS_PER_DECADE) for k in range(-12 * 8, 6 * 8 + 1)), np.inf])
-_PER_EPOCH = {
-    "epoch": (np.int64, ""),
-    "steps": (np.int64, ""),
-    "flips": (np.int64, "L"),
-    "pi": (np.float64, "L"),
-    "never_flipped": (np.float64, "L"),
-    "threshold": (np.float64, "L"),
-    "unit": (np.float64, "L"),
-    "histogram": (np.int64, "LB"),
+_OF_A_RUN = {  # per array, its type and axes: E epochs, L layers, B bins and N of their edges
+    "layers": (np.str_, "L"),
+    "weights": (np.int64, "L"),
+    "symbol": (np.str_, ""),
+    "edges": (np.float64, "N"),
 }
+_OF_EPOCHS = {
+    "epoch": (np.int64, "E"),
+    "steps": (np.int64, "E"),
+    "flips": (np.int64, "EL"),
+    "pi": (np.float64, "EL"),
+    "never_flipped": (np.float64, "EL"),
+    "threshold": (np.float64, "EL"),
+    "unit": (np.float64, "EL"),
+    "histogram": (np.int64, "ELB"),
+}
+_ARRAYS = _OF_A_RUN | _OF_EPOCHS
 
 
 def pi_t(flips, weights, steps=1):
@@ -75,9 +82,6 @@ class Telemetry:
         self.symbol = ""
         self.rows = []
         self._flipped = [np.zeros_like(p.signs.words) for p in parameters]
-
-    def __len__(self):
-        return len(self.rows)
 
     def signs(self):
         """The words of all signs, to be given to ``add_step`` after an optimizer's step."""
@@ -117,9 +121,9 @@ class Telemetry:
             "never_flipped": 1 - flipped / self.weights,
             "threshold": [threshold for _, threshold, *_ in found],
             "unit": [unit for *_, unit, _ in found],
-            "histogram": [counts for *_, counts in found],
+            "histogram": np.reshape([counts for *_, counts in found], (len(found), len(EDGES) - 1)),
         }
-        self.rows.append(self._typed(row))
+        self.rows.append(row)
         columns = {}
         for name in ("pi", "never_flipped"):
             pairs = zip(self.layers, row[name].tolist(), strict=True)
@@ -128,18 +132,13 @@ class Telemetry:
 
     def arrays(self):
         """The arrays of ``telemetry.npz``, by name."""
-        rows = {
-            name: np.array([row[name] for row in self.rows], dtype).reshape(
-                len(self), *self._shape(axes)
-            )
-            for name, (dtype, axes) in _PER_EPOCH.items()
-        }
+        sizes = {"E": len(self.rows), "L": len(self.layers), "B": len(EDGES) - 1, "N": len(EDGES)}
+        values = {name: [row[name] for row in self.rows] for name in _OF_EPOCHS}
+        values |= {"layers": self.layers, "weights": self.weights}
+        values |= {"symbol": self.symbol, "edges": EDGES}
         return {
-            "layers": np.array(self.layers, np.str_),
-            "weights": self.weights,
-            "symbol": np.array(self.symbol, np.str_),
-            "edges": EDGES,
-            **rows,
+            name: np.array(values[name], dtype).reshape([sizes[axis] for axis in axes])
+            for name, (dtype, axes) in _ARRAYS.items()
         }
 
     def write(self, path):
@@ -168,18 +167,9 @@ class Telemetry:
             raise InputError(f"{path} is from another network")
         self.symbol = str(arrays["symbol"])
         for k in np.flatnonzero(arrays["epoch"] <= epochs):
-            self.rows.append(self._typed({name: arrays[name][k] for name in _PER_EPOCH}))
+            self.rows.append({name: arrays[name][k] for name in _OF_EPOCHS})
         if len(self.rows) < len(arrays["epoch"]):
             self.write(path)
-
-    def _typed(self, row):
-        return {
-            name: np.array(row[name], dtype).reshape(self._shape(axes))
-            for name, (dtype, axes) in _PER_EPOCH.items()
-        }
-
-    def _shape(self, axes):
-        return tuple({"L": len(self.layers), "B": len(EDGES) - 1}[axis] for axis in axes)
 
 
 def histogram(optimizer, parameter):
@@ -204,20 +194,16 @@ def read_telemetry(path):
 
     Raises InputError, naming ``path``, if the file is missing or damaged.
     """
-    arrays = read_arrays(path, ("layers", "weights", "symbol", "edges", *_PER_EPOCH))
-    axes = {"E": arrays["epoch"].size, "L": arrays["layers"].size, "B": arrays["edges"].size - 1}
-    wanted = {name: (np.dtype(dtype), "E" + names) for name, (dtype, names) in _PER_EPOCH.items()}
-    text = np.dtype(np.str_)
-    for name, (dtype, names) in (
-        wanted | {"layers": (text, "L"), "symbol": (text, ""), "weights": (np.dtype(np.int64), "L")}
-    ).items():
-        found, expected = arrays[name], tuple(axes[axis] for axis in names)
-        if found.shape != expected or found.dtype.type is not dtype.type:
+    arrays = read_arrays(path, tuple(_ARRAYS))
+    sizes = {"E": arrays["epoch"].size, "L": arrays["layers"].size, "N": arrays["edges"].size}
+    sizes["B"] = sizes["N"] - 1
+    for name, (dtype, axes) in _ARRAYS.items():
+        found, shape = arrays[name], tuple(sizes[axis] for axis in axes)
+        if found.shape != shape or found.dtype.type is not dtype:
             raise InputError(
-                f"{path} is damaged: {name} must be {dtype.name} {expected}, "
+                f"{path} is damaged: {name} must be {np.dtype(dtype).name} {shape}, "
                 f"found {found.dtype.name} {found.shape}"
             )
-    edges = arrays["edges"]
-    if edges.ndim != 1 or edges.dtype != np.float64 or not (edges[1:] > edges[:-1]).all():
+    if not (arrays["edges"][1:] > arrays["edges"][:-1]).all():
         raise InputError(f"{path} is damaged: edges must be ascending float64")
     return arrays

@@ -23,55 +23,52 @@ from minibnn.training.telemetry import BINS_PER_DECADE, EDGES
 _PARTS = ("train", "validation", "test")
 
 
-class EventFiles:
-    """The event files of runs that train together, one per run and start."""
+class EventFile:
+    """The event file of a run in its folder, one more for each start; opened with the first row."""
 
-    def __init__(self):
-        self._writers = {}  # by the run's name
+    def __init__(self, run, folder):
+        self.run, self.path, self._writer = run, folder.path, None
 
-    def add(self, runs, folders, rows):
-        """Write an event per run into its RunFolder: the epoch whose rows these are.
+    def add(self, row):
+        """Write the event of an epoch, whose row this is; TrainingError if that fails.
 
         The first call also writes the epochs before, if there is no event file in the folder yet.
-
-        Raises TrainingError if writing fails.
         """
-        for run, folder, row in zip(runs, folders, rows, strict=True):
-            try:
-                if run.name not in self._writers:
-                    self._open(run, folder)
-                writer = self._writers[run.name]
-                writer.write(event_of(run, row).SerializeToString())
-                writer.flush()  # and synced to the disk
-            except OSError as error:
-                why = error.strerror or error
-                raise TrainingError(f"writing events in {folder.path} failed: {why}") from error
+        try:
+            if self._writer is None:
+                self._open()
+            self._write(event_of(self.run, row))
+            self._writer.flush()  # and synced to the disk
+        except OSError as error:
+            why = error.strerror or error
+            raise TrainingError(f"writing events in {self.path} failed: {why}") from error
 
     def close(self):
-        """Close the files."""
-        for writer in self._writers.values():
+        """Close the file."""
+        if self._writer is not None:
             with contextlib.suppress(OSError):  # a full disk was told when it was met
-                writer.close()
-        self._writers = {}
+                self._writer.close()
+            self._writer = None
 
-    def _open(self, run, folder):
+    def _open(self):
         from tensorboardX.proto.event_pb2 import Event, SessionLog
         from tensorboardX.record_writer import RecordWriter
 
-        before, now = len(list(folder.path.glob(EVENTS))), time.time()
+        before, now = len(list(self.path.glob(EVENTS))), time.time()
         # TensorBoard reads files by name: the second of the start, then how many came before.
         name = EVENTS.replace("*", f"{int(now):010d}.{before:04d}")
         # Not tensorboardX's SummaryWriter, whose thread would keep errors and events to itself.
-        self._writers[run.name] = writer = RecordWriter(str(folder.path / name))
-        late = run.history.rows[:-1] if not before else []
-        first = late[0]["epoch"] if late else run.epoch
+        self._writer = RecordWriter(str(self.path / name))
+        late = [] if before else self.run.history.rows[:-1]
+        first = late[0]["epoch"] if late else self.run.epoch
         start = SessionLog(status=SessionLog.START)
-        for event in (
-            Event(file_version="brain.Event:2", wall_time=now),
-            Event(step=first, session_log=start, wall_time=now),
-            *(event_of(run, row) for row in late),
-        ):
-            writer.write(event.SerializeToString())
+        self._write(Event(file_version="brain.Event:2", wall_time=now))
+        self._write(Event(step=first, session_log=start, wall_time=now))
+        for row in late:
+            self._write(event_of(self.run, row))
+
+    def _write(self, event):
+        self._writer.write(event.SerializeToString())
 
 
 def check_installed():

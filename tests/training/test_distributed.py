@@ -134,6 +134,7 @@ def no_launcher(monkeypatch):
 def test_without_mpiexec_there_is_one_rank():
     ranks = Ranks.world()
     assert (ranks.rank, ranks.size, ranks.comm, ranks.first) == (0, 1, None, True)
+    assert ranks.threads() >= 1
     x = np.arange(3)
     assert ranks.sum(x) is x
     assert ranks.most(3, False) == (3, False)
@@ -277,10 +278,6 @@ class Shares(Ranks):
         if self.rank < 2:
             raise LookupError
         return self.shares
-
-
-def test_alone_is_one_rank():
-    assert (ALONE.size, ALONE.first, ALONE.threads() >= 1) == (1, True, True)
 
 
 # -- long -------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_one_thread_and_two_give_the_same(tmp_path):
     assert one == two
 
 
-def test_validation_keeps_the_test_pictures_for_the_end(tmp_path):
+def test_validation_keeps_the_test_images_for_the_end(tmp_path):
     history = fit(tmp_path / "run", validation=40)
     assert history["test_accuracy"][:-1] == [None, None]
     assert 0 <= history.last["test_accuracy"] <= 1
@@ -161,7 +161,7 @@ def test_infinity_inside_names_the_layer():
         ({"epochs": 0}, "epochs must be an integer from 1"),
         ({"epochs": 2.5}, "epochs must be an integer"),
         ({"batch_size": 0}, "batch_size must be"),
-        ({"batch_size": 211}, "batch_size must be a whole number from 1 to 210"),
+        ({"batch_size": 211}, "batch_size must be an integer from 1 to 210"),
         ({"seed": -1}, "seed must be"),
         ({"validation": 500}, "validation images must be"),
         ({"checkpoint_every": 0}, "checkpoint_every must be"),
@@ -180,7 +180,7 @@ def test_bad_arguments_are_named_and_no_folder_is_left(tmp_path, changes, messag
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pictures_and_labels_must_fit_the_network(tmp_path):
+def test_images_and_labels_must_fit_the_network(tmp_path):
     images, labels = np.zeros((30, 9, 8, 1), np.uint8), np.arange(30) % 10
     data = bnn.data.from_arrays(images, labels, images, labels)
     with pytest.raises(bnn.InputError, match=r"network takes images 8x8x1, .* are 9x8x1"):

@@ -70,4 +70,4 @@ def test_a_run_without_standard_output_says_nothing(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     assert type(reporter()) is Lines
     with terminal():
-        reporter()._say("words")
+        reporter().say("words")

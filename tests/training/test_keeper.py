@@ -1,14 +1,12 @@
 """When a checkpoint is due, and how large it is."""
 
-import signal
-
 import numpy as np
 import pytest
-from small_runs import StopAt, compare, fit, optimizer, small_data
+from small_runs import compare, fit, optimizer, small_data
 
 import minibnn as bnn
 from minibnn.files import checkpoint
-from minibnn.training import Interrupted, keeper
+from minibnn.training import keeper
 
 
 @pytest.fixture
@@ -75,18 +73,6 @@ def test_minutes_that_make_no_sense(tmp_path, minutes):
     with pytest.raises(bnn.InputError, match=r"checkpoint_minutes must be a number above 0, found"):
         fit(tmp_path / "run", checkpoint_minutes=minutes)
     assert not (tmp_path / "run").exists()
-
-
-def test_a_closed_terminal_saves_first(tmp_path):
-    before = signal.getsignal(signal.SIGHUP)
-    with pytest.raises(Interrupted, match=r"SIGHUP .*after 1 epochs and 3 steps; saved") as stop:
-        fit(tmp_path / "run", progress=StopAt(12, signal.SIGHUP))
-    assert stop.value.exit_code == 129
-    assert signal.getsignal(signal.SIGHUP) == before
-    fit(tmp_path / "run", resume=True)
-    fit(tmp_path / "whole")
-    a, b = ((tmp_path / run / "checkpoint.npz").read_bytes() for run in ("run", "whole"))
-    assert a == b
 
 
 @pytest.mark.parametrize(

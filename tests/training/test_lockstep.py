@@ -25,8 +25,9 @@ from minibnn.training.metrics import read_rows
 
 def assert_same_comparison(a, b, names=("bop", "latent-sgd")):
     for name in names:
-        one, two = (folder / name / "checkpoint.npz" for folder in (a, b))
-        assert one.read_bytes() == two.read_bytes()
+        for file in ("checkpoint.npz", "telemetry.npz"):
+            one, two = (folder / name / file for folder in (a, b))
+            assert one.read_bytes() == two.read_bytes()
         one, two = (read_rows(folder / name / "metrics.csv") for folder in (a, b))
         assert without_seconds(one) == without_seconds(two)
     one, two = (read_rows(folder / "metrics.csv") for folder in (a, b))
@@ -39,8 +40,9 @@ def test_each_run_is_what_fit_makes_of_it_alone(tmp_path):
     result = compare(tmp_path / "both", augment="paper")
     for name, spec in (("bop", BOP), ("latent-sgd", LATENT)):
         fit(tmp_path / name, spec=spec, augment="paper")
-        alone = (tmp_path / name / "checkpoint.npz").read_bytes()
-        assert (tmp_path / "both" / name / "checkpoint.npz").read_bytes() == alone
+        for file in ("checkpoint.npz", "telemetry.npz"):
+            alone = (tmp_path / name / file).read_bytes()
+            assert (tmp_path / "both" / name / file).read_bytes() == alone
         one, two = (
             json.loads((tmp_path / path / name / "config.json").read_text())
             for path in ("both", "")

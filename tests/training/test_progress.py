@@ -18,46 +18,43 @@ class Clock:
 
 def test_pace_leaves_the_compiler_out_and_counts_the_measuring():
     clock = Clock()
-    pace = Pace(clock)
-    pace.begin(epochs=3, epoch=0, steps=10, step=0, batch_size=50, evaluations=300)
+    pace = Pace(epochs=3, steps=10, batch_size=50, measured=300, clock=clock)
     assert pace.rate is None
     assert pace.remaining is None
     assert str(pace) == ""
     clock.now += 30  # the first batch compiles
-    pace.step()
+    pace.end_step()
     assert pace.remaining is None
     for _ in range(4):
         clock.now += 2
-        pace.step()
+        pace.end_step()
     assert pace.rate == 25
     # 25 steps of 2 s, and 3 measurements of 6 batches at a third of a step
     assert pace.remaining == pytest.approx(25 * 2 + 3 * 6 * 2 / 3)
     for _ in range(5):
         clock.now += 2
-        pace.step()
+        pace.end_step()
     clock.now += 7
-    pace.epoch()
+    pace.end_epoch()
     assert pace.remaining == pytest.approx(20 * 2 + 2 * 7)
     assert str(pace) == "25 images/s, 54 s left"
 
 
 def test_pace_follows_a_change():
     clock = Clock()
-    pace = Pace(clock)
-    pace.begin(epochs=1, epoch=0, steps=3000, step=0, batch_size=1, evaluations=0)
+    pace = Pace(epochs=1, steps=3000, batch_size=1, measured=0, clock=clock)
     for seconds in [1] * 300 + [3] * 1000:
         clock.now += seconds
-        pace.step()
+        pace.end_step()
     assert 2.9 < 1 / pace.rate <= 3
 
 
 def test_a_resumed_run_counts_what_is_left():
     clock = Clock()
-    pace = Pace(clock)
-    pace.begin(epochs=4, epoch=2, steps=10, step=6, batch_size=50, evaluations=0)
+    pace = Pace(epochs=4, steps=10, batch_size=50, measured=0, epoch=2, step=6, clock=clock)
     for _ in range(2):
         clock.now += 1
-        pace.step()
+        pace.end_step()
     assert pace.remaining == 12
 
 

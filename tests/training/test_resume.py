@@ -38,23 +38,25 @@ def test_more_epochs_later_are_as_all_at_once(tmp_path, spec):
 
 
 @pytest.mark.parametrize("spec", [BOP, SGD, ADAM])
-@pytest.mark.parametrize("batches", [1, 13, 20, 39])
-def test_a_signal_in_an_epoch_saves_and_can_be_resumed(tmp_path, spec, batches):
-    signum, code = ((signal.SIGINT, 130), (signal.SIGTERM, 143))[batches % 2]
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    fit(tmp_path / "whole", spec=spec, epochs=4, augment="paper")
-    with pytest.raises(Interrupted) as stop:
-        fit(
-            tmp_path / "parts",
-            spec=spec,
-            epochs=4,
-            augment="paper",
-            progress=StopAt(batches, signum),
-        )
-    assert stop.value.exit_code == code
+@pytest.mark.parametrize(
+    ("batches", "signum", "said"),
+    [
+        (1, signal.SIGTERM, "SIGTERM after 0 epochs and 2 steps"),
+        (12, signal.SIGHUP, r"SIGHUP \(its terminal was closed\) after 1 epochs and 3 steps"),
+        (20, signal.SIGINT, "Ctrl-C after 2 epochs and 0 steps"),
+        (38, signal.SIGTERM, "SIGTERM after 3 epochs and 9 steps"),
+    ],
+)
+def test_a_signal_in_an_epoch_saves_and_can_be_resumed(tmp_path, spec, batches, signum, said):
+    handler = signal.getsignal(signum)
+    how = {"spec": spec, "epochs": 5, "augment": "paper"}
+    fit(tmp_path / "whole", **how)
+    with pytest.raises(Interrupted, match=f"^stopped by {said}; saved in .*parts; go on") as stop:
+        fit(tmp_path / "parts", **how, progress=StopAt(batches, signum))
+    assert stop.value.exit_code == 128 + signum
     assert stop.value.folder == tmp_path / "parts"
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-    fit(tmp_path / "parts", spec=spec, epochs=4, augment="paper", resume=True)
+    assert signal.getsignal(signum) == handler
+    fit(tmp_path / "parts", **how, resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 

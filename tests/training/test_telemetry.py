@@ -1,14 +1,13 @@
 """Flip telemetry, held against records made by hand: every sign at every step, every weight."""
 
-import signal
 from math import exp, log
 
 import numpy as np
 import pytest
-from small_runs import BOP, LATENT, StopAt, compare, fit, optimizer, small_data, small_net
+from small_runs import LATENT, fit, optimizer, small_data, small_net
 
 import minibnn as bnn
-from minibnn.training import Interrupted, TrainingError, telemetry
+from minibnn.training import TrainingError, telemetry
 from minibnn.training.metrics import read_rows
 from minibnn.training.telemetry import EDGES, histogram, pi_t, read_telemetry
 
@@ -172,25 +171,6 @@ def test_the_file_holds_the_arrays(tmp_path):
     np.testing.assert_array_equal(arrays["pi"][:, 3], history["pi:dense2/kernel"])
     np.testing.assert_array_equal(arrays["flips"][:, 0], history["flips:conv1/kernel"])
     assert read_rows(tmp_path / "run/metrics.csv") == history.rows
-
-
-def test_a_comparison_has_a_file_per_run_as_if_alone(tmp_path):
-    compare(tmp_path / "both")
-    for name, spec in (("bop", BOP), ("latent-sgd", LATENT)):
-        fit(tmp_path / name, spec=spec)
-        alone = (tmp_path / name / "telemetry.npz").read_bytes()
-        assert (tmp_path / "both" / name / "telemetry.npz").read_bytes() == alone
-
-
-@pytest.mark.parametrize("batches", [4, 17, 20])
-def test_a_comparison_resumed(tmp_path, batches):
-    compare(tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        compare(tmp_path / "parts", progress=StopAt(batches, signal.SIGINT))
-    compare(tmp_path / "parts", resume=True)
-    for name in ("bop", "latent-sgd"):
-        whole = (tmp_path / "whole" / name / "telemetry.npz").read_bytes()
-        assert (tmp_path / "parts" / name / "telemetry.npz").read_bytes() == whole
 
 
 def test_rows_after_the_checkpoint_are_cut(tmp_path):
