@@ -61,7 +61,7 @@ def test_compare(run):
     assert "1437 + 360 images 8x8x1" in out
     assert re.search(r"epoch 2/2  bop +loss", out)
     assert "% of the binary weights of bop and latent-sgd agree" in out
-    assert f"picture: {folder}/compare.png" in out
+    assert f"figure: {folder}/compare.png" in out
     assert (folder / "compare.png").exists()
     assert len(read_rows(folder / "metrics.csv")) == 4
     assert bnn.load(folder / "bop").input_shape == (8, 8, 1)

@@ -72,7 +72,7 @@ def test_export(run, trained):
 def test_export_bad_input(run, tmp_path):
     before = Path("net.bnn.npz").read_bytes()
     fails(run("export", "run", "net.bnn.npz", "--to", "packed"), r"net.bnn.npz exists.*--force")
-    fails(run("export", "run", "new.npz", "--to", "tflite"), "--to must be one of .*packed.*tflite")
+    fails(run("export", "run", "new.npz", "--to", "tflite"), "'tflite' is not one of 'packed'")
     fails(run("export", "run", "new.npz"), "Missing option '--to'")
     fails(run("export", "run", "no/new.npz", "--to", "packed"), "the folder no does not exist")
     fails(run("export", "run", "run", "--to", "packed", "--force"), "FILE must be a file")
@@ -148,10 +148,10 @@ def test_many_classes_are_told_by_their_mistakes():
 
 def test_evaluate_bad_input(run, tmp_path):
     bnn.load("run").save(tmp_path / "net.npz")
-    fails(run("evaluate", tmp_path / "net.npz"), "does not tell its pictures: .*--dataset")
+    fails(run("evaluate", tmp_path / "net.npz"), "does not tell its images: .*--dataset")
     fails(run("evaluate", "nothing"), "nothing does not exist")
     fails(run("evaluate", "run", "--out", "confusion.txt"), r"must end in \.png")
-    fails(run("evaluate", "run", "--batch-size", 0), "--batch-size must be 1 or more")
+    fails(run("evaluate", "run", "--batch-size", 0), "'--batch-size': 0 is not in the range")
     fails(run("evaluate", "run", "--threads", 0), "threads must be a whole number")
     fails(run("evaluate", "run", "--dataset", "mnist"), "data set must be one of")
     rgb = np.zeros((4, 8, 8, 3), np.uint8)
@@ -160,7 +160,7 @@ def test_evaluate_bad_input(run, tmp_path):
     np.savez(tmp_path / "rgb.npz", **dict(zip(names, (rgb, labels, rgb, labels), strict=True)))
     fails(
         run("evaluate", "run", "--dataset", f"npz:{tmp_path}/rgb.npz"),
-        r"takes inputs of shape \(8, 8, 1\), and the pictures of rgb are \(8, 8, 3\)",
+        r"takes inputs of shape \(8, 8, 1\), and the images of rgb are \(8, 8, 3\)",
     )
 
 
@@ -219,7 +219,7 @@ def test_predict_json(run):
     code, out, _ = run("predict", "net.bnn.npz", "1.png", "0.png", "--json", "--top", "99")
     assert code == 0
     found = json.loads(out)
-    assert [one["picture"] for one in found] == ["1.png", "0.png"]
+    assert [one["image"] for one in found] == ["1.png", "0.png"]
     for one in found:
         assert len(one["top"]) == 10
         assert (
@@ -251,11 +251,11 @@ def test_predict_bad_input(run, tmp_path):
         "no.png: not an image",
     ]
     code, out, err = run("predict", "net.bnn.npz", "missing.png", "0.png", "--json")
-    assert (code, [one["picture"] for one in json.loads(out)]) == (2, ["0.png"])
+    assert (code, [one["image"] for one in json.loads(out)]) == (2, ["0.png"])
     assert err.count("\n") == 1
-    fails(run("predict", "net.bnn.npz"), "Missing argument 'PICTURE...'")
+    fails(run("predict", "net.bnn.npz"), "Missing argument 'IMAGE...'")
     fails(run("predict", "nothing", "0.png"), "nothing does not exist")
-    fails(run("predict", "net.bnn.npz", "0.png", "--top", "0"), "--top must be 1 or more")
+    fails(run("predict", "net.bnn.npz", "0.png", "--top", "0"), "'--top': 0 is not in the range")
     fails(run("predict", "net.bnn.npz", "0.png", "--threads", "0"), "threads must be a whole")
     whole = Path("net.bnn.npz").read_bytes()
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
@@ -310,7 +310,7 @@ def test_pictures_become_what_a_network_was_trained_on(run, tmp_path, form, scal
     files = [tmp_path / f"{k}.png" for k in range(20)]
     result = run("predict", tmp_path / form, *files, "--json")
     if scale != 255:
-        fails(result, "was trained on floats, and how they came from pictures is not known")
+        fails(result, "was trained on floats, and how they came from images is not known")
         return
     assert result[0] == 0
     found = [one["index"] for one in json.loads(result[1])]

@@ -15,7 +15,6 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
-from minibnn.cli.completion import offer
 from minibnn.cli.evaluate import evaluate
 from minibnn.cli.export import export
 from minibnn.cli.info import info
@@ -44,31 +43,25 @@ class _Commands(click.Group):
             ctx.exit(getattr(stop, "exit_code", 130))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(__version__, "-V", "--version", message="minibnn %(version)s")
 def commands():
     """Binarized neural networks from scratch.
 
     Every weight of these networks is +1 or -1. "minibnn compare" trains one network twice, by Bop
     (the weights are all there is) and by gradient descent on latent weights, and draws how they
-    learn; "minibnn train" trains one. Both work without any download on small pictures of
-    hand-written digits. "minibnn verify" proves by running which optimizers are the same.
+    learn; "minibnn train" trains one. Both work without any download on small images of
+    handwritten digits. "minibnn verify" shows by running them which optimizers are the same.
     """
 
 
-commands.add_command(bench)
-commands.add_command(compare)
-commands.add_command(plot)
-commands.add_command(evaluate)
-commands.add_command(export)
-commands.add_command(info)
-commands.add_command(predict)
-commands.add_command(recipes)
-commands.add_command(report)
-commands.add_command(sweep)
-commands.add_command(train)
-commands.add_command(verify)
-offer(commands)
+for _command in (
+    *(train, compare, sweep, recipes, plot, report, info),
+    *(evaluate, predict, export, verify, bench),
+):
+    commands.add_command(_command)
 
 
 def main(arguments=None, default_map=None):

@@ -4,40 +4,25 @@ import shlex
 
 import click
 
-from minibnn.cli.choice import network_options
-from minibnn.cli.options import settle_options
-from minibnn.errors import InputError
-
-_FIRST = ("recipe", "dataset", "model", "width")  # on which the defaults of others depend
+from minibnn.cli.settle import network_options, what_and_how
 
 
 def command_of(config):
     """The shortest ``minibnn train`` or ``compare`` that trains the same again.
 
-    Parameters
-    ----------
-    config : dict
-        config.json of a run or a comparison.
-
-    Returns
-    -------
-    str, or None if it was not started by a command or by one that this version does not have
+    None if the run of this config.json was not started by a command, or by one that this version
+    does not have.
     """
     from minibnn.cli.compare import compare
     from minibnn.cli.train import train
 
-    options = config.get("options")
-    if not isinstance(options, dict):
-        return None
-    command = {"train": train, "compare": compare}.get(options.get("command"))
-    if command is None:
-        return None
+    options, network = config.get("options"), config.get("network")
     words = []
     if config.get("kind") == "preset":
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
-    network = config.get("network")
     shape = network.get("input_shape") if isinstance(network, dict) else None
-    return _command(command, words, options, shape)
+    name = options.get("command") if isinstance(options, dict) else None
+    return _command({"train": train, "compare": compare}.get(name), words, options, shape)
 
 
 def sweep_command_of(description):
@@ -56,50 +41,35 @@ def sweep_command_of(description):
 
 
 def _command(command, words, options, shape=None):
+    if command is None:
+        return None
     try:
-        words = [*words, *_words(command, options, shape)]
+        # in turns: what is left unsaid of the others depends on the first
+        for names in (["recipe"], ["dataset", "model", "width"], [p.name for p in command.params]):
+            unsaid = _settled(command, words, shape)
+            for parameter in command.params:
+                if parameter.name in names and parameter.name in options:
+                    words = [*words, *_said(parameter, options, unsaid[parameter.name])]
         _settled(command, words, shape)
-    except (InputError, click.ClickException):  # another version's options
-        return None
-    except (AttributeError, LookupError, TypeError, ValueError):  # a damaged file's
-        return None
+    except (click.ClickException, AttributeError, LookupError, TypeError, ValueError):
+        return None  # options of another version, or of a damaged file
     return shlex.join(["minibnn", command.name, *words])
-
-
-def _words(command, options, shape):
-    """The options that have to be said, as words: those that are not what is left unsaid."""
-    words = []
-    parameters = {parameter.name: parameter for parameter in command.params}
-    order = [*_FIRST, *(name for name in parameters if name not in _FIRST)]
-    for name in order:
-        if name not in options or name not in parameters:
-            continue
-        unsaid = _settled(command, words, shape)
-        value, default = options[name], unsaid.get(name)
-        if value is None or value == default:
-            continue
-        if name == "optimizer" and options.get("recipe") and isinstance(value, list):
-            value = value[len(default) :]  # after those of the recipes
-        words += _said(parameters[name], value)
-    return words
 
 
 def _settled(command, words, shape):
     """The options that a command line comes to."""
-    with command.make_context(command.name, list(words)) as context:
-        options = {name: context.params.get(name) for name in _own(command)}
-        kept, _ = settle_options(context, options)
-        return kept | (network_options(kept, shape) if shape else {})
+    options, _ = what_and_how(command.make_context(command.name, words).params)
+    return options | (network_options(options, shape) if shape else {})
 
 
-def _own(command):
-    """Names of the options that ``settle_options`` takes."""
-    others = ("changes", "preset", "steps", "grid", "scan", "random", "seeds", "executor", "jobs")
-    return [p.name for p in command.params if p.name not in (*others, "scheduler")]
-
-
-def _said(parameter, value):
+def _said(parameter, options, unsaid):
+    """The words that give an option its value, if it is not what is left unsaid."""
+    value = options[parameter.name]
+    if value is None or value == unsaid:
+        return []
     if parameter.is_flag:
         return [(parameter.opts if value else parameter.secondary_opts)[0]]
-    values = value if isinstance(value, list | tuple) else [value]
+    if parameter.name == "optimizer" and options.get("recipe") and isinstance(value, list):
+        value = value[len(unsaid) :]  # after those of the recipes
+    values = value if isinstance(value, list) else [value]
     return [word for one in values for word in (parameter.opts[0], str(one))]

@@ -2,6 +2,8 @@
 
 import click
 
+from minibnn.cli.options import JSON, THREADS
+
 SECTIONS = ("products", "optimizers", "rates", "startup")
 GRADIENTS = ("float32", "int8")
 
@@ -30,30 +32,16 @@ GRADIENTS = ("float32", "int8")
     "--filters",
     type=click.IntRange(1, 4096),
     default=128,
-    show_default=True,
-    metavar="N",
     help="Filters of the network's first convolution.",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1, 65536),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="Pictures per step.",
-)
+@click.option("--batch-size", type=click.IntRange(1, 65536), default=50, help="Images per step.")
 @click.option(
     "--gradients",
     type=click.Choice(GRADIENTS),
     help="Measure with gradients of this type only. Default: both; the roofline, float32.",
 )
-@click.option(
-    "--threads",
-    type=int,
-    metavar="N",
-    help="Processor cores to use. Default: the environment variable MINIBNN_NUM_THREADS, else all.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@THREADS
+@JSON
 def bench(quick, cold, peers, only, roofline, filters, batch_size, gradients, threads, as_json):
     """Measure products, optimizer steps, whole networks and the way to the first step.
 

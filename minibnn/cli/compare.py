@@ -4,23 +4,22 @@ from itertools import chain, count
 
 import click
 
-from minibnn.cli.options import (
-    BOP,
-    LATENT_SGD,
-    REAL,
-    Start,
-    settle_options,
-    shared_options,
-)
+from minibnn.cli.completion import names
+from minibnn.cli.options import BOP, LATENT_SGD, REAL, training_options
 from minibnn.cli.presets import run_preset
+from minibnn.cli.settle import TrainingCommand, what_and_how
+from minibnn.cli.start import started
 from minibnn.errors import InputError
 
 
-@click.command(short_help="Train one network by several optimizers, side by side.")
+@click.command(
+    cls=TrainingCommand, short_help="Train one network by several optimizers, side by side."
+)
 @click.option(
     "--recipe",
     multiple=True,
     metavar="NAME",
+    shell_complete=names("minibnn.zoo.RECIPES"),
     help="Compare recipes (minibnn recipes lists them): each one's optimizers, with its schedules "
     "in proportion to --epochs; all else is as in the first.",
 )
@@ -28,8 +27,8 @@ from minibnn.errors import InputError
     "--optimizer",
     multiple=True,
     default=(BOP, LATENT_SGD),
-    show_default=True,
     metavar="[NAME=]SPEC",
+    shell_complete=names("minibnn.optim.parse.BINARY"),
     help="For the binary weights, as often as you like: a name and its settings, such as "
     "bop:gamma=1e-3,threshold=1e-6 or slow=latent-adam:lr=1e-4, or recipe:bop-sec51,gamma=1e-2, "
     "a recipe's with its real optimizer and perhaps other settings.",
@@ -37,16 +36,14 @@ from minibnn.errors import InputError
 @click.option(
     "--preset",
     metavar="NAME",
+    shell_complete=names("minibnn.equivalences.networks.PRESETS"),
     help="Show an equivalence instead: sgd-decay-is-bop, latent-scale, loss-scale, hysteresis or "
     "inertia. Two optimizers and a control, all signs compared after every step.",
 )
 @click.option(
-    "--steps",
-    type=int,
-    metavar="N",
-    help="Steps of a --preset. Default: 200, on cifar10 100.",
+    "--steps", type=click.IntRange(1), help="Steps of a --preset. Default: 200, on cifar10 100."
 )
-@shared_options
+@training_options
 @click.pass_context
 def compare(ctx, preset, steps, **options):
     """Train copies of one binarized network by several optimizers, on the same batches.
@@ -62,33 +59,39 @@ def compare(ctx, preset, steps, **options):
 
     Ctrl-C finishes the batch, saves, and says how to go on.
     """
+    from minibnn import optim
+    from minibnn.training import lockstep
     from minibnn.training.distributed import refuse_ranks
 
     refuse_ranks("compare")
+    options, how = what_and_how(options)
     if preset is not None:
-        return run_preset(ctx, preset, steps, options)
+        return run_preset(ctx, preset, steps, options, how)
     if steps is not None:
         raise InputError("--steps belongs to --preset; without one, choose --epochs")
-    kept, how = settle_options(ctx, options)
-    named = name_specs(kept["optimizer"])
-
-    from minibnn import optim
-    from minibnn.training import lockstep
-
-    texts = {name: read_spec(spec, kept["real_optimizer"]) for name, spec in named.items()}
+    texts = {
+        name: read_spec(spec, options["real_optimizer"])
+        for name, spec in name_specs(options["optimizer"]).items()
+    }
     optimizers = {
         name: optim.Split(binary=optim.parse_optimizer(binary), real=optim.parse_optimizer(real))
         for name, (binary, real) in texts.items()
     }
-    with Start("compare", kept, how) as start:
+    with started("compare", options, how) as start:
         start.announce()
-        alone = {name: start.options_of(name, *pair) for name, pair in texts.items()}
-        result = lockstep(start.net, optimizers, start.data, run_options=alone, **start.arguments)
-    click.echo()
-    click.echo(str(result))
+        run_options = {  # those of minibnn train for each run alone
+            name: start.options
+            | {"command": "train", "recipe": None, "name": name}
+            | {"optimizer": binary, "real_optimizer": real}
+            for name, (binary, real) in texts.items()
+        }
+        result = lockstep(
+            start.net, optimizers, start.data, run_options=run_options, **start.arguments
+        )
+    click.echo(f"\n{result}")
     for name, net in result.nets.items():
         click.echo(f"digest: {net.digest()} {name}")
-    click.echo(f"picture: {start.out}/compare.png")
+    click.echo(f"figure: {start.out}/compare.png")
 
 
 def name_specs(specs):

@@ -4,30 +4,29 @@ import json
 
 import click
 
-from minibnn.cli.trained import THREADS
-from minibnn.errors import InputError
+from minibnn.cli.completion import files
+from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_option
 
 
-@click.command(short_help="Measure a trained network on test pictures.")
-@click.argument("network", metavar="RUN|FILE")
-@click.option(
-    "--dataset",
-    metavar="NAME",
-    help="Whose test pictures: digits, cifar10, image-folder or npz:FILE. Default: of those it was "
+@click.command(short_help="Measure a trained network on test images.")
+@click.argument("network", metavar="RUN|FILE", shell_complete=files)
+@dataset_option(
+    help="Whose test images: digits, cifar10, image-folder or npz:FILE. Default: of those it was "
     "trained on, if they are known.",
 )
-@click.option("--data-dir", metavar="FOLDER", help="Where they are; as for minibnn train.")
+@DATA_DIR
+@IMAGE_SIZE
+@click.option("--batch-size", type=click.IntRange(1), default=100, help="Images at a time.")
+@THREADS
 @click.option(
-    "--image-size", type=int, metavar="N", help="Of an image-folder; as for minibnn train."
+    "--out",
+    metavar="FILE",
+    shell_complete=files,
+    help="Draw the confusion of the classes (.png, .pdf or .svg).",
 )
-@click.option(
-    "--batch-size", type=int, default=100, show_default=True, metavar="N", help="At a time."
-)
-@click.option("--threads", type=int, metavar="N", help=THREADS)
-@click.option("--out", metavar="PICTURE", help="Draw the confusion of the classes (.png).")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@JSON
 def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, as_json):
-    """Measure a trained network on test pictures: RUN is a run folder, FILE one of its files or
+    """Measure a trained network on test images: RUN is a run folder, FILE one of its files or
     what "minibnn export --to packed" wrote.
 
     Prints loss, accuracy, which classes are taken for which, and the speed of the network.
@@ -36,9 +35,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     minibnn evaluate runs/train-digits-1
     minibnn evaluate digits.bnn.npz --out confusion.png
     """
-    if batch_size < 1:
-        raise InputError(f"--batch-size must be 1 or more, found {batch_size}")
-    from minibnn.cli.trained import load_trained, loss_of, pictures_for
+    from minibnn.cli.trained import images_for, load_trained, loss_of
     from minibnn.ops.threads import compute_threads
     from minibnn.training.measure import measure
     from minibnn.training.plots import check_figure_path
@@ -46,11 +43,11 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     if out is not None:
         check_figure_path(out)
     trained = load_trained(network)
-    pictures = pictures_for(trained, network, dataset, data_dir, image_size)
+    images = images_for(trained, network, dataset, data_dir, image_size)
     with compute_threads(threads):
         found = measure(
             trained.network,
-            pictures,
+            images,
             batch_size=batch_size,
             loss=loss_of(trained),
             classes=trained.classes,
@@ -63,12 +60,12 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return
-    click.echo(f"pictures:  {pictures!r}")
-    if left_out := len(pictures.test_labels) - found.evaluation.count:
+    click.echo(f"images:    {images!r}")
+    if left_out := len(images.test_labels) - found.evaluation.count:
         click.echo(f"left out:  {left_out:,}, which cannot be read")
     click.echo(_report(found))
     if out is not None:
-        click.echo(f"picture:   {out}")
+        click.echo(f"figure:    {out}")
 
 
 def _report(found):

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import click
 
+from minibnn.cli.completion import files
 from minibnn.errors import InputError, one_line
 
 
 @click.command(short_help="Write a trained network for inference.")
-@click.argument("run", metavar="RUN")
-@click.argument("file", metavar="FILE")
+@click.argument("run", metavar="RUN", shell_complete=files)
+@click.argument("file", metavar="FILE", shell_complete=files)
 @click.option(
     "--to",
     "form",
     required=True,
-    metavar="FORM",
+    type=click.Choice(["packed", "onnx", "larq"]),
     help="packed: bits and integer thresholds, 32 times smaller than floats, for minibnn evaluate "
     "and predict (by habit NAME.bnn.npz). onnx: standard operators, for onnxruntime and others "
     "(pip install \"minibnn[onnx]\"). larq: the arrays of Larq's and Keras' layers.",
@@ -31,8 +32,6 @@ def export(run, file, form, force):
     minibnn export runs/train-digits-1 --to onnx digits.onnx
     minibnn export runs/train-digits-1 --to larq digits.npz
     """
-    if form not in FORMS:
-        raise InputError(f"--to must be one of {', '.join(FORMS)}, found {form!r}")
     file = Path(file)
     if file.is_dir():
         raise InputError(f"FILE must be a file, and {file} is a folder")
@@ -45,7 +44,7 @@ def export(run, file, form, force):
     trained = load_trained(run)
     if not hasattr(trained.network, "layers"):
         raise InputError(f"{run} is packed already: name the run it comes from")
-    about = FORMS[form](trained, file)
+    about = {"packed": _packed, "onnx": _onnx, "larq": _larq}[form](trained, file)
     click.echo(one_line(f"{file}: {about}"))
 
 
@@ -72,7 +71,3 @@ def _larq(trained, file):
 
     larq.write(trained.network, file)
     return f"{len(larq.arrays(trained.network))} arrays"
-
-
-# name -> function (Trained, Path), which writes and says what
-FORMS = {"packed": _packed, "onnx": _onnx, "larq": _larq}

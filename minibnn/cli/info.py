@@ -4,12 +4,14 @@ import json
 
 import click
 
+from minibnn.cli.completion import files
+from minibnn.cli.options import JSON
 from minibnn.errors import printable
 
 
 @click.command(short_help="Tell what a run or a network file is.")
-@click.argument("path", metavar="RUN|FILE")
-@click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
+@click.argument("path", metavar="RUN|FILE", shell_complete=files)
+@JSON
 def info(path, as_json):
     """Tell what RUN or FILE is, how it was trained, how good and how big it is.
 
@@ -92,7 +94,7 @@ def _size_rows(found):
         rows["size"] = sizes
         if "binary_macs" in network:
             binary, real = (f"{network[f'{k}_macs']:,}" for k in ("binary", "real"))
-            rows["multiply-adds"] = f"{binary} on bits and {real} others per picture"
+            rows["multiply-adds"] = f"{binary} on bits and {real} others per image"
     if "bytes" in found:
         rows["file"] = f"{found['bytes']:,} bytes"
     if files := found.get("files"):

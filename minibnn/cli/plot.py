@@ -1,28 +1,30 @@
-"""``minibnn plot``: a picture of runs, laid over each other."""
+"""``minibnn plot``: a figure of runs, laid over each other."""
 
 from pathlib import Path
 
 import click
 
+from minibnn.cli.completion import files
 from minibnn.errors import printable
 
 
 @click.command(short_help="Draw runs: accuracy, loss, flips and inertia.")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=files)
 @click.option(
     "--out",
     metavar="FILE",
-    help="The picture, ending in .png, .pdf or .svg. Default: plot.png in the folder, of several "
+    shell_complete=files,
+    help="The figure, ending in .png, .pdf or .svg. Default: plot.png in the folder, of several "
     "folders in the current one.",
 )
-@click.option("--title", metavar="TEXT", help="Above the picture.")
+@click.option("--title", metavar="TEXT", help="Above the figure.")
 def plot(runs, out, title):
     """Draw one run, or several laid over each other.
 
     RUN is a run folder, that of a comparison, or a folder with run folders below it. A run that
     is still going on is drawn as far as it has come.
 
-    The picture shows accuracy and loss by epoch; of every binary layer pi_t, the paper's measure
+    The figure shows accuracy and loss by epoch; of every binary layer pi_t, the paper's measure
     of how many weights flip in a step (Eq. 7, of an epoch's mean step), and the share of weights
     that never flipped; and how far the weights stand from flipping, at the last epoch: |m| against
     the threshold, of latent weights their inertia |latent|. Of a single run the histograms of its
@@ -40,7 +42,7 @@ def plot(runs, out, title):
     records = find_runs(runs)
     out = check_figure_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
     draw_runs(out, records, title)
-    click.echo(f"picture: {out}")
+    click.echo(f"figure: {out}")
     for record in records:
         if record.telemetry is None:
             words = "has no telemetry: only accuracy and loss are drawn of it"

@@ -1,32 +1,31 @@
-"""``minibnn predict``: classes of picture files. It imports little, to answer at once."""
+"""``minibnn predict``: classes of image files. It imports little, to answer at once."""
 
 import json
 
 import click
 
-from minibnn.cli.trained import THREADS
+from minibnn.cli.completion import files
+from minibnn.cli.options import JSON, THREADS
 from minibnn.errors import InputError, one_line
 
-_AT_A_TIME = 64  # pictures in memory
+_AT_A_TIME = 64  # images in memory
 
 
-@click.command(short_help="Classify picture files.")
-@click.argument("network", metavar="FILE|RUN")
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.command(short_help="Classify image files.")
+@click.argument("network", metavar="FILE|RUN", shell_complete=files)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", shell_complete=files)
 @click.option(
     "--top",
-    type=int,
+    type=click.IntRange(1),
     default=1,
-    show_default=True,
-    metavar="K",
-    help="Tell the K most probable classes.",
+    help="How many of the most probable classes to tell.",
 )
-@click.option("--threads", type=int, metavar="N", help=THREADS)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object for each picture.")
-def predict(network, pictures, top, threads, as_json):
-    """Tell the class of each PICTURE, a file of any format and size Pillow reads.
+@THREADS
+@JSON
+def predict(network, images, top, threads, as_json):
+    """Tell the class of each IMAGE, a file of any format and size Pillow reads.
 
-    The network is one that "minibnn export --to packed" wrote, or a run folder. Pictures are made
+    The network is one that "minibnn export --to packed" wrote, or a run folder. Images are made
     grey or RGB as it needs them, laid on white where they are transparent, and resized to what it
     takes: as a whole, proportions not kept; for a network trained on an image-folder, their
     middle. Probabilities are the softmax of its outputs. Files that cannot be read are named,
@@ -36,8 +35,6 @@ def predict(network, pictures, top, threads, as_json):
     minibnn predict model.bnn.npz cat.png dog.jpg
     minibnn predict runs/train-cifar10-1 cat.png --top 3 --json
     """
-    if top < 1:
-        raise InputError(f"--top must be 1 or more, found {top}")
     from minibnn.cli.trained import load_trained
     from minibnn.data.image_files import check_channels
     from minibnn.ops.threads import use_threads
@@ -48,23 +45,23 @@ def predict(network, pictures, top, threads, as_json):
         raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
     if trained.network.pictures == "arrays":
         raise InputError(
-            f"{network} was trained on floats, and how they came from pictures is not known: "
+            f"{network} was trained on floats, and how they came from images is not known: "
             "give its predict() such arrays"
         )
     use_threads(threads)
     bad = []  # files that cannot be read
-    found = _predictions(trained, pictures, top, bad)
+    found = _predictions(trained, images, top, bad)
     if as_json:
         click.echo(json.dumps(list(found), indent=2))
     for one in found:
         ranks = (f"{rank['class']} {100 * rank['probability']:.2f} %" for rank in one["top"])
-        click.echo(one_line(f"{one['picture']}: {', '.join(ranks)}"))
+        click.echo(one_line(f"{one['image']}: {', '.join(ranks)}"))
     if bad:
         raise click.exceptions.Exit(2)
 
 
 def _predictions(trained, paths, top, bad):
-    """Yield a plain dict for each picture; one that cannot be read is told and goes to ``bad``."""
+    """Yield a plain dict for each image; one that cannot be read is told and goes to ``bad``."""
     import numpy as np
 
     from minibnn.data.image_files import read_image
@@ -88,7 +85,7 @@ def _predictions(trained, paths, top, bad):
                 {"class": classes[k], "index": int(k), "probability": float(scores[k])}
                 for k in best
             ]
-            yield {"picture": path, **ranks[0], "top": ranks}
+            yield {"image": path, **ranks[0], "top": ranks}
 
 
 def probabilities(outputs):

@@ -5,81 +5,55 @@ import io
 
 import click
 
-from minibnn.cli.options import Start
+from minibnn.cli.start import started
 from minibnn.errors import InputError
 
-STEPS = {"cifar10": 100}  # where --steps is not given; else:
-DEFAULT_STEPS = 200
+_OWN = ("recipe", "optimizer", "epochs", "real_optimizer", "validation", "resume", "tensorboard")
 
 
-def run_preset(ctx, name, steps, options):
-    """Run the preset, print its table, keep table, settings and picture; exit 1 if it fails."""
-    from minibnn.equivalences.networks import PRESETS
-
-    if name not in PRESETS:
-        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, found {name!r}")
-    for option in (
-        "recipe",
-        "optimizer",
-        "epochs",
-        "real_optimizer",
-        "validation",
-        "resume",
-        "tensorboard",
-    ):
-        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
-            raise InputError(
-                f"--preset has its own optimizers and number of steps (--steps): leave "
-                f"--{option.replace('_', '-')} out"
-            )
-    if steps is None:
-        steps = STEPS.get(options["dataset"], DEFAULT_STEPS)
-    if steps < 1:
-        raise InputError(f"--steps must be 1 or more, found {steps}")
-    how = {option: options[option] for option in ("out", "resume", "force", "threads")}
-    kept = {option: x for option, x in options.items() if option not in how}
-    preset = PRESETS[name]
-    with Start("compare", kept | {"epochs": 1}, how) as start:
-        start.announce()
-        click.echo(f"preset:  {name} ({preset.entry}): {preset.words}")
-        result = _compare(start, name, steps)
-    click.echo()
-    click.echo(table(result))
-    click.echo()
-    click.echo(verdict(result))
-    click.echo(f"picture: {start.out}/compare.png")
-    if not result.ok:
-        ctx.exit(1)
-
-
-def _compare(start, name, steps):
-    """The Comparison, kept in the run folder."""
-    from minibnn.equivalences.networks import compare_sides
+def run_preset(ctx, name, steps, options, how):
+    """Run the preset, print its table, keep table, settings and figure; exit 1 if it fails."""
+    from minibnn.equivalences.networks import PRESETS, compare_sides
     from minibnn.ops.threads import compute_threads
     from minibnn.training.run_folder import RunFolder
 
-    arguments = start.arguments
-    with (
-        RunFolder(arguments["out"], force=arguments["force"]) as folder,
-        compute_threads(arguments["threads"]),
-        click.progressbar(length=steps, label="steps:  ") as bar,
-    ):
-        folder.write_config(
-            {"kind": "preset", "preset": name, "steps": steps, "options": arguments["options"]}
+    if name not in PRESETS:
+        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, found {name!r}")
+    for option in ctx.obj.intersection(_OWN):
+        raise InputError(
+            f"--preset has its own optimizers and number of steps (--steps): leave "
+            f"--{option.replace('_', '-')} out"
         )
-        result = compare_sides(
-            name,
-            start.net,
-            start.data,
-            steps=steps,
-            batch_size=arguments["batch_size"],
-            seed=arguments["seed"],
-            augment=arguments["augment"],
-            after_step=lambda *_: bar.update(1),
-        )
-        keep(folder.path, result)
-        draw(folder.path / "compare.png", result)
-    return result
+    if steps is None:
+        steps = 100 if options["dataset"] == "cifar10" else 200
+    with started("compare", options | {"epochs": 1}, how) as start:
+        start.announce()
+        click.echo(f"preset:  {name} ({PRESETS[name].entry}): {PRESETS[name].words}")
+        arguments = start.arguments
+        with (
+            RunFolder(start.out, force=how["force"]) as folder,
+            compute_threads(how["threads"]),
+            click.progressbar(length=steps, label="steps:  ") as bar,
+        ):
+            folder.write_config(
+                {"kind": "preset", "preset": name, "steps": steps, "options": arguments["options"]}
+            )
+            result = compare_sides(
+                name,
+                start.net,
+                start.data,
+                steps=steps,
+                batch_size=arguments["batch_size"],
+                seed=arguments["seed"],
+                augment=arguments["augment"],
+                after_step=lambda *_: bar.update(1),
+            )
+            keep(folder.path, result)
+            draw(folder.path / "compare.png", result)
+    click.echo(f"\n{table(result)}\n\n{verdict(result)}")
+    click.echo(f"figure: {start.out}/compare.png")
+    if not result.ok:
+        ctx.exit(1)
 
 
 def table(result):
@@ -122,18 +96,16 @@ def keep(folder, result):
 
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["step", "name", "loss", "differing", *(f"differing:{n}" for n in result.layers)]
-    )
+    layers = [f"differing:{name}" for name in result.layers]
+    writer.writerow(["step", "name", "loss", "differing", *layers])
     for step in range(result.steps):
         for side in result.sides:
-            row = [step + 1, side.name, repr(float(result.losses[side.name][step]))]
+            counts = [""] * (1 + len(layers))
             if side.name in result.differing:
                 counts = result.differing[side.name][step].tolist()
-                row += [sum(counts), *counts]
-            else:
-                row += [""] * (1 + len(result.layers))
-            writer.writerow(row)
+                counts = [sum(counts), *counts]
+            loss = repr(float(result.losses[side.name][step]))
+            writer.writerow([step + 1, side.name, loss, *counts])
     write_atomic(folder / "differences.csv", file.getvalue().encode())
 
 
@@ -147,25 +119,21 @@ def draw(path, result):
     figure = new_figure(11, 4.5)
     signs, loss = figure.subplots(1, 2)
     steps = np.arange(1, result.steps + 1)
-    first, twin, control = result.sides
-    styles = {
-        first.name: {"color": COLOURS[5], "linewidth": 5},
-        twin.name: {"color": COLOURS[0], "linewidth": 1.4},
-        control.name: {"color": COLOURS[1], "linewidth": 1.4, "linestyle": "--"},
-    }
-    for side in (twin, control):
-        differing = 100 * result.differing[side.name].sum(1) / result.weights
-        words = f"{side.name}: {result.sentence(side.name)}"
-        signs.plot(steps, differing, label=words, **styles[side.name])
-    signs.set_ylim(bottom=-0.03 * signs.get_ylim()[1])
-    signs.set_title(f"Signs that differ from {first.name}'s")
-    signs.set_ylabel("of all signs (%)")
     width = max(1, result.steps // 40)
-    for side in result.sides:
+    looks = ((COLOURS[5], 5, "-"), (COLOURS[0], 1.4, "-"), (COLOURS[1], 1.4, "--"))
+    for side, (color, linewidth, linestyle) in zip(result.sides, looks, strict=True):
+        look = {"color": color, "linewidth": linewidth, "linestyle": linestyle}
         smooth = np.convolve(result.losses[side.name], np.ones(width) / width, "valid")
-        loss.plot(steps[width - 1 :], smooth, label=side.name, **styles[side.name])
+        loss.plot(steps[width - 1 :], smooth, label=side.name, **look)
+        if side.name in result.differing:
+            differing = 100 * result.differing[side.name].sum(1) / result.weights
+            words = f"{side.name}: {result.sentence(side.name)}"
+            signs.plot(steps, differing, label=words, **look)
+    signs.set_ylim(bottom=-0.03 * signs.get_ylim()[1])
+    signs.set_title(f"Signs that differ from {result.sides[0].name}'s")
+    signs.set_ylabel("of all signs (%)")
     loss.set_title("Training loss" + f", mean of {width} steps" * (width > 1))
-    loss.set_ylabel("loss per picture")
+    loss.set_ylabel("loss per image")
     for axes in (signs, loss):
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)

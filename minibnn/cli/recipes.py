@@ -4,9 +4,13 @@ import textwrap
 
 import click
 
+from minibnn.cli.completion import names
+
 
 @click.command(short_help="List the published training recipes.")
-@click.argument("name", required=False, metavar="[name]")
+@click.argument(
+    "name", required=False, metavar="[name]", shell_complete=names("minibnn.zoo.RECIPES")
+)
 def recipes(name):
     """List the recipes of "minibnn train --recipe NAME", or tell all about one NAME.
 
@@ -41,7 +45,7 @@ def explain(recipe):
     rows = {
         "source": recipe.source,
         "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
-        "pictures": f"{recipe.dataset}, {recipe.classes} classes, {size}, "
+        "images": f"{recipe.dataset}, {recipe.classes} classes, {size}, "
         f"{augmentation if recipe.augment else 'as they are'}",
         "network": f"{recipe.model}, {sizes}",
         "binary weights": recipe.optimizer,

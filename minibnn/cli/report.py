@@ -5,15 +5,17 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.trained import THREADS
+from minibnn.cli.completion import files
+from minibnn.cli.options import DATA_DIR, THREADS
 from minibnn.errors import InputError, printable
 
 
 @click.command(short_help="Write one HTML page about runs.")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=files)
 @click.option(
     "--out",
     metavar="FILE",
+    shell_complete=files,
     help="The page, ending in .html. Default: report.html in the folder, of several folders in "
     "the current one.",
 )
@@ -21,11 +23,11 @@ from minibnn.errors import InputError, printable
 @click.option(
     "--confusion/--no-confusion",
     default=True,
-    help="Have the networks look at their test pictures. Default: if the pictures are here; "
+    help="Have the networks look at their test images. Default: if the images are here; "
     "nothing is downloaded.",
 )
-@click.option("--data-dir", metavar="FOLDER", help="Where the pictures are; as for minibnn train.")
-@click.option("--threads", type=int, metavar="N", help=THREADS)
+@DATA_DIR
+@THREADS
 def report(runs, out, title, confusion, data_dir, threads):
     """Write all about one run, or several side by side, as one HTML page.
 
@@ -96,16 +98,16 @@ def _loader(own_dir):
 
 
 def _confusion(folder, load):
-    """Measured on the test pictures of a run's network, or why it cannot be."""
-    from minibnn.cli.trained import load_trained, loss_of, pictures_for
+    """Measured on the test images of a run's network, or why it cannot be."""
+    from minibnn.cli.trained import images_for, load_trained, loss_of
     from minibnn.training.measure import measure
 
     try:
         trained = load_trained(folder)
-        pictures = pictures_for(trained, folder, load=load)
+        images = images_for(trained, folder, load=load)
         return measure(
             trained.network,
-            pictures,
+            images,
             batch_size=trained.config.get("batch_size") or 100,  # what fitted in training
             loss=loss_of(trained),
             classes=trained.classes,

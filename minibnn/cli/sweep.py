@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.options import Start, _folder_name, settle_options
+from minibnn.cli.completion import files
+from minibnn.cli.settle import TrainingCommand, what_and_how
+from minibnn.cli.start import folder_name, started
 from minibnn.cli.train import change_settings, train
 from minibnn.errors import InputError
 
-EXECUTORS = ("processes", "mpi", "dask")
-_HOW = ("out", "resume", "force", "threads")  # how to run, not what
 _FILES = {"table": "summary.csv", "heat map": "heatmap.png", "curves": "curves.png"}
 _MOST_CHECKED = 20  # networks built to see that they can be
 
 
-@click.command(short_help="Train a grid of settings.")
+@click.command(cls=TrainingCommand, short_help="Train a grid of settings.")
 @click.option(
     "--grid",
     multiple=True,
@@ -34,7 +34,6 @@ _MOST_CHECKED = 20  # networks built to see that they can be
 @click.option(
     "--random",
     type=int,
-    metavar="N",
     help="Only N cells of the grid, drawn at random by --seed; a key may then have a range, "
     "KEY=log:LOW:HIGH or KEY=uniform:LOW:HIGH.",
 )
@@ -45,16 +44,14 @@ _MOST_CHECKED = 20  # networks built to see that they can be
 )
 @click.option(
     "--executor",
-    type=click.Choice(EXECUTORS),
+    type=click.Choice(["processes", "mpi", "dask"]),
     default="processes",
-    show_default=True,
     help="Where the cells run: in processes on this machine, on MPI ranks (start it by mpiexec, "
     "see above) or on the workers of a Dask cluster.",
 )
 @click.option(
     "--jobs",
     type=int,
-    metavar="N",
     help="Processes at a time; the cores are divided among them. Default: one per core.",
 )
 @click.option(
@@ -65,14 +62,14 @@ _MOST_CHECKED = 20  # networks built to see that they can be
 @click.option(
     "--threads",
     type=int,
-    metavar="N",
     help="Processor cores to use in all, with mpi and dask for each cell; the results are the "
     "same. Default: MINIBNN_NUM_THREADS or all; with mpi a rank's share, with dask 1.",
 )
 @click.option(
     "--out",
     metavar="FOLDER",
-    help="Where sweep.json, summary.csv, the pictures and a folder for each cell go. Default: a "
+    shell_complete=files,
+    help="Where sweep.json, summary.csv, the figures and a folder for each cell go. Default: a "
     "new folder in runs/. The same sweep goes on where it was.",
 )
 @click.option(
@@ -97,11 +94,12 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
     that crashes or is killed is started once more from its checkpoint. Ctrl-C saves the cells that
     run and says how to go on.
     """
-    how = {name: options.pop(name) for name in _HOW}
+    options, how = what_and_how(options)
     with _executor(executor, scheduler, jobs) as pool:
         from minibnn.training.sweep.run import Plan, run_plan
 
-        plan = Plan(**_asked(ctx, grid, scan, random, seeds, changes, options, how))
+        asked = _resumed if how["resume"] else _asked
+        plan = Plan(**asked(ctx, grid, scan, random, seeds, changes, options))
         with _folder(plan, how) as out:
             _check_cells(plan.cells, out, how["force"])
             threads = 1 if executor == "dask" and how["threads"] is None else how["threads"]
@@ -135,45 +133,45 @@ def _executor(name, scheduler, jobs):
     return executors.dask(scheduler) if name == "dask" else contextlib.nullcontext()
 
 
-def _asked(ctx, grid, scan, random, seeds, changes, options, how):
-    """The arguments of a Plan; on a resume, what was left out is as the sweep has it."""
-    from minibnn.training.sweep.folder import read_sweep
+def _asked(ctx, grid, scan, random, seeds, changes, options):
+    """The arguments of a Plan."""
     from minibnn.training.sweep.grid import read_texts
 
-    source = click.core.ParameterSource.COMMANDLINE
-    given = {name: x for name, x in options.items() if ctx.get_parameter_source(name) is source}
     grid, scan = read_texts(grid, "--grid"), read_texts(scan, "--scan")
+    options |= change_settings(options, changes)
     seed = options.pop("seed")
-    seeds = [seed] if seeds is None else _numbers(seeds)
-    if how["resume"]:
-        if how["force"]:
-            raise InputError("resume goes on with a sweep, force discards it: choose one")
-        if how["out"] is None:
-            raise InputError("--resume needs --out FOLDER, the sweep to go on with")
-        if changes:
-            raise InputError("--resume goes on with the sweep as it is: leave --set out")
-        found = read_sweep(how["out"])
-        given.pop("seed", None)
-        return {
-            "grid_values": grid or found["grid"],
-            "scan": scan or found["scan"],
-            "random": found["random"] if random is None else random,
-            "seed": found["seed"] or 0,
-            "seeds": found["seeds"] if ctx.params["seeds"] is None else seeds,
-            "options": found["options"] | _hyphens(given),
-        }
-    kept, _ = settle_options(ctx, {**options, "seed": seed, **how})
-    kept |= change_settings(kept, changes)
     if "recipe" in (*grid, *scan):  # each sets what was not given
-        kept = given
-    kept.pop("seed", None)
+        options = {name: x for name, x in options.items() if name in ctx.obj}
     return {
         "grid_values": grid,
         "scan": scan,
         "random": random,
         "seed": seed,
-        "seeds": seeds,
-        "options": {name: x for name, x in _hyphens(kept).items() if x is not None},
+        "seeds": [seed] if seeds is None else _integers(seeds),
+        "options": _hyphens({name: x for name, x in options.items() if x is not None}),
+    }
+
+
+def _resumed(ctx, grid, scan, random, seeds, changes, options):
+    """The same of a sweep to go on with; what was left out is as it has it."""
+    from minibnn.training.sweep.folder import read_sweep
+    from minibnn.training.sweep.grid import read_texts
+
+    if ctx.params["force"]:
+        raise InputError("resume goes on with a sweep, force discards it: choose one")
+    if ctx.params["out"] is None:
+        raise InputError("--resume needs --out FOLDER, the sweep to go on with")
+    if changes:
+        raise InputError("--resume goes on with the sweep as it is: leave --set out")
+    found = read_sweep(ctx.params["out"])
+    given = {name: x for name, x in options.items() if name in ctx.obj and name != "seed"}
+    return {
+        "grid_values": read_texts(grid, "--grid") or found["grid"],
+        "scan": read_texts(scan, "--scan") or found["scan"],
+        "random": found["random"] if random is None else random,
+        "seed": found["seed"] or 0,
+        "seeds": found["seeds"] if seeds is None else _integers(seeds),
+        "options": found["options"] | _hyphens(given),
     }
 
 
@@ -185,7 +183,7 @@ def _underscores(options):
     return {name.replace("-", "_"): value for name, value in options.items()}
 
 
-def _numbers(text):
+def _integers(text):
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
@@ -201,7 +199,7 @@ def _folder(plan, how):
         yield how["out"]
         return
     dataset = plan.cells[0].options.get("dataset", "digits")
-    with new_folder("sweep", _folder_name(dataset)) as out:
+    with new_folder("sweep", folder_name(dataset)) as out:
         yield str(out)
 
 
@@ -225,11 +223,10 @@ def _check_cells(cells, out, force):
         if repr(sizes) in settled or (folder.exists() and not force):
             continue
         options = _underscores(cell.options) | {"out": str(folder), "force": force}
-        with train.make_context("train", [], default_map=options) as context:
-            options = {k: v for k, v in context.params.items() if k != "changes"}
-            settled[repr(sizes)] = settle_options(context, options)
-    for kept, how in list(settled.values())[:_MOST_CHECKED]:
-        with Start("train", kept, how) as start:
+        context = train.make_context("train", [], default_map=options)
+        settled[repr(sizes)] = what_and_how(context.params)
+    for options, how in list(settled.values())[:_MOST_CHECKED]:
+        with started("train", options, how) as start:
             names = ("epochs", "batch_size", "seed", "validation")
             settings = Settings(**{n: start.arguments[n] for n in names})
             training_data(start.net, start.data, settings)

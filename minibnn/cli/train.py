@@ -5,22 +5,26 @@ import os
 
 import click
 
-from minibnn.cli.options import BOP, Start, settle_options, shared_options
+from minibnn.cli.completion import names
+from minibnn.cli.options import BOP, training_options
+from minibnn.cli.settle import TrainingCommand, what_and_how
+from minibnn.cli.start import started
 from minibnn.errors import InputError
 
 
-@click.command(short_help="Train one network.")
+@click.command(cls=TrainingCommand, short_help="Train one network.")
 @click.option(
     "--recipe",
     metavar="NAME",
+    shell_complete=names("minibnn.zoo.RECIPES"),
     help="Train as somebody published it: data set, network, optimizers, schedules, batch, epochs "
     "and augmentation, each of which another option may change. minibnn recipes lists them.",
 )
 @click.option(
     "--optimizer",
     default=BOP,
-    show_default=True,
     metavar="SPEC",
+    shell_complete=names("minibnn.optim.parse.BINARY"),
     help="For the binary weights: a name and its settings, such as "
     "bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8 or latent-adam:lr=1e-3.",
 )
@@ -44,9 +48,8 @@ from minibnn.errors import InputError
     help="With MPI: normalise by the statistics of the whole batch, as one process would, not of "
     "each process' piece of it.",
 )
-@shared_options
-@click.pass_context
-def train(ctx, changes, mpi, **options):
+@training_options
+def train(changes, mpi, **options):
     """Train one binarized network and keep everything in a run folder.
 
     \b
@@ -65,47 +68,44 @@ def train(ctx, changes, mpi, **options):
     from minibnn.training.distributed import Ranks
 
     ranks = Ranks() if mpi is False else Ranks.world(required=mpi)
-    with ranks.guard():
-        _train(ctx, changes, options, ranks)
+    with ranks.guard(), contextlib.ExitStack() as stack:
+        _train(stack, changes, options, ranks)
 
 
-def _train(ctx, changes, options, ranks):
-    with contextlib.ExitStack() as stack:
+def _train(stack, changes, options, ranks):
+    from minibnn import optim
+    from minibnn.training import fit
+
+    with ranks.together():
+        options, how = what_and_how(options)
+        options |= change_settings(options, changes)
+        options.setdefault("name", options["recipe"])
+        binary, real = (optim.parse_optimizer(options[o]) for o in ("optimizer", "real_optimizer"))
+        optimizer = optim.Split(binary=binary, real=real)
+    if ranks.size > 1 and how["threads"] is None and not os.environ.get("MINIBNN_NUM_THREADS"):
+        how["threads"] = ranks.threads()
+    for turn in (True, False):  # rank 0 first: it may have to download the data
         with ranks.together():
-            kept, how = settle_options(ctx, options)
-            kept |= change_settings(kept, changes)
-            kept.setdefault("name", kept["recipe"])
-
-            from minibnn import optim
-            from minibnn.training import fit
-
-            binary, real = (optim.parse_optimizer(kept[o]) for o in ("optimizer", "real_optimizer"))
-            optimizer = optim.Split(binary=binary, real=real)
-        if ranks.size > 1 and how["threads"] is None and not os.environ.get("MINIBNN_NUM_THREADS"):
-            how["threads"] = ranks.threads()
-        for turn in (True, False):  # rank 0 first: it may have to download the data
-            with ranks.together():
-                if ranks.first is turn:
-                    start = stack.enter_context(Start("train", kept, how, ranks))
-        if ranks.first:
-            start.announce(ranks.size)
-        history = fit(
-            start.net,
-            optimizer,
-            start.data,
-            name=kept["name"],
-            ranks=ranks,
-            sync_batch_norm=kept["sync_batch_norm"],
-            **start.arguments,
-        )
+            if ranks.first is turn:
+                start = stack.enter_context(started("train", options, how, ranks))
     if ranks.first:
-        click.echo()
-        click.echo(summary(history, start.out))
+        start.announce(ranks.size)
+    history = fit(
+        start.net,
+        optimizer,
+        start.data,
+        name=options["name"],
+        ranks=ranks,
+        sync_batch_norm=options["sync_batch_norm"],
+        **start.arguments,
+    )
+    if ranks.first:
+        click.echo(f"\n{summary(history, start.out)}")
         click.echo(f"digest: {start.net.digest()}")
-        click.echo(f"picture: {start.out}/curves.png")
+        click.echo(f"figure: {start.out}/curves.png")
 
 
-def change_settings(kept, changes):
+def change_settings(options, changes):
     """The options optimizer and real_optimizer after ``--set NAME=VALUE``, as a dict.
 
     >>> change_settings({"optimizer": "bop:gamma=1e-3", "real_optimizer": "adam"}, ["gamma=1"])
@@ -113,8 +113,8 @@ def change_settings(kept, changes):
     """
     wanted = {"optimizer": {}, "real_optimizer": {}}
     for text in changes:
-        name, equals, value = (piece.strip() for piece in text.partition("="))
-        if not (name and equals and value):
+        name, _, value = (piece.strip() for piece in text.partition("="))
+        if not (name and value):
             raise InputError(f"--set must be NAME=VALUE, such as gamma=1e-3, found {text!r}")
         option = "real_optimizer" if name.startswith("real.") else "optimizer"
         if name.removeprefix("real.") in wanted[option]:
@@ -123,7 +123,7 @@ def change_settings(kept, changes):
     from minibnn.optim import change_arguments
 
     return {
-        option: change_arguments(kept[option], new) if new else kept[option]
+        option: change_arguments(options[option], new) if new else options[option]
         for option, new in wanted.items()
     }
 

@@ -6,30 +6,16 @@ from typing import NamedTuple
 
 from minibnn.errors import InputError
 
-THREADS = (  # help of the option, of commands that do not train
-    "Processor cores to use. Default: the environment variable MINIBNN_NUM_THREADS, else all."
-)
 EVERYBODYS = ("digits", "cifar10", "image-folder")  # data sets that are no file of one's own
 
 
 class Trained(NamedTuple):
-    """A network and what is known of it.
+    """A network and what is known of it."""
 
-    Attributes
-    ----------
-    network : Sequential or PackedNetwork
-    classes : tuple of str, or None
-        The network's own, or those of its run.
-    dataset : str, or None
-        What it was trained on, as ``data.load`` takes it.
-    config : dict
-        config.json of its run; empty for a file that is not in a run folder.
-    """
-
-    network: object
-    classes: tuple | None
-    dataset: str | None
-    config: dict
+    network: object  # a Sequential or a PackedNetwork
+    classes: tuple | None  # names: the network's own, or those of its run
+    dataset: str | None  # what it was trained on, as ``data.load`` takes it
+    config: dict  # config.json of its run; empty for a file that is not in a run folder
 
 
 def load_trained(path):
@@ -75,38 +61,28 @@ def loss_of(trained):
     return name if name in LOSSES else "softmax_cross_entropy"
 
 
-def pictures_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
-    """The data set with the test pictures of a network.
+def images_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
+    """The data set with the test images of the Trained network at ``where``.
 
-    Parameters
-    ----------
-    trained : Trained
-    where : path
-        Of the network, for messages.
-    dataset, data_dir, image_size : optional
-        As ``data.load`` takes them; by default what the network was trained with.
-    load : callable, optional
-        In place of ``data.load``.
-
-    Raises
-    ------
-    InputError if it is not known which, they cannot be read, or do not fit the network.
+    ``dataset``, ``data_dir`` and ``image_size`` are as ``data.load`` takes them, by default what
+    the network was trained with; ``load`` goes in place of ``data.load``. InputError if it is not
+    known which, they cannot be read, or do not fit the network.
     """
     if load is None:
         from minibnn.data import load
     options = trained.config.get("options") or {}
     dataset = trained.dataset if dataset is None else dataset
     if dataset is None:
-        raise InputError(f"{where} does not tell its pictures: name them by --dataset")
+        raise InputError(f"{where} does not tell its images: name them by --dataset")
     test_share = None
     if dataset == options.get("dataset"):
         test_share = options.get("test_share")
         data_dir = data_dir or options.get("data_dir")
         image_size = image_size or options.get("image_size")
-    pictures = load(dataset, data_dir, image_size=image_size, test_share=test_share)
-    if tuple(pictures.input_shape) != tuple(trained.network.input_shape):
+    images = load(dataset, data_dir, image_size=image_size, test_share=test_share)
+    if tuple(images.input_shape) != tuple(trained.network.input_shape):
         raise InputError(
             f"the network takes inputs of shape {tuple(trained.network.input_shape)}, and the "
-            f"pictures of {pictures.name} are {tuple(pictures.input_shape)}"
+            f"images of {images.name} are {tuple(images.input_shape)}"
         )
-    return pictures
+    return images

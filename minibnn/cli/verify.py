@@ -7,32 +7,29 @@ import tempfile
 
 import click
 
+from minibnn.cli.completion import names
+from minibnn.cli.options import JSON
 from minibnn.errors import InputError
+
+STATEMENTS = names("minibnn.equivalences.CATALOGUE")
 
 
 @click.command(short_help="Check when optimizers are the same algorithm.")
-@click.argument("ids", nargs=-1, metavar="[ids ...]")
-@click.option(
-    "--examples",
-    type=int,
-    default=200,
-    show_default=True,
-    metavar="N",
-    help="Cases to try for each statement.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of the cases.")
+@click.argument("ids", nargs=-1, metavar="[ids ...]", shell_complete=STATEMENTS)
+@click.option("--examples", default=200, help="Cases to try for each statement.")
+@click.option("--seed", default=0, help="Of the cases.")
 @click.option(
     "--backend",
+    type=click.Choice(["reference", "numba"]),
     default="reference",
-    show_default=True,
-    metavar="NAME",
     help="Which of the library's own computations are checked: reference (NumPy) or numba (the "
     "compiled ones, which compile first).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@JSON
 @click.option(
     "--explain",
     metavar="ID",
+    shell_complete=STATEMENTS,
     help="Instead of running: one statement in words, a small trajectory, and how it breaks.",
 )
 @click.pass_context

@@ -16,7 +16,7 @@ MODELS = "--model must be one of binarynet, digits, binary_alexnet, xnornet, ...
 CORES = "threads must be a whole number from 1 to ... (what this machine offers), found "
 SIDE = "the image size must be an integer from 1 to 4096, found "
 STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
-ONE = "--model digits of pictures 8x8x1: "
+ONE = "--model digits of images 8x8x1: "
 PICTURE = "a figure must end in .png, .pdf or .svg, found "
 NO_HOME = ": there is no such home folder"
 NOT_WHOLE = "Invalid value for '...': '{}' is not a valid integer... (see minibnn ... --help)"
@@ -131,12 +131,12 @@ TRAINING = {  # options of train, compare and sweep
         ("''", MODELS + "''"),
         (
             "binarynet",
-            "--model binarynet of pictures 8x8x1: a window of 2x2 without padding needs an image "
+            "--model binarynet of images 8x8x1: a window of 2x2 without padding needs an image "
             "of at least that size, found 1x1",
         ),
         (
             "xnornet --filters 4",
-            "--model xnornet of pictures 8x8x1: filters of xnornet must be ... of 3, found 4",
+            "--model xnornet of images 8x8x1: filters of xnornet must be ... of 3, found 4",
         ),
     ],
     "--filters": [
@@ -292,7 +292,7 @@ ROWS = {
         ],
         "--steps": [
             ("5", "--steps belongs to --preset; without one, choose --epochs"),
-            ("0 --preset inertia", "--steps must be 1 or more, found 0"),
+            ("0", "Invalid value for '--steps': 0 is not in the range x>=1. (...)"),
             ("many", NOT_WHOLE.format("many")),
         ],
     },
@@ -427,7 +427,7 @@ ROWS = {
             ("broken", "broken/config.json is damaged: it is not JSON"),
             *[
                 (name, f"{name} is no run folder, checkpoint, saved, packed or ONNX network: ...")
-                for name in ("text.txt", "cats.npz", "cut.npz", "picture.png")
+                for name in ("text.txt", "cats.npz", "cut.npz", "image.png")
             ],
             ("", "Missing argument 'RUN|FILE'. (see minibnn info --help)"),
             ("net.npz run", "Got unexpected extra argument (run) (see minibnn info --help)"),
@@ -439,15 +439,13 @@ ROWS = {
             *TRAINING["--dataset"],
             (
                 "npz:cats.npz",
-                "the network takes inputs of shape (8, 8, 1), and the pictures of cats are "
-                "(9, 9, 1)",
+                "the network takes inputs of shape (8, 8, 1), and the images of cats are (9, 9, 1)",
             ),
         ],
         "--data-dir": TRAINING["--data-dir"],
         "--image-size": TRAINING["--image-size"],
         "--batch-size": [
-            ("0", "--batch-size must be 1 or more, found 0"),
-            ("-1", "--batch-size must be 1 or more, found -1"),
+            ("0", "Invalid value for '--batch-size': 0 is not in the range x>=1. (...)"),
             ("x", NOT_WHOLE.format("x")),
         ],
         "--threads": THREADS,
@@ -477,23 +475,21 @@ ROWS = {
             ("net.npz text.txt/a --to larq", "text.txt/a: the folder text.txt does not exist"),
         ],
         "--to": [
-            ("tflite", "--to must be one of packed, onnx, larq, found 'tflite'"),
-            ("''", "--to must be one of packed, onnx, larq, found ''"),
+            ("tflite", "Invalid value for '--to': 'tflite' is not one of 'packed', ... (...)"),
         ],
     },
     "predict": {
-        "FILE|RUN": [(f"{words} picture.png", line) for words, line in TRAINED],
-        "PICTURE...": [
-            ("bits.npz", "Missing argument 'PICTURE...'. (see minibnn predict --help)"),
+        "FILE|RUN": [(f"{words} image.png", line) for words, line in TRAINED],
+        "IMAGE...": [
+            ("bits.npz", "Missing argument 'IMAGE...'. (see minibnn predict --help)"),
             ("bits.npz none.png", "none.png: cannot be read (No such file or directory)"),
-            ("bits.npz picture.png ''", "'': cannot be read (No such file or directory)"),
+            ("bits.npz image.png ''", "'': cannot be read (No such file or directory)"),
             ("bits.npz empty", "empty: cannot be read (Is a directory)"),
             ("bits.npz text.txt", "text.txt: not an image"),
             ("bits.npz cut.png", "cut.png: damaged: ..."),
         ],
         "--top": [
-            ("0", "--top must be 1 or more, found 0"),
-            ("-1", "--top must be 1 or more, found -1"),
+            ("0", "Invalid value for '--top': 0 is not in the range x>=1. (...)"),
             ("best", NOT_WHOLE.format("best")),
         ],
         "--threads": THREADS,
@@ -513,8 +509,10 @@ ROWS = {
             ("x", NOT_WHOLE.format("x")),
         ],
         "--backend": [
-            ("torch", "backend must be one of reference, numba; found 'torch'"),
-            ("''", "backend must be one of reference, numba; found ''"),
+            (
+                "torch",
+                "Invalid value for '--backend': 'torch' is not one of 'reference', ... (...)",
+            ),
         ],
         "--explain": [
             ("E99", STATEMENTS.format("'E99'")),
@@ -555,7 +553,10 @@ GROUP = [  # of minibnn itself
     ("train --epochs", "Option '--epochs' requires an argument."),
     ("train --resume=1", "Option '--resume' does not take a value."),
     ("evaluate bits.npz b", "Got unexpected extra argument (b) (see minibnn evaluate --help)"),
-    ("export net.npz b", "Missing option '--to'. (see minibnn export --help)"),
+    (
+        "export net.npz b",
+        "Missing option '--to'. Choose from: packed, onnx, larq (see minibnn export --help)",
+    ),
     ("sweep", "a sweep needs something to vary: a grid or a scan"),
     ("compare --no-tensorboard x", "Got unexpected extra argument (x) (see minibnn ... --help)"),
 ]

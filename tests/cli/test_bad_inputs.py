@@ -17,10 +17,10 @@ NEEDED = {
     "report": ["run"],
     "evaluate": ["bits.npz"],
     "export": ["net.npz", "new.npz"],
-    "predict": ["bits.npz", "picture.png"],
+    "predict": ["bits.npz", "image.png"],
     "sweep": ["--grid", "gamma=1e-2,1e-3"],
 }
-# What no value is wrong for: a text, or pictures whose absence the report itself tells.
+# What no value is wrong for: a text, or images whose absence the report itself tells.
 ANY_TEXT = {("plot", "--title"), ("report", "--title"), ("report", "--data-dir")}
 COLUMNS = "epoch,name,train_loss,train_accuracy,test_loss,test_accuracy,flips,flip_ratio,seconds"
 
@@ -45,8 +45,8 @@ def desk(tmp_path_factory):
     from PIL import Image
 
     noise = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
-    Image.fromarray(noise).save(desk / "picture.png")
-    (desk / "cut.png").write_bytes((desk / "picture.png").read_bytes()[:80])
+    Image.fromarray(noise).save(desk / "image.png")
+    (desk / "cut.png").write_bytes((desk / "image.png").read_bytes()[:80])
     folders = {
         "begun": "{}",
         "both": '{"optimizers": {"bop": {}, "cema": {}}}',

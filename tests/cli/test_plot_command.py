@@ -17,7 +17,7 @@ def a_run(run):
 def test_a_run_and_several(run, a_run):
     code, out, err = run("plot", "a")
     assert (code, err) == (0, "")
-    assert out == "picture: a/plot.png\n"
+    assert out == "figure: a/plot.png\n"
     assert Path("a/plot.png").read_bytes().startswith(b"\x89PNG")
     (a_run / "telemetry.npz").rename("away.npz")
     assert run("train", *SMALL, "--out", "b")[0] == 0

@@ -8,8 +8,8 @@ import pytest
 from picture_files import names, write_tree
 
 import minibnn as bnn
-from minibnn.cli.choice import network_options
 from minibnn.cli.compare import name_specs, read_spec
+from minibnn.cli.settle import network_options
 from minibnn.training.metrics import read_rows
 
 DIGITS = ("--dataset", "digits", "--width", "0.0625", "--batch-size", "200", "--epochs", "2")

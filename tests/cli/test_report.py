@@ -10,9 +10,8 @@ import pytest
 
 from minibnn.cli import main
 from minibnn.cli.again import command_of, sweep_command_of
-from minibnn.cli.choice import network_options
 from minibnn.cli.compare import compare
-from minibnn.cli.options import settle_options
+from minibnn.cli.settle import network_options, what_and_how
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 
@@ -128,14 +127,13 @@ def test_a_damaged_config(fails, change):
 
 
 def settled(command, words, shape=None):
-    with command.make_context(command.name, list(words)) as context:
-        options = {k: v for k, v in context.params.items() if k not in NOT_SETTLED}
-        kept, _ = settle_options(context, options)
-        return kept | (network_options(kept, shape) if shape else {})
+    options, _ = what_and_how(command.make_context(command.name, list(words)).params)
+    options = {name: x for name, x in options.items() if name not in NOT_KEPT}
+    return options | (network_options(options, shape) if shape else {})
 
 
-NOT_SETTLED = (
-    *("changes", "preset", "steps", "grid", "scan", "random", "seeds", "executor", "jobs"),
+NOT_KEPT = (
+    *("changes", "mpi", "preset", "steps", "grid", "scan", "random", "seeds", "executor", "jobs"),
     "scheduler",
 )
 DIGITS, CIFAR = (8, 8, 1), (32, 32, 3)

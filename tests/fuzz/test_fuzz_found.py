@@ -137,4 +137,4 @@ def test_options_of_a_run_that_are_none(tmp_path, capsys, option, value):
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert main(["train", "--resume", "--out", str(tmp_path)]) == 2
     line = capsys.readouterr().err
-    assert f"config.json is damaged: option {option}: " in line and line.count("\n") == 1
+    assert "config.json is damaged: " in line and line.count("\n") == 1

@@ -1,0 +1,163 @@
+"""What options leave open: settled by the run to be resumed, by recipes, by the images' size."""
+
+import inspect
+import shlex
+
+import click
+from click.core import ParameterSource
+
+from minibnn.cli.options import REAL
+from minibnn.errors import InputError
+
+HOW = ("out", "resume", "force", "threads")  # how to run, not what
+LARGE = 64  # pixels: from here on images are ImageNet's rather than CIFAR-10's
+SIZES = ("filters", "dense_units")  # of a network, where it has them
+_GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)  # the latter by a sweep's cell
+
+
+class TrainingCommand(click.Command):
+    """A command whose options, where not given, are those of the run it resumes or of a recipe.
+
+    ``obj`` of its context are the names of the options given.
+    """
+
+    def make_context(self, info_name, args, parent=None, **extra):
+        """The context with all options settled but those that depend on the images."""
+        ctx = super().make_context(info_name, list(args), parent, **extra)
+        if ctx.resilient_parsing:
+            return ctx
+        given = {name for name in ctx.params if ctx.get_parameter_source(name) in _GIVEN}
+        settings = _settings(ctx, given)
+        extra["default_map"] = settings | (ctx.default_map or {})
+        try:
+            ctx = super().make_context(info_name, list(args), parent, **extra)
+        except (click.BadParameter, AttributeError, OverflowError, TypeError, ValueError) as error:
+            words = error.format_message() if isinstance(error, click.BadParameter) else error
+            raise InputError(f"{ctx.params['out']}/config.json is damaged: {words}") from None
+        recipe = ctx.params["recipe"]
+        if isinstance(recipe, tuple) and {"recipe", "optimizer"} <= given:
+            ctx.params["optimizer"] = (
+                *recipe_options(recipe)["optimizer"],
+                *ctx.params["optimizer"],
+            )
+        if "name" in settings:  # which a comparison gave to this one of its runs
+            ctx.params["name"] = settings["name"]
+        ctx.obj = given
+        return ctx
+
+
+def what_and_how(options):
+    """Options that describe a run, as config.json keeps them, and those that say how to run it."""
+    what = {name: x for name, x in options.items() if name not in HOW}
+    what = {name: list(x) if isinstance(x, tuple) else x for name, x in what.items()}
+    return what, {name: options[name] for name in HOW}
+
+
+def _settings(ctx, given):
+    """What goes before the defaults: the run to be resumed, then the recipe."""
+    out, recipe = ctx.params["out"], ctx.params["recipe"]
+    if out == "":
+        raise InputError("--out must be the name of a folder, found ''")
+    if recipe == "":
+        raise InputError("--recipe must be a name (minibnn recipes lists them), found ''")
+    for name in SIZES:
+        if {"width", name} <= given:
+            raise InputError(
+                f"--width scales --filters and --dense-units: give it or "
+                f"--{name.replace('_', '-')}, not both"
+            )
+    several = isinstance(recipe, tuple)  # those of a comparison
+    settings = {} if several else {"real_optimizer": REAL}
+    if recipe:
+        settings |= recipe_options(recipe)
+    if ctx.params["resume"] and ctx.command.name != "sweep":
+        before = _options_before(ctx, given)
+        found = before.get("recipe")
+        if found and "recipe" in given and found != (list(recipe) if several else recipe):
+            words = " and ".join(found) if several else found
+            raise InputError(f"{out} holds another run: its recipe was {words}")
+        dropped = SIZES if "width" in given else ()  # the sizes kept are those of the width before
+        settings |= {k: v for k, v in before.items() if v is not None and k not in dropped}
+    return settings
+
+
+def _options_before(ctx, given):
+    """The options with which the run to be resumed was started; {} if it has not begun."""
+    out = ctx.params["out"]
+    if out is None:
+        raise InputError("--resume needs --out FOLDER, the run to go on with")
+    from minibnn.training.run_folder import read_config
+
+    config = read_config(out, missing_ok=True) or {}
+    before = config.get("options") or {}
+    if config and not before and given <= set(HOW):
+        raise InputError(
+            f"{out} was started from Python, so its config.json does not hold the options of a "
+            "command: go on with it there (resume=True), or spell them all out"
+        )
+    command = before.get("command", ctx.info_name)
+    if command != ctx.info_name:
+        raise InputError(
+            f"{out} is a run of minibnn {command}, not of {ctx.info_name}; go on with: "
+            f"minibnn {command} --resume --out {shlex.quote(str(out))}"
+        )
+    return before
+
+
+def recipe_options(names):
+    """What recipes set, by the names of the options, except those that depend on the images.
+
+    ``names`` is one of train's, or a tuple of compare's: the first one sets what all share.
+    """
+    from minibnn.zoo.recipes import recipe
+
+    several = isinstance(names, tuple)
+    first, *_ = chosen = [recipe(name) for name in (names if several else [names])]
+    shared = {option: getattr(first, option) for option in ("dataset", "epochs", "batch_size")}
+    if several:  # each with its own real optimizer
+        return shared | {"optimizer": [f"{one.name}=recipe:{one.name}" for one in chosen]}
+    return shared | {"optimizer": first.optimizer, "real_optimizer": first.real_optimizer}
+
+
+def recipes_of(options):
+    """A list of the recipes that the options name; the first sets what several share."""
+    from minibnn.zoo.recipes import recipe
+
+    names = options["recipe"] or []
+    return [recipe(name) for name in ([names] if isinstance(names, str) else names)]
+
+
+def network_options(options, input_shape):
+    """The options model, filters, dense_units and augment, settled for images of a shape.
+
+    What was not given is the recipe's or the model's own; a recipe's network and augmentation are
+    for images of 16x16 and more.
+    """
+    from minibnn.zoo import MODELS, recipes
+
+    if len(input_shape) != 3:
+        raise InputError(
+            f"{options['dataset']} holds vectors, and the networks here take images: build one of "
+            "your own in Python (nn.Sequential) and train it by fit"
+        )
+    side = min(input_shape[:2])
+    recipe = next(iter(recipes_of(options)), None) if side >= recipes.SMALLEST else None
+    model = options["model"] or (recipe.model if recipe else None)
+    if model is None:  # BinaryNet's first dense layer grows with the image
+        model = (
+            "digits" if side < recipes.SMALLEST else "binarynet" if side < LARGE else "birealnet"
+        )
+    augment = options["augment"]
+    if augment is None:
+        augment = recipe.augment if recipe else options["dataset"] in ("cifar10", "image-folder")
+    arguments = inspect.signature(MODELS[model]).parameters
+    own = {name: arguments[name].default for name in SIZES if name in arguments}
+    if recipe and recipe.model == model:
+        own |= recipe.sizes
+    for name in SIZES:
+        if options[name] is not None and name not in own:
+            raise InputError(f"--{name.replace('_', '-')}: {model} has no such size")
+    if options["width"] is not None:
+        own = recipes.scaled(own, options["width"])
+    sizes = {name: own.get(name) if options[name] is None else options[name] for name in SIZES}
+    return {"model": model, "augment": augment, **sizes}
