@@ -80,7 +80,7 @@ def test_bad_input(run):
     fails(run("verify", "E1", "--explain", "E2"), "--explain takes one statement")
     fails(run("verify", "--examples", "0"), "examples must be")
     fails(run("verify", "--seed", "-1"), "seed must be")
-    fails(run("verify", "--backend", "gpu"), "backend must be one of")
+    fails(run("verify", "--backend", "gpu"), "'gpu' is not one of 'reference'")
 
 
 # -- presets ---------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_bad_presets(run):
     fails(run("compare", "--preset", "e4"), "--preset must be one of sgd-decay-is-bop")
     fails(run("compare", "--steps", "5"), "--steps belongs to --preset")
     preset = ("compare", "--preset", "inertia")
-    fails(run(*preset, "--steps", "0"), "--steps must be 1 or more")
+    fails(run(*preset, "--steps", "0"), "'--steps': 0 is not in the range")
     fails(run(*preset, "--epochs", "2"), "leave --epochs out")
     fails(run(*preset, "--optimizer", "bop"), "leave --optimizer out")
     fails(run(*preset, "--resume", "--out", "x"), "leave --resume out")
