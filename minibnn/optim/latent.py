@@ -5,8 +5,9 @@ at the signs and applied to the latent weights (Eq. 3, the identity as straight-
 """
 
 import zlib
+from collections import namedtuple
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -163,26 +164,21 @@ class LatentOptimizer(MagnitudeOptimizer):
     A kernel that has a scale gets that of its latent weights, at the start and after each step.
     """
 
-    def fields(self):
-        return ("latent", *super().fields())
-
-    def _state(self, values):
-        return (values["latent"], *super()._state(values))
+    inner_class: ClassVar = None  # of the state_class without "latent"
 
     def _start(self, p):
-        _, *state = super()._start(p)
-        return (with_signs(self.start_magnitudes(p), p.value), *state)
+        return super()._start(p)._replace(latent=with_signs(self.start_magnitudes(p), p.value))
 
     def _assigned(self, p):
-        latent = self._states[p.name][0]
+        latent = self._states[p.name].latent
         wrong = binarize(latent) != p.value
         latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
         p.rescale(latent)
 
     def _move(self, p, hyper, kernels):
         hyper, g = self.at_layer_rate(p, hyper), np.asarray(p.grad, np.float32)
-        latent, *state = self._states[p.name]
-        state = self.state_class(*state)
+        latent, *inner = self._states[p.name]
+        state = self.inner_class(*inner)
         with p.writable() as w:
             if kernels:
                 flips, state = getattr(kernels, self.update)(latent, g, state, w=w, **hyper)
@@ -191,12 +187,12 @@ class LatentOptimizer(MagnitudeOptimizer):
                 new = binarize(latent, w.dtype.type)  # Eq. 2
                 flips = np.count_nonzero(w != new)
                 w[...] = new
-        self._states[p.name] = (latent, *state)
+        self._states[p.name] = self.state_class(latent, *state)
         p.rescale(latent)
         return int(flips)
 
     def inertia(self, parameter):
-        return Inertia(np.abs(self._states[parameter.name][0]), None, "|latent|")
+        return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
 
 
 def with_signs(magnitude, w):
@@ -217,7 +213,8 @@ class LatentSGD(SGDArguments, LatentOptimizer):
     """
 
     kind = "latent-sgd"
-    state_class = LatentSGDState
+    inner_class = LatentSGDState
+    state_class = namedtuple("LatentAndVelocity", ("latent", *LatentSGDState._fields))
     step_function = latent_sgd_step
     update = "latent_sgd_update"
 
@@ -235,6 +232,7 @@ class LatentAdam(LatentOptimizer):
     epsilon: Divisor = 1e-7
 
     kind = "latent-adam"
-    state_class, counters = LatentAdamState, ("t",)
+    inner_class, counters = LatentAdamState, ("t",)
+    state_class = namedtuple("LatentAndAverages", ("latent", *LatentAdamState._fields))
     step_function = latent_adam_step
     update = "latent_adam_update"

@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, NamedTuple, get_args, get_origin
 
 import numpy as np
 
-from minibnn.errors import InputError
-from minibnn.ops.backend import backend_name
+from minibnn.errors import InputError, integer
+from minibnn.ops.backend import ops
 from minibnn.optim.arguments import ARRAYS
 from minibnn.optim.schedules import Schedule
 
@@ -73,7 +73,7 @@ class Optimizer:
 
 def compiled():
     """The module of compiled step functions, or None where the NumPy ones are to run."""
-    if backend_name() != "numba":
+    if ops.backend != "numba":
         return None
     from minibnn.ops.kernels import optim as kernels  # compiles: only when asked for
 
@@ -165,7 +165,6 @@ class StepOptimizer(Optimizer):
 
     def meet(self, parameters):
         """Make, or check, the states of parameters and adapt them to assigned values."""
-        fields = self.fields()
         for p in parameters:
             if (found := "binary" if p.binary else "real") != self.trains:
                 raise InputError(
@@ -174,7 +173,7 @@ class StepOptimizer(Optimizer):
                 )
             if p.name not in self._states:
                 self._states[p.name] = self._start(p)
-            for field, value in zip(fields, self._states[p.name], strict=True):
+            for field, value in zip(self.state_class._fields, self._states[p.name], strict=True):
                 if isinstance(value, np.ndarray) and value.shape != p.shape:
                     raise InputError(
                         f"{self.kind}: state {p.name}/{field} must have shape {p.shape}, "
@@ -234,7 +233,7 @@ class StepOptimizer(Optimizer):
         if self._before:
             arrays["start"] = np.array(self._before, np.int64)
         for name, state in self._states.items():
-            for field, value in zip(self.fields(), state, strict=True):
+            for field, value in zip(state._fields, state, strict=True):
                 if value is not None:
                     arrays[f"{name}/{field}"] = np.array(value)
         return arrays
@@ -248,11 +247,12 @@ class StepOptimizer(Optimizer):
         found, counts = {}, {"start": 0}
         for key, value in arrays.items():
             name, slash, field = key.rpartition("/")
+            what = f"{self.kind}: state {key}"
             if slash:
-                check = self._count if field in self.counters else self._floats
-                found.setdefault(name, {})[field] = check(key, value)
+                check = integer if field in self.counters else finite_array
+                found.setdefault(name, {})[field] = check(value, what)
             elif key in ("iterations", "start"):
-                counts[key] = self._count(key, value)
+                counts[key] = integer(value, what)
             else:
                 raise InputError(f"{self.kind}: state has no entry {key!r}")
         if "iterations" not in counts:
@@ -271,29 +271,13 @@ class StepOptimizer(Optimizer):
         """Bytes of state held, the parameters themselves not counted."""
         return sum(getattr(x, "nbytes", 0) for state in self._states.values() for x in state)
 
-    def fields(self):
-        """Names of what a parameter's state holds."""
-        return self.state_class._fields
-
     def kept(self):
-        """Those of the fields that are not None."""
-        return self.fields()
+        """The fields of a state that are not None."""
+        return self.state_class._fields
 
     def _state(self, values):
         """A state from {field: value}; fields that are not kept are None."""
         return self.state_class(*map(values.get, self.state_class._fields))
-
-    def _floats(self, key, value):
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise InputError(f"{self.kind}: state {key} must be finite numbers")
-        return np.array(array, np.float32, order="C")
-
-    def _count(self, key, value):
-        array = np.asarray(value)
-        if array.dtype.kind not in "iu" or array.ndim or array < 0:
-            raise InputError(f"{self.kind}: state {key} must be an integer from 0 on")
-        return int(array)
 
     def start_array(self, p):
         """Array ``initial[p.name]`` of a start given by parameter name, checked, in float32."""
@@ -301,13 +285,19 @@ class StepOptimizer(Optimizer):
             raise InputError(f"{self.kind}: start arrays are not in a configuration: load a state")
         if p.name not in self.initial:
             raise InputError(f"{self.kind}: initial has no array for {p.name}")
-        array = np.array(self.initial[p.name], np.float32, order="C")
-        if array.shape != p.shape or not np.isfinite(array).all():
-            raise InputError(
-                f"{self.kind}: initial[{p.name!r}] must be finite and of shape {p.shape}, "
-                f"found {array.shape}"
-            )
+        what = f"{self.kind}: initial[{p.name!r}]"
+        array = finite_array(self.initial[p.name], what)
+        if array.shape != p.shape:
+            raise InputError(f"{what} must have shape {p.shape}, found {array.shape}")
         return array
+
+
+def finite_array(value, what):
+    """A copy in float32, C order; InputError, calling it ``what``, unless it is finite numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise InputError(f"{what} must be finite numbers")
+    return np.array(array, np.float32, order="C")
 
 
 def _plain(value):

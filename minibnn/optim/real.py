@@ -74,7 +74,7 @@ class MomentumOptimizer(StepOptimizer):
             )
 
     def kept(self):
-        return tuple(f for f in self.fields() if f != "velocity" or self.momentum)
+        return tuple(f for f in super().kept() if f != "velocity" or self.momentum)
 
 
 @dataclass(eq=False)
