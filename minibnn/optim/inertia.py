@@ -19,16 +19,7 @@ class InertiaSGDState(NamedTuple):
 
 
 def inertia_sgd_step(
-    w,
-    g,
-    state,
-    *,
-    lr,
-    momentum=0.0,
-    weight_decay=0.0,
-    decay="shrink",
-    clip=None,
-    ste_clip=None,
+    w, g, state, *, lr, momentum=0.0, weight_decay=0.0, decay="shrink", clip=None, ste_clip=None
 ):
     """``latent_sgd_step`` on latent = w * inertia, multiplied by w: the same bits, bit for bit.
 

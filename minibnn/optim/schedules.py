@@ -9,7 +9,6 @@ steps from ``bind``. Schedules in percent keep their form when a run is made sho
 """
 
 import math
-import sys
 from dataclasses import dataclass, replace
 from numbers import Real
 
@@ -212,28 +211,23 @@ def parse(text):
 
 
 def _read_span(steps, schedule):
-    """Length and unit of a span: (100, "ep"), (20, "%") or (5000, ""); None is (100, "%").
+    """Length and unit of a span: (100.0, "ep"), (20.0, "%") or (5000, ""); None is (100.0, "%").
 
     InputError unless it is positive, and a share at most 100 %.
     """
-    if steps is None:
-        return 100, "%"
+    text = "100%" if steps is None else str(steps)
+    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
     try:
-        if isinstance(steps, str):
-            unit = next(unit for unit in (*_UNITS, "") if steps.endswith(unit))
-            length = float(steps.removesuffix(unit))
-            good = unit and 0 < length <= (100 if unit == "%" else sys.float_info.max)
-        else:
-            length, unit = int(steps), ""
-            good = length == steps and length > 0
-    except (OverflowError, TypeError, ValueError):
-        good = False
-    if not good:
+        length = float(text.removesuffix(unit))
+    except ValueError:
+        length = math.nan
+    number = isinstance(steps, Real) and length.is_integer()
+    if not 0 < length < math.inf or (unit == "%" and length > 100) or not (unit or number):
         raise InputError(
             f"schedule {schedule}: a span is a positive number of steps, such as 5000, of epochs, "
             f"such as '100ep', or a share of the run up to '100%'; found {steps!r}"
         )
-    return length, unit
+    return (length, unit) if unit else (int(steps), "")
 
 
 def _write_span(steps):

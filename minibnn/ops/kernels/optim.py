@@ -81,9 +81,8 @@ def schmitt_sgd_update(w, g, state, *, lr, weight_decay, deadband):
 
 def double_well_sgd_update(w, g, state, *, lr, weight_decay, deadband):
     w, g, latent = _flat(w, g, state.latent)
-    return loops.double_well_sgd(
-        w, g, latent, *constants(g.dtype, lr, weight_decay, deadband)
-    ), state
+    lr, lam, deadband = constants(g.dtype, lr, weight_decay, deadband)
+    return loops.double_well_sgd(w, g, latent, lr, lam, deadband), state
 
 
 # -- latent weights: the signs are also written into w, unless it is None -------------------------
@@ -133,18 +132,15 @@ def adam_update(value, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
 
 
 def _pure(update):
-    """The step function ``(value, g, state, *, hyperparameters) -> (value, state)`` of an update.
-
-    It updates copies.
-    """
+    """The step function of an update, (value, g, state, **hyper) -> (value, state), on copies."""
 
     def step(value, g, state, **hyper):
         value = value.copy()
         if state is not None:
             state = state._make(x.copy() if isinstance(x, np.ndarray) else x for x in state)
-        return value, update(value, g, state, **hyper)[1]
+        _, state = update(value, g, state, **hyper)
+        return value, state
 
-    step.__name__ = step.__qualname__ = update.__name__.replace("_update", "_step")
     return step
 
 
