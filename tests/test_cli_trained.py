@@ -87,7 +87,7 @@ def test_export_bad_input(run, tmp_path):
 
 
 def test_a_layer_that_cannot_be_packed(run, monkeypatch):
-    monkeypatch.setattr("minibnn.deploy.translate._KINDS", {})
+    monkeypatch.setattr("minibnn.deploy.steps.BY_LAYER", {})
     fails(
         run("export", "run", "new.npz", "--to", "packed"), r"conv1 cannot be packed: .*BinaryConv"
     )

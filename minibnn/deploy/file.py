@@ -1,4 +1,4 @@
-"""A packed network in one file; FORMAT.md beside this module describes it, byte for byte.
+"""``load``: a packed network from one file; FORMAT.md beside this module describes it.
 
 What a file says of itself is checked before anything of that size is allocated: the description
 gives the dtype and shape of every array, these are held against what the members declare, and
@@ -6,68 +6,32 @@ that against their length and the file's.
 """
 
 import json
+import re
 
 import numpy as np
 
-from minibnn.deploy.network import PackedNetwork
-from minibnn.deploy.plan import plan
-from minibnn.deploy.step import describe, walk
-from minibnn.deploy.value import PICTURES, Value
+from minibnn.deploy.network import (
+    DESCRIPTION,
+    FORMAT,
+    MOST_DESCRIPTION,
+    VERSION,
+    PackedNetwork,
+)
+from minibnn.deploy.step import PICTURES, Value, walk
+from minibnn.deploy.steps import KINDS, FirstStep
 from minibnn.errors import InputError
 from minibnn.files import archive
-from minibnn.files.atomic import write_atomic
 
-FORMAT, VERSION = "minibnn packed network", 1
-DESCRIPTION = "packed"  # the member that holds it, JSON in UTF-8
-MOST_DESCRIPTION = 1 << 20  # bytes
 _KEYS = {"format", "version", "name", "input_shape", "pictures", "classes", "dataset", "steps"}
-
-
-def encode(packed):
-    """The bytes of the file."""
-    description = {
-        "format": FORMAT,
-        "version": VERSION,
-        "name": packed.name,
-        "input_shape": list(packed.input_shape),
-        "pictures": packed.pictures,
-        "dataset": packed.dataset,
-        "classes": None if packed.classes is None else list(packed.classes),
-        "steps": describe(packed.steps),
-    }
-    text = json.dumps(description, sort_keys=True, allow_nan=False).encode()
-    if len(text) > MOST_DESCRIPTION:
-        raise InputError(f"{packed.name} is too long a network to be described in a file")
-    members = {DESCRIPTION: np.frombuffer(text, np.uint8)}
-    for step in walk(packed.steps):
-        members |= {f"{step.name}/{key}": array for key, array in step.arrays.items()}
-    return archive.encode(members)
-
-
-def save(packed, path):
-    """Write the file in one step: it is there as a whole, or not at all."""
-    try:
-        write_atomic(path, encode(packed))
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_DEEPEST = 8  # steps inside each other
 
 
 def load(path):
-    """The network in a file of ``PackedNetwork.save``.
+    """The PackedNetwork in the file ``path`` of ``PackedNetwork.save``.
 
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    PackedNetwork
-
-    Raises
-    ------
-    InputError
-        If the file is missing, cut off, damaged or something else, and where its sizes do not add
-        up: then nothing of these sizes was allocated.
+    InputError if it is missing, cut off, damaged or something else, and where its sizes do not add
+    up: then nothing of these sizes was allocated.
     """
     try:
         with archive.opened(path) as members:
@@ -85,7 +49,7 @@ def load(path):
 def _read(members):
     packed = _planned(_description(members))
     needed = {}
-    for step in walk(packed.steps):
+    for step, _ in walk(packed.steps):
         for key, (dtype, shape) in step.needs().items():
             if needed.setdefault(f"{step.name}/{key}", found := (np.dtype(dtype), shape)) != found:
                 raise InputError(f"{step.name} is the name of more than one step")
@@ -99,9 +63,13 @@ def _read(members):
             )
     arrays = members.read_all()
     archive.verify(arrays)
-    for step in walk(packed.steps):
+    for step, _ in walk(packed.steps):
         step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})
     return packed
+
+
+def _words(declared):
+    return "absent" if declared is None else f"{declared[0]} {declared[1]}"
 
 
 def _description(members):
@@ -124,13 +92,36 @@ def _description(members):
 
 def _planned(found):
     shape, name = found["input_shape"], found["name"]
-    whole = isinstance(shape, list) and all(type(n) is int for n in shape)
-    if not whole or len(shape) not in (1, 3) or not isinstance(name, str):
-        raise InputError("input_shape must be one or three whole numbers, and name a text")
+    integers = isinstance(shape, list) and all(type(n) is int for n in shape)
+    if not integers or len(shape) not in (1, 3) or not isinstance(name, str):
+        raise InputError("input_shape must be one or three integers, and name a text")
     shape = tuple(shape)
     steps = plan(found["steps"], Value(PICTURES, shape))
     return PackedNetwork(steps, shape, found["classes"], name, found["pictures"], found["dataset"])
 
 
-def _words(declared):
-    return "absent" if declared is None else f"{declared[0]} {declared[1]}"
+def plan(description, given, depth=0):
+    """Steps without arrays, from what ``describe`` gave, for a Value.
+
+    Raises InputError for anything else, naming the step.
+    """
+    if not isinstance(description, list) or depth > _DEEPEST:
+        raise InputError("steps must be a list, and not too deep inside each other")
+    steps = []
+    for entry in description:
+        options = dict(entry) if isinstance(entry, dict) else {}
+        kind, name = options.pop("kind", None), options.pop("name", None)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(f"a step must have a name of letters and digits, found {name!r:.60}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise InputError(f"{name} is of a kind that is not known: {kind!r:.60}")
+        kind, inner = KINDS[kind], given
+        if kind.step is FirstStep:  # its steps for floats are given what the layer gives
+            own = {key: options.get(key) for key in kind.fields if key != "pool"}
+            inner = KINDS[f"binary_{kind.name.removeprefix('first_')}"].make(name, given, **own)
+            inner = inner.output
+        for key in kind.chains:
+            options[key] = plan(options.get(key), inner, depth + 1)
+        steps.append(kind.make(name, given, **options))
+        given = steps[-1].output
+    return steps

@@ -1,36 +1,28 @@
 """A trained network as bits and integer thresholds."""
 
-from minibnn.deploy.step import run, walk
-from minibnn.deploy.value import PICTURES, Value
+import json
+
+import numpy as np
+
+from minibnn.deploy.step import PICTURES, Value, describe, run, walk
+from minibnn.deploy.summary import summarize
 from minibnn.errors import InputError
+from minibnn.files import archive
+from minibnn.files.atomic import save
 from minibnn.nn.inputs import Predictor, check_names, check_pictures
+
+FORMAT, VERSION = "minibnn packed network", 1
+DESCRIPTION = "packed"  # the member that holds it, JSON in UTF-8
+MOST_DESCRIPTION = 1 << 20  # bytes
 
 
 class PackedNetwork(Predictor):
-    """What ``pack`` makes of a network and ``load`` reads: steps one after another.
+    """What ``pack`` makes of a network and ``load`` reads: ``steps`` one after another.
 
-    Parameters
-    ----------
-    steps : list of Step
-    input_shape : tuple of int
-        Without the batch.
-    classes : sequence of str, or None
-        Names of the outputs, if they are known.
-    name : str
-    pictures : str
-        What it takes, and so how picture files become inputs; see ``minibnn.nn.inputs``.
-    dataset : str, or None
-        Name of the data set it was trained on, if that is one everybody has.
-
-    Attributes
-    ----------
-    output_shape : tuple of int
-        Without the batch.
-
-    Raises
-    ------
-    InputError
-        For classes that are not one name for each output.
+    ``input_shape`` and ``output_shape`` are without the batch. ``classes`` are names of the outputs
+    or None; ``name`` is the network's; ``pictures`` is what it takes, see ``minibnn.nn.inputs``;
+    ``dataset`` names what it was trained on, if that is one everybody has. InputError for classes
+    that are not one name for each output.
     """
 
     def __init__(
@@ -46,54 +38,48 @@ class PackedNetwork(Predictor):
         self.name, self.pictures, self.dataset = name, check_pictures(pictures), dataset
 
     def forward(self, x):
-        """The outputs: those of the network it was.
+        """The outputs (B, *output_shape): those of the network it was.
 
-        Parameters
-        ----------
-        x : (B, *input_shape) uint8, float32, float64 or Signs
-
-        Returns
-        -------
-        (B, *output_shape) array
-
-        Raises
-        ------
-        InputError
-            For another shape or type, and for NaN and infinity.
+        x is (B, *input_shape), uint8, float32, float64 or Signs. InputError for another shape or
+        type, and for NaN and infinity.
         """
         return run(self.steps, self.checked(x))
 
+    def encode(self):
+        """The bytes of its file; FORMAT.md beside this module describes them."""
+        description = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.name,
+            "input_shape": list(self.input_shape),
+            "pictures": self.pictures,
+            "dataset": self.dataset,
+            "classes": None if self.classes is None else list(self.classes),
+            "steps": describe(self.steps),
+        }
+        text = json.dumps(description, sort_keys=True, allow_nan=False).encode()
+        if len(text) > MOST_DESCRIPTION:
+            raise InputError(f"{self.name} is too long a network to be described in a file")
+        members = {DESCRIPTION: np.frombuffer(text, np.uint8)}
+        for step, _ in walk(self.steps):
+            members |= {f"{step.name}/{key}": array for key, array in step.arrays.items()}
+        return archive.encode(members)
+
     def save(self, path):
-        """Write one file; ``minibnn.deploy.load`` reads it. FORMAT.md describes it.
+        """Write the file ``path``; ``minibnn.deploy.load`` reads it.
 
-        Parameters
-        ----------
-        path : path
-
-        Raises
-        ------
-        InputError
-            If it cannot be written; nothing half-written remains.
+        InputError if that fails; nothing half-written remains.
         """
-        from minibnn.deploy.file import save
-
-        save(self, path)
+        save(path, self.encode())
 
     def summary(self):
-        """Table of the steps; ``print`` it.
-
-        Returns
-        -------
-        Summary
-        """
-        from minibnn.deploy.summary import summarize
-
+        """Table of the steps; ``print`` it."""
         return summarize(self)
 
     @property
     def nbytes(self):
         """Bytes of all its arrays."""
-        return sum(array.nbytes for step in walk(self.steps) for array in step.arrays.values())
+        return sum(array.nbytes for step, _ in walk(self.steps) for array in step.arrays.values())
 
     def __repr__(self):
         return (

@@ -1,49 +1,28 @@
 """``pack``: a network's layers as steps on bits.
 
 Layers are translated one by one. Behind a binary product of signs, everything up to the next sign
-is one comparison with a whole number per channel (``fold``); where it is none, the layers are
-taken over as they are, and are exact too. At last neighbours that the backend can do in one pass
-become one step.
+is one comparison with an integer per channel (``fold``); where it is none, the layers are taken
+over as they are, and are exact too. At last neighbours that the backend can do in one pass become
+one step.
 """
 
 from minibnn import nn
-from minibnn.deploy import binary, real, shape
-from minibnn.deploy.fold import fold
+from minibnn.deploy.fold import fold, spread
 from minibnn.deploy.network import PackedNetwork
-from minibnn.deploy.plan import Residual
-from minibnn.deploy.translate import normalisation, spread, translate
-from minibnn.deploy.value import PICTURES, SIGNS, SUMS, Value
+from minibnn.deploy.step import PICTURES, SIGNS, SUMS, Value
+from minibnn.deploy.steps import BYTE, KINDS, ThresholdStep, of_layer, translate
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
 
 
 def pack(network, classes=None, pictures=None, dataset=None):
-    """A trained network as bits and integer thresholds.
+    """A trained network, a Sequential, as bits and integer thresholds: a PackedNetwork.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
+    ``classes``, names of the outputs, and ``pictures``, what it takes (see ``minibnn.nn.inputs``),
+    are the network's own by default; ``dataset`` names what it was trained on. InputError for a
+    layer that cannot be packed, naming it, and for statistics that are not finite.
 
-    Parameters
-    ----------
-    network : Sequential
-        Its arrays are copied.
-    classes : sequence of str, optional
-        Names of the outputs; by default the network's own.
-    pictures : str, optional
-        What it takes, by default what the network tells; see ``minibnn.nn.inputs``.
-    dataset : str, optional
-        Name of the data set it was trained on.
-
-    Returns
-    -------
-    PackedNetwork
-
-    Raises
-    ------
-    InputError
-        For a layer that cannot be packed, naming it, and for statistics that are not finite.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> from minibnn import zoo
     >>> net = zoo.digits_net(filters=4, dense_units=8)
@@ -54,7 +33,7 @@ def pack(network, classes=None, pictures=None, dataset=None):
     if not isinstance(network, nn.Sequential):
         raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
     given = Value(PICTURES, tuple(network.input_shape))
-    steps = fuse(steps_of(spread(network.layers), given))
+    steps = steps_of(network.layers, given)
     classes = network.classes if classes is None else classes
     pictures = network.pictures if pictures is None else pictures
     return PackedNetwork(steps, network.input_shape, classes, network.name, pictures, dataset)
@@ -62,13 +41,13 @@ def pack(network, classes=None, pictures=None, dataset=None):
 
 def steps_of(layers, given):
     """The steps that do what the layers do on a Value."""
-    steps, rest = [], list(layers)
+    steps, rest = [], list(spread(layers))
     while rest:
         made, done = _next(rest, given)
         steps += made
         del rest[:done]
         given = steps[-1].output if steps else given
-    return steps
+    return _joined(steps)
 
 
 def _next(layers, given):
@@ -81,14 +60,11 @@ def _next(layers, given):
     if type(first) is nn.Sign and given.kind == SIGNS:
         return [], 1
     if [type(layer) for layer in layers[:2]] == [nn.BatchNorm, nn.Sign]:
-        return [normalisation(first, given, real.BatchNormSign)], 2
+        return [of_layer(KINDS["batch_norm_sign"], first, given)], 2
     if type(first) is nn.Residual:
-        chains = (steps_of(spread(chain.layers), given) for chain in first.inner_chains())
-        return [Residual(first.name, given, *map(fuse, chains))], 1
+        body, shortcut = (steps_of(chain.layers, given) for chain in first.inner_chains())
+        return [KINDS["residual"].make(first.name, given, body=body, shortcut=shortcut)], 1
     return [translate(first, given)], 1
-
-
-_FIRST = {nn.BinaryDense: binary.FirstDense, nn.BinaryConv2D: binary.FirstConv2D}
 
 
 def _first_product(layers, given):
@@ -96,61 +72,58 @@ def _first_product(layers, given):
 
     None where there is none, or the signs of its sums over bytes are no plain comparison.
     """
-    kind = _FIRST.get(type(layers[0]))
-    if kind is None:
+    if type(layers[0]) not in (nn.BinaryDense, nn.BinaryConv2D):
         return None
     product = translate(layers[0], given)
-    sums = Value(SUMS, product.output.shape, binary.BYTE * product.terms)
+    sums = Value(SUMS, product.output.shape, BYTE * product.terms)
     folded = fold(layers[1:], sums, BYTE_SCALE)
     if folded is None:
         return None
     (*before, threshold), done = folded
     pool = len(before) == 1 and _halves(before[0])
-    if not isinstance(threshold, binary.Threshold) or (before and not pool):
+    if not isinstance(threshold, ThresholdStep) or (before and not pool):
         return None
-    options = product.options() | ({"pool": pool} if "pool" in kind.fields else {})
-    floats = fuse(steps_of(layers[1 : 1 + done], product.output))
-    step = kind(product.name, given, floats, **options)
-    return [step.fill(product.arrays | threshold.arrays)], 1 + done
+    floats = steps_of(layers[1 : 1 + done], product.output)
+    return [_merged("first", product, threshold, pool, floats=floats)], 1 + done
 
 
 # -- one pass for neighbours ---------------------------------------------------------------------
 
 
-def fuse(steps):
+def _joined(steps):
     """Products and the comparisons behind them as single steps."""
-    fused, rest = [], list(steps)
+    joined, rest = [], list(steps)
     while rest:
-        step, done = _fused(rest)
-        fused.append(step)
+        first, second, third = [*rest, None, None][:3]
+        made, done = first, 1
+        if first.given.kind == SIGNS and first.kind == "binary_dense":
+            if isinstance(second, ThresholdStep):
+                made, done = _merged("threshold", first, second), 2
+        elif first.given.kind == SIGNS and first.kind == "binary_conv2d":
+            if _halves(second) and isinstance(third, ThresholdStep):
+                made, done = _merged("threshold", first, third, True), 3
+            elif isinstance(second, ThresholdStep):
+                # Where all channels rise, the order of pooling and comparison does not matter.
+                pool = _halves(third) and bool(second.thresholds.rising.all())
+                made, done = _merged("threshold", first, second, pool), 2 + pool
+        joined.append(made)
         del rest[:done]
-    return fused
-
-
-def _fused(steps):
-    first, second, third = [*steps, None, None][:3]
-    if first.given.kind != SIGNS:
-        return first, 1
-    if isinstance(first, binary.BinaryDense) and isinstance(second, binary.Threshold):
-        return _merged(binary.BinaryDenseThreshold, first, second), 2
-    if not isinstance(first, binary.BinaryConv2D):
-        return first, 1
-    if _halves(second) and isinstance(third, binary.Threshold):
-        return _merged(binary.BinaryConv2DThreshold, first, third, pool=True), 3
-    if isinstance(second, binary.Threshold):
-        if _halves(third) and second.thresholds.rising.all():  # then the order does not matter
-            return _merged(binary.BinaryConv2DThreshold, first, second, pool=True), 3
-        return _merged(binary.BinaryConv2DThreshold, first, second, pool=False), 2
-    return first, 1
+    return joined
 
 
 def _halves(step):
     """Whether a step is the pooling that convolutions can do themselves."""
-    return isinstance(step, shape.MaxPool2D) and (
-        (step.pool_size, step.strides, step.padding) == ((2, 2), (2, 2), "valid")
+    return (
+        step is not None
+        and step.kind == "max_pool2d"
+        and step.layer.geometry == ((2, 2), (2, 2), "valid")
     )
 
 
-def _merged(kind, product, threshold, **options):
-    step = kind(product.name, product.given, **product.options(), **options)
+def _merged(what, product, threshold, pool=False, **options):
+    """A product and a comparison as one step: "first" of pictures, or "threshold" of signs."""
+    shape = product.kind.removeprefix("binary_")
+    kind = KINDS[f"first_{shape}" if what == "first" else f"binary_{shape}_threshold"]
+    options |= {"pool": pool} if "pool" in kind.fields else {}
+    step = kind.make(product.name, product.given, **product.options, **options)
     return step.fill(product.arrays | threshold.arrays)

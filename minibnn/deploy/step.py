@@ -8,36 +8,65 @@ The arithmetic of a step is that of the layers it stands for, in evaluation mode
 """
 
 import math
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.deploy.value import MOST_NUMBERS
-from minibnn.errors import InputError, integer
-from minibnn.ops.shapes import check_padding, windows
+from minibnn.errors import InputError
+
+PICTURES, SIGNS, SUMS, REALS = "pictures", "signs", "sums", "reals"
+MOST_NUMBERS = 1 << 26  # of one input between two layers; more is no network but a damaged file
+
+
+@dataclass(frozen=True)
+class Value:
+    """The output of a step, or the input of the network.
+
+    ``kind`` is "pictures", what the network is given, bytes or floats; "signs", packed ±1; "sums",
+    integers; or "reals", floats. ``shape`` is that of one sample, ``most`` the largest magnitude of
+    sums. InputError for a shape that is empty or of more than ``MOST_NUMBERS`` numbers.
+    """
+
+    kind: str
+    shape: tuple
+    most: int = 0
+
+    def __post_init__(self):
+        if min(self.shape, default=0) < 1 or math.prod(self.shape) > MOST_NUMBERS:
+            raise InputError(f"a layer's output cannot have the shape {self.shape}")
+
+    @property
+    def channels(self):
+        return self.shape[-1]
+
+
+class Kind(NamedTuple):
+    """A kind of step: its name in files, its class, a layer if it has one, and its options."""
+
+    name: str
+    step: type
+    layer: type | None = None
+    fields: tuple = ()
+    chains: tuple = ()  # options that are lists of steps
+
+    def make(self, name, given, **options):
+        """A step without arrays; InputError for what does not fit."""
+        return self.step(self, name, given, options)
 
 
 class Step:
-    """One step. Subclasses say ``kind``, ``fields``, ``plan``, ``needs``, ``fill`` and ``run``.
+    """One step. Subclasses say ``plan``, ``needs``, ``fill`` and ``run``.
 
-    Attributes
-    ----------
-    name : str
-        Unique in a network, the name of the layer it comes from; its arrays are NAME/WHAT.
-    given, output : Value
-    arrays : dict of str to array
-        As a file holds them.
+    ``name`` is unique in a network, the name of the layer it comes from; ``given`` and ``output``
+    are Values; ``arrays`` are those of a file, where they are called NAME/WHAT.
     """
 
-    kind = ""
-    fields: ClassVar[dict] = {}  # option -> the check that gives its value, or raises InputError
-
-    def __init__(self, name, given, **options):
-        self.name, self.given, self.arrays = name, given, {}
-        for key in options.keys() ^ self.fields.keys():
-            raise InputError(f"{name} ({self.kind}): option {key} is missing or not known")
-        for key, check in self.fields.items():
-            setattr(self, key, check(options[key], key))
+    def __init__(self, kind, name, given, options):
+        self.of, self.kind, self.name = kind, kind.name, name
+        self.given, self.options, self.arrays = given, options, {}
+        for key in options.keys() ^ {*kind.fields, *kind.chains}:
+            self.refuse(f"option {key} is missing or not known")
         self.output = self.plan(given)
 
     def plan(self, given):
@@ -60,13 +89,15 @@ class Step:
         self.arrays = arrays
         return self
 
-    def options(self):
-        """Plain dict (JSON) of the options."""
-        return {key: getattr(self, key) for key in self.fields}
+    def describe(self):
+        """Plain dict (JSON) that the step is planned from."""
+        inner = {key: describe(self.options[key]) for key in self.of.chains}
+        return {"kind": self.kind, "name": self.name, **self.options, **inner}
 
+    @property
     def inner(self):
         """Lists of steps inside this one."""
-        return ()
+        return [self.options[key] for key in self.of.chains]
 
     def run(self, x):
         """The output for a batch."""
@@ -75,16 +106,8 @@ class Step:
     def refuse(self, why):
         raise InputError(f"{self.name} ({self.kind}): {why}")
 
-    def expect(self, given, axes, *kinds):
-        if len(given.shape) != axes or (kinds and given.kind not in kinds):
-            self.refuse(f"cannot be given {given.kind} of shape {given.shape}")
-
     def __repr__(self):
-        options = "".join(f", {key}={value!r}" for key, value in self.options().items())
-        return f"<{self.kind} {self.name}{options}>"
-
-
-# -- lists of steps -------------------------------------------------------------------------------
+        return f"<{self.kind} {self.name}, {self.options}>"
 
 
 def run(steps, x):
@@ -94,52 +117,14 @@ def run(steps, x):
     return x
 
 
-def walk(steps):
-    """Every step, those inside others too."""
+def walk(steps, depth=0):
+    """Every step and how deep it is inside others, those inside behind the one they are in."""
     for step in steps:
-        yield step
-        for inner in step.inner():
-            yield from walk(inner)
+        yield step, depth
+        for inner in step.inner:
+            yield from walk(inner, depth + 1)
 
 
 def describe(steps):
     """Plain list (JSON) that ``plan`` makes the steps from, without their arrays."""
-    return [{"kind": step.kind, "name": step.name, **step.options()} for step in steps]
-
-
-# -- what the checks of options are made of ------------------------------------------------------
-
-
-def flag(value, name):
-    if isinstance(value, bool):
-        return value
-    raise InputError(f"{name} must be true or false, found {value!r}")
-
-
-def at_least_one(value, name):
-    return integer(value, name, 1)
-
-
-def zero_or_one(value, name):
-    if value in (0, 1):
-        return int(value)
-    raise InputError(f"{name} must be 0 or 1, found {value!r}")
-
-
-def positive_float(value, name):
-    if isinstance(value, float) and 0 < value < math.inf:
-        return value
-    raise InputError(f"{name} must be a number above 0, found {value!r}")
-
-
-def same_or_valid(value, name):
-    return check_padding(value)
-
-
-def place_of(step, given, size):
-    """The Windows of a kernel or pool on the pixels given."""
-    step.expect(given, 3)
-    place = windows(tuple(given.shape[:2]), size, step.strides, step.padding)
-    if max(step.strides) > MOST_NUMBERS or math.prod(place.padded) > MOST_NUMBERS:
-        step.refuse(f"a window of {size} by steps of {step.strides} is too large")
-    return place
+    return [step.describe() for step in steps]

@@ -3,26 +3,18 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from minibnn.deploy.step import walk
 from minibnn.tables import Shown, Table, columns_of
 
 
 @dataclass(frozen=True)
-class Row:
-    """A step of a packed network.
+class StepSize:
+    """A step of a packed network: what it gives, its binary weights, and the bytes of its arrays.
 
-    Attributes
-    ----------
-    step, kind : str
-    output : tuple of int
-        Shape of what it gives, without the batch.
-    gives : str
-        What its numbers are: pictures, integers, signs, ...
-    bits : int
-        Binary weights.
-    nbytes : int
-        Of all its arrays.
-    depth : int
-        How many steps it is inside of.
+    ``output`` is the shape of what it gives, ``gives`` what its numbers are: pictures, sums, signs
+    or reals. ``depth`` is how many steps it is inside of.
     """
 
     step: str
@@ -79,24 +71,14 @@ class PackedSummary(Shown):
 def summarize(packed):
     """The PackedSummary of a PackedNetwork."""
     rows = []
-    for depth, step in _indented(packed.steps):
-        bits = math.prod(step.kernel_shape) if _binary(step) else 0
+    for step, depth in walk(packed.steps):
+        kernel = step.arrays.get("kernel")
+        binary = kernel is not None and kernel.dtype == np.uint32
+        bits = math.prod(step.kernel_shape) if binary else 0
         held = sum(array.nbytes for array in step.arrays.values())
-        rows.append(
-            Row(step.name, step.kind, step.output.shape, step.output.kind, bits, held, depth)
-        )
+        output = step.output
+        rows.append(StepSize(step.name, step.kind, output.shape, output.kind, bits, held, depth))
     return PackedSummary(packed.name, tuple(rows), packed.nbytes)
-
-
-def _indented(steps, depth=0):
-    for step in steps:
-        yield depth, step
-        for inner in step.inner():
-            yield from _indented(inner, depth + 1)
-
-
-def _binary(step):
-    return "kernel" in step.arrays and step.arrays["kernel"].dtype.kind == "u"
 
 
 def _count(n):

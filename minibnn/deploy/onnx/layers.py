@@ -7,15 +7,13 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.data.folder.images import DEVIATION, MEAN
-from minibnn.deploy import binary, shape
-from minibnn.deploy.fold import fold
+from minibnn.deploy.fold import fold, spread
 from minibnn.deploy.onnx.graph import Graph
-from minibnn.deploy.translate import Scale, spread
-from minibnn.deploy.value import SUMS
-from minibnn.deploy.value import Value as Sums
+from minibnn.deploy.step import SUMS
+from minibnn.deploy.step import Value as Sums
+from minibnn.deploy.steps import Scale, ThresholdStep
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE, bn_factor
-from minibnn.ops.shapes import windows
 
 HALVES = 2**23  # below, float32 holds every whole number and every half between two
 
@@ -129,8 +127,10 @@ class _Walk:
         steps, done = found
         for step in steps:
             name = layers[done - 1].name if step is steps[-1] else f"{step.name}/first"
-            put = _STEPS[type(step)]
-            value = put(self, step, value, name)
+            if isinstance(step, ThresholdStep):
+                value = self.threshold(step, value, name)
+            else:
+                value = _KINDS[type(step.layer)](self, step.layer, value, name)
         return value, done
 
     # -- products -----------------------------------------------------------------------------
@@ -153,8 +153,8 @@ class _Walk:
                 f"{layer.name} sums {terms} bytes for each output; ONNX has no convolution that "
                 "adds so many exactly"
             )
-        place = windows(value.shape[:2], layer.kernel_size, layer.strides, layer.padding)
-        pads = _pads(place)
+        seen = layer.windows_on(value.shape)
+        pads = _pads(seen)
         if any(pads) and getattr(layer, "pad_value", 0):
             one = g.number(1 if product.scale is None else 255)
             axes = g.constant(f"pads/{'-'.join(map(str, pads))}", _all_axes(pads))
@@ -162,7 +162,7 @@ class _Walk:
             pads = [0, 0, 0, 0]
         kernel = self._kernel(layer, layer.kernel.value.transpose(3, 2, 0, 1), np.float32)
         y = g.node("Conv", [x, kernel], layer.name, pads=pads, strides=list(layer.strides))
-        return self._bias(layer, replace(product, name=y, shape=(*place.output, layer.filters)))
+        return self._bias(layer, replace(product, name=y, shape=(*seen.output, layer.filters)))
 
     def _product(self, layer, value, terms):
         """Name of the left operand, and what kind of Value the product will be."""
@@ -233,11 +233,10 @@ class _Walk:
         return self._pooled("AveragePool", layer, value, layer.name, count_include_pad=0)
 
     def _pooled(self, kind, layer, value, name, **options):
-        size, strides = layer.pool_size, layer.strides
-        place = windows(value.shape[:2], size, strides, layer.padding)
-        options |= {"kernel_shape": list(size), "strides": list(strides), "pads": _pads(place)}
+        size, strides, seen = layer.pool_size, layer.strides, layer.windows_on(value.shape)
+        options |= {"kernel_shape": list(size), "strides": list(strides), "pads": _pads(seen)}
         y = self.graph.node(kind, [value.name], name, **options)
-        return replace(value, name=y, shape=(*place.output, value.shape[2]))
+        return replace(value, name=y, shape=(*seen.output, value.shape[2]))
 
     def global_avg_pool(self, layer, value):
         value = self.real(value)
@@ -296,11 +295,6 @@ _KINDS = {
     nn.Sign: _Walk.sign,
     Scale: _Walk.scale,
 }
-_STEPS = {
-    binary.Threshold: _Walk.threshold,
-    shape.Flatten: _Walk.flatten,
-    shape.MaxPool2D: _Walk.max_pool,
-}
 
 
 def _column(array, value):
@@ -308,8 +302,8 @@ def _column(array, value):
     return array[:, None, None] if len(value.shape) == 3 else array
 
 
-def _pads(place):
-    return [place.top, place.left, place.bottom, place.right]
+def _pads(seen):
+    return [seen.top, seen.left, seen.bottom, seen.right]
 
 
 def _all_axes(pads):

@@ -21,9 +21,13 @@ class _Pooling(Layer):
         self.padding = check_padding(padding)
         self.geometry = self.pool_size, self.strides, self.padding
 
-    def output_shape(self, input_shape):
+    def windows_on(self, input_shape):
+        """The Windows on images of ``input_shape``."""
         expect_axes(self, input_shape, 3)
-        return (*windows(tuple(input_shape[:2]), *self.geometry).output, input_shape[2])
+        return windows(tuple(input_shape[:2]), *self.geometry)
+
+    def output_shape(self, input_shape):
+        return (*self.windows_on(input_shape).output, input_shape[2])
 
 
 class MaxPool2D(_Pooling):

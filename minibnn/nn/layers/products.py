@@ -48,9 +48,13 @@ class _Convolution(Layer):
         expect_axes(self, input_shape, 3)
         return (*self.kernel_size, input_shape[2], self.filters)
 
+    def windows_on(self, input_shape):
+        """The Windows on images of ``input_shape``."""
+        expect_axes(self, input_shape, 3)
+        return windows(tuple(input_shape[:2]), self.kernel_size, self.strides, self.padding)
+
     def output_shape(self, input_shape):
-        seen = windows(tuple(input_shape[:2]), self.kernel_size, *self.geometry[:2])
-        return (*seen.output, self.filters)
+        return (*self.windows_on(input_shape).output, self.filters)
 
     def macs(self, input_shape):
         pixels = math.prod(self.output_shape(input_shape)[:2])
