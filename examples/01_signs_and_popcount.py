@@ -1,7 +1,7 @@
 """Signs as bits: a sum of products is a count of the bits that differ (section 2, Eq. 2).
 
-Every pixel of a digit becomes a sign, every picture 64 bits. The product of two sign vectors is
-n - 2 * (bits that differ), so comparing pictures is an exclusive or and a count, and the picture
+Every pixel of a digit becomes a sign, every image 64 bits. The product of two sign vectors is
+n - 2 * (bits that differ), so comparing images is an exclusive or and a count, and the image
 that is most alike names the class. Prints a table and draws some pairs.
 
     python examples/01_signs_and_popcount.py
@@ -21,14 +21,14 @@ PAIRS = 6  # drawn, the last two of them wrong
 
 
 def signs(images):
-    """Each pixel against the mean of its picture: (N, pixels) of ±1."""
+    """Each pixel against the mean of its image: (N, pixels) of ±1."""
     flat = images.reshape(len(images), -1).astype(np.int64)
     return binarize(flat * flat.shape[1] - flat.sum(axis=1, keepdims=True))  # a tie is +1
 
 
-def main(out="signs_and_popcount.png", dataset="digits", data_dir=None, pictures=1500):
+def main(out="signs_and_popcount.png", dataset="digits", data_dir=None, images=1500):
     data = bnn.data.load(dataset, data_dir)
-    known, new = signs(data.train_images[:pictures]), signs(data.test_images[:pictures])
+    known, new = signs(data.train_images[:images]), signs(data.test_images[:images])
     n = known.shape[1]
 
     # by hand, for one pair: 32 signs to a word, bit 1 means -1, unused bits are 0 and cancel
@@ -44,15 +44,15 @@ def main(out="signs_and_popcount.png", dataset="digits", data_dir=None, pictures
     print(f"{products.size:,} products of bits, all equal to those of floats: {exact}")
     nearest = products.argmax(axis=1)
     right = data.train_labels[nearest] == data.test_labels[: len(new)]
-    print(f"the class of the picture with the largest product is right: {100 * right.mean():.1f} %")
+    print(f"the class of the image with the largest product is right: {100 * right.mean():.1f} %")
 
     shown = np.r_[np.flatnonzero(right)[: PAIRS - 2], np.flatnonzero(~right)[:2]]
-    print(f"\n{'test picture':>12}  {'most alike':>10}  {'bits that differ':>16}  {'product':>7}")
+    print(f"\n{'test image':>12}  {'most alike':>10}  {'bits that differ':>16}  {'product':>7}")
     for k in shown:
         count = (n - int(products[k, nearest[k]])) // 2
         print(f"{k:>12}  {nearest[k]:>10}  {count:>16}  {products[k, nearest[k]]:>7}")
     draw(out, data, new, known, [(k, nearest[k], right[k]) for k in shown])
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return n - 2 * differ == product and exact, right.mean()
 
 
@@ -73,7 +73,7 @@ def draw(path, data, new, known, pairs):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="signs_and_popcount.png", help="the picture's file")
+    parser.add_argument("--out", default="signs_and_popcount.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     main(**vars(parser.parse_args()))

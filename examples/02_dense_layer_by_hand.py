@@ -4,7 +4,7 @@
     dw = sign(x).T @ dy                the gradient is taken at the signs, and goes to the optimizer
     dx = (dy @ w.T) where |x| <= 1     straight-through estimator of the sign
 
-Everything is a whole number or a half here, so the two must be equal, bit for bit. Draws them all.
+Everything is an integer or a half here, so the two must be equal, bit for bit. Draws them all.
 
     python examples/02_dense_layer_by_hand.py --out layer.png --seed 3
 """
@@ -23,7 +23,7 @@ BATCH, INPUTS, OUTPUTS = 4, 6, 3
 def by_hand(x, w, dy):
     """All that the layer computes, (B, I) and (I, O) to (B, O) and back."""
     xb = binarize(x, np.float32)
-    y = xb @ w  # (B, O), whole numbers from -I to I, as odd or even as I
+    y = xb @ w  # (B, O), integers from -I to I, as odd or even as I
     dw = xb.T @ dy  # (I, O)
     dx = np.where(np.abs(x) <= 1, dy @ w.T, 0)  # (B, I)
     return {"sign(x)": xb, "y": y, "dw": dw, "dx": dx}
@@ -51,7 +51,7 @@ def main(out="dense_layer_by_hand.png", seed=0):
     stopped = int((np.abs(x) > 1).sum())
     print(f"\nthe estimator stops {stopped} of {x.size} gradients, where |x| > 1")
     draw(out, {"x": x, **hand, "w": w, "dy": dy})
-    print(f"picture: {out}")
+    print(f"figure: {out}")
     return differing, stopped
 
 
@@ -74,6 +74,6 @@ def draw(path, arrays):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="dense_layer_by_hand.png", help="the picture's file")
+    parser.add_argument("--out", default="dense_layer_by_hand.png", help="the figure's file")
     parser.add_argument("--seed", type=int, default=0, help="of the numbers")
     main(**vars(parser.parse_args()))

@@ -62,17 +62,17 @@ def main(out="sign.png", dataset="digits", data_dir=None, epochs=6):
         left.plot(x, quantizer.gradient(np.ones_like(x), x), color=style(k)["color"], label=name)
         column_line(right, histories[name], "test_accuracy", 100, label=name, **style(k))
     label(left, "The sign, and what stands for its derivative", "", x="x")
-    label(right, "Training with each", "right answers on test pictures (%)")
+    label(right, "Training with each", "test accuracy (%)")
     for axes in (left, right):
         axes.legend(frameon=False)
     save(figure, out)
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return found, histories
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="sign.png", help="the picture's file")
+    parser.add_argument("--out", default="sign.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=6, help="of each training")

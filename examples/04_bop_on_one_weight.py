@@ -45,7 +45,7 @@ def main(out="bop_on_one_weight.png", steps=1000, noise=1.0, seed=0):
         traces.append((gamma, threshold, m, w))
         print(f"{gamma:>6}  {threshold:>9}  {flips[gamma, threshold]:>6}  {downhill:>6.1f} %")
     draw(out, gradients, traces, flips)
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return flips
 
 
@@ -73,7 +73,7 @@ def draw(path, gradients, traces, flips):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="bop_on_one_weight.png", help="the picture's file")
+    parser.add_argument("--out", default="bop_on_one_weight.png", help="the figure's file")
     parser.add_argument("--steps", type=int, default=1000, help="gradients")
     parser.add_argument("--noise", type=float, default=1.0, help="their standard deviation")
     main(**vars(parser.parse_args()))

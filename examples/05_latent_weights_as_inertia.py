@@ -52,7 +52,7 @@ def main(out="inertia.png", dataset="digits", data_dir=None, epochs=3):
     lines = [[f"{k}", f"{m:.1e}", f"{100 * share:.2f} %"] for k, (m, share) in enumerate(groups, 1)]
     print(f"\n{text_table(['tenth', 'mean |latent|', 'flipped in the next epoch'], lines)}")
     draw(out, latent, w, inertia, groups)
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return equal, groups
 
 
@@ -72,7 +72,7 @@ def draw(path, latent, w, inertia, groups):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="inertia.png", help="the picture's file")
+    parser.add_argument("--out", default="inertia.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=3, help="before the look at the inertia")

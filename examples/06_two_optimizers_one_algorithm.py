@@ -29,13 +29,13 @@ def main(out="two_optimizers_one_algorithm.png", dataset="digits", data_dir=None
         print(f"{step:>6}  {counts[0]:>16,} signs  {counts[1]:>16,} signs")
     print(f"\n{table(result)}\n\n{verdict(result)}")
     draw(out, result)
-    print(f"picture: {out}")
+    print(f"figure: {out}")
     return result
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="two_optimizers_one_algorithm.png", help="the picture")
+    parser.add_argument("--out", default="two_optimizers_one_algorithm.png", help="the figure")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--steps", type=int, default=200, help="of each training")

@@ -1,6 +1,6 @@
 """Lockstep: three optimizers from one start, on the same batches, compared weight by weight.
 
-Algorithm 1 (latent SGD) and Algorithm 2 (Bop) meet the same pictures in the same order, so what
+Algorithm 1 (latent SGD) and Algorithm 2 (Bop) meet the same images in the same order, so what
 differs is the optimizer alone. The third is latent SGD with a dead band, which is Bop in other
 clothes (E8): it must agree with Bop in every bit, and its curve covers Bop's. Draws accuracy, loss,
 flips and the share of equal weights, as minibnn compare does.
@@ -34,13 +34,13 @@ def main(out="lockstep.png", dataset="digits", data_dir=None, epochs=8):
     result = bnn.lockstep(net, optimizers, data, epochs=epochs, batch_size=50, seed=0)
     print(f"\n{result}")
     draw_curves(out, result.histories, f"{dataset}: one start, the same batches")
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return result
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="lockstep.png", help="the picture's file")
+    parser.add_argument("--out", default="lockstep.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=8, help="of each training")

@@ -44,7 +44,7 @@ def main(out="packing.png", dataset="digits", data_dir=None, epochs=10, repeats=
         print(f"{name:12}{size:>10,}{rate(network.predict, images, times):>12,.0f}")
     bnn.use_backend("numba")
     draw(out, *(net.layers[k].kernel for k in (0, 3)))
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return differing, ways["float32"][1] / packed.nbytes
 
 
@@ -55,7 +55,7 @@ def rate(predict, images, times):
 
 
 def draw(path, first, second):
-    """All first kernels as pictures; one kernel of the second layer, a word to a line."""
+    """All first kernels as images; one kernel of the second layer, a word to a line."""
     figure = new_figure(11, 3)
     left, right = figure.subplots(1, 2)
     tiles = np.pad(first.value[:, :, 0], ((0, 1), (0, 1), (0, 0)))  # 0 between the kernels
@@ -71,7 +71,7 @@ def draw(path, first, second):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="packing.png", help="the picture's file")
+    parser.add_argument("--out", default="packing.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=10, help="of training")

@@ -40,7 +40,7 @@ def main(out="gamma_and_threshold.png", dataset="digits", data_dir=None, epochs=
         lines.append([name, *cells])
     print(f"\n{text_table(['setting', 'best test', 'flips in all', 'last pi_t'], lines)}")
     draw(out, result, last_layer)
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return result
 
 
@@ -52,7 +52,7 @@ def draw(path, result, last_layer):
             history = result[f"{key}-{value:g}"]
             column_line(accuracy, history, "test_accuracy", 100, **style(k), label=f"{value:g}")
             column_line(flips, history, last_layer, **style(k))
-        label(accuracy, f"{key} changes", "right answers on test pictures (%)")
+        label(accuracy, f"{key} changes", "test accuracy (%)")
         label(flips, "", r"$\pi_t$ of the last layer, ln(flips/weights + $e^{-9}$)")
         accuracy.legend(title=key, frameon=False, loc="lower right")
     save(figure, path)
@@ -60,7 +60,7 @@ def draw(path, result, last_layer):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="gamma_and_threshold.png", help="the picture's file")
+    parser.add_argument("--out", default="gamma_and_threshold.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=10, help="of each training")

@@ -24,7 +24,7 @@ def main(out="sweep", dataset="digits", data_dir=None, epochs=5, grid=None):
     best = result.best()
     print(f"\n{result}\n\nbest: gamma {best['gamma']}, threshold {best['threshold']}, ", end="")
     print(f"{100 * best['best_accuracy']:.1f} % in epoch {best['best_epoch']}")
-    print(f"picture: {Path(out) / 'heatmap.png'}")
+    print(f"figure: {Path(out) / 'heatmap.png'}")
     return result
 
 

@@ -53,13 +53,13 @@ def main(out="data_parallel.png", dataset="digits", data_dir=None, epochs=5):
     label(axes, "Several ranks against one process", "binary weights that are equal (%)")
     axes.legend(frameon=False)
     save(figure, out)
-    print(f"\npicture: {out}")
+    print(f"\nfigure: {out}")
     return states, lines
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", default="data_parallel.png", help="the picture's file")
+    parser.add_argument("--out", default="data_parallel.png", help="the figure's file")
     parser.add_argument("--dataset", default="digits", help="digits, cifar10 or npz:FILE")
     parser.add_argument("--data-dir", help="where the files of cifar10 are")
     parser.add_argument("--epochs", type=int, default=5, help="of each training")

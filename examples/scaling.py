@@ -1,7 +1,7 @@
 """``scaling.md``: what to expect of several machines, from figures measured on one.
 
     python examples/scaling.py keep [--stopped] REPORT.json ...   take over what was measured
-    python examples/scaling.py draw                               write the page and its picture
+    python examples/scaling.py draw                               write the page and its figure
 
 Reports are the ``--json`` of ``run.py``, ``ranks.py``, ``loader.py`` and ``exchange.py`` in
 ``examples/benchmarks``; ``scaling.json`` keeps what is needed of them.
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-KEPT, PAGE, PICTURE = HERE / "scaling.json", HERE / "scaling.md", HERE / "scaling.png"
+KEPT, PAGE, FIGURE = HERE / "scaling.json", HERE / "scaling.md", HERE / "scaling.png"
 
 LATENCY = 50e-6  # seconds from program to program, of every link here
 LINKS = {f"{n} GbE": 0.9 * n * 1e9 / 8 for n in (1, 10, 25)}  # bytes/s: nine tenths of the line
 NODES = (1, 2, 4, 8, 16, 32, 64)
-IMAGENET = 1_281_167  # training pictures
+IMAGENET = 1_281_167  # training images
 BUSY = "**Other work ran on the machine: these are not the speeds that it has.**"
 TITLES = {
     "binarynet": "BinaryNet",
@@ -30,7 +30,7 @@ TITLES = {
     "xnornet": "XNOR-Net",
 }
 BATCH = {"binarynet": 50, "birealnet": 1024}  # of the paper's section 5.2 and code of 5.3
-EACH = {"binarynet": 50, "birealnet": 32}  # pictures of every node where the batch grows
+EACH = {"binarynet": 50, "birealnet": 32}  # images of every node where the batch grows
 EPOCHS = {"binary_alexnet": 150, "xnornet": 100, "birealnet": 300}
 
 
@@ -42,9 +42,9 @@ class Network:
     binary, real, norms : int
         Binary weights, real parameters, channels of batch normalisation.
     fixed, each : float
-        Seconds of a step: fixed + each * pictures, fitted to the measured steps.
+        Seconds of a step: fixed + each * images, fitted to the measured steps.
     decoding : float
-        Seconds that a picture costs more when it comes from a file.
+        Seconds that an image costs more when it comes from a file.
     """
 
     def __init__(self, name, kept):
@@ -66,9 +66,9 @@ class Network:
         """Bytes that are averaged in a step: gradients and both moving statistics, float32."""
         return 4 * (self.binary + self.real + 2 * self.norms)
 
-    def compute(self, pictures, files=False):
+    def compute(self, images, files=False):
         """Seconds of a step of one node without any exchange."""
-        return self.fixed + (self.each + self.decoding * files) * pictures
+        return self.fixed + (self.each + self.decoding * files) * images
 
     def exchange(self, nodes, rate, size=None, sync=False):
         """Seconds of averaging ``size`` bytes (by default the buffer) at ``rate`` bytes/s.
@@ -86,19 +86,19 @@ class Network:
         return sent / rate + messages * LATENCY + size * self.local
 
     def rate(self, nodes, link, batch, sync=False, size=None, files=False):
-        """Pictures a second of all nodes together, for a batch of all."""
+        """Images a second of all nodes together, for a batch of all."""
         seconds = self.compute(batch / nodes, files)
         return batch / (seconds + self.exchange(nodes, LINKS[link], size, sync))
 
     def days(self, nodes, link):
-        """For the paper's recipe on ImageNet, pictures from files, evaluation not counted."""
+        """For the paper's recipe on ImageNet, images from files, evaluation not counted."""
         batch = BATCH["birealnet"]
         steps = EPOCHS[self.name] * (IMAGENET // batch)
         return steps * batch / self.rate(nodes, link, batch, files=True) / 86400
 
-    def memory(self, pictures):
+    def memory(self, images):
         """Bytes that a process holds at most."""
-        return self.peak[0] + self.peak[1] * pictures
+        return self.peak[0] + self.peak[1] * images
 
 
 def fit(x, y):
@@ -151,7 +151,7 @@ def page(kept):
         "threads": "1 thread" if threads == 1 else f"{threads} threads",
         "measured": measured(nets),
         "fits": "; ".join(
-            f"{TITLES[name]} {1000 * net.fixed:.0f} ms and {1000 * net.each:.3g} ms a picture"
+            f"{TITLES[name]} {1000 * net.fixed:.0f} ms and {1000 * net.each:.3g} ms an image"
             for name, net in nets.items()
         ),
         "rank_count": ranks["ranks"],
@@ -210,7 +210,7 @@ def measured(nets):
             step, line = duration(p["seconds"]), duration(net.compute(p["batch"]))
             rate = f"{p['batch'] / p['seconds']:.4g}"
             rows.append([TITLES[name], str(p["batch"]), step, rate, line])
-    return table(["", "pictures", "step", "images/s", "by the line"], rows)
+    return table(["", "images", "step", "images/s", "by the line"], rows)
 
 
 def duration(seconds):
@@ -253,7 +253,7 @@ def durations(nets):
 def speeds(net, nodes, each=None, sync=False, memory=False):
     """Rows of images/s and their share of N times one node's, by number of nodes.
 
-    ``each`` is how many pictures every node has; without it they share the recipe's batch.
+    ``each`` is how many images every node has; without it they share the recipe's batch.
     """
     rows = []
     for n in nodes:
@@ -265,7 +265,7 @@ def speeds(net, nodes, each=None, sync=False, memory=False):
             rate = net.rate(n, link, batch, sync)
             cells.append(f"{rate:.4g} ({100 * rate / (n * one):.0f} %)")
         rows.append(cells)
-    head = ["nodes", "pictures each", "step alone", *["memory"] * memory, *LINKS]
+    head = ["nodes", "images each", "step alone", *["memory"] * memory, *LINKS]
     return table(head, rows)
 
 
@@ -279,7 +279,7 @@ def draw(kept, path):
         for k, link in enumerate(LINKS):
             how = style(k) | {"linestyle": "-"}
             grown = [net.rate(n, link, n * EACH[name]) for n in NODES]
-            line(axes, NODES, grown, label=f"{link}, {EACH[name]} pictures each", **how)
+            line(axes, NODES, grown, label=f"{link}, {EACH[name]} images each", **how)
             nodes = [n for n in range(1, 65) if BATCH[name] % n == 0]
             same = [net.rate(n, link, BATCH[name], name == "binarynet") for n in nodes]
             how |= {"linestyle": "--", "label": f"{link}, {BATCH[name]} in all"}
@@ -366,7 +366,7 @@ def main():
         return keep(asked.reports, asked.stopped)
     kept = json.loads(KEPT.read_text("utf-8"))
     PAGE.write_text(page(kept), "utf-8")
-    draw(kept, PICTURE)
+    draw(kept, FIGURE)
 
 
 if __name__ == "__main__":

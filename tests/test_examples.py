@@ -28,7 +28,7 @@ def example(monkeypatch, tmp_path):
     return load
 
 
-def is_picture(path):
+def is_figure(path):
     data = Path(path).read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     return data[:4] == b"\x89PNG" and min(width, height) >= 200 and len(data) > 5000
@@ -55,11 +55,11 @@ def test_the_page_tells_every_example():
 
 
 def test_signs_and_popcount(example, capsys):
-    products, right = example(1).main(out="a.png", pictures=300)
+    products, right = example(1).main(out="a.png", images=300)
     assert products
     assert right > 0.8  # chance is 0.1
     assert "90,000 products of bits, all equal to those of floats: True" in capsys.readouterr().out
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_dense_layer_by_hand(example):
@@ -67,7 +67,7 @@ def test_dense_layer_by_hand(example):
     differing, stopped = module.main(out="a.png", seed=1)
     assert differing == {"sign(x)": 0, "y": 0, "dw": 0, "dx": 0}
     assert 0 < stopped < module.BATCH * module.INPUTS
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_why_sign_needs_an_estimator(example, use_backend, capsys):
@@ -81,7 +81,7 @@ def test_why_sign_needs_an_estimator(example, use_backend, capsys):
     assert (
         "zeros among 320: 320 finite differences, 110 straight-through" in capsys.readouterr().out
     )
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_bop_on_one_weight(example):
@@ -90,7 +90,7 @@ def test_bop_on_one_weight(example):
     assert flips[0.2, 0.15] > 10  # noise
     assert flips[0.02, 0.0] > 1
     assert flips[0.02, 0.5] == 0
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_latent_weights_as_inertia(example):
@@ -100,13 +100,13 @@ def test_latent_weights_as_inertia(example):
     assert (np.diff(inertia) > 0).all()
     assert (np.diff(flipped) <= 0).all()
     assert flipped[0] > 0.1 > 0.01 > flipped[-1]
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_two_optimizers_one_algorithm(example, capsys):
     assert example(6).main(out="a.png", steps=12).ok
     assert "0 of 93,728 signs differ after 12 steps" in capsys.readouterr().out
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_check_your_port(example, capsys):
@@ -122,7 +122,7 @@ def test_lockstep(example):
     assert result.agreement("bop", "bop-as-latent") == [1, 1]
     assert result["bop"]["train_loss"] == result["bop-as-latent"]["train_loss"]
     assert max(result.agreement("bop", "latent-sgd")) < 0.9
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_packing(example, use_backend, capsys):
@@ -131,7 +131,7 @@ def test_packing(example, use_backend, capsys):
     assert differing == 0
     assert 28 < smaller < 32
     assert "0 of 3,600 logits differ" in capsys.readouterr().out
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_gamma_and_threshold(example):
@@ -140,7 +140,7 @@ def test_gamma_and_threshold(example):
     assert flips["gamma-0.01"] > flips["gamma-0.001"] > flips["gamma-0.0001"]
     assert flips["threshold-0"] > flips["threshold-1e-06"] > flips["threshold-1e-05"]
     assert result["gamma-0.001"]["flips"] == result["threshold-1e-06"]["flips"]  # one setting
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 def test_sweep_in_processes(example, capsys):
@@ -148,9 +148,9 @@ def test_sweep_in_processes(example, capsys):
     result = example(11).main(out="s", epochs=1, grid=grid)
     assert [row["status"] for row in result.rows] == ["done"] * 4
     flips = {(row["gamma"], row["threshold"]): row["flips"] for row in result.rows}
-    assert flips["0.01", "0"] > flips["0.0001", "1e-05"]
-    assert is_picture("s/heatmap.png")
-    assert "picture: s/heatmap.png" in capsys.readouterr().out
+    assert flips[0.01, 0] > flips[0.0001, 1e-05]
+    assert is_figure("s/heatmap.png")
+    assert "figure: s/heatmap.png" in capsys.readouterr().out
 
 
 def test_data_parallel_alone(example):
@@ -158,7 +158,7 @@ def test_data_parallel_alone(example):
     states, lines = example(12).main(out="a.png", epochs=1)
     assert states == 1
     assert [line[2:] for line in lines[1:]] == [["100.00 %", "100.00 %"]] * 2
-    assert is_picture("a.png")
+    assert is_figure("a.png")
 
 
 @pytest.mark.slow
@@ -174,4 +174,4 @@ def test_data_parallel_on_two_ranks(monkeypatch, tmp_path):
     equal = [float(line.split()[-2]) for line in out.splitlines() if line.endswith(" %")]
     sync, own = equal[-2:]
     assert sync > 99 > 90 > own
-    assert is_picture("data_parallel.png")
+    assert is_figure("data_parallel.png")

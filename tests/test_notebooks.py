@@ -117,7 +117,7 @@ def test_evaluation_and_confusion():
     }
 
 
-def test_a_class_without_pictures_has_no_share():
+def test_a_class_without_images_has_no_share():
     assert [row["right"] for row in measured("ab", np.array([[0, 0], [1, 3]]))] == [None, 0.75]
 
 

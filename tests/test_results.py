@@ -1,4 +1,4 @@
-"""``examples/results``: its table and pictures come from the small files of the runs kept there."""
+"""``examples/results``: its table and figures come from the small files of the runs kept there."""
 
 import shutil
 import subprocess
@@ -42,7 +42,7 @@ def test_every_command_kept_is_one_that_the_program_takes():
 
 
 @pytest.mark.slow
-def test_pictures_are_drawn_from_the_kept_files_alone(tmp_path):
+def test_figures_are_drawn_from_the_kept_files_alone(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "results")
     for old in tmp_path.rglob("*.png"):
         old.unlink()

@@ -20,7 +20,7 @@ def load():
 
 
 scaling = load()
-MEASURED = {  # 0.1 s and 10 ms a picture; 1 GB and 50 MB a picture; 2 ns a byte
+MEASURED = {  # 0.1 s and 10 ms an image; 1 GB and 50 MB an image; 2 ns a byte
     "ranks": {"seconds_per_byte": 2e-9},
     "loader": {"in_memory": 10.0, "fed": 8.0},
     "networks": {
@@ -68,7 +68,7 @@ def test_a_step_is_a_line_through_what_was_measured(net):
     assert net.compute(64) == pytest.approx(0.74)
     assert net.memory(64) == pytest.approx(4.2e9)
     assert net.compute(64, files=True) == pytest.approx(0.74 + 64 * (1 / 8 - 1 / 10))
-    # Neither part is negative: such a line would pay for more pictures.
+    # Neither part is negative: such a line would pay for more images.
     assert scaling.fit(np.array([1.0, 2]), np.array([3.0, 3])) == pytest.approx((3, 0))
     fixed, each = scaling.fit(np.array([1.0, 2]), np.array([1.0, 3]))
     assert fixed == 0 and 1 < each < 1.5
@@ -88,7 +88,7 @@ def test_exchange_by_hand(net):
 
 
 def test_days_by_hand(net):
-    # 1251 steps of an epoch, 300 epochs; one node: 0.1 + 10.24 s, and 25 ms a picture to decode.
+    # 1251 steps of an epoch, 300 epochs; one node: 0.1 + 10.24 s, and 25 ms an image to decode.
     assert net.days(1, "1 GbE") == pytest.approx(300 * 1251 * (10.34 + 25.6) / 86400)
     fastest = min(net.days(n, "25 GbE") for n in scaling.NODES)
     assert fastest == net.days(64, "25 GbE") > net.days(1, "25 GbE") / 64

@@ -2,7 +2,7 @@
 
     python examples/results/make.py run [NAME ...] [--data-dir FOLDER]   hours, in runs/results
     python examples/results/make.py keep                                 their small files, here
-    python examples/results/make.py draw                                 table and pictures of those
+    python examples/results/make.py draw                                 table and figures of those
 
 Ctrl-C stops a run, the same command goes on with it. ``draw`` needs nothing but this folder.
 """
@@ -28,7 +28,7 @@ COMMANDS = {
     "--scan gamma=1e-2,1e-3,1e-4 --scan threshold=0,1e-6,1e-5",
     "full": "train --recipe bop-sec52 --epochs 15 --seed 0",
 }
-LONG = {  # runs of the same length on the same batches, by their name in the pictures
+LONG = {  # runs of the same length on the same batches, by their name in the figures
     "bop-sec51": "bop/bop-sec51",
     "bop-sec52": "bop/bop-sec52",
     "latent-adam": "latent/latent-adam",
@@ -78,7 +78,7 @@ def machine():
 
 
 def draw():
-    """The pictures, and the table in README.md, from what ``keep`` kept."""
+    """The figures, and the table in README.md, from what ``keep`` kept."""
     from minibnn.training.sweep.plots import draw_sweep
     from minibnn.training.sweep.table import read_summary
 
@@ -104,7 +104,7 @@ def table():
     """Every run with its figures, in Markdown."""
     about = json.loads((KEPT / "machine.json").read_text("utf-8"))
     lines = [
-        f"{about['cpu']}, {about['cores']} cores, {about['system']}. Accuracy on the test pictures "
+        f"{about['cpu']}, {about['cores']} cores, {about['system']}. Accuracy on the test images "
         "in %.",
         "",
         "| run | width | batch | epochs | last | best (epoch) | last training | wall time "

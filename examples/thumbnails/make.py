@@ -1,4 +1,4 @@
-"""The small pictures of examples/README.md: run the examples, scale what they draw.
+"""The thumbnails of examples/README.md: run the examples, scale what they draw.
 
     python examples/thumbnails/make.py          # all, some minutes
     python examples/thumbnails/make.py 04 10    # these
@@ -16,11 +16,11 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 WIDTH, COLOURS = 360, 256
-NO_PICTURE = {"00", "07"}
+NO_FIGURE = {"00", "07"}
 
 
 def command(script, out):
-    """How to run an example so that its picture comes to ``out``; None if it cannot be."""
+    """How to run an example so that its figure comes to ``out``; None if it cannot be."""
     words = [sys.executable, script, "--out", out]
     if script.name.startswith("12"):
         beside = shutil.which("mpiexec", path=str(Path(sys.executable).parent))
@@ -31,9 +31,9 @@ def command(script, out):
 
 def shrink(source, target):
     """A PNG WIDTH pixels wide with a palette, in which thin lines keep their colours."""
-    picture = Image.open(source).convert("RGB")
-    height = round(picture.height * WIDTH / picture.width)
-    small = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
+    figure = Image.open(source).convert("RGB")
+    height = round(figure.height * WIDTH / figure.width)
+    small = figure.resize((WIDTH, height), Image.Resampling.LANCZOS)
     palette = small.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     palette.save(target, optimize=True)
 
@@ -41,10 +41,10 @@ def shrink(source, target):
 def main(numbers):
     for script in sorted(HERE.parent.glob("[0-9][0-9]_*.py")):
         number = script.name[:2]
-        if number in NO_PICTURE or (numbers and number not in numbers):
+        if number in NO_FIGURE or (numbers and number not in numbers):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / ("sweep" if number == "11" else "picture.png")
+            out = Path(folder) / ("sweep" if number == "11" else "figure.png")
             words = command(script, out)
             if words is None:
                 print(f"{script.name}: there is no mpiexec")
