@@ -618,6 +618,7 @@ NONE = {
     "InputError": "errors themselves",
     "data.Dataset": "made by from_arrays and load, which check",
     "data.FolderImages": "made by load",
+    "equivalences.Entry": "made by the catalogue",
     "equivalences.explanation": "takes an Entry of the catalogue",
     "equivalences.Broken": "errors themselves",
     "optim.NonFiniteError": "errors themselves",

@@ -2,27 +2,25 @@
 
 import shlex
 
-import click
-
-from minibnn.cli.settle import network_options, what_and_how
+from minibnn.cli.settle import what_and_how
+from minibnn.errors import InputError
 
 
 def command_of(config):
-    """The shortest ``minibnn train`` or ``compare`` that trains the same again.
+    """The ``minibnn train`` or ``compare`` that trains the same again, with all that was settled.
 
-    None if the run of this config.json was not started by a command, or by one that this version
-    does not have.
+    None if the run of this config.json was not started by a command.
     """
     from minibnn.cli.compare import compare
     from minibnn.cli.train import train
 
-    options, network = config.get("options"), config.get("network")
+    options = config.get("options")
+    command = options.get("command") if isinstance(options, dict) else None
     words = []
     if config.get("kind") == "preset":
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
-    shape = network.get("input_shape") if isinstance(network, dict) else None
-    name = options.get("command") if isinstance(options, dict) else None
-    return _command({"train": train, "compare": compare}.get(name), words, options, shape)
+        options = options | {"epochs": None}
+    return _command({"train": train, "compare": compare}.get(command), words, options)
 
 
 def sweep_command_of(description):
@@ -40,36 +38,26 @@ def sweep_command_of(description):
     return _command(sweep, words, options)
 
 
-def _command(command, words, options, shape=None):
+def _command(command, words, options):
+    """The words, and those for every option that is not what is left unsaid."""
     if command is None:
         return None
+    recipe = options.get("recipe")
+    first = ["--recipe", recipe] if isinstance(recipe, str) else []  # compare's are optimizers now
     try:
-        # in turns: what is left unsaid of the others depends on the first
-        for names in (["recipe"], ["dataset", "model", "width"], [p.name for p in command.params]):
-            unsaid = _settled(command, words, shape)
-            for parameter in command.params:
-                if parameter.name in names and parameter.name in options:
-                    words = [*words, *_said(parameter, options, unsaid[parameter.name])]
-        _settled(command, words, shape)
-    except (click.ClickException, AttributeError, LookupError, TypeError, ValueError):
-        return None  # options of another version, or of a damaged file
+        unsaid, _ = what_and_how(command.make_context(command.name, first).params)
+    except InputError:  # a recipe that this version does not have
+        return None
+    # filters and dense units stand here as the width has scaled them
+    done = {"recipe", "width"} if options.get("filters") else {"recipe"}
+    words = [*first, *words]
+    for parameter in command.params:
+        value = options.get(parameter.name)
+        if parameter.name in done or value is None or value == unsaid[parameter.name]:
+            continue
+        if parameter.is_flag:
+            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            words += [parameter.opts[0], str(one)]
     return shlex.join(["minibnn", command.name, *words])
-
-
-def _settled(command, words, shape):
-    """The options that a command line comes to."""
-    options, _ = what_and_how(command.make_context(command.name, words).params)
-    return options | (network_options(options, shape) if shape else {})
-
-
-def _said(parameter, options, unsaid):
-    """The words that give an option its value, if it is not what is left unsaid."""
-    value = options[parameter.name]
-    if value is None or value == unsaid:
-        return []
-    if parameter.is_flag:
-        return [(parameter.opts if value else parameter.secondary_opts)[0]]
-    if parameter.name == "optimizer" and options.get("recipe") and isinstance(value, list):
-        value = value[len(unsaid) :]  # after those of the recipes
-    values = value if isinstance(value, list) else [value]
-    return [word for one in values for word in (parameter.opts[0], str(one))]

@@ -234,6 +234,8 @@ TRAINING = {  # options of train, compare and sweep
         ("soon", NOT_REAL.format("soon")),
     ],
 }
+# Of commands that share options and what checks them with train, the first row of each option.
+SHARED = {option: rows[:1] for option, rows in TRAINING.items()}
 SET = [
     ("gamma", "--set must be NAME=VALUE, such as gamma=1e-3, found 'gamma'"),
     ("gamma=", "--set must be NAME=VALUE, such as gamma=1e-3, found 'gamma='"),
@@ -264,15 +266,15 @@ ROWS = {
         ],
         "--mpi": [("", "training on several MPI ranks has to be started as: mpiexec -n N ...")],
     },
-    "compare": TRAINING
+    "compare": SHARED
     | {
         "--recipe": [
-            *TRAINING["--recipe"],
+            *SHARED["--recipe"],
             ("''", RECIPES + "''"),
             ("cema --recipe cema", "--optimizer: two are named 'cema', give each its own name"),
         ],
         "--optimizer": [
-            *TRAINING["--optimizer"],
+            *SHARED["--optimizer"],
             NOT_BINARY,
             ("a=bop --optimizer a=cema", "--optimizer: two are named 'a', give each its own name"),
             ("../a=bop", "a run's name must be made of letters, ..., found '../a'"),
@@ -296,11 +298,11 @@ ROWS = {
             ("many", NOT_WHOLE.format("many")),
         ],
     },
-    "sweep": TRAINING
+    "sweep": SHARED
     | {
-        "--recipe": [*TRAINING["--recipe"], NO_RECIPE],
+        "--recipe": [*SHARED["--recipe"], NO_RECIPE],
         "--optimizer": [
-            *TRAINING["--optimizer"],
+            *SHARED["--optimizer"],
             ("adam", "gamma is no key of a sweep; of adam: lr, ..."),
         ],
         "--seed": [
@@ -319,7 +321,7 @@ ROWS = {
             ("text.txt/sweep", "text.txt/sweep...: Not a directory"),
             ("run", "run holds ..."),
         ],
-        "--set": SET,
+        "--set": SET[:1],
         "--grid": [
             ("gamma", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma'"),
             ("gamma=", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma='"),
@@ -412,13 +414,13 @@ ROWS = {
         ],
     },
     "report": {
-        "RUN...": DRAWN,
+        "RUN...": DRAWN[:2],
         "--out": [
             ("page.txt", "a report must end in .html or .htm, found page.txt"),
             ("none/page.html", "none/page.html: the folder none does not exist"),
             ("folder.html", "a report must be a file, and folder.html is a folder"),
         ],
-        "--threads": THREADS,
+        "--threads": THREADS[:1],
     },
     "info": {
         "RUN|FILE": [
@@ -436,19 +438,19 @@ ROWS = {
     "evaluate": {
         "RUN|FILE": [*TRAINED, ("", "Missing argument 'RUN|FILE'. (see minibnn ... --help)")],
         "--dataset": [
-            *TRAINING["--dataset"],
+            *SHARED["--dataset"],
             (
                 "npz:cats.npz",
                 "the network takes inputs of shape (8, 8, 1), and the images of cats are (9, 9, 1)",
             ),
         ],
-        "--data-dir": TRAINING["--data-dir"],
-        "--image-size": TRAINING["--image-size"],
+        "--data-dir": SHARED["--data-dir"],
+        "--image-size": SHARED["--image-size"],
         "--batch-size": [
             ("0", "Invalid value for '--batch-size': 0 is not in the range x>=1. (...)"),
             ("x", NOT_WHOLE.format("x")),
         ],
-        "--threads": THREADS,
+        "--threads": THREADS[:1],
         "--out": [
             ("plot.gif", PICTURE + "plot.gif"),
             ("none/plot.png", "none/plot.png: the folder none does not exist"),
@@ -457,7 +459,7 @@ ROWS = {
     },
     "export": {
         "RUN": [
-            *[(f"{words} new.npz --to packed", line) for words, line in TRAINED],
+            *[(f"{words} new.npz --to packed", line) for words, line in TRAINED[:2]],
             (
                 "bits.npz new.npz --to packed",
                 "bits.npz is packed already: name the run it comes from",
@@ -479,7 +481,7 @@ ROWS = {
         ],
     },
     "predict": {
-        "FILE|RUN": [(f"{words} image.png", line) for words, line in TRAINED],
+        "FILE|RUN": [(f"{words} image.png", line) for words, line in TRAINED[:2]],
         "IMAGE...": [
             ("bits.npz", "Missing argument 'IMAGE...'. (see minibnn predict --help)"),
             ("bits.npz none.png", "none.png: cannot be read (No such file or directory)"),
@@ -492,7 +494,7 @@ ROWS = {
             ("0", "Invalid value for '--top': 0 is not in the range x>=1. (...)"),
             ("best", NOT_WHOLE.format("best")),
         ],
-        "--threads": THREADS,
+        "--threads": THREADS[:1],
     },
     "recipes": {"[name]": [("bop", RECIPES + "'bop'"), ("''", RECIPES + "''")]},
     "verify": {
@@ -501,11 +503,11 @@ ROWS = {
             ("E1 ''", STATEMENTS.format("''")),
         ],
         "--examples": [
-            ("0", "examples must be a whole number from 1 on; found 0"),
+            ("0", "examples must be an integer from 1 on; found 0"),
             ("all", NOT_WHOLE.format("all")),
         ],
         "--seed": [
-            ("-1", "seed must be a whole number from 0 on; found -1"),
+            ("-1", "seed must be an integer from 0 on; found -1"),
             ("x", NOT_WHOLE.format("x")),
         ],
         "--backend": [
@@ -542,7 +544,7 @@ ROWS = {
             ("65537", "Invalid value for '--batch-size': 65537 is not in the range 1<=x... (...)"),
             ("1.5", NOT_WHOLE.format("1.5")),
         ],
-        "--threads": THREADS,
+        "--threads": THREADS[:1],
     },
 }
 GROUP = [  # of minibnn itself

@@ -33,9 +33,12 @@ def begins(*_, **__):
 
 
 def cases():
+    shared = {p.name for p in commands.commands["train"].params} - {"recipe", "optimizer"}
     for name, command in commands.commands.items():
         own = [p for p in command.params if p.param_type_name == "argument"]
         for parameter in command.params:
+            if name == "compare" and parameter.name in shared:
+                continue  # settled by the same lines as train's
             if not getattr(parameter, "is_flag", False):
                 place = own.index(parameter) if parameter in own else None
                 yield pytest.param(name, parameter.opts[-1], place, id=f"{name} {parameter.name}")

@@ -28,8 +28,8 @@ def test_a_run_and_several(run, a_run):
     assert not Path("plot.png").exists()
 
 
-def test_a_new_run_replaces_the_picture_with_the_rest(run, a_run):
-    assert run("plot", "a")[0] == 0
+def test_a_new_run_replaces_the_figure_with_the_rest(run, a_run):
+    Path("a/plot.png").touch()
     assert run("train", *SMALL, "--out", "a", "--force")[0] == 0
     assert not Path("a/plot.png").exists()
 
