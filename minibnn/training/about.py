@@ -11,7 +11,7 @@ from minibnn.files.archive import member_names
 from minibnn.nn import Sequential
 from minibnn.training.load import load
 from minibnn.training.metrics import History, read_rows, results_of
-from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config
+from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config, runs_in
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
 from minibnn.training.sweep.table import read_summary
 
@@ -52,13 +52,7 @@ def _folder(path):
         return _sweep(path)
     config = read_config(path, missing_ok=True)
     if config is None:
-        below = [file.parent for file in sorted(path.glob(f"*/{CONFIG}"))]
-        if not below:
-            raise InputError(
-                f"{path} is no run folder: it has no {CONFIG}, nor have folders below it"
-            )
-        runs = [_short(run, path) for folder in below for run in compared(folder) or [folder]]
-        return {"kind": "folder of runs", "runs": runs}
+        return {"kind": "folder of runs", "runs": [_short(run, path) for run in runs_in(path)]}
     found = {"kind": "run", "settings": settings_of(config), "config": config}
     found["files"] = _files(path)
     if config.get("kind") == "preset":

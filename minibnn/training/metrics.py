@@ -82,8 +82,12 @@ class History(Shown):
 
 
 def results_of(history):
-    """How a run has come out so far, by name; accuracies are from 0 to 1, seconds of all epochs."""
-    part, last = measured_on(history.rows), history.last
+    """How a run has come out so far, by name.
+
+    Accuracies are from 0 to 1, best and last on the images measured after each epoch: the
+    validation part if there is one, else the test images. Flips and seconds are of all epochs.
+    """
+    part, last = measured_on(history), history.last
     best = history.best(f"{part}_accuracy")
     return {
         "measured_on": part if last else None,
@@ -92,7 +96,9 @@ def results_of(history):
         "last_accuracy": last.get(f"{part}_accuracy"),
         "test_accuracy": last.get("test_accuracy"),
         "train_accuracy": last.get("train_accuracy"),
-        "seconds": sum(row["seconds"] or 0 for row in history.rows) if last else None,
+        "flips": sum(row["flips"] for row in history) if last else None,
+        "last_flip_ratio": last.get("flip_ratio"),
+        "seconds": sum(row["seconds"] or 0 for row in history) if last else None,
     }
 
 
@@ -147,7 +153,7 @@ class Lockstep(Shown):
 
 def closing_table(histories, notes=(), first="optimizer"):
     """A Table of the last and the best epoch of each of ``histories``, a dict by name."""
-    part = measured_on([row for history in histories.values() for row in history.rows])
+    part = measured_on(row for history in histories.values() for row in history)
     head = [first, "epochs", "train loss", "train acc.", "test loss", "test acc."]
     head += [f"best {part} acc.", "flips, last epoch", "seconds"]
     lines = []

@@ -168,6 +168,18 @@ def compared(folder):
     return [Path(folder) / name for name in names if RUN_NAME.fullmatch(name)]  # in this folder
 
 
+def runs_in(folder):
+    """The run folder itself, those of the runs compared in it, or those of all folders below it."""
+    folder = Path(folder)
+    if read_config(folder, missing_ok=True) is not None:
+        return compared(folder) or [folder]
+    below = sorted(file.parent for file in folder.glob(f"*/{CONFIG}"))
+    if not below:
+        what = f"it has no {CONFIG}, nor have folders below it"
+        raise InputError(f"{folder} is no run folder: {what}")
+    return [run for path in below for run in runs_in(path)]
+
+
 def _object(value):
     return isinstance(value, dict)
 

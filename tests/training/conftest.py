@@ -9,8 +9,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def empty_pictures(monkeypatch, request):
-    """Runs write empty pictures; test_plots draws real ones."""
+def empty_plots(monkeypatch, request):
+    """Runs write empty plots; test_plots draws real ones."""
     if request.path.name != "test_plots.py":
         monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
 

@@ -143,7 +143,7 @@ def at(batch, what, stamp=None):
         count[0] += 1
         if count[0] == batch:
             if what == "fail":
-                raise bnn.InputError("this picture is torn")
+                raise bnn.InputError("this image is torn")
             if stamp:
                 Path(stamp, "killed").write_text(repr(time.time()))
             if what in SIGNALS:

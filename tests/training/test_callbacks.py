@@ -36,7 +36,7 @@ def test_true_ends_the_run_and_a_resume_leaves_it_ended(tmp_path):
     assert again.rows == history.rows
 
 
-def test_an_early_stop_measures_the_test_pictures():
+def test_an_early_stop_measures_the_test_images():
     history = fit(validation=20, callbacks=[lambda run, row: row["epoch"] == 2], epochs=9)
     assert history["test_accuracy"][0] is None
     assert history["test_accuracy"][1] is not None

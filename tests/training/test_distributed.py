@@ -90,7 +90,7 @@ def test_a_signal_to_one_rank_stops_both_at_the_same_step(tmp_path):
 def test_an_error_on_one_rank_ends_the_others(tmp_path):
     code, _, err = program("run_folder", tmp_path / "a", "fail=3")
     assert code == 2
-    assert err.count("minibnn: rank 1 of 2: this picture is torn\n") == 1
+    assert err.count("minibnn: rank 1 of 2: this image is torn\n") == 1
     assert "Traceback" not in err
 
 

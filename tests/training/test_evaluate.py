@@ -9,7 +9,7 @@ import minibnn as bnn
 from minibnn.training.measure import rank_of_label
 
 
-def test_evaluate_counts_every_picture():
+def test_evaluate_counts_every_image():
     net, data = small_net(), small_data()
     result = bnn.evaluate(net, data)
     assert result.count == 53
@@ -120,7 +120,7 @@ def test_top5_counts_the_five_highest_and_needs_six_classes():
 
 
 def test_a_penalty_is_part_of_every_loss_reported(use_backend):
-    """As in Keras: of the training loss before each step, and of the loss of the test pictures."""
+    """As in Keras: of the training loss before each step, and of the loss of the test images."""
     use_backend("reference")
     data = small_data()
     layers = lambda l2: [bnn.nn.Flatten(), bnn.nn.Dense(len(data.classes), l2=l2)]  # noqa: E731

@@ -216,10 +216,10 @@ def test_a_batch_of_one_is_refused_where_vectors_are_normalised(tmp_path):
     with pytest.raises(bnn.InputError, match=r"^batch_norm3 normalises vectors by their batch"):
         fit(tmp_path / "run", batch_size=1)
     assert not (tmp_path / "run").exists()
-    pictures = nn.Sequential(  # of more than one place there is something left
+    net = nn.Sequential(  # of more than one place there is something left
         [nn.BinaryConv2D(10, 3), nn.BatchNorm(), nn.GlobalAvgPool2D()], (8, 8, 1)
     )
-    assert len(fit(net=pictures, epochs=1, batch_size=1)) == 1
+    assert len(fit(net=net, epochs=1, batch_size=1)) == 1
 
 
 def test_a_schedule_over_the_run_is_over_every_run(tmp_path):

@@ -1,4 +1,4 @@
-"""Training and evaluation on pictures that stay in their files."""
+"""Training and evaluation on images that stay in their files."""
 
 import json
 import signal
@@ -21,9 +21,9 @@ BROKEN = {"train/b/1.jpg": b"?", "val/c/0.JPEG": b"?", "val/f/2.PNG": b"?"}
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """30 training and 18 test pictures of 6 classes, of which one and two are broken."""
-    return write_tree(tmp_path_factory.mktemp("pictures"), FILES | BROKEN)
+def tree(tmp_path_factory):
+    """30 training and 18 test images of 6 classes, of which one and two are broken."""
+    return write_tree(tmp_path_factory.mktemp("images"), FILES | BROKEN)
 
 
 def open_folder(root, workers=2):
@@ -61,25 +61,25 @@ def same_weights(one, other):
 
 
 @pytest.mark.parametrize("batches", [2, 4, 5, 11])  # 4 batches to an epoch
-def test_a_run_stopped_in_mid_epoch_goes_on_as_if_it_had_not_been(pictures, tmp_path, batches):
+def test_a_run_stopped_in_mid_epoch_goes_on_as_if_it_had_not_been(tree, tmp_path, batches):
     before = threading.active_count()  # other packages' threads may have stayed
-    net, history = fit(pictures, tmp_path / "whole", workers=1)
+    net, history = fit(tree, tmp_path / "whole", workers=1)
     with pytest.raises(Interrupted):
-        fit(pictures, tmp_path / "cut", workers=3, progress=Quiet(batches, signal.SIGTERM))
+        fit(tree, tmp_path / "cut", workers=3, progress=Quiet(batches, signal.SIGTERM))
     assert threading.active_count() == before
-    resumed, rows = fit(pictures, tmp_path / "cut", workers=2, resume=True)
+    resumed, rows = fit(tree, tmp_path / "cut", workers=2, resume=True)
     same_weights(net, resumed)
     assert without_seconds(rows.rows) == without_seconds(history.rows)
 
 
-def test_metrics_have_top5_and_the_log_a_count_of_what_was_left_out(pictures, tmp_path):
+def test_metrics_have_top5_and_the_log_a_count_of_what_was_left_out(tree, tmp_path):
     report = Quiet()
-    net, history = fit(pictures, tmp_path / "run", progress=report)
+    net, history = fit(tree, tmp_path / "run", progress=report)
     assert report.notes == ["images that cannot be read, left out: 3"]
     head, *lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert head.split(",")[:10][-2:] == ["seconds", "test_top5"]
     assert len(lines) == 3
-    data = open_folder(pictures)
+    data = open_folder(tree)
     images = np.concatenate([x for x, _ in data.test_images.batches(18)])
     kept = np.concatenate([k for _, k in data.test_images.batches(18)])
     assert len(images) == 16
@@ -97,11 +97,11 @@ def test_metrics_have_top5_and_the_log_a_count_of_what_was_left_out(pictures, tm
         assert found.loss == pytest.approx(in_memory.loss, rel=1e-6)
 
 
-def test_a_validation_part_is_split_off_by_rows(pictures, tmp_path):
-    net, history = fit(pictures, tmp_path / "run", validation=6, epochs=2)
+def test_a_validation_part_is_split_off_by_rows(tree, tmp_path):
+    net, history = fit(tree, tmp_path / "run", validation=6, epochs=2)
     assert history["test_accuracy"] == [None, history.last["test_accuracy"]]
     assert None not in history["validation_accuracy"] + history["validation_top5"]
-    again, rows = fit(pictures, tmp_path / "run", validation=6, epochs=2, resume=True)
+    again, rows = fit(tree, tmp_path / "run", validation=6, epochs=2, resume=True)
     same_weights(net, again)
     for read, row in zip(rows.rows, history.rows, strict=True):  # read back from metrics.csv
         assert read == {"test_top5": None} | row
@@ -118,8 +118,8 @@ def test_few_classes_have_no_top5(tmp_path):
     assert "top5" not in (tmp_path / "run" / "metrics.csv").read_text()
 
 
-def test_two_optimizers_see_the_same_pictures(pictures):
-    data = open_folder(pictures)
+def test_two_optimizers_see_the_same_images(tree):
+    data = open_folder(tree)
     result = bnn.lockstep(
         small_net(data),
         {"a": optimizer(BOP), "b": optimizer(BOP)},
@@ -130,14 +130,14 @@ def test_two_optimizers_see_the_same_pictures(pictures):
         progress=Quiet(),
     )
     assert result["a"].last["agreement:b"] == 1
-    alone, _ = fit(pictures, epochs=1, batch_size=10, seed=0)
+    alone, _ = fit(tree, epochs=1, batch_size=10, seed=0)
     same_weights(result.nets["a"], alone)
 
 
-def test_another_folder_is_another_run(pictures, tmp_path):
-    fit(pictures, tmp_path / "run", epochs=1)
+def test_another_folder_is_another_run(tree, tmp_path):
+    fit(tree, tmp_path / "run", epochs=1)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["data"] == json.loads(json.dumps(describe_data(open_folder(pictures))))
+    assert config["data"] == json.loads(json.dumps(describe_data(open_folder(tree))))
     assert config["data"]["name"] == "image-folder" and config["data"]["shape"] == [12, 12, 3]
 
     moved = write_tree(tmp_path / "moved", FILES | BROKEN)
@@ -147,9 +147,9 @@ def test_another_folder_is_another_run(pictures, tmp_path):
         fit(changed, tmp_path / "run", resume=True, epochs=2)
 
 
-def test_where_a_loss_stops_being_finite_is_looked_for_in_pictures_that_can_be_read(pictures):
+def test_where_a_loss_stops_being_finite_is_looked_for_in_images_that_can_be_read(tree):
     before = threading.active_count()
-    data = open_folder(pictures)
+    data = open_folder(tree)
     run = Run("a", small_net(data), optimizer(BOP), lambda logits, labels: (np.inf, None))
     row = {"epoch": 1, "seconds": 0.0}
     with pytest.raises(bnn.training.TrainingError, match="so it is the loss itself"):

@@ -1,6 +1,6 @@
-"""The networks of section 5.3 at full size on 300 real pictures of 224x224: minutes each.
+"""The networks of section 5.3 at full size on 300 real images of 224x224: minutes each.
 
-Their short forms, small networks and drawn pictures, are in tests/zoo/test_imagenet_networks.py.
+Their short forms, small networks and drawn images, are in tests/zoo/test_imagenet_networks.py.
 """
 
 import signal
@@ -15,7 +15,7 @@ import minibnn as bnn
 from minibnn.training.errors import Interrupted
 
 OF_EACH_CLASS = 30
-# What suits 300 pictures. Adam's steps have to be small where many real weights meet in one sum
+# What suits 300 images. Adam's steps have to be small where many real weights meet in one sum
 # (XNOR-Net's last layer has 4096 inputs, Bi-Real Net adds up all its blocks), or logits jump by
 # more than the loss can forgive.
 SETTINGS = {
@@ -27,8 +27,8 @@ EPOCHS = {"binary_alexnet": 10, "xnornet": 10, "birealnet": 16}
 
 
 @pytest.fixture(scope="module")
-def pictures(shared_cifar, tmp_path_factory):
-    """300 pictures to learn, and the same once more to be measured by."""
+def tree(shared_cifar, tmp_path_factory):
+    """300 images to learn, and the same once more to be measured by."""
     data = bnn.data.load("cifar10", shared_cifar)
     rows = [np.flatnonzero(data.train_labels == label)[:OF_EACH_CLASS] for label in range(10)]
     rows = np.concatenate(rows)
@@ -37,8 +37,8 @@ def pictures(shared_cifar, tmp_path_factory):
                           data.classes)  # fmt: skip
 
 
-def fit(model, pictures, out, **changes):
-    data = bnn.data.load("image-folder", pictures, progress=False)
+def fit(model, tree, out, **changes):
+    data = bnn.data.load("image-folder", tree, progress=False)
     net = bnn.zoo.MODELS[model](data.input_shape, len(data.classes), seed=0)
     settings = {
         "epochs": EPOCHS[model],
@@ -55,20 +55,20 @@ def fit(model, pictures, out, **changes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", SETTINGS)
-def test_learns_a_folder_of_real_pictures(model, pictures, tmp_path):
-    rows = fit(model, pictures, tmp_path / "run").rows
+def test_learns_a_folder_of_real_images(model, tree, tmp_path):
+    rows = fit(model, tree, tmp_path / "run").rows
     assert rows[-1]["train_loss"] < 0.6 * rows[0]["train_loss"]
     assert rows[-1]["test_accuracy"] > 0.6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", SETTINGS)
-def test_stopped_in_the_middle_goes_on_to_the_same_bits(model, pictures, tmp_path):
+def test_stopped_in_the_middle_goes_on_to_the_same_bits(model, tree, tmp_path):
     short = {"epochs": 2, "augment": "paper"}
-    whole = fit(model, pictures, tmp_path / "whole", **short)
+    whole = fit(model, tree, tmp_path / "whole", **short)
     with pytest.raises(Interrupted):
-        fit(model, pictures, tmp_path / "cut", **short, progress=StopAt(11, signal.SIGTERM))
-    resumed = fit(model, pictures, tmp_path / "cut", **short, resume=True)
+        fit(model, tree, tmp_path / "cut", **short, progress=StopAt(11, signal.SIGTERM))
+    resumed = fit(model, tree, tmp_path / "cut", **short, resume=True)
     assert without_seconds(resumed.rows) == without_seconds(whole.rows)
     one, other = (tmp_path / name / "checkpoint.npz" for name in ("whole", "cut"))
     assert one.read_bytes() == other.read_bytes()

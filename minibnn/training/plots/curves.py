@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+from minibnn.training.metrics import measured_on
 from minibnn.training.plots.style import (
     COLOURS,
     MARKERS,
@@ -9,7 +10,6 @@ from minibnn.training.plots.style import (
     draw_accuracy_and_loss,
     label,
     legends,
-    measured_part,
     new_figure,
     save,
     style,
@@ -32,7 +32,7 @@ def curves_figure(histories, title=None):
         for a, b in combinations(histories, 2)
         if histories[a].last.get(f"agreement:{b}") is not None
     ]
-    part = measured_part(histories.values())
+    part = measured_on(row for history in histories.values() for row in history)
     figure = new_figure(*((10, 7.5) if pairs else (12, 4.4)))
     accuracy, loss, flips, *rest = figure.subplots(*((2, 2) if pairs else (1, 3))).flat
     draw_accuracy_and_loss(accuracy, loss, histories.values(), part)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minibnn.errors import InputError, one_line
 from minibnn.training.metrics import History, read_rows
-from minibnn.training.run_folder import CONFIG, METRICS, RUN_NAME, TELEMETRY, read_config
+from minibnn.training.run_folder import CONFIG, METRICS, TELEMETRY, read_config, runs_in
 from minibnn.training.telemetry import read_telemetry
 
 
@@ -92,15 +92,9 @@ def _runs_in(path):
     if not path.is_dir():
         what = "is a file, not a run folder" if path.exists() else "does not exist"
         raise InputError(f"{path} {what}")
-    config = read_config(path, missing_ok=True)
-    if config is not None:
-        names = config.get("optimizers")
-        if not isinstance(names, dict):
-            return [path]
-        return [path / name for name in names if RUN_NAME.fullmatch(name)]
-    below = sorted(file.parent for file in path.glob(f"*/{CONFIG}"))
-    runs = [run for folder in below for run in _runs_in(folder)]
-    runs = [run for run in runs if read_rows(run / METRICS)]
+    runs = runs_in(path)
+    if not (path / CONFIG).exists():
+        runs = [run for run in runs if read_rows(run / METRICS)]
     if not runs:
-        raise InputError(f"{path} is no run folder: it has no {CONFIG}, nor have folders below it")
+        raise InputError(f"{path} has no finished epoch to draw yet")
     return runs

@@ -7,13 +7,13 @@ Fig. 1. Colours mean runs everywhere.
 import numpy as np
 
 from minibnn.errors import one_line
+from minibnn.training.metrics import measured_on
 from minibnn.training.plots.style import (
     check_figure_path,
     draw_accuracy_and_loss,
     label,
     legends,
     line,
-    measured_part,
     new_figure,
     save,
     style,
@@ -44,7 +44,7 @@ def runs_figure(records, title=None, overview=True):
     figure = new_figure(max(13.0, 1.5 + 1.75 * len(layers)), 0.8 + sum(heights))
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    part = measured_part(record.history for record in records)
+    part = measured_on(row for record in records for row in record.history)
     if overview:
         _overview(parts[0], records, part, bool(layers))
     if rows:

@@ -131,9 +131,3 @@ def whole_epochs(axes):
     if single:
         axes.set_xlim(low - 0.5, high + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1 if single else 2)
-
-
-def measured_part(histories):
-    """ "validation" where any of the histories has such a part, else "test"."""
-    held_out = any(h.last.get("validation_loss") is not None for h in histories)
-    return "validation" if held_out else "test"

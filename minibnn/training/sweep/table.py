@@ -7,6 +7,7 @@ import statistics
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
 from minibnn.tables import Table
+from minibnn.training.metrics import results_of
 from minibnn.training.sweep.grid import text_of, value_of
 
 STATUSES = ("done", "failed", "stopped", "waiting")
@@ -18,29 +19,14 @@ _NUMBERS = {
 
 
 def row_of(cell, history, status, error=""):
-    """The row of one cell.
-
-    Accuracies are shares from 0 to 1, best and last on the images watched while training: the
-    validation part if there is one, else the test images. ``flips`` is of the whole run,
-    ``seconds`` the wall time of its epochs.
-    """
-    part = "validation" if history.last.get("validation_accuracy") is not None else "test"
-    best, last, rows = history.best(f"{part}_accuracy"), history.last, history.rows
+    """The row of one cell."""
     return {
         "cell": cell.name,
         **cell.settings,
         "seed": cell.seed,
         "status": status,
-        "epochs": len(rows),
-        "measured_on": part if rows else None,
-        "best_accuracy": best.get(f"{part}_accuracy"),
-        "best_epoch": best.get("epoch"),
-        "last_accuracy": last.get(f"{part}_accuracy"),
-        "test_accuracy": last.get("test_accuracy"),
-        "train_accuracy": last.get("train_accuracy"),
-        "flips": sum(row["flips"] for row in rows) if rows else None,
-        "last_flip_ratio": last.get("flip_ratio"),
-        "seconds": sum(row["seconds"] or 0 for row in rows) if rows else None,
+        "epochs": len(history),
+        **results_of(history),
         "error": error,
     }
 
