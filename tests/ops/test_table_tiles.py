@@ -31,8 +31,9 @@ def stored(simd, kind, tables):
         return tables
     sums = tables.view(np.uint8).reshape(-1, 4, 2, 16, 2)  # word, nibble, half, entry, low or high
     apart = np.empty((len(sums), 4, 2, 2, 16), np.uint8)  # word, step, half, low or high, entry
-    for step, (low, high) in enumerate([(0, 2), (1, 3), (2, 0), (3, 1)]):
-        apart[:, step, :, 0], apart[:, step, :, 1] = sums[:, low, ..., 0], sums[:, high, ..., 1]
+    for step, (low, high) in enumerate([(0, 2), (2, 0), (1, 3), (3, 1)]):
+        apart[:, step, :, step % 2] = sums[:, low, ..., 0]
+        apart[:, step, :, 1 - step % 2] = sums[:, high, ..., 1]
     return apart.reshape(-1).view(np.int16)
 
 
@@ -90,11 +91,9 @@ def test_select_tile(rng, simd, kind, height, width, choices):
     tables, rows, taps = table_operands(rng, simd, kind)
     w = words(rng, TAPS, choices, DEPTH, STRIDE)
     planes = offsets(rng, TAPS * choices, DEPTH * STRIDE)
-    chosen = rng.integers(0, choices + 1, (ROWS, TAPS, DEPTH, 32))  # some bits are never chosen
-    bits = chosen[:, :, None] == np.arange(choices)[:, None, None]
-    masks = np.packbits(bits, axis=-1, bitorder="little").view("<u4").reshape(-1).astype(np.uint32)
-    mask_rows = (np.arange(ROWS) * TAPS * choices * DEPTH).astype(np.int32)
-    mask_taps = (np.arange(TAPS) * choices * DEPTH).astype(np.int32)
+    masks = words(rng, ROWS, TAPS, 2, DEPTH)
+    mask_rows = (np.arange(ROWS) * TAPS * 2 * DEPTH).astype(np.int32)
+    mask_taps = (np.arange(TAPS) * 2 * DEPTH).astype(np.int32)
     out, outs = sums(rng, kind), offsets(rng, ROWS, STRIDE)
     expected = out.copy()
     operands = (
@@ -177,15 +176,14 @@ def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, 
     where = (w.reshape(-1), zero, 0, 64)
     _table(simd, *tile, (), tables, 0, rows, 0, zero, 1, depth, limit, *where, out, 0, outs)
     assert_array_equal(out.reshape(4, 64), expected)
-    places, every = (np.arange(4) * w.size).astype(np.int32), rng.integers(0, 4, (4, 32 * depth))
+    places, masks = (np.arange(4) * w.size).astype(np.int32), words(rng, 4, 2, depth)
     w = np.repeat(w.reshape(1, -1), 4, axis=0)  # four places with the same bits
-    masks = np.packbits(every[:, None] == np.arange(4)[:, None], axis=-1, bitorder="little")
-    mask_rows = (np.arange(4) * 4 * depth).astype(np.int32)
+    mask_rows = (np.arange(4) * 2 * depth).astype(np.int32)
     out[:] = 0
     _select(
         simd, *tile, (0,) * 4, tables, 0, rows, 0, zero,
-        masks.reshape(-1).view("<u4").astype(np.uint32), 0, mask_rows, zero, depth, 1, depth,
-        limit, w.reshape(-1), places, 0, 64, out, 0, outs,
+        masks, 0, mask_rows, zero, depth, 1, depth, limit, w.reshape(-1), places, 0, 64, out, 0,
+        outs,
     )  # fmt: skip
     assert_array_equal(out.reshape(4, 64), expected)
 

@@ -92,6 +92,11 @@ class Emitter:
         signature = ir.FunctionType(value.type, [value.type])
         return self.builder.asm(signature, "", "=v,0", [value], False)
 
+    def choose(self, mask, clear, set_):
+        """The bits of one vector where the mask's are clear, those of the other where it is set."""
+        b = self.builder
+        return b.xor(clear, b.and_(mask, b.xor(clear, set_)))
+
     def half(self, value):
         """Every half the same number."""
         return ir.Constant(self.halves, [value] * 2 * self.lanes)

@@ -12,6 +12,7 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import (
+    ZERO,
     depth_of,
     kernel_lanes,
     padded_lanes,
@@ -213,17 +214,16 @@ def _bands(
 @kernel(parallel=True)
 def _dense(simd, tables, rows, depth, limit, w, lanes, dx, outs):
     """A task owns some lanes of all rows."""
-    zero = np.zeros(1, np.int32)
     for task in prange(-(-lanes // 64)):
         if lanes >= 64:
             column = min(task * 64, lanes - 64)
             _sweep_rows(
-                simd, FOUR, tables, 0, rows, 0, len(rows), zero, depth, limit, w, zero, column,
+                simd, FOUR, tables, 0, rows, 0, len(rows), ZERO, depth, limit, w, ZERO, column,
                 lanes, dx, column, outs,
             )  # fmt: skip
         else:
             _sweep_rows(
-                simd, TWO, tables, 0, rows, 0, len(rows), zero, depth, limit, w, zero, 0,
+                simd, TWO, tables, 0, rows, 0, len(rows), ZERO, depth, limit, w, ZERO, 0,
                 lanes, dx, 0, outs,
             )  # fmt: skip
 

@@ -15,7 +15,14 @@ from numba import get_num_threads, get_thread_id, prange
 from minibnn.ops.bits import WORD, Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, gather, padded_words, steps, window_shifts
+from minibnn.ops.kernels.layout import (
+    ZERO,
+    depth_of,
+    gather,
+    padded_words,
+    steps,
+    window_shifts,
+)
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
@@ -29,7 +36,7 @@ WIDE = 512  # outputs from which on a task owns four units: long rows are many p
 STRETCH = 8  # words of pixels summed at a time: their tables stay in the first-level cache
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
 ADD = (0,)  # sums go on top of what is there
-PLACES = 4  # pixels of a 2x2 window
+PLACES, MASKS = 4, 2  # pixels of a 2x2 window; a mask tells its columns apart, the other its rows
 NO_PLACES = np.empty((0, 0), np.uint8)
 
 
@@ -169,11 +176,12 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
         own.entries,
         own.limit,
         scratch("kernel tables", (threads, UNIT * STRETCH * own.entries), own.table),
-        scratch("kernel masks", (threads, UNIT * PLACES * STRETCH), np.uint32),
+        scratch("kernel masks", (threads, UNIT * MASKS * STRETCH), np.uint32),
         scratch("kernel block", (threads, UNIT * STRETCH * WORD), own.values.dtype),
         scratch("kernel places", (threads, UNIT * STRETCH * WORD), np.uint8),
         scratch("kernel sums", (threads, units * UNIT * taps * lanes), own.sum),
         extra,
+        scratch("kernel turned", (threads, UNIT * units * UNIT), dw.dtype),
         dw.dtype.type(unit),
         dw.reshape(-1, outputs),
     )
@@ -183,13 +191,13 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
 @kernel(parallel=True)
 def _units(
     simd, planes, stretch, lanes, sources, outs, dy, where, entries, limit, tables, masks, blocks,
-    chosen, sums, extra, unit, dw,
+    chosen, sums, extra, turned, unit, dw,
 ):  # fmt: skip
     """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
     outputs = extra.shape[1]
     pixels = len(dy) // outputs
     rows = (np.arange(UNIT) * STRETCH * entries).astype(np.int32)
-    mask_rows = (np.arange(UNIT) * PLACES * STRETCH).astype(np.int32)
+    mask_rows = (np.arange(UNIT) * MASKS * STRETCH).astype(np.int32)
     width = len(outs)
     for task in prange(-(-outputs // width)):
         thread = get_thread_id()
@@ -216,15 +224,25 @@ def _units(
                     _turn_block(simd, where, begin, end, outputs, first_output, count, places)
                     for r in range(UNIT):
                         for d in range(depth):
-                            at, to = (r * STRETCH + d) * WORD, r * PLACES * STRETCH + d
-                            mask_tile(simd, FOUR, places, at, mask, to, STRETCH)
+                            at, to = (r * STRETCH + d) * WORD, r * MASKS * STRETCH + d
+                            mask_tile(simd, places, at, mask, to, STRETCH)
                     for r in range(0, UNIT, 4):
                         _sweep_chosen(
                             simd, table, rows, mask, mask_rows, r, depth, limit, planes, sources,
                             first, lanes, total, mine,
                         )  # fmt: skip
         column = task * width
-        _store(total, lanes, column, min(width, outputs - column), width, extra, unit, dw)
+        _store(
+            total,
+            lanes,
+            column,
+            min(width, outputs - column),
+            width,
+            extra,
+            turned[thread],
+            unit,
+            dw,
+        )
 
 
 @kernel
@@ -243,21 +261,20 @@ def _turn_block(simd, numbers, begin, end, outputs, column, count, block):
 
 @kernel
 def _sweep_all(simd, tables, rows, row, depth, limit, planes, sources, first, lanes, out, outs):
-    zero = np.zeros(1, np.int32)
     for t in range(len(sources)):
         start, left = sources[t] + first * lanes, 0
         while left < lanes:
             to = t * lanes + left
             if left + 64 <= lanes:
                 table_tile(
-                    simd, FOUR, FOUR, ADD, tables, 0, rows, row, zero, 1, depth, limit, planes,
-                    zero, start + left, lanes, out, to, outs,
+                    simd, FOUR, FOUR, ADD, tables, 0, rows, row, ZERO, 1, depth, limit, planes,
+                    ZERO, start + left, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 64
             else:
                 table_tile(
-                    simd, FOUR, TWO, ADD, tables, 0, rows, row, zero, 1, depth, limit, planes,
-                    zero, start + left, lanes, out, to, outs,
+                    simd, FOUR, TWO, ADD, tables, 0, rows, row, ZERO, 1, depth, limit, planes,
+                    ZERO, start + left, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 32
 
@@ -267,34 +284,32 @@ def _sweep_chosen(
     simd, tables, rows, masks, mask_rows, row, depth, limit, planes, sources, first, lanes, out,
     outs,
 ):  # fmt: skip
-    zero = np.zeros(1, np.int32)
     for t in range(len(sources) // PLACES):
         places, left = sources[t * PLACES : (t + 1) * PLACES], 0
         while left < lanes:
             start, to = first * lanes + left, t * lanes + left
             if left + 64 <= lanes:
                 select_tile(
-                    simd, FOUR, FOUR, FOUR, tables, 0, rows, row, zero, masks, 0, mask_rows, zero,
+                    simd, FOUR, FOUR, FOUR, tables, 0, rows, row, ZERO, masks, 0, mask_rows, ZERO,
                     STRETCH, 1, depth, limit, planes, places, start, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 64
             else:
                 select_tile(
-                    simd, FOUR, TWO, FOUR, tables, 0, rows, row, zero, masks, 0, mask_rows, zero,
+                    simd, FOUR, TWO, FOUR, tables, 0, rows, row, ZERO, masks, 0, mask_rows, ZERO,
                     STRETCH, 1, depth, limit, planes, places, start, lanes, out, to, outs,
                 )  # fmt: skip
                 left += 32
 
 
 @kernel
-def _store(total, lanes, column, count, width, extra, unit, dw):
+def _store(total, lanes, column, count, width, extra, block, unit, dw):
     """Sums (outputs, taps, lanes), turned around block by block into dw (taps * I, outputs).
 
     Each is rounded to dw's type, then multiplied by ``unit``.
     """
     taps = len(extra)
     inputs = len(dw) // taps
-    block = np.empty(UNIT * width, dw.dtype)
     for t in range(taps):
         for i in range(0, inputs, UNIT):
             here = min(UNIT, inputs - i)

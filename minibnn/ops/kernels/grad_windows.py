@@ -19,7 +19,13 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import depth_of, kernel_lanes, padded_lanes, without_extra_lanes
+from minibnn.ops.kernels.layout import (
+    ZERO,
+    depth_of,
+    kernel_lanes,
+    padded_lanes,
+    without_extra_lanes,
+)
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
@@ -32,11 +38,11 @@ ADD = (0,)  # sums go on top of what is there
 COLUMNS = 64  # input channels of a tile
 KINDS = 9  # tables of a window: rows {0}, {1}, both, times columns {0}, {1}, both
 BOTH = 2
-PLACES = 4
+PLACES, MASKS = 4, 2  # of a window; a mask tells columns apart, the other rows
 
-# Columns of a step: places seen, row and column of its window, kind of table, first mask, distance
-# of masks, and where the words of each place's tap start.
-SEEN, ROW, COLUMN, KIND, MASK, PITCH, PLANES = range(7)
+# Columns of a step: places seen, row and column of its window, kind of table, first mask, and where
+# the words of each place's tap start.
+SEEN, ROW, COLUMN, KIND, MASK, PLANES = range(6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +57,7 @@ class Reach:
         The first window that pixels with (Y, X) = (0, 0) meet, and how many in each direction.
     first, last : int32 (2, 2)
         Of Y, then X: the first and last + 1 for parities 0 and 1.
-    steps : int32 (4, steps, 10)
+    steps : int32 (4, steps, 9)
         For each parity 2 a + b the windows a pixel meets; unused rows see no place.
     """
 
@@ -116,8 +122,7 @@ def _step(ey, rows, ky, ex, columns, kx, across, depth, lanes):
         ey,
         ex,
         kind,
-        (2 * rows[0] + columns[0]) * depth,
-        (1 if len(columns) == 2 else 2) * depth,
+        (0 if len(columns) == 2 else 1) * depth,
         *planes,
         *[0] * (PLACES - len(planes)),
     ]
@@ -163,7 +168,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         reach.last,
         reach.steps,
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
-        scratch("window masks", (threads, ring * PLACES * depth), np.uint32),
+        scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
         kernel_lanes(w_t.words, inputs, "backward kernel"),
         lanes,
@@ -178,7 +183,7 @@ def _images(
     first_column, across, low, ring, first, last, steps, tables, masks, values, w, lanes, dx,
 ):  # fmt: skip
     """A task owns an image: row after row of windows, and the pixels that meet them."""
-    pixel, mask_pixel = KINDS * depth * entries, PLACES * depth
+    pixel, mask_pixel = KINDS * depth * entries, MASKS * depth
     x_count = max(last[1, 0], last[1, 1]) - min(first[1, 0], first[1, 1])
     table_rows = (np.arange(x_count) * pixel).astype(np.int32)
     mask_rows = (np.arange(x_count) * mask_pixel).astype(np.int32)
@@ -220,7 +225,7 @@ def _images(
 def _window(
     simd, dy, where, source, outputs, depth, entries, values, table, place, masks, mask_place
 ):
-    """The nine tables and four masks of one window."""
+    """The nine tables and two masks of one window."""
     length, size = depth * WORD, depth * entries
     # Slices start at 0, so that the loop over them has no negative index to look out for.
     gradients, places = dy[source : source + outputs], where[source : source + outputs]
@@ -238,13 +243,14 @@ def _window(
         at = place + column * size
         add_tables(simd, table, at, at + 3 * size, at + 3 * BOTH * size, size)
     for d in range(outputs // WORD):
-        mask_tile(simd, FOUR, where, source + WORD * d, masks, mask_place + d, depth)
+        mask_tile(simd, where, source + WORD * d, masks, mask_place + d, depth)
     for d in range(outputs // WORD, depth):
-        for p in range(PLACES):
+        for c in range(MASKS):
             word = np.uint32(0)
             for j in range(outputs - WORD * d):
-                word |= np.uint32(where[source + WORD * d + j] == p) << np.uint32(j)
-            masks[mask_place + p * depth + d] = word
+                bit = where[source + WORD * d + j] >> np.uint8(c) & np.uint8(1)
+                word |= np.uint32(bit) << np.uint32(j)
+            masks[mask_place + c * depth + d] = word
 
 
 @kernel
@@ -253,7 +259,7 @@ def _row(
     mask_pixel, depth, entries, limit, w, lanes, dx, place, outs,
 ):  # fmt: skip
     """Every second pixel of a row of the image, by all its channels."""
-    size, zero = depth * entries, np.zeros(1, np.int32)
+    size = depth * entries
     # All channels of some pixels, then the next: their tables stay in the first-level cache.
     if count >= 4:
         for top in range(0, count, 4):
@@ -262,7 +268,7 @@ def _row(
                 _pixels(
                     simd, FOUR, min(top, count - 4), steps, y, ring, across, from_x, table,
                     table_rows, pixel, mask, mask_rows, mask_pixel, depth, limit, size, w, column,
-                    lanes, dx, place + column, outs, zero,
+                    lanes, dx, place + column, outs,
                 )  # fmt: skip
     else:
         for x in range(count):
@@ -271,14 +277,14 @@ def _row(
                 _pixels(
                     simd, ONE, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask,
                     mask_rows, mask_pixel, depth, limit, size, w, column, lanes, dx,
-                    place + column, outs, zero,
+                    place + column, outs,
                 )  # fmt: skip
 
 
 @kernel
 def _pixels(
     simd, height, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask, mask_rows,
-    mask_pixel, depth, limit, size, w, column, lanes, dx, place, outs, zero,
+    mask_pixel, depth, limit, size, w, column, lanes, dx, place, outs,
 ):  # fmt: skip
     for r in range(len(height)):
         at = place + outs[x + r]
@@ -290,18 +296,18 @@ def _pixels(
         start, mask_start = at * pixel + step[KIND] * size, at * mask_pixel + step[MASK]
         if seen == 1:
             table_tile(
-                simd, height, FOUR, ADD, table, start, table_rows, x, zero, 1, depth, limit, w,
+                simd, height, FOUR, ADD, table, start, table_rows, x, ZERO, 1, depth, limit, w,
                 planes, column, lanes, dx, place, outs,
             )  # fmt: skip
         elif seen == 2:
             select_tile(
-                simd, height, FOUR, TWO, table, start, table_rows, x, zero, mask, mask_start,
-                mask_rows, zero, step[PITCH], 1, depth, limit, w, planes, column, lanes, dx, place,
+                simd, height, FOUR, TWO, table, start, table_rows, x, ZERO, mask, mask_start,
+                mask_rows, ZERO, depth, 1, depth, limit, w, planes, column, lanes, dx, place,
                 outs,
             )  # fmt: skip
         elif seen == PLACES:
             select_tile(
-                simd, height, FOUR, FOUR, table, start, table_rows, x, zero, mask, mask_start,
-                mask_rows, zero, step[PITCH], 1, depth, limit, w, planes, column, lanes, dx, place,
+                simd, height, FOUR, FOUR, table, start, table_rows, x, ZERO, mask, mask_start,
+                mask_rows, ZERO, depth, 1, depth, limit, w, planes, column, lanes, dx, place,
                 outs,
             )  # fmt: skip

@@ -15,6 +15,7 @@ from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.scratch import scratch
 from minibnn.ops.shapes import windows
 
+ZERO = np.zeros(1, np.int32)  # the offset of a single tap
 LANES = 32  # output lanes that products come in: the narrowest tile's, two groups
 
 

@@ -82,11 +82,13 @@ def select_tile(
             total = out.dtype.type(0)
             for t in range(taps):
                 for d in range(depth):
-                    word = np.uint32(0)
-                    for c in range(len(choices)):
-                        mask = mask_start + mask_rows[r] + mask_offsets[t] + c * mask_pitch + d
+                    word, mask = np.uint32(0), mask_start + mask_rows[r] + mask_offsets[t] + d
+                    for j in range(np.uint32(32)):
+                        c = masks[mask] >> j & 1
+                        if len(choices) == 4:
+                            c += 2 * (masks[mask + mask_pitch] >> j & 1)
                         source = planes[t * len(choices) + c] + d * stride + column + lane
-                        word |= w[source] & masks[mask]
+                        word |= w[source] & (np.uint32(1) << j)
                     table = start + rows[r] + offsets[t] + d * entries
                     total = add_word(total, tables, table, word, entries)
             out[place + outs[r] + lane] += total

@@ -3,8 +3,8 @@
 * ``table_tile``: four numbers have 16 signed sums; with those in a table, four bits of the packed
   operand look the right sum up. In float32 one permutation and one addition do 64 multiply-adds
   on 16 lanes; in int16 they do 128, as both halves of a word look up at once.
-* ``select_tile``, the same after the bits were chosen, element by element, among several places
-  (only the maximum of a pooling window has a gradient).
+* ``select_tile``, the same after the bits were chosen, element by element, among two or four
+  places (only the maximum of a pooling window has a gradient).
 
 The type of the tables, which ``word_tables`` makes, says which of the two a tile is. See ``tiles``
 for what the arguments mean, ``plain`` for the loops that this computes.
@@ -128,29 +128,30 @@ class _ShortSums:
 class _ByteSums(_ShortSums):
     """The same by permuting bytes, which is one operation where 16-bit lanes take two.
 
-    A sum's two bytes are looked up apart: of each half of a word, one step looks up the low bytes
-    for the four bits of its lower byte and the high bytes for those of its upper one; after two
-    such steps the bytes change places. What is added meanwhile is wrong by multiples of 2^16 only.
-    A table has the four rows of 16 bytes that a step looks up, ``BYTE_STEPS``.
+    A sum's two bytes are looked up apart: of each half of a word, the low bytes for the four bits
+    of its lower byte and the high bytes for those of its upper one, then, with the bytes of the
+    index exchanged, the other way round. What is added meanwhile is wrong by multiples of 2^16
+    only. A table has four rows of 16 bytes for each of these look-ups, ``BYTE_STEPS``.
     """
+
+    steps = NIBBLES // 4
+
+    def operand(self, source, word, step):
+        e = self.e
+        at = e.times(e.add(e.times(word, I64(self.steps)), step), I64(4 * TABLE))
+        return [e.load(e.bytes, source, at, I64(offset)) for offset in (0, 2 * TABLE)]
 
     def index(self, word):
         e, b = self.e, self.e.builder
-        bits = b.or_(b.and_(word, e.number(0x0F0F0F0F)), e.number(0x30201000))
-        return b.bitcast(bits, e.bytes)
-
-    def next(self, word):
-        """Rotates each half by 4 bits: after two steps its bytes have changed places."""
-        e, b = self.e, self.e.builder
-        halves = b.bitcast(word, e.halves)
-        turned = e.call(f"llvm.fshr.v{2 * e.lanes}i16", e.halves, halves, halves, e.half(4))
-        return e.kept(b.bitcast(turned, e.ints))
+        bits = b.bitcast(b.or_(b.and_(word, e.number(0x0F0F0F0F)), e.number(0x30201000)), e.halves)
+        turned = e.call(f"llvm.fshr.v{2 * e.lanes}i16", e.halves, bits, bits, e.half(8))
+        return [b.bitcast(bits, e.bytes), b.bitcast(turned, e.bytes)]
 
     def look_up(self, cell, operand, index):
-        e, b = self.e, self.e.builder
-        table = b.bitcast(operand, e.bytes)
-        found = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, table, index)
-        self.add(cell, b.bitcast(found, e.halves))
+        e = self.e
+        for table, bits in zip(operand, index, strict=True):
+            found = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, table, bits)
+            self.add(cell, e.builder.bitcast(found, e.halves))
 
 
 class _MaskedSums(_ShortSums):
@@ -240,12 +241,11 @@ def select_tile(
     tables, start, rows, row, offsets, masks, mask_start, mask_rows, mask_offsets, mask_pitch,
     taps, depth, limit, w, planes, column, stride, out, place, outs,
 ):  # fmt: skip
-    """``table_tile`` with ``accumulate``, whose bits are first chosen among several places.
+    """``table_tile`` with ``accumulate``, whose bits are first chosen among two or four places.
 
-    The bits of word d of stretch t are, for a row, the union over c < ``choices`` of
-    w[planes[t * choices + c] + d * stride + column + lane] & masks[m + c * mask_pitch + d] with
-    m = mask_start + mask_rows[row + r] + mask_offsets[t]. Where no mask has a bit, a sum is
-    looked up as if the sign were +1: there the table holds zeros.
+    Each bit of word d of stretch t is that of w[planes[t * choices + c] + d * stride + column +
+    lane]. For a row, the same bit of masks[m + d] is c's lower bit, and with four choices that of
+    masks[m + mask_pitch + d] its upper one; m = mask_start + mask_rows[row + r] + mask_offsets[t].
     """
     b = e.builder
     for rows_here, vectors in pieces(e.lanes, height, width):
@@ -263,15 +263,18 @@ def select_tile(
                 at = e.add(first, word.index)
                 line = e.times(at, stride)
                 for r in rows_here:
-                    words = {}
-                    for c in range(choices):
-                        pitch = e.times(I64(c), mask_pitch)
-                        mask = e.splat(b.load(e.at(chosen[r], pitch, at)))
-                        for v in vectors:
-                            part = e.load(e.ints, places[c], line, I64(v * e.lanes))
-                            part = b.and_(part, mask)
-                            words[v] = b.or_(words[v], part) if c else part
-                    slots = {v: e.variable(bits) for v, bits in words.items()}
+                    masked = [e.splat(b.load(e.at(chosen[r], at)))]
+                    if choices == 4:
+                        masked.append(e.splat(b.load(e.at(chosen[r], mask_pitch, at))))
+                    slots = {}
+                    for v in vectors:
+                        lane = I64(v * e.lanes)
+                        words = [e.load(e.ints, place, line, lane) for place in places]
+                        for mask in masked:
+                            words = [
+                                e.choose(mask, *words[c : c + 2]) for c in range(len(words))[::2]
+                            ]
+                        slots[v] = e.variable(words[0])
                     with e.loop(I64(sums.steps)) as step:
                         operand = sums.operand(sources[r], at, step.index)
                         indices = {v: sums.index(b.load(slot)) for v, slot in slots.items()}

@@ -203,12 +203,13 @@ def level_tile(e, x, at, level, channel, turned, word, signs, place):
     b.store(b.xor(bits, b.load(e.at(turned, word))), e.at(signs, place))
 
 
-@tile("where at masks place pitch", constants="choices")
-def mask_tile(e, choices, where, at, masks, place, pitch):
-    """Bit i of masks[place + c * pitch] is where[at + i] == c, for i < 32 and c < ``choices``."""
+@tile("where at masks place pitch", constants="")
+def mask_tile(e, where, at, masks, place, pitch):
+    """Bit i of masks[place + c * pitch] is bit c of where[at + i], for i < 32 and c < 2."""
     b = e.builder
     address = b.bitcast(e.at(where, at), ir.VectorType(I8, 32).as_pointer())
     found = b.load(address, align=1)
-    for c in range(choices):
-        equal = b.icmp_unsigned("==", found, ir.Constant(found.type, [c] * 32))
-        b.store(b.bitcast(equal, I32), e.at(masks, place, e.times(I64(c), pitch)))
+    for c in range(2):
+        bit = b.and_(found, ir.Constant(found.type, [1 << c] * 32))
+        set_ = b.icmp_unsigned("!=", bit, ir.Constant(found.type, [0] * 32))
+        b.store(b.bitcast(set_, I32), e.at(masks, place, e.times(I64(c), pitch)))

@@ -8,8 +8,10 @@ from minibnn.ops.kernels.tiles import GROUP
 TABLE = 16  # entries of a table: the sums of 4 numbers with all signs
 NIBBLES = 8  # tables that one word looks up
 PAIRS = 16  # numbers of half a word
-# Of each step the nibble (of four) that the lower byte looks up, and that of the upper byte.
-BYTE_STEPS = ((0, 2), (1, 3), (2, 0), (3, 1))
+# Where bytes are permuted: of each half of a word, the four bits (n: 4 n to 4 n + 3) of whose sum a
+# look-up finds the low byte, and those of whose sum it finds the high byte; the lower of the two
+# comes first.
+BYTE_STEPS = ((0, 2), (2, 0), (1, 3), (3, 1))
 
 
 @tile("values at tables place", constants="")
@@ -44,9 +46,15 @@ def word_tables(e, values, at, tables, place):
     sums = [signed_sums(e, numbers, n) for n in range(NIBBLES // 2)]
     if e.permutes_bytes:
         sums = [b.bitcast(total, e.bytes) for total in sums]
-        row = [2 * k for k in range(TABLE)]  # low bytes of the low half's sums
-        lanes = [half + k for half in (0, 32) for k in (*row, *(65 + k for k in row))]
-        sums = [_picked(e, sums[low], lanes, sums[high]) for low, high in BYTE_STEPS]
+        low_bytes = [2 * k for k in range(TABLE)]  # of the low half's sums
+        rows = low_bytes, [64 + 1 + k for k in low_bytes]
+        orders = [
+            [half + k for half in (0, 32) for row in o for k in row] for o in (rows, rows[::-1])
+        ]
+        sums = [
+            _picked(e, sums[low], orders[step % 2], sums[high])
+            for step, (low, high) in enumerate(BYTE_STEPS)
+        ]
     for n, table in enumerate(sums):
         e.store(b.bitcast(table, e.halves), tables, place, I64(2 * TABLE * n))
 
@@ -128,10 +136,12 @@ def add_tables(e, tables, first, second, out, count):
 def _add_bytes(e, tables, first, second, out, count):
     """``add_tables`` where the bytes of a sum stand apart: what low bytes carry goes to the high.
 
-    A sum's low byte in step k has its high byte in step k + 2 or k - 2, 16 bytes further on.
+    They stand at the same place of two look-ups that follow each other.
     """
     b, steps, vector = e.builder, NIBBLES // 2, 2 * TABLE
-    low = sum(0xFFFF << 32 * half for half in (0, 1))  # of 64 bytes, those that are low ones
+    low = (
+        0x0000FFFF0000FFFF  # of 64 bytes, those that are low ones; in every second look-up the rest
+    )
     with e.loop(b.sdiv(count, I64(steps * vector))) as word:
         at = [e.times(word.index, I64(steps * vector)), *(I64(vector * k) for k in range(steps))]
         sums, carries = [], []
@@ -139,9 +149,9 @@ def _add_bytes(e, tables, first, second, out, count):
             a, c = (e.load(e.bytes, tables, t, at[0], at[1 + k]) for t in (first, second))
             total = b.add(a, c)
             carried = b.bitcast(b.icmp_unsigned("<", total, a), I64)
-            carried = b.shl(b.and_(carried, ir.Constant(I64, low)), I64(TABLE))
+            carried = b.and_(carried, ir.Constant(I64, ~low if k % 2 else low))
             sums.append(total)
             carries.append(b.sext(b.bitcast(carried, ir.VectorType(I1, 4 * e.lanes)), e.bytes))
         for k in range(steps):
-            total = b.sub(sums[k], carries[(k + 2) % steps])
+            total = b.sub(sums[k], carries[k ^ 1])
             e.store(b.bitcast(total, e.halves), tables, out, at[0], at[1 + k])
