@@ -84,18 +84,18 @@ def _tell_once(text):
 _one_at_a_time = shared_lock()
 
 
-def kernel(function=None, allocates=False, **options):
+def kernel(function=None, counts=False, **options):
     """``numba.njit`` with a cache on disk and without the GIL; other options are njit's.
 
-    Only kernels that are parallel or make arrays count references: two threads that count those of
-    one array at every call spend more time on that than on sums.
+    Only kernels that are parallel, make arrays or return some count references (``counts``): two
+    threads that count those of one array at every call spend more time on that than on sums.
 
     A parallel one waits for its turn where Numba's threads are a workqueue, which would end the
     process if two Python threads came at once.
     """
     if function is None:
-        return functools.partial(kernel, allocates=allocates, **options)
-    counts = allocates or options.get("parallel", False)
+        return functools.partial(kernel, counts=counts, **options)
+    counts = counts or options.get("parallel", False)
     compiled = numba.njit(nogil=True, _nrt=counts, **options)(function)
     if numba.config.DISABLE_JIT:
         return compiled

@@ -132,7 +132,7 @@ def _copy(e, x, at, out, place, count):
         e.store(e.load(e.floats, x, at, k), out, place, k)
 
 
-@kernel
+@kernel(counts=True)
 def _gather(x, kernel, strides, output, before, bytes_, pad, first, count, out):
     """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
 
