@@ -181,9 +181,9 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
         scratch("kernel places", (threads, UNIT * STRETCH * WORD), np.uint8),
         scratch("kernel sums", (threads, units * UNIT * taps * lanes), own.sum),
         extra,
-        scratch("kernel turned", (threads, UNIT * units * UNIT), dw.dtype),
+        scratch("kernel results", (threads, units * UNIT * taps * lanes), dw.dtype),
         dw.dtype.type(unit),
-        dw.reshape(-1, outputs),
+        dw.reshape(-1),
     )
     return dy.like(dw) if fixed else dw
 
@@ -191,7 +191,7 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
 @kernel(parallel=True)
 def _units(
     simd, planes, stretch, lanes, sources, outs, dy, where, entries, limit, tables, masks, blocks,
-    chosen, sums, extra, turned, unit, dw,
+    chosen, sums, extra, results, unit, dw,
 ):  # fmt: skip
     """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
     outputs = extra.shape[1]
@@ -232,17 +232,8 @@ def _units(
                             first, lanes, total, mine,
                         )  # fmt: skip
         column = task * width
-        _store(
-            total,
-            lanes,
-            column,
-            min(width, outputs - column),
-            width,
-            extra,
-            turned[thread],
-            unit,
-            dw,
-        )
+        count = min(width, outputs - column)
+        _store(simd, total, lanes, column, count, extra, results[thread], unit, dw)
 
 
 @kernel
@@ -303,22 +294,25 @@ def _sweep_chosen(
 
 
 @kernel
-def _store(total, lanes, column, count, width, extra, block, unit, dw):
-    """Sums (outputs, taps, lanes), turned around block by block into dw (taps * I, outputs).
+def _store(simd, total, lanes, column, count, extra, results, unit, dw):
+    """Sums (outputs, taps, lanes), less ``extra``, in units, turned around into dw.
 
-    Each is rounded to dw's type, then multiplied by ``unit``.
+    dw holds (taps * I, outputs) numbers; its type is that in which the sums are rounded.
     """
-    taps = len(extra)
-    inputs = len(dw) // taps
+    taps, outputs = extra.shape
+    pitch, inputs = taps * lanes, len(dw) // (taps * outputs)
+    for r in range(count):
+        for t in range(taps):
+            at, less = (r * taps + t) * lanes, extra[t, column + r]
+            row, to = total[at : at + inputs], results[at : at + inputs]
+            for k in range(inputs):
+                to[k] = dw.dtype.type(total.dtype.type(row[k] - less)) * unit
     for t in range(taps):
-        for i in range(0, inputs, UNIT):
-            here = min(UNIT, inputs - i)
-            for r in range(count):
-                at = (r * taps + t) * lanes + i
-                row, to, less = total[at : at + here], block[r:], extra[t, column + r]
-                for k in range(here):
-                    to[k * width] = dw.dtype.type(row[k] - less) * unit
-            for k in range(here):
-                to, row = dw[t * inputs + i + k, column:], block[k * width :]
-                for r in range(count):
-                    to[r] = row[r]
+        whole = inputs // UNIT * UNIT
+        for i in range(0, whole, UNIT):
+            for r in range(0, count - UNIT + 1, UNIT):
+                place = (t * inputs + i) * outputs + column + r
+                turn_tile(simd, results, r * pitch + t * lanes + i, pitch, dw, place, outputs)
+        for i in range(inputs):
+            for r in range(count // UNIT * UNIT if i < whole else 0, count):
+                dw[(t * inputs + i) * outputs + column + r] = results[r * pitch + t * lanes + i]
