@@ -10,13 +10,9 @@ LONGEST = 1000  # characters of a message: somebody's 5,000 digits are not repea
 class InputError(ValueError):
     """A bad argument, file or folder; the message is one line a user can act on.
 
-    It names the argument or file, what was expected and what was found. The command line
-    prints it without a traceback and exits with 2. Whatever a file's name or content brings into
-    the message, it stays one printable line: see ``one_line``.
-
-    Parameters
-    ----------
-    message : str
+    The ``message`` names the argument or file, what was expected and what was found. The command
+    line prints it without a traceback and exits with 2. Whatever a file's name or content brings
+    into it, it stays one printable line: see ``one_line``.
     """
 
     def __init__(self, message=""):

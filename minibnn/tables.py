@@ -15,29 +15,14 @@ class Table:
     """A head, lines below it, and what stands around them; every cell is a text.
 
     As text every cell stays in its line, and what a terminal would obey becomes its escape.
-
-    Attributes
-    ----------
-    head : sequence of str
-    lines : sequence of sequences of str
-        Each as long as the head.
-    left : int
-        How many columns, the first ones, hold words: they are set to the left, others to the
-        right.
-    title : str
-        Above the table, if there is one.
-    foot : sequence of sequences of str
-        Lines below a rule, such as totals.
-    notes : sequence of str
-        Sentences below the table.
     """
 
     head: Sequence[str]
-    lines: Sequence[Sequence[str]]
-    left: int = 1
+    lines: Sequence[Sequence[str]]  # each as long as the head
+    left: int = 1  # the first columns, which hold words, are set to the left, others to the right
     title: str = ""
-    foot: Sequence[Sequence[str]] = ()
-    notes: Sequence[str] = ()
+    foot: Sequence[Sequence[str]] = ()  # below a rule, such as totals
+    notes: Sequence[str] = ()  # sentences below the table
 
     def __str__(self):
         head, *rows = [[*map(printable, row)] for row in (self.head, *self.lines, *self.foot)]

@@ -20,7 +20,7 @@ from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.bits import binarize
 
 KINDS = ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
-NUMBERS = ("epsilon", "momentum")
+OPTIONS = ("epsilon", "momentum")
 _CONVOLUTIONS = (nn.BinaryConv2D, nn.Conv2D)
 _DENSE = (nn.BinaryDense, nn.Dense)
 _BINARY = (nn.BinaryConv2D, nn.BinaryDense)
@@ -45,7 +45,7 @@ def arrays(network):
         else:
             found |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
         if isinstance(layer, nn.BatchNorm):
-            found |= {f"{layer.name}/{key}": np.float64(getattr(layer, key)) for key in NUMBERS}
+            found |= {f"{layer.name}/{key}": np.float64(getattr(layer, key)) for key in OPTIONS}
     return found
 
 
@@ -61,25 +61,12 @@ def write(network, path):
 
 @dataclass(frozen=True)
 class Reading:
-    """What ``read`` did.
+    """What ``read`` did."""
 
-    Attributes
-    ----------
-    layers : dict of str to str
-        Layer of the network -> layer of the file.
-    signed : dict of str to int
-        Binary kernel without a scale -> how many of its entries were not ±1 (latent weights) and
-        were signed.
-    folded : tuple of str
-        Biases of binary layers that went into the moving mean behind them.
-    left_out : tuple of str
-        Arrays of the file that are of no kind known here.
-    """
-
-    layers: dict
-    signed: dict
-    folded: tuple
-    left_out: tuple
+    layers: dict  # layer of the network -> layer of the file
+    signed: dict  # binary kernel without a scale -> how many entries were not ±1, and were signed
+    folded: tuple  # biases of binary layers that went into the moving mean behind them
+    left_out: tuple  # arrays of the file that are of no kind known here
 
     def __str__(self):
         width = max(map(len, self.layers), default=0)
@@ -93,36 +80,19 @@ class Reading:
 
 
 def read(source, network, names=None, epsilon=None, momentum=None):
-    """Fill a network with the weights of a Larq or Keras model.
+    """Fill a network with the weights of a Larq or Keras model; returns a Reading.
 
-    Parameters
-    ----------
-    source : path or dict
-        An .npz of ``numpy.savez``, or a dict of LAYER/WHAT to array; a ``:0`` at the end of a
-        name is taken off.
-    network : Sequential
-        Of the same layers. Layers of the same names belong together. If the names are others,
-        convolutions, dense layers and batch normalisations are each taken in the order of the
-        source.
-    names : dict of str to str, optional
-        Layer of the network -> layer of the source, for a source in another order.
-    epsilon, momentum : float, optional
-        Of every batch normalisation; else what the source says of each, else the network's own.
+    ``source`` is an .npz of ``numpy.savez``, or a dict of LAYER/WHAT to array; a ``:0`` at the end
+    of a name is taken off. ``network`` has the same layers. Layers of the same names belong
+    together; if the names are others, convolutions, dense layers and batch normalisations are each
+    taken in the order of the source, or by ``names``, a dict of layer of the network to layer of
+    the source. ``epsilon`` and ``momentum`` are of every batch normalisation; else what the source
+    says of each, else the network's own.
 
-    Returns
-    -------
-    Reading
-
-    Raises
-    ------
-    InputError naming the array that is missing, or its shape and the one expected; the network
-    is then as it was.
-
-    Notes
-    -----
     Real kernels of binary layers (latent weights) become their signs, sign(0) = +1, and the scales
-    of ``magnitude_aware_sign`` their mean magnitudes. A bias of a binary
-    layer is subtracted from the moving mean of the normalisation behind it, which rounds once.
+    of ``magnitude_aware_sign`` their mean magnitudes. A bias of a binary layer is subtracted from
+    the moving mean of the normalisation behind it, which rounds once. InputError names the array
+    that is missing, or its shape and the one expected; the network is then as it was.
     """
     where = ""
     if not isinstance(source, dict):
@@ -185,12 +155,12 @@ class _Reader:
             names |= dict(zip(mine, theirs, strict=True))
         return {layer.name: names[layer.name] for layer in self.layers}
 
-    def read(self, numbers):
+    def read(self, given):
         self.values, self.signed, self.folded = {}, {}, []
         options = {}
         for layer in self.layers:
             if isinstance(layer, nn.BatchNorm):
-                options[layer] = self._normalisation(layer, numbers)
+                options[layer] = self._normalisation(layer, given)
         for layer in self.layers:
             if not isinstance(layer, nn.BatchNorm):
                 self._product(layer)
@@ -200,7 +170,7 @@ class _Reader:
                 setattr(layer, key, value)
         return Reading(self.names, self.signed, tuple(self.folded), tuple(self.left_out))
 
-    def _normalisation(self, layer, numbers):
+    def _normalisation(self, layer, given):
         """Take the arrays; returns the epsilon and momentum to set."""
         channels = layer.moving_mean.shape
         for key in ("moving_mean", "moving_variance"):
@@ -217,10 +187,10 @@ class _Reader:
                 self._expect_all(layer, key, none, f"{option}=False")
         found = self.theirs[self.names[layer.name]]
         options = {}
-        for key, given in numbers.items():
-            if given is None and key in found:
-                given = float(self._array(layer, key, ()))
-            options[key] = getattr(layer, key) if given is None else given
+        for key, value in given.items():
+            if value is None and key in found:
+                value = float(self._array(layer, key, ()))
+            options[key] = getattr(layer, key) if value is None else value
         checked = nn.BatchNorm(**options)
         return {key: getattr(checked, key) for key in options}
 
@@ -294,7 +264,7 @@ def _by_layer(source):
     layers, left_out = {}, []
     for name, array in source.items():
         layer, _, what = name.removesuffix(":0").rpartition("/")
-        if layer and what in KINDS + NUMBERS:
+        if layer and what in KINDS + OPTIONS:
             layers.setdefault(layer, {})[what] = array
         else:
             left_out.append(name)

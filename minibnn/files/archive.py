@@ -96,10 +96,7 @@ def member_names(path):
 class Archive:
     """The members of a file that is open.
 
-    Attributes
-    ----------
-    declared : dict of str to (dtype, shape)
-        Of each array; they agree with the length of the members.
+    ``declared`` has the (dtype, shape) of each array by name; they agree with the members' lengths.
     """
 
     def __init__(self, archive, length):

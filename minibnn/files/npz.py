@@ -13,20 +13,8 @@ _DEFLATE = 1032  # no deflated stream unpacks to more than this times its length
 
 
 def read_arrays(path, needed, optional=()):
-    """Some of the arrays in an .npz file, other members are left alone.
+    """The ``needed`` arrays in an .npz file, and the ``optional`` ones it has, by name.
 
-    Parameters
-    ----------
-    path : path
-    needed, optional : sequences of str
-        Names of the arrays.
-
-    Returns
-    -------
-    dict of str to array
-
-    Raises
-    ------
     InputError, naming the file, if it is missing, damaged or no .npz, if a needed array is not
     there, holds pickled objects, or declares what cannot be true or does not fit into memory.
     """

@@ -17,7 +17,7 @@ import numpy as np
 from minibnn.errors import InputError, integer
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
-from minibnn.ops.threads import settle_threads
+from minibnn.ops.threads import apply_threads
 
 PICTURE_KINDS = ("bytes", "unit", "image-folder", "arrays")
 
@@ -43,7 +43,7 @@ class Predictor:
     def checked(self, x):
         """A batch ``x`` as ``forward`` computes with it; InputError if it cannot be an input."""
         if ops.backend == "numba":
-            settle_threads()
+            apply_threads()
         x = x if isinstance(x, Signs) else np.asarray(x)
         if x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])

@@ -60,10 +60,10 @@ def use_threads(threads=None):
     global _asked
     _asked = thread_count(threads)
     _own.asked = None
-    settle_threads()
+    apply_threads()
 
 
-def settle_threads():
+def apply_threads():
     """Have this Python thread compute with as many threads as were asked for."""
     if _asked is _ALL:
         use_threads()
@@ -84,7 +84,7 @@ def compute_threads(threads=None):
             return
         import numba
 
-        settle_threads()  # not later, over what is set here
+        apply_threads()  # not later, over what is set here
         before = numba.get_num_threads()
         numba.set_num_threads(count)
         try:

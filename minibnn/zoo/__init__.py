@@ -1,22 +1,11 @@
 """Published networks and recipes, and a small network for quick runs."""
 
-from collections.abc import Callable
-from typing import Any
-
 from minibnn.zoo.binary_alexnet import binary_alexnet
 from minibnn.zoo.binarynet import binarynet, digits_net
 from minibnn.zoo.birealnet import birealnet, birealnet_magnitude
+from minibnn.zoo.models import MODELS
 from minibnn.zoo.recipes import RECIPES, Recipe
 from minibnn.zoo.xnornet import xnornet
-
-MODELS: dict[str, Callable[..., Any]] = {
-    "binarynet": binarynet,
-    "digits": digits_net,
-    "binary_alexnet": binary_alexnet,
-    "xnornet": xnornet,
-    "birealnet": birealnet,
-    "birealnet_magnitude": birealnet_magnitude,
-}
 
 __all__ = [
     "MODELS",

@@ -21,28 +21,14 @@ def binary_alexnet(
 ):
     """The Binary AlexNet of the paper's code (``bnn_optimization/models/binary_alexnet.py``).
 
-    Five convolutions (11x11 with stride 4, 5x5, three of 3x3; filters f, 3f, 6f, 6f, 4f), all of
-    them padded, and three dense layers. Every kernel is binary, the first and the last too; the
-    first convolution sees the picture itself. Max pooling (3x3, stride 2, no padding) stands
-    behind the first, second and fifth convolution, before batch normalisation, which follows
-    every layer, the last one included, has a scale, momentum 0.9 and Keras' epsilon of 0.001.
-    No biases.
+    Five convolutions (11x11 with stride 4, 5x5, three of 3x3; ``filters`` f, 3f, 6f, 6f, 4f), all
+    of them padded, and three dense layers of ``dense_units`` and ``classes``. Every kernel is
+    binary, the first and the last too; the first convolution sees the image itself. Max pooling
+    (3x3, stride 2, no padding) stands behind the first, second and fifth convolution, before batch
+    normalisation, which follows every layer, the last one included, has a scale, momentum 0.9 and
+    Keras' epsilon of 0.001. No biases. ``input_shape``, ``seed`` and ``gradients`` are as in
+    ``Sequential``.
 
-    Parameters
-    ----------
-    input_shape : (H, W, C)
-    classes, filters, dense_units : int
-    seed : int
-        Of the first weights.
-    gradients : str
-        As of ``Sequential``.
-
-    Returns
-    -------
-    Sequential
-
-    Notes
-    -----
     After Hubara et al. (NIPS 2016). Departure: kernels are signs from the start, where the
     authors' are real until the first step signs them.
     """

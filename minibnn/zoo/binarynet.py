@@ -21,24 +21,12 @@ def binarynet(
 ):
     """The BinaryNet of the paper's code (``bnn_optimization/models/binarynet.py``).
 
-    Six 3x3 convolutions (f, f, pool, 2f, 2f, pool, 4f, 4f, pool) and three dense layers, no
-    biases; the first convolution sees real pictures and has no padding. Max pooling comes before
-    batch normalisation, which has no scale, stands after every layer, the last one included, and
-    keeps Keras' constants (momentum 0.99, epsilon 0.001). Courbariaux' own net also pads the
-    first convolution. Departure: moving variances are unbiased behind the dense layers too.
-
-    Parameters
-    ----------
-    input_shape : (H, W, C)
-    classes, filters, dense_units : int
-    seed : int
-        Of the first weights.
-    gradients : str
-        As of ``Sequential``.
-
-    Returns
-    -------
-    Sequential
+    Six 3x3 convolutions (``filters`` f, f, pool, 2f, 2f, pool, 4f, 4f, pool) and three dense layers
+    of ``dense_units`` and ``classes``, no biases; the first convolution sees real images and has no
+    padding. Max pooling comes before batch normalisation, which has no scale, stands after every
+    layer, the last one included, and keeps Keras' constants (momentum 0.99, epsilon 0.001).
+    ``input_shape``, ``seed`` and ``gradients`` are as in ``Sequential``. Courbariaux' own net also
+    pads the first convolution. Departure: moving variances are unbiased behind dense layers too.
     """
     f = filters
     layers = [
@@ -64,23 +52,10 @@ def digits_net(
     seed=0,
     gradients="float32",
 ):
-    """A small sibling of ``binarynet`` for 8x8 pictures: f, 2f, pool, and two dense layers.
+    """A small sibling of ``binarynet`` for 8x8 images: f, 2f, pool, and two dense layers.
 
-    Parameters
-    ----------
-    input_shape : (H, W, C)
-    classes, filters, dense_units : int
-    seed : int
-        Of the first weights.
-    gradients : str
-        As of ``Sequential``.
+    ``input_shape``, ``classes``, ``filters``, ``dense_units``, ``seed`` and ``gradients`` are its.
 
-    Returns
-    -------
-    Sequential
-
-    Examples
-    --------
     >>> import numpy as np
     >>> digits_net(filters=4, dense_units=8).predict(np.zeros((2, 8, 8, 1), np.uint8)).shape
     (2, 10)

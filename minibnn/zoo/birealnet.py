@@ -13,7 +13,7 @@ from minibnn.nn import (
     Sign,
 )
 
-STAGES = 4  # of pictures half as wide and kernels twice as wide each
+STAGES = 4  # of images half as wide and kernels twice as wide each
 BLOCKS = 4  # binary convolutions of a stage
 
 
@@ -27,34 +27,20 @@ def birealnet(
 ):
     """The 18-layer Bi-Real Net of the paper's code (``bnn_optimization/models/birealnet.py``).
 
-    A real 7x7 convolution with stride 2 and f filters, batch normalisation and max pooling (3x3,
-    stride 2, padded); four stages of four binary 3x3 convolutions with f, 2f, 4f and 8f filters,
-    each with its own shortcut around sign, convolution and batch normalisation; the mean over the
-    picture and a real dense layer with bias. Where a stage begins with twice the filters, its
-    convolution has stride 2 and the shortcut is real: means of 2x2, a 1x1 convolution and batch
+    A real 7x7 convolution with stride 2 and f ``filters``, batch normalisation and max pooling
+    (3x3, stride 2, padded); four stages of four binary 3x3 convolutions with f, 2f, 4f and 8f
+    filters, each with its own shortcut around sign, convolution and batch normalisation; the mean
+    over the image and a real dense layer with bias. Where a stage begins with twice the filters,
+    its convolution has stride 2 and the shortcut is real: means of 2x2, a 1x1 convolution and batch
     normalisation. The real path through the shortcuts has no other activation. Signs learn by the
     triangle ``approx_sign``; batch normalisation has a scale, momentum 0.8 and Keras' epsilon of
-    0.001; real convolutions start with ``glorot_normal`` and have no bias.
+    0.001; real convolutions start with ``glorot_normal`` and have no bias. ``input_shape``,
+    ``seed`` and ``gradients`` are as in ``Sequential``, ``classes`` is the number of outputs.
 
-    Parameters
-    ----------
-    input_shape : (H, W, C)
-    classes, filters : int
-    seed : int
-        Of the first weights.
-    kernel_quantizer : str
-        Bop trains the network as it is. The latent baseline takes "magnitude_aware_sign": the
-        outputs of each kernel are multiplied by the mean magnitude of its latent weights, which the
-        latent optimizer keeps up to date.
-    gradients : str
-        As of ``Sequential``.
+    Bop trains the network as it is. The latent baseline takes the ``kernel_quantizer``
+    "magnitude_aware_sign": the outputs of each kernel are multiplied by the mean magnitude of its
+    latent weights, which the latent optimizer keeps up to date.
 
-    Returns
-    -------
-    Sequential
-
-    Notes
-    -----
     After Liu et al. (arXiv 1808.00278). Departure: kernels are signs from the start, where the
     authors' are real until the first step signs them.
     """
@@ -77,18 +63,7 @@ def birealnet_magnitude(
 ):
     """``birealnet`` with ``kernel_quantizer="magnitude_aware_sign"``: for latent optimizers.
 
-    Parameters
-    ----------
-    input_shape : (H, W, C)
-    classes, filters : int
-    seed : int
-        Of the first weights.
-    gradients : str
-        As of ``Sequential``.
-
-    Returns
-    -------
-    Sequential
+    ``input_shape``, ``classes``, ``filters``, ``seed`` and ``gradients`` are its.
     """
     return birealnet(input_shape, classes, filters, seed, "magnitude_aware_sign", gradients)
 

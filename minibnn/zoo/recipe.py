@@ -2,75 +2,37 @@
 
 from dataclasses import dataclass, field
 
+from minibnn import optim
 from minibnn.errors import InputError
+from minibnn.zoo.models import MODELS
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a published network was trained.
-
-    Attributes
-    ----------
-    name : str
-    summary : str
-        What it is, in a line.
-    source : str
-        Where its figures were read.
-    differences : tuple of str
-        Where sources contradict each other or are silent, and what is done here.
-    reported : str
-        The accuracy the source reports, or "".
-    optimizer, real_optimizer : str
-        For binary and for real parameters, as ``optim.parse_optimizer`` takes them.
-    epochs, batch_size : int
-    input_shape, classes
-        Of the data set it was published for.
-    dataset, model : str
-        Names in ``data.load`` and ``zoo.MODELS``.
-    sizes : dict of str to int
-        The sizes of the model that ``width`` scales.
-    augment : bool
-        Whether the paper's random crops and flips are used.
-    """
+    """How a published network was trained."""
 
     name: str
-    summary: str
-    source: str
-    optimizer: str
+    summary: str  # what it is, in a line
+    source: str  # where its figures were read
+    optimizer: str  # for binary parameters, as ``optim.parse_optimizer`` takes it
     real_optimizer: str
     epochs: int
     batch_size: int
-    differences: tuple = ()
-    reported: str = ""
-    dataset: str = "cifar10"
-    model: str = "binarynet"
+    differences: tuple = ()  # where sources contradict each other or are silent; what is done here
+    reported: str = ""  # the accuracy in the source, if there is one
+    dataset: str = "cifar10"  # in ``data.load``
+    model: str = "binarynet"  # in ``zoo.MODELS``
     sizes: dict = field(default_factory=lambda: {"filters": 128, "dense_units": 1024})
-    augment: bool = True
-    input_shape: tuple = (32, 32, 3)
+    augment: bool = True  # by the paper's random crops and flips
+    input_shape: tuple = (32, 32, 3)  # of the data set it was published for
     classes: int = 10
 
     def build(self, input_shape=None, classes=None, width=1.0, seed=0, gradients="float32"):
-        """Its network and its optimizer, new ones.
+        """Its network, a new one, and its optimizer, an ``optim.Split``.
 
-        Parameters
-        ----------
-        input_shape : (H, W, C), optional
-        classes : int, optional
-            By default the recipe's.
-        width : float
-            Scales filters and dense units.
-        seed : int
-            Of the first weights.
-        gradients : str
-            As of ``Sequential``.
-
-        Returns
-        -------
-        network, ``optim.Split``
+        ``input_shape`` and ``classes`` are the recipe's by default; ``width`` scales filters and
+        dense units; ``seed`` and ``gradients`` are as in ``Sequential``.
         """
-        from minibnn import optim
-        from minibnn.zoo import MODELS
-
         sizes = scaled(self.sizes, width)
         shape, classes = tuple(input_shape or self.input_shape), classes or self.classes
         net = MODELS[self.model](shape, classes, seed=seed, gradients=gradients, **sizes)
@@ -78,19 +40,8 @@ class Recipe:
         return net, optim.Split(**{k: optim.parse_optimizer(text) for k, text in parts.items()})
 
     def settings(self, **changes):
-        """Its arguments of ``fit`` and ``lockstep``.
+        """Its arguments of ``fit`` and ``lockstep`` as a dict, with ``changes`` in their place.
 
-        Parameters
-        ----------
-        **changes : any
-            Arguments that take the place of the recipe's.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
         >>> from minibnn.zoo import RECIPES
         >>> RECIPES["bop-sec51"].settings(epochs=30)
         {'epochs': 30, 'batch_size': 100, 'augment': 'paper'}
@@ -104,7 +55,7 @@ class Recipe:
 
 
 def scaled(sizes, width):
-    """Sizes of a network times ``width``, rounded to whole numbers.
+    """Sizes of a network times ``width``, rounded to integers.
 
     InputError unless width is in (0, 16] and leaves at least one of each.
 

@@ -14,7 +14,7 @@ __all__ = ["RECIPES", "SMALLEST", "Recipe", "recipe", "scaled"]
 
 PAPER = "Helwegen et al. 2019, arXiv 1906.02107v1"
 CODE = "plumerai/rethinking-bnn-optimization, bnn_optimization/models/binarynet.py"
-SMALLEST = 16  # pixels: the networks and the augmentation of recipes are for larger pictures
+SMALLEST = 16  # pixels: the networks and the augmentation of recipes are for larger images
 
 
 def recipe(name):
@@ -58,7 +58,7 @@ _CIFAR10 = (
             "The paper calls Adam's 0.01 an initial rate; the code never lowers it, nor is it "
             "lowered here.",
             "The paper does not say whether its figure is that of the last or of the best epoch; "
-            "the code validates on the test pictures.",
+            "the code validates on the test images.",
             _RULE,
         ),
     ),

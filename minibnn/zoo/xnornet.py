@@ -27,43 +27,20 @@ def xnornet(
 ):
     """The XNOR-Net of the paper's code (``bnn_optimization/models/xnor.py``).
 
-    An AlexNet whose first convolution (11x11, stride 4, f filters) and last dense layer are real,
-    have an L2 penalty of 5e-7 and no bias. Between them are binary convolutions: 5x5 with 8/3 f
-    filters, 3x3 with 4f, 4f and 8/3 f, then 6x6 without padding and 1x1 with ``dense_units``,
-    which are dense layers for a picture of 224x224. Max pooling (3x3, stride 2, no padding)
-    behind the first, second and fifth convolution; ReLU behind the first and before the last
-    layer. Batch normalisation has a scale, momentum 0.9 and an epsilon of 1e-4, but for the first
-    (1e-5) and last (1e-3).
+    An AlexNet whose first convolution (11x11, stride 4, f ``filters``) and last dense layer are
+    real, have an L2 penalty of 5e-7 and no bias. Between them are binary convolutions: 5x5 with 8/3
+    f filters, 3x3 with 4f, 4f and 8/3 f, then 6x6 without padding and 1x1 with ``dense_units``,
+    which are dense layers for an image of 224x224. Max pooling (3x3, stride 2, no padding) behind
+    the first, second and fifth convolution; ReLU behind the first and before the last layer. Batch
+    normalisation has a scale, momentum 0.9 and an epsilon of 1e-4, but for the first (1e-5) and
+    last (1e-3). ``input_shape``, ``seed`` and ``gradients`` are as in ``Sequential``, ``classes``
+    is the number of outputs; InputError for filters that are no multiple of 3.
 
-    Parameters
-    ----------
-    input_shape : (H, W, C)
-    classes : int
-    filters : int
-        A multiple of 3.
-    dense_units : int
-    seed : int
-        Of the first weights.
-    kernel_quantizer : str
-        "magnitude_aware_sign" puts the factors for the outputs of binary kernels back, for latent
-        optimizers.
-    gradients : str
-        As of ``Sequential``.
-
-    Returns
-    -------
-    Sequential
-
-    Raises
-    ------
-    InputError
-        For filters that do not divide by 3.
-
-    Notes
-    -----
-    After Rastegari et al. (arXiv 1603.05279), whose factors for the outputs of binary kernels the
-    paper's code leaves out, as Bop has no magnitudes. Departure: kernels are signs from the start,
-    where the authors' are real until the first step signs them.
+    The ``kernel_quantizer`` "magnitude_aware_sign" puts the factors for the outputs of binary
+    kernels back, for latent optimizers. After Rastegari et al. (arXiv 1603.05279), whose factors
+    for the outputs of binary kernels the paper's code leaves out, as Bop has no magnitudes.
+    Departure: kernels are signs from the start, where the authors' are real until the first step
+    signs them.
     """
     if filters % 3:
         raise InputError(f"filters of xnornet must be a multiple of 3, found {filters}")

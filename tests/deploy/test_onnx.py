@@ -236,7 +236,7 @@ def test_pictures_of_an_image_folder():
     logits, normalised = run(model, x)
     assert_array_equal(normalised, floats.transpose(0, 3, 1, 2))
     assert_array_equal(logits, net.forward(floats))
-    with pytest.raises(InputError, match="RGB pictures"):
+    with pytest.raises(InputError, match="RGB images"):
         export.model(nn.Sequential([nn.Flatten()], (4,)), pictures="image-folder")
 
 

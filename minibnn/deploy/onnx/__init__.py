@@ -1,9 +1,9 @@
 """A network as an ONNX model of standard operators, for onnxruntime and whatever else reads it.
 
 ``images``, uint8 [batch, height, width, channels], goes in and ``logits``, float32 [batch,
-classes], comes out. Every sum of a binary layer is a whole number below 2^24, exact in float32 in
+classes], comes out. Every sum of a binary layer is an integer below 2^24, exact in float32 in
 whatever order a runtime adds. Batch normalisation and sign behind it are a comparison with a
-number halfway between two whole ones. So every hidden sign equals that of the network here, and
+number halfway between two integers. So every hidden sign equals that of the network here, and
 only the last batch normalisation rounds: in the order this package rounds, subtract, multiply,
 add. Operators are those of opset 13, from 2020 (ONNX 1.8).
 
@@ -14,7 +14,9 @@ depend on the order they are added in, so behind one of them equality ends and r
 import json
 
 from minibnn._version import __version__
+from minibnn.deploy.onnx.layers import translate
 from minibnn.errors import InputError
+from minibnn.files.atomic import write_atomic
 from minibnn.nn.inputs import check_pictures
 
 OPSET = 13
@@ -23,28 +25,16 @@ WEIGHTS = ("bits", "float32")
 
 
 def model(network, classes=None, weights="bits", pictures=None):
-    """The ONNX model of a network.
+    """The ONNX model of a ``network``, an onnx.ModelProto checked by onnx.checker.
 
-    Parameters
-    ----------
-    network : Sequential
-    classes : list of str, optional
-        Names of the outputs, by default the network's own; kept in the model's metadata as a JSON
-        list under "classes".
-    weights : str
-        "bits" keeps a binary kernel as 8 weights to a byte, with five operators behind it that
-        turn bits into ±1 (runtimes do so once, when they load it). "float32" keeps it as numbers,
-        32 times as large, for a runtime that lacks BitShift or wants kernels to be constants.
-    pictures : str, optional
-        What the network was trained on, by default what it tells; see ``minibnn.nn.inputs``. The
-        model makes it of bytes; of "arrays", which bytes cannot tell, it takes these.
+    ``classes``, names of the outputs, by default the network's own, are kept in the model's
+    metadata as a JSON list. ``weights`` "bits" keeps a binary kernel as 8 weights to a byte, with
+    five operators behind it that turn bits into ±1 (runtimes do so once, when they load it);
+    "float32" keeps it as numbers, 32 times as large, for a runtime that lacks BitShift or wants
+    kernels to be constants. ``pictures`` is what the network was trained on, by default what it
+    tells, see ``minibnn.nn.inputs``: the model makes it of bytes; of "arrays", which bytes cannot
+    tell, it takes these.
 
-    Returns
-    -------
-    onnx.ModelProto, checked by onnx.checker
-
-    Raises
-    ------
     InputError if a layer has no such form (it says which and why), or onnx is not installed.
     """
     onnx = _onnx()
@@ -55,9 +45,6 @@ def model(network, classes=None, weights="bits", pictures=None):
     classes = network.classes if classes is None else classes
     if classes is not None:
         metadata["classes"] = json.dumps(_names(classes, network.output_shape))
-
-    from minibnn.deploy.onnx.layers import translate
-
     made = onnx.helper.make_model(
         translate(network, weights, pictures),
         producer_name="minibnn",
@@ -73,26 +60,14 @@ def model(network, classes=None, weights="bits", pictures=None):
 
 def write(network, path, classes=None, weights="bits", pictures=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
-    from minibnn.files.atomic import write_atomic
-
     made = model(network, classes, weights, pictures)
     write_atomic(path, made.SerializeToString(deterministic=True))
 
 
 def describe(path):
-    """What an ONNX file says of itself.
+    """What the ONNX file ``path`` says of itself, as a dict of texts.
 
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    dict of str to str
-        producer, opset, operators, and its own metadata: of ``write`` network, input and classes.
-
-    Raises
-    ------
+    Producer, opset, operators, and its own metadata: of ``write`` network, input and classes.
     InputError if it is no ONNX model, or onnx is not installed.
     """
     onnx = _onnx("reading")

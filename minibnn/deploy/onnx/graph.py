@@ -6,10 +6,7 @@ import numpy as np
 class Graph:
     """Operators in the order they run; what adds one returns the name of its output.
 
-    Parameters
-    ----------
-    weights : str
-        How ``signs`` keeps its arrays: "bits" or "float32".
+    ``weights`` is how ``signs`` keeps its arrays: "bits" or "float32".
     """
 
     def __init__(self, weights):

@@ -1,4 +1,4 @@
-"""What each layer is in ONNX; which sums are whole numbers is followed from layer to layer."""
+"""What each layer is in ONNX; which sums are integers is followed from layer to layer."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,36 +15,26 @@ from minibnn.deploy.steps import Scale, ThresholdStep
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE, bn_factor
 
-HALVES = 2**23  # below, float32 holds every whole number and every half between two
+HALVES = 2**23  # below, float32 holds every integer and every half between two
 
 
 @dataclass(frozen=True)
 class Value:
-    """What lies between two layers.
+    """What lies between two layers of the graph, where images are NCHW: ONNX convolves those.
 
-    Attributes
-    ----------
-    name : str
-        In the graph. Pictures are NCHW there, for that is what ONNX convolves.
-    shape : tuple of int
-        As the layers here see it: without the batch, channels last.
-    bound : int or None
-        The graph holds whole numbers z with |z| <= bound; None for floats.
-    scale : float32 or None
-        The layers see float32(z) * scale: bytes are 2 b - 255 until they are normalised.
-    operand : bool
-        Signs or bytes: a product of it with signs is a sum of whole numbers here, too.
+    With a ``bound`` the graph holds integers z, |z| <= bound, of which the layers see
+    float32(z) * unit if there is a unit: bytes are 2 b - 255 until they are normalised.
     """
 
-    name: str
-    shape: tuple
+    name: str  # in the graph
+    shape: tuple  # as the layers here see it: without the batch, channels last
     bound: int | None = None
-    scale: np.float32 | None = None
-    operand: bool = False
+    unit: np.float32 | None = None
+    operand: bool = False  # signs or bytes: its products with signs are sums of integers, too
 
     @property
     def signs(self):
-        return self.operand and self.scale is None
+        return self.operand and self.unit is None
 
     @property
     def dtype(self):
@@ -59,7 +49,7 @@ def translate(network, weights, pictures):
     value = walk.real(walk.chain(network.chain, value))
     if len(value.shape) != 1:
         raise InputError(
-            f"{network.name} ends with pictures {value.shape}, and a model gives logits "
+            f"{network.name} ends with images {value.shape}, and a model gives logits "
             "[batch, classes]: let it end with Flatten or GlobalAvgPool2D"
         )
     last = walk.graph.nodes[-1]
@@ -78,7 +68,7 @@ class _Walk:
         self.graph = graph
 
     def pictures(self, given, shape, kind):
-        """Bytes b as the whole numbers 2 b - 255, or normalised as those of an image folder."""
+        """Bytes b as the integers 2 b - 255, or normalised as those of an image folder."""
         g = self.graph
         x = given if kind == "arrays" else g.cast(given, np.float32, f"{given}/numbers")
         if len(shape) == 3:
@@ -95,7 +85,7 @@ class _Walk:
 
     def _normalised(self, value):
         if value.shape[2:] != (3,):
-            raise InputError(f"an image folder has RGB pictures, found inputs of {value.shape}")
+            raise InputError(f"an image folder has RGB images, found inputs of {value.shape}")
         mean, deviation = np.array(MEAN), np.array(DEVIATION)
         scale, offset = np.float32(1 / (255 * deviation)), np.float32(-mean / deviation)
         value = self._with("Mul", value, "pictures/scale", scale, "pictures/scaled")
@@ -121,7 +111,7 @@ class _Walk:
         """What comes before the next sign as one comparison, and of how many layers; or None."""
         if value.bound is None or value.signs:
             return None
-        found = fold(layers, Sums(SUMS, value.shape, value.bound), value.scale)
+        found = fold(layers, Sums(SUMS, value.shape, value.bound), value.unit)
         if found is None:
             return None
         steps, done = found
@@ -156,7 +146,7 @@ class _Walk:
         seen = layer.windows_on(value.shape)
         pads = _pads(seen)
         if any(pads) and getattr(layer, "pad_value", 0):
-            one = g.number(1 if product.scale is None else 255)
+            one = g.number(1 if product.unit is None else 255)
             axes = g.constant(f"pads/{'-'.join(map(str, pads))}", _all_axes(pads))
             x = g.node("Pad", [x, axes, one], f"{layer.name}/padded")
             pads = [0, 0, 0, 0]
@@ -167,7 +157,7 @@ class _Walk:
     def _product(self, layer, value, terms):
         """Name of the left operand, and what kind of Value the product will be."""
         if layer.kernel.binary and value.operand:
-            return value.name, Value("", (), value.bound * terms, value.scale)
+            return value.name, Value("", (), value.bound * terms, value.unit)
         return self.real(value).name, Value("", ())
 
     def _kernel(self, layer, array, dtype):
@@ -197,7 +187,7 @@ class _Walk:
     def threshold(self, step, value, name):
         """+1 from the level on, upwards where ``rising``, else downwards.
 
-        Halfway to the next whole number there is no tie, and a runtime whose convolution rounds a
+        Halfway to the next integer there is no tie, and a runtime whose convolution rounds a
         little does no harm.
         """
         level, rising = step.thresholds.level, step.thresholds.rising
@@ -224,7 +214,7 @@ class _Walk:
     # -- pooling and shapes -------------------------------------------------------------------
 
     def max_pool(self, layer, value, name=None):
-        """Of whole numbers, floats or signs: padding never is the largest."""
+        """Of integers, floats or signs: padding never is the largest."""
         return self._pooled("MaxPool", layer, value, name or layer.name)
 
     def avg_pool(self, layer, value):
@@ -269,9 +259,9 @@ class _Walk:
         g, x = self.graph, value.name
         if value.dtype is np.float64:
             x = g.cast(x, np.float32, f"{value.name}/float32")
-        if value.scale is not None:
-            scale = g.constant("byte_scale", value.scale)
-            x = g.node("Mul", [x, scale], f"{value.name}/real")
+        if value.unit is not None:
+            unit = g.constant("byte_scale", value.unit)
+            x = g.node("Mul", [x, unit], f"{value.name}/real")
         return Value(x, value.shape)
 
     def _with(self, kind, value, constant, array, name):

@@ -106,8 +106,8 @@ class BatchNorm(Layer):
         """
         if self.gradient_bits and self.training:  # sums are exact then
             dy = dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
-        else:
-            dy = as_array(dy)
+        elif isinstance(dy, Fixed):
+            dy = dy.floats()
         gamma = self.gamma.value if self.scale else None
         kept = self.x, self.mean, self.variance, self.epsilon, gamma, self.across
         if gate is None:

@@ -34,7 +34,7 @@ from minibnn.ops.kernels.products import (
     dense_grad_kernel,
 )
 from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
-from minibnn.ops.threads import settle_threads
+from minibnn.ops.threads import apply_threads
 
 __all__ = [
     "add",
@@ -78,4 +78,4 @@ __all__ = [
     "unpack_signs",
 ]
 
-settle_threads()
+apply_threads()

@@ -42,13 +42,13 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
     n, shape = len(dy), gate.shape
     words = gate.words.reshape(n, -1)
     inverse = bn_factor(variance, epsilon)
+    factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
     sums = np.zeros((-(-n // PART), 2, channels), np.float64)
     _grad_sums(dy, words, x, mean, inverse, sums)
     dx = empty(shape, dtype)
     (dbeta, dgamma), (mean_dy, mean_dy_xhat) = sums_and_means(sums, n, dtype, across)
     _grad(
-        dy, words, x, mean, inverse, bn_factor(variance, epsilon, gamma),
-        mean_dy, mean_dy_xhat, dx.reshape(n, channels),
+        dy, words, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx.reshape(n, channels),
     )  # fmt: skip
     return dx, dgamma, dbeta
 

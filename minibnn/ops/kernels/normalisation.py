@@ -58,13 +58,13 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
     flat_x = np.ascontiguousarray(x).reshape(-1, channels)
     n = len(flat_dy)
     inverse = bn_factor(variance, epsilon)
+    factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
     sums = np.empty((-(-n // PART), 2, channels), np.float64)
     _grad_sums(flat_dy, flat_x, mean, inverse, sums)
     dx = empty(dy.shape, dtype)
     (dbeta, dgamma), (mean_dy, mean_dy_xhat) = sums_and_means(sums, n, dtype, across)
     _grad(
-        flat_dy, flat_x, mean, inverse, bn_factor(variance, epsilon, gamma),
-        mean_dy, mean_dy_xhat, dx.reshape(n, channels),
+        flat_dy, flat_x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx.reshape(n, channels),
     )  # fmt: skip
     return dx, dgamma, dbeta
 
