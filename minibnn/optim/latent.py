@@ -40,6 +40,9 @@ class LatentSGDState(NamedTuple):
 
 
 LatentAdamState = AdamState
+# What the classes keep: the latent weight before the state of the step function.
+LatentAndVelocity = namedtuple("LatentAndVelocity", "latent velocity")
+LatentAndAverages = namedtuple("LatentAndAverages", "latent m v t")
 
 
 def masked(g, latent, ste_clip):
@@ -164,7 +167,7 @@ class LatentOptimizer(MagnitudeOptimizer):
     A kernel that has a scale gets that of its latent weights, at the start and after each step.
     """
 
-    inner_class: ClassVar = None  # of the state_class without "latent"
+    inner_class: ClassVar = None  # of the step function's state
 
     def _start(self, p):
         return super()._start(p)._replace(latent=with_signs(self.start_magnitudes(p), p.value))
@@ -214,7 +217,7 @@ class LatentSGD(SGDArguments, LatentOptimizer):
 
     kind = "latent-sgd"
     inner_class = LatentSGDState
-    state_class = namedtuple("LatentAndVelocity", ("latent", *LatentSGDState._fields))
+    state_class = LatentAndVelocity
     step_function = latent_sgd_step
     update = "latent_sgd_update"
 
@@ -233,6 +236,6 @@ class LatentAdam(LatentOptimizer):
 
     kind = "latent-adam"
     inner_class, counters = LatentAdamState, ("t",)
-    state_class = namedtuple("LatentAndAverages", ("latent", *LatentAdamState._fields))
+    state_class = LatentAndAverages
     step_function = latent_adam_step
     update = "latent_adam_update"

@@ -12,12 +12,22 @@ from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import adam_rate, constants
 from minibnn.ops.kernels import optim_loops as loops
 
-CODES = {
-    "rule": {"strict": loops.STRICT, "inclusive": loops.INCLUSIVE, "larq": loops.LARQ},
-    "average": {"convex": False, "lerp": True},
-    "form": {"biased": False, "unbiased": True},
-    "decay": {"shrink": loops.SHRINK, "coupled": loops.COUPLED, "decoupled": loops.DECOUPLED},
-}
+
+class Words(dict):
+    """What the loops take for a few words; InputError for another word."""
+
+    def __init__(self, name, **codes):
+        super().__init__(codes)
+        self.name = name
+
+    def __missing__(self, word):
+        raise InputError(f"{self.name} must be one of {', '.join(self)}; found {word!r}")
+
+
+RULES = Words("rule", strict=loops.STRICT, inclusive=loops.INCLUSIVE, larq=loops.LARQ)
+AVERAGES = Words("average", convex=False, lerp=True)
+FORMS = Words("form", biased=False, unbiased=True)
+DECAYS = Words("decay", shrink=loops.SHRINK, coupled=loops.COUPLED, decoupled=loops.DECOUPLED)
 EXPONENT = {
     np.dtype(np.float32): (np.uint32, np.uint32(0x7F80_0000)),
     np.dtype(np.float64): (np.uint64, np.uint64(0x7FF0_0000_0000_0000)),
@@ -37,8 +47,8 @@ def all_finite(x):
 def bop_update(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
     w, g, m = _flat(w, g, state.m)
     gamma, threshold = constants(m.dtype, gamma, threshold)
-    rule, lerp = _codes(rule=rule, average=average)
-    return loops.bop(w, g, m, gamma, 1 - gamma, threshold, rule, lerp), state
+    rates = gamma, 1 - gamma
+    return loops.bop(w, g, m, *rates, threshold, RULES[rule], AVERAGES[average]), state
 
 
 def bop2nd_update(
@@ -57,7 +67,7 @@ def bop2nd_update(
     w, g, m, v = _flat(w, g, *state)
     gamma, sigma, threshold, epsilon = constants(m.dtype, gamma, sigma, threshold, epsilon)
     rates = gamma, 1 - gamma, sigma, 1 - sigma
-    codes = _codes(form=form, rule=rule, average=average)
+    codes = FORMS[form], RULES[rule], AVERAGES[average]
     return loops.bop2nd(w, g, m, v, *rates, threshold, epsilon, *codes), state
 
 
@@ -176,25 +186,17 @@ def _flat(w, g, *floats):
     return [x if x is None else x.reshape(-1) for x in (w, g, *floats)]
 
 
-def _codes(**words):
-    """What the loops take for a rule, an average, a form or a decay."""
-    for name, word in words.items():
-        if word not in CODES[name]:
-            raise InputError(f"{name} must be one of {', '.join(CODES[name])}; found {word!r}")
-    return [CODES[name][word] for name, word in words.items()]
-
-
 def _bounds(dtype, clip, ste_clip):
     return constants(dtype, *(np.inf if bound is None else bound for bound in (clip, ste_clip)))
 
 
 def _sgd(dtype, momentum, *, lr, weight_decay=0.0, decay="shrink", clip=None, ste_clip=None):
     """The constants of the latent SGD loops."""
-    codes = _codes(decay=decay)
+    code = DECAYS[decay]
     lr, mu, lam = constants(dtype, lr, momentum, weight_decay)
     if not weight_decay:
-        codes = [loops.SHRINK]  # by a factor of 1, which is exact
-    return lr, mu, lam, 1 - lr * lam, *_bounds(dtype, clip, ste_clip), *codes
+        code = loops.SHRINK  # by a factor of 1, which is exact
+    return lr, mu, lam, 1 - lr * lam, *_bounds(dtype, clip, ste_clip), code
 
 
 def _adam(dtype, t, lr, beta_1, beta_2, epsilon):
