@@ -1,6 +1,5 @@
 """What ``minibnn bench`` counts and how it reports; how fast anything is, no test asks."""
 
-import io
 import json
 import math
 import time
@@ -9,8 +8,18 @@ import numpy as np
 import pytest
 
 from minibnn import zoo
-from minibnn.bench import SECTIONS, clock, machine, networks, peers, roofline, run, tables
-from minibnn.bench import peaks as peak_room
+from minibnn.bench import (
+    SECTIONS,
+    clock,
+    machine,
+    networks,
+    peaks,
+    roofline,
+    run,
+    scaling,
+    tables,
+    trace,
+)
 from minibnn.bench import products as product_room
 from minibnn.bench.run import GRADIENTS, SCHEMA
 from minibnn.cli import main
@@ -23,8 +32,18 @@ RATES = ("training float32", "training int8", "inference", "packed")
 
 
 @pytest.fixture(scope="module")
-def report():
-    return run(quick=True, peers=True, filters=FILTERS, batch_size=BATCH, effort="least")
+def measured():
+    """A report and the text that was told meanwhile."""
+    told = []
+    found = run(
+        SECTIONS, quick=True, filters=FILTERS, batch_size=BATCH, effort="least", told=told.append
+    )
+    return found, "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def report(measured):
+    return measured[0]
 
 
 @pytest.fixture(scope="module", params=GRADIENTS)
@@ -39,9 +58,9 @@ def passes(request):
 
 def test_report_is_plain_and_complete(report):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
-    expected = {"schema", "settings", "machine", "peaks", *SECTIONS, "peers"}
+    expected = {"schema", "settings", "machine", *SECTIONS}
     assert report.keys() == expected | {"compile_seconds", "seconds"}
-    assert report["schema"] == SCHEMA == 2
+    assert report["schema"] == SCHEMA == 3
     assert report["settings"]["filters"] == FILTERS
     assert report["settings"]["gradients"] == ["float32", "int8"]
     about = report["machine"]
@@ -51,7 +70,8 @@ def test_report_is_plain_and_complete(report):
 
 
 def test_every_number_measured_is_positive(report):
-    rows = [*report["products"]["layers"], *report["products"]["totals"], *report["optimizers"]]
+    rows = [*report["products"]["layers"], *report["products"]["totals"]]
+    rows += report["scaling"]["threads"]
     rows += [row[job] for row in report["rates"] for job in RATES]
     for row in rows:
         numbers = [v for k, v in row.items() if k.endswith(("_per_s", "seconds", "low", "high"))]
@@ -74,11 +94,11 @@ def test_every_product_is_there_once_and_gradients_with_each_type(report):
         if (layer, product) != ("conv1", "input gradient")  # nobody wants that of a picture
     ]
     assert found == expected
-    for row in rows:
-        if row["gradients"] == "int8":
-            assert row["limit"].startswith("int16 ")
-        elif row["gradients"]:
-            assert row["limit"].startswith("float32 ") == row["signs"]
+    for case in product_room.products(networks.binarynet(FILTERS), BATCH):
+        if case.gradients == "int8":
+            assert case.limit.startswith("int16 ")
+        elif case.gradients:
+            assert case.limit.startswith("float32 ") == case.signs
 
 
 @pytest.mark.parametrize("part", ["layers", "totals"])
@@ -119,26 +139,11 @@ def test_totals_leave_the_first_layer_out(report):
     assert len(report["products"]["totals"]) == 2 * (1 + 2 * 2)
 
 
-def test_bytes_an_optimizer_must_move(report):
-    per_weight = {row["optimizer"]: row["bytes"] / row["weights"] for row in report["optimizers"]}
-    # gradient read; weights (1 byte for signs) and state read and written
-    assert per_weight == {
-        "Bop": 4 + 2 * (1 + 4),
-        "Bop2ndOrder": 4 + 2 * (1 + 8),
-        "CEMA": 4 + 2 * (1 + 8),
-        "LatentSGD": 4 + 2 * (1 + 4),
-        "LatentSGD, momentum": 4 + 2 * (1 + 8),
-        "LatentAdam": 4 + 2 * (1 + 12),
-        "SGD": 4 + 2 * 4,
-        "Adam": 4 + 2 * 12,
-    }
-
-
 def test_rates_for_one_thread_and_all(report):
     threads = report["machine"]["threads"]
     assert [row["threads"] for row in report["rates"]] == sorted({1, threads})
     for row in report["rates"]:
-        assert (row["filters"], row["dense_units"], row["batch"]) == (FILTERS, 8 * FILTERS, BATCH)
+        assert (row["filters"], row["batch"]) == (FILTERS, BATCH)
         for job in RATES:
             assert row[job]["images_per_s"] == pytest.approx(BATCH / row[job]["seconds"])
 
@@ -155,7 +160,7 @@ def test_startup_and_memory_come_from_other_processes(report):
 
 
 def test_a_first_step_takes_the_gradients_it_is_told(monkeypatch):
-    from minibnn.bench import first_step
+    from minibnn.bench.startup import first_steps
 
     made = []
     train = networks.Training.step
@@ -163,21 +168,25 @@ def test_a_first_step_takes_the_gradients_it_is_told(monkeypatch):
         networks.Training, "step", lambda self: made.append(self.net.gradients) or train(self)
     )
     for kind in GRADIENTS:
-        first_step.main(kind, FILTERS, 8, BATCH, 1, 1)
+        first_steps(kind, FILTERS, BATCH, 1, 1, 0.0)
     assert made == [*GRADIENTS]
 
 
 def test_only_what_is_asked_for():
     told = []
     found = run(
-        ("optimizers",), threads=1, filters=4, effort="least", told=lambda n, r: told.append(n)
+        ("products",),
+        threads=1,
+        quick=True,
+        filters=4,
+        batch_size=1,
+        gradients=("int8",),
+        effort="least",
+        told=told.append,
     )
-    assert found.keys() & {*SECTIONS, "peers"} == {"optimizers"}
-    assert told == ["optimizers", None]
+    assert found.keys() & {*SECTIONS} == {"products"}
+    assert len(told) == 3  # the head, the section, the foot
     assert found["machine"]["threads"] == 1
-    found = run(
-        ("products",), quick=True, filters=4, batch_size=1, gradients=("int8",), effort="least"
-    )
     assert {row["gradients"] for row in found["products"]["layers"]} == {"", "int8"}
     assert not any("speedup" in row for row in found["products"]["layers"])
     with pytest.raises(InputError, match=r"sections must be some of products.*found 'speed'"):
@@ -188,9 +197,10 @@ def test_only_what_is_asked_for():
 
 @pytest.mark.slow
 def test_a_cold_start_compiles():
-    from minibnn.bench.startup import cold_start
+    from minibnn.bench.startup import measure_startup
 
-    found = cold_start(1, filters=FILTERS, batch_size=BATCH)
+    setting = clock.Setting(1, FILTERS, BATCH, ("int8",), clock.LEAST, quick=True, cold=True)
+    found = measure_startup(setting)["int8"]["cold"]
     assert 0 < found["compile_seconds"] < found["first_step_seconds"] < found["seconds"]
 
 
@@ -201,8 +211,8 @@ def test_measure_counts_only_what_is_warm():
     calls = []
     timing = clock.measure(lambda: calls.append(time.sleep(0.001)), clock.Effort(4, 4, 0.0), warm=2)
     assert len(calls) == 6
-    assert timing.runs == 4
-    assert 0.001 <= timing.low <= timing.median <= timing.high
+    assert timing["runs"] == 4
+    assert 0.001 <= timing["low"] <= timing["seconds"] <= timing["high"]
     clock.measure(lambda: calls.append(1), clock.Effort(2, 5, 60.0))
     assert len(calls) == 6 + 1 + 5
 
@@ -224,16 +234,16 @@ def test_limits_of_pooled_products():
     # If every look-up took the same time, a window's would stand for 4 pixels, and 4 look-ups
     # would do the 9 multiply-adds of a pixel.
     tiles = {"table": 1.0, "select 2": 2.0, "select 4": 4.0}
-    peaks = {"sgemm": 0.5, "popcount": 20.0}
-    peaks |= {f"float32 {tile}": rate for tile, rate in tiles.items()}
-    peaks |= {f"int16 {tile}": 3 * rate for tile, rate in tiles.items()}
+    rates = {"sgemm": 0.5, "popcount": 20.0}
+    rates |= {f"float32 {tile}": rate for tile, rate in tiles.items()}
+    rates |= {f"int16 {tile}": 3 * rate for tile, rate in tiles.items()}
     integers = {
         "int16 table": 3.0,
         "int16 select windows": 12.0,
         "int16 select pixels": pytest.approx(3 * 9 / 4),
         "int16 bytes": 3 / 8,
     }
-    assert product_room.limits(peaks) == {
+    assert peaks.limits(rates) == {
         "sgemm": 0.5,
         "popcount": 20.0,
         "float32 table": 1.0,
@@ -241,18 +251,17 @@ def test_limits_of_pooled_products():
         "float32 select pixels": pytest.approx(9 / 4),
         **integers,
     }
-    known = product_room.limits(peaks | {"float32 table": None})
+    known = peaks.limits(rates | {"float32 table": None})
     assert known == {"sgemm": 0.5, "popcount": 20.0, "float32 table": None, **integers}
 
 
-def test_peaks_of_a_path_without_tables_of_floats(report):
-    assert None not in report["peaks"].values() or report["machine"]["vector_path"] == "generic"
+def test_peaks_of_a_path_without_tables_of_floats():
     use_simd("generic")
     try:
-        peaks = peak_room.peak_rates(1, clock.LEAST)
+        rates = peaks.peak_rates(1, clock.LEAST)
     finally:
         use_simd(None)
-    assert {kind: rate is not None for kind, rate in peaks.items()} == {
+    assert {kind: rate is not None for kind, rate in rates.items()} == {
         "sgemm": True,
         "popcount": True,
         **{f"float32 {tile}": False for tile in ("table", "select 2", "select 4")},
@@ -262,7 +271,8 @@ def test_peaks_of_a_path_without_tables_of_floats(report):
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_blas_takes_any_product(product):
-    assert product_room.blas_seconds(product, (3, 5, 2), 1, clock.LEAST) > 0
+    case = product_room.Product("dense1", product, (3, 5, 2), False, True, "", "", None)
+    assert product_room.blas_seconds(case, 1, clock.LEAST) > 0
 
 
 def test_peak_memory_of_this_very_process():
@@ -284,7 +294,7 @@ def test_a_step_taken_apart_trains_the_same(kind):
     )
     for _ in range(2):
         one.step()
-        roofline._one_step(other)
+        trace.one_step(other)
     assert one.net.digest() == other.net.digest()
 
 
@@ -309,13 +319,13 @@ def test_roofline_has_every_product_and_pass(passes, report):
         if not parts or row["operation"] not in ("batch_norm_sign_grad", "batch_norm_grad"):
             assert row["bytes"] > 0
             assert row["limit_seconds"] > 0
-    summed = roofline.by_pass(rows)
+    summed = trace.by_pass(rows, roofline.FIELDS).values()
     assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))
     assert sum(r["macs"] for r in summed) == sum(expected.values())
 
 
 def test_roofline_in_markdown(passes):
-    text = tables.roofline_markdown(passes)
+    text = roofline.roofline_markdown(passes)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {7, 9}
     assert "| forward of first layer |" in text
@@ -324,22 +334,46 @@ def test_roofline_in_markdown(passes):
     json.dumps(passes, allow_nan=False)
 
 
+# -- scaling --------------------------------------------------------------------------------------
+
+
+def test_scaling_counts_threads_up_to_all(report):
+    rows, threads = report["scaling"]["threads"], report["machine"]["threads"]
+    assert [row["threads"] for row in rows] == sorted(
+        {1, *(2**k for k in range(9)), threads} & {*range(1, threads + 1)}
+    )
+    assert rows[0]["times"] == rows[0]["efficiency"] == 1
+    for row in rows:
+        assert row["times"] == row["images_per_s"] / rows[0]["images_per_s"]
+        assert row["efficiency"] == row["times"] / row["threads"]
+    names = [row["pass"] for row in report["scaling"]["passes"]]
+    assert {"forward of first layer", "kernel gradient of convolutions"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_the_serial_share_is_amdahls():
+    def passes(*seconds):
+        return {name: {"seconds": s} for name, s in zip("abcd", seconds, strict=True)}
+
+    rows = scaling._passes(passes(8.0, 4.0, 2.0, 1.0), passes(2.0, 4.0, 1.25, 0.2), 4)
+    shares = {row["pass"]: row["serial_share"] for row in rows}
+    assert shares == {"a": 0.0, "b": 1.0, "c": pytest.approx(0.5), "d": 0.0}
+    assert [row["pass"] for row in rows] == ["a", "b", "c", "d"]
+    assert scaling._passes(passes(1, 1, 1, 1), passes(1, 1, 1, 1), 1)[0]["serial_share"] is None
+
+
+def test_scaling_is_drawn(report, tmp_path):
+    scaling.draw_scaling(tmp_path / "a.png", report)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 # -- what a person sees --------------------------------------------------------------------------
 
 
-def test_tables(report):
-    from rich.console import Console
-
-    out = Console(file=io.StringIO(), width=110)
-    for line in [*tables.header(report), tables.footer(report)]:
-        out.print(line)
-    for name in (*SECTIONS, "peers"):
-        for shown in tables.section(name, report):
-            out.print(shown)
-    text = out.file.getvalue()
-    for word in ("conv2*", "dense3", "LatentAdam", "all binary layers", "peak memory", "pytorch",
-                 "speedup", "inference"):  # fmt: skip
-        assert word in text
+def test_tables(measured):
+    for word in ("conv2*", "dense3", "all binary layers", "peak memory", "speedup", "inference",
+                 "efficiency", "serial share", "threads", "s in all, of which"):  # fmt: skip
+        assert word in measured[1]
 
 
 @pytest.fixture
@@ -351,15 +385,15 @@ def least(monkeypatch):
 
 
 def test_json_is_all_that_is_printed(least, capsys):
-    small = ["--quick", "--only", "optimizers", "--filters", "4"]
+    small = ["--quick", "--only", "products", "--filters", "4", "--batch-size", "1"]
     assert main(["bench", "--json", *small]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert json.loads(out)["settings"]["sections"] == ["optimizers"]
+    assert json.loads(out)["settings"]["sections"] == ["products"]
     assert main(["bench", *small]) == 0
     out = capsys.readouterr().out
     assert "threads" in out
-    assert "Bop2ndOrder" in out
+    assert "kernel gradient" in out
     assert "s in all, of which" in out
 
 
@@ -369,22 +403,10 @@ def test_wrong_options_are_one_line(capsys):
         (["--filters", "0"], "--filters"),
         (["--threads", "4096"], "threads must be a whole number from 1 to"),
         (["--gradients", "int7"], "'int7' is not one of"),
+        (["--figure", "a.png"], "--figure belongs to --only scaling"),
+        (["--only", "scaling", "--figure", "a.gif"], "a figure must end in .png, .pdf or .svg"),
     ):
         assert main(["bench", *options]) == 2
         err = capsys.readouterr().err
         assert message in err
         assert err.count("\n") == 1
-
-
-# -- peers ---------------------------------------------------------------------------------------
-
-
-def test_peers_that_are_missing_are_named(report, monkeypatch):
-    rows = {row["peer"]: row for row in report["peers"]["rows"]}
-    assert rows.keys() >= peers.NEEDS.keys()
-    for name, needed in peers.NEEDS.items():
-        if any(peers.find_spec(module) is None for module in needed):
-            assert rows[name]["skipped"].endswith("cannot be imported")
-    monkeypatch.setattr(peers, "scripts", lambda: None)
-    for row in peers.measure_peers(1)["rows"]:
-        assert "examples/benchmarks" in row["skipped"]

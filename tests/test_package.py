@@ -47,7 +47,7 @@ OTHERS = {
     "deploy": NUMERIC | {"onnx"},
     "training": NUMERIC
     | {"distributed", "filelock", "matplotlib", "mpi4py", "rich", "tensorboardX", "threadpoolctl"},
-    "bench": NUMERIC | {"rich", "threadpoolctl"},
+    "bench": NUMERIC | {"threadpoolctl"},
     "equivalences": NUMERIC | {"hypothesis"},  # hypothesis if it is there
     "cli": {"click", "hypothesis", "matplotlib", "numpy", "rich"},
 }

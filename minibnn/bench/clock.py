@@ -19,17 +19,23 @@ QUICK = Effort(3, 10, 0.05)
 LEAST = Effort(1, 1, 0.0)  # one run, to try things out
 
 
-class Timing(NamedTuple):
-    """Seconds of one run: the median, the least and the most of ``runs``."""
+class Setting(NamedTuple):
+    """What to measure: BinaryNet of that size, on so many threads."""
 
-    median: float
-    low: float
-    high: float
-    runs: int
+    threads: int
+    filters: int = 128
+    batch_size: int = 50
+    gradients: tuple = ("float32", "int8")
+    effort: Effort = FULL
+    quick: bool = False
+    cold: bool = False
 
 
 def measure(call, effort=FULL, warm=1):
-    """The Timing of ``call()``; ``warm`` runs before it do not count (they may compile)."""
+    """Seconds of ``call()`` as a dict: their median, the least and the most of ``runs``.
+
+    ``warm`` runs before do not count (they may compile).
+    """
     for _ in range(warm):
         call()
     seconds, start = [], time.perf_counter()
@@ -39,7 +45,14 @@ def measure(call, effort=FULL, warm=1):
         before = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - before)
-    return Timing(median(seconds), min(seconds), max(seconds), len(seconds))
+    low, high = min(seconds), max(seconds)
+    return {"seconds": median(seconds), "low": low, "high": high, "runs": len(seconds)}
+
+
+def rate(images, call, effort):
+    """``measure``, with images per second."""
+    found = measure(call, effort)
+    return {"images_per_s": images / found["seconds"], **found}
 
 
 class Compiling:

@@ -3,12 +3,13 @@
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 
 def describe(threads):
     """A dict of CPU, cores, threads, vector path, versions and how busy the machine is."""
+    from llvmlite import binding
     from threadpoolctl import threadpool_info
 
     from minibnn import __version__
@@ -30,9 +31,9 @@ def describe(threads):
         "versions": {
             "minibnn": __version__,
             "Python": platform.python_version(),
-            "NumPy": package_version("numpy"),
-            "Numba": package_version("numba"),
-            "LLVM": _llvm(),
+            "NumPy": version("numpy"),
+            "Numba": version("numba"),
+            "LLVM": ".".join(map(str, binding.llvm_version_info)),
             "BLAS": ", ".join(sorted(blas)) or None,
         },
     }
@@ -46,14 +47,6 @@ def cpu_name():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def package_version(name):
-    """The version of an installed package, or None."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def peak_memory():
@@ -73,9 +66,3 @@ def peak_memory():
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def _llvm():
-    from llvmlite import binding
-
-    return ".".join(map(str, binding.llvm_version_info))

@@ -21,19 +21,19 @@ CALLS = 2000  # of the slowest tile in one run
 CHUNK = 1 << 16  # bytes that a thread copies at a time
 SQUARE = 1024  # rows of BLAS's matrices
 COPIED = 1 << 27  # bytes of a copy that no cache holds
+# How many of a window's four pixels an input pixel sees, and through how many windows, for a 3x3
+# kernel: nine multiply-adds in four look-ups.
+SEEN = {4: 1, 2: 2, 1: 1}
 
 
 def peak_rates(threads, effort=FULL):
-    """Multiply-adds per second of the tiles, and of BLAS, on ``threads`` threads.
+    """Multiply-adds per second of the tiles, and of BLAS, on ``threads`` threads, as a dict.
 
-    Returns
-    -------
-    dict
-        "popcount" and "float32 table" do one multiply-add for each sign. "float32 select 2" and
-        "float32 select 4" first choose among so many places of a pooling window: they are credited
-        with the multiply-adds of the pixels that need no look-up any more. "int16 table" and so on
-        are those of int8 gradients. None where a path has no tables. "sgemm" is float32 BLAS on
-        large square matrices.
+    "popcount" and "float32 table" do one multiply-add for each sign. "float32 select 2" and
+    "float32 select 4" first choose among so many places of a pooling window: they are credited
+    with the multiply-adds of the pixels that need no look-up any more. "int16 table" and so on are
+    those of int8 gradients. None where a path has no tables. "sgemm" is float32 BLAS on large
+    square matrices.
     """
     peaks = {"sgemm": _sgemm(threads, effort), "popcount": _popcount(threads, effort)}
     values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
@@ -47,22 +47,34 @@ def peak_rates(threads, effort=FULL):
     return peaks
 
 
-def copy_rate(total, effort=FULL):
-    """Bytes per second, read and written, of a copy that moves ``total`` bytes over all threads."""
-    source = np.ones(max(total // 2, 1), np.uint8)
+def limits(peaks):
+    """Multiply-adds per second at the peak of tile or BLAS: what a Product's ``limit`` names."""
+    out = {name: peaks[name] for name in ("sgemm", "popcount")}
+    for kind in ("float32", "int16"):
+        out[f"{kind} table"] = table = peaks[f"{kind} table"]
+        if table is None:
+            continue
+        two, four = peaks[f"{kind} select 2"], peaks[f"{kind} select 4"]
+        # A window's look-up stands for its four pixels; where only some are seen, for so many.
+        looked_up = {4: four / 4, 2: two / 2, 1: table}
+        out[f"{kind} select windows"] = four
+        out[f"{kind} select pixels"] = sum(seen * times for seen, times in SEEN.items()) / sum(
+            times / looked_up[seen] for seen, times in SEEN.items()
+        )
+    return out | {"int16 bytes": out["int16 table"] / 8}  # a byte is looked up as eight signs
+
+
+def copy_rate(effort=FULL):
+    """Bytes per second, read and written, of a copy of COPIED bytes over all threads."""
+    source = np.ones(COPIED // 2, np.uint8)
     target = np.zeros_like(source)
-    return 2 * source.nbytes / measure(lambda: _copy(source, target), effort).median
-
-
-def sgemm(a, b, out, threads, effort=FULL):
-    """Seconds of float32 BLAS on ``threads`` threads for out = a @ b."""
-    with threadpool_limits(limits=threads, user_api="blas"):
-        return measure(lambda: np.matmul(a, b, out=out), effort).median
+    return 2 * source.nbytes / measure(lambda: _copy(source, target), effort)["seconds"]
 
 
 def _sgemm(threads, effort):
     a, b, out = (np.ones((SQUARE, SQUARE), np.float32) for _ in range(3))
-    return SQUARE**3 / sgemm(a, b, out, threads, effort)
+    with threadpool_limits(limits=threads, user_api="blas"):
+        return SQUARE**3 / measure(lambda: np.matmul(a, b, out=out), effort)["seconds"]
 
 
 def _popcount(threads, effort):
@@ -83,8 +95,8 @@ def _popcount(threads, effort):
         np.empty(0, np.uint8),
     )
     rounds = 10 * CALLS // tiles
-    run = measure(lambda: _run_popcount(simd(), *arrays, rounds), effort)
-    return threads * rounds * rows * LANES * pitch * WORD / run.median
+    seconds = measure(lambda: _run_popcount(simd(), *arrays, rounds), effort)["seconds"]
+    return threads * rounds * rows * LANES * pitch * WORD / seconds
 
 
 def _table(own, threads, effort):
@@ -101,8 +113,8 @@ def _table(own, threads, effort):
         np.zeros((threads, height * LANES), own.sum),
         _steps(height, LANES),
     )
-    run = measure(lambda: _run_table(simd(), *arrays, CALLS), effort)
-    return threads * CALLS * height * LANES * taps * depth * WORD / run.median
+    seconds = measure(lambda: _run_table(simd(), *arrays, CALLS), effort)["seconds"]
+    return threads * CALLS * height * LANES * taps * depth * WORD / seconds
 
 
 def _select(own, places, threads, effort):
@@ -120,8 +132,8 @@ def _select(own, places, threads, effort):
         np.zeros((threads, height * LANES), own.sum),
         _steps(height, LANES),
     )
-    run = measure(lambda: _run_select(simd(), places, *arrays, 4 * CALLS), effort)
-    return threads * 4 * CALLS * height * LANES * depth * WORD * len(places) / run.median
+    seconds = measure(lambda: _run_select(simd(), places, *arrays, 4 * CALLS), effort)["seconds"]
+    return threads * 4 * CALLS * height * LANES * depth * WORD * len(places) / seconds
 
 
 def _words(rng, count):

@@ -6,90 +6,38 @@ pass is the later of the two. Arrays that stay in a cache may beat the copy, whi
 do not.
 """
 
-import time
-from collections import defaultdict
-from statistics import median
-from unittest.mock import patch
-
-import numpy as np
-
 from minibnn.bench.networks import Training, binarynet
-from minibnn.bench.peaks import COPIED, copy_rate, peak_rates
-from minibnn.bench.products import limits, products
+from minibnn.bench.peaks import copy_rate, limits, peak_rates
+from minibnn.bench.products import products
+from minibnn.bench.tables import HEADINGS, plural
+from minibnn.bench.trace import by_pass, traced
 from minibnn.ops import backend
-from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import Fixed
-from minibnn.ops.kernels import fixed_norm
 from minibnn.ops.threads import compute_threads
 
-# Which product of ``bench.products`` an operation is.
-OPERATIONS = {
-    "binary_conv2d": "forward",
-    "binary_conv2d_pool": "forward",
-    "binary_dense": "forward",
-    "binary_conv2d_grad_input": "input gradient",
-    "binary_conv2d_pool_grad_input": "input gradient",
-    "binary_dense_grad_input": "input gradient",
-    "binary_conv2d_grad_kernel": "kernel gradient",
-    "binary_conv2d_pool_grad_kernel": "kernel gradient",
-    "binary_dense_grad_kernel": "kernel gradient",
-}
-
-# What a pass of batch normalisation's gradient from integers makes of its entries, by mode.
-ENTRIES = {
-    fixed_norm.VALUES: "values",
-    fixed_norm.LARGEST: "largest entry",
-    fixed_norm.ROUNDED: "rounding",
-}
+FIELDS = ("macs", "bytes", "seconds", "limit_seconds")
 
 
-def measure_roofline(
-    threads=None, filters=128, dense_units=None, batch_size=50, gradients="float32", steps=9
-):  # fmt: skip
+def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float32", steps=9):
     """A dict with the step's median seconds and a row per pass and layer, in their order."""
     import numba
 
     with compute_threads(threads), backend.using("numba"):
         threads = numba.get_num_threads()
-        net = binarynet(filters, dense_units, gradients=gradients)
+        net = binarynet(filters, gradients)
         known = {
-            (p.layer, p.product): (p.macs, p.limit, p.signs)
-            for p in products(net, batch_size, (gradients,))
+            (p.layer, p.product): (p.macs, p.limit) for p in products(net, batch_size, (gradients,))
         }
-        peaks = peak_rates(threads)
-        rates, copied = limits(peaks), copy_rate(COPIED)
-        training = Training(net, batch_size)
-        for _ in range(2):
-            training.step()
-        seen, whole = defaultdict(list), []
-        for _ in range(steps):
-            begin = time.perf_counter()
-            training.step()
-            whole.append(time.perf_counter() - begin)
-            for place, call in enumerate(_one_step(training)):
-                seen[place, *call[:2]].append(call[2:])
-    rows = []
-    for (_, layer, operation), found in seen.items():
-        seconds, moved = median(s for s, _ in found), found[0][1]
-        product = OPERATIONS.get(operation, "")
-        macs, limit, signs = known.get((layer, product), (0, "", False))
+        peaks, copied = peak_rates(threads), copy_rate()
+        rates = limits(peaks)
+        whole, rows = traced(Training(net, batch_size), steps)
+    for row in rows:
+        macs, limit = known.get((row["layer"], row["product"]), (0, ""))
         at_peak = macs / rates[limit] if rates.get(limit) else 0.0
-        at_memory = moved / copied
-        rows.append(
-            {
-                "layer": layer,
-                "operation": operation,
-                "product": product,
-                "signs": signs,
-                "macs": macs,
-                "bytes": moved,
-                "seconds": seconds,
-                "limit_seconds": max(at_peak, at_memory),
-                "limit": "peak" if at_peak > at_memory else "memory",
-            }
-        )
+        at_memory = row["bytes"] / copied
+        row["macs"], row["limit_seconds"] = macs, max(at_peak, at_memory)
+        row["limit"] = "peak" if at_peak > at_memory else "memory"
     return {
-        "seconds": median(whole),
+        "seconds": whole,
         "filters": filters,
         "batch": batch_size,
         "threads": threads,
@@ -100,105 +48,47 @@ def measure_roofline(
     }
 
 
-def by_pass(rows):
-    """Rows of the same pass of all layers added up; see ``PASSES``."""
-    out = {}
-    for row in rows:
-        name = _pass_of(row)
-        total = out.setdefault(
-            name, {"pass": name, "macs": 0, "bytes": 0, "seconds": 0.0, "limit_seconds": 0.0}
-        )
-        for field in ("macs", "bytes", "seconds", "limit_seconds"):
-            total[field] += row[field]
-    return list(out.values())
+def roofline_markdown(found):
+    """The tables of a roofline for a README."""
+    rows, total = found["rows"], sum(row["seconds"] for row in found["rows"])
+    passes = sorted(by_pass(rows, FIELDS).values(), key=lambda row: -row["seconds"])
+    peaks = ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)
+    head = ("ms", "share", "at the limit, ms", "G multiply-adds/s", "GB/s")
+    lines = [
+        f"BinaryNet, filters {found['filters']}, batch {found['batch']}, "
+        f"{plural(found['threads'], 'thread')}, {found['gradients']} gradients: "
+        f"{1e3 * found['seconds']:.1f} ms a step, "
+        f"{found['batch'] / found['seconds']:.0f} images/s; the passes below take "
+        f"{1e3 * total:.1f} ms. Peaks: {peaks} G multiply-adds/s; copy "
+        f"{found['copy_gb_per_s']:.1f} GB/s.",
+        "",
+        *_lines(("pass", *head), [(row["pass"], *_cells(row, total)) for row in passes]),
+        "",
+        *_lines(
+            ("product", "layer", *head, "limit"),
+            [
+                (row["product"], row["layer"], *_cells(row, total), row["limit"])
+                for product in HEADINGS
+                for row in rows
+                if row["product"] == product
+            ],
+        ),
+    ]
+    return "\n".join(lines)
 
 
-def _pass_of(row):
-    if not row["product"]:
-        return row["operation"].replace("_", " ")
-    kind = "convolutions" if row["layer"].startswith("conv") else "dense layers"
-    if not row["signs"]:
-        kind = "first layer"
-    return f"{row['product']} of {kind}"
+def _cells(row, total):
+    seconds = row["seconds"]
+    return (
+        f"{1e3 * seconds:.2f}",
+        f"{100 * seconds / total:.1f} %",
+        f"{1e3 * row['limit_seconds']:.2f}",
+        f"{row['macs'] / seconds / 1e9:.0f}" if row["macs"] else "",
+        f"{row['bytes'] / seconds / 1e9:.1f}",
+    )
 
 
-def _one_step(training):
-    """Train once, operation by operation; (layer, operation, seconds, bytes moved) of each."""
-    chain, recorder = training.net.chain, _Recorder()
-    timed, entries = recorder.timed, fixed_norm._entries
-    passes = {
-        "_exact_sums": timed("batch_norm_grad: exact sums", fixed_norm._exact_sums),
-        "_entries": lambda *a: timed("batch_norm_grad: " + ENTRIES[a[-2]], entries)(*a),
-    }
-    with (
-        patch.object(backend.ops, "__dict__", recorder.operations()),
-        patch.object(chain, "steps", [_Step(step, recorder) for step in chain.steps]),
-        patch.multiple(fixed_norm, **passes),
-    ):
-        training.differentiate()
-    parameters = training.net.parameters()
-    begin = time.perf_counter()
-    training.optimizer.step(parameters)
-    moved = 2 * training.optimizer.state_bytes()
-    moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
-    return [*recorder.calls, ("", "optimizer_steps", time.perf_counter() - begin, moved)]
-
-
-class _Recorder:
-    """Passes every operation on and notes what it took.
-
-    Of one whose passes are timed too, what is left: the time of its own, and no bytes.
-    """
-
-    def __init__(self):
-        self.calls, self.layer, self._inside = [], "", 0.0
-
-    def operations(self):
-        """Those of the active backend, by name, each noted whenever it is called."""
-        own = {"backend": backend.backend_name()} | vars(backend.ops)
-        return {k: self.timed(k, v) if callable(v) else v for k, v in own.items()}
-
-    def timed(self, name, operation):
-        """``operation``, noted as ``name`` whenever it is called."""
-
-        def call(*arguments, **options):
-            inside, begin = self._inside, time.perf_counter()
-            result = operation(*arguments, **options)
-            seconds = time.perf_counter() - begin
-            if any(result is a for a in arguments):  # nothing was to be done
-                return result
-            own, moved = seconds, _bytes((arguments, tuple(options.values()), result))
-            if self._inside > inside:
-                own, moved = seconds - (self._inside - inside), 0
-            self._inside = inside + seconds
-            self.calls.append((self.layer, name, own, moved))
-            return result
-
-        return call
-
-
-class _Step:
-    """A step that tells the recorder which layer's operations follow.
-
-    That is its first one that has a name: fused pairs go by their first.
-    """
-
-    def __init__(self, step, recorder):
-        self._step, self._recorder = step, recorder
-        while hasattr(step, "first"):
-            step = step.first
-        self._name = step.name
-
-    def __getattr__(self, name):
-        self._recorder.layer = self._name
-        return getattr(self._step, name)
-
-
-def _bytes(value):
-    if isinstance(value, Signs):
-        return value.words.nbytes
-    if isinstance(value, Fixed):
-        return value.integers.nbytes
-    if isinstance(value, np.ndarray):
-        return value.nbytes
-    return sum(map(_bytes, value)) if isinstance(value, tuple) else 0
+def _lines(head, rows):
+    text = sum(cell in ("pass", "product", "layer") for cell in head)
+    rule = ["---"] * text + ["---:"] * (len(head) - text)
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
