@@ -10,7 +10,7 @@ INTEGER = "must be an integer from"
 LOAD_NONE = "{}none.npz does not exist"
 NETWORK = "input_shape must be positive integers, found (0, 8, 1)"
 IMAGES = (
-    "train_images must be images (N, H, W, C) or (N, H, W), or vectors (N, F), none of them 0, "
+    "train_images must be images (N, H, W, C) or (N, H, W), or vectors (N, F), not empty, "
     "found shape (4,)"
 )
 GAMMA = "{}: gamma must be a number in (0, 1] or a schedule; found 2"

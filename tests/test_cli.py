@@ -22,7 +22,7 @@ SMALL = ("--filters", "4", "--dense-units", "16", "--batch-size", "200", "--epoc
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with empty pictures."""
+    """Every test in a folder of its own, with empty figures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINIBNN_DATA", raising=False)
     monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
@@ -97,7 +97,7 @@ def test_options_arrive(run):
     assert config["options"]["command"] == "train"
 
 
-def test_own_pictures(run):
+def test_own_images(run):
     rng = np.random.default_rng(0)
     parts = {
         "train_images": rng.integers(0, 256, (60, 16, 16, 3), np.uint8),

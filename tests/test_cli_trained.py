@@ -113,7 +113,7 @@ def test_evaluate(run):
         assert rows[3][11] == f"{100 * counts[3][3] / sum(counts[3]):.1f}"
 
 
-def test_evaluate_json_and_picture(run):
+def test_evaluate_json_and_image(run):
     pytest.importorskip("matplotlib")
     options = ("--json", "--out", "confusion.png", "--threads", 1, "--batch-size", 7)
     code, out, err = run("evaluate", "net.bnn.npz", "--dataset", "digits", *options)
@@ -166,7 +166,7 @@ def test_evaluate_bad_input(run, tmp_path):
 
 @pytest.fixture
 def fewer(tmp_path):
-    """A run of 10 outputs on pictures of 3 classes, and the file of these."""
+    """A run of 10 outputs on images of 3 classes, and the file of these."""
     digits = bnn.data.load("digits").subset(train=200, test=50)
     arrays = {}
     for part in ("train", "test"):
@@ -268,7 +268,7 @@ def test_predict_bad_input(run, tmp_path):
 
 
 def test_predict_imports_little_and_keeps_within_its_memory(trained):
-    """Of packed networks: no training, optimizers or pictures of curves."""
+    """Of packed networks: no training, optimizers or plots of curves."""
     status = Path("/proc/self/status")
     if not status.exists():
         pytest.skip("the peak of a process's memory is read from /proc")
@@ -294,7 +294,7 @@ print(code, peak[0].split()[1])
 
 @pytest.mark.parametrize("form", ["run", "packed", "net"])
 @pytest.mark.parametrize("scale", [255, 400])
-def test_pictures_become_what_a_network_was_trained_on(run, tmp_path, form, scale):
+def test_images_become_what_a_network_was_trained_on(run, tmp_path, form, scale):
     """Of floats in [0, 1] it is clear what a byte would be; of others it is not, and is refused."""
     digits = bnn.data.load("digits").subset(train=200, test=50)
     shift = np.float32(0 if scale == 255 else 0.1)

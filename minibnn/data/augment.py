@@ -44,7 +44,7 @@ def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
             f"found {images.dtype} {images.shape}"
         )
     rows = np.arange(len(flips)) if rows is None else np.asarray(rows, np.int64)
-    offsets = np.asarray(offsets).astype(np.int64)
+    offsets = np.asarray(offsets)
     flips = np.asarray(flips, np.bool_)
     if offsets.shape != (len(rows), 2) or flips.shape != rows.shape:
         raise InputError(
@@ -55,10 +55,17 @@ def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
         raise InputError(f"rows must be from 0 to {len(images) - 1}")
     if len(rows) and (offsets.min() < 0 or offsets.max() > 2 * pad):
         raise InputError(f"offsets must be from 0 to {2 * pad}")
+    return crop(images, offsets, flips, rows, pad)
+
+
+def crop(images, offsets, flips, rows, pad=PAD):
+    """``pad_crop_flip`` of arrays that are known to fit."""
     twin = pad_crop_flip_reference
     if backend_name() == "numba":  # and only then its kernels are loaded
         from minibnn.data.augment_kernel import pad_crop_flip as twin
-    return twin(_read_only(images), offsets, flips, pad, rows)
+    view = np.ascontiguousarray(images).view()
+    view.flags.writeable = False  # so that the kernel is compiled for one type of array
+    return twin(view, offsets.astype(np.int64), flips, pad, rows)
 
 
 def pad_crop_flip_reference(images, offsets, flips, pad, rows):
@@ -71,10 +78,3 @@ def pad_crop_flip_reference(images, offsets, flips, pad, rows):
         crop = padded[top : top + height, left : left + width]
         out[i] = crop[:, ::-1] if flips[i] else crop
     return out
-
-
-def _read_only(images):
-    """A C-contiguous read-only view, so that the kernel is compiled for one type of array."""
-    view = np.ascontiguousarray(images).view()
-    view.flags.writeable = False
-    return view

@@ -14,8 +14,8 @@ def check_images(images, argument):
         images = images[..., np.newaxis]
     if images.ndim not in (2, 4) or 0 in images.shape:
         raise InputError(
-            f"{argument} must be images (N, H, W, C) or (N, H, W), or vectors (N, F), none of "
-            f"them 0, found shape {images.shape}"
+            f"{argument} must be images (N, H, W, C) or (N, H, W), or vectors (N, F), not empty, "
+            f"found shape {images.shape}"
         )
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)

@@ -9,7 +9,7 @@ from minibnn.cli import main
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with empty pictures."""
+    """Every test in a folder of its own, with empty figures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINIBNN_DATA", raising=False)
     monkeypatch.setenv("MINIBNN_NUM_THREADS", "1")  # small runs do not gain from more

@@ -91,7 +91,7 @@ def test_more_memory_than_there_is_ends_in_a_line(fails, net, monkeypatch):
     fails("not enough memory: Unable to allocate 9 EiB", "evaluate", "bits.npz")
 
 
-def test_a_picture_called_by_a_name_that_no_stream_takes(run, net, here):
+def test_a_image_called_by_a_name_that_no_stream_takes(run, net, here):
     from PIL import Image
 
     name = os.fsdecode(b"caf\xe9\n.png")

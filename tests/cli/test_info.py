@@ -121,7 +121,7 @@ def test_a_comparison_and_a_folder_of_runs(asked, run):
     assert [one["name"] for one in found["runs"]] == ["both/bop", "both/latent-sgd", "run"]
 
 
-def test_what_is_measured_on_different_pictures_is_not_named_by_one():
+def test_what_is_measured_on_different_images_is_not_named_by_one():
     results = {"best_accuracy": 0.5, "best_epoch": 1, "last_accuracy": 0.5}
     epochs = {"done": 1, "of": 1}
     runs = [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import names, write_tree
+from image_files import names, write_tree
 
 import minibnn as bnn
 from minibnn.cli.compare import name_specs, read_spec
@@ -70,7 +70,7 @@ def test_every_part_can_be_changed(run):
     code, _, err = run("train", "--recipe", "bop-sec51", *DIGITS, *changes, "--out", "a")
     assert (code, err) == (0, "")
     found = config("a")
-    # 8x8 pictures get the small network; augmented because it was said
+    # 8x8 images get the small network; augmented because it was said
     assert (found["network"]["name"], found["augment"]) == ("digits", "paper")
     assert found["network"]["layers"][0]["filters"] == 4
     binary = found["optimizer"]["binary"]
@@ -217,7 +217,7 @@ def test_bad_input(fails, here, message, arguments):
         (32, {"recipe": "bop-sec53-birealnet"}, "birealnet"),
     ],
 )
-def test_the_network_fits_the_pictures(side, given, model):
+def test_the_network_fits_the_images(side, given, model):
     names = ("model", "recipe", "augment", "filters", "dense_units", "width")
     kept = dict.fromkeys(names) | {"dataset": "image-folder"} | given
     found = network_options(kept, (side, side + 7, 3))
@@ -226,10 +226,10 @@ def test_the_network_fits_the_pictures(side, given, model):
     assert found["augment"]
 
 
-def test_a_folder_of_large_pictures_gets_the_imagenet_network(run, here):
+def test_a_folder_of_large_images_gets_the_imagenet_network(run, here):
     files = names("train", "abc", 3) | names("val", "abc", 1)
-    write_tree(here / "pictures", files)
-    data = ("--data-dir", "pictures", "--batch-size", "4", "--epochs", "1", "--image-size", "64")
+    write_tree(here / "images", files)
+    data = ("--data-dir", "images", "--batch-size", "4", "--epochs", "1", "--image-size", "64")
     code, out, err = run("train", "--dataset", "image-folder", *data, "--width", "0.0625")
     assert (code, err) == (0, "")
     assert "network: birealnet, " in out

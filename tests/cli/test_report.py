@@ -73,7 +73,7 @@ def test_a_sweep(run):
     assert "minibnn sweep --recipe bop-sec51 --scan gamma=0.01,0.001,0.0001" in text
 
 
-def test_pictures_that_are_not_here_are_told_of(run, monkeypatch):
+def test_images_that_are_not_here_are_told_of(run, monkeypatch):
     config = json.loads(Path("a/config.json").read_text())
     config["options"] |= {"dataset": "cifar10", "data_dir": "away"}
     config["data"]["name"] = "cifar10"

@@ -2,7 +2,7 @@
 
 import pytest
 from folders import BROKEN, GOOD, MIXED
-from picture_files import write_tree
+from image_files import write_tree
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Folders of small images, with and without broken ones, and their batches."""
 
 import numpy as np
+from image_files import encoded, names, smooth
 from numpy.testing import assert_array_equal
-from picture_files import encoded, names, smooth
 from PIL import Image
 
 from minibnn.data import Batches, load

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 from folders import BROKEN, GOOD, epoch, open_folder
+from image_files import write_tree
 from numpy.testing import assert_array_equal
-from picture_files import write_tree
 
 from minibnn import InputError
 from minibnn.data import Batches

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import encoded, smooth
 from numpy.testing import assert_array_equal
-from picture_files import encoded, smooth
 from PIL import Image
 
 from minibnn import InputError

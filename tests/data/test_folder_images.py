@@ -10,8 +10,8 @@ import pytest
 from folders import SIZE, epoch, open_folder, same
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import write_enlarged
 from numpy.testing import assert_array_equal
-from picture_files import write_enlarged
 from PIL import Image
 
 from minibnn import InputError

@@ -2,8 +2,8 @@ import zlib
 
 import numpy as np
 import pytest
+from image_files import names, write_tree
 from numpy.testing import assert_array_equal
-from picture_files import names, write_tree
 
 from minibnn import InputError
 from minibnn.data import load

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from image_files import encoded
 from numpy.testing import assert_array_equal
-from picture_files import encoded
 from PIL import Image
 
 from minibnn.data.folder import decode

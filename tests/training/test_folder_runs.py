@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
+from image_files import names, write_tree
 from numpy.testing import assert_array_equal
-from picture_files import names, write_tree
 from small_runs import BOP, StopAt, optimizer, without_seconds
 
 import minibnn as bnn

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from picture_files import write_enlarged
+from image_files import write_enlarged
 from small_runs import StopAt, without_seconds
 
 import minibnn as bnn

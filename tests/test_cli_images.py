@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from picture_files import names, write_tree
+from image_files import names, write_tree
 
 from minibnn.cli import main
 from minibnn.errors import InputError
@@ -17,7 +17,7 @@ SMALL = ("--filters", 4, "--dense-units", 16, "--batch-size", 8)
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with empty pictures and a data set beside."""
+    """Every test in a folder of its own, with empty images and a data set beside."""
     write_tree(tmp_path / "data", FILES)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
@@ -55,7 +55,7 @@ def test_a_run_says_what_it_left_out_and_can_be_resumed(run):
     assert "holds another run: data.shape.0 was 12, now 16" in err
 
 
-def test_a_broken_picture_is_left_out_of_what_is_measured(run, here, capsys):
+def test_a_broken_image_is_left_out_of_what_is_measured(run, here, capsys):
     (here / "data/val/b/1.jpg").write_bytes(b"<html>")
     sizes = (*SMALL[:-1], 5)
     assert run(*OPTIONS, *sizes, "--data-dir", "data", "--epochs", 1, "--out", "run")[0] == 0
@@ -112,6 +112,6 @@ def test_bad_input_is_one_line_and_2(run, here, arguments, message):
     assert not (here / "runs").exists()
 
 
-def test_an_image_size_without_a_folder_of_pictures_is_refused(run):
+def test_an_image_size_without_a_folder_of_images_is_refused(run):
     code, _, err = run("--image-size", 12)
     assert code == 2 and "for image-folder only, not for 'digits'" in err

@@ -1,4 +1,4 @@
-"""Small picture files of many kinds, in ImageNet's layout; NumPy and Pillow only."""
+"""Small image files of many kinds, in ImageNet's layout; NumPy and Pillow only."""
 
 import io
 from pathlib import Path
@@ -8,22 +8,22 @@ from PIL import Image
 
 
 def smooth(rng, width, height):
-    """A random picture without fine detail: JPEG changes it little."""
+    """A random image without fine detail: JPEG changes it little."""
     small = rng.integers(0, 256, (4, 5, 3), np.uint8)
     return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def encoded(picture, kind, **options):
+def encoded(image, kind, **options):
     """The bytes of a file of this kind ("JPEG", "PNG", ...)."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
 def write_tree(root, files, seed=0):
     """Files by their names below ``root``, such as "train/cat/1.JPEG".
 
-    ``files`` maps each name to its bytes, or None for a smooth random picture in RGB of random
+    ``files`` maps each name to its bytes, or None for a smooth random image in RGB of random
     size, of the kind that the name's end says.
     """
     rng = np.random.default_rng(seed)
@@ -31,21 +31,21 @@ def write_tree(root, files, seed=0):
         path = Path(root) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
-            picture = smooth(rng, *(int(n) for n in rng.integers(40, 120, 2)))
+            image = smooth(rng, *(int(n) for n in rng.integers(40, 120, 2)))
             kind = "PNG" if path.suffix.lower() == ".png" else "JPEG"
-            content = encoded(picture, kind)
+            content = encoded(image, kind)
         path.write_bytes(content)
     return Path(root)
 
 
 def names(part, classes, count):
-    """``count`` pictures for each class, JPEG and PNG in turns: {name: None}."""
+    """``count`` images for each class, JPEG and PNG in turns: {name: None}."""
     ends = (".JPEG", ".jpg", ".PNG")
     return {f"{part}/{c}/{i}{ends[i % 3]}": None for c in classes for i in range(count)}
 
 
 def write_enlarged(root, parts, classes, side=224):
-    """Small pictures enlarged, in several formats, and a broken file: an image folder.
+    """Small images enlarged, in several formats, and a broken file: an image folder.
 
     Parameters
     ----------
@@ -53,34 +53,34 @@ def write_enlarged(root, parts, classes, side=224):
         Bytes (N, H, W, 3), as CIFAR-10 has them.
     classes : sequence of str
     side : int
-        Of the files' pictures: about this high and a quarter wider.
+        Of the files' images: about this high and a quarter wider.
 
     Returns
     -------
-    Path of the folder. Of every ten pictures one is grey, one CMYK, one a PNG of 16 bits (grey),
+    Path of the folder. Of every ten images one is grey, one CMYK, one a PNG of 16 bits (grey),
     one a PNG with a palette and one a PNG with transparency; the others are ordinary JPEGs. The
     first class's train/ has a broken one more.
     """
-    kinds = {  # by the picture's number modulo 10
-        1: lambda picture: (encoded(picture.convert("L"), "JPEG"), "jpg"),
-        3: lambda picture: (encoded(picture.convert("CMYK"), "JPEG"), "JPEG"),
-        5: lambda picture: (encoded(_deep(picture), "PNG"), "png"),
-        7: lambda picture: (encoded(picture.quantize(256), "PNG"), "PNG"),
-        9: lambda picture: (encoded(picture.convert("RGBA"), "PNG"), "png"),
+    kinds = {  # by the image's number modulo 10
+        1: lambda image: (encoded(image.convert("L"), "JPEG"), "jpg"),
+        3: lambda image: (encoded(image.convert("CMYK"), "JPEG"), "JPEG"),
+        5: lambda image: (encoded(_deep(image), "PNG"), "png"),
+        7: lambda image: (encoded(image.quantize(256), "PNG"), "PNG"),
+        9: lambda image: (encoded(image.convert("RGBA"), "PNG"), "png"),
     }
     files = {}
     for part, (images, labels) in parts.items():
         for n, (image, label) in enumerate(zip(images, labels, strict=True)):
-            picture = Image.fromarray(image)
-            picture = picture.resize((side + side // 4, side), Image.Resampling.BICUBIC)
-            ordinary = (encoded(picture, "JPEG", quality=92), "JPEG")
-            content, end = kinds[n % 10](picture) if n % 10 in kinds else ordinary
+            image = Image.fromarray(image)
+            image = image.resize((side + side // 4, side), Image.Resampling.BICUBIC)
+            ordinary = (encoded(image, "JPEG", quality=92), "JPEG")
+            content, end = kinds[n % 10](image) if n % 10 in kinds else ordinary
             files[f"{part}/{classes[label]}/{n:05}.{end}"] = content
     broken = encoded(Image.new("RGB", (side, side)), "JPEG")
     files[f"train/{classes[0]}/broken.JPEG"] = broken[: len(broken) // 2]
     return write_tree(root, files)
 
 
-def _deep(picture):
+def _deep(image):
     """Grey of 16 bits."""
-    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
