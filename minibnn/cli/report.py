@@ -65,7 +65,7 @@ def report(runs, out, title, confusion, data_dir, threads):
             config = read_config(record.folder, missing_ok=True) or {}
             subjects.append(Subject(record, config, found))
     title = title or ", ".join(dict.fromkeys(Path(run).resolve().name for run in runs))
-    write_report(out, title, subjects, _sweeps(runs), _commands(runs, subjects))
+    write_report(out, title, subjects, *_sweeps_and_commands(runs, subjects))
     click.echo(f"report: {out}")
     for subject in subjects[:MOST_DRAWN] if confusion else ():
         if isinstance(subject.confusion, str):
@@ -116,34 +116,25 @@ def _confusion(folder, load):
         return str(error)
 
 
-def _sweeps(runs):
-    """sweep.json and the rows of summary.csv of the sweeps among the folders."""
+def _sweeps_and_commands(runs, subjects):
+    """Of the folders given: (sweep.json, rows of summary.csv) of sweeps, and what repeats each.
+
+    Of a folder that is no run itself these are the commands of the runs below it.
+    """
+    from minibnn.cli.again import command_of, sweep_command_of
+    from minibnn.training.run_folder import read_config
     from minibnn.training.sweep.folder import SUMMARY, read_sweep
     from minibnn.training.sweep.table import read_summary
 
-    found = []
+    sweeps, commands = [], []
     for run in map(Path, runs):
-        description = read_sweep(run, missing_ok=True)
-        if description is not None and (run / SUMMARY).exists():
-            found.append((description, read_summary(run / SUMMARY)))
-    return [(description, rows) for description, rows in found if rows]
-
-
-def _commands(runs, subjects):
-    """What repeats the folders given or, where they are no run themselves, the runs below."""
-    from minibnn.cli.again import command_of, sweep_command_of
-    from minibnn.training.run_folder import read_config
-    from minibnn.training.sweep.folder import read_sweep
-
-    found = []
-    for run in map(Path, runs):
-        sweep = read_sweep(run, missing_ok=True)
-        config = read_config(run, missing_ok=True)
-        if sweep is not None:
-            found.append(sweep_command_of(sweep))
-        elif config is not None:
-            found.append(command_of(config))
+        if (sweep := read_sweep(run, missing_ok=True)) is not None:
+            commands.append(sweep_command_of(sweep))
+            if (run / SUMMARY).exists() and (rows := read_summary(run / SUMMARY)):
+                sweeps.append((sweep, rows))
+        elif (config := read_config(run, missing_ok=True)) is not None:
+            commands.append(command_of(config))
         else:
             below = [s for s in subjects if run.resolve() in s.record.folder.resolve().parents]
-            found += [command_of(subject.config) for subject in below]
-    return [command for command in dict.fromkeys(found) if command is not None]
+            commands += [command_of(subject.config) for subject in below]
+    return sweeps, [command for command in dict.fromkeys(commands) if command is not None]
