@@ -5,7 +5,7 @@ expressions in the names that ``names`` of test_bad_calls.py gives: bnn, np, nn,
 small data set), images (4, 8, 8, 1), labels (4,), net (for them), w (±1), g, folder.
 """
 
-WHOLE = "must be a whole number from"
+WHOLE = "must be an integer from"
 INTEGER = "must be an integer from"
 LOAD_NONE = "{}none.npz does not exist"
 NETWORK = "input_shape must be positive integers, found (0, 8, 1)"
@@ -245,9 +245,9 @@ CALLS = {
         ),
         (
             "bnn.equivalences.verify(['E1'], examples=0)",
-            "examples must be an integer from 1 on; ...",
+            "examples must be an integer from 1 on, ...",
         ),
-        ("bnn.equivalences.verify(['E1'], seed=-1)", "seed must be an integer from 0 on; ..."),
+        ("bnn.equivalences.verify(['E1'], seed=-1)", "seed must be an integer from 0 on, ..."),
         (
             "bnn.equivalences.verify(['E1'], rule='lax')",
             "rule must be one of strict, ...; found 'lax'",

@@ -401,7 +401,7 @@ def test_wrong_options_are_one_line(capsys):
     for options, message in (
         (["--only", "speed"], "'speed' is not one of"),
         (["--filters", "0"], "--filters"),
-        (["--threads", "4096"], "threads must be a whole number from 1 to"),
+        (["--threads", "4096"], "threads must be an integer from 1 to"),
         (["--gradients", "int7"], "'int7' is not one of"),
         (["--figure", "a.png"], "--figure belongs to --only scaling"),
         (["--only", "scaling", "--figure", "a.gif"], "a figure must end in .png, .pdf or .svg"),

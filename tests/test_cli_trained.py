@@ -152,7 +152,7 @@ def test_evaluate_bad_input(run, tmp_path):
     fails(run("evaluate", "nothing"), "nothing does not exist")
     fails(run("evaluate", "run", "--out", "confusion.txt"), r"must end in \.png")
     fails(run("evaluate", "run", "--batch-size", 0), "'--batch-size': 0 is not in the range")
-    fails(run("evaluate", "run", "--threads", 0), "threads must be a whole number")
+    fails(run("evaluate", "run", "--threads", 0), "threads must be an integer")
     fails(run("evaluate", "run", "--dataset", "mnist"), "data set must be one of")
     rgb = np.zeros((4, 8, 8, 3), np.uint8)
     labels = np.arange(4)

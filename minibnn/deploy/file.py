@@ -17,7 +17,7 @@ from minibnn.deploy.network import (
     VERSION,
     PackedNetwork,
 )
-from minibnn.deploy.step import PICTURES, Value, walk
+from minibnn.deploy.step import IMAGES, Value, walk
 from minibnn.deploy.steps import KINDS, FirstStep
 from minibnn.errors import InputError
 from minibnn.files import archive
@@ -96,7 +96,7 @@ def _planned(found):
     if not integers or len(shape) not in (1, 3) or not isinstance(name, str):
         raise InputError("input_shape must be one or three integers, and name a text")
     shape = tuple(shape)
-    steps = plan(found["steps"], Value(PICTURES, shape))
+    steps = plan(found["steps"], Value(IMAGES, shape))
     return PackedNetwork(steps, shape, found["classes"], name, found["pictures"], found["dataset"])
 
 

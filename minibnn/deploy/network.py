@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from minibnn.deploy.step import PICTURES, Value, describe, run, walk
+from minibnn.deploy.step import IMAGES, Value, describe, run, walk
 from minibnn.deploy.summary import summarize
 from minibnn.errors import InputError
 from minibnn.files import archive
@@ -30,7 +30,7 @@ class PackedNetwork(Predictor):
     ):
         self.steps = list(steps)
         self.input_shape = tuple(input_shape)
-        last = self.steps[-1].output if self.steps else Value(PICTURES, self.input_shape)
+        last = self.steps[-1].output if self.steps else Value(IMAGES, self.input_shape)
         self.output_shape = last.shape
         self.classes = check_names(classes, self.output_shape)
         if dataset is not None and not isinstance(dataset, str):

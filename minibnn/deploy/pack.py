@@ -9,7 +9,7 @@ one step.
 from minibnn import nn
 from minibnn.deploy.fold import fold, spread
 from minibnn.deploy.network import PackedNetwork
-from minibnn.deploy.step import PICTURES, SIGNS, SUMS, Value
+from minibnn.deploy.step import IMAGES, SIGNS, SUMS, Value
 from minibnn.deploy.steps import BYTE, KINDS, ThresholdStep, of_layer, translate
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
@@ -32,7 +32,7 @@ def pack(network, classes=None, pictures=None, dataset=None):
     """
     if not isinstance(network, nn.Sequential):
         raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
-    given = Value(PICTURES, tuple(network.input_shape))
+    given = Value(IMAGES, tuple(network.input_shape))
     steps = steps_of(network.layers, given)
     classes = network.classes if classes is None else classes
     pictures = network.pictures if pictures is None else pictures
@@ -55,7 +55,7 @@ def _next(layers, given):
     first = layers[0]
     if given.kind == SUMS and (folded := fold(layers, given)) is not None:
         return folded
-    if given.kind == PICTURES and (made := _first_product(layers, given)) is not None:
+    if given.kind == IMAGES and (made := _first_product(layers, given)) is not None:
         return made
     if type(first) is nn.Sign and given.kind == SIGNS:
         return [], 1
@@ -68,7 +68,7 @@ def _next(layers, given):
 
 
 def _first_product(layers, given):
-    """A binary product of pictures and the signs behind it: other steps for bytes and floats.
+    """A binary product of images and the signs behind it: other steps for bytes and floats.
 
     None where there is none, or the signs of its sums over bytes are no plain comparison.
     """
@@ -121,7 +121,7 @@ def _halves(step):
 
 
 def _merged(what, product, threshold, pool=False, **options):
-    """A product and a comparison as one step: "first" of pictures, or "threshold" of signs."""
+    """A product and a comparison as one step: "first" of images, or "threshold" of signs."""
     shape = product.kind.removeprefix("binary_")
     kind = KINDS[f"first_{shape}" if what == "first" else f"binary_{shape}_threshold"]
     options |= {"pool": pool} if "pool" in kind.fields else {}

@@ -15,7 +15,7 @@ import numpy as np
 
 from minibnn.errors import InputError
 
-PICTURES, SIGNS, SUMS, REALS = "pictures", "signs", "sums", "reals"
+IMAGES, SIGNS, SUMS, REALS = "images", "signs", "sums", "reals"
 MOST_NUMBERS = 1 << 26  # of one input between two layers; more is no network but a damaged file
 
 
@@ -23,7 +23,7 @@ MOST_NUMBERS = 1 << 26  # of one input between two layers; more is no network bu
 class Value:
     """The output of a step, or the input of the network.
 
-    ``kind`` is "pictures", what the network is given, bytes or floats; "signs", packed ±1; "sums",
+    ``kind`` is "images", what the network is given, bytes or floats; "signs", packed ±1; "sums",
     integers; or "reals", floats. ``shape`` is that of one sample, ``most`` the largest magnitude of
     sums. InputError for a shape that is empty or of more than ``MOST_NUMBERS`` numbers.
     """

@@ -7,8 +7,8 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.deploy.step import (
+    IMAGES,
     MOST_NUMBERS,
-    PICTURES,
     REALS,
     SIGNS,
     SUMS,
@@ -197,13 +197,13 @@ class ProductStep(Comparison, LayerStep):
 
 
 class FirstStep(ProductStep):
-    """A binary layer of pictures, and its signs.
+    """A binary layer of images, and its signs.
 
     Bytes b are summed as integers 2 b - 255 and compared with the levels; the sums over anything
     else go through ``floats``, steps that end with signs.
     """
 
-    takes, magnitude = PICTURES, BYTE
+    takes, magnitude = IMAGES, BYTE
 
     def plan(self, given):
         output, floats = super().plan(given), self.options["floats"]

@@ -13,7 +13,7 @@ from minibnn.tables import Shown, Table, columns_of
 class StepSize:
     """A step of a packed network: what it gives, its binary weights, and the bytes of its arrays.
 
-    ``output`` is the shape of what it gives, ``gives`` what its numbers are: pictures, sums, signs
+    ``output`` is the shape of what it gives, ``gives`` what its numbers are: images, sums, signs
     or reals. ``depth`` is how many steps it is inside of.
     """
 

@@ -9,7 +9,7 @@ from minibnn.equivalences.catalogue import CATALOGUE
 from minibnn.equivalences.report import FAILED, PASSED, SKIPPED, Report, Row
 from minibnn.equivalences.search import search
 from minibnn.equivalences.steps import library_steps
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.ops.backend import BACKENDS
 from minibnn.optim.bop import AVERAGES, RULES
 
@@ -59,10 +59,8 @@ def verify(
     ):
         if value not in valid:
             raise InputError(f"{name} must be one of {', '.join(valid)}; found {value!r}")
-    for name, value, low in (("examples", examples, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
-            raise InputError(f"{name} must be an integer from {low} on; found {value!r}")
-    entries, examples, seed = chosen(ids), int(examples), int(seed)
+    examples, seed = integer(examples, "examples", 1), integer(seed, "seed")
+    entries = chosen(ids)
     start, ports, steps = time.perf_counter(), [], None
     if bop_step is not None or latent_sgd_step is not None:
         from minibnn.equivalences.ports import ports_and_steps

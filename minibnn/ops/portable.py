@@ -55,7 +55,7 @@ def cos_pi(t):
 def power(x, y):
     """x^y for a float x in [0, 1] and a float y >= 0.
 
-    Rounded once where y is a whole number up to 64, by repeated squaring where it is a larger one.
+    Rounded once where y is an integer up to 64, by repeated squaring where it is a larger one.
     """
     if x == 0:
         return float(y == 0)

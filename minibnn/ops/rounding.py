@@ -5,7 +5,7 @@ import numpy as np
 from minibnn.ops.fixed import Fixed, check_sum, largest_of
 
 BYTE_SCALE = np.float32(1 / 255)
-EXACT = 2**24  # whole numbers up to here are exact in float32, in whatever order they are added
+EXACT = 2**24  # integers up to here are exact in float32, in whatever order they are added
 
 
 def sum_dtype(n):
@@ -35,7 +35,7 @@ def integer_statistics(total, squares, count):
 
     Notes
     -----
-    The squares are taken around the whole number q below the mean, still in integers, so that
+    The squares are taken around the integer q below the mean, still in integers, so that
     nothing cancels: a channel that never changes has a variance of exactly 0.
     """
     q, rest = np.divmod(total, count)

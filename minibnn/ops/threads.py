@@ -36,7 +36,7 @@ def cores():
 def thread_count(threads=None):
     """The number asked for by argument or environment variable; None if by neither.
 
-    Raises InputError unless it is a whole number from 1 to what Numba started with.
+    Raises InputError unless it is an integer from 1 to what Numba started with.
     """
     asked_by = "threads"
     if threads is None:
@@ -50,7 +50,7 @@ def thread_count(threads=None):
         if 1 <= int(threads) <= most:
             return int(threads)
     raise InputError(
-        f"{asked_by} must be a whole number from 1 to {most} (what this machine offers), "
+        f"{asked_by} must be an integer from 1 to {most} (what this machine offers), "
         f"found {threads!r}"
     )
 

@@ -1,6 +1,6 @@
-"""Batch normalisation and sign together are a comparison with one whole number per channel.
+"""Batch normalisation and sign together are a comparison with one integer per channel.
 
-Every step of ``batch_norm`` is monotone, its roundings included, so among whole numbers there is
+Every step of ``batch_norm`` is monotone, its roundings included, so among integers there is
 one place at most where the sign of the result changes. It is found by bisection of the program
 itself: the closed form mean - beta * sqrt(variance + epsilon) / gamma rounds differently, and is
 off by one now and then where the result is nearly 0.
@@ -22,7 +22,7 @@ class Thresholds:
     ----------
     level : int32 (C,)
     rising : bool (C,)
-        The sign of a whole number z is +1 where z >= level if rising, else where z <= level.
+        The sign of an integer z is +1 where z >= level if rising, else where z <= level.
     kept : dict
         What kernels derive from the level and a layer's weights, once; the arrays are not to
         change any more.
@@ -45,7 +45,7 @@ class Thresholds:
 
 
 def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
-    """Where the sign of ``batch_norm`` changes, for whole numbers z with low <= z <= high.
+    """Where the sign of ``batch_norm`` changes, for integers z with low <= z <= high.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
 
 
 def where_sign_changes(positive, rising, low, high):
-    """Bisect, per channel, for the first whole number that gives +1.
+    """Bisect, per channel, for the first integer that gives +1.
 
     Parameters
     ----------

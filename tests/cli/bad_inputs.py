@@ -13,7 +13,7 @@ OPTIMIZERS = (
 RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ...; found "
 DATASETS = "data set must be one of digits, cifar10, image-folder, npz:FILE, found "
 MODELS = "--model must be one of binarynet, digits, binary_alexnet, xnornet, ..., found "
-CORES = "threads must be a whole number from 1 to ... (what this machine offers), found "
+CORES = "threads must be an integer from 1 to ... (what this machine offers), found "
 SIDE = "the image size must be an integer from 1 to 4096, found "
 STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
 ONE = "--model digits of images 8x8x1: "
@@ -503,11 +503,11 @@ ROWS = {
             ("E1 ''", STATEMENTS.format("''")),
         ],
         "--examples": [
-            ("0", "examples must be an integer from 1 on; found 0"),
+            ("0", "examples must be an integer from 1 on, found 0"),
             ("all", NOT_WHOLE.format("all")),
         ],
         "--seed": [
-            ("-1", "seed must be an integer from 0 on; found -1"),
+            ("-1", "seed must be an integer from 0 on, found -1"),
             ("x", NOT_WHOLE.format("x")),
         ],
         "--backend": [

@@ -62,7 +62,7 @@ def weights(seed=0):
     return arrays
 
 
-def pictures(n=4):
+def some_images(n=4):
     return np.random.default_rng(7).integers(0, 256, (n, 6, 6, 2), dtype=np.uint8)
 
 
@@ -101,7 +101,7 @@ def unchanged(net, call):
 
 
 def test_a_network_from_larq(tmp_path):
-    arrays, x = weights(), pictures()
+    arrays, x = weights(), some_images()
     np.savez(tmp_path / "weights.npz", **arrays)
     net = network()
     reading = larq.read(tmp_path / "weights.npz", net)
@@ -129,7 +129,7 @@ def test_what_bop_trained_is_taken_as_it_is():
 
 
 def test_epsilon_and_momentum():
-    arrays, x = weights(), pictures()
+    arrays, x = weights(), some_images()
     net = network(momentum=0.5)
     arrays |= {f"{norm}/epsilon": 0.7 for norm in NORMS}
     arrays["batch_normalization_2/momentum"] = np.float64(0.9)
@@ -144,7 +144,7 @@ def test_epsilon_and_momentum():
 
 
 def test_gamma():
-    arrays, x = weights(), pictures()
+    arrays, x = weights(), some_images()
     for norm, channels in NORMS.items():
         arrays[f"{norm}/gamma"] = np.linspace(-1, 2, channels).astype(np.float32)
     net = network(scale=True)
@@ -159,7 +159,7 @@ def test_gamma():
 
 
 def test_biases_go_into_the_normalisation_behind():
-    arrays, x = weights(), pictures()
+    arrays, x = weights(), some_images()
     for name, shape in KERNELS.items():
         arrays[f"{name}/bias"] = np.linspace(-3, 2, shape[-1]).astype(np.float32)
     arrays["quant_dense/bias"][:] = 0
@@ -203,7 +203,7 @@ def test_real_layers_and_their_biases():
 
 
 def test_names_settle_any_order():
-    arrays, x = weights(), pictures()
+    arrays, x = weights(), some_images()
     net = network()
     products = zip(["conv1", "conv2", "dense1", "dense2"], KERNELS, strict=True)
     names = dict(products) | {f"batch_norm{k + 1}": name for k, name in enumerate(NORMS)}
@@ -288,7 +288,7 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_there_and_back(tmp_path):
-    net, x = network(scale=True, epsilon=0.25, momentum=0.5), pictures()
+    net, x = network(scale=True, epsilon=0.25, momentum=0.5), some_images()
     arrays = weights()
     for norm, channels in NORMS.items():
         arrays[f"{norm}/gamma"] = np.linspace(-1, 2, channels).astype(np.float32)

@@ -26,14 +26,14 @@ def reference_backend(use_backend):
     use_backend("reference")
 
 
-# -- networks, pictures, runs -------------------------------------------------------------------
+# -- networks, images, runs -------------------------------------------------------------------
 
 
 def network(kinds, shape, seed=0):
     """A Sequential whose statistics are drawn so that sums meet the thresholds exactly."""
     net = nn.Sequential(kinds, shape, seed=seed)
     rng = np.random.default_rng(seed)
-    x = pictures(net, 4, seed)
+    x = some_images(net, 4, seed)
     for layer in net.layers:
         if isinstance(layer, nn.BatchNorm):
             unsettle(layer, x, rng)
@@ -55,7 +55,7 @@ def unsettle(layer, x, rng):
     layer.gamma.assign(np.where(rng.random(n) < 0.1, 0, rng.normal(0, 2, n)))
 
 
-def pictures(net, n=5, seed=0):
+def some_images(net, n=5, seed=0):
     rng = np.random.default_rng([seed, 1])
     return rng.integers(0, 256, (n, *net.input_shape), dtype=np.uint8)
 
@@ -93,7 +93,7 @@ def exposed(model, names):
 
 def agrees(net, weights="bits"):
     """The model gives the network's signs exactly, its predictions and its logits."""
-    x = pictures(net)
+    x = some_images(net)
     model = export.model(net, weights=weights)
     logits = net.forward(x)
     signs = hidden_signs(net, x)
@@ -146,7 +146,7 @@ def networks(draw):
     seed = draw(st.integers(0, 99))
     try:
         return network(layers, shape, seed)
-    except InputError:  # a kernel or pool larger than what is left of the picture
+    except InputError:  # a kernel or pool larger than what is left of the image
         return network(
             [nn.Flatten(), nn.BinaryDense(9), nn.BatchNorm(True), nn.Sign(), nn.BinaryDense(3)],
             shape,
@@ -209,7 +209,7 @@ def test_all_kinds_of_layers():
     for p in net.parameters():
         if p.name.endswith("bias"):
             p.assign(np.linspace(-1, 1, p.size))
-    x = pictures(net)
+    x = some_images(net)
     logits = net.forward(x)
     (found,) = run(export.model(net), x)
     assert_allclose(found, logits, rtol=0, atol=1e-5 * np.abs(logits).max())
@@ -221,11 +221,11 @@ def test_pooled_bytes_and_sums_that_nothing_normalises():
     agrees(network(layers, (9, 9, 2)))
 
 
-def test_signs_of_pictures_themselves():
+def test_signs_of_images_themselves():
     agrees(network([nn.Sign(), nn.BinaryConv2D(8, 3), nn.Flatten(), nn.BinaryDense(4)], (5, 5, 3)))
 
 
-def test_pictures_of_an_image_folder():
+def test_images_of_an_image_folder():
     """Normalised in the model, bit for bit as the loader does it; real from there on."""
     layers = [nn.Sign(), nn.BinaryConv2D(8, 3), nn.BatchNorm(), nn.Sign()]
     net = nn.Sequential([*layers, nn.Flatten(), nn.BinaryDense(4)], (16, 16, 3))
@@ -241,7 +241,7 @@ def test_pictures_of_an_image_folder():
 
 
 def test_vectors_of_more_bytes_than_float32_adds():
-    """255 * 33000 is above 2^23: between such whole numbers float32 has no halves."""
+    """255 * 33000 is above 2^23: between such integers float32 has no halves."""
     layers = [nn.BinaryDense(5), nn.BatchNorm(), nn.Sign(), nn.BinaryDense(2)]
     net = nn.Sequential(layers, (33000,), seed=0)
     net.layers[0].kernel.assign(np.ones((33000, 5), np.int8))
@@ -278,7 +278,7 @@ def test_another_runtime_that_rounds_as_numpy_does():
     from onnx.reference import ReferenceEvaluator
 
     net = small()
-    x = pictures(net)
+    x = some_images(net)
     model = exposed(export.model(net), ["sign1"])
     logits, signs = ReferenceEvaluator(model).run(None, {"images": x})
     assert_array_equal(signs, hidden_signs(net, x)["sign1"])
@@ -297,7 +297,7 @@ def test_names_shapes_and_any_batch():
     (given,), (output,) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.type, given.shape) == ("images", "tensor(uint8)", ["batch", 6, 5, 3])
     assert (output.name, output.shape) == ("logits", ["batch", 3])
-    x = pictures(net, 9)
+    x = some_images(net, 9)
     (logits,) = session.run(None, {"images": x})
     assert_array_equal(session.run(None, {"images": x[4:5]})[0], logits[4:5])
 
@@ -315,7 +315,7 @@ def test_a_weight_is_a_bit():
 def test_operators_as_they_stand():
     """A runtime that does nothing at loading unpacks the bits at each call."""
     net = small()
-    x = pictures(net)
+    x = some_images(net)
     (found,) = run(export.model(net), x, optimised=False)
     assert_array_equal(found, net.forward(x))
 

@@ -17,7 +17,7 @@ from minibnn.ops.bits import Signs
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-def pictures(shape, seed, count=3):
+def some_images(shape, seed, count=3):
     """Bytes, floats in [-1, 1], floats beyond, and float64."""
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
@@ -41,7 +41,7 @@ def equal(net, seed=0):
     """The packed network, whose outputs are the network's."""
     with np.errstate(all="ignore"):
         packed = pack(net)
-        for x in pictures(net.input_shape, seed):
+        for x in some_images(net.input_shape, seed):
             expected = net.forward(x)
             same(packed.forward(x), expected)
             if not isinstance(expected, Signs):  # alone as in a batch
@@ -147,20 +147,20 @@ def test_ties_are_plus_one():
     net = nn.Sequential(
         [nn.Sign(), nn.BinaryDense(70), nn.BatchNorm(scale=True), nn.Sign()], (9,), seed=3
     )
-    x = pictures((9,), 0)
+    x = some_images((9,), 0)
     sums = nn.Sequential(net.config()["layers"][:2], (9,), seed=3).forward(next(x))[0]
     norm = net.layers[2]
     norm.load_state({"moving_mean": np.float32(sums), "moving_variance": np.ones(70, np.float32)})
     norm.gamma.assign(np.where(np.arange(70) % 2, 1, -1))
     packed = equal(net)
-    assert (packed.forward(next(pictures((9,), 0))).unpack()[0] == 1).all()
+    assert (packed.forward(next(some_images((9,), 0))).unpack()[0] == 1).all()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads(threads, use_threads):
     net = bnn.zoo.binarynet((16, 16, 3), filters=40, dense_units=70)
     extreme_statistics(net, np.random.default_rng(1))
-    x = next(pictures(net.input_shape, 0))
+    x = next(some_images(net.input_shape, 0))
     with using("reference"):
         expected = net.forward(x)
     use_threads(threads)
@@ -179,7 +179,7 @@ def test_any_batch():
     same(packed.predict(x[:0]), net.predict(x[:0]))
 
 
-def test_test_pictures_of_digits():
+def test_test_images_of_digits():
     net, data = bnn.zoo.digits_net(filters=16, dense_units=64), bnn.data.load("digits")
     for k in range(5):
         net.forward(data.train_images[k::5], training=True)
@@ -200,12 +200,12 @@ def cifar(folder, count, filters, dense_units):
     same(packed.predict(floats), net.predict(floats))
 
 
-def test_some_test_pictures_of_cifar10(shared_cifar):
+def test_some_test_images_of_cifar10(shared_cifar):
     cifar(shared_cifar, 300, 32, 64)
 
 
 @pytest.mark.slow
-def test_all_test_pictures_of_cifar10(shared_cifar):
+def test_all_test_images_of_cifar10(shared_cifar):
     cifar(shared_cifar, 10_000, 128, 1024)
 
 

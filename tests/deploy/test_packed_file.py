@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_networks import networks
-from test_pack import pictures, same
+from test_pack import same, some_images
 
 import minibnn as bnn
 from minibnn import nn
@@ -32,7 +32,7 @@ def small():
     layers = [nn.BinaryConv2D(5, 3), nn.BatchNorm(scale=True), nn.Sign(), nn.BinaryConv2D(33, 3)]
     layers += [nn.MaxPool2D(2), nn.BatchNorm(), nn.Sign(), nn.Flatten(), nn.BinaryDense(3)]
     net = nn.Sequential([*layers, nn.BatchNorm()], (6, 4, 3), name="small")
-    for x in pictures((6, 4, 3), 0, 8):
+    for x in some_images((6, 4, 3), 0, 8):
         net.forward(x, training=True)
     return net
 
@@ -58,7 +58,7 @@ def test_a_network_comes_back(packed, path):
     assert (again.name, again.classes, again.pictures) == ("small", ("a", "b", "c"), "bytes")
     assert (again.input_shape, again.output_shape) == ((6, 4, 3), (3,))
     assert again.nbytes == packed.nbytes
-    for x in pictures((6, 4, 3), 1):
+    for x in some_images((6, 4, 3), 1):
         same(again.forward(x), packed.forward(x))
     assert again.encode() == path.read_bytes()
     assert repr(bnn.load(path)) == repr(packed)  # the package's load knows it too
@@ -73,7 +73,7 @@ def test_any_network_comes_back(tmp_path_factory, net):
         packed.save(path)
         again = load(path)
         assert again.encode() == path.read_bytes()
-        for x in pictures(net.input_shape, 0):
+        for x in some_images(net.input_shape, 0):
             same(again.forward(x), packed.forward(x))
 
 
@@ -157,7 +157,7 @@ def by_the_page(path, images):
 
 
 def test_the_page_is_enough_to_compute_the_outputs(packed, path):
-    images = next(pictures((6, 4, 3), 2, 5))
+    images = next(some_images((6, 4, 3), 2, 5))
     same(packed.forward(images), by_the_page(path, images))
 
 
@@ -275,7 +275,7 @@ def test_descriptions_that_lie(path, content, change):
 
 
 def test_shapes_that_no_array_bounds(path):
-    """Averaging takes any picture, so its size must be bounded by itself."""
+    """Averaging takes any image, so its size must be bounded by itself."""
     net = nn.Sequential([nn.GlobalAvgPool2D()], (4, 4, 1))
     content = pack(net).encode()
     path.write_bytes(content)

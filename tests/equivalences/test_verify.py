@@ -93,7 +93,7 @@ def test_report_as_plain_data():
     [
         ({"ids": ["E4", "E99"]}, "no statement 'E99'; the catalogue has E1, E2"),
         ({"ids": [4]}, "no statement '4'"),
-        ({"examples": 0}, "examples must be an integer from 1 on; found 0"),
+        ({"examples": 0}, "examples must be an integer from 1 on, found 0"),
         ({"examples": 2.5}, "examples"),
         ({"seed": -1}, "seed must be an integer from 0 on"),
         ({"seed": True}, "seed"),

@@ -329,7 +329,7 @@ def test_configurations_that_make_no_network(config, message):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_picture_that_is_no_number_is_refused(bad, dtype):
+def test_an_image_that_is_no_number_is_refused(bad, dtype):
     net = zoo.digits_net(filters=4, dense_units=8)  # a sign would hide it
     x = np.zeros((3, 8, 8, 1), dtype)
     x[1, 3, 3] = bad

@@ -167,8 +167,8 @@ def test_infinity_inside_names_the_layer():
         ({"checkpoint_every": 0}, "checkpoint_every must be"),
         ({"loss": "mse"}, "loss must be one of softmax_cross_entropy, squared_hinge"),
         ({"augment": "cutout"}, "augment must be one of"),
-        ({"threads": 0}, "threads must be a whole number from 1"),
-        ({"threads": 10_000}, "threads must be a whole number from 1"),
+        ({"threads": 0}, "threads must be an integer from 1"),
+        ({"threads": 10_000}, "threads must be an integer from 1"),
         ({"name": "../up"}, "run's name must be"),
         ({"callbacks": [3]}, "callback must be callable"),
         ({"progress": "loud"}, "progress must be"),
@@ -206,7 +206,7 @@ def test_an_optimizer_that_cannot_train_the_network_is_refused_before_a_folder_i
 
 def test_threads_from_the_environment(monkeypatch):
     monkeypatch.setenv("MINIBNN_NUM_THREADS", "many")
-    with pytest.raises(bnn.InputError, match="MINIBNN_NUM_THREADS must be a whole number"):
+    with pytest.raises(bnn.InputError, match="MINIBNN_NUM_THREADS must be an integer"):
         fit(epochs=1)
     monkeypatch.setenv("MINIBNN_NUM_THREADS", "1")
     fit(epochs=1)

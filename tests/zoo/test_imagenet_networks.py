@@ -271,7 +271,7 @@ def test_sizes_that_do_not_fit():
         zoo.xnornet((160, 160, 3), filters=3, dense_units=4)
 
 
-def test_other_pictures_and_classes():
+def test_other_images_and_classes():
     net = zoo.birealnet((65, 48, 1), classes=5, filters=4)
     outputs = [row.output for row in net.summary().rows if row.kind == "Residual"]
     assert outputs[::4] == [(17, 12, 4), (9, 6, 8), (5, 3, 16), (3, 2, 32)]

@@ -15,7 +15,7 @@ CIFAR10 = {name: one for name, one in RECIPES.items() if one not in IMAGENET}
 
 
 def hyper(name, epochs, batch_size, epoch, part="binary"):
-    """Hyperparameters in the first step of an epoch of CIFAR-10's 50,000 pictures."""
+    """Hyperparameters in the first step of an epoch of CIFAR-10's 50,000 images."""
     recipe = RECIPES[name]
     text = recipe.optimizer if part == "binary" else recipe.real_optimizer
     steps = 50_000 // batch_size

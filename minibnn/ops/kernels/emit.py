@@ -117,7 +117,7 @@ def tile(names, constants):
     """Make an intrinsic of ``emit(e, *constants, **arguments)``.
 
     It takes ``simd``, then ``constants``, tuples whose lengths reach ``emit`` as numbers, then
-    ``names``: arrays reach it as pointers, whole numbers as 64-bit integers.
+    ``names``: arrays reach it as pointers, integers as 64-bit integers.
     """
     every = ["simd", *constants.split(), *names.split()]
     first = 1 + len(constants.split())

@@ -74,7 +74,7 @@ def conv2d_operands(image, w, strides, padding, pad_value, pooled):
 
 
 def signs_dense(x, w):
-    """(B, I) @ (I, O), both Signs, as whole numbers (B, O)."""
+    """(B, I) @ (I, O), both Signs, as integers (B, O)."""
     batch, n = x.shape
     operands = dense_operands(batch, w)
     out = empty((batch, operands.lanes), sum_dtype(n))
@@ -83,7 +83,7 @@ def signs_dense(x, w):
 
 
 def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
-    """Convolution of Signs NHWC with a binary kernel HWIO: whole numbers NHWC.
+    """Convolution of Signs NHWC with a binary kernel HWIO: integers NHWC.
 
     With ``pooled``, (y, where) after 2x2 max pooling: nothing else reaches memory.
     """

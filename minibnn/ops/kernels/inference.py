@@ -1,7 +1,7 @@
 """Binary layers behind which only signs are left: sums are compared while they are in registers.
 
 What depends on the weights alone (their layout, what border pixels lack, the levels of lanes that
-fill a word) is worked out once and kept with the thresholds, so that a single picture costs little
+fill a word) is worked out once and kept with the thresholds, so that a single image costs little
 more than its products.
 """
 
@@ -75,7 +75,7 @@ def _kept(thresholds, w, key, make):
         if operands.lanes != w.shape[-1]:  # then the bits lie in a buffer of the kernels
             operands = operands._replace(bits=operands.bits.copy())
         found = operands, (SIGNED, *_levels(thresholds, operands.lanes))
-        if len(thresholds.kept) >= 16:  # many sizes of batch or picture
+        if len(thresholds.kept) >= 16:  # many sizes of batch or image
             thresholds.kept.clear()
         thresholds.kept[key] = (w.words, *found)
     return found
@@ -123,7 +123,7 @@ def _compare_rows(simd, z, level, turned, signs):
 
 
 def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
-    """The first layer; its sums of bytes are whole numbers too."""
+    """The first layer; its sums of bytes are integers too."""
     taps = w.shape[0] * w.shape[1] * w.shape[2]
     if pool or byte_sum_dtype(taps) != np.float32:
         sums = integer_sums_conv2d(x, w, strides, padding, pad_value)

@@ -185,7 +185,7 @@ def level_tile(e, x, at, level, channel, turned, word, signs, place):
     """signs[place] gets a bit 1 for each i < 32 with x[at + i] < level[channel + i].
 
     Bits are turned over where turned[word] has one. x and ``level`` are both floats or both
-    whole numbers, of which x may be narrower.
+    integers, of which x may be narrower.
     """
     b = e.builder
     kind, bits = x.type.pointee, I32(0)

@@ -1,7 +1,7 @@
 """Every operation in plain NumPy: what one reads beside the paper, and the oracle of the kernels.
 
 ``minibnn.ops.kernels`` exports the same names with the same signatures. Floats keep their type:
-float32 in, float32 out, and float64 likewise. Packed signs, bytes and integers give whole numbers
+float32 in, float32 out, and float64 likewise. Packed signs, bytes and integers give integers
 or float32, as each function says.
 """
 

@@ -57,7 +57,7 @@ def scale_channels(x, factor):
 
     Returns
     -------
-    like x: whole numbers give float32, floats their own type
+    like x: integers give float32, floats their own type
     """
     dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
     return x.astype(dtype, copy=False) * factor.astype(dtype, copy=False)

@@ -1,6 +1,6 @@
 """Neighbouring operations that kernels do in one pass; here, one after the other.
 
-Between two binary layers nothing but whole numbers and bits has to be kept: the sums, their signs,
+Between two binary layers nothing but integers and bits has to be kept: the sums, their signs,
 and which of them a pseudo-gradient passes.
 """
 

@@ -1,6 +1,6 @@
 """Binary layers behind which only signs are left: a comparison takes the place of the sums.
 
-``ops.thresholds`` says when a comparison with one whole number per channel is batch normalisation
+``ops.thresholds`` says when a comparison with one integer per channel is batch normalisation
 and sign, exactly.
 """
 
@@ -12,11 +12,11 @@ from minibnn.ops.reference.products import integer_sums_conv2d, integer_sums_den
 
 
 def threshold_sign(z, thresholds):
-    """Signs of whole numbers (..., C), each against the level of its channel.
+    """Signs of integers (..., C), each against the level of its channel.
 
     Parameters
     ----------
-    z : integers, or floats that are whole numbers
+    z : integers, or floats that are integers
     thresholds : ops.thresholds.Thresholds (C,)
 
     Returns

@@ -4,7 +4,7 @@ Shapes: images NHWC, kernels HWIO (height, width, inputs, outputs), dense kernel
 An operand ``x`` is one of
 
 - Signs, packed along its last axis: ±1;
-- uint8: a picture's bytes b, which stand for (2b - 255) / 255 in [-1, 1];
+- uint8: an image's bytes b, which stand for (2b - 255) / 255 in [-1, 1];
 - float32 or float64: itself.
 
 A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients. With
@@ -91,7 +91,7 @@ def binary_dense(x, w, fixed=False):
 
     Returns
     -------
-    (B, O): for signs whole numbers, int16 where I fits, else int32. For bytes the exact sums of
+    (B, O): for signs integers, int16 where I fits, else int32. For bytes the exact sums of
     w * (2b - 255), times float32(1 / 255), or with ``fixed`` Fixed integers of divisor 255. For
     floats a product in that type.
 

@@ -12,7 +12,7 @@ from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.optim import parse_optimizer
 from minibnn.optim.parse import change_arguments
 
@@ -257,9 +257,7 @@ def _range(key, values):
 
 def _drawn(grid, ranges, count, seed):
     """``count`` different points of the grid at random."""
-    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
-        raise InputError(f"random must be an integer from 1 on, found {count!r}")
-    check_size(count)
+    check_size(count := integer(count, "random", 1))
     size = math.prod(map(len, grid.values()))
     if not ranges and count > size:
         raise InputError(f"random must be at most {size}, the size of the grid, found {count}")
