@@ -41,7 +41,8 @@ def use_backend(name):
         raise InputError(f"the backend numba cannot be used: {why}")
     module = import_module(BACKENDS[name])
     own = {each: getattr(module, each) for each in module.__all__}
-    ops.__dict__ = {"backend": name} | own  # at once: other threads compute meanwhile
+    # At once: other threads compute meanwhile.
+    ops.__dict__ = {"backend": name, "by_default": False} | own
 
 
 def _choose():
@@ -51,6 +52,7 @@ def _choose():
         warnings.warn(f"NumPy computes, slowly: {why}", RuntimeWarning, stacklevel=3)
         name = "reference"
     use_backend(name or "numba")
+    ops.by_default = not name
 
 
 @contextmanager
@@ -68,6 +70,11 @@ def using(name):
 def backend_name():
     """The name of the active backend."""
     return ops.backend
+
+
+def by_default():
+    """The name of the active backend if nobody asked for it, or None."""
+    return ops.backend if ops.by_default else None
 
 
 def describe():

@@ -6,6 +6,7 @@ import numpy as np
 
 from minibnn.data.folder import FolderImages
 from minibnn.training.callbacks import call
+from minibnn.training.compiling import kernels_meanwhile
 from minibnn.training.errors import Interrupted, TrainingError
 from minibnn.training.interrupt import SIGNALS, StopRequest
 from minibnn.training.progress import Pace
@@ -32,8 +33,12 @@ class Loop:
 
     def run(self):
         """Train to the end; raises TrainingError or Interrupted."""
-        self.report.begin(self.pace)
         with StopRequest() as self.stop, ExitStack() as stack:
+            say = getattr(self.report, "say", lambda text: None)
+            images = self.data.train_images
+            compiling = kernels_meanwhile(self.runs, self.settings.loss, images, say)
+            self._look_for_kernels = stack.enter_context(compiling)
+            self.report.begin(self.pace)
             for run in self.runs:
                 stack.enter_context(run.exchange)
             try:
@@ -62,6 +67,8 @@ class Loop:
 
     def _train_batch(self, x, labels):
         """One batch, by every run; then save or stop if it is time for that."""
+        if self._look_for_kernels(x, lambda: self.stop.signum):
+            self.pace.start_again()
         for run in self.runs:
             run.train_step(x, labels)
         # A signal may reach one rank only, at any moment: they stop at one step. All have just

@@ -48,6 +48,12 @@ class Pace:
         self._compiling, self._clock, self._last = True, clock, clock()
         self._step_seconds, self._measuring_seconds = deque(maxlen=200), deque(maxlen=10)
 
+    def start_again(self):
+        """Forget how fast it was: something else computes from now on."""
+        self._compiling = True
+        self._step_seconds.clear()
+        self._measuring_seconds.clear()
+
     def end_step(self):
         seconds = self._tick()
         if not self._compiling:

@@ -36,6 +36,16 @@ def _folder():
 
 _CACHE = _folder()
 
+
+def cache_folder():
+    """The folder of these kernels, made if it is not there; None if nothing can be kept."""
+    if _CACHE is None:
+        return None
+    with contextlib.suppress(OSError):
+        os.makedirs(_CACHE, exist_ok=True)
+    return Path(_CACHE) if os.access(_CACHE, os.W_OK | os.X_OK) else None
+
+
 # GNU OpenMP lets a thread that waits spin for milliseconds, during which nobody else can use its
 # core: on a busy machine two threads are then slower than one. A few microseconds are enough here.
 if "OMP_WAIT_POLICY" not in os.environ:

@@ -1,0 +1,179 @@
+"""Compiling kernels: ahead, or by a child process while the reference trains.
+
+A first run finds no kernels for its network on disk. With integer gradients NumPy gives the same
+bits, so training starts there, a child trains a batch of the same network on kernels, which puts
+them on disk, and training changes over between two batches.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from threading import active_count
+
+import numpy as np
+
+from minibnn.ops import backend
+from minibnn.optim import from_config
+
+SLOW = 1.0  # seconds: where NumPy takes longer for a batch, waiting for kernels is quicker
+OFTEN = 5.0  # seconds between two lines about what is being compiled
+BATCH = 4  # images the child trains with: kernels are the same for any number
+
+
+@contextmanager
+def kernels_meanwhile(runs, loss, images, say):
+    """What is to be called with (batch, a function that tells whether to stop) before each batch.
+
+    It returns whether training has just changed over. ``say`` takes a line for the user.
+    """
+    job = None
+    if _same_bits(runs, images):
+        job = _Job(runs, loss, say)
+    with ExitStack() as stack:
+        if job is None or job.done_before():
+            stack.enter_context(_telling(say))
+            yield lambda x, stopped: False
+            return
+        stack.enter_context(backend.using("reference"))
+        stack.callback(job.end)
+        yield job.before_batch
+
+
+def _same_bits(runs, images):
+    """Whether both backends give the same bits, and nobody chose one or would be disturbed."""
+    net = runs[0].net
+    return (
+        backend.by_default() == "numba"
+        and runs[0].ranks.size == 1
+        and active_count() == 1  # another thread's network may not have integer gradients
+        and net.gradients != "float32"
+        and not net.machine_dependent(images.dtype)
+    )
+
+
+class _Job:
+    """The child process, from the first batch to the change."""
+
+    def __init__(self, runs, loss, say):
+        self._net, self._say = runs[0].net, say
+        self._job = {
+            "optimizers": [run.optimizer.config() for run in runs],
+            "loss": loss if isinstance(loss, str) else "softmax_cross_entropy",
+        }
+        self._child = self._folder = self._last = None
+        self._quickest = float("inf")  # batch so far, in seconds
+
+    def done_before(self):
+        """Whether its kernels are on disk already, or cannot be put there."""
+        from minibnn.ops.kernels.compile import cache_folder
+
+        folder, about = cache_folder(), json.dumps([self._net.config(), self._job], default=str)
+        if folder is None:
+            return True
+        self._job["done"] = str(folder / f"trained-{sha256(about.encode()).hexdigest()[:16]}")
+        return Path(self._job["done"]).exists()
+
+    def before_batch(self, x, stopped):
+        """Start the child, or look whether it is done, or wait for it."""
+        if self._child is None and self._last is None:
+            self._start(x)
+        elif self._child is not None:
+            self._quickest = min(self._quickest, time.monotonic() - self._last)
+            slow = self._quickest > SLOW
+            if slow and self._child.poll() is None:
+                self._say("compiling kernels for this machine, which is done once")
+            while slow and self._child.poll() is None and not stopped():
+                time.sleep(0.05)
+            if self._child.poll() is not None:
+                backend.use_backend("numba")
+                if self._child.returncode == 0:
+                    self._say("kernels are compiled and go on from here, with the same bits")
+                self.end()
+                return True
+        self._last = time.monotonic()
+        return False
+
+    def _start(self, x):
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        place = Path(self._folder.name)
+        self._net.save(place / "network.npz")
+        self._job |= {"shape": x.shape[1:], "dtype": x.dtype.name}
+        (place / "job.json").write_text(json.dumps(self._job), encoding="utf-8")
+        command = [sys.executable, "-m", "minibnn.training.compiling", str(place)]
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        self._child = subprocess.Popen(command, start_new_session=True, **quiet)
+
+    def end(self):
+        if self._child is not None:
+            if self._child.poll() is None:  # what it has compiled so far is kept
+                self._child.terminate()
+            self._child.wait()
+            self._child = None
+            self._folder.cleanup()
+
+
+@contextmanager
+def _telling(say):
+    """Within it, kernels that are compiled in this process are told of now and then."""
+    if backend.backend_name() != "numba":
+        yield
+        return
+    from numba.core import event
+
+    class Listener(event.Listener):
+        compiled, said = 0, None
+
+        def on_start(self, event):
+            name, now = event.data["dispatcher"].py_func.__module__, time.monotonic()
+            if not name.startswith("minibnn."):
+                return
+            if self.said is None:
+                say("compiling kernels for this machine, which is done once")
+            elif now - self.said > OFTEN:
+                say(f"kernels compiled: {self.compiled}, now {name.rpartition('.')[2]}")
+            else:
+                return
+            self.said = now
+
+        def on_end(self, event):
+            self.compiled += 1
+
+    with event.install_listener("numba:compile", Listener()):
+        yield
+
+
+def compile_kernels(net, optimizers, shape, dtype="uint8", loss="softmax_cross_entropy"):
+    """Put on disk what training and evaluating ``net`` on images (``shape``, ``dtype``) needs.
+
+    ``optimizers`` are ``optim`` objects for all parameters; ``net`` and they are not changed.
+    """
+    from minibnn.data import from_arrays
+    from minibnn.training.fit import lockstep
+
+    rng, classes = np.random.default_rng(0), net.output_shape[-1]
+    images, labels = rng.integers(0, 2, (BATCH, *shape)).astype(dtype), np.arange(BATCH) % classes
+    data = from_arrays(images, labels, images, labels, classes=[str(k) for k in range(classes)])
+    pairs = {str(k): optimizer for k, optimizer in enumerate(optimizers)}
+    settings = {"epochs": 1, "batch_size": BATCH, "loss": loss, "progress": False}
+    with backend.using("numba"):
+        lockstep(net, pairs, data, **settings)
+
+
+def _child(folder):
+    from minibnn.nn.network import load_network
+
+    backend.use_backend("numba")
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    optimizers = [from_config(config) for config in job["optimizers"]]
+    net = load_network(folder / "network.npz")
+    compile_kernels(net, optimizers, job["shape"], job["dtype"], job["loss"])
+    Path(job["done"]).touch()
+
+
+if __name__ == "__main__":
+    _child(Path(sys.argv[1]))
