@@ -15,6 +15,7 @@ import click
 from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
+from minibnn.cli.compile import compile
 from minibnn.cli.evaluate import evaluate
 from minibnn.cli.export import export
 from minibnn.cli.info import info
@@ -59,7 +60,7 @@ def commands():
 
 for _command in (
     *(train, compare, sweep, recipes, plot, report, info),
-    *(evaluate, predict, export, verify, bench),
+    *(evaluate, predict, export, verify, bench, compile),
 ):
     commands.add_command(_command)
 

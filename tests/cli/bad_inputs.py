@@ -546,6 +546,11 @@ ROWS = {
         ],
         "--threads": THREADS[:1],
     },
+    "compile": {
+        "--model": [("lenet", MODELS + "'lenet'")],
+        "--gradients": [("int11", "gradients must be float32 or int2 to int10, found 'int11'")],
+        "--optimizer": [("rop", OPTIMIZERS + "'rop'")],
+    },
 }
 GROUP = [  # of minibnn itself
     ("fly", "No such command 'fly'. (see minibnn --help)"),
