@@ -1,13 +1,23 @@
-"""The catalogue: every statement by its id, E1 to E19."""
+"""The catalogue: every statement by its id, E1 to E37."""
 
-from minibnn.equivalences.averages import E5, E11, E19
-from minibnn.equivalences.estimators import E9, E10
-from minibnn.equivalences.latent import E3, E4, E8, E18
-from minibnn.equivalences.layers import E15, E16, E17
-from minibnn.equivalences.resources import E12, E13
-from minibnn.equivalences.scale import E1, E2, E6
-from minibnn.equivalences.second_order import E7, E14
+from minibnn.equivalences import (
+    averages,
+    descent,
+    estimators,
+    integers,
+    latent,
+    layers,
+    resources,
+    scale,
+    second_order,
+    signs,
+    symmetry,
+    twins,
+)
+from minibnn.equivalences.entry import Entry
 
-_ENTRIES = (E1, E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13, E14, E15, E16, E17, E18, E19)
+_ROOMS = (scale, latent, averages, second_order, estimators, resources, layers)
+_ROOMS += (descent, twins, integers, symmetry, signs)
+_ENTRIES = {id(x): x for room in _ROOMS for x in vars(room).values() if isinstance(x, Entry)}
 
-CATALOGUE = {entry.id: entry for entry in _ENTRIES}
+CATALOGUE = {x.id: x for x in sorted(_ENTRIES.values(), key=lambda entry: int(entry.id[1:]))}

@@ -242,9 +242,13 @@ def pre_activation(net, data):
     return ops.batch_norm(z, mean, variance, beta.value, net.layers[1].epsilon)
 
 
-def image_of(values, sign, order, outgoing=True, offset=True):
-    """Parameters of a network's image: hidden units negated by ``sign``, then in ``order``."""
+def image_of(values, sign, order, outgoing=True, offset=True, rows=None):
+    """Parameters of a network's image: hidden units negated by ``sign``, then in ``order``.
+
+    ``rows`` are signs of the input features.
+    """
     first, beta, second, last = values
+    first = first if rows is None else first * rows[:, None]
     first, beta = first * sign, beta * sign if offset else beta
     second = second * sign[:, None] if outgoing else second
     return first[:, order], beta[order], second[order], last
@@ -260,7 +264,8 @@ def trained_alike(x, values, data, labels, optimizer, steps=2, zeros=False, exac
         x.tie(at_zero)
         if at_zero.any() and not zeros:
             return  # sign(0) = +1 has no mirror image
-        logits = [net.forward(data, training=True) for net in nets]
+        inputs = data, data if image.get("rows") is None else data * image["rows"]
+        logits = [net.forward(x, training=True) for net, x in zip(nets, inputs, strict=True)]
         for net, out, each in zip(nets, logits, optimizers, strict=True):
             net.backward(softmax_cross_entropy(out, labels)[1])
             each.step(net.parameters())

@@ -23,6 +23,11 @@ class Steps:
     double_well_sgd_step: object = optim.double_well_sgd_step
     latent_sgd_step: object = optim.latent_sgd_step
     latent_adam_step: object = optim.latent_adam_step
+    latent_direction_step: object = optim.latent_direction_step
+    directed_bop_step: object = optim.directed_bop_step
+    diode_step: object = optim.diode_step
+    bold_step: object = optim.bold_step
+    integer_bop_step: object = optim.integer_bop_step
     rules: tuple = RULES
     averages: tuple = AVERAGES
     decays: tuple = DECAYS
@@ -46,6 +51,13 @@ def library_steps(backend="reference"):
         double_well_sgd_step=_for_floats(kernels.double_well_sgd_step, optim.double_well_sgd_step),
         latent_sgd_step=_for_floats(kernels.latent_sgd_step, optim.latent_sgd_step),
         latent_adam_step=_for_floats(kernels.latent_adam_step, optim.latent_adam_step),
+        latent_direction_step=_for_floats(
+            kernels.latent_direction_step, optim.latent_direction_step
+        ),
+        directed_bop_step=_for_floats(kernels.directed_bop_step, optim.directed_bop_step),
+        diode_step=_for_floats(kernels.diode_step, optim.diode_step),
+        bold_step=_for_floats(kernels.bold_step, optim.bold_step),
+        integer_bop_step=kernels.integer_bop_step,
         backend=backend,
     )
 

@@ -68,6 +68,20 @@ def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
     return flip_signs(w, m, threshold, rule), BopState(m)  # Algorithm 2
 
 
+def majority_vote_step(w, g, state, *, threshold):
+    """One step of a majority vote of workers: flip iff w V > threshold, V the sum of their signs.
+
+    g is (workers, *w.shape), the gradients or averages of each; sgn(0) = 0. It is ``bop_step`` on
+    the integer V with gamma = 1, in any order. Returns (w, state), the state as it came.
+
+    >>> g = np.float32([[3, 1], [1, -1], [0, -2]])
+    >>> majority_vote_step(np.int8([1, 1]), g, None, threshold=1)
+    (array([-1,  1], dtype=int8), None)
+    """
+    votes = np.sum(g > 0, axis=0) - np.sum(g < 0, axis=0)
+    return np.where(w * votes > threshold, -w, w), state
+
+
 @dataclass(eq=False)
 class Bop(StepOptimizer):
     """Bop for binary parameters; see ``bop_step``.

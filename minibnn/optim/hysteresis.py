@@ -1,4 +1,4 @@
-"""Two latent-weight methods that are Bop with a threshold, in other clothes.
+"""Latent-weight methods that are Bop with a threshold, in other clothes, and their relatives.
 
 Bop's weight holds while |m| <= threshold and else follows -sign(m): a Schmitt trigger. Let
 m = -weight_decay * latent and gamma = lr * weight_decay; then the band of latent weights in which
@@ -6,13 +6,16 @@ the bit holds has the half width deadband = threshold / weight_decay.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constants
-from minibnn.optim.arguments import NotNegative, Positive, SignedStart
+from minibnn.optim.arguments import Choice, NotNegative, Positive, SignedStart
 from minibnn.optim.optimizer import Inertia, StepOptimizer
+
+JUMPS = ("none", "wells", "bottom")
 
 
 class SchmittSGDState(NamedTuple):
@@ -45,12 +48,14 @@ class DoubleWellSGDState(NamedTuple):
     latent: np.ndarray  # like w, with its sign: the Schmitt form's latent + deadband * w
 
 
-def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
+def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband, jump="wells"):
     """Latent SGD in a potential with two wells, which jumps when its sign changes.
 
     The loss gains weight_decay / 2 * (|latent| - deadband)^2, so the wells stand at -deadband and
     deadband. Where the latent weight changes sign, 2 * deadband * (the new sign) is added; at 0
-    the bit holds. w and g are as in ``schmitt_sgd_step``, and so is the result.
+    the bit holds. That is jump="wells", which is Bop; with "none" the latent weight stays where it
+    is (ReBNN), with "bottom" it falls to the bottom of the other well, and flips at 0 too (BOLD).
+    w and g are as in ``schmitt_sgd_step``, and so is the result.
 
     >>> state = DoubleWellSGDState(np.float32([1.5, 1.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
@@ -61,8 +66,37 @@ def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     bottom = theta * w  # of the well of this sign
     latent = state.latent - lr * (g + lam * (state.latent - bottom))
     flip = w * latent < 0
-    latent = np.where(flip, latent - 2 * bottom, latent)
+    if jump == "wells":
+        latent = np.where(flip, latent - 2 * bottom, latent)
+    elif jump == "bottom":
+        flip = w * latent <= 0
+        latent = np.where(flip, -bottom, latent)
+    elif jump != "none":
+        raise InputError(f"jump must be one of {', '.join(JUMPS)}; found {jump!r}")
     return np.where(flip, -w, w), DoubleWellSGDState(latent)
+
+
+class BoldState(NamedTuple):
+    """What BOLD keeps of a weight, and of its tensor."""
+
+    a: np.ndarray  # like w: what gradients have gathered since the last flip
+    kept: int = 0  # weights of the tensor that did not flip at the last step
+
+
+def bold_step(w, g, state, *, lr):
+    """One step of BOLD: a <- beta a + lr g; where w a >= 1 the weight flips and a falls to 0.
+
+    beta is the share of the tensor's weights that did not flip at the last step. w and g are as in
+    ``schmitt_sgd_step``, and so is the result.
+
+    >>> state = BoldState(np.zeros(2, np.float32))
+    >>> bold_step(np.int8([1, 1]), np.float32([2, 1]), state, lr=0.5)
+    (array([-1,  1], dtype=int8), BoldState(a=array([0. , 0.5], dtype=float32), kept=1))
+    """
+    lr, kept, size = constants(state.a.dtype, lr, state.kept, w.size)
+    a = (kept / size) * state.a + lr * g
+    flip = w * a >= 1
+    return np.where(flip, -w, w), BoldState(np.where(flip, 0 * a, a), int(np.count_nonzero(~flip)))
 
 
 @dataclass(eq=False)
@@ -109,6 +143,8 @@ class DoubleWellSGD(_Hysteresis):
     ``initial`` is as in ``SchmittSGD``: of the latent weight less deadband times the bit.
     """
 
+    jump: Annotated[str, Choice(JUMPS)] = "wells"
+
     kind = "double-well-sgd"
     state_class = DoubleWellSGDState
     step_function = double_well_sgd_step
@@ -131,3 +167,18 @@ class DoubleWellSGD(_Hysteresis):
 
     def inertia(self, parameter):
         return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
+
+
+@dataclass(eq=False)
+class Bold(StepOptimizer):
+    """BOLD for binary parameters, from accumulators of 0; see ``bold_step``."""
+
+    lr: Positive = 1.0
+
+    kind = "bold"
+    state_class, counters = BoldState, ("kept",)
+    step_function = bold_step
+    update = "bold_update"
+
+    def inertia(self, parameter):
+        return Inertia(np.abs(self._states[parameter.name].a), 1.0, "|a|")

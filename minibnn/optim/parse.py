@@ -4,14 +4,19 @@ import inspect
 
 from minibnn.errors import InputError
 from minibnn.optim.bop import Bop
-from minibnn.optim.hysteresis import DoubleWellSGD, SchmittSGD
+from minibnn.optim.directions import Diode, DirectedBop, LatentDirection
+from minibnn.optim.hysteresis import Bold, DoubleWellSGD, SchmittSGD
 from minibnn.optim.inertia import InertiaSGD
+from minibnn.optim.integer import IntegerBop
 from minibnn.optim.latent import LatentAdam, LatentSGD
 from minibnn.optim.real import SGD, Adam
 from minibnn.optim.second_order import CEMA, Bop2ndOrder
 from minibnn.optim.split import Split
 
-BINARY = (Bop, LatentSGD, LatentAdam, Bop2ndOrder, CEMA, InertiaSGD, SchmittSGD, DoubleWellSGD)
+BINARY = (
+    *(Bop, LatentSGD, LatentAdam, Bop2ndOrder, CEMA, InertiaSGD, SchmittSGD, DoubleWellSGD),
+    *(Bold, Diode, LatentDirection, DirectedBop, IntegerBop),
+)
 REAL = (SGD, Adam)
 OPTIMIZERS = {cls.kind: cls for cls in (*BINARY, *REAL)}
 

@@ -8,14 +8,15 @@ command. ``...`` in a line stands for anything. The files named are those that t
 
 OPTIMIZERS = (
     "optimizer must be one of bop, latent-sgd, latent-adam, bop2nd, cema, inertia-sgd, "
-    "schmitt-sgd, double-well-sgd, sgd, adam; found "
+    "schmitt-sgd, double-well-sgd, bold, diode, latent-direction, directed-bop, integer-bop, sgd, "
+    "adam; found "
 )
 RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ...; found "
 DATASETS = "data set must be one of digits, cifar10, image-folder, npz:FILE, found "
 MODELS = "--model must be one of binarynet, digits, binary_alexnet, xnornet, ..., found "
 CORES = "threads must be an integer from 1 to ... (what this machine offers), found "
 SIDE = "the image size must be an integer from 1 to 4096, found "
-STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E19"
+STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E37"
 ONE = "--model digits of images 8x8x1: "
 PICTURE = "a figure must end in .png, .pdf or .svg, found "
 NO_HOME = ": there is no such home folder"

@@ -84,6 +84,22 @@ def _well(random, n, dtype):
     return optim.DoubleWellSGDState(np.zeros(n, dtype))
 
 
+def _bold(random, n, dtype):
+    return optim.BoldState(_reals(random, n, dtype) / 4, 3)
+
+
+def _diode(random, n, dtype):
+    return optim.DiodeState(_reals(random, n, dtype), _reals(random, n, dtype))
+
+
+def _direction(random, n, dtype):
+    return optim.DirectionState(_reals(random, n, dtype), _positive(random, n, dtype), 3)
+
+
+def _directed(random, n, dtype):
+    return optim.DirectedBopState(_reals(random, n, dtype), *_direction(random, n, dtype))
+
+
 CASES = [
     *(
         Case("bop", {"gamma": 0.1, "threshold": 0.3, "rule": rule, "average": a}, _bop, exact=True)
@@ -104,7 +120,25 @@ CASES = [
     ),
     Case("cema", {"gamma": 0.1, "alpha": 0.3}, _cema, exact=True),
     Case("schmitt_sgd", {"lr": 0.1, "weight_decay": 0.3, "deadband": 0.1}, _schmitt, exact=True),
-    Case("double_well_sgd", {"lr": 0.1, "weight_decay": 0.3, "deadband": 0.1}, _well, exact=True),
+    *(
+        Case(
+            "double_well_sgd",
+            {"lr": 0.1, "weight_decay": 0.3, "deadband": 0.1, "jump": jump},
+            _well,
+            exact=True,
+        )
+        for jump in ("wells", "none", "bottom")
+    ),
+    Case("bold", {"lr": 1.5}, _bold, exact=True),
+    Case("diode", {"lr": 0.5, "beta_1": 0.75, "beta_2": 0.5}, _diode, exact=True),
+    *(
+        Case(name, hyper | {"direction": direction}, state, kind, direction != "adamw")
+        for direction in ("adamw", "lion", "signum", "nesterov")
+        for name, hyper, state, kind in [
+            ("latent_direction", {"lr": 0.3, "weight_decay": 0.5}, _direction, "latent"),
+            ("directed_bop", {"gamma": 0.3, "threshold": 0.1}, _directed, "w"),
+        ]
+    ),
     *(
         Case(name, {"lr": 0.3, "weight_decay": 0.1, "decay": decay} | more, state, kind, True)
         for name, kind, plain, with_momentum in [

@@ -27,6 +27,15 @@ class Words(dict):
 RULES = Words("rule", strict=loops.STRICT, inclusive=loops.INCLUSIVE, larq=loops.LARQ)
 AVERAGES = Words("average", convex=False, lerp=True)
 FORMS = Words("form", biased=False, unbiased=True)
+DIRECTIONS = Words(
+    "direction",
+    adamw=loops.ADAMW,
+    lion=loops.LION,
+    signum=loops.SIGNUM,
+    nesterov=loops.NESTEROV,
+)
+JUMPS = Words("jump", none=loops.NONE, wells=loops.WELLS, bottom=loops.BOTTOM)
+ROUNDINGS = Words("rounding", zero=False, nearest=True)
 DECAYS = Words("decay", shrink=loops.SHRINK, coupled=loops.COUPLED, decoupled=loops.DECOUPLED)
 EXPONENT = {
     np.dtype(np.float32): (np.uint32, np.uint32(0x7F80_0000)),
@@ -89,10 +98,53 @@ def schmitt_sgd_update(w, g, state, *, lr, weight_decay, deadband):
     return loops.schmitt_sgd(w, g, latent, lr, 1 - lr * lam, deadband), state
 
 
-def double_well_sgd_update(w, g, state, *, lr, weight_decay, deadband):
+def double_well_sgd_update(w, g, state, *, lr, weight_decay, deadband, jump="wells"):
     w, g, latent = _flat(w, g, state.latent)
-    lr, lam, deadband = constants(g.dtype, lr, weight_decay, deadband)
-    return loops.double_well_sgd(w, g, latent, lr, lam, deadband), state
+    hyper = constants(g.dtype, lr, weight_decay, deadband)
+    return loops.double_well_sgd(w, g, latent, *hyper, JUMPS[jump]), state
+
+
+def bold_update(w, g, state, *, lr):
+    w, g, a = _flat(w, g, state.a)
+    lr, kept, size = constants(g.dtype, lr, state.kept, w.size)
+    flips = loops.bold(w, g, a, lr, kept / size)
+    return flips, state._replace(kept=w.size - int(flips))
+
+
+def diode_update(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
+    w, g, momentum, inertia = _flat(w, g, *state)
+    lr, beta_1, beta_2 = constants(g.dtype, lr, beta_1, beta_2)
+    return loops.diode(w, g, momentum, inertia, lr, 1 - beta_1, 1 - beta_2), state
+
+
+def directed_bop_update(
+    w,
+    g,
+    state,
+    *,
+    direction,
+    gamma,
+    threshold=0.0,
+    rule="strict",
+    average="convex",
+    beta_1=0.9,
+    beta_2=0.99,
+    epsilon=1e-7,
+):
+    w, g, m, first, second = _flat(w, g, *state[:3])
+    gamma, threshold = constants(g.dtype, gamma, threshold)
+    bop = gamma, 1 - gamma, threshold, RULES[rule], AVERAGES[average]
+    constants_ = _direction(g.dtype, state.t, direction, beta_1, beta_2, epsilon)
+    flips = loops.directed_bop(w, g, m, first, second, *bop, *constants_)
+    return flips, state._replace(t=state.t + 1)
+
+
+def integer_bop_update(w, q, state, *, shift, threshold, rounding="zero"):
+    """As the others, on integers q and a."""
+    w, q, a = (np.ascontiguousarray(x) if x is q else x for x in (w, q, state.a))
+    half = 1 << (shift - 1) if ROUNDINGS[rounding] and shift else 0
+    flat = w.reshape(-1), q.reshape(-1), a.reshape(-1)
+    return loops.integer_bop(*flat, np.int64(half), np.int64(shift), np.int64(threshold)), state
 
 
 # -- latent weights: the signs are also written into w, unless it is None -------------------------
@@ -120,6 +172,29 @@ def latent_adam_update(
     w, g, latent, m, v = _flat(w, g, latent, state.m, state.v)
     adam = _adam(g.dtype, state.t + 1, lr, beta_1, beta_2, epsilon)
     flips = loops.latent_adam(w, latent, g, m, v, *adam, *_bounds(g.dtype, clip, ste_clip))
+    return flips, state._replace(t=state.t + 1)
+
+
+def latent_direction_update(
+    latent,
+    g,
+    state,
+    *,
+    w=None,
+    direction,
+    lr,
+    weight_decay=0.0,
+    beta_1=0.9,
+    beta_2=0.99,
+    epsilon=1e-7,
+    clip=None,
+    ste_clip=None,
+):
+    w, g, latent, first, second = _flat(w, g, latent, state.first, state.second)
+    lr, lam = constants(g.dtype, lr, weight_decay)
+    constants_ = _direction(g.dtype, state.t, direction, beta_1, beta_2, epsilon)
+    move = lr, 1 - lr * lam, *_bounds(g.dtype, clip, ste_clip)
+    flips = loops.latent_direction(w, latent, g, first, second, *move, *constants_)
     return flips, state._replace(t=state.t + 1)
 
 
@@ -162,6 +237,11 @@ schmitt_sgd_step = _pure(schmitt_sgd_update)
 double_well_sgd_step = _pure(double_well_sgd_update)
 latent_sgd_step = _pure(latent_sgd_update)
 latent_adam_step = _pure(latent_adam_update)
+bold_step = _pure(bold_update)
+diode_step = _pure(diode_update)
+directed_bop_step = _pure(directed_bop_update)
+latent_direction_step = _pure(latent_direction_update)
+integer_bop_step = _pure(integer_bop_update)
 sgd_step = _pure(sgd_update)
 adam_step = _pure(adam_update)
 
@@ -197,6 +277,14 @@ def _sgd(dtype, momentum, *, lr, weight_decay=0.0, decay="shrink", clip=None, st
     if not weight_decay:
         code = loops.SHRINK  # by a factor of 1, which is exact
     return lr, mu, lam, 1 - lr * lam, *_bounds(dtype, clip, ste_clip), code
+
+
+def _direction(dtype, t, direction, beta_1, beta_2, epsilon):
+    """The constants of a direction."""
+    code = DIRECTIONS[direction]
+    one, beta_1, beta_2, epsilon = constants(dtype, 1, beta_1, beta_2, epsilon)
+    rate = adam_rate(one, beta_1, beta_2, t + 1) if direction == "adamw" else one
+    return rate, beta_1, 1 - beta_1, beta_2, 1 - beta_2, epsilon, code
 
 
 def _adam(dtype, t, lr, beta_1, beta_2, epsilon):

@@ -18,6 +18,8 @@ CHUNK = 1 << 14
 
 STRICT, INCLUSIVE, LARQ = 0, 1, 2
 SHRINK, COUPLED, DECOUPLED = 0, 1, 2
+NONE, WELLS, BOTTOM = 0, 1, 2
+ADAMW, LION, SIGNUM, NESTEROV = 0, 1, 2, 3
 
 compiled = kernel(parallel=True, error_model="numpy")
 inlined = kernel(error_model="numpy")
@@ -282,7 +284,7 @@ def schmitt_sgd(w, g, latent, *constants):
 
 
 @inlined
-def double_well_sgd_part(w, g, latent, lr, lam, deadband):
+def double_well_sgd_part(w, g, latent, lr, lam, deadband, jump):
     zero = latent.dtype.type(0)
     count = np.int32(0)
     for i in range(w.size):
@@ -291,7 +293,13 @@ def double_well_sgd_part(w, g, latent, lr, lam, deadband):
         x = latent[i]
         x = x - lr * (g[i] + lam * (x - own))
         flip = (x < zero) if positive else (x > zero)
-        latent[i] = x - (own + own) if flip else x
+        if jump == BOTTOM:
+            flip = flip or x == zero
+        if flip and jump == WELLS:
+            x = x - (own + own)
+        if flip and jump == BOTTOM:
+            x = -own
+        latent[i] = x
         w[i] = -w[i] if flip else w[i]
         count += np.int32(flip)
     return count
@@ -304,6 +312,135 @@ def double_well_sgd(w, g, latent, *constants):
         flips += double_well_sgd_part(
             part(w, chunk), part(g, chunk), part(latent, chunk), *constants
         )
+    return flips
+
+
+@inlined
+def bold_part(w, g, a, lr, beta):
+    zero, one = a.dtype.type(0), a.dtype.type(1)
+    count = np.int32(0)
+    for i in range(w.size):
+        x = beta * a[i] + lr * g[i]
+        flip = (x if w[i] > 0 else -x) >= one
+        a[i] = zero if flip else x
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def bold(w, g, a, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        flips += bold_part(part(w, chunk), part(g, chunk), part(a, chunk), *constants)
+    return flips
+
+
+@inlined
+def diode_part(w, g, momentum, inertia, lr, rate_1, rate_2):
+    zero = inertia.dtype.type(0)
+    count = np.int32(0)
+    for i in range(w.size):
+        m = momentum[i] + rate_1 * (g[i] - momentum[i])
+        s = inertia[i] + rate_2 * (lr * np.sign(m) - inertia[i])
+        momentum[i], inertia[i] = m, s
+        flip = (s > zero) == (w[i] > 0)
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def diode(w, g, momentum, inertia, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        averages = part(momentum, chunk), part(inertia, chunk)
+        flips += diode_part(part(w, chunk), part(g, chunk), *averages, *constants)
+    return flips
+
+
+@inlined
+def direct(x, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon, direction):
+    """The direction of an entry whose gradient is x; its averages move."""
+    if direction == ADAMW:
+        m[i] = beta_1 * m[i] + rest_1 * x
+        v[i] = beta_2 * v[i] + rest_2 * (x * x)
+        return rate * m[i] / (math.sqrt(v[i]) + epsilon)
+    if direction == LION:
+        a = np.sign(beta_1 * m[i] + rest_1 * x)
+        m[i] = beta_2 * m[i] + rest_2 * x
+        return a
+    if direction == SIGNUM:
+        m[i] = beta_1 * m[i] + rest_1 * x
+        return np.sign(m[i])
+    m[i] = beta_1 * m[i] + x
+    return x + beta_1 * m[i]
+
+
+@inlined
+def directed_bop_part(w, g, m, first, second, gamma, keep, threshold, rule, lerp, *constants):
+    zero = m.dtype.type(0)
+    count = np.int32(0)
+    for i in range(w.size):
+        m[i] = average(m[i], direct(g[i], first, second, i, *constants), gamma, keep, lerp)
+        flip = decide(w[i], m[i], threshold, zero, rule)
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def directed_bop(w, g, m, first, second, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        averages = part(m, chunk), part(first, chunk), part(second, chunk)
+        flips += directed_bop_part(part(w, chunk), part(g, chunk), *averages, *constants)
+    return flips
+
+
+@inlined
+def latent_direction_part(w, latent, g, first, second, lr, factor, clip, ste_clip, *constants):
+    zero = latent.dtype.type(0)
+    count = np.int32(0)
+    for i in range(latent.size):
+        push = g[i] if abs(latent[i]) <= ste_clip else zero
+        x = factor * latent[i] - lr * direct(push, first, second, i, *constants)
+        latent[i] = min(max(x, -clip), clip)
+        if w is not None:
+            count += np.int32(put_sign(w, i, latent[i]))
+    return count
+
+
+@compiled
+def latent_direction(w, latent, g, first, second, *constants):
+    flips = 0
+    for chunk in prange(chunks(latent)):
+        averages = part(first, chunk), part(second, chunk)
+        flips += latent_direction_part(
+            part(w, chunk), part(latent, chunk), part(g, chunk), *averages, *constants
+        )
+    return flips
+
+
+@inlined
+def integer_bop_part(w, q, a, half, shift, threshold):
+    count = np.int32(0)
+    for i in range(w.size):
+        x = np.int64(a[i])
+        size = (abs(x) + half) >> shift
+        a[i] = x - (-size if x < 0 else size) + q[i]
+        x = np.int64(a[i])
+        flip = (x if w[i] > 0 else -x) > threshold
+        w[i] = -w[i] if flip else w[i]
+        count += np.int32(flip)
+    return count
+
+
+@compiled
+def integer_bop(w, q, a, *constants):
+    flips = 0
+    for chunk in prange(chunks(w)):
+        flips += integer_bop_part(part(w, chunk), part(q, chunk), part(a, chunk), *constants)
     return flips
 
 

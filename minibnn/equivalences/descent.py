@@ -1,0 +1,244 @@
+"""What a threshold is: E20 (a step size), E21 (descent), E23 (a flip's own gradient)."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, hold
+from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.scale import dialect, drawn_bop
+from minibnn.optim import BopState, LatentSGDState
+from minibnn.optim.bop import flip_signs
+
+# -- E20 -------------------------------------------------------------------------------------------
+
+E20 = Entry(
+    """
+    E20 Bop is a projected gradient step
+
+    Larq's rule is b <- sign(tau b - m), in one operation, for any two float32 numbers; the strict
+    one holds at 0, the inclusive one flips at 0 unless m = 0. It is argmin over ±1 of
+    beta m + tau |beta - b|: follow the average, pay 2 tau per flip. So Bop is hard projected
+    gradient descent of step 1 / tau, where BinaryConnect is dual averaging (E18).
+
+    if: tau >= 0; tau b - m or b - m / tau, not m times a rounded 1 / tau; gradual underflow
+    class: B
+    why: tau b - m has the sign of b (tau - b m), and IEEE subtraction has the right sign.
+    source: derived; ProxQuant (Bai et al. 2019) has it for gamma = 1
+    """,
+    ports=("bop_step",),
+)
+
+
+def projected(b, step, m, rule):
+    """The sign of ``step``, tau b - m; at 0 as the rule says."""
+    zero = np.ones_like(b) if rule == "larq" else b
+    if rule == "inclusive":
+        zero = np.where(m != 0, -b, b)
+    return hold(step, zero)
+
+
+@E20.claim
+def projection(x):
+    x.arithmetic()
+    gradients, w, m, rates, tau = drawn_bop(x, SMALL, ANY)
+    state, how = BopState(m), dialect(x)
+    for g, gamma in zip(x.over(gradients), rates, strict=True):
+        b, (w, state) = w, x.steps.bop_step(w, g, state, gamma=gamma, threshold=tau, **how)
+        x.tie(np.abs(state.m) == tau)
+        x.same_bits(bop=w, projected=projected(b, tau * b - state.m, state.m, how["rule"]))
+        cost = w * state.m + tau * np.abs(w - b)
+        if x.exact:
+            x.require(cost <= -w * state.m + tau * np.abs(-w - b), "the other bit costs less")
+
+
+def one_projection(x, b, m, tau, step, rule="strict"):
+    b, m = x.signs([b]), np.float32([m])
+    flipped = flip_signs(b, m, np.float32(tau), rule)
+    x.same_bits(rule=flipped, projected=projected(b, step(b, m, np.float32(tau)), m, "strict"))
+
+
+def binary_connect(x):
+    """w0 = 1/2 at rate 1/4 flips by adding up gradients that never exceed tau = 4."""
+    latent, w, state = x.array([0.5]), x.signs([1]), BopState(x.array([0]))
+    for g in x.over(x.column(1, 1, 1)):
+        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=0.25)
+        w, state = x.steps.bop_step(w, g, state, gamma=1, threshold=4)
+        x.same_bits(bop=w, binary_connect=x.sign(latent))
+
+
+UP = np.nextafter(np.float32(0.21626131), np.float32(1))
+TINY = np.finfo(np.float32).tiny
+E20.shows(lambda x: one_projection(x, 1, 2, 1, lambda b, m, tau: tau * b - m))
+E20.breaks(
+    "a step size 1 / tau that is rounded first: tau = 0.21626131, m one ulp above",
+    lambda x: one_projection(x, 1, UP, 0.21626131, lambda b, m, tau: b - (np.float32(1) / tau) * m),
+)
+E20.breaks(
+    "subnormal differences flushed to 0: tau = 1.5e-38, m = 1.6e-38",
+    lambda x: one_projection(
+        x,
+        1,
+        1.6e-38,
+        1.5e-38,
+        lambda b, m, tau: np.where(np.abs(tau * b - m) < TINY, np.float32(0), tau * b - m),
+    ),
+)
+E20.breaks(
+    "a tie by Larq's rule, read as hold: b = -1, m = -tau",
+    lambda x: one_projection(x, -1, -1, 1, lambda b, m, tau: tau * b - m, "larq"),
+)
+E20.breaks("BinaryConnect taken for it", binary_connect)
+
+# -- E21 -------------------------------------------------------------------------------------------
+
+E21 = Entry(
+    """
+    E21 Above the curvature Bop is a descent method, for any gamma
+
+    L(b) = 1/2 b'Qb + c'b, g = Qb + c. Flipping F changes L by
+    -2 sum_F b_i g_i + 2 sum_FF b_i b_j Q_ij, so one flip lowers L iff b_i g_i > Q_ii. All at once:
+    if diag(tau) - Q is positive semidefinite, as with tau_i >= Q_ii + sum |Q_ij|, L never rises
+    under Bop with any gamma_t in (0, 1], a step with a flip lowers it, and at rest b_i g_i <=
+    tau_i.
+
+    if: g is L's gradient, not a surrogate's; the strict rule; b0 m0 <= tau; tau constant or rising
+    class: Q
+    why: Flips are among b_i g_i > tau_i (E23), so the change is at most -2 sum_F (b_i g_i - tau_i).
+    source: derived; majorisation, Hopfield networks
+    """
+)
+
+
+def loss(q, c, b):
+    return b @ q @ b / 2 + c @ b
+
+
+def descends(x, q, c, b, m, tau, rates, rule="strict", to_rest=False):
+    """Bop on L, per-weight thresholds ``tau[t]``; then gamma = 1 until nothing flips."""
+    state, rates = BopState(m), [*rates, *[1] * (2 ** len(b) if to_rest else 0)]
+    for t, gamma in enumerate(rates):
+        before, g = b, q @ b + c
+        hyper = {"gamma": gamma, "threshold": tau[min(t, len(tau) - 1)], "rule": rule}
+        b, state = x.steps.bop_step(b, g, state, **hyper)
+        x.rows.append({"step": t + 1, "b": b, "m": state.m, "loss": loss(q, c, b)})
+        x.tie(np.abs(state.m) == hyper["threshold"])
+        fallen = loss(q, c, b) < loss(q, c, before)
+        x.require(fallen or (b == before).all(), "a flip has not lowered the loss")
+    if to_rest:
+        x.require(b * (q @ b + c) <= tau[-1], "b g > tau at rest")
+
+
+def drawn_quadratic(x):
+    x.arithmetic("fraction")
+    n = x.one("size", (1, 2, 3))
+    q = x.array(x.many("Q", SMALL, n, n))
+    q = q + q.T
+    return q, x.array(x.many("c", SMALL, n)), x.array(x.many("bits", (1, -1), n))
+
+
+@E21.claim
+def change_of_loss(x):
+    q, c, b = drawn_quadratic(x)
+    flip = np.array(x.many("F", (True, False), len(b)))
+    new, g = np.where(flip, -b, b), q @ b + c
+    change = -2 * (b * g)[flip].sum() + 2 * b[flip] @ q[np.ix_(flip, flip)] @ b[flip]
+    x.same(change=change, of_loss=loss(q, c, new) - loss(q, c, b))
+    if flip.sum() == 1:
+        x.same_bits(lowers=change < 0, above=(b * g)[flip][0] > np.diag(q)[flip][0])
+
+
+@E21.claim
+def descent(x):
+    q, c, b = drawn_quadratic(x)
+    tau = np.diag(q) + np.abs(q).sum(1) - np.abs(np.diag(q))
+    tau = np.maximum(tau, Fraction(0)) + x.array(x.many("slack", (0, 0.5, 1), len(b)))
+    m = b * np.minimum(b * x.array(x.many("m", QUARTERS, len(b))), tau)
+    rates = [x.number(r) for r in x.many("gamma", RATES, x.one("steps", range(1, 9)))]
+    descends(x, q, c, b, m, [tau], rates, to_rest=True)
+
+
+def of_small(x, q, c, tau, m=0, steps=2, gamma=0.5, **more):
+    """From all +1 and m0 = m."""
+    x.arithmetic("fraction")
+    q, c, b = x.array(q), x.array(c), x.array([1] * len(c))
+    tau = [x.array([each] * len(c)) for each in tau]
+    descends(x, q, c, b, m * b, tau, [x.number(gamma)] * steps, **more)
+
+
+E21.shows(lambda x: of_small(x, [[1, 1], [1, 1]], [2, 0], [2], steps=4, gamma=1))
+E21.breaks(
+    "tau below the curvature, at Q_ii = 0: ++ and -- alternate",
+    lambda x: of_small(x, [[0, 1], [1, 0]], [0, 0], [0]),
+)
+E21.breaks(
+    "the inclusive rule: a flip at b m = tau leaves the loss as it is",
+    lambda x: of_small(x, [[1]], [0], [1], gamma=1, rule="inclusive"),
+)
+E21.breaks("b0 m0 above tau", lambda x: of_small(x, [[0]], [-1], [0], m=9))
+E21.breaks("a falling tau", lambda x: of_small(x, [[0]], [-1], [4, 0], m=4, steps=2))
+
+# -- E23 -------------------------------------------------------------------------------------------
+
+E23 = Entry(
+    """
+    E23 A flip's own gradient exceeds the threshold
+
+    Bop flips at step t only if b g_t > tau_t (>= with the inclusive and Larq's rule), for any
+    gamma_t in (0, 1]: at most so many weights flip as have b g > tau, and where |g| <= tau nobody
+    has to look at m.
+
+    if: b0 m0 <= tau; tau constant or rising; in float32 lerp with gamma <= 1 - 2^-22
+    class: Q, B
+    why: Before the step b m <= tau; a mean above tau of two numbers, one at most tau, has the other
+        above. fl(gamma fl(g - m)) <= g - m.
+    source: derived
+    """,
+    ports=("bop_step",),
+)
+
+
+def flips_by_gradient(x, gradients, w, m, rates, thresholds, **how):
+    state = BopState(m)
+    for g, gamma, tau in zip(x.over(gradients), rates, thresholds, strict=True):
+        b, (w, state) = w, x.steps.bop_step(w, g, state, gamma=gamma, threshold=tau, **how)
+        own = b * g > tau if how.get("rule", "strict") == "strict" else b * g >= tau
+        x.tie(b * g == tau)
+        x.show(m=state.m, bits=w)
+        x.require(own | (w == b), f"a weight of gradient {g} flips at tau = {tau}")
+
+
+@E23.claim(when=lambda steps: "lerp" in steps.averages or steps.exact)
+def own_gradient(x):
+    x.arithmetic(*(("float32",) if "lerp" in x.steps.averages else ()), "fraction")
+    gradients, w, m, rates, tau = drawn_bop(x, SMALL, ANY)
+    m = w * np.minimum(w * m, tau)
+    averages = x.steps.averages if x.exact else ["lerp"]
+    how = {"rule": x.one("rule", x.steps.rules), "average": x.one("average", averages)}
+    rates = rates if x.exact else np.minimum(rates, np.float32(0.999))
+    rising = x.array(x.many("rise", (0, 0, 0.25), len(gradients))).cumsum()
+    flips_by_gradient(x, gradients, w, m, rates, [tau + r for r in rising], **how)
+
+
+def own_of_one(x, gradients, m, taus, gamma=0.5):
+    arrays = x.column(*gradients), x.signs([1]), x.array([m])
+    taus = [np.float32(tau) for tau in taus]
+    flips_by_gradient(x, *arrays, [np.float32(gamma)] * len(gradients), taus)
+
+
+def by_velocity(x):
+    """w = 1/4, v = 1, momentum 9/5: the velocity flips against its own gradient."""
+    state, hyper = LatentSGDState(x.array([1])), {"lr": 1, "momentum": 1.8}
+    for g in x.over(x.column(-1)):
+        latent, _ = x.steps.latent_sgd_step(x.array([0.25]), g, state, **hyper)
+        x.require(latent >= 0, f"a weight of gradient {g} flips")
+
+
+E23.shows(lambda x: own_of_one(x, (3, 2, -1, -4), 0, [1] * 4))
+E23.breaks("b0 m0 above tau", lambda x: own_of_one(x, (0,), 4, [1]))
+E23.breaks("a falling threshold", lambda x: own_of_one(x, (3, 0), 0, [2, 0.5]))
+E23.breaks(
+    "float32's convex average: tau = m = g = 0.6504953, gamma = 1e-3",
+    lambda x: own_of_one(x, (0.6504953,), 0.6504953, [0.6504953], 1e-3),
+)
+E23.breaks("latent momentum", by_velocity)

@@ -1,0 +1,246 @@
+"""Signs and mirrors: E32 (sign gradients), E33 (mirror descent), E34 (a clamp), E36 (tiny nets)."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL
+from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.scale import adam_start
+from minibnn.equivalences.tiny import classes, group_orbit, outputs
+
+# -- E32 -------------------------------------------------------------------------------------------
+
+E32 = Entry(
+    """
+    E32 Sign gradients
+
+    g = ±c: with epsilon 0 Adam's v is c^2 to bias correction, so Adam is momentum SGD and c is
+    invisible (bit for bit for c = 2^-k). Latent SGD is a saturating counter: from a lattice of step
+    lr the weight takes 2 clip / lr + 1 values.
+
+    if: no zero gradient; a start on the lattice; lr = 2^-k that divides the clip
+    class: B2, T
+    why: A mean of equal squares is that square; steps of lr keep the lattice.
+    source: Wang et al. 2021, their code; derived
+    """
+)
+
+
+def adam_on(x, signs, c, epsilon=0.0):
+    """Latent Adam on gradients of size 1 and of size c, and on the mean of signs."""
+    a = b = np.zeros(signs.shape[1], np.float32)
+    state, other = adam_start(a), adam_start(b)
+    for g in x.over(signs):
+        hyper = {"lr": 0.25, "epsilon": epsilon}
+        a, state = x.steps.latent_adam_step(a, g, state, **hyper)
+        b, other = x.steps.latent_adam_step(b, np.float32(c) * g, other, **hyper)
+        x.tie(a == 0)
+        x.same(latent=a, of_scaled=b)
+        if abs(c) == 1 or epsilon:
+            continue
+        corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
+        x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
+
+
+@E32.claim
+def adam(x):
+    adam_on(x, x.gradients((1, -1)), x.one("c", (0.5, 0.25, 2.0**-6)))
+
+
+def counting(x, signs, start, lr, clip):
+    latent, values = start, int(2 * clip / lr) + 1
+    for g in x.over(signs):
+        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=lr, clip=clip)
+        place = (latent + x.number(clip)) / x.number(lr)
+        x.tie(latent == 0)
+        x.show(latent=latent)
+        x.require((place == np.rint(place)) & (place < values), f"{latent[0]} is off the lattice")
+
+
+@E32.claim
+def counter(x):
+    signs, lr = x.gradients((1, -1), most=16), x.one("lr", (0.5, 0.25, 0.125))
+    counting(x, signs, np.float32(lr) * x.weights("start", (0, 1, -1, 2, -2)), lr, 1.0)
+
+
+E32.shows(lambda x: adam_on(x, x.column(1, -1, 1), 0.5))
+E32.breaks("a zero gradient: v is no longer c^2", lambda x: adam_on(x, x.column(1, 0), 0.5))
+E32.breaks("epsilon = 1e-3", lambda x: adam_on(x, x.column(1, 1), 2.0**-6, 1e-3))
+E32.breaks(
+    "lr = 0.1", lambda x: counting(x, x.column(-1, -1, -1, 1, 1, 1, 1), x.array([0]), 0.1, 1.0)
+)
+E32.breaks("a start off the lattice", lambda x: counting(x, x.column(1), x.array([0.25]), 0.5, 0.5))
+
+# -- E33 -------------------------------------------------------------------------------------------
+
+E33 = Entry(
+    """
+    E33 Mirror descent
+
+    MD-softmax on the labels -1 and +1 is MD-tanh: u+/u- gains exp(-2 lr beta g). With a hard
+    forward pass the primal form (x stored) at annealed beta_t has the bits of latent SGD at rate
+    lr beta_t, the stable form (its image stored) those at rate lr.
+
+    if: S (their forward is tanh: the late phase only); exact numbers
+    class: Q
+    why: log((1 + x) / (1 - x)) moves by -2 lr beta_t g. Here 2 stands for e, so all is rational.
+    source: Ajanthan et al. 2021
+    """
+)
+
+
+def primal(x, odds, g, beta):
+    """x = (E - 1) / (E + 1), E the odds (1 + x) / (1 - x) times 2^(-2 beta g)."""
+    odds = odds * np.array([Fraction(2) ** int(-2 * beta * v) for v in g], object)
+    return odds, (odds - 1) / (odds + 1)
+
+
+def beside_annealed(x, gradients, betas, stored="primal"):
+    latent = 0 * gradients[0]
+    odds = latent + 1
+    plus = minus = latent + Fraction(1, 2)
+    for g, beta in zip(x.over(gradients), betas, strict=True):
+        odds, value = primal(x, odds, g, beta)
+        factor = np.array([Fraction(2) ** int(-beta * v) for v in g], object)
+        plus, minus = plus * factor, minus / factor  # softmax, before it is normalised
+        rate = beta if stored == "primal" else 1
+        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=rate)
+        x.tie(latent == 0)
+        x.show(x=value)
+        x.same(tanh=value, softmax=(plus - minus) / (plus + minus))
+        x.same_bits(mirror=x.sign(value), sgd=x.sign(latent))
+
+
+@E33.claim
+def annealed(x):
+    x.arithmetic("fraction")
+    gradients = x.gradients(SMALL)
+    beside_annealed(x, gradients, x.many("beta", (1, 2, 3), len(gradients)))
+
+
+def two_forms(x):
+    x.arithmetic("fraction")
+    beside_annealed(x, x.column(3, -2), (1, 2), stored="image")
+
+
+def absorbed(x):
+    """The public float32 step from x = -1: E = 0 for ever."""
+    value = np.float32([-1])
+    for g in x.over(np.full((5, 1), -40, np.float32)):
+        odds = (1 + value) / (1 - value + np.float32(1e-20)) * np.exp(-2 * g)
+        value = (odds - 1) / (odds + 1)
+    x.same_bits(stays=x.sign(value), sgd=x.signs([1]))
+
+
+def two_shown(x):
+    x.arithmetic("fraction")
+    beside_annealed(x, x.column(3, -2), (1, 2))
+
+
+E33.shows(two_shown)
+E33.breaks("the primal form taken for the stable one, at beta = 1, 2", two_forms)
+E33.breaks("the public primal step in float32: -1 absorbs", absorbed)
+
+
+# -- E34 -------------------------------------------------------------------------------------------
+
+E34 = Entry(
+    """
+    E34 A clamp before the sign is a mask
+
+    sign(clamp(w, -Q, Q)) = sign(w) for Q > 0; its only effect is the mask |w| <= Q on the
+    gradient. So the public ReCU, which clamps before the sign, does not move tail weights; it cuts
+    their gradient.
+
+    if: Q > 0
+    class: B
+    why: A clamp keeps signs, and its derivative is 1 inside and 0 outside.
+    source: Xu et al. 2021 (ReCU), their code; derived
+    """
+)
+
+
+def clamp_step(latent, g, bound, lr):
+    """Backwards through sign (identity) and clamp (1 where |w| <= bound)."""
+    inside = (latent >= -bound) & (latent <= bound)
+    return latent - lr * (g * inside.astype(g.dtype))
+
+
+def beside_clamp(x, gradients, latent, bound, lr):
+    other, bound, lr = latent, np.float32(bound), np.float32(lr)
+    for g in x.over(gradients):
+        x.same_bits(sign=x.sign(latent), clamped=x.sign(np.clip(latent, -bound, bound)))
+        other = clamp_step(other, g, bound, lr)
+        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=lr, ste_clip=bound)
+        x.tie(np.abs(latent) == bound)
+        x.same(masked=latent, clamped_latent=other)
+
+
+@E34.claim
+def mask(x):
+    latent, bound = x.weights("latent", QUARTERS), x.one("Q", (1.0, 0.5, 0.3, 2.0))
+    beside_clamp(x, x.gradients(SMALL, ANY), latent, bound, x.one("lr", RATES))
+
+
+def tail_moves(x):
+    latent = x.array([2])
+    moved, _ = x.steps.latent_sgd_step(latent, x.array([1]), None, lr=1, ste_clip=1)
+    x.require(moved != latent, "a weight in the tail has not moved")
+
+
+def folded_clamp(x):
+    """Q = -1 turns the bounds round: a clamp to [1, -1] gives -1 for all."""
+    x.same_bits(sign=x.sign(x.array([2])), clamped=x.sign(np.clip(x.array([2]), 1, -1)))
+
+
+E34.shows(lambda x: beside_clamp(x, x.column(1, -1), x.array([0.5]), 1.0, 0.5))
+E34.breaks("Q below 0, as ReCU has for tau below 1/2", folded_clamp)
+E34.breaks('"ReCU revives the tail": its own gradient is cut', tail_moves)
+
+# -- E36 -------------------------------------------------------------------------------------------
+
+E36 = Entry(
+    """
+    E36 Tiny networks can be enumerated
+
+    sign(sum_k v_k sign(w_k x)) with n inputs and h hidden units, both odd: the 2^(h (n + 1))
+    networks fall into C(2^n + h - 1, h) classes under E30's group, of one function each: v = +1
+    and a multiset of w. So the best of all networks is known (``minibnn.equivalences.tiny``).
+
+    if: n and h odd, so that no sum is 0; no beta
+    class: B
+    why: Negating (w_k, v_k) together keeps v_k sign(w_k x), and the order of k does not matter.
+    source: derived
+    """
+)
+
+
+@E36.claim
+def same_function(x):
+    """A network, and its image with v = +1, sorted."""
+    n, h = x.one("n", (3, 5)), x.one("h", (1, 3))
+    w, v = np.int8(x.many("w", (1, -1), h, n)), np.int8(x.many("v", (1, -1), h))
+    image = group_orbit(w, v)
+    x.tie((w == image).all(1))
+    x.same_bits(network=outputs(w, v), image=outputs(image, np.ones(h, np.int8)))
+    x.same_bits(canonical=group_orbit(image, np.ones(h, np.int8)), itself=image)
+
+
+@E36.claim
+def count(x):
+    n, h = x.one("n", (3,)), x.one("h", (1, 3))
+    found, networks = classes(n, h)
+    x.tie(1)
+    expected = {1: 8, 3: 120}[h]
+    x.same(classes=found, binomial=expected)
+    x.same(networks=networks, power=2 ** (h * (n + 1)))
+
+
+def even_inputs(x):
+    w = np.int8([[1, 1]])
+    x.same_bits(negated=-outputs(w, np.int8([1])), of_negated=outputs(-w, np.int8([1])))
+
+
+E36.shows(lambda x: count(x))
+E36.breaks("an even number of inputs: sums of 0 read +1 on both sides", even_inputs)

@@ -1,0 +1,184 @@
+"""Symmetry and order: E30 (every optimizer has the network's symmetries), E31 (order is kept)."""
+
+import numpy as np
+
+from minibnn import optim
+from minibnn.equivalences.case import ANY, RATES, SMALL, STARTS
+from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.layers import drawn_net, negated_in_one, negation, trained_alike
+from minibnn.optim import BopState
+
+# -- E30 -------------------------------------------------------------------------------------------
+
+E30 = Entry(
+    """
+    E30 Every optimizer has the symmetries of the network
+
+    Negate hidden units (bits in and out, beta) and carry |w0| and m0 along: each optimizer of this
+    library, with SGD or Adam for the real parameters, trains the mirror image, bit for bit.
+    Likewise an input feature and its row.
+
+    if: no pre-activation and no latent weight exactly 0; Larq's rule not at a tie b m = tau; masks,
+        clips and roundings odd; no max pooling or ReLU between
+    class: B
+    why: Each step is an odd function of (bits, state, gradient), and the gradients negate.
+    source: derived; the function's symmetry is folklore
+    """
+)
+OPTIMIZERS = {
+    "bop": lambda: optim.Bop(gamma=0.5, threshold=1e-3),
+    "inclusive": lambda: optim.Bop(gamma=0.5, threshold=1e-3, rule="inclusive", average="lerp"),
+    "bop2nd": lambda: optim.Bop2ndOrder(gamma=0.5, sigma=0.25, threshold=0.3),
+    "cema": lambda: optim.CEMA(gamma=0.5, alpha=0.25),
+    "latent-sgd": lambda: optim.LatentSGD(lr=1.0, momentum=0.5, weight_decay=0.1, decay="coupled"),
+    "masked": lambda: optim.LatentSGD(lr=1.0, clip=1.0, ste_clip=0.5),
+    "latent-adam": lambda: optim.LatentAdam(lr=0.3),
+    "inertia-sgd": lambda: optim.InertiaSGD(lr=1.0, momentum=0.5),
+    "schmitt-sgd": lambda: optim.SchmittSGD(lr=0.5, weight_decay=0.5, deadband=0.01),
+    "double-well-sgd": lambda: optim.DoubleWellSGD(lr=0.5, weight_decay=0.5, deadband=0.01),
+    "bold": lambda: optim.Bold(lr=8.0),
+    "lion": lambda: optim.LatentDirection(direction="lion", lr=0.1, weight_decay=0.5),
+    "directed-bop": lambda: optim.DirectedBop(direction="nesterov", gamma=0.5, threshold=1e-3),
+    "integer-bop": lambda: optim.IntegerBop(shift=1, threshold=3, unit=2.0**-8),
+}
+REAL = {"sgd": lambda: optim.SGD(lr=0.25), "adam": lambda: optim.Adam(lr=0.05)}
+
+
+def split_of(x):
+    binary, real = OPTIMIZERS[x.one("binary", [*OPTIMIZERS])], REAL[x.one("real", [*REAL])]
+    return lambda: optim.Split(binary=binary(), real=real())
+
+
+@E30.claim
+def negated_units(x):
+    values, data, labels = drawn_net(x)
+    image = negation(0, len(values[1]))
+    image["sign"] = np.int8(x.many("sign", (-1, 1), len(values[1])))
+    trained_alike(x, values, data, labels, split_of(x), x.one("steps", (1, 2)), **image)
+
+
+@E30.claim
+def negated_input(x):
+    values, data, labels = drawn_net(x)
+    rows = np.ones(data.shape[1], np.int8)
+    rows[x.one("feature", range(data.shape[1]))] = -1
+    image = negation(0, len(values[1])) | {"sign": np.ones(len(values[1]), np.int8), "rows": rows}
+    trained_alike(x, values, data, labels, split_of(x), x.one("steps", (1, 2)), **image)
+
+
+def latent_zero(x):
+    """w = 1/4 and -1/4 under g = ±1 at rate 1/4: both end at 0, and both read +1."""
+    ends = [
+        x.steps.latent_sgd_step(x.array([s / 4]), x.array([s]), None, lr=0.25)[0] for s in (1, -1)
+    ]
+    x.same_bits(negated=-x.sign(ends[0]), mirrored=x.sign(ends[1]))
+
+
+def max_pooled(x):
+    z = np.float32([1, 3])
+    x.same_bits(negated=-z.max(), of_negated=(-z).max())
+
+
+E30.shows(negated_in_one)
+E30.breaks("a latent weight of exactly 0", latent_zero)
+E30.breaks("max pooling between: max(-z) is not -max(z)", max_pooled)
+E30.breaks("the bits out of the unit are kept", lambda x: negated_in_one(x, outgoing=False))
+E30.breaks(
+    "Larq's rule at tau = 0",
+    lambda x: negated_in_one(
+        x,
+        data=[[1, 1, 1]] * 3,
+        optimizer=lambda: optim.Split(optim.Bop(0.5, 0.0, rule="larq"), optim.SGD(lr=0.25)),
+    ),
+)
+
+# -- E31 -------------------------------------------------------------------------------------------
+
+E31 = Entry(
+    """
+    E31 Order is kept; decay and clip never delay the next flip
+
+    Two copies of one update under the same gradients: w <= w' stays so, hence b <= b'; Bop from one
+    bit: m <= m' and b >= b'. A step that ends at or below the free one from the same positive w
+    (clip; decay, also switched on and off) flips no later.
+
+    if: open loop; no mask; 0 <= 1 - gamma; in float32 plain, shrink, convex and clip
+    class: B, Q
+    why: Rounding is monotone, so shrink, convex and clip are; induct.
+    source: derived; extends E9 (iv)
+    """
+)
+
+
+def ordered(x, gradients, low, high, **hyper):
+    for g in x.over(gradients):
+        low, high = (x.steps.latent_sgd_step(w, g, None, **hyper)[0] for w in (low, high))
+        x.tie(low == high)
+        x.show(low=low, high=high)
+        x.require(low <= high, "the order has changed")
+
+
+def drawn_pair(x):
+    x.arithmetic()
+    gradients, low = x.gradients(SMALL, ANY), x.weights("low", STARTS)
+    return gradients, low, low + np.abs(x.weights("above", STARTS))
+
+
+@E31.claim
+def latent_order(x):
+    run = drawn_pair(x)
+    hyper = {"lr": x.one("lr", RATES), "clip": x.one("clip", (None, 1.0))}
+    ordered(x, *run, weight_decay=x.one("weight_decay", RATES), **hyper)
+
+
+@E31.claim
+def bop_order(x):
+    gradients, low, high = drawn_pair(x)
+    bop_ordered(x, gradients, low, high, x.one("gamma", RATES), x.one("rule", x.steps.rules))
+
+
+def bop_ordered(x, gradients, low, high, gamma, rule="strict", average="convex"):
+    bits = x.signs([1] * len(low))
+    b, c, state, other = bits, bits, BopState(low), BopState(high)
+    hyper = {"gamma": gamma, "threshold": 0.5, "rule": rule, "average": average}
+    for g in x.over(gradients):
+        b, state = x.steps.bop_step(b, g, state, **hyper)
+        c, other = x.steps.bop_step(c, g, other, **hyper)
+        x.show(low=state.m, high=other.m)
+        x.require((state.m <= other.m) & (b >= c), "the order has changed")
+
+
+@E31.claim
+def no_later(x):
+    x.arithmetic()
+    gradients, start = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
+    lr, bits = x.one("lr", RATES), x.sign(start)
+    free = held = start
+    first = flipped = bits != bits
+    decays = x.many("decay", (0, 0.5, 1.0), len(gradients))
+    for g, decay in zip(x.over(gradients), decays, strict=True):
+        free, _ = x.steps.latent_sgd_step(free, g, None, lr=lr)
+        held, _ = x.steps.latent_sgd_step(held, g, None, lr=lr, weight_decay=decay, clip=1.0)
+        first, flipped = first | (x.sign(free) != bits), flipped | (x.sign(held) != bits)
+        x.require(flipped | ~first, "a free weight has flipped, and a decayed one has not")
+
+
+def pair(x, low, high, g, **hyper):
+    ordered(x, x.column(g), x.array([low]), x.array([high]), **hyper)
+
+
+def ulp_apart(m):
+    m = np.float32([m])
+    return m, np.nextafter(m, np.float32(9))
+
+
+E31.shows(lambda x: pair(x, 0.25, 0.5, 1, lr=0.5, weight_decay=0.5))
+E31.breaks(
+    "a mask of 1/2 stops the higher weight alone",
+    lambda x: pair(x, 0.5, 0.75, -1, lr=1, ste_clip=0.5),
+)
+E31.breaks(
+    "lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2",
+    lambda x: bop_ordered(x, x.column(-2.2), *ulp_apart(0.13), np.float32(0.1), average="lerp"),
+)
+E31.breaks("gamma = 3/2", lambda x: bop_ordered(x, x.column(0), x.array([0.5]), x.array([1]), 1.5))

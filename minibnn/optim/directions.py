@@ -1,0 +1,224 @@
+"""Latent weights that follow a direction of their own under decoupled decay, and Bop on that.
+
+Any A of past gradients and bits: w <- (1 - lr lambda) w - lr A is Bop with threshold 0 on A, at
+gamma = lr lambda and m = -lambda w. Here A is that of AdamW, Lion, Signum or Nesterov's momentum;
+Diode is Signum with its latent weight averaged.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.ops.hyperparameters import adam_rate, constants
+from minibnn.optim.arguments import (
+    Bound,
+    Choice,
+    Divisor,
+    NotNegative,
+    Positive,
+    Rate,
+    Share,
+    SignedStart,
+)
+from minibnn.optim.bop import Average, BopState, Rule, bop_step
+from minibnn.optim.latent import LatentOptimizer, clipped, masked
+from minibnn.optim.optimizer import Inertia, StepOptimizer
+
+DIRECTIONS = ("adamw", "lion", "signum", "nesterov")
+Direction = Annotated[str, Choice(DIRECTIONS)]
+
+
+class DirectionState(NamedTuple):
+    """What a direction keeps of a weight."""
+
+    first: np.ndarray  # average of gradients; the velocity of "nesterov"
+    second: np.ndarray  # average of their squares; only "adamw" moves it
+    t: int = 0  # steps taken
+
+
+def direction_of(g, state, direction, beta_1, beta_2, epsilon):
+    """The direction A of a step, and the state; constants are of g's number type.
+
+    AdamW's is its bias-corrected m / (sqrt(v) + epsilon); Lion's sgn(beta_1 m + (1 - beta_1) g)
+    with an average m of rate 1 - beta_2; Signum's sgn(m) with one of rate 1 - beta_1; Nesterov's
+    g + beta_1 v with v <- beta_1 v + g.
+    """
+    m, v, t = state
+    if direction == "adamw":
+        m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * (g * g)
+        rate = adam_rate(g.dtype.type(1), beta_1, beta_2, t + 1)
+        return rate * m / (np.sqrt(v) + epsilon), DirectionState(m, v, t + 1)
+    if direction == "lion":
+        a, m = np.sign(beta_1 * m + (1 - beta_1) * g), beta_2 * m + (1 - beta_2) * g
+    elif direction == "signum":
+        m = beta_1 * m + (1 - beta_1) * g
+        a = np.sign(m)
+    elif direction == "nesterov":
+        m = beta_1 * m + g
+        a = g + beta_1 * m
+    else:
+        raise InputError(f"direction must be one of {', '.join(DIRECTIONS)}; found {direction!r}")
+    return a, DirectionState(m, v, t + 1)
+
+
+def latent_direction_step(
+    latent,
+    g,
+    state,
+    *,
+    direction,
+    lr,
+    weight_decay=0.0,
+    beta_1=0.9,
+    beta_2=0.99,
+    epsilon=1e-7,
+    clip=None,
+    ste_clip=None,
+):
+    """One step of latent weights along a direction of g, with decoupled decay: (latent, state).
+
+    latent and g are floats of one shape, ``direction`` is one of ``DIRECTIONS`` with its constants
+    beta_1, beta_2 and epsilon; clip and ste_clip are as in ``latent_sgd_step``. All but "adamw"
+    also run on object arrays of Fraction.
+
+    >>> state = DirectionState(np.zeros(2, np.float32), np.zeros(2, np.float32))
+    >>> how = {"direction": "lion", "lr": 0.5, "weight_decay": 0.5}
+    >>> latent_direction_step(np.float32([1, 1]), np.float32([3, 0]), state, **how)[0]
+    array([0.25, 0.75], dtype=float32)
+    """
+    lr, lam, *rest = constants(latent.dtype, lr, weight_decay, beta_1, beta_2, epsilon)
+    a, state = direction_of(masked(g, latent, ste_clip), state, direction, *rest)
+    return clipped((1 - lr * lam) * latent - lr * a, clip), state
+
+
+class DirectedBopState(NamedTuple):
+    """What Bop on a direction keeps of a weight."""
+
+    m: np.ndarray  # Bop's average of directions
+    first: np.ndarray  # as in DirectionState
+    second: np.ndarray
+    t: int = 0
+
+
+def directed_bop_step(
+    w,
+    g,
+    state,
+    *,
+    direction,
+    gamma,
+    threshold=0.0,
+    rule="strict",
+    average="convex",
+    beta_1=0.9,
+    beta_2=0.99,
+    epsilon=1e-7,
+):
+    """One step of Bop on a direction of g, as in ``latent_direction_step``: (w, state).
+
+    >>> zero = np.zeros(2, np.float32)
+    >>> how = {"direction": "signum", "gamma": 0.5, "threshold": 0.25}
+    >>> state = DirectedBopState(zero, zero, zero)
+    >>> directed_bop_step(np.int8([1, 1]), np.float32([3, 0]), state, **how)[0]
+    array([-1,  1], dtype=int8)
+    """
+    rest = constants(state.m.dtype, beta_1, beta_2, epsilon)
+    a, kept = direction_of(g, DirectionState(*state[1:]), direction, *rest)
+    hyper = {"gamma": gamma, "threshold": threshold, "rule": rule, "average": average}
+    w, bop = bop_step(w, a, BopState(state.m), **hyper)
+    return w, DirectedBopState(bop.m, *kept)
+
+
+class DiodeState(NamedTuple):
+    """What Diode keeps of a weight."""
+
+    momentum: np.ndarray  # average of gradients
+    inertia: np.ndarray  # average of lr times their signs
+
+
+def diode_step(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
+    """One step of Diode: the bit is minus the sign of an average of signs; returns (w, state).
+
+    w is ±1, int8 or float, g a float array like it; an average of exactly 0 gives +1. lr, with the
+    state's inertia, has no effect but by its schedule. Also exact on Fractions.
+
+    >>> state = DiodeState(np.zeros(3, np.float32), np.zeros(3, np.float32))
+    >>> diode_step(np.int8([1, -1, -1]), np.float32([3, -2, 0]), state, lr=1)[0]
+    array([-1,  1,  1], dtype=int8)
+    """
+    lr, beta_1, beta_2 = constants(g.dtype, lr, beta_1, beta_2)
+    momentum = state.momentum + (1 - beta_1) * (g - state.momentum)
+    inertia = state.inertia + (1 - beta_2) * (lr * np.sign(momentum) - state.inertia)
+    one = np.ones_like(w)
+    return np.where(inertia > 0, -one, one), DiodeState(momentum, inertia)
+
+
+@dataclass(eq=False, kw_only=True)
+class _Directed(StepOptimizer):
+    direction: Direction = "lion"
+    beta_1: Share = 0.9
+    beta_2: Share = 0.99
+    epsilon: Divisor = 1e-7
+
+    counters = ("t",)
+
+
+@dataclass(eq=False, kw_only=True)
+class LatentDirection(LatentOptimizer, _Directed):
+    """AdamW, Lion, Signum or Nesterov on latent weights; see ``latent_direction_step``.
+
+    ``initial`` and ``seed`` are as in ``LatentSGD``.
+    """
+
+    lr: Positive = 1.0
+    weight_decay: NotNegative = 0.0
+    clip: Bound = None
+
+    kind = "latent-direction"
+    state_class = DirectionState
+    step_function = latent_direction_step
+    update = "latent_direction_update"
+
+
+@dataclass(eq=False, kw_only=True)
+class DirectedBop(_Directed):
+    """Bop on AdamW's, Lion's, Signum's or Nesterov's direction; see ``directed_bop_step``."""
+
+    gamma: Rate = 1e-4
+    threshold: NotNegative = 1e-8
+    rule: Rule = "strict"
+    average: Average = "convex"
+    initial: SignedStart = 0.0
+
+    kind = "directed-bop"
+    state_class = DirectedBopState
+    step_function = directed_bop_step
+    update = "directed_bop_update"
+
+    def _start(self, p):
+        m, zero = np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32)
+        m += self.initial if isinstance(self.initial, float) else self.start_array(p)
+        return DirectedBopState(m, zero, zero.copy())
+
+    def inertia(self, parameter):
+        m = self._states[parameter.name].m
+        return Inertia(np.abs(m), self.in_force("threshold"), "|m|")
+
+
+@dataclass(eq=False)
+class Diode(StepOptimizer):
+    """Diode for binary parameters; both averages start at 0. See ``diode_step``."""
+
+    lr: Positive = 1.0
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+
+    kind = "diode"
+    state_class = DiodeState
+    step_function = diode_step
+    update = "diode_update"
+
+    def inertia(self, parameter):
+        return Inertia(np.abs(self._states[parameter.name].inertia), None, "|inertia|")

@@ -1,0 +1,114 @@
+"""Bop in integers: the step, its bounds, and a training step without floats."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from minibnn import InputError, optim
+from minibnn.nn import Parameter
+from minibnn.ops.kernels import optim as kernels
+from minibnn.optim.integer import leak, quanta
+
+both_forms = pytest.mark.parametrize("step", [optim.integer_bop_step, kernels.integer_bop_step])
+
+
+@both_forms
+def test_worked_steps(step):
+    """j = 2, theta = 7: a = 3, 6, 8 (flip), then 8 - 2 - 3 = 3."""
+    w, state = np.int8([1]), optim.IntegerBopState(np.zeros(1, np.int16))
+    seen = []
+    for q in (3, 3, 3, -3):
+        w, state = step(w, np.int16([q]), state, shift=2, threshold=7)
+        seen.append((int(w[0]), int(state.a[0])))
+    assert seen == [(1, 3), (1, 6), (-1, 8), (-1, 3)]
+    assert state.a.dtype == np.int16
+
+
+@pytest.mark.parametrize(
+    ("rounding", "expected"),
+    [("zero", [0, 0, -1, 1, 1, -1, -2]), ("nearest", [0, 1, -1, 1, 2, -2, -2])],
+)
+def test_both_roundings_are_odd(rounding, expected):
+    a = np.int16([1, 2, -4, 4, 6, -6, -9])
+    assert_array_equal(leak(a, 2, rounding), expected)
+    assert_array_equal(leak(-a, 2, rounding), -np.int16(expected))
+
+
+@pytest.mark.parametrize("rounding", ["zero", "nearest"])
+@pytest.mark.parametrize("dtype", [np.int16, np.int32])
+def test_compiled_form_equals_numpy(rounding, dtype):
+    random = np.random.default_rng(0)
+    w = random.choice(np.int8([-1, 1]), (2, 16384 + 3))
+    ours = theirs = w, optim.IntegerBopState(random.integers(-32000, 32000, w.shape, dtype))
+    for _ in range(4):
+        q = random.integers(-127, 128, w.shape, np.int16)
+        hyper = {"shift": 8, "threshold": 300, "rounding": rounding}
+        theirs = optim.integer_bop_step(theirs[0], q, theirs[1], **hyper)
+        ours = kernels.integer_bop_step(ours[0], q, ours[1], **hyper)
+        assert_array_equal(ours[0], theirs[0])
+        assert_array_equal(ours[1].a, theirs[1].a)
+
+
+def test_int16_is_enough_for_8_bits_at_shift_8():
+    a = optim.IntegerBopState(np.zeros(1, np.int16))
+    w, q, largest = np.int8([-1]), np.int16([127]), 0
+    for _ in range(3000):
+        w, a = optim.integer_bop_step(w, q, a, shift=8, threshold=10**6)
+        largest = max(largest, int(a.a[0]))
+    assert 127 * 255 < largest <= 127 * 256 < 2**15
+
+
+def test_quanta():
+    assert_array_equal(quanta(np.float32([0.75, -0.75, 1e9, 0.1]), 0.5), [2, -2, 127, 0])
+
+
+def test_it_follows_bop_within_a_quantum():
+    """gamma = 2^-3 and threshold 3 quanta: the integers' bits are Bop's where that is clear."""
+    random = np.random.default_rng(1)
+    w = v = random.choice(np.int8([-1, 1]), 500)
+    state, other = optim.IntegerBopState(np.zeros(500, np.int16)), optim.BopState(np.zeros(500))
+    for _ in range(200):
+        q = random.integers(-20, 21, 500, np.int16)
+        w, state = optim.integer_bop_step(v, q, state, shift=3, threshold=24)
+        v, other = optim.bop_step(v, q.astype(float), other, gamma=0.125, threshold=3)
+        clear = np.abs(np.abs(8 * other.m) - 24) >= 8
+        assert clear.mean() > 0.3
+        assert_array_equal(w[clear], v[clear])
+
+
+def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
+    p = Parameter("kernel", np.ones((64, 3), np.int8), binary=True)
+    p.grad = np.full(p.shape, 0.5, np.float32)
+    optimizer = optim.IntegerBop(shift=3, threshold=20, unit=0.125)
+    assert optimizer.step([p]) == {"kernel": 0}
+    again = optim.IntegerBop(shift=3, threshold=20, unit=0.125)
+    again.load_state_dict(optimizer.state_dict())
+    assert optimizer.state_bytes() == 2 * p.size
+    for _ in range(8):
+        flips = again.step([p])["kernel"]
+    assert flips == 0 and (p.value == -1).all()
+    with pytest.raises(InputError, match="16-bit integers"):
+        again.load_state_dict({"iterations": 1, "kernel/a": np.full(p.shape, 0.5)})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"shift": 9}, "shift must be an integer from 0 to 8; found 9"),
+        ({"unit": 0.3}, "unit must be a power of two; found 0.3"),
+        ({"rounding": "floor"}, "rounding must be one of zero, nearest; found 'floor'"),
+    ],
+)
+def test_wrong_arguments(wrong, words):
+    with pytest.raises(InputError, match=words):
+        optim.IntegerBop(**wrong)
+
+
+def test_a_majority_vote_is_bop_on_the_sum_of_signs():
+    random = np.random.default_rng(2)
+    w, g = random.choice(np.int8([-1, 1]), 300), random.integers(-2, 3, (5, 300)).astype(np.float32)
+    new, state = optim.majority_vote_step(w, g, None, threshold=1)
+    votes = np.sign(g).sum(0)
+    zero = optim.BopState(np.zeros(300, np.float32))
+    assert_array_equal(new, optim.bop_step(w, votes, zero, gamma=1, threshold=1)[0])
+    assert state is None and (new != w).any()
