@@ -433,7 +433,19 @@ CALLS = {
         ("optim.SchmittSGD(lr=-1)", LR.format("schmitt-sgd")),
         ("optim.SchmittSGD(deadband=-1)", "schmitt-sgd: deadband must be ...; found -1"),
     ],
-    "optim.DoubleWellSGD": [("optim.DoubleWellSGD(lr=-1)", LR.format("double-well-sgd"))],
+    "optim.DoubleWellSGD": [
+        ("optim.DoubleWellSGD(lr=-1)", LR.format("double-well-sgd")),
+        ("optim.DoubleWellSGD(jump='x')", "double-well-sgd: jump must be one of ...; found 'x'"),
+    ],
+    "optim.Bold": [("optim.Bold(lr=-1)", LR.format("bold"))],
+    "optim.Diode": [("optim.Diode(lr=-1)", LR.format("diode"))],
+    "optim.LatentDirection": [
+        ("optim.LatentDirection(direction='x')", "latent-direction: direction must be ..."),
+    ],
+    "optim.DirectedBop": [("optim.DirectedBop(gamma=2)", GAMMA.format("directed-bop"))],
+    "optim.IntegerBop": [
+        ("optim.IntegerBop(shift=9)", "integer-bop: shift must be an integer from 0 to 8; found 9"),
+    ],
     "optim.SGD": [
         ("optim.SGD(lr=-1)", LR.format("sgd")),
         ("optim.SGD(momentum=1)", "sgd: momentum ..."),
@@ -620,6 +632,7 @@ NONE = {
     "data.FolderImages": "made by load",
     "equivalences.Entry": "made by the catalogue",
     "equivalences.explanation": "takes an Entry of the catalogue",
+    "equivalences.Entry": "made by the catalogue's modules",
     "equivalences.Broken": "errors themselves",
     "optim.NonFiniteError": "errors themselves",
     "training.Interrupted": "errors themselves",
@@ -631,5 +644,7 @@ NONE = {
     "nn.Layer": "to be derived from",
 }
 # Step functions are formulas on arrays: the numbers they take are checked by the classes.
-FORMULAS = "adam_step cema_step double_well_sgd_step latent_adam_step schmitt_sgd_step sgd_step"
+FORMULAS = "adam_step cema_step double_well_sgd_step latent_adam_step schmitt_sgd_step sgd_step "
+FORMULAS += "bold_step diode_step directed_bop_step integer_bop_step latent_direction_step "
+FORMULAS += "majority_vote_step"
 NONE |= {f"optim.{name}": "a formula on arrays" for name in FORMULAS.split()}

@@ -74,7 +74,7 @@ def mirror(x):
 @E27.claim
 def in_every_order(x):
     """Quantised summands, summed in two orders."""
-    q, bits, shift, theta, rounding, _ = drawn_integer(x)
+    q = drawn_integer(x)[0]
     total, back = np.cumsum(q, 0), np.cumsum(q[::-1], 0)
     x.same_bits(forwards=total[-1], backwards=back[-1])
 

@@ -80,8 +80,8 @@ def latent_direction_step(
     """One step of latent weights along a direction of g, with decoupled decay: (latent, state).
 
     latent and g are floats of one shape, ``direction`` is one of ``DIRECTIONS`` with its constants
-    beta_1, beta_2 and epsilon; clip and ste_clip are as in ``latent_sgd_step``. All but "adamw"
-    also run on object arrays of Fraction.
+    beta_1, beta_2 and epsilon; lr, weight_decay, clip and ste_clip are as in ``latent_sgd_step``,
+    state is a DirectionState. All but "adamw" also run on object arrays of Fraction.
 
     >>> state = DirectionState(np.zeros(2, np.float32), np.zeros(2, np.float32))
     >>> how = {"direction": "lion", "lr": 0.5, "weight_decay": 0.5}
@@ -116,7 +116,10 @@ def directed_bop_step(
     beta_2=0.99,
     epsilon=1e-7,
 ):
-    """One step of Bop on a direction of g, as in ``latent_direction_step``: (w, state).
+    """One step of Bop on a direction of g: returns (w, state).
+
+    ``direction``, beta_1, beta_2 and epsilon are as in ``latent_direction_step``; w, gamma,
+    threshold, rule and average as in ``bop_step``.
 
     >>> zero = np.zeros(2, np.float32)
     >>> how = {"direction": "signum", "gamma": 0.5, "threshold": 0.25}
@@ -141,8 +144,9 @@ class DiodeState(NamedTuple):
 def diode_step(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
     """One step of Diode: the bit is minus the sign of an average of signs; returns (w, state).
 
-    w is ±1, int8 or float, g a float array like it; an average of exactly 0 gives +1. lr, with the
-    state's inertia, has no effect but by its schedule. Also exact on Fractions.
+    beta_1 is the share of the old average of gradients g that stays, beta_2 that of the average of
+    their signs times lr; at exactly 0 the weight w, ±1, becomes +1. A factor of both lr and the
+    start changes nothing. Also exact on Fractions.
 
     >>> state = DiodeState(np.zeros(3, np.float32), np.zeros(3, np.float32))
     >>> diode_step(np.int8([1, -1, -1]), np.float32([3, -2, 0]), state, lr=1)[0]

@@ -96,7 +96,7 @@ def bold_step(w, g, state, *, lr):
     lr, kept, size = constants(state.a.dtype, lr, state.kept, w.size)
     a = (kept / size) * state.a + lr * g
     flip = w * a >= 1
-    return np.where(flip, -w, w), BoldState(np.where(flip, 0 * a, a), int(np.count_nonzero(~flip)))
+    return np.where(flip, -w, w), BoldState(np.where(flip, a - a, a), int(np.count_nonzero(~flip)))
 
 
 @dataclass(eq=False)

@@ -29,8 +29,9 @@ def leak(a, shift, rounding="zero"):
 def integer_bop_step(w, q, state, *, shift, threshold, rounding="zero"):
     """One step of Bop in integers: a <- a - R(a / 2^shift) + q, flip iff w a > threshold.
 
-    w is ±1, int8; q and a are integers of one shape, q the gradient in quanta, threshold an
-    integer. gamma is 2^-shift, and threshold 2^shift times Bop's tau in quanta. |a| stays at most
+    R rounds as ``rounding`` says: toward "zero", or to "nearest" with ties away from zero. w is ±1,
+    int8; q and a are integers of one shape, q the gradient in quanta, threshold an integer.
+    gamma is 2^-shift, and threshold 2^shift times Bop's tau in quanta. |a| stays at most
     2^shift times the largest |q|: with 8-bit q, shift 8 fits into int16. Returns (w, state).
 
     >>> state = IntegerBopState(np.int16([6, -6]))
@@ -78,10 +79,8 @@ class IntegerBop(StepOptimizer):
 
     def _floats(self, key, value):
         array = np.asarray(value)
-        if (
-            array.dtype.kind not in "iu"
-            or np.abs(array.astype(np.int64)).max(initial=0) > 2**15 - 1
-        ):
+        fits = array.dtype.kind in "fiu" and (np.abs(array) < 2**15).all()
+        if not fits or (array != np.rint(array)).any():
             raise InputError(f"{self.kind}: state {key} must be 16-bit integers")
         return np.array(array, np.int16, order="C")
 

@@ -28,7 +28,7 @@ def complete(*words):
                                      "bop-sec53-xnornet", "bop-sec53-birealnet"]),
         ("sweep --recipe cem", ["cema"]),
         ("compare --preset lo", ["loss-scale"]),
-        ("compare --optimizer latent", ["latent-sgd", "latent-adam"]),
+        ("compare --optimizer latent", ["latent-sgd", "latent-adam", "latent-direction"]),
         ("train --real-optimizer a", ["adam"]),
         ("train --model bi", ["binarynet", "binary_alexnet", "birealnet", "birealnet_magnitude"]),
         ("evaluate runs/a --dataset ci", ["cifar10"]),

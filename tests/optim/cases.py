@@ -129,10 +129,16 @@ CASES = [
         )
         for jump in ("wells", "none", "bottom")
     ),
-    Case("bold", {"lr": 1.5}, _bold, exact=True),
+    Case("bold", {"lr": 1.5}, _bold),
     Case("diode", {"lr": 0.5, "beta_1": 0.75, "beta_2": 0.5}, _diode, exact=True),
     *(
-        Case(name, hyper | {"direction": direction}, state, kind, direction != "adamw")
+        Case(
+            name,
+            hyper | {"direction": direction, "beta_1": 0.75, "beta_2": 0.5},
+            state,
+            kind,
+            direction != "adamw",
+        )
         for direction in ("adamw", "lion", "signum", "nesterov")
         for name, hyper, state, kind in [
             ("latent_direction", {"lr": 0.3, "weight_decay": 0.5}, _direction, "latent"),
