@@ -5,6 +5,7 @@ gamma = lr lambda and m = -lambda w. Here A is that of AdamW, Lion, Signum or Ne
 Diode is Signum with its latent weight averaged.
 """
 
+from collections import namedtuple
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -181,7 +182,8 @@ class LatentDirection(LatentOptimizer, _Directed):
     clip: Bound = None
 
     kind = "latent-direction"
-    state_class = DirectionState
+    inner_class = DirectionState
+    state_class = namedtuple("LatentAndDirection", ("latent", *DirectionState._fields))
     step_function = latent_direction_step
     update = "latent_direction_update"
 

@@ -77,12 +77,13 @@ class IntegerBop(StepOptimizer):
     def _start(self, p):
         return IntegerBopState(np.zeros(p.shape, np.int16))
 
-    def _floats(self, key, value):
-        array = np.asarray(value)
-        fits = array.dtype.kind in "fiu" and (np.abs(array) < 2**15).all()
-        if not fits or (array != np.rint(array)).any():
-            raise InputError(f"{self.kind}: state {key} must be 16-bit integers")
-        return np.array(array, np.int16, order="C")
+    def load_state_dict(self, arrays):
+        for key, value in arrays.items():
+            if "/" in key and (np.abs(np.asarray(value)) > 2**15 - 1).any():
+                raise InputError(f"{self.kind}: state {key} must fit into 16 bits")
+        super().load_state_dict(arrays)
+        kept = self._states.items()
+        self._states = {name: IntegerBopState(state.a.astype(np.int16)) for name, state in kept}
 
     def _move(self, p, hyper, kernels):
         state, q = self._states[p.name], quanta(np.asarray(p.grad, np.float32), self.unit)
