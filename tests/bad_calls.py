@@ -632,7 +632,6 @@ NONE = {
     "data.FolderImages": "made by load",
     "equivalences.Entry": "made by the catalogue",
     "equivalences.explanation": "takes an Entry of the catalogue",
-    "equivalences.Entry": "made by the catalogue's modules",
     "equivalences.Broken": "errors themselves",
     "optim.NonFiniteError": "errors themselves",
     "training.Interrupted": "errors themselves",
