@@ -16,6 +16,7 @@ from minibnn._version import __version__
 from minibnn.cli.bench import bench
 from minibnn.cli.compare import compare
 from minibnn.cli.compile import compile
+from minibnn.cli.discover import discover
 from minibnn.cli.evaluate import evaluate
 from minibnn.cli.export import export
 from minibnn.cli.info import info
@@ -60,7 +61,7 @@ def commands():
 
 for _command in (
     *(train, compare, sweep, recipes, plot, report, info),
-    *(evaluate, predict, export, verify, bench, compile),
+    *(evaluate, predict, export, verify, discover, bench, compile),
 ):
     commands.add_command(_command)
 

@@ -4,9 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from minibnn import optim
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, THRESHOLDS
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.scale import drawn_bop
+from minibnn.nn import Parameter
 from minibnn.optim import BopState, IntegerBopState, majority_vote_step
 from minibnn.optim.integer import leak
 
@@ -290,31 +291,31 @@ E35 = Entry(
     class: B
     why: Two flips undo each other.
     source: derived; a checksum for flip telemetry
-    """,
-    ports=("bop_step",),
+    """
 )
 
 
 @E35.claim
 def odd_flips(x):
-    x.arithmetic()
-    gradients, start, m, rates, tau = drawn_bop(x, SMALL, ANY)
-    counted_flips(x, gradients, start, m, rates, tau)
+    counted_flips(x, x.gradients(SMALL, ANY), x.start_bits(), x.one("gamma", RATES))
 
 
-def counted_flips(x, gradients, start, m, rates, tau, missed=0):
-    w, state, flips = start, BopState(m), 0
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
-        before, (w, state) = w, x.steps.bop_step(w, g, state, gamma=gamma, threshold=tau)
-        flips = flips + (before != w)
-        x.tie(np.abs(state.m) == tau)
-        x.same_bits(differ=w != start, odd=flips % 2 == 1)
-        total, differ = flips.sum() - missed, np.count_nonzero(w != start)
+def counted_flips(x, gradients, start, gamma, missed=0):
+    """On an optimizer's own count, which telemetry sums up."""
+    p = Parameter("kernel", start, binary=True)
+    optimizer, flips, total = optim.Bop(float(gamma), 0.25), 0 * start, -missed
+    for p.grad in x.over(gradients):
+        before = p.value.copy()
+        total += optimizer.step([p])["kernel"]
+        flips = flips + (before != p.value)
+        x.tie(p.grad == 0)
+        x.same_bits(differ=p.value != start, odd=flips % 2 == 1)
+        differ = np.count_nonzero(p.value != start)
         x.require(differ <= total and (total - differ) % 2 == 0, f"{differ} differ, {total} flips")
 
 
 def of_ones(x, **more):
-    counted_flips(x, x.column(2, -2, -2), x.signs([1]), x.array([0]), [0.5] * 3, 0.25, **more)
+    counted_flips(x, x.column(2, -2, -2), x.signs([1]), 0.5, **more)
 
 
 E35.shows(of_ones)

@@ -1,4 +1,4 @@
-"""Latent weights in other clothes: E3 (inertia), E4 (Bop), E8 (hysteresis), E18 (dual views)."""
+"""Latent weights in other clothes: E3 (inertia), E4 (Bop), E8 (hysteresis)."""
 
 from fractions import Fraction
 
@@ -344,69 +344,3 @@ E8.breaks(
 E8.breaks("another dead band", lambda x: band_of_one(x, (1.5,), deadband=2))
 E8.breaks("the wells start beyond the threshold: b0 m0 > tau", wells_from_beyond)
 E8.breaks("the wells' bit is sign(W), also at W = 0", sign_of_zero)
-
-# -- E18 -------------------------------------------------------------------------------------------
-
-E18 = Entry(
-    """
-    E18 Dual views of latent weights
-
-    SGD from w0 = 0 is dual averaging: b = argmin <b, sum g>, ties +1. BayesBiNN with s = 1, sign
-    for tanh, no prior, step a, weight rho of the KL term and N samples is Bop with threshold 0,
-    gamma = a rho, m = -(rho / N) lambda_nat.
-
-    if: w0 = 0 and lr = 2^k in float32; Larq's tie for BayesBiNN, in Fractions
-    class: B, Q
-    why: w_t = -lr sum g; multiply the natural parameter's update by -rho / N.
-    source: ProxQuant (Bai et al. 2019); BayesBiNN (Meng et al. 2020)
-    """,
-    ports=("latent_sgd_step",),
-)
-
-
-def beside_dual_averaging(x, gradients, latent, lr):
-    total, state = 0 * latent, sgd_start(latent)
-    for g in x.over(gradients):
-        total = total + g
-        latent, state = x.steps.latent_sgd_step(latent, g, state, lr=lr)
-        x.tie(total == 0)
-        x.show(latent=latent, total=total)
-        best = [min((1, -1), key=lambda b: b * s) for s in total]  # at a tie +1
-        x.same_bits(sign=x.sign(latent), argmin=x.signs(best))
-
-
-@E18.claim
-def dual_averaging(x):
-    x.arithmetic()
-    powers = Options((1.0, 0.5, 0.25, 2.0, 16.0), (*RATES.fractions, Fraction(7)))
-    g = x.gradients(SMALL, *([ANY] if x.exact else []))
-    beside_dual_averaging(x, g, 0 * g[0], x.number(x.one("lr", powers)))
-
-
-@E18.claim(when=lambda steps: not steps.foreign)
-def bayes(x):
-    """lambda <- (1 - a rho) lambda - a N g."""
-    x.arithmetic("fraction")
-    gradients, natural = x.gradients(SMALL, ANY), x.weights("natural", (0, 1, -1, Fraction(1, 3)))
-    step, rho = x.number(x.one("a", RATES)), x.number(x.one("rho", RATES))
-    samples = x.one("N", (50, 1, 3))
-    w, state = x.sign(natural), BopState(-rho / samples * natural)
-    for g in x.over(gradients):
-        natural = (1 - step * rho) * natural - step * samples * g
-        hyper = {"gamma": step * rho, "threshold": 0, "rule": "larq"}
-        w, state = x.steps.bop_step(w, g, state, **hyper)
-        x.tie(natural == 0)
-        x.same_bits(bop=w, bayes=x.sign(natural))
-        x.same(m=state.m, scaled_natural=-rho / samples * natural)
-
-
-def dual_of_one(x, gradients, latent=0, lr=0.5):
-    beside_dual_averaging(x, x.column(*gradients), x.array([latent]), lr)
-
-
-E18.shows(lambda x: dual_of_one(x, (2, -1, -1, -3)))
-E18.breaks("a start that is not 0", lambda x: dual_of_one(x, (1,), latent=2))
-E18.breaks(
-    "lr = 0.1 in float32: 0.3 - 0.1 - 0.1 - 0.1 is not 0",
-    lambda x: dual_of_one(x, (3, -1, -1, -1), lr=0.1),
-)

@@ -150,6 +150,115 @@ WRONG = {
 }
 
 
+def gradient_twice(w, g, state, **hyper):
+    return optim.bop_step(w, 2 * g, state, **hyper)
+
+
+def any_sign(w, g, state, *, threshold, **hyper):
+    _, state = optim.bop_step(w, g, state, threshold=threshold, **hyper)
+    return np.where(np.abs(state.m) > threshold, -w, w), state
+
+
+def ascending(w, g, state, **hyper):
+    return optim.bop_step(w, -g, state, **hyper)
+
+
+def half_threshold(w, g, state, *, threshold, **hyper):
+    return optim.bop_step(w, g, state, threshold=threshold / 2, **hyper)
+
+
+def start_ignored(w, g, state, **hyper):
+    return optim.bop_step(w, g, state._replace(m=0 * state.m), **hyper)
+
+
+def jump_of_bop(w, g, state, *, jump="wells", **hyper):
+    return optim.double_well_sgd_step(w, g, state, jump="wells", **hyper)
+
+
+def jump_held_at_zero(w, g, state, *, jump="wells", **hyper):
+    new, after = optim.double_well_sgd_step(w, g, state, jump="none", **hyper)
+    if jump == "bottom":
+        after = after._replace(latent=np.where(new != w, hyper["deadband"] * new, after.latent))
+    return new, after
+
+
+def bold_without_reset(w, g, state, *, lr):
+    new, after = optim.bold_step(w, g, state, lr=lr)
+    a = optim.bold_step(0 * w, g, state, lr=lr)[1].a
+    return new, after._replace(a=a)
+
+
+def bold_undamped(w, g, state, *, lr):
+    return optim.bold_step(w, g, state._replace(kept=w.size), lr=lr)
+
+
+def direction_of_old(latent, g, state, *, direction, **hyper):
+    direction = {"lion": "signum", "signum": "lion"}.get(direction, direction)
+    return optim.latent_direction_step(latent, g, state, direction=direction, **hyper)
+
+
+def directed_by_gradient(w, g, state, *, direction, **hyper):
+    w, bop = optim.bop_step(w, g, optim.BopState(state.m), **hyper)
+    return w, state._replace(m=bop.m)
+
+
+def diode_holds(w, g, state, **hyper):
+    new, after = optim.diode_step(w, g, state, **hyper)
+    return np.where(after.inertia == 0, w, new), after
+
+
+def leak_by_floor(w, q, state, *, shift, threshold, rounding):
+    a = state.a - (state.a >> shift) + q
+    return np.where(w * a.astype(int) > threshold, -w, w), state._replace(a=a.astype(state.a.dtype))
+
+
+def no_leak(w, q, state, *, shift, threshold, rounding):
+    a = state.a + q
+    return np.where(w * a.astype(int) > threshold, -w, w), state._replace(a=a.astype(state.a.dtype))
+
+
+def adam_without_root(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
+    m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
+    new = (latent - lr * m / (v + np.float32(1e-12))).astype(g.dtype)
+    return new, AdamState(m.astype(g.dtype), v.astype(g.dtype), state.t + 1)
+
+
+WRONG |= {
+    ("E20", "bop_step", "any sign"): any_sign,
+    ("E20", "bop_step", "half the threshold"): half_threshold,
+    ("E21", "bop_step", "ascent"): ascending,
+    ("E21", "bop_step", "half the threshold"): half_threshold,
+    ("E22", "double_well_sgd_step", "always Bop's jump"): jump_of_bop,
+    ("E22", "double_well_sgd_step", "BOLD holds at 0"): jump_held_at_zero,
+    ("E22", "bold_step", "no reset"): bold_without_reset,
+    ("E22", "bold_step", "no damping"): bold_undamped,
+    ("E23", "bop_step", "half the threshold"): half_threshold,
+    ("E23", "bop_step", "gradient twice"): gradient_twice,
+    ("E24", "latent_direction_step", "Lion and Signum exchanged"): direction_of_old,
+    ("E24", "directed_bop_step", "follows the gradient"): directed_by_gradient,
+    ("E24", "diode_step", "holds at 0"): diode_holds,
+    ("E25", "bop_step", "start ignored"): start_ignored,
+    ("E27", "integer_bop_step", "arithmetic shift"): leak_by_floor,
+    ("E27", "integer_bop_step", "no leak"): no_leak,
+    ("E28", "bop_step", "any sign"): any_sign,
+    ("E29", "bop_step", "start ignored"): start_ignored,
+    ("E29", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, np.sign(g), h)),
+    ("E31", "latent_sgd_step", "a mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": 0.5})),
+    ("E31", "bop_step", "start mirrored"): lambda w, g, s, **h: optim.bop_step(
+        w, g, s._replace(m=np.abs(s.m)), **h
+    ),
+    ("E32", "latent_adam_step", "no root"): adam_without_root,
+    ("E32", "latent_sgd_step", "half the rate"): latent(
+        lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2})
+    ),
+    ("E33", "latent_sgd_step", "clipped"): latent(lambda w, g, h: (w, g, h | {"clip": 1.0})),
+    ("E34", "latent_sgd_step", "strict mask"): latent(strict_mask),
+    ("E34", "latent_sgd_step", "no mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": None})),
+    ("E37", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, np.sign(g), h)),
+    ("E37", "bop_step", "start ignored"): start_ignored,
+}
+
+
 @pytest.mark.parametrize(
     ("id", "name", "step"),
     [(id, name, step) for (id, name, _), step in WRONG.items()],
@@ -197,6 +306,22 @@ def only_downwards(w, g, state, **hyper):
 def test_a_step_without_mirror_image_is_caught(monkeypatch):
     monkeypatch.setattr(optim.Bop, "step_function", only_downwards)
     assert verify_entry(CATALOGUE["E17"], Steps(), examples=60, seed=0).verdict == "FAILS"
+
+
+@pytest.mark.parametrize("id", ["E26", "E30", "E35", "E36"])
+def test_a_wrong_library_is_caught(id, monkeypatch):
+    """Where a claim is not about one step function."""
+    from minibnn.equivalences import bayes, signs
+
+    def slack(*arguments):
+        return right(*arguments) if len(arguments) < 4 else (arguments[0], np.sign(arguments[0]))
+
+    right = bayes.bayes_step
+    monkeypatch.setattr(bayes, "bayes_step", slack)
+    monkeypatch.setattr(optim.Bop, "step_function", only_downwards)
+    monkeypatch.setattr(optim.Bop, "train", lambda self, ps, kernels: {p.name: 1 for p in ps})
+    monkeypatch.setattr(signs, "group_orbit", lambda w, v: np.int8(sorted(w.tolist())))
+    assert verify_entry(CATALOGUE[id], Steps(), examples=100, seed=0).verdict == "FAILS"
 
 
 def test_wrong_count_of_bytes_is_caught(monkeypatch):

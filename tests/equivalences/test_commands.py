@@ -34,7 +34,7 @@ def fails(result, words):
 def test_verify(run):
     code, out, err = run("verify", "--examples", "5")
     assert (code, err) == (0, "")
-    assert "19 of 19 hold" in out
+    assert "37 of 37 hold" in out
     assert "E12: optimizer" in out and "Bop2ndOrder" in out
     assert "E14: size of gradients" in out
     assert not list(Path(".").iterdir())  # nothing of Hypothesis' either
@@ -105,15 +105,15 @@ def test_preset(run):
 
 
 def test_a_preset_that_fails_exits_with_1(run, monkeypatch):
-    from minibnn.equivalences import networks
+    from minibnn.equivalences import presets
 
-    sides = networks.PRESETS["inertia"].sides
+    sides = presets.PRESETS["inertia"].sides
 
     def wrong(net):
         first, twin, control = sides(net)
-        return [first, networks.Side(twin.name, twin.words, control.optimizer.copy()), control]
+        return [first, presets.Side(twin.name, twin.words, control.optimizer.copy()), control]
 
-    monkeypatch.setitem(networks.PRESETS, "inertia", networks.Preset("E3", "", wrong))
+    monkeypatch.setitem(presets.PRESETS, "inertia", presets.Preset("E3", "", wrong))
     code, out, _ = run("compare", "--preset", "inertia", *SMALL)
     assert code == 1
     assert "the equivalence FAILS" in out

@@ -1,0 +1,222 @@
+"""E18 (dual views), and priors: E25 (a constant gradient), E26 (BayesBiNN's published code)."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, Options
+from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.latent import LAMBDAS
+from minibnn.equivalences.scale import sgd_start
+from minibnn.optim import BopState
+
+# -- E18 -------------------------------------------------------------------------------------------
+
+E18 = Entry(
+    """
+    E18 Dual views of latent weights
+
+    SGD from w0 = 0 is dual averaging: b = argmin <b, sum g>, ties +1. BayesBiNN with s = 1, sign
+    for tanh, no prior, step a, weight rho of the KL term and N samples is Bop with threshold 0,
+    gamma = a rho, m = -(rho / N) lambda_nat.
+
+    if: w0 = 0 and lr = 2^k in float32; Larq's tie for BayesBiNN, in Fractions
+    class: B, Q
+    why: w_t = -lr sum g; multiply the natural parameter's update by -rho / N.
+    source: ProxQuant (Bai et al. 2019); BayesBiNN (Meng et al. 2020)
+    """,
+    ports=("latent_sgd_step",),
+)
+
+
+def beside_dual_averaging(x, gradients, latent, lr):
+    total, state = 0 * latent, sgd_start(latent)
+    for g in x.over(gradients):
+        total = total + g
+        latent, state = x.steps.latent_sgd_step(latent, g, state, lr=lr)
+        x.tie(total == 0)
+        x.show(latent=latent, total=total)
+        best = [min((1, -1), key=lambda b: b * s) for s in total]  # at a tie +1
+        x.same_bits(sign=x.sign(latent), argmin=x.signs(best))
+
+
+@E18.claim
+def dual_averaging(x):
+    x.arithmetic()
+    powers = Options((1.0, 0.5, 0.25, 2.0, 16.0), (*RATES.fractions, Fraction(7)))
+    g = x.gradients(SMALL, *([ANY] if x.exact else []))
+    beside_dual_averaging(x, g, 0 * g[0], x.number(x.one("lr", powers)))
+
+
+@E18.claim(when=lambda steps: not steps.foreign)
+def bayes(x):
+    """lambda <- (1 - a rho) lambda - a N g."""
+    x.arithmetic("fraction")
+    gradients, natural = x.gradients(SMALL, ANY), x.weights("natural", (0, 1, -1, Fraction(1, 3)))
+    step, rho = x.number(x.one("a", RATES)), x.number(x.one("rho", RATES))
+    samples = x.one("N", (50, 1, 3))
+    w, state = x.sign(natural), BopState(-rho / samples * natural)
+    for g in x.over(gradients):
+        natural = (1 - step * rho) * natural - step * samples * g
+        hyper = {"gamma": step * rho, "threshold": 0, "rule": "larq"}
+        w, state = x.steps.bop_step(w, g, state, **hyper)
+        x.tie(natural == 0)
+        x.same_bits(bop=w, bayes=x.sign(natural))
+        x.same(m=state.m, scaled_natural=-rho / samples * natural)
+
+
+def dual_of_one(x, gradients, latent=0, lr=0.5):
+    beside_dual_averaging(x, x.column(*gradients), x.array([latent]), lr)
+
+
+E18.shows(lambda x: dual_of_one(x, (2, -1, -1, -3)))
+E18.breaks("a start that is not 0", lambda x: dual_of_one(x, (1,), latent=2))
+E18.breaks(
+    "lr = 0.1 in float32: 0.3 - 0.1 - 0.1 - 0.1 is not 0",
+    lambda x: dual_of_one(x, (3, -1, -1, -1), lr=0.1),
+)
+
+# -- E25 -------------------------------------------------------------------------------------------
+
+E25 = Entry(
+    """
+    E25 A centre, or prior, is a constant gradient
+
+    w <- w - lr (g + lambda (w - c)) is Bop(0) on g - lambda c with m = -lambda w, and the plain
+    average of g from -lambda (w0 - c), read out as b = +1 iff m <= lambda c. A weight that starts
+    on its prior's side never flips while |g| <= G < lambda |c|: that protects old tasks.
+
+    if: lambda constant; for freezing the right start
+    class: Q
+    why: lambda (w - c) + g = lambda w + (g - lambda c).
+    source: Meng et al. 2020, whose continual learning sets the prior to the last lambda; derived
+    """
+)
+
+
+def beside_prior(x, gradients, latent, centre, rates, lam, shifted=True):
+    w, state = x.sign(latent), BopState(-lam * latent)
+    plain, first = -lam * (latent - centre), x.sign(latent)
+    for g, lr in zip(x.over(gradients), rates, strict=True):
+        latent = latent - lr * (g + lam * (latent - centre))
+        direction = g - lam * centre if shifted else g
+        hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq"}
+        w, state = x.steps.bop_step(w, direction, state, **hyper)
+        plain = (1 - lr * lam) * plain + lr * lam * g
+        x.tie(latent == 0)
+        x.same_bits(with_prior=x.sign(latent), bop=w)
+        x.same(minus_lambda_latent=-lam * latent, m=state.m)
+        x.same_bits(bits=w, read_out=np.where(plain <= lam * centre, 1, -1))
+    return first, x.sign(latent)
+
+
+@E25.claim
+def prior(x):
+    x.arithmetic("fraction")
+    gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
+    rates = x.array(x.many("lr", RATES, len(gradients)))
+    lam = x.number(x.one("lambda", LAMBDAS))
+    beside_prior(x, gradients, latent, x.weights("centre", QUARTERS), rates / max(lam, 1), lam)
+
+
+def frozen(x, gradients, latent, centre, rates, lam):
+    first = x.sign(latent)
+    for g, lr in zip(x.over(gradients), rates, strict=True):
+        latent = latent - lr * (g + lam * (latent - centre))
+        x.show(latent=latent)
+        x.same_bits(first=first, now=x.sign(latent))
+
+
+@E25.claim
+def never_flips(x):
+    x.arithmetic("fraction")
+    gradients, lam = x.gradients(SMALL), x.number(x.one("lambda", LAMBDAS))
+    latent = x.weights("latent", QUARTERS[1:])
+    beyond = (np.abs(gradients).max() + x.number(x.one("beyond", (Fraction(1, 8), 1)))) / lam
+    rates = x.array(x.many("lr", RATES, len(gradients))) / max(lam, 1)
+    frozen(x, gradients, latent, beyond * x.sign(latent), rates, lam)
+
+
+def weak_prior(x):
+    """lambda |c| = 2.5 < G = 3 from w0 = 1."""
+    frozen(x, x.column(3), x.array([0.5]), x.array([2.5]), [1], 1)
+
+
+def unshifted(x):
+    x.bits_only = True
+    beside_prior(x, x.column(1), x.array([1]), x.array([4]), [1], np.float32(0.5), shifted=False)
+
+
+def penalty_on_bits(x):
+    """lambda/2 (b - c)^2 at b = 1, c = 3, lambda = 1/2: its slope over ±1 is -lambda c."""
+    slope = (0.25 * (1 - 3) ** 2 - 0.25 * (-1 - 3) ** 2) / 2
+    x.same(backpropagated=0.5 * (1 - 3), slope=slope)
+
+
+E25.shows(lambda x: beside_prior(x, x.column(1, 3, -2), x.array([1]), x.array([2]), [0.5] * 3, 0.5))
+E25.breaks("the prior is left out of Bop's gradient", unshifted)
+E25.breaks("lambda |c| below G: a gradient of 3 flips the weight", weak_prior)
+E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)", penalty_on_bits)
+
+# -- E26 -------------------------------------------------------------------------------------------
+
+E26 = Entry(
+    """
+    E26 The published BayesBiNN is latent SGD with decay, bit for bit
+
+    rho = log(u / (1 - u)) / 2 + lambda, w = tanh(rho / T), mu = tanh(lambda),
+    s = (1 - w^2 + 1e-10) / T / (1 - mu^2 + 1e-10),
+    lambda <- lambda - a (N s g + rho_KL (lambda - lambda0)). While every |lambda| is above about
+    10, in float32: w = sign(lambda), s = 1e-10 / T / 1e-10 is constant, so the step is coupled
+    latent SGD.
+
+    if: |lambda| > 10 (the defaults start at ±10); u not 0
+    class: B
+    why: tanh(lambda) = ±1 from 9.02 on, and the noise is at most 8.32: both ratios are 1e-10.
+    source: Meng et al. 2020, their code; derived
+    """
+)
+GUARD = np.float32(1e-10)
+
+
+def bayes_step(lam, g, u, temperature, rate, n=1, kl=1.0, prior=0):
+    """One step of the code, in float32: (lambda, sampled w)."""
+    one, half, temperature = np.float32(1), np.float32(0.5), np.float32(temperature)
+    w = np.tanh((half * np.log(u / (one - u)) + lam) / temperature)
+    mu = np.tanh(lam)
+    s = (one - w * w + GUARD) / temperature / (one - mu * mu + GUARD)
+    return lam - np.float32(rate) * (np.float32(n) * s * g + np.float32(kl) * (lam - prior)), w
+
+
+def beside_bayes(x, gradients, lam, noise, temperature, rate):
+    s, latent = GUARD / np.float32(temperature) / GUARD, lam
+    x.tie(np.abs(lam) == 10)
+    for g, u in zip(x.over(gradients), noise, strict=True):
+        if (np.abs(lam) < 10).any() and len(x.rows) > 1:
+            return
+        bits, before = x.sign(latent), latent
+        g = g * np.float32(temperature)  # s is 1 / temperature
+        lam, w = bayes_step(lam, g, u, temperature, rate)
+        latent = before - np.float32(rate) * (np.float32(1) * s * g + (before - 0))
+        x.same_bits(sample=w, sign=bits)
+        x.same(bayes=lam, latent=latent)
+
+
+@E26.claim
+def published(x):
+    gradients = x.gradients(SMALL, ANY)
+    start = x.weights("lambda", tuple(s * v for v in (12.0, 10.0, 14.5, 20.0) for s in (1, -1)))
+    noise = np.float32(x.many("u", (0.5, 2.0**-24, 1 - 2.0**-24, 0.1, 0.9), *gradients.shape))
+    temperature = x.one("T", (1e-10, 1e-8))
+    beside_bayes(x, gradients, start, noise, temperature, x.one("a", (2.0**-7, 0.01, 2.0**-10)))
+
+
+def one_bayes(x, start=12.0, temperature=1e-10, u=0.25, g=1):
+    arrays = x.column(g, g, g), x.array([start]), np.full((3, 1), u, np.float32)
+    beside_bayes(x, *arrays, temperature, 0.01)
+
+
+E26.shows(one_bayes)
+E26.breaks("T = 1e-2 from lambda = 1: s moves with lambda", lambda x: one_bayes(x, 1.0, 1e-2))
+E26.breaks("a start of 1: the noise decides the sample", lambda x: one_bayes(x, 1.0, u=0.01))
+E26.breaks("u = 0, of chance 2^-24: the noise is -infinity", lambda x: one_bayes(x, u=0.0))

@@ -1,0 +1,260 @@
+"""``discover``: the constants under which two step functions have the same bits, or how they part.
+
+The unknown constants of B are looked for among monomials in A's. All candidates run at once, in
+float64 on powers of two, where it is exact, and those without A's bits are dropped. What is left
+runs on Fractions of rational constants. The rest, shortest first, are conjectures: an entry of the
+catalogue has to prove them.
+"""
+
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from minibnn.equivalences.case import text
+from minibnn.equivalences.models import START, THRESHOLD, model_of
+from minibnn.tables import Shown
+
+ROUNDS, STEPS = 24, 6  # traces in float64, and their length
+EXACT_ROUNDS = 40
+FEW = 300  # candidates that may run on Fractions
+GRADIENTS = (0, 1, -1, 2, -2, 3, -3)
+SMALLEST = (0, 1, -1, 2, -2)
+MOST_FACTORS = 2  # of a rate or a threshold
+
+
+@dataclass(frozen=True)
+class Term:
+    """A sign, a monomial in constants, or its size; 0 has the sign 0."""
+
+    sign: int
+    powers: tuple  # of (constant, exponent)
+    size: bool = False
+
+    def value(self, constants):
+        """Its value at constants, numbers of one kind."""
+        result = self.sign * next(iter(constants.values())) ** 0
+        for name, power in self.powers:
+            result = result * (constants[name] if power > 0 else 1 / constants[name])
+        return abs(result) if self.size else result
+
+    def __str__(self):
+        top = [name for name, power in self.powers if power > 0]
+        bottom = [name for name, power in self.powers if power < 0]
+        words = " ".join(top) or "1"
+        if bottom:
+            words += " / " + (bottom[0] if len(bottom) == 1 else f"({' '.join(bottom)})")
+        words = f"|{words}|" if self.size else words
+        return "0" if not self.sign else "-" * (self.sign < 0) + words
+
+
+def grammar(kind, known):
+    """Terms for an unknown of a kind, shortest first; ``known`` are names with their kinds.
+
+    Rates are positive, thresholds also 0; only starts may be negative or sizes.
+    """
+    starts = {name for name, of in known.items() if of == START}
+    terms = [] if kind not in (START, THRESHOLD) else [Term(0, ())]
+    for powers in product((0, 1, -1), repeat=len(known)):
+        monomial = tuple((n, p) for n, p in zip(known, powers, strict=True) if p)
+        signed = starts & {name for name, _ in monomial}
+        if kind == START:
+            terms += [Term(sign, monomial) for sign in (1, -1)]
+            terms += [Term(1, monomial, size=True)] * bool(signed)
+        elif len(monomial) <= MOST_FACTORS and not signed:
+            terms.append(Term(1, monomial))
+    return sorted(terms, key=lambda term: (len(term.powers), str(term)))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a run of A said, and how many candidates had the same bits."""
+
+    constants: dict
+    gradients: tuple
+    bits: tuple
+    left: int
+
+
+@dataclass(frozen=True)
+class Discovery(Shown):
+    """What ``discover`` found: conjectures, shortest first, or the sequences on which all part."""
+
+    a: str
+    b: str
+    candidates: int
+    conjectures: tuple  # of dicts {constant of B: text}
+    parted: tuple  # of sequences of gradients, if there are none
+    traces: tuple = field(repr=False, default=())
+    seconds: float = 0.0
+
+    def __str__(self):
+        lines = [f"{self.a} and {self.b}: {self.candidates:,} candidates, {self.seconds:.1f} s"]
+        for found in self.conjectures:
+            lines.append("conjecture: " + ", ".join(f"{k} = {v}" for k, v in found.items()))
+        if not self.conjectures:
+            words = " and ".join(f"({text(g)})" for g in self.parted) or "none short enough"
+            length = f" of length {len(self.parted[0])}" if self.parted else ""
+            lines.append(
+                f"no candidate has the same bits; all part by the gradients{length}: {words}"
+            )
+        return "\n".join(lines)
+
+    def explanation(self):
+        """The traces, as lines."""
+        lines = []
+        for k, trace in enumerate(self.traces, 1):
+            constants = ", ".join(f"{name} = {text(x)}" for name, x in trace.constants.items())
+            lines.append(f"trace {k}: {constants}")
+            lines.append(f"  gradients {text(trace.gradients)}; bits {text(trace.bits)}")
+            lines.append(f"  {trace.left:,} candidates left")
+        return "\n".join(lines)
+
+
+class Candidates:
+    """All assignments of terms to B's unknown constants that are still alive, for each choice."""
+
+    def __init__(self, model, known):
+        self.model = model
+        self.terms = {name: grammar(kind, known) for name, kind in model.constants.items()}
+        shape = tuple(len(terms) for terms in self.terms.values())
+        every = np.indices(shape, np.int16).reshape(len(shape), -1)
+        self.alive = {choice: every for choice in model.combinations()}
+
+    def __len__(self):
+        return sum(indices.shape[1] for indices in self.alive.values())
+
+    def keep(self, constants, gradients, bits, exact=False):
+        """Drop those that have other bits; bits[0] are those before the first step."""
+        for choice in self.alive:
+            self.alive[choice] = self.alive[choice][
+                :, self.same(choice, constants, gradients, bits, exact)
+            ]
+
+    def same(self, choice, constants, gradients, bits, exact=False):
+        """Indices of a choice's candidates with these bits."""
+        indices = self.alive[choice]
+        kind = object if exact else np.float64
+        values = {
+            name: np.array([term.value(constants) for term in terms], kind)[row]
+            for (name, terms), row in zip(self.terms.items(), indices, strict=True)
+        }
+        where = np.arange(indices.shape[1])
+        w, state = self.model.begin(values, np.full(len(where), bits[0], np.int8))
+        for g, bit, step in zip((None, *gradients), bits, range(len(bits)), strict=True):
+            if step:
+                gradient = np.full(len(where), g, kind)
+                w, state = self.model.step(w, gradient, state, values, dict(choice))
+            ok = np.asarray(w == bit, bool)
+            if not ok.all():
+                where, w, state = where[ok], w[ok], tuple(x[ok] for x in state)
+                values = {name: x[ok] for name, x in values.items()}
+            if not len(where):
+                break
+        return where
+
+    def found(self):
+        """The living as {constant: text}, with choices that matter, shortest first."""
+        rows = []
+        for choice, indices in self.alive.items():
+            for column in indices.T:
+                terms = [t[k] for t, k in zip(self.terms.values(), column, strict=True)]
+                words = dict(zip(self.terms, map(str, terms), strict=True)) | dict(choice)
+                rows.append(
+                    (sum(len(t.powers) for t in terms), sum(map(len, words.values())), words)
+                )
+        return [words for *_, words in sorted(rows, key=lambda row: row[:2])]
+
+
+def run_of(model, constants, gradients, exact=False):
+    """A's bits before the first step and after each."""
+    kind = object if exact else np.float64
+    values = {name: np.array([x], kind) for name, x in constants.items()}
+    w, state = model.begin(values, np.int8([1]))
+    bits = [int(w[0])]
+    for g in gradients:
+        w, state = model.step(w, np.array([g], kind), state, values, model.first_choice())
+        bits.append(int(w[0]))
+    return tuple(bits)
+
+
+def drawn_constants(known, random, exact=False):
+    """Powers of two, or small rationals; starts of both signs."""
+    constants = {}
+    for name, kind in known.items():
+        if exact:
+            x = Fraction(int(random.integers(1, 8)), int(random.integers(1, 8)))
+        else:
+            x = 2.0 ** int(random.integers(-3, 3))
+        constants[name] = x * int(random.choice((1, -1))) if kind == START else x
+    return constants
+
+
+def discover(a, b, given=(), seed=0, keep_trivial=False):
+    """Constants of ``b`` under which it has the bits of ``a``; returns a Discovery.
+
+    a and b are names of ``MODELS``, Models, or step functions ``f(w, g, state, *, constants)`` of
+    which each keyword is a constant. ``given`` are free constants that may occur too, such as a
+    scale; then only what makes use of them counts, unless ``keep_trivial``. ``seed`` is that of the
+    traces.
+
+    >>> discover("sgd-decay", "bop").conjectures[0]
+    {'gamma': 'lam lr', 'threshold': '0', 'm0': '-lam w0', 'rule': 'larq'}
+    """
+    start, random = time.perf_counter(), np.random.default_rng(seed)
+    a, b = model_of(a), model_of(b)
+    known = dict(sorted(a.constants.items())) | dict.fromkeys(given, "rate")
+    candidates = Candidates(b, known)
+    count, traces = len(candidates), []
+    for k in range(ROUNDS + EXACT_ROUNDS):
+        exact = k >= ROUNDS
+        if not len(candidates) or (exact and len(candidates) > FEW):
+            break
+        constants = drawn_constants(known, random, exact)
+        gradients = tuple(int(g) for g in random.choice(GRADIENTS, STEPS))
+        bits = run_of(a, {name: constants[name] for name in a.constants}, gradients, exact)
+        before = len(candidates)
+        candidates.keep(constants, gradients, bits, exact)
+        if len(candidates) < before:
+            traces.append(Trace(constants, gradients, bits, len(candidates)))
+    found = candidates.found()
+    if given and not keep_trivial:
+        found = [
+            words for words in found if any(set(given) & set(v.split()) for v in words.values())
+        ]
+    parted = () if found else smallest_parting(a, Candidates(b, known), known)
+    seconds = time.perf_counter() - start
+    return Discovery(a.name, b.name, count, tuple(found), parted, tuple(traces), seconds)
+
+
+def smallest_parting(a, candidates, known, longest=3):
+    """Sequences of the least length that leave no candidate, chosen greedily."""
+    random = np.random.default_rng(0)
+    constants = [drawn_constants(known, random) for _ in range(4)]
+    for length in range(1, longest + 1):
+        for each in constants:
+            killed = {}
+            for gradients in product(SMALLEST, repeat=length):
+                bits = run_of(a, {name: each[name] for name in a.constants}, gradients)
+                alive = {c: candidates.same(c, each, gradients, bits) for c in candidates.alive}
+                killed[gradients] = np.concatenate(
+                    [
+                        np.isin(np.arange(rows.shape[1]), alive[c], invert=True)
+                        for c, rows in candidates.alive.items()
+                    ]
+                )
+            if np.any(list(killed.values()), axis=0).all():
+                return cover(killed)
+    return ()
+
+
+def cover(killed):
+    """Keys whose sets together hold everything; the largest first."""
+    left, chosen = np.ones(len(next(iter(killed.values()))), bool), []
+    while left.any():
+        best = max(killed, key=lambda key: np.count_nonzero(killed[key] & left))
+        chosen.append(best)
+        left &= ~killed[best]
+    return tuple(chosen)

@@ -1,0 +1,188 @@
+"""Step functions by name, as ``discover`` runs them: vectorised over constants."""
+
+import importlib
+import inspect
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from minibnn.errors import InputError
+from minibnn.ops.bits import binarize
+from minibnn.optim import (
+    BopState,
+    DiodeState,
+    SchmittSGDState,
+    bop_step,
+    diode_step,
+    latent_sgd_step,
+    schmitt_sgd_step,
+)
+
+RATE, THRESHOLD, START = "rate", "threshold", "start"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A step function with its constants, {name: "rate", "threshold" or "start"}, and choices.
+
+    ``begin(constants, bits)`` returns the first (w, state) where ``bits`` are asked for, and
+    ``step(w, g, state, constants, choice)`` the next; the state is a tuple of arrays, and all are
+    arrays with an entry for every candidate.
+    """
+
+    name: str
+    constants: dict
+    begin: object
+    step: object
+    choices: dict = field(default_factory=dict)
+
+    def combinations(self):
+        """Every choice, as a tuple of (name, word)."""
+        return [
+            tuple(zip(self.choices, words, strict=True))
+            for words in product(*self.choices.values())
+        ]
+
+    def first_choice(self):
+        return dict(self.combinations()[0])
+
+
+def from_sign(name):
+    """Begin with the signs of a latent weight."""
+    return lambda c, bits: (binarize(c[name]), (c[name],))
+
+
+def from_bits(name):
+    """Begin with the bits asked for, and a state."""
+    return lambda c, bits: (bits, (c[name],))
+
+
+def sgd(w, g, state, c, choice):
+    decay = {"weight_decay": c["lam"]} if "lam" in c else {}
+    latent, _ = latent_sgd_step(*_with(state, g), None, lr=c["lr"], **decay)
+    return binarize(latent), (latent,)
+
+
+def _with(state, g):
+    return state[0], g
+
+
+def sign_sgd(w, g, state, c, choice):
+    return sgd(w, np.sign(g), state, c, choice)
+
+
+def bop(w, g, state, c, choice):
+    hyper = {"gamma": c["gamma"], "threshold": c["threshold"]} | choice
+    w, new = bop_step(w, g, BopState(*state), **hyper)
+    return w, tuple(new)
+
+
+def accumulator(w, g, state, c, choice):
+    a = (1 - c["gamma"]) * state[0] + g
+    return np.where(w * a > c["theta"], -w, w), (a,)
+
+
+def inertia(w, g, state, c, choice):
+    s = state[0] - c["lr"] * (w * g)
+    at_plus = s <= 0 if choice["flip_of_plus"] == "s <= 0" else s < 0
+    at_minus = s <= 0 if choice["flip_of_minus"] == "s <= 0" else s < 0
+    new = np.abs(s) if choice["next"] == "|s|" else s
+    return np.where(np.where(w > 0, at_plus, at_minus), -w, w), (new,)
+
+
+def schmitt(w, g, state, c, choice):
+    hyper = {"lr": c["lr"], "weight_decay": c["lam"], "deadband": c["theta"]}
+    w, new = schmitt_sgd_step(w, g, SchmittSGDState(*state), **hyper)
+    return w, tuple(new)
+
+
+def bayes(w, g, state, c, choice):
+    natural = (1 - c["a"] * c["rho"]) * state[0] - c["a"] * c["N"] * c["s"] * g
+    return binarize(natural), (natural,)
+
+
+def diode(w, g, state, c, choice):
+    """Its first average is the gradient."""
+    kept = DiodeState(0 * g, state[0])
+    hyper = {"lr": c["lr"], "beta_1": 0, "beta_2": 1 - c["rate"]}
+    w, new = diode_step(w, g, kept, **hyper)
+    return w, (new.inertia,)
+
+
+RULE = {"rule": ("strict", "inclusive", "larq")}
+COMPARED = ("s < 0", "s <= 0")
+_ALL = (
+    Model("sgd", {"lr": RATE, "w0": START}, from_sign("w0"), sgd),
+    Model("sgd-decay", {"lr": RATE, "lam": RATE, "w0": START}, from_sign("w0"), sgd),
+    Model("sign-sgd-decay", {"lr": RATE, "lam": RATE, "w0": START}, from_sign("w0"), sign_sgd),
+    Model("bop", {"gamma": RATE, "threshold": THRESHOLD, "m0": START}, from_bits("m0"), bop, RULE),
+    Model(
+        "accumulator",
+        {"gamma": RATE, "theta": THRESHOLD, "a0": START},
+        from_bits("a0"),
+        accumulator,
+    ),
+    Model(
+        "inertia",
+        {"lr": RATE, "inertia0": START},
+        from_bits("inertia0"),
+        inertia,
+        {"flip_of_plus": COMPARED, "flip_of_minus": COMPARED, "next": ("|s|", "s")},
+    ),
+    Model(
+        "schmitt-sgd",
+        {"lr": RATE, "lam": RATE, "theta": THRESHOLD, "w0": START},
+        from_bits("w0"),
+        schmitt,
+    ),
+    Model(
+        "bayesbinn",
+        {"a": RATE, "rho": RATE, "N": RATE, "s": RATE, "lambda0": START},
+        from_sign("lambda0"),
+        bayes,
+    ),
+    Model("diode", {"rate": RATE, "lr": RATE, "s0": START}, from_bits("s0"), diode),
+)
+MODELS = {model.name: model for model in _ALL}
+
+
+def model_of(named):
+    """A Model by its name or "module:function", itself, or of a Python step function."""
+    if isinstance(named, Model):
+        return named
+    if isinstance(named, str) and ":" in named:
+        module, _, name = named.partition(":")
+        try:
+            named = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{module}:{name} is no Python function: {error}") from None
+        return model_of(named)
+    if callable(named):
+        return of_function(named)
+    if named not in MODELS:
+        raise InputError(
+            f"step functions are {', '.join(MODELS)} and MODULE:FUNCTION; found {named!r}"
+        )
+    return MODELS[named]
+
+
+def of_function(step):
+    """The Model of ``step(w, g, state, *, constants)``, which returns (w, state).
+
+    Its keywords are constants, those with threshold or tau in their names thresholds; the state, an
+    array, starts at the constant ``start``.
+    """
+    names = [
+        name
+        for name, parameter in inspect.signature(step).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    bounds = ("threshold", "tau", "theta")
+    kinds = {n: THRESHOLD if any(b in n for b in bounds) else RATE for n in names}
+
+    def run(w, g, state, c, choice):
+        w, new = step(w, g, state[0], **{name: c[name] for name in names})
+        return w, (new,)
+
+    return Model(step.__name__, kinds | {"start": START}, from_bits("start"), run)

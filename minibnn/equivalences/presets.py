@@ -1,0 +1,287 @@
+"""The presets of ``minibnn compare --preset``: for each, three networks to train and to compare."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minibnn import optim
+from minibnn.equivalences.bayes import GUARD, bayes_step
+from minibnn.nn import softmax_cross_entropy
+
+LR, WEIGHT_DECAY = 1.28, 2.0**-7  # so gamma = 0.01
+THRESHOLD = 2.0**-15
+SCALE = 4.0  # of latent weights
+LOSS_SCALE = 2.0**10
+ADAM = {"lr": 0.01, "epsilon": 1e-7}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the networks in a preset: its name, optimizer, and factor of the loss.
+
+    ``signs``, {name of a parameter: array of ±1}, negate at the start, and again before comparing;
+    ``begin(net)`` prepares it; with ``backwards`` it sees the images of a batch in reverse.
+    """
+
+    name: str
+    words: str
+    optimizer: object = field(repr=False)
+    loss_scale: float = 1.0
+    signs: dict = field(default_factory=dict, repr=False)
+    begin: object = field(default=lambda net: None, repr=False)
+    backwards: bool = False
+
+    def loss(self, logits, labels):
+        """The loss of the logits, and its gradient times ``loss_scale``."""
+        loss, dlogits = softmax_cross_entropy(logits, labels)
+        return loss, dlogits * np.float32(self.loss_scale)
+
+    def copy_of(self, net):
+        """The network as this side starts it."""
+        net = net.copy()
+        self.begin(net)
+        for p in net.parameters():
+            if p.name in self.signs:
+                p.assign(p.value * self.signs[p.name])
+        return net
+
+    def value(self, p):
+        """A parameter's value as it is compared."""
+        return p.value * self.signs.get(p.name, 1)
+
+    def batch(self, images, labels):
+        return (images[::-1], labels[::-1]) if self.backwards else (images, labels)
+
+
+def _side(name, words, binary, loss_scale=1.0, **more):
+    real = optim.Adam(lr=ADAM["lr"], epsilon=ADAM["epsilon"] * loss_scale)
+    return Side(name, words, optim.Split(binary=binary, real=real), loss_scale, **more)
+
+
+def start_latents(optimizer, net):
+    """The latent weights with which a latent optimizer starts on ``net``, by parameter name."""
+    optimizer.prepare([p for p in net.parameters() if p.binary])
+    arrays = optimizer.state_dict().items()
+    return {key.removesuffix("/latent"): a for key, a in arrays if key.endswith("/latent")}
+
+
+def _sgd_decay_is_bop(net):
+    hyper = {"lr": LR, "decay": "shrink", "clip": None}
+    latents = start_latents(optim.LatentSGD(**hyper), net)
+    m0 = {name: np.float32(-WEIGHT_DECAY) * latent for name, latent in latents.items()}
+    bop = optim.Bop(gamma=LR * WEIGHT_DECAY, threshold=0.0, rule="larq", initial=m0)
+    return [
+        _side(
+            "latent-sgd",
+            f"latent SGD, lr {LR:g}, weight decay {WEIGHT_DECAY:g}, no clip",
+            optim.LatentSGD(**hyper, weight_decay=WEIGHT_DECAY),
+        ),
+        _side("bop", f"Bop, gamma {LR * WEIGHT_DECAY:g}, threshold 0, m0 = -decay * w0", bop),
+        _side("control", "latent SGD without weight decay", optim.LatentSGD(**hyper)),
+    ]
+
+
+def _latent_scale(net):
+    latents = start_latents(optim.LatentSGD(), net)
+    hyper = {"momentum": 0.9, "decay": "coupled"}
+    base = {"lr": 0.3, "weight_decay": 1e-3, "clip": 1.0, "ste_clip": 1.0}
+    scaled = {name: x * SCALE for name, x in base.items()} | {"weight_decay": 1e-3 / SCALE}
+    larger = {name: np.float32(SCALE) * np.abs(latent) for name, latent in latents.items()}
+    alone = base | {"lr": base["lr"] * SCALE}
+    return [
+        _side("latent-sgd", "latent SGD, lr 0.3, momentum 0.9", optim.LatentSGD(**hyper, **base)),
+        _side(
+            "scaled",
+            f"rate, start, clip and mask times {SCALE:g}, decay divided by it",
+            optim.LatentSGD(**hyper, **scaled, initial=larger),
+        ),
+        _side("control", f"the rate alone times {SCALE:g}", optim.LatentSGD(**hyper, **alone)),
+    ]
+
+
+def _loss_scale(net):
+    gamma = LR * WEIGHT_DECAY
+    plain, scaled = (optim.Bop(gamma, THRESHOLD * factor) for factor in (1.0, LOSS_SCALE))
+    return [
+        _side("bop", f"Bop, threshold {THRESHOLD:.3g}", plain),
+        _side(
+            "scaled",
+            f"loss, threshold and Adam's epsilon times {LOSS_SCALE:g}",
+            scaled,
+            LOSS_SCALE,
+        ),
+        _side(
+            "control",
+            f"loss and Adam's epsilon times {LOSS_SCALE:g}, the threshold kept",
+            plain.copy(),
+            LOSS_SCALE,
+        ),
+    ]
+
+
+def _hysteresis(net):
+    schmitt = {"lr": LR, "weight_decay": WEIGHT_DECAY}
+    deadband = THRESHOLD / WEIGHT_DECAY
+    return [
+        _side(
+            "bop",
+            f"Bop, gamma {LR * WEIGHT_DECAY:g}, threshold {THRESHOLD:.3g}",
+            optim.Bop(LR * WEIGHT_DECAY, THRESHOLD),
+        ),
+        _side(
+            "schmitt-sgd",
+            f"latent SGD with decay whose bit holds while |w| <= {deadband:.3g}",
+            optim.SchmittSGD(**schmitt, deadband=deadband),
+        ),
+        _side(
+            "control",
+            "the same without memory: the bit follows the sign",
+            optim.SchmittSGD(**schmitt, deadband=0.0),
+        ),
+    ]
+
+
+def _inertia(net):
+    hyper = {"lr": 0.3, "momentum": 0.9, "weight_decay": 1e-3, "clip": 1.0, "ste_clip": 1.0}
+    return [
+        _side("latent-sgd", "latent SGD, momentum 0.9, clip 1", optim.LatentSGD(**hyper)),
+        _side("inertia-sgd", "bits and inertia |w0|", optim.InertiaSGD(**hyper)),
+        _side("control", "bits and another start of inertia", optim.InertiaSGD(**hyper, seed=1)),
+    ]
+
+
+def _directed(direction, lr):
+    """Latent weights along a direction under decay, and Bop on that direction."""
+    decay = 2.0**-3
+
+    def sides(net):
+        hyper = {"direction": direction, "lr": lr}
+        latent = optim.LatentDirection(**hyper, weight_decay=decay)
+        m0 = {name: np.float32(-decay) * w for name, w in start_latents(latent, net).items()}
+        bop = {"direction": direction, "gamma": lr * decay, "threshold": 0.0, "rule": "larq"}
+        name = {"adamw": "AdamW", "lion": "Lion", "signum": "Signum"}[direction]
+        words = f"latent {name}, lr {lr:g}, weight decay {decay:g}"
+        latent = optim.LatentDirection(**hyper, weight_decay=decay)
+        return [
+            _side(f"latent-{direction}", words, latent),
+            _side(
+                "bop",
+                "Bop on its direction, m0 = -decay * w0",
+                optim.DirectedBop(**bop, initial=m0),
+            ),
+            _side("control", "the same Bop from m0 = 0", optim.DirectedBop(**bop)),
+        ]
+
+    return sides
+
+
+class _BayesCode(optim.LatentSGD):
+    """BayesBiNN as published, with a fixed u = 1/2 where it draws; its sample is the weight."""
+
+    temperature = 1e-10
+    published = True
+
+    def _move(self, p, hyper, kernels):
+        latent, g = self._states[p.name].latent, np.asarray(p.grad, np.float32)
+        rate, n = hyper["lr"], np.float32(BAYES_SAMPLES)
+        if self.published:
+            kl = hyper["weight_decay"]
+            new, _ = bayes_step(latent, g, np.float32(0.5), self.temperature, rate, n, kl)
+        else:
+            s = GUARD / np.float32(self.temperature) / GUARD
+            new, _ = optim.latent_sgd_step(latent, n * s * g, None, **hyper)
+        before, latent[...] = p.value.copy(), new
+        p.assign(np.where(latent < 0, -1, 1).astype(np.int8))
+        self._versions[p.name] = p.version
+        return int(np.count_nonzero(before != p.value))
+
+
+BAYES_SAMPLES = 50_000
+
+
+def _bayes(net):
+    # So that no lambda of these many weights comes to lie near 0: a large step, little decay for
+    # weights without a gradient.
+    hyper = {"lr": 128.0, "weight_decay": 2.0**-20, "decay": "coupled", "clip": None}
+    code, twin = _BayesCode(**hyper, initial=15.0), _BayesCode(**hyper, initial=15.0)
+    control = _BayesCode(**hyper, initial=1.0)
+    twin.published, control.temperature = False, 1e-2
+    return [
+        _side("bayesbinn", "BayesBiNN's code, T = 1e-10, from ±15", code),
+        _side("latent-sgd", "latent SGD with decay on N s g, s = 1e-10 / T / 1e-10", twin),
+        _side("control", "BayesBiNN's code, T = 1e-2, from ±1", control),
+    ]
+
+
+def _mirror(net):
+    """Units of the last hidden layer negated, at random."""
+    names = [p.name for p in net.parameters()]
+    kernels = [p for p in net.parameters() if p.binary]
+    into, out = kernels[-2:]
+    beta = names[names.index(into.name) + 1]
+    random = np.random.default_rng(0)
+    units = random.choice(np.int8([-1, 1]), into.shape[-1])
+    signs = {into.name: units, beta: units, out.name: units[:, None]}
+    start = random.choice(np.float32([-0.3, 0.3]), len(units))
+
+    def begin(each):  # no pre-activation of exactly 0, where sign(0) = +1 has no mirror image
+        next(p for p in each.parameters() if p.name == beta).assign(start)
+
+    def side(name, words, **more):
+        binary = optim.LatentSGD(lr=0.3, momentum=0.9, clip=1.0, ste_clip=1.0)
+        return _side(name, words, binary, begin=begin, **more)
+
+    negated = f"{np.count_nonzero(units < 0)} of {len(units)} hidden units negated"
+    kept = {name: sign for name, sign in signs.items() if name != out.name}
+    return [
+        side("latent-sgd", "latent SGD, momentum 0.9"),
+        side("mirror", negated, signs=signs),
+        side("control", f"{negated}, not the weights out of them", signs=kept),
+    ]
+
+
+def _integers(net):
+    """Bop in integers on integer gradients: sums do not depend on the order of a batch."""
+
+    def side(name, words, gradients, **more):
+        binary = optim.IntegerBop(shift=6, threshold=0, unit=2.0**-16)
+
+        def begin(each):
+            each.gradients = gradients
+
+        return _side(name, words, binary, begin=begin, **more)
+
+    return [
+        side("integer-bop", "Bop in integers, 8-bit gradients", "int8"),
+        side("backwards", "every batch in reverse", "int8", backwards=True),
+        side(
+            "control",
+            "every batch in reverse, float32 sums quantised afterwards",
+            "float32",
+            backwards=True,
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An equivalence to be shown on a network: entry of the catalogue, and its three sides."""
+
+    entry: str
+    words: str
+    sides: object = field(repr=False)
+
+
+PRESETS = {
+    "sgd-decay-is-bop": Preset("E4", "SGD with weight decay is Bop", _sgd_decay_is_bop),
+    "latent-scale": Preset("E1", "a scale of the latent weights changes nothing", _latent_scale),
+    "loss-scale": Preset("E6", "a scale of the loss is a scale of the threshold", _loss_scale),
+    "hysteresis": Preset("E8", "Bop's threshold is hysteresis", _hysteresis),
+    "inertia": Preset("E3", "a latent weight is a bit and its inertia", _inertia),
+    "adamw": Preset("E24", "latent AdamW is Bop on its own direction", _directed("adamw", 0.01)),
+    "lion": Preset("E24", "latent Lion is Bop on its own direction", _directed("lion", 0.01)),
+    "signum": Preset("E24", "latent Signum is Bop on its own direction", _directed("signum", 0.01)),
+    "bayesbinn": Preset("E26", "BayesBiNN's code is latent SGD with decay", _bayes),
+    "mirror": Preset("E30", "a network with negated units trains in mirror image", _mirror),
+    "integers": Preset("E27", "Bop in integers does not see the order of a sum", _integers),
+}
