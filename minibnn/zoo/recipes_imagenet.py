@@ -13,13 +13,13 @@ _START = (
     "Weights are signs from the start and a tie keeps the weight; the code starts from real "
     "weights and sets ties to +1."
 )
-_PICTURES: dict[str, Any] = {
+_IMAGES: dict[str, Any] = {
     "dataset": "image-folder",
     "input_shape": (224, 224, 3),
     "classes": 1000,
     "batch_size": 1024,
 }
-_BOP: dict[str, Any] = _PICTURES | {
+_BOP: dict[str, Any] = _IMAGES | {
     "optimizer": "bop:gamma=linear:1e-4:1e-6,threshold=1e-8",
     "real_optimizer": "adam:lr=linear:2.5e-3:5e-6",
 }
@@ -82,7 +82,7 @@ IMAGENET = (
         optimizer="latent-adam:lr=linear:5e-3:0,initial=glorot_normal",
         real_optimizer="adam:lr=linear:5e-3:0",
         epochs=300,
-        **_PICTURES | {"batch_size": 512},
+        **_IMAGES | {"batch_size": 512},
         differences=(
             "The code gives 750684 steps of the rate's decay and no epochs: 300 at a batch of 512.",
             "Those versions had five blocks in the first stage; taken are the four of the later "
