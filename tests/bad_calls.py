@@ -568,9 +568,9 @@ CALLS = {
         ),
         (
             "bnn.training.sweep(SWEEP, folder / 's', options=BOP, seeds=[-1])",
-            "seeds must be ..., found -1",
+            "a seed must be ..., found -1",
         ),
-        ("bnn.training.sweep(SWEEP, folder / 's', options=BOP, seeds='a')", "seeds must be ..."),
+        ("bnn.training.sweep(SWEEP, folder / 's', options=BOP, seeds='a')", "a seed must be ..."),
         (
             "bnn.training.sweep(SWEEP, folder / 's', options=BOP, random=0)",
             "random must be ... found 0",

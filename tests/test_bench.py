@@ -91,7 +91,7 @@ def test_every_product_is_there_once_and_gradients_with_each_type(report):
         for layer in layers
         for product in PRODUCTS
         for kind in ([""] if product == "forward" else GRADIENTS)
-        if (layer, product) != ("conv1", "input gradient")  # nobody wants that of a picture
+        if (layer, product) != ("conv1", "input gradient")  # nobody wants that of an image
     ]
     assert found == expected
     for case in product_room.products(networks.binarynet(FILTERS), BATCH):

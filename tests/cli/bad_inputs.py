@@ -307,8 +307,8 @@ ROWS = {
             ("adam", "gamma is no key of a sweep; of adam: lr, ..."),
         ],
         "--seed": [
-            ("-1", "seeds must be integers from 0 on, found -1"),
-            (str(1 << 63), f"seeds must be at most {(1 << 63) - 1}, found {1 << 63}"),
+            ("-1", "a seed must be an integer from 0 to ..., found -1"),
+            (str(1 << 63), f"a seed must be an integer from 0 to {(1 << 63) - 1}, found {1 << 63}"),
             ("0.5", NOT_WHOLE.format("0.5")),
         ],
         "--threads": [
@@ -378,7 +378,7 @@ ROWS = {
         "--seeds": [
             ("1,x", "--seeds must be integers like 0,1,2, found '1,x'"),
             ("''", "--seeds must be integers like 0,1,2, found ''"),
-            ("-1", "seeds must be integers from 0 on, found -1"),
+            ("-1", "a seed must be an integer from 0 to ..., found -1"),
             ("1,1", "seeds must be different integers, found [1, 1]"),
         ],
         "--executor": [

@@ -36,7 +36,7 @@ def subjects(*folders, confusion=True):
         Subject(
             record,
             read_config(record.folder),
-            measure(load(record.folder), small_data()) if confusion else "the pictures are away",
+            measure(load(record.folder), small_data()) if confusion else "the images are away",
         )
         for record in find_runs(folders)
     ]
@@ -151,7 +151,7 @@ def test_confusion_of_many_classes_tells_the_worst_mistakes(alone, undrawn):
 
 def test_why_there_is_no_confusion(folder, undrawn):
     root = parsed(page("x", subjects(folder / "alone", confusion=False)))
-    assert "Not measured: the pictures are away" in words(section(root, "Confusion"))
+    assert "Not measured: the images are away" in words(section(root, "Confusion"))
 
 
 def test_settings(pages):

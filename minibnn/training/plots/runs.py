@@ -11,13 +11,13 @@ from minibnn.training.metrics import measured_on
 from minibnn.training.plots.style import (
     check_figure_path,
     draw_accuracy_and_loss,
+    integer_epochs,
     label,
     legends,
     line,
     new_figure,
     save,
     style,
-    whole_epochs,
 )
 
 MOST_LAYERS = 10  # columns that can still be read; of more layers a choice is drawn
@@ -125,7 +125,7 @@ def _by_epoch(axes, records, layers, what, scale):
     for one in axes:
         one.grid(alpha=0.3)
         one.set_xlabel("epoch")
-        whole_epochs(one)
+        integer_epochs(one)
 
 
 def histogram_kind(record):

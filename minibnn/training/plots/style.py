@@ -122,10 +122,10 @@ def label(axes, title, unit, x="epoch"):
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     if x == "epoch":
-        whole_epochs(axes)
+        integer_epochs(axes)
 
 
-def whole_epochs(axes):
+def integer_epochs(axes):
     low, high = axes.get_xlim()
     single = high - low < 1
     if single:

@@ -112,11 +112,10 @@ def cell_options(settings, options):
 
 def _checked(key, value):
     """The value of an option of ``minibnn train``; InputError if it cannot be one."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
     if key in LEAST:
-        if not number or value != int(value) or value < LEAST[key]:
-            raise InputError(f"{key} must be an integer from {LEAST[key]} on, found {value!r}")
+        integer(value, key, LEAST[key])
     elif key == "width":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0 < value <= 16:
             raise InputError(f"width must be a number in (0, 16], found {value!r}")
     elif key == "augment":

@@ -5,7 +5,7 @@ import os
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.tables import Shown, columns_of
 from minibnn.training.errors import Interrupted
 from minibnn.training.interrupt import StopRequest, terminal
@@ -151,12 +151,16 @@ def sweep(
 
 def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, progress=None):
     """``sweep`` for a Plan; ``threads`` None with an executor is each MPI rank's share."""
-    if progress not in (None, True, False) and not callable(progress):
+    if progress is None or progress is True:
+        progress = _say
+    elif progress is False:
+        progress = _nothing
+    elif not callable(progress):
         raise InputError(f"progress must be None, False or a function, found {progress!r}")
     if executor is None:
         executors.divide_cores(len(plan.cells), jobs, threads)  # complain before there is a folder
     with SweepFolder(out, plan.description, force) as folder:
-        session = _Session(folder, plan.cells, _nothing if progress is False else progress or _say)
+        session = _Session(folder, plan.cells, progress)
         session.write()
         try:
             if missing := session.missing():
@@ -329,12 +333,7 @@ def _outcome(future):
 
 def _seeds(seeds):
     """Seeds as a list of int; InputError for anything but different integers from 0 on."""
-    seeds = [seeds] if isinstance(seeds, int) else list(seeds)
-    for seed in seeds:
-        if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-            raise InputError(f"seeds must be integers from 0 on, found {seed!r}")
-        if seed > MOST:
-            raise InputError(f"seeds must be at most {MOST}, found {seed}")
+    seeds = [integer(x, "a seed", 0, MOST) for x in ([seeds] if isinstance(seeds, int) else seeds)]
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"seeds must be different integers, found {seeds}")
-    return [int(seed) for seed in seeds]
+    return seeds

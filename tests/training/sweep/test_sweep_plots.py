@@ -144,7 +144,7 @@ def test_curves_show_means_and_the_last_layer(tmp_path, histories):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_each_line_is_of_the_pictures_its_cells_watched(tmp_path, histories, order):
+def test_each_line_is_of_the_images_its_cells_watched(tmp_path, histories, order):
     rows = rows_of([{"validation": 0}, {"validation": 50}])
     rows[1]["measured_on"] = "validation"
     groups = plots.over_seeds(histories(rows)[::order])

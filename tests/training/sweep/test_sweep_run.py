@@ -267,7 +267,7 @@ def test_a_figure_that_fails_does_not_hide_an_interruption(
         ({"jobs": 2}, "jobs belongs to the executor"),
         ({"seeds": [0, 0]}, "seeds must be different integers"),
         ({"seeds": []}, "seeds must be different integers"),
-        ({"seeds": [-1]}, "seeds must be integers from 0 on, found -1"),
+        ({"seeds": [-1]}, "a seed must be an integer from 0 to .*, found -1"),
         ({"grid": None}, "something to vary"),
         ({"options": {"epochs": 1}}, "gamma belongs to an optimizer"),
     ],
@@ -276,3 +276,14 @@ def test_bad_arguments(tmp_path, small, at_once, changes, message, trained):
     with pytest.raises(InputError, match=message):
         run(tmp_path, small, trained, at_once, **changes)
     assert not list(tmp_path.iterdir())
+
+
+def test_lines_are_printed_unless_somebody_takes_them(tmp_path, small, at_once, trained, capsys):
+    how = {"options": small, "executor": at_once(trained)}
+    sweep({"gamma": [0.1]}, tmp_path / "a", **how)
+    assert capsys.readouterr().out.startswith("cell 1/1  gamma=0.1_seed=0  best test ")
+    sweep({"gamma": [0.1]}, tmp_path / "b", **how, progress=False)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(InputError, match="progress must be None, False or a function, found 3"):
+        sweep({"gamma": [0.1]}, tmp_path / "c", **how, progress=3)
+    assert not (tmp_path / "c").exists()

@@ -88,7 +88,7 @@ def test_means_over_seeds():
     assert len(table.tables(rows[:1])) == 1
 
 
-def test_a_head_names_the_pictures_only_if_all_cells_watched_the_same():
+def test_a_head_names_the_images_only_if_all_cells_watched_the_same():
     test, held_out, waiting = row([0.5]), row([0.5], part="validation"), row([], status="waiting")
     heads = {
         ("best test", "last test"): ([test, waiting], [waiting]),
