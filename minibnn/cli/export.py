@@ -49,10 +49,10 @@ def export(run, file, form, force):
 
 
 def _packed(trained, file):
-    from minibnn.cli.trained import EVERYBODYS
+    from minibnn.cli.trained import PUBLIC
     from minibnn.deploy import pack
 
-    dataset = trained.dataset if trained.dataset in EVERYBODYS else None  # no path of anybody
+    dataset = trained.dataset if trained.dataset in PUBLIC else None  # no path of anybody
     packed = pack(trained.network, trained.classes, dataset=dataset)
     packed.save(file)
     weights = sum(p.size for p in trained.network.parameters() if p.binary)

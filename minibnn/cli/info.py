@@ -54,12 +54,10 @@ def text(found):
 
 def _result_rows(found):
     rows = {}
-    if epochs := found.get("epochs"):
-        rows["epochs"] = f"{epochs['done']} done"
-        if epochs.get("of"):
-            rows["epochs"] = f"{epochs['done']} of {epochs['of']} done"
-    if cells := found.get("cells"):
-        rows["cells"] = f"{cells['done']} of {cells['of']} done"
+    for what in ("epochs", "cells"):
+        if done := found.get(what):
+            of = f" of {done['of']}" if done.get("of") else ""
+            rows[what] = f"{done['done']}{of} done"
     results = found.get("results") or {}
     if best := results.get("best"):  # of a sweep
         rows["best"] = f"{_percent(best['best_accuracy'])} in {best['cell']}"
@@ -67,12 +65,12 @@ def _result_rows(found):
     if results.get("best_accuracy") is not None:
         words = f"{_percent(results['best_accuracy'])} in epoch {results['best_epoch']}"
         rows[f"best {part} accuracy"] = words
-    if results.get("last_accuracy") is not None:
-        rows[f"last {part} accuracy"] = _percent(results["last_accuracy"])
-    if part == "validation" and results.get("test_accuracy") is not None:
-        rows["test accuracy"] = _percent(results["test_accuracy"])
-    if results.get("train_accuracy") is not None:
-        rows["training accuracy"] = _percent(results["train_accuracy"])
+    shares = {f"last {part} accuracy": "last_accuracy", "training accuracy": "train_accuracy"}
+    if part == "validation":
+        shares["test accuracy"] = "test_accuracy"
+    for label, name in shares.items():
+        if results.get(name) is not None:
+            rows[label] = _percent(results[name])
     if results.get("seconds") is not None:
         rows["seconds"] = f"{results['seconds']:.1f}"
     return rows

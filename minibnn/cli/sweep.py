@@ -227,9 +227,7 @@ def _check_cells(cells, out, force):
         settled[repr(sizes)] = what_and_how(context.params)
     for options, how in list(settled.values())[:_MOST_CHECKED]:
         with started("train", options, how) as start:
-            names = ("epochs", "batch_size", "seed", "validation")
-            settings = Settings(**{n: start.arguments[n] for n in names})
-            training_data(start.net, start.data, settings)
+            training_data(start.net, start.data, Settings(**start.arguments))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from minibnn.errors import InputError
 
-EVERYBODYS = ("digits", "cifar10", "image-folder")  # data sets that are no file of one's own
+PUBLIC = ("digits", "cifar10", "image-folder")  # data sets that are no file of one's own
 
 
 class Trained(NamedTuple):
@@ -40,7 +40,7 @@ def load_trained(path):
     if config.get("network") != json.loads(json.dumps(network.config())):
         return Trained(network, network.classes, None, {})  # it lies beside another run
     name = config.get("data", {}).get("name")
-    dataset = (config.get("options") or {}).get("dataset") or (name if name in EVERYBODYS else None)
+    dataset = (config.get("options") or {}).get("dataset") or (name if name in PUBLIC else None)
     classes = network.classes or _classes(config, network.output_shape[-1])
     return Trained(network, classes, dataset, config)
 

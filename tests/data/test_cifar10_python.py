@@ -36,15 +36,16 @@ def hostile(proof):
         "popen": Calls(subprocess.Popen, ["touch", str(proof)]),
         "eval": Calls(eval, f"open({str(proof)!r}, 'w')"),
         "open": Calls(open, str(proof), "w"),
-        "getattr": Calls(getattr, os, "system"),
         "numpy file": Calls(np.save, str(proof), 1),
         "numpy object": np.array([Calls(open, str(proof), "w")], object),
     }
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
-@pytest.mark.parametrize("way", [way for way in hostile("") if way != "getattr"])
-@pytest.mark.parametrize("place", ["data", "labels", "the whole", "a key"])
+@pytest.mark.parametrize("way", list(hostile("")))
+@pytest.mark.parametrize(
+    ("place", "protocol"),
+    [("data", 0), ("data", 2), ("data", 4), ("labels", 5), ("the whole", 2), ("a key", 4)],
+)
 def test_nothing_is_run(tmp_path, monkeypatch, way, protocol, place):
     monkeypatch.setattr(cifar10, "RECORDS", 20)
     proof = tmp_path / "ran"
