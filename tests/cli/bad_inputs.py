@@ -18,7 +18,7 @@ CORES = "threads must be an integer from 1 to ... (what this machine offers), fo
 SIDE = "the image size must be an integer from 1 to 4096, found "
 STATEMENTS = "there is no statement {}; the catalogue has E1, E2, ..., E37"
 ONE = "--model digits of images 8x8x1: "
-PICTURE = "a figure must end in .png, .pdf or .svg, found "
+FIGURE = "a figure must end in .png, .pdf or .svg, found "
 NO_HOME = ": there is no such home folder"
 NOT_WHOLE = "Invalid value for '...': '{}' is not a valid integer... (see minibnn ... --help)"
 NOT_REAL = "Invalid value for '...': '{}' is not a valid float. (see minibnn ... --help)"
@@ -408,8 +408,8 @@ ROWS = {
     "plot": {
         "RUN...": DRAWN,
         "--out": [
-            ("plot.gif", PICTURE + "plot.gif"),
-            ("plot", PICTURE + "plot"),
+            ("plot.gif", FIGURE + "plot.gif"),
+            ("plot", FIGURE + "plot"),
             ("none/plot.png", "none/plot.png: the folder none does not exist"),
             ("folder.png", "a figure must be a file, and folder.png is a folder"),
         ],
@@ -453,7 +453,7 @@ ROWS = {
         ],
         "--threads": THREADS[:1],
         "--out": [
-            ("plot.gif", PICTURE + "plot.gif"),
+            ("plot.gif", FIGURE + "plot.gif"),
             ("none/plot.png", "none/plot.png: the folder none does not exist"),
             ("folder.png", "a figure must be a file, and folder.png is a folder"),
         ],
@@ -528,6 +528,10 @@ ROWS = {
                 "int9",
                 "Invalid value for '--gradients': 'int9' is not one of 'float32', 'int8'. (...)",
             )
+        ],
+        "--figure": [
+            ("a.png", "--figure belongs to --only scaling"),
+            ("a.gif --only scaling", FIGURE + "a.gif"),
         ],
         "--only": [
             (
