@@ -3,20 +3,21 @@
 import click
 
 from minibnn.cli.completion import names
+from minibnn.errors import InputError
 
 MODELS = names("minibnn.equivalences.models.MODELS")
 
 
 @click.command(short_help="Find the constants under which two step functions are the same.")
-@click.argument("a", shell_complete=MODELS)
-@click.argument("b", shell_complete=MODELS)
+@click.argument("a", metavar="A", shell_complete=MODELS)
+@click.argument("b", metavar="B", shell_complete=MODELS)
 @click.option(
     "--given",
     multiple=True,
     metavar="NAME",
     help="A free constant that may occur too, such as a scale; can be repeated.",
 )
-@click.option("--seed", default=0, help="Of the traces.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the traces.")
 @click.option("--explain", is_flag=True, help="Show the traces that candidates were dropped by.")
 def discover(a, b, given, seed, explain):
     """Look for the constants of B under which it has the bits of A.
@@ -33,6 +34,9 @@ def discover(a, b, given, seed, explain):
     """
     from minibnn.equivalences.discover import discover
 
+    for name in given:
+        if not name.isidentifier():
+            raise InputError(f"--given must be the name of a constant, found {name!r}")
     found = discover(a, b, given, seed)
     click.echo(found)
     if explain:

@@ -287,7 +287,7 @@ ROWS = {
             ),
         ],
         "--preset": [
-            ("twins", "--preset must be one of sgd-decay-is-bop, ..., inertia, found 'twins'"),
+            ("twins", "--preset must be one of sgd-decay-is-bop, ..., found 'twins'"),
             (
                 "inertia --epochs 3",
                 "--preset has its own optimizers and number of steps (--steps): leave --epochs out",
@@ -521,6 +521,15 @@ ROWS = {
             ("E99", STATEMENTS.format("'E99'")),
             ("E1 E2", "--explain takes one statement, found E2 beside it"),
         ],
+    },
+    "discover": {
+        "A": [
+            ("", "Missing argument 'A'. (see minibnn discover --help)"),
+            ("rop bop", "step functions are sgd, ... and MODULE:FUNCTION; found 'rop'"),
+        ],
+        "B": [("bop none:x", "none:x is no Python function: No module named 'none'")],
+        "--given": [("''", "--given must be the name of a constant, found ''")],
+        "--seed": [("-1", "Invalid value for '--seed': -1 is not in the range x>=0. (...)")],
     },
     "bench": {
         "--gradients": [

@@ -18,6 +18,7 @@ NEEDED = {
     "evaluate": ["bits.npz"],
     "export": ["net.npz", "new.npz"],
     "predict": ["bits.npz", "image.png"],
+    "discover": ["sgd-decay", "bop"],
     "sweep": ["--grid", "gamma=1e-2,1e-3"],
 }
 # What no value is wrong for: a text, or images whose absence the report itself tells.

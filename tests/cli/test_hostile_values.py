@@ -20,6 +20,7 @@ WORK = {  # what begins once all has been found good
     "minibnn.training.measure": ["measure"],
     "minibnn.bench": ["run"],
     "minibnn.equivalences.verify": ["verify_entry"],
+    "minibnn.equivalences.discover": ["discover"],
     "minibnn.equivalences.networks": ["compare_sides"],
     "minibnn.training.plots": ["draw_runs"],
     "minibnn.training.report": ["write_report"],
