@@ -2,8 +2,8 @@
 # # A binarized network and its optimizers, in plain NumPy
 # The paper is *Latent Weights Do Not Exist* (Helwegen et al. 2019, arXiv 1906.02107): every weight
 # of a network is +1 or -1. This file builds such a network, each layer with its backward pass, and
-# trains it on handwritten digits by two optimizers in lockstep. It takes the images from minibnn
-# and nothing else; minibnn ends the same runs with the same bits, and a test compares them.
+# trains it on handwritten digits by two optimizers in lockstep; comments say what it prints. Of
+# minibnn it takes nothing but the images; minibnn ends these runs with the same bits, a test says.
 
 # %%
 from functools import partial
