@@ -13,22 +13,11 @@ WORD = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signs:
-    """An array of ±1, packed along one axis.
+    """An array of ±1 of ``shape``, packed along ``axis``, the one a product sums over.
 
-    Parameters
-    ----------
-    words : uint32 array
-        Like ``shape`` but ``ceil(n / 32)`` long on ``axis``, where n = shape[axis]. Bit j of the
-        k-th word along it is element 32 k + j; bit 1 means -1, unused high bits are 0.
-    shape : tuple of int
-        Shape of the ±1 array.
-    axis : int
-        The packed axis, the one a product sums over; 0 <= axis < len(shape).
-
-    Raises
-    ------
-    ValueError
-        If the words do not have the type and shape that belong to ``shape`` and ``axis``.
+    ``words`` is uint32, like ``shape`` but ceil(n / 32) long on ``axis``, where n = shape[axis];
+    ValueError if it is not. Bit j of the k-th word along it is element 32 k + j; bit 1 means -1,
+    unused high bits are 0. 0 <= axis < len(shape).
     """
 
     words: np.ndarray
@@ -36,8 +25,7 @@ class Signs:
     axis: int
 
     def __post_init__(self):
-        shape, axis = self.shape, self.axis
-        expected = (*shape[:axis], -(-shape[axis] // WORD), *shape[axis + 1 :])
+        expected = packed_shape(self.shape, self.axis)
         if self.words.dtype != np.uint32 or self.words.shape != expected:
             raise ValueError(
                 f"words of signs {self.shape} packed along axis {self.axis} must be uint32 "
@@ -78,20 +66,8 @@ def binarize(x, dtype=np.int8):
 
 
 def pack_signs(x, axis):
-    """Pack the signs of an array; sign(0) = +1.
+    """The Signs of x, floats or integers, packed along an axis, which may be negative.
 
-    Parameters
-    ----------
-    x : float or integer array
-    axis : int
-        May be negative.
-
-    Returns
-    -------
-    Signs like x, packed along ``axis``
-
-    Examples
-    --------
     >>> packed = pack_signs(np.float32([0.5, -1, 0, -0.1]), 0)
     >>> packed.words, packed.unpack()
     (array([10], dtype=uint32), array([ 1, -1,  1, -1], dtype=int8))

@@ -24,16 +24,9 @@ INPUT_WIDTH = 20  # bits of real inputs of batch normalisation, for their statis
 class Fixed:
     """An array of numbers ``integers * 2**exponent / divisor``.
 
-    Parameters
-    ----------
-    integers : integer array
-    exponent : int
-        NaN for numbers that are not finite: then every float made of them is NaN.
-    divisor : int
-        255 for sums over bytes, which stand for b / 255.
+    The exponent is NaN for numbers that are not finite: then every float made of them is NaN. The
+    divisor is 255 for sums over bytes, which stand for b / 255.
 
-    Examples
-    --------
     >>> Fixed(np.int8([[3, -4]]), exponent=-1).floats()
     array([[ 1.5, -2. ]], dtype=float32)
     """
@@ -66,42 +59,15 @@ class Fixed:
         return len(self.integers)
 
     def like(self, integers):
-        """Other integers with the same unit.
-
-        Parameters
-        ----------
-        integers : integer array
-
-        Returns
-        -------
-        Fixed
-        """
+        """Other integers with the same unit."""
         return Fixed(integers, self.exponent, self.divisor)
 
     def reshape(self, *shape):
-        """The same numbers in another shape.
-
-        Parameters
-        ----------
-        *shape : int or tuple of int
-
-        Returns
-        -------
-        Fixed
-        """
+        """The same numbers in another shape."""
         return self.like(self.integers.reshape(*shape))
 
     def floats(self, dtype=np.float32):
-        """The numbers in a float type: the integer is rounded, then its product with the unit.
-
-        Parameters
-        ----------
-        dtype : NumPy type
-
-        Returns
-        -------
-        float array
-        """
+        """The numbers as floats: the integer is rounded, then its product with the unit."""
         return self.integers.astype(dtype) * dtype(self.unit)
 
 

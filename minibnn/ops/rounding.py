@@ -26,17 +26,11 @@ def bn_factor(variance, epsilon, gamma=None):
 
 
 def integer_statistics(total, squares, count):
-    """Mean and biased variance (float64) from the exact sums of integers and of their squares.
+    """Mean and biased variance (float64) from exact sums, of integers and of their squares.
 
-    Parameters
-    ----------
-    total, squares : int64 arrays
-        sum x and sum x^2 over ``count`` entries each.
-
-    Notes
-    -----
-    The squares are taken around the integer q below the mean, still in integers, so that
-    nothing cancels: a channel that never changes has a variance of exactly 0.
+    The sums are int64 arrays over ``count`` entries each. The squares are taken around the integer
+    q below the mean, still in integers, so that nothing cancels: a channel that never changes has a
+    variance of exactly 0.
     """
     q, rest = np.divmod(total, count)
     rest = rest / count
@@ -45,28 +39,12 @@ def integer_statistics(total, squares, count):
 
 
 def fixed_sums(sums, dy, x, mean, inverse, count, across=None):
-    """What batch normalisation's gradient takes from exact sums: of dy, and of dy xhat.
+    """(dgamma, dbeta, mean of dy, mean of dy xhat) of batch normalisation from exact sums.
 
-    Parameters
-    ----------
-    sums : int64 (2, C)
-        Sums of the integers of dy, and of their products with those of x, over ``count`` entries.
-    dy : Fixed
-    x : Fixed or integer array
-    mean, inverse : (C,) float32
-        Of xhat = (x - mean) * inverse.
-    count : int
-    across : as for ``batch_statistics``, optional
-
-    Returns
-    -------
-    dgamma, dbeta : (C,) float32
-        Of the whole batch, also of a piece of it.
-    mean_dy, mean_dy_xhat : (C,) float32
-
-    Notes
-    -----
-    sum dy xhat = (sum dy x - mean sum dy) * inverse, in float64, each step rounded.
+    All are (C,) float32. dy is Fixed, x Fixed or integers, xhat = (x - mean) * inverse, and sums
+    are int64 (2, C): of the integers of dy, and of their products with those of x, over ``count``
+    entries. sum dy xhat = (sum dy x - mean sum dy) * inverse, in float64, each step rounded. Of a
+    piece of a batch (``across`` as for ``batch_statistics``) the results are the whole batch's.
     """
     if across:
         sums, count = across.sum(sums), count * across.size

@@ -11,21 +11,13 @@ PADDINGS = ("same", "valid")
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of a kernel, or of a pool, on an image.
-
-    Attributes
-    ----------
-    image, kernel, strides, output : (int, int)
-        Height and width of the image, the kernel, its steps, and the number of windows.
-    top, bottom, left, right : int
-        Rows and columns of padding; with ``same`` the odd one is at the bottom and right.
-    """
+    """The windows of a kernel, or of a pool, on an image; pairs are (height, width)."""
 
     image: tuple
     kernel: tuple
     strides: tuple
-    output: tuple
-    top: int
+    output: tuple  # how many windows there are
+    top: int  # rows and columns of padding; with ``same`` the odd one is at the bottom and right
     bottom: int
     left: int
     right: int

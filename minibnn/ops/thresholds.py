@@ -18,14 +18,9 @@ from minibnn.ops.backend import ops
 class Thresholds:
     """One comparison per channel, which stands for batch normalisation and sign.
 
-    Attributes
-    ----------
-    level : int32 (C,)
-    rising : bool (C,)
-        The sign of an integer z is +1 where z >= level if rising, else where z <= level.
-    kept : dict
-        What kernels derive from the level and a layer's weights, once; the arrays are not to
-        change any more.
+    The sign of an integer z is +1 where z >= level (int32) if rising (bool), else where z <= level.
+    ``kept`` is what kernels derive from the level and a layer's weights, once; so the arrays must
+    not change any more.
     """
 
     level: np.ndarray
@@ -45,23 +40,11 @@ class Thresholds:
 
 
 def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
-    """Where the sign of ``batch_norm`` changes, for integers z with low <= z <= high.
+    """Thresholds: where the sign of ``batch_norm`` changes, for integers z with low <= z <= high.
 
-    Parameters
-    ----------
-    mean, variance, beta, gamma : (C,) floats
-        As ``batch_norm`` takes them; gamma may be None.
-    low, high : int
-        -n and n for sums of n signs.
-
-    Returns
-    -------
-    Thresholds
-        A channel whose sign never changes has a level at or just beyond the end of the range.
-
-    Raises
-    ------
-    InputError for parameters that are not finite, or a variance below 0.
+    ``low`` and ``high`` are -n and n for sums of n signs. A channel whose sign never changes has a
+    level at or just beyond the end of the range. InputError for parameters of ``batch_norm`` that
+    are not finite, or a variance below 0.
 
     >>> one = np.ones(1, np.float32)
     >>> sign_thresholds(2.5 * one, one, 0 * one, 1e-3, -9, 9).level
@@ -83,21 +66,11 @@ def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
 
 
 def where_sign_changes(positive, rising, low, high):
-    """Bisect, per channel, for the first integer that gives +1.
+    """Bisect from ``low`` to ``high``, per channel, for the first integer that gives +1.
 
-    Parameters
-    ----------
-    positive : callable (z)
-        Of int64 (C,) z to (C,) bool, whether each gives +1; monotone in each channel.
-    rising : (C,) bool
-        Whether it is the larger numbers that do. If not, "first" is meant from above.
-    low, high : int
-        The range.
-
-    Returns
-    -------
-    (C,) int64
-        Just beyond the range in the direction of search where nothing gives +1.
+    ``positive`` takes int64 (C,) and tells which give +1; it is monotone in each channel, and
+    ``rising`` (C,) tells whether the larger numbers do. If not, "first" is meant from above. Where
+    nothing gives +1, the result, int64 (C,), is just beyond the range in the direction of search.
     """
     direction = np.where(rising, 1, -1)
     # u = direction * z runs upwards; look for the least u that gives +1.

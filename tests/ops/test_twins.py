@@ -492,15 +492,9 @@ def absolute(x):
 # -- the test ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled():
-    if not any(hasattr(kernels, name) for name in NAMES):
-        pytest.skip("no kernel is exported yet")
-
-
 def test_both_backends_export_the_same_names():
     assert sorted(NAMES) == NAMES
-    assert not set(NAMES) - set(kernels.__all__)
+    assert set(NAMES) <= set(dir(kernels))
     assert set(NAMES) == {*CASES, "to_fixed"}  # test_fixed_twins has that one
 
 

@@ -1,8 +1,9 @@
 """The operations of ``minibnn.ops.reference``, compiled: same names, same signatures.
 
-Their docstrings are there. ``tiles`` has the two register tiles that make the products fast;
-``forward``, ``grad_input`` and ``grad_kernel`` the loops around them.
+Their docstrings are there. ``tiles`` and ``table_tiles`` have the register tiles that make the
+products fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them.
 """
+# ruff: noqa: F401  the list of names is the reference's
 
 from minibnn.ops.kernels.elementwise import add, relu, relu_grad, scale_channels
 from minibnn.ops.kernels.fixed import to_fixed
@@ -26,6 +27,8 @@ from minibnn.ops.kernels.products import (
     binary_dense,
     binary_dense_grad_input,
     binary_dense_grad_kernel,
+)
+from minibnn.ops.kernels.real import (
     conv2d,
     conv2d_grad_input,
     conv2d_grad_kernel,
@@ -34,48 +37,7 @@ from minibnn.ops.kernels.products import (
     dense_grad_kernel,
 )
 from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
+from minibnn.ops.reference import __all__
 from minibnn.ops.threads import apply_threads
-
-__all__ = [
-    "add",
-    "approx_sign_grad",
-    "avg_pool2d",
-    "avg_pool2d_grad",
-    "batch_norm",
-    "batch_norm_grad",
-    "batch_norm_sign",
-    "batch_norm_sign_grad",
-    "batch_statistics",
-    "binary_conv2d",
-    "binary_conv2d_grad_input",
-    "binary_conv2d_grad_kernel",
-    "binary_conv2d_pool",
-    "binary_conv2d_pool_grad_input",
-    "binary_conv2d_pool_grad_kernel",
-    "binary_conv2d_threshold",
-    "binary_dense",
-    "binary_dense_grad_input",
-    "binary_dense_grad_kernel",
-    "binary_dense_threshold",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_kernel",
-    "dense",
-    "dense_grad_input",
-    "dense_grad_kernel",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "pack_signs",
-    "relu",
-    "relu_grad",
-    "scale_channels",
-    "sign",
-    "softmax_cross_entropy",
-    "ste_sign_grad",
-    "swish_sign_grad",
-    "threshold_sign",
-    "to_fixed",
-    "unpack_signs",
-]
 
 apply_threads()

@@ -95,34 +95,18 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phase:
-    """The input pixels that meet the same taps: with strides s, every s-th row and column.
+    """The input pixels that meet the same taps: with strides s, every s-th row and column."""
 
-    Attributes
-    ----------
-    first : (int, int)
-        The first of these pixels.
-    grid : (int, int)
-        How many rows and columns of them there are.
-    reach : (int, int, int, int)
-        Offsets into dy of the first and last row, then column, that pixel (0, 0) meets.
-    bands, rows_in_band : int
-        The grid's rows are cut into bands whose tables fit a cache.
-    tables : int
-        Entries of tables of one band.
-    rows, offsets, planes, outs : int32 arrays
-        For the tile: a pixel's tables, a tap's tables and its words, a pixel's output.
-    """
-
-    first: tuple
-    grid: tuple
-    reach: tuple
-    bands: int
+    first: tuple  # of these pixels
+    grid: tuple  # rows and columns of them
+    reach: tuple  # offsets into dy of the first and last row, then column, that pixel (0, 0) meets
+    bands: int  # into which the grid's rows are cut, so that their tables fit a cache
     rows_in_band: int
-    tables: int
-    rows: np.ndarray
-    offsets: np.ndarray
-    planes: np.ndarray
-    outs: np.ndarray
+    tables: int  # entries of one band's
+    rows: np.ndarray  # of a pixel's tables; this and the others are the tile's lists
+    offsets: np.ndarray  # of a tap's tables
+    planes: np.ndarray  # of a tap's words
+    outs: np.ndarray  # of a pixel's output
 
 
 @lru_cache(maxsize=256)

@@ -50,22 +50,13 @@ class Reach:
     """How the pixels of an image meet the 2x2 windows of a convolution's outputs.
 
     Pixel (y, x) is 2 (Y, X) + (a, b) - padding, with a and b 0 or 1: its parity.
-
-    Attributes
-    ----------
-    low, rows : (int, int)
-        The first window that pixels with (Y, X) = (0, 0) meet, and how many in each direction.
-    first, last : int32 (2, 2)
-        Of Y, then X: the first and last + 1 for parities 0 and 1.
-    steps : int32 (4, steps, 9)
-        For each parity 2 a + b the windows a pixel meets; unused rows see no place.
     """
 
-    low: tuple
-    rows: tuple
-    first: np.ndarray
-    last: np.ndarray
-    steps: np.ndarray
+    low: tuple  # the first window that pixels with (Y, X) = (0, 0) meet
+    rows: tuple  # how many windows they meet in each direction
+    first: np.ndarray  # int32 (2, 2): of Y, then X, the first for parities 0 and 1
+    last: np.ndarray  # likewise the last + 1
+    steps: np.ndarray  # int32 (4, steps, 9): for each parity 2 a + b the windows a pixel meets
 
 
 @lru_cache(maxsize=256)

@@ -28,25 +28,14 @@ def padded_lanes(n):
 class Gather:
     """What a product of packed pixels with a kernel reads and writes, for one image.
 
-    Attributes
-    ----------
-    rows : int32 (P,)
-        Where each output pixel's first tap starts in the padded image of words.
-    offsets : int32 (taps,)
-        From there to each tap.
-    image : int
-        Words of a padded image.
-    missing : bool (classes, taps)
-        The taps that lie in the padding, for each class of output pixels that lack the same ones.
-    classes : int32 (P,)
-        The class of each output pixel.
+    Output pixels that lack the same taps, those in the padding, are a class.
     """
 
-    rows: np.ndarray
-    offsets: np.ndarray
-    image: int
-    missing: np.ndarray
-    classes: np.ndarray
+    rows: np.ndarray  # int32 (P,): where an output pixel's first tap is in the padded image
+    offsets: np.ndarray  # int32 (taps,): from there to each tap
+    image: int  # words of a padded image
+    missing: np.ndarray  # bool (classes, taps): the taps that each class lacks
+    classes: np.ndarray  # int32 (P,): the class of each output pixel
 
 
 @lru_cache(maxsize=256)

@@ -17,33 +17,13 @@ from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d_grad
 from minibnn.ops.kernels.real import (
-    conv2d,
     conv2d_grad_input,
     conv2d_grad_kernel,
-    dense,
     dense_grad_input,
     dense_grad_kernel,
 )
 from minibnn.ops.kernels.simd import vector_path
 from minibnn.ops.shapes import windows
-
-__all__ = [
-    "binary_conv2d",
-    "binary_conv2d_grad_input",
-    "binary_conv2d_grad_kernel",
-    "binary_conv2d_pool",
-    "binary_conv2d_pool_grad_input",
-    "binary_conv2d_pool_grad_kernel",
-    "binary_dense",
-    "binary_dense_grad_input",
-    "binary_dense_grad_kernel",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_kernel",
-    "dense",
-    "dense_grad_input",
-    "dense_grad_kernel",
-]
 
 
 def binary_dense(x, w, fixed=False):

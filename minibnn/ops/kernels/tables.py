@@ -13,27 +13,14 @@ from minibnn.ops.kernels.word_tables import NIBBLES, TABLE, word_tables
 
 
 class Numbers(NamedTuple):
-    """The numbers of a backward product and how they are summed: in floats, or exactly.
+    """The numbers of a backward product and how they are summed: in floats, or exactly."""
 
-    Attributes
-    ----------
-    path : tuple
-        The vector path, as a kernel's argument.
-    values : float32, int8 or int16 array
-    table, sum : NumPy types
-        Of a table's entries, and of what is summed up.
-    entries : int
-        Entries of the tables that one word looks up.
-    limit : int
-        Words whose look-ups add up in the type of the tables.
-    """
-
-    path: tuple
-    values: np.ndarray
-    table: type
+    path: tuple  # the vector path, as a kernel's argument
+    values: np.ndarray  # float32, int8 or int16
+    table: type  # of a table's entries
     sum: type
-    entries: int
-    limit: int
+    entries: int  # of the tables that one word looks up
+    limit: int  # words whose look-ups add up in the type of the tables
 
     def result(self, sums, dy):
         """The sums as what dy is: an array, or Fixed."""

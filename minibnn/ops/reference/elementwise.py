@@ -4,60 +4,24 @@ import numpy as np
 
 
 def add(a, b):
-    """a + b, the sum of two branches.
-
-    Parameters
-    ----------
-    a, b : float arrays of one shape
-
-    Returns
-    -------
-    like a, in the wider of the two types
-    """
+    """a + b, the sum of two branches: float arrays of one shape, in the wider of the two types."""
     return a + b
 
 
 def relu(x):
-    """max(x, 0), in x's type; NaN stays NaN.
-
-    Parameters
-    ----------
-    x : float or integer array
-
-    Returns
-    -------
-    like x
-    """
+    """max(x, 0) of floats or integers x, in its type; NaN stays NaN."""
     return np.where(x <= 0, x.dtype.type(0), x)
 
 
 def relu_grad(dy, x):
-    """dy where x > 0, else 0.
-
-    Parameters
-    ----------
-    dy : float array
-    x : array like dy
-        The input of ``relu``.
-
-    Returns
-    -------
-    dx : like dy
-    """
+    """dx = dy where x, the input of ``relu``, is above 0; else 0. Like dy, which are floats."""
     return np.where(x > 0, dy, dy.dtype.type(0))
 
 
 def scale_channels(x, factor):
-    """x times the factor of its channel, the last axis.
+    """x (..., C), floats or integers, times the factor (C,) float32 of its channel.
 
-    Parameters
-    ----------
-    x : (..., C) float or integer array
-    factor : (C,) float32
-
-    Returns
-    -------
-    like x: integers give float32, floats their own type
+    Floats keep their type, integers become float32.
     """
     dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float32)
     return x.astype(dtype, copy=False) * factor.astype(dtype, copy=False)

@@ -6,27 +6,13 @@ from minibnn.ops.fixed import Fixed, fixed_exponent, fixed_type
 
 
 def to_fixed(x, bits, across=None):
-    """Integers of ``bits`` bits with one power of two for all: rint(x / 2^e), ties to even.
+    """x, floats, as Fixed: integers rint(x / 2^e) of so many bits, ties to even.
 
-    e is the smallest with max |x| <= (2^(bits - 1) - 1) 2^e.
+    The sign is one of the bits, and all entries share the smallest e with
+    max |x| <= (2^(bits - 1) - 1) 2^e. A Fixed x whose type has so many bits stays as it is. Where x
+    is a piece of a batch (see ``batch_statistics``), ``across.largest(number)`` is the largest of
+    all pieces, so that they agree on e.
 
-    Parameters
-    ----------
-    x : float array or Fixed
-        A Fixed of the type of so many bits stays as it is.
-    bits : int
-        Sign included.
-    across : optional
-        As for ``batch_statistics``: ``across.largest(number)`` is the largest of all pieces, so
-        that they agree on e.
-
-    Returns
-    -------
-    Fixed
-        int8, int16 or int32.
-
-    Examples
-    --------
     >>> to_fixed(np.float32([1.0, -0.25, 0.1]), bits=4)  # at most 7: steps of 1 / 4
     Fixed(integers=array([ 4, -1,  0], dtype=int8), exponent=-2, divisor=1)
     """

@@ -1,7 +1,8 @@
 """Neighbouring operations that kernels do in one pass; here, one after the other.
 
 Between two binary layers nothing but integers and bits has to be kept: the sums, their signs,
-and which of them a pseudo-gradient passes.
+and which of them a pseudo-gradient passes. The pool is 2x2 with strides of 2; the convolution takes
+``strides``, ``padding`` and ``pad_value`` as ``binary_conv2d`` does.
 """
 
 import numpy as np
@@ -20,44 +21,17 @@ from minibnn.ops.shapes import windows
 
 
 def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
-    """``binary_conv2d`` of Signs, then 2x2 max pooling with strides of 2.
+    """(y, where) of ``max_pool2d`` after ``binary_conv2d``, of Signs x and w.
 
-    Parameters
-    ----------
-    x : Signs NHWC on axis 3
-    w : Signs HWIO on axis 2
-    strides : (int, int)
-        Of the convolution.
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-        As in ``binary_conv2d``.
-
-    Returns
-    -------
-    y, where : NHWC, as ``max_pool2d`` gives them
+    ``strides``, ``padding`` and ``pad_value`` are the convolution's.
     """
     return max_pool2d(binary_conv2d(x, w, strides, padding, pad_value))
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
-    """dL/dx of ``binary_conv2d_pool``: dy goes to the maxima, and from there to x.
+    """dx of ``binary_conv2d_pool``: dy goes to the maxima, ``where`` they are, and from there to x.
 
-    Parameters
-    ----------
-    dy : NHWC float or Fixed
-        The gradient of the pooled sums.
-    where : uint8 like dy
-        From ``binary_conv2d_pool``.
-    w_t : Signs (H, W, O, I) on axis 2
-        The kernel, inputs and outputs swapped.
-    input_shape : (N, H, W, C)
-        Of x.
-    strides : (int, int)
-    padding : "same" or "valid"
-
-    Returns
-    -------
-    dx : ``input_shape``, typed like dy
+    The rest as in ``binary_conv2d_grad_input``: ``w_t``, ``input_shape``, ``strides``, ``padding``.
     """
     sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
@@ -67,25 +41,10 @@ def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), p
 def binary_conv2d_pool_grad_kernel(
     x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
-    """dL/dw of ``binary_conv2d_pool`` by the binary weights.
+    """dw of ``binary_conv2d_pool`` by the binary weights, of Signs x; dy goes to the maxima.
 
-    Parameters
-    ----------
-    x : Signs NHWC on axis 3
-    dy : NHWC float or Fixed
-        The gradient of the pooled sums.
-    where : uint8 like dy
-        From ``binary_conv2d_pool``.
-    kernel_size : (int, int)
-    strides : (int, int)
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-    fixed : bool
-        As in ``binary_dense_grad_kernel``.
-
-    Returns
-    -------
-    dw : HWIO
+    ``where`` is what ``binary_conv2d_pool`` returned. The rest as in ``binary_conv2d_grad_kernel``:
+    ``kernel_size``, ``strides``, ``padding``, ``pad_value``, ``fixed``.
     """
     sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
@@ -93,23 +52,10 @@ def binary_conv2d_pool_grad_kernel(
 
 
 def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
-    """Sign of ``batch_norm``, with what the straight-through estimator needs.
+    """(signs, gate), both Signs like x: the sign of ``batch_norm``, and where its gradient passes.
 
-    Parameters
-    ----------
-    x : (..., C) float or integer array, or Fixed
-    mean, variance, beta : (C,) float
-    epsilon : float
-    gamma : (C,) float or None
-    clip_value : float or None
-        Of the estimator; None passes everywhere.
-
-    Returns
-    -------
-    signs : Signs like x, packed along the last axis
-    gate : Signs like x
-        +1 where the normalised x lies within ``clip_value`` (None: everywhere), so that the
-        gradient passes; -1 elsewhere.
+    The gate is +1 where the normalised x lies within ``clip_value`` (None: everywhere), else -1.
+    x, ``mean``, ``variance``, ``beta``, ``epsilon`` and ``gamma`` are those of ``batch_norm``.
     """
     y = batch_norm(x, mean, variance, beta, epsilon, gamma)
     passes = np.full(y.shape, True) if clip_value is None else np.abs(y) <= clip_value
@@ -117,26 +63,10 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
 
 
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
-    """``batch_norm_grad`` of what the gate lets pass.
+    """``batch_norm_grad`` of what the gate of ``batch_norm_sign`` lets pass of dy.
 
-    Parameters
-    ----------
-    dy : (..., C) float or Fixed
-        The gradient of the signs.
-    gate : Signs like dy
-        From ``batch_norm_sign``.
-    x : float or integer array, or Fixed, like dy
-        The input of ``batch_norm_sign``; not floats where dy is Fixed.
-    mean, variance : (C,) float
-    epsilon : float
-    gamma : (C,) float or None
-    across : as for ``batch_statistics``, optional
-    bits : int, optional
-        Of the integers that dx is rounded to, see ``to_fixed``; with dy Fixed only.
-
-    Returns
-    -------
-    dx, dgamma, dbeta : as of ``batch_norm_grad``; dx Fixed with ``bits``
+    x, ``mean``, ``variance``, ``epsilon``, ``gamma`` and ``across`` are those of
+    ``batch_norm_grad``. With ``bits``, for which dy is Fixed, dx is rounded by ``to_fixed``.
     """
     entries = dy.integers if isinstance(dy, Fixed) else dy
     passed = np.where(gate.unpack() > 0, entries, entries.dtype.type(0))

@@ -1,7 +1,8 @@
 """Binary layers behind which only signs are left: a comparison takes the place of the sums.
 
-``ops.thresholds`` says when a comparison with one integer per channel is batch normalisation
-and sign, exactly.
+``ops.thresholds`` says when a comparison with one integer per channel is batch normalisation and
+sign, exactly; its Thresholds (C,) are the ``thresholds`` here. x is Signs or uint8: of bytes the
+level is compared with the integer sums w * (2 x - 255), before they are scaled.
 """
 
 import numpy as np
@@ -12,16 +13,9 @@ from minibnn.ops.reference.products import integer_sums_conv2d, integer_sums_den
 
 
 def threshold_sign(z, thresholds):
-    """Signs of integers (..., C), each against the level of its channel.
+    """Signs of integers z (..., C), each against the level of its channel in ``thresholds``.
 
-    Parameters
-    ----------
-    z : integers, or floats that are integers
-    thresholds : ops.thresholds.Thresholds (C,)
-
-    Returns
-    -------
-    Signs like z, packed along the last axis
+    Floats that are integers will do. The Signs are packed along the last axis.
     """
     level, rising = thresholds.level, thresholds.rising
     positive = np.where(rising, z >= level, z <= level)
@@ -29,45 +23,17 @@ def threshold_sign(z, thresholds):
 
 
 def binary_dense_threshold(x, w, thresholds):
-    """``threshold_sign`` of ``binary_dense``.
-
-    Of bytes the level is compared with the whole sums w * (2 x - 255), before they are scaled.
-
-    Parameters
-    ----------
-    x : Signs (B, I) on axis 1, or uint8 (B, I)
-    w : Signs (I, O) on axis 0
-    thresholds : ops.thresholds.Thresholds (O,)
-
-    Returns
-    -------
-    Signs (B, O), packed along axis 1
-    """
+    """``threshold_sign`` of ``binary_dense`` of x and w: Signs (B, O), by ``thresholds`` (O,)."""
     return threshold_sign(integer_sums_dense(x, w), thresholds)
 
 
 def binary_conv2d_threshold(
     x, w, thresholds, strides=(1, 1), padding="same", pad_value=0, pool=False
 ):
-    """``threshold_sign`` of ``binary_conv2d``.
+    """``threshold_sign`` of ``binary_conv2d`` of x and w: Signs NHWC, by ``thresholds`` (O,).
 
-    Of bytes the level is compared with the whole sums w * (2 x - 255), before they are scaled.
-
-    Parameters
-    ----------
-    x : Signs NHWC on axis 3, or uint8 NHWC
-    w : Signs HWIO on axis 2
-    thresholds : ops.thresholds.Thresholds (O,)
-    strides : (int, int)
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-        As in ``binary_conv2d``.
-    pool : bool
-        2x2 max pooling with strides of 2 before the comparison.
-
-    Returns
-    -------
-    Signs NHWC, packed along axis 3
+    ``strides``, ``padding`` and ``pad_value`` are the convolution's. With ``pool``, 2x2 max pooling
+    with strides of 2 comes before the comparison.
     """
     sums = integer_sums_conv2d(x, w, strides, padding, pad_value)
     return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)

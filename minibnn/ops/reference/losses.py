@@ -9,21 +9,11 @@ from minibnn.ops import portable
 
 @np.errstate(invalid="ignore")  # NaN in, NaN out
 def softmax_cross_entropy(logits, labels):
-    """Mean over the batch of -log softmax(logits)[label].
+    """(loss, dlogits): the mean over the batch of -log softmax(logits)[label], and its gradient.
 
-    In float64 the same bits on every machine: exp and log are those of ``ops.portable``, classes
-    are added up in their order, and the sum over samples is rounded once.
-
-    Parameters
-    ----------
-    logits : float (B, C)
-    labels : integers (B,) in [0, C)
-
-    Returns
-    -------
-    loss : float
-    dlogits : like logits
-        (softmax - one_hot) / B.
+    logits are floats (B, C), labels integers (B,) in [0, C); dlogits = (softmax - one_hot) / B is
+    like logits. In float64 the same bits on every machine: exp and log are those of
+    ``ops.portable``, classes are added up in their order, and the sum over samples is rounded once.
     """
     double, rows = logits.dtype == np.float64, np.arange(len(labels))
     exp, log = (portable.exp, portable.log) if double else (np.exp, np.log)

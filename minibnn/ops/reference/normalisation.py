@@ -7,21 +7,11 @@ from minibnn.ops.rounding import bn_factor, fixed_sums, integer_statistics
 
 
 def batch_statistics(x, across=None):
-    """Mean and biased variance of each channel.
+    """(mean, biased variance) of each channel of x (..., C), float64 (C,).
 
-    Integers are summed as integers, so their statistics depend on no order.
-
-    Parameters
-    ----------
-    x : (..., C) float or integer array, or Fixed
-    across : optional
-        The rest of the batch where x is but one of several equal pieces of it, each with a process
-        of its own: ``across.size`` is the number of pieces, ``across.sum(array)`` adds up the
-        arrays of all of them.
-
-    Returns
-    -------
-    mean, variance : (C,) float64
+    x is floats, integers or Fixed. Integers are summed as integers, so their statistics depend on
+    no order. Where x is one of several equal pieces of a batch, each with a process of its own,
+    ``across.size`` is the number of pieces, and ``across.sum(array)`` adds up the arrays of all.
     """
     if isinstance(x, Fixed):
         mean, variance = batch_statistics(x.integers, across)
@@ -45,21 +35,10 @@ def batch_statistics(x, across=None):
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     """y = (x - mean) * factor + beta with factor = [gamma] / sqrt(variance + epsilon).
 
-    Each of the three steps is rounded, in this order, so that every path gives the same bits.
+    x is (..., C) floats, integers or Fixed; mean, variance, beta and gamma (or None) are (C,)
+    floats. y has the type of mean. Each of the three steps is rounded, in this order, so that every
+    path gives the same bits.
 
-    Parameters
-    ----------
-    x : (..., C) float or integer array, or Fixed
-    mean, variance, beta : (C,) float
-    epsilon : float
-    gamma : (C,) float or None
-
-    Returns
-    -------
-    y : shaped like x, of the type of ``mean``
-
-    Examples
-    --------
     >>> one = np.ones(1, np.float32)
     >>> batch_norm(np.int16([[3], [7]]), 5 * one, 4 * one, 0 * one, epsilon=0.0)
     array([[-1.],
@@ -71,29 +50,17 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
 
 
 def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
-    """Gradients through the batch's own mean and variance.
+    """(dx, dgamma, dbeta), through the batch's own mean and variance.
 
     With xhat = (x - mean) / sqrt(variance + epsilon) and N entries per channel:
     dbeta = sum dy, dgamma = sum dy xhat, dx = factor (dy - dbeta / N - xhat dgamma / N).
 
-    Parameters
-    ----------
-    dy : (..., C) float, or Fixed
-    x : float or integer array, or Fixed, like dy
-        The input of ``batch_norm``; not floats where dy is Fixed.
-    mean, variance : (C,) float
-        From ``batch_statistics`` of x.
-    epsilon : float
-    gamma : (C,) float or None
-    across : as for ``batch_statistics``, optional
+    dy is (..., C) floats, and dx is like it; or Fixed, then x is not floats and dx is float32. mean
+    and variance are those of x, as ``batch_statistics`` gives them; gamma may be None.
 
-    Returns
-    -------
-    dx : like dy, float32 of Fixed
-    dgamma, dbeta : (C,)
-        Summed in float64 and rounded once; of Fixed, from exact sums (``fixed_sums``). dgamma is
-        returned also where there is no gamma. Of a piece of a batch they are the piece's own,
-        those of Fixed the whole batch's; dx goes through the whole batch's statistics.
+    dgamma and dbeta (C,) are summed in float64 and rounded once; of Fixed, from exact sums
+    (``fixed_sums``). Of a piece of a batch (``across`` as in ``batch_statistics``) they are the
+    piece's own, those of Fixed the whole batch's; dx goes through the whole batch's statistics.
     """
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]

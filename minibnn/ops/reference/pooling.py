@@ -7,23 +7,12 @@ from minibnn.ops.shapes import windows
 
 
 def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """Largest entry of each window; ``same`` pads with minus infinity.
+    """(y, where): the largest entry of each window, and which it is.
 
-    Parameters
-    ----------
-    x : NHWC, float or integer
-    pool_size, strides : (int, int)
-        Rows and columns.
-    padding : "valid" or "same"
+    Windows are ``pool_size`` (rows, columns) large and ``strides`` apart; the ``padding`` is
+    "valid" or "same", with minus infinity. y is like x, floats or integers; where is uint8 and
+    counts a window's entries row by row. Of equals the first wins.
 
-    Returns
-    -------
-    y : like x, NHWC
-    where : uint8, like y
-        Which entry of the window it was, counted row by row; of equals the first.
-
-    Examples
-    --------
     >>> y, where = max_pool2d(np.float32([[1, 4], [4, 2]]).reshape(1, 2, 2, 1))
     >>> y.item(), where.item()
     (4.0, 1)
@@ -36,21 +25,10 @@ def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
 
 
 def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """dL/dx: each dy goes to the entry ``where`` points at.
+    """dx of ``max_pool2d``: each dy, floats or Fixed, goes to the entry ``where`` points at.
 
-    Parameters
-    ----------
-    dy : NHWC float or Fixed
-    where : uint8 like dy
-        From ``max_pool2d``.
-    input_shape : (N, H, W, C)
-        Of the input of ``max_pool2d``.
-    pool_size, strides : (int, int)
-    padding : "valid" or "same"
-
-    Returns
-    -------
-    dx : ``input_shape``, typed like dy
+    dx has dy's type and the ``input_shape`` of x. ``pool_size``, ``strides`` and ``padding`` are
+    those of the pool.
     """
     if isinstance(dy, Fixed):  # windows that overlap may add up to more than dy's type holds
         wide = dy.integers if strides == pool_size else dy.integers.astype(np.int32)
@@ -63,18 +41,10 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
 
 
 def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """Mean over the pixels of each window that exist (Keras' rule for ``same``).
+    """Mean over the pixels of each window that lie in the image (Keras' rule for ``same``).
 
-    Parameters
-    ----------
-    x : NHWC, float or integer
-    pool_size, strides : (int, int)
-        Rows and columns.
-    padding : "valid" or "same"
-
-    Returns
-    -------
-    NHWC: x's type if float, else float32
+    Of floats x in their type, of integers in float32. ``pool_size``, ``strides`` and ``padding``
+    are those of ``max_pool2d``.
     """
     place = windows(x.shape[1:3], pool_size, strides, padding)
     if not np.issubdtype(x.dtype, np.floating):
@@ -86,19 +56,10 @@ def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
 
 
 def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    """dL/dx: each dy, shared equally among the pixels of its window.
+    """dx of ``avg_pool2d``: each dy is shared equally among the pixels of its window.
 
-    Parameters
-    ----------
-    dy : NHWC float
-    input_shape : (N, H, W, C)
-        Of the input of ``avg_pool2d``.
-    pool_size, strides : (int, int)
-    padding : "valid" or "same"
-
-    Returns
-    -------
-    dx : ``input_shape``, typed like dy
+    dx has dy's float type and the ``input_shape`` of x. ``pool_size``, ``strides`` and ``padding``
+    are those of the pool.
     """
     place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)

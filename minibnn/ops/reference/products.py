@@ -1,7 +1,7 @@
 """Matrix products and convolutions of signs, bytes and floats.
 
-Shapes: images NHWC, kernels HWIO (height, width, inputs, outputs), dense kernels (I, O).
-An operand ``x`` is one of
+Images are NHWC, kernels HWIO (height, width, inputs, outputs), dense kernels (I, O); gradients of
+outputs dy are shaped like the outputs. An operand x, (B, I) or NHWC, is one of
 
 - Signs, packed along its last axis: ±1;
 - uint8: an image's bytes b, which stand for (2b - 255) / 255 in [-1, 1];
@@ -11,7 +11,7 @@ A convolution is a sum of dense products, one per tap of the kernel, and so are 
 more threads BLAS would add in another order.
 
 Gradients by binary layers may be Fixed: then the same products run on integers held in float64, in
-which their sums are exact.
+which their sums are exact. InputError where so many terms would not fit (``check_sum``).
 """
 
 import math
@@ -29,17 +29,7 @@ from minibnn.ops.threads import one_blas_thread
 
 @one_blas_thread()
 def dense(x, w):
-    """y = x @ w, one product per sample, so that a sample's result does not depend on its batch.
-
-    Parameters
-    ----------
-    x : Signs (B, I) on axis 1, uint8 or float (B, I)
-    w : (I, O) float
-
-    Returns
-    -------
-    y : (B, O) float
-    """
+    """y = x @ w, floats (B, O); one product per sample, so that it does not depend on the batch."""
     x, unit = _array_and_unit(x, w.dtype)
     y = (x[:, None] @ w)[:, 0]
     return y if unit == 1 else y * y.dtype.type(unit)
@@ -47,56 +37,25 @@ def dense(x, w):
 
 @one_blas_thread()
 def dense_grad_input(dy, w):
-    """dx = dy @ w.T.
-
-    Parameters
-    ----------
-    dy : (B, O) float
-    w : (I, O) float
-
-    Returns
-    -------
-    dx : (B, I) float
-    """
+    """dx = dy @ w.T, (B, I)."""
     return dy @ w.T
 
 
 @one_blas_thread()
 def dense_grad_kernel(x, dy):
-    """dw = x.T @ dy.
-
-    Parameters
-    ----------
-    x : Signs (B, I) on axis 1, uint8 or float (B, I)
-    dy : (B, O) float
-
-    Returns
-    -------
-    dw : (I, O), typed like dy
-    """
+    """dw = x.T @ dy, (I, O) in dy's type."""
     x, unit = _array_and_unit(x, dy.dtype)
     dw = x.T @ dy
     return dw if unit == 1 else dw * dw.dtype.type(unit)
 
 
 def binary_dense(x, w, fixed=False):
-    """y = x @ w for a binary kernel.
+    """y = x @ w for a binary kernel w, Signs (I, O) on axis 0.
 
-    Parameters
-    ----------
-    x : Signs (B, I) on axis 1, uint8 or float (B, I)
-    w : Signs (I, O) on axis 0
-    fixed : bool
-        Of bytes, return the exact sums themselves.
+    Of Signs x integers, int16 where I fits, else int32; of floats, floats of their type. Of bytes
+    the exact sums of w * (2b - 255), times float32(1 / 255); with ``fixed`` the sums themselves,
+    Fixed with divisor 255.
 
-    Returns
-    -------
-    (B, O): for signs integers, int16 where I fits, else int32. For bytes the exact sums of
-    w * (2b - 255), times float32(1 / 255), or with ``fixed`` Fixed integers of divisor 255. For
-    floats a product in that type.
-
-    Examples
-    --------
     >>> from minibnn.ops.bits import pack_signs
     >>> x, w = np.int8([[1, -1, 1]]), np.int8([[1, -1], [1, 1], [-1, 1]])
     >>> binary_dense(pack_signs(x, 1), pack_signs(w, 0))  # x @ w
@@ -119,17 +78,9 @@ def integer_sums_dense(x, w):
 
 @one_blas_thread()
 def binary_dense_grad_input(dy, w_t):
-    """dx = dy @ w.T.
+    """dx = dy @ w.T, (B, I), with w_t = w.T as Signs (O, I) on axis 0.
 
-    Parameters
-    ----------
-    dy : (B, O) float or Fixed
-    w_t : Signs (O, I) on axis 0
-        The kernel transposed.
-
-    Returns
-    -------
-    dx : (B, I), typed like dy; of Fixed the exact sums, int32
+    dx has dy's float type; of Fixed dy it is the exact sums, int32 with dy's unit.
     """
     if isinstance(dy, Fixed):
         check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
@@ -138,19 +89,10 @@ def binary_dense_grad_input(dy, w_t):
 
 
 def binary_dense_grad_kernel(x, dy, fixed=False):
-    """dw = x.T @ dy (Eq. 3), by the binary weight.
+    """dw = x.T @ dy (Eq. 3), by the binary weight: (I, O) in dy's type.
 
-    Parameters
-    ----------
-    x : Signs (B, I) on axis 1, uint8 or float (B, I)
-        As in the forward product.
-    dy : (B, O) float or Fixed
-    fixed : bool
-        Return the exact sums themselves, with dy Fixed and x signs or bytes.
-
-    Returns
-    -------
-    dw : (I, O), typed like dy; of Fixed float32, or with ``fixed`` the sums, int32, of bytes int64
+    Of Fixed dy float32, from exact sums where x is Signs or bytes; with ``fixed`` these sums
+    themselves, int32, of bytes int64.
     """
     if isinstance(dy, Fixed):
         check_sum(len(dy), width_of(dy), "the gradient of a binary kernel")
@@ -162,22 +104,10 @@ def binary_dense_grad_kernel(x, dy, fixed=False):
 
 
 def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
-    """Cross-correlation, as every framework calls it.
+    """Cross-correlation of x with w, as every framework calls it: floats NHWC.
 
-    A sample's result does not depend on its batch.
-
-    Parameters
-    ----------
-    x : NHWC: Signs on axis 3, uint8 or float
-    w : HWIO float
-    strides : (int, int)
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-        What ``same`` pads with, on the scale of [-1, 1].
-
-    Returns
-    -------
-    NHWC float
+    ``pad_value``, 0 or 1, is what ``padding`` "same" pads with, on the scale of [-1, 1]. A sample's
+    result does not depend on its batch. ``strides`` are (rows, columns).
     """
     x, unit = _array_and_unit(x, w.dtype)
     y = _correlate(x, w, strides, padding, pad_value / unit)
@@ -185,41 +115,18 @@ def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
-    """dL/dx of ``conv2d``.
+    """dx of ``conv2d`` from dy NHWC: floats of ``input_shape``, that of x.
 
-    Parameters
-    ----------
-    dy : NHWC float
-    w : HWIO float
-    input_shape : (N, H, W, C)
-        Of x.
-    strides : (int, int)
-    padding : "same" or "valid"
-
-    Returns
-    -------
-    dx : ``input_shape``, float
+    ``w``, ``strides`` and ``padding`` are those of ``conv2d``.
     """
     return _spread(dy, w.swapaxes(2, 3), input_shape, strides, padding)
 
 
 @one_blas_thread()
 def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
-    """dL/dw of ``conv2d``.
+    """dw of ``conv2d`` from x and dy: HWIO in dy's type, ``kernel_size`` its (H, W).
 
-    Parameters
-    ----------
-    x : NHWC: Signs on axis 3, uint8 or float
-    dy : NHWC float
-    kernel_size : (int, int)
-        Height and width.
-    strides : (int, int)
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-
-    Returns
-    -------
-    dw : HWIO, typed like dy
+    ``strides``, ``padding`` and ``pad_value`` are those of ``conv2d``.
     """
     x, unit = _array_and_unit(x, dy.dtype)
     seen = windows(x.shape[1:3], kernel_size, strides, padding)
@@ -232,22 +139,11 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
 
 
 def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False):
-    """Convolution with a binary kernel.
+    """Convolution of x with a binary kernel w, Signs HWIO on axis 2: NHWC.
 
-    Parameters
-    ----------
-    x : Signs NHWC on axis 3, uint8 or float NHWC
-    w : Signs HWIO on axis 2
-    strides : (int, int)
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-        0 adds nothing at the border (Larq's default; the border then is no sign), 1 pads with +1.
-    fixed : bool
-        As in ``binary_dense``.
-
-    Returns
-    -------
-    NHWC, typed as by ``binary_dense``
+    Types and ``fixed`` are those of ``binary_dense``. A ``pad_value`` of 0 adds nothing at the
+    border (Larq's default; the border then is no sign), 1 pads with +1. ``strides`` and ``padding``
+    are those of ``conv2d``.
     """
     if isinstance(x, Signs):
         return integer_sums_conv2d(x, w, strides, padding, pad_value)
@@ -268,21 +164,10 @@ def integer_sums_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
-    """dL/dx of ``binary_conv2d``.
+    """dx of ``binary_conv2d`` from dy, floats or Fixed: ``input_shape``, in dy's type.
 
-    Parameters
-    ----------
-    dy : NHWC float or Fixed
-    w_t : Signs (H, W, O, I) on axis 2
-        The kernel, inputs and outputs swapped.
-    input_shape : (N, H, W, C)
-        Of x.
-    strides : (int, int)
-    padding : "same" or "valid"
-
-    Returns
-    -------
-    dx : ``input_shape``, typed like dy; of Fixed the exact sums, int32
+    w_t is the kernel with inputs and outputs swapped, Signs (H, W, O, I) on axis 2; ``strides`` and
+    ``padding`` are those of ``conv2d``. Of Fixed dy the exact sums, int32 with dy's unit.
     """
     if isinstance(dy, Fixed):
         check_sum(
@@ -296,23 +181,10 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
 def binary_conv2d_grad_kernel(
     x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
-    """dL/dw of ``binary_conv2d`` by the binary weights (Eq. 3).
+    """dw of ``binary_conv2d`` by the binary weights (Eq. 3), HWIO, ``kernel_size`` its (H, W).
 
-    Parameters
-    ----------
-    x : NHWC: Signs on axis 3, uint8 or float
-        As in the forward product.
-    dy : NHWC float or Fixed
-    kernel_size : (int, int)
-    strides : (int, int)
-    padding : "same" or "valid"
-    pad_value : 0 or 1
-    fixed : bool
-        As in ``binary_dense_grad_kernel``.
-
-    Returns
-    -------
-    dw : HWIO, typed as by ``binary_dense_grad_kernel``
+    Types of x, dy and dw and ``fixed`` are those of ``binary_dense_grad_kernel``; ``strides``,
+    ``padding`` and ``pad_value`` those of ``binary_conv2d``.
     """
     geometry = kernel_size, strides, padding
     if isinstance(dy, Fixed):

@@ -1,4 +1,8 @@
-"""The sign and its pseudo-gradients, as Larq defines them; x is the input of the sign."""
+"""The sign and its pseudo-gradients, as Larq defines them.
+
+x, floats or integers, is the input of the sign, dy the gradient of its output, floats like x. A
+pseudo-gradient returns dx like dy.
+"""
 
 import numpy as np
 
@@ -7,18 +11,8 @@ from minibnn.ops.fixed import Fixed
 
 
 def sign(x):
-    """The signs of x (zeros are +1), packed along the last axis.
+    """The Signs of an array x, packed along its last axis; zeros are +1.
 
-    Parameters
-    ----------
-    x : float or integer array
-
-    Returns
-    -------
-    Signs like x
-
-    Examples
-    --------
     >>> sign(np.float32([[-0.5, 0.0, 2.0]])).unpack()
     array([[-1,  1,  1]], dtype=int8)
     """
@@ -28,20 +22,8 @@ def sign(x):
 def ste_sign_grad(dy, x, clip_value=1.0):
     """Straight-through: dy where |x| <= clip_value, else 0 (arXiv 1602.02830).
 
-    Parameters
-    ----------
-    dy : float array or Fixed
-    x : float or integer array like dy
-        The input of the sign.
-    clip_value : float or None
-        None passes everything.
+    A clip_value of None passes everything. dy may be Fixed.
 
-    Returns
-    -------
-    dx : like dy
-
-    Examples
-    --------
     >>> ste_sign_grad(np.float32([3, 3, 3]), np.float32([-2, 1, 0.5]))
     array([0., 3., 3.], dtype=float32)
     """
@@ -53,36 +35,13 @@ def ste_sign_grad(dy, x, clip_value=1.0):
 
 
 def approx_sign_grad(dy, x):
-    """(2 - 2 |x|) dy where |x| <= 1, else 0 (Bi-Real Net, arXiv 1808.00278).
-
-    Parameters
-    ----------
-    dy : float array
-    x : float or integer array like dy
-        The input of the sign.
-
-    Returns
-    -------
-    dx : like dy
-    """
+    """(2 - 2 |x|) dy where |x| <= 1, else 0 (Bi-Real Net, arXiv 1808.00278)."""
     slope = 2 - 2 * np.abs(x.astype(dy.dtype))
     return np.maximum(slope, 0) * dy
 
 
 def swish_sign_grad(dy, x, beta=5.0):
-    """beta (2 - z tanh(z / 2)) / (1 + cosh z) dy with z = beta x (arXiv 1812.11800).
-
-    Parameters
-    ----------
-    dy : float array
-    x : float or integer array like dy
-        The input of the sign.
-    beta : float
-
-    Returns
-    -------
-    dx : like dy
-    """
+    """beta (2 - z tanh(z / 2)) / (1 + cosh z) dy with z = beta x (arXiv 1812.11800)."""
     z = dy.dtype.type(beta) * x.astype(dy.dtype)
     e = np.exp(-np.abs(z))  # 1 / (1 + cosh z) = 2 e / (1 + e)^2, which cannot overflow
     return dy.dtype.type(beta) * (2 - z * np.tanh(z / 2)) * (2 * e / (1 + e) ** 2) * dy
