@@ -210,7 +210,7 @@ class DirectedBop(_Directed):
 
     def inertia(self, parameter):
         m = self._states[parameter.name].m
-        return Inertia(np.abs(m), self.in_force("threshold"), "|m|")
+        return Inertia(np.abs(m), self.in_force("threshold"), "|m| of directions")
 
 
 @dataclass(eq=False)

@@ -15,6 +15,9 @@ flips             (E, L) int64    flips in the epoch, every step's added up
 pi                (E, L) float    the paper's pi_t (Eq. 7) of the mean step, see ``pi_t``
 never_flipped     (E, L) float    share of weights without any flip since the run's start, at the
                                   epoch's end
+against           (E, L) int64    flips of the epoch's last step whose own gradient does not exceed
+                                  Bop's threshold: none, but for roundings of the convex average,
+                                  unless the threshold falls (E23); -1 for other optimizers
 threshold         (E, L) float    of the epoch's last step; NaN for an optimizer without one
 unit              (E, L) float    the threshold where there is one above 0, else 1
 histogram         (E, L, B) int   weights per bin at the epoch's end; bin b holds
@@ -31,6 +34,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
 from minibnn.files.npz import read_arrays
+from minibnn.ops.bits import Signs
 from minibnn.training.errors import TrainingError
 
 BINS_PER_DECADE = 8
@@ -48,6 +52,7 @@ _OF_EPOCHS = {
     "flips": (np.int64, "EL"),
     "pi": (np.float64, "EL"),
     "never_flipped": (np.float64, "EL"),
+    "against": (np.int64, "EL"),
     "threshold": (np.float64, "EL"),
     "unit": (np.float64, "EL"),
     "histogram": (np.int64, "ELB"),
@@ -82,6 +87,7 @@ class Telemetry:
         self.symbol = ""
         self.rows = []
         self._flipped = [np.zeros_like(p.signs.words) for p in parameters]
+        self._before = self.signs()  # the last step
 
     def signs(self):
         """The words of all signs, to be given to ``add_step`` after an optimizer's step."""
@@ -91,6 +97,7 @@ class Telemetry:
         """Note which signs a step changed."""
         for flipped, old, new in zip(self._flipped, before, self.signs(), strict=True):
             np.bitwise_or(flipped, old ^ new, out=flipped)
+        self._before = before
 
     def state_dict(self):
         """Which weights have flipped: uint32 words per layer, packed as its signs."""
@@ -119,6 +126,10 @@ class Telemetry:
             "flips": flips,
             "pi": pi_t(flips, self.weights, steps),
             "never_flipped": 1 - flipped / self.weights,
+            "against": [
+                flips_against(optimizer, p, words)
+                for p, words in zip(self.parameters, self._before, strict=True)
+            ],
             "threshold": [threshold for _, threshold, *_ in found],
             "unit": [unit for *_, unit, _ in found],
             "histogram": np.reshape([counts for *_, counts in found], (len(found), len(EDGES) - 1)),
@@ -170,6 +181,18 @@ class Telemetry:
             self.rows.append({name: arrays[name][k] for name in _OF_EPOCHS})
         if len(self.rows) < len(arrays["epoch"]):
             self.write(path)
+
+
+def flips_against(optimizer, parameter, before):
+    """Flips since the words ``before`` at which b g <= threshold, for b before and Bop; else -1."""
+    ask = getattr(optimizer, "inertia", None)
+    found = ask(parameter) if ask else None
+    if found is None or found.threshold is None or found.symbol != "|m|":
+        return -1
+    now = parameter.signs
+    flipped = Signs(before ^ now.words, now.shape, now.axis).unpack() < 0
+    along = -parameter.value * np.asarray(parameter.grad, np.float32)  # g times the bit before
+    return int(np.count_nonzero(flipped & (along <= found.threshold)))
 
 
 def histogram(optimizer, parameter):

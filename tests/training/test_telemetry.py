@@ -96,6 +96,31 @@ def test_what_a_run_records_is_what_every_step_did(spec, each_backend):
     assert back_and_forth > 20, "no weight came back: comparing start and end would do"
 
 
+@pytest.mark.parametrize(
+    ("spec", "counts"),
+    [
+        ("bop:gamma=0.5,threshold=1e-3,average=lerp", {0}),
+        ("bop:gamma=0.5,threshold=exp:1e-2:0.1:1", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}),
+        (LATENT, {-1}),
+    ],
+)
+def test_flips_against_their_own_gradient_are_none(spec, counts):
+    """E23: a flip's own gradient exceeds the threshold, unless that falls."""
+    run, *_ = record(spec)
+    arrays = run.telemetry.arrays()
+    assert arrays["flips"].sum() > 100
+    assert set(arrays["against"].flat) <= counts
+
+
+def test_a_flip_by_old_evidence_alone_is_counted():
+    p = bnn.nn.Parameter("kernel", np.ones((3, 2), np.int8), binary=True)
+    bop = bnn.optim.Bop(gamma=0.5, threshold=1.0, initial=4.0)
+    before = p.signs.words.copy()
+    p.grad = np.float32([[0, 0], [3, 3], [-9, -9]])  # m = 2, 3.5, -2.5: the first four flip
+    assert bop.step([p]) == {"kernel": 4}
+    assert telemetry.flips_against(bop, p, before) == 2
+
+
 def test_values_somebody_assigns_are_no_flips():
     def mirror(run, row):
         for p in run.net.parameters():
