@@ -58,6 +58,6 @@ def compile(models, widths, optimizers):
             net = zoo.MODELS[model](seed=0, gradients=width)
             compile_kernels(net, splits, net.input_shape)
             click.echo(f"{model}, {width} gradients: {time.monotonic() - start:.0f} s")
-    files = [file for file in folder.iterdir() if file.is_file()]
+    files = [file for file in folder.rglob("*.nb?") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     click.echo(f"kernels are in {folder}: {len(files)} files, {size / 1e6:.1f} MB")
