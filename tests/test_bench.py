@@ -168,7 +168,7 @@ def test_a_first_step_takes_the_gradients_it_is_told(monkeypatch):
         networks.Training, "step", lambda self: made.append(self.net.gradients) or train(self)
     )
     for kind in GRADIENTS:
-        first_steps(kind, FILTERS, BATCH, 1, 1, 0.0)
+        first_steps(kind, FILTERS, BATCH, 1, 1)
     assert made == [*GRADIENTS]
 
 
