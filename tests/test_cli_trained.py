@@ -256,7 +256,7 @@ def test_predict_bad_input(run, tmp_path):
     fails(run("predict", "net.bnn.npz"), "Missing argument 'IMAGE...'")
     fails(run("predict", "nothing", "0.png"), "nothing does not exist")
     fails(run("predict", "net.bnn.npz", "0.png", "--top", "0"), "'--top': 0 is not in the range")
-    fails(run("predict", "net.bnn.npz", "0.png", "--threads", "0"), "threads must be a whole")
+    fails(run("predict", "net.bnn.npz", "0.png", "--threads", "0"), "threads must be an integer")
     whole = Path("net.bnn.npz").read_bytes()
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
     fails(run("predict", tmp_path / "half", "0.png"), "half is ")
