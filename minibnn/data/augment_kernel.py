@@ -5,7 +5,7 @@ import numpy as np
 from minibnn.ops.kernels.compile import kernel
 
 
-@kernel
+@kernel(counts=True)
 def pad_crop_flip(images, offsets, flips, pad, rows):
     _, height, width, channels = images.shape
     out = np.empty((len(rows), height, width, channels), np.uint8)
