@@ -1,6 +1,7 @@
 """What an optimizer trains: a binary kernel of ±1, or an array of floats."""
 
 from contextlib import contextmanager
+from operator import attrgetter
 
 import numpy as np
 
@@ -16,8 +17,6 @@ class Parameter:
 
     Attributes
     ----------
-    shape, size : tuple of int, int
-        Of the value.
     grad : array or None
         dL/dvalue, overwritten by each backward pass.
     trainable : bool
@@ -40,8 +39,10 @@ class Parameter:
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self._packed = {}
-        self.shape, self.size = self._array.shape, self._array.size
         self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
+
+    shape = property(attrgetter("_array.shape"), doc="Shape of the value.")
+    size = property(attrgetter("_array.size"), doc="Number of entries of the value.")
 
     @property
     def value(self):
