@@ -175,3 +175,25 @@ def test_data_parallel_on_two_ranks(monkeypatch, tmp_path):
     sync, own = equal[-2:]
     assert sync > 99 > 90 > own
     assert is_figure("data_parallel.png")
+
+
+def test_descent(example, capsys):
+    found = example(13).main(out="a.png", steps=120)
+    for share, (losses, flips) in found.items():
+        rises = np.diff(losses) > 0
+        assert rises.any() == (share < 1)
+        assert (flips[-20:] == 0).all() or share < 1
+        assert losses[-1] < losses[0]
+        if share >= 1:
+            assert (np.diff(losses)[flips > 0] < 0).all()
+    assert is_figure("a.png")
+
+
+def test_tiny_networks(example, capsys):
+    found, optima = example(14).main(out="a.png", tasks=2, seeds=3, steps=60)
+    assert set(found) == {"Bop", "latent SGD", "Bop2ndOrder"}
+    assert min(optima) > 0  # 24 random labels are too many for 18 weights
+    for gaps in found.values():
+        assert gaps.shape == (2, 3) and gaps.min() >= 0
+    assert "tasks solved" in capsys.readouterr().out
+    assert is_figure("a.png")

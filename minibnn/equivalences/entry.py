@@ -64,6 +64,10 @@ class Entry:
         """A counterexample: ``run(case)`` drops a precondition, in ``words``, and must break."""
         self.counterexamples.append(Counterexample(words, run))
 
+    def claims_of(self, steps):
+        """Names of the claims on these step functions."""
+        return [name for name, (_, when) in self.claims.items() if when(steps)]
+
     def check(self, given=None, steps=None, choose=None):
         """Hold the statement against one case: ``given`` numbers, or drawn by ``choose(options)``.
 
@@ -71,8 +75,7 @@ class Entry:
         where the statement fails, with the numbers as ``.case``.
         """
         case = Case(choose, steps, given)
-        claims = [name for name, (_, when) in self.claims.items() if when(case.steps)]
-        claim, _ = self.claims[case.one("claim", claims)]
+        claim, _ = self.claims[case.one("claim", self.claims_of(case.steps))]
         with _computing(case):
             claim(case)
         return case

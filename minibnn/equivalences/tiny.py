@@ -1,12 +1,23 @@
-"""All networks of a few weights: their classes, the best of them, and how near optimizers come."""
+"""All networks of a few weights: their classes, the best of them, and how near optimizers come.
+
+A network is sign(sum_k v_k sign(w_k x)) of n inputs and h hidden units, both odd, so that no sum is
+0: h (n + 1) bits. Here alone "how good is this optimizer" has an exact answer (E36).
+"""
 
 from functools import cache
-from itertools import product
-from math import comb
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 
 from minibnn.ops.bits import binarize
+from minibnn.optim import (
+    Bop2ndState,
+    BopState,
+    LatentSGDState,
+    bop2nd_step,
+    bop_step,
+    latent_sgd_step,
+)
 
 
 def inputs(n):
@@ -14,10 +25,10 @@ def inputs(n):
     return np.int8(list(product((1, -1), repeat=n)))
 
 
-def outputs(w, v):
-    """sign(sum_k v_k sign(w_k x)) for all inputs x; w (h, n), v (h,), sign(0) = +1."""
-    hidden = binarize(inputs(w.shape[1]).astype(int) @ w.T)
-    return binarize(hidden.astype(int) @ v)
+def outputs(w, v, x=None):
+    """sign(sum_k v_k sign(w_k x)) for inputs x, all if left out; w (h, n), v (h,), sign(0) = +1."""
+    x = inputs(w.shape[1]) if x is None else x
+    return binarize(binarize(x.astype(int) @ w.T).astype(int) @ v)
 
 
 def group_orbit(w, v):
@@ -28,12 +39,79 @@ def group_orbit(w, v):
 @cache
 def classes(n, h):
     """(classes under sign changes and exchange of hidden units, networks), counted one by one."""
-    found = set()
-    networks = 0
-    rows = inputs(n)
+    rows, found, networks = inputs(n), set(), 0
     for w in product(range(len(rows)), repeat=h):
         for v in product((1, -1), repeat=h):
             found.add(group_orbit(rows[list(w)], np.int8(v)).tobytes())
             networks += 1
-    assert len(found) == comb(2**n + h - 1, h)
     return len(found), networks
+
+
+def least_errors(x, labels, h):
+    """The least number of errors that any network makes on labels ±1 of inputs x."""
+    hidden = binarize(x.astype(int) @ inputs(x.shape[1]).T).astype(int)  # one column for each w
+    every = np.array(list(combinations_with_replacement(range(hidden.shape[1]), h)))
+    sums = sum(hidden[:, column] for column in every.T)
+    return int((binarize(sums) != labels[:, None]).sum(0).min())
+
+
+def bop(w, g, state):
+    state = state or BopState(np.zeros_like(g))
+    return bop_step(w, g, state, gamma=0.1, threshold=0.02)
+
+
+def bop2nd(w, g, state):
+    state = state or Bop2ndState(np.zeros_like(g), np.ones_like(g))
+    return bop2nd_step(w, g, state, gamma=0.1, sigma=0.01, threshold=0.1)
+
+
+def latent_sgd(w, g, state):
+    latent, velocity = state or (w * np.float32(0.3), LatentSGDState(None))
+    latent, velocity = latent_sgd_step(latent, g, velocity, lr=0.3, clip=1.0)
+    return binarize(latent), (latent, velocity)
+
+
+OPTIMIZERS = {"Bop": bop, "latent SGD": latent_sgd, "Bop2ndOrder": bop2nd}
+
+
+def trained_errors(optimizer, x, labels, h, seed, steps=300):
+    """The fewest errors on the way from a random start, on whole batches and a hinge loss."""
+    random = np.random.default_rng(seed)
+    w, v = (random.choice(np.int8([-1, 1]), shape) for shape in ((h, x.shape[1]), h))
+    states, least = (None, None), len(x)
+    for _ in range(steps):
+        a = x.astype(int) @ w.T
+        hidden = binarize(a)
+        dz = -labels * (labels * (hidden.astype(int) @ v) < 2) / np.float32(len(x))
+        dv = (hidden.T @ dz).astype(np.float32)
+        dw = ((dz[:, None] * v * (np.abs(a) <= 3)).T @ x).astype(np.float32)  # straight through
+        (w, first), (v, second) = (
+            optimizer(value, g, state)
+            for value, g, state in zip((w, v), (dw, dv), states, strict=True)
+        )
+        states = first, second
+        least = min(least, int((outputs(w, v, x) != labels).sum()))
+    return least
+
+
+def tasks(count, n=5, samples=24):
+    """Random labels for some of all inputs: (x, labels) for each task."""
+    for seed in range(count):
+        random = np.random.default_rng(seed)
+        x = inputs(n)[random.permutation(2**n)[:samples]]
+        yield x, random.choice(np.int8([-1, 1]), samples)
+
+
+def gaps(count=8, seeds=10, h=3, steps=300):
+    """{optimizer: int array (tasks, seeds)} of errors above the optimum, and the optima."""
+    chosen = list(tasks(count))
+    optima = [least_errors(x, labels, h) for x, labels in chosen]
+    return {
+        name: np.array(
+            [
+                [trained_errors(run, x, labels, h, seed, steps) - best for seed in range(seeds)]
+                for (x, labels), best in zip(chosen, optima, strict=True)
+            ]
+        )
+        for name, run in OPTIMIZERS.items()
+    }, optima

@@ -1,13 +1,16 @@
-"""The page about equivalences: its numbers are what its lines give."""
+"""The pages about equivalences: their numbers are what their lines give."""
 
 import doctest
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def test_the_page_is_as_it_runs():
-    page = EXAMPLES / "equivalences.md"
-    found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
-    assert found.attempted > 20
+@pytest.mark.parametrize(("page", "lines"), [("equivalences.md", 20), ("descent.md", 15)])
+def test_the_page_is_as_it_runs(page, lines):
+    file = str(EXAMPLES / page)
+    found = doctest.testfile(file, module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert found.attempted > lines
     assert found.failed == 0
