@@ -5,22 +5,13 @@ from math import floor, log2
 
 import numpy as np
 
-from minibnn.equivalences.case import (
-    ANY,
-    QUARTERS,
-    SMALL,
-    hold,
-    rational,
-)
+from minibnn.equivalences.case import ANY, QUARTERS, SMALL, hold, rational
 from minibnn.equivalences.entry import Entry
 from minibnn.equivalences.scale import dialect, drawn_bop, sgd_start
 from minibnn.optim import BopState
 
-# -- E5 --------------------------------------------------------------------------------------------
-
 E5 = Entry(
-    """
-    E5 What the moving average is
+    """E5 What the moving average is
 
     m_t = prod(1 - gamma_k) m0 + sum gamma_k prod_{j>k}(1 - gamma_j) g_j, so |m| <= max(|m0|, G) for
     |g| <= G. gamma = 1, tau = 0: b = -sgn(g), held at g = 0 (Larq's rule: +1).
@@ -30,8 +21,7 @@ E5 = Entry(
         float32 follows within 2^-22 G per step
     class: Q, T
     why: Unroll the recursion; its weights are >= 0 and sum to 1.
-    source: Helwegen et al. 2019, equation 5 (whose sum needs m0 = 0)
-    """,
+    source: Helwegen et al. 2019, equation 5 (whose sum needs m0 = 0)""",
     ports=("bop_step",),
 )
 
@@ -142,11 +132,9 @@ E5.breaks(
     lambda x: flips_at_equality(x, -1, "larq"),
 )
 
-# -- E11 -------------------------------------------------------------------------------------------
 
 E11 = Entry(
-    """
-    E11 Two flips of a weight are some steps apart
+    """E11 Two flips of a weight are some steps apart
 
     |g| <= G, 0 <= tau < G: flips of one weight are at least n steps apart, n the least with
     (1 - gamma)^n (G + tau) < G - tau, about 2 tau / (gamma G); the worst case attains it. The first
@@ -156,8 +144,7 @@ E11 = Entry(
     class: Q
     why: Between two flips m falls from above tau to below -tau, and falls fastest under g = -G:
         m_n = (1 - gamma)^n (m + G) - G.
-    source: derived
-    """,
+    source: derived""",
     ports=("bop_step",),
 )
 G = 3
@@ -261,11 +248,9 @@ E11.breaks("latent SGD near 0 flips at every step", latent_spacing)
 E11.breaks("gradients above G", lambda x: spacing_of_one(x, (24, -64)))
 E11.breaks("the first flip from m0 = 1", lambda x: spacing_of_one(x, (3,), m=1.25, first=3))
 
-# -- E19 -------------------------------------------------------------------------------------------
 
 E19 = Entry(
-    """
-    E19 An L2 penalty makes ±1 weights flip for nothing
+    """E19 An L2 penalty makes ±1 weights flip for nothing
 
     The penalty is constant, yet g gains lambda b. At g = 0 from m0 = 0: no flip for lambda <= tau,
     and endless ones for lambda > tau.
@@ -274,8 +259,7 @@ E19 = Entry(
         for peace, lambda < tau with the inclusive and Larq's rule
     class: Q
     why: b m gains lambda times the average of 1, which tends to lambda from below.
-    source: derived; Helwegen et al.'s XNOR-Net regularizes real kernels only
-    """,
+    source: derived; Helwegen et al.'s XNOR-Net regularizes real kernels only""",
     ports=("bop_step",),
 )
 
@@ -328,8 +312,7 @@ def rounded_above(x):
 
 E19.shows(lambda x: penalised(x, [1], 8, 1.0, 0.5, 0.5, wait=2))
 E19.breaks(
-    "lambda above tau: flips without any gradient",
-    lambda x: penalised(x, [1], 8, 1.0, 0.5, 0.5),
+    "lambda above tau: flips without any gradient", lambda x: penalised(x, [1], 8, 1.0, 0.5, 0.5)
 )
 E19.breaks(
     "lambda = tau at gamma = 1 under the inclusive rule",

@@ -10,11 +10,8 @@ from minibnn.equivalences.latent import LAMBDAS
 from minibnn.equivalences.scale import sgd_start
 from minibnn.optim import BopState
 
-# -- E18 -------------------------------------------------------------------------------------------
-
 E18 = Entry(
-    """
-    E18 Dual views of latent weights
+    """E18 Dual views of latent weights
 
     SGD from w0 = 0 is dual averaging: b = argmin <b, sum g>, ties +1. BayesBiNN with s = 1, sign
     for tanh, no prior, step a, weight rho of the KL term and N samples is Bop with threshold 0,
@@ -23,8 +20,7 @@ E18 = Entry(
     if: w0 = 0 and lr = 2^k in float32; Larq's tie for BayesBiNN, in Fractions
     class: B, Q
     why: w_t = -lr sum g; multiply the natural parameter's update by -rho / N.
-    source: ProxQuant (Bai et al. 2019); BayesBiNN (Meng et al. 2020)
-    """,
+    source: ProxQuant (Bai et al. 2019); BayesBiNN (Meng et al. 2020)""",
     ports=("latent_sgd_step",),
 )
 
@@ -76,11 +72,9 @@ E18.breaks(
     lambda x: dual_of_one(x, (3, -1, -1, -1), lr=0.1),
 )
 
-# -- E25 -------------------------------------------------------------------------------------------
 
 E25 = Entry(
-    """
-    E25 A centre, or prior, is a constant gradient
+    """E25 A centre, or prior, is a constant gradient
 
     w <- w - lr (g + lambda (w - c)) is Bop(0) on g - lambda c with m = -lambda w, and the plain
     average of g from -lambda (w0 - c), read out as b = +1 iff m <= lambda c. A weight that starts
@@ -89,8 +83,7 @@ E25 = Entry(
     if: lambda constant; for freezing the right start
     class: Q
     why: lambda (w - c) + g = lambda w + (g - lambda c).
-    source: Meng et al. 2020, whose continual learning sets the prior to the last lambda; derived
-    """
+    source: Meng et al. 2020, whose continual learning sets the prior to the last lambda; derived"""
 )
 
 
@@ -158,11 +151,9 @@ E25.breaks("the prior is left out of Bop's gradient", unshifted)
 E25.breaks("lambda |c| below G: a gradient of 3 flips the weight", weak_prior)
 E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)", penalty_on_bits)
 
-# -- E26 -------------------------------------------------------------------------------------------
 
 E26 = Entry(
-    """
-    E26 The published BayesBiNN is latent SGD with decay, bit for bit
+    """E26 The published BayesBiNN is latent SGD with decay, bit for bit
 
     rho = log(u / (1 - u)) / 2 + lambda, w = tanh(rho / T), mu = tanh(lambda),
     s = (1 - w^2 + 1e-10) / T / (1 - mu^2 + 1e-10),
@@ -173,8 +164,7 @@ E26 = Entry(
     if: |lambda| > 10 (the defaults start at ±10); u not 0
     class: B
     why: tanh(lambda) = ±1 from 9.02 on, and the noise is at most 8.32: both ratios are 1e-10.
-    source: Meng et al. 2020, their code; derived
-    """
+    source: Meng et al. 2020, their code; derived"""
 )
 GUARD = np.float32(1e-10)
 

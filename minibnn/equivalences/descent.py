@@ -10,11 +10,8 @@ from minibnn.equivalences.scale import dialect, drawn_bop
 from minibnn.optim import BopState, LatentSGDState
 from minibnn.optim.bop import flip_signs
 
-# -- E20 -------------------------------------------------------------------------------------------
-
 E20 = Entry(
-    """
-    E20 Bop is a projected gradient step
+    """E20 Bop is a projected gradient step
 
     Larq's rule is b <- sign(tau b - m), in one operation, for any two float32 numbers; the strict
     one holds at 0, the inclusive one flips at 0 unless m = 0. It is argmin over ±1 of
@@ -24,8 +21,7 @@ E20 = Entry(
     if: tau >= 0; tau b - m or b - m / tau, not m times a rounded 1 / tau; gradual underflow
     class: B
     why: tau b - m has the sign of b (tau - b m), and IEEE subtraction has the right sign.
-    source: derived; ProxQuant (Bai et al. 2019) has it for gamma = 1
-    """,
+    source: derived; ProxQuant (Bai et al. 2019) has it for gamma = 1""",
     ports=("bop_step",),
 )
 
@@ -90,11 +86,9 @@ E20.breaks(
 )
 E20.breaks("BinaryConnect taken for it", binary_connect)
 
-# -- E21 -------------------------------------------------------------------------------------------
 
 E21 = Entry(
-    """
-    E21 Above the curvature Bop is a descent method, for any gamma
+    """E21 Above the curvature Bop is a descent method, for any gamma
 
     L(b) = 1/2 b'Qb + c'b, g = Qb + c. Flipping F changes L by
     -2 sum_F b_i g_i + 2 sum_FF b_i b_j Q_ij, so one flip lowers L iff b_i g_i > Q_ii. All at once:
@@ -105,8 +99,7 @@ E21 = Entry(
     if: g is L's gradient, not a surrogate's; the strict rule; b0 m0 <= tau; tau constant or rising
     class: Q
     why: Flips are among b_i g_i > tau_i (E23), so the change is at most -2 sum_F (b_i g_i - tau_i).
-    source: derived; majorisation, Hopfield networks
-    """
+    source: derived; majorisation, Hopfield networks"""
 )
 
 
@@ -178,11 +171,9 @@ E21.breaks(
 E21.breaks("b0 m0 above tau", lambda x: of_small(x, [[0]], [-1], [0], m=9))
 E21.breaks("a falling tau", lambda x: of_small(x, [[0]], [-1], [4, 0], m=4, steps=2))
 
-# -- E23 -------------------------------------------------------------------------------------------
 
 E23 = Entry(
-    """
-    E23 A flip's own gradient exceeds the threshold
+    """E23 A flip's own gradient exceeds the threshold
 
     Bop flips at step t only if b g_t > tau_t (>= with the inclusive and Larq's rule), for any
     gamma_t in (0, 1]: at most so many weights flip as have b g > tau, and where |g| <= tau nobody
@@ -192,8 +183,7 @@ E23 = Entry(
     class: Q, B
     why: Before the step b m <= tau; a mean above tau of two numbers, one at most tau, has the other
         above. fl(gamma fl(g - m)) <= g - m.
-    source: derived
-    """,
+    source: derived""",
     ports=("bop_step",),
 )
 

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from textwrap import dedent
+from inspect import cleandoc
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Entry:
     """
 
     def __init__(self, words, ports=()):
-        title, statement, fields = dedent(words).strip().split("\n\n")
+        title, statement, fields = cleandoc(words).split("\n\n")
         self.id, self.title = title.split(" ", 1)
         self.statement = " ".join(statement.split())
         self.fields = {}

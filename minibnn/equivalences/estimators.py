@@ -9,11 +9,8 @@ from minibnn.equivalences.entry import Entry
 from minibnn.equivalences.scale import sgd_start
 from minibnn.optim import BopState
 
-# -- E9 --------------------------------------------------------------------------------------------
-
 E9 = Entry(
-    """
-    E9 Weight clip and straight-through mask
+    """E9 Weight clip and straight-through mask
 
     (i) Under a clip at 1 all |w| <= 1, and the mask |w| <= 1 does nothing. (ii) Without clip and
     decay a weight beyond the mask is dead. (iii) A clip at c >= |w0| + lr sum |g| does nothing.
@@ -25,8 +22,7 @@ E9 = Entry(
     class: B
     why: (iv) Until -c is reached the clipped path lies on or below the free one, as each operation
         is monotone. The others are bounds on |w|.
-    source: Helwegen et al. 2019, section 3, call clipping a ceiling on inertia
-    """
+    source: Helwegen et al. 2019, section 3, call clipping a ceiling on inertia"""
 )
 WITHIN = tuple(q for q in QUARTERS if abs(q) <= 1)
 EXACT_RATES = (0.5, 0.25, 0.125)
@@ -134,11 +130,9 @@ E9.breaks(
     lambda x: from_the_clip(x, x.column(-1, -1), x.signs([-1]), 0.5, beyond=1),
 )
 
-# -- E10 -------------------------------------------------------------------------------------------
 
 E10 = Entry(
-    """
-    E10 A weight's pseudo-gradient is a change of its start
+    """E10 A weight's pseudo-gradient is a change of its start
 
     w <- w - lr phi(w) g with phi > 0 and M(w) = integral of 1 / phi: the bits of the plain
     estimator from M(w0), up to O(lr). Exact: w <- M^-1(M(w) - lr g), mirror descent with any odd
@@ -147,8 +141,7 @@ E10 = Entry(
     if: phi continuous and > 0; |u| above lr^2 G^2 max|phi'| / 2 per step
     class: T, Q
     why: M(w) moves by -lr g + O(lr^2 phi'), and M keeps signs.
-    source: Schoenbauer et al. 2024; Ajanthan et al. 2021
-    """
+    source: Schoenbauer et al. 2024; Ajanthan et al. 2021"""
 )
 # phi > 0, M(w) = integral of 1 / phi, a bound of |phi'|
 ESTIMATORS = {

@@ -11,11 +11,8 @@ from minibnn.nn import Parameter
 from minibnn.optim import BopState, IntegerBopState, majority_vote_step
 from minibnn.optim.integer import leak
 
-# -- E27 -------------------------------------------------------------------------------------------
-
 E27 = Entry(
-    """
-    E27 Bop in integers
+    """E27 Bop in integers
 
     a <- a - R(a / 2^j) + q, flip iff b a > theta; q and a integers, |q| <= Q, R odd. Bits are a
     function of integers, the same on every machine and in every order of summation; E6's mirror
@@ -26,8 +23,7 @@ E27 = Entry(
     if: a power-of-two scale; each summand quantised, not the sum; odd R; no overflow
     class: B, Q
     why: One rounding is off by less than 1, and errors shrink by 1 - 2^-j: at most 2^j in all.
-    source: derived
-    """
+    source: derived"""
 )
 
 
@@ -117,11 +113,9 @@ E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)", scaled_integers)
 E27.breaks("int16 at j = 9 overflows", overflown)
 E27.breaks("the sum is quantised, not its summands", quantised_afterwards)
 
-# -- E28 -------------------------------------------------------------------------------------------
 
 E28 = Entry(
-    """
-    E28 Signs and votes
+    """E28 Signs and votes
 
     sign(b - eta sgn0(m)) is strict Bop(0) for every eta > 1. Majority vote with margin tau, flip
     iff b V > tau for V = sum over workers of sgn0(m_k), is Bop(gamma = 1, tau) on the integer V,
@@ -130,8 +124,7 @@ E28 = Entry(
     if: eta > 1; sgn0(0) = 0
     class: B, Q
     why: eta > |b| decides where m is not 0; sums of signs are integers.
-    source: Bernstein et al. 2018 and 2019; derived
-    """
+    source: Bernstein et al. 2018 and 2019; derived"""
 )
 
 
@@ -179,11 +172,9 @@ E28.breaks("an even number of workers: 3, -1", lambda x: vote_of(x, 3, -1))
 E28.breaks("one bit per worker, sgn(0) = +1: 0, 0, -2", one_bit_each)
 E28.breaks("the sign of an average taken for an average of signs", sign_of_average)
 
-# -- E29 -------------------------------------------------------------------------------------------
 
 E29 = Entry(
-    """
-    E29 Accumulation is not averaging
+    """E29 Accumulation is not averaging
 
     k micro-batches at frozen bits: sum of g_i / k = (sum of g_i) / k, bit for bit for k = 2^j. Leak
     once, then add all, threshold k tau / gamma: Bop on the mean. k averages at gamma' equal one at
@@ -193,8 +184,7 @@ E29 = Entry(
     if: frozen bits; k a power of two in float32
     class: B, Q
     why: Unroll the average over the k gradients.
-    source: derived
-    """
+    source: derived"""
 )
 
 
@@ -278,11 +268,9 @@ E29.breaks("k averages taken for one on the plain mean", lambda x: of_means(x, (
 E29.breaks("k averages taken for k gamma", lambda x: of_means(x, (1,) * 4, Fraction(1)))
 E29.breaks("latent SGD with decay", decayed)
 
-# -- E35 -------------------------------------------------------------------------------------------
 
 E35 = Entry(
-    """
-    E35 Parity of flips
+    """E35 Parity of flips
 
     Of a layer's weights those that differ from the start are those with an odd number of flips: at
     most as many as flips, and of the same parity.
@@ -290,8 +278,7 @@ E35 = Entry(
     if: every flip is counted
     class: B
     why: Two flips undo each other.
-    source: derived; a checksum for flip telemetry
-    """
+    source: derived; a checksum for flip telemetry"""
 )
 
 

@@ -9,11 +9,8 @@ from minibnn.equivalences.entry import Entry
 from minibnn.equivalences.scale import dialect, sgd_constants, sgd_start
 from minibnn.optim import BopState, DoubleWellSGDState, InertiaSGDState, SchmittSGDState
 
-# -- E3 --------------------------------------------------------------------------------------------
-
 E3 = Entry(
-    """
-    E3 A latent weight is a bit and its inertia
+    """E3 A latent weight is a bit and its inertia
 
     w = b m with m >= 0: s = m - lr (b g + lambda m), m' = |s| (then min with the clip); flip iff
     s < 0 where b = +1 and iff s <= 0 where b = -1. Momentum and mask likewise.
@@ -21,8 +18,7 @@ E3 = Entry(
     if: round to nearest (or exact); a -1 of inertia 0 does not exist
     class: B, Q
     why: Multiplying by +1 or -1 is exact, and round-to-nearest is an odd function.
-    source: Helwegen et al. 2019, equation 4
-    """,
+    source: Helwegen et al. 2019, equation 4""",
     ports=("latent_sgd_step",),
 )
 
@@ -79,11 +75,9 @@ E3.breaks(
     lambda x: of_one_weight(x, (-0.1,), -0.5, step_rounded_down, eighths_below, lr=np.float32(0.5)),
 )
 
-# -- E4 --------------------------------------------------------------------------------------------
 
 E4 = Entry(
-    """
-    E4 SGD with weight decay is Bop with threshold 0
+    """E4 SGD with weight decay is Bop with threshold 0
 
     w <- (1 - lr lambda) w - lr g and m <- (1 - gamma) m + gamma g with gamma = lr lambda and
     m0 = -lambda w0: m = -lambda w at every step, and the same bits. Also for schedules of lr at
@@ -94,8 +88,7 @@ E4 = Entry(
     class: B, Q
     why: Multiply the latent update by -lambda: it is Bop's average, and with a power of two each
         rounding scales along. b m > 0 iff b and w disagree. Nothing asks for lr lambda <= 1.
-    source: Helwegen et al. 2019, section 6, say only "similar"; Quist et al. 2023
-    """,
+    source: Helwegen et al. 2019, section 6, say only "similar"; Quist et al. 2023""",
     ports=("bop_step", "latent_sgd_step"),
 )
 LAMBDAS = Options(
@@ -212,11 +205,9 @@ E4.breaks(
     "the latent weights are clipped, m is not", lambda x: bits_of_one(x, (-4, 1, 1), clip=0.5)
 )
 
-# -- E8 --------------------------------------------------------------------------------------------
 
 E8 = Entry(
-    """
-    E8 Bop's threshold is hysteresis of latent SGD
+    """E8 Bop's threshold is hysteresis of latent SGD
 
     Bop is a Schmitt trigger on m: -1 above tau, +1 below -tau, else hold. So it is shrink SGD whose
     bit holds while |w| <= theta = tau / lambda; and, with W = w + theta b, SGD on
@@ -226,8 +217,7 @@ E8 = Entry(
         sign(W0) = b0, and Fractions; the latent twins are of the strict rule
     class: B, Q
     why: b flips iff b m > tau iff b W < 0, as b W = theta - b m / lambda.
-    source: derived; BayesBiNN (Meng et al. 2020), table 1, says "hysteresis"
-    """,
+    source: derived; "hysteresis" is the word of BayesBiNN (Meng et al. 2020), table 1""",
     ports=("bop_step",),
 )
 

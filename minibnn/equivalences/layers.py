@@ -25,11 +25,8 @@ def normalisation(beta, epsilon, gamma=None, mean=None, variance=None):
     return layer
 
 
-# -- E15 -------------------------------------------------------------------------------------------
-
 E15 = Entry(
-    """
-    E15 Batch normalisation absorbs a positive scale
+    """E15 Batch normalisation absorbs a positive scale
 
     BN(a z) = BN(z) for a > 0 per channel with epsilon -> a^2 epsilon (or 0), so XNOR-Net's scale
     alpha before batch norm does nothing; the gradient at the bits does not depend on alpha, the
@@ -38,8 +35,7 @@ E15 = Entry(
     if: a > 0, one a for batch and space, statistics of the scaled z, epsilon scaled
     class: B2, T
     why: Mean and deviation scale by a.
-    source: derived; XNOR-Net (Rastegari et al. 2016)
-    """
+    source: derived; XNOR-Net (Rastegari et al. 2016)"""
 )
 
 
@@ -100,11 +96,9 @@ E15.breaks(
     lambda x: absorbed_in_one(x, (3, -1, 2), [[1.0], [4.0], [1.0]]),
 )
 
-# -- E16 -------------------------------------------------------------------------------------------
 
 E16 = Entry(
-    """
-    E16 Batch norm and sign are one integer threshold
+    """E16 Batch norm and sign are one integer threshold
 
     sign(gamma (z - mu) / sqrt(v + epsilon) + beta) of integers z is +1 iff z >= t (gamma > 0) or
     z <= t (gamma < 0) for one integer t, bit for bit as the float program has it. Max pooling
@@ -113,8 +107,7 @@ E16 = Entry(
     if: finite numbers; t by bisection of the program, not by its closed form
     class: B
     why: Each rounded step is monotone in z, so the program is.
-    source: derived; Larq Compute Engine folds likewise
-    """
+    source: derived; Larq Compute Engine folds likewise"""
 )
 GAMMAS = (1.0, -1.0, 0.5, -2.0, 0.0, 0.3, -1.7)
 
@@ -207,11 +200,9 @@ E16.breaks(
     ),
 )
 
-# -- E17 -------------------------------------------------------------------------------------------
 
 E17 = Entry(
-    """
-    E17 Symmetries of a network
+    """E17 Symmetries of a network
 
     Negating the bits into a hidden unit, the bits out of it and its beta changes nothing, through
     training by Bop. Nor does an exchange of hidden units.
@@ -220,8 +211,7 @@ E17 = Entry(
         dead weights to +1; exchange: sums of fixed order (the compiled kernels), else to rounding
     class: B, T
     why: Negation commutes with rounding, and the gradients negate too.
-    source: derived
-    """
+    source: derived"""
 )
 
 

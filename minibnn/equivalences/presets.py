@@ -105,10 +105,7 @@ def _loss_scale(net):
     return [
         _side("bop", f"Bop, threshold {THRESHOLD:.3g}", plain),
         _side(
-            "scaled",
-            f"loss, threshold and Adam's epsilon times {LOSS_SCALE:g}",
-            scaled,
-            LOSS_SCALE,
+            "scaled", f"loss, threshold and Adam's epsilon times {LOSS_SCALE:g}", scaled, LOSS_SCALE
         ),
         _side(
             "control",

@@ -66,12 +66,7 @@ class Report(Shown):
     def to_dict(self):
         """Plain numbers and texts, as JSON can hold them."""
         rows = [vars(row) | {"case": row.case and repr(row.case)} for row in self.rows]
-        return {
-            "ok": self.ok,
-            "seed": self.seed,
-            "seconds": round(self.seconds, 3),
-            "rows": rows,
-        }
+        return {"ok": self.ok, "seed": self.seed, "seconds": round(self.seconds, 3), "rows": rows}
 
     def tables(self):
         """The rows, as a list of one Table."""

@@ -8,11 +8,8 @@ from minibnn.equivalences.entry import Entry
 from minibnn.nn import Parameter
 from minibnn.optim import BopState, CEMAState
 
-# -- E12 -------------------------------------------------------------------------------------------
-
 E12 = Entry(
-    """
-    E12 Numbers stored per weight
+    """E12 Numbers stored per weight
 
     Latent SGD 1 real, with momentum 2, Adam 3; Bop 1 and the bit, Bop2ndOrder 2 and the bit, the
     cascade 2. At tau = 0 Bop's bit is -sgn(m) wherever m is not 0, so it is redundant there; the
@@ -21,8 +18,7 @@ E12 = Entry(
     if: counted on the optimizers' own state; redundant only at tau = 0
     class: B
     why: b m > 0 flips, so after a step b m <= 0.
-    source: Helwegen et al. 2019, section 4; their code keeps b as float32, so 2 reals
-    """
+    source: Helwegen et al. 2019, section 4; their code keeps b as float32, so 2 reals"""
 )
 # Reals of state per weight, and whether the bit itself has to be kept beside them.
 STORED = {
@@ -99,11 +95,9 @@ E12.breaks(
     lambda x: counted(x, "LatentAdam", reals=2),
 )
 
-# -- E13 -------------------------------------------------------------------------------------------
 
 E13 = Entry(
-    """
-    E13 Data parallel training is training on the whole batch
+    """E13 Data parallel training is training on the whole batch
 
     The mean of K workers' mean gradients is the mean over the batch; averaging the workers' m is
     averaging their gradients.
@@ -112,8 +106,7 @@ E13 = Entry(
         partial sums
     class: Q, B
     why: Linearity of the mean and of the moving average.
-    source: Helwegen et al. 2019, algorithm 2 (the 1/K)
-    """
+    source: Helwegen et al. 2019, algorithm 2 (the 1/K)"""
 )
 
 
@@ -198,8 +191,7 @@ E13.breaks(
     lambda x: workers_of_one(x, [(4,), (0,), (0,), (0,)], [1, 3], threshold=0.75),
 )
 E13.breaks(
-    "a vote on local flips",
-    lambda x: workers_of_one(x, [(8,), (0,), (0,)], [1, 1, 1], vote=True),
+    "a vote on local flips", lambda x: workers_of_one(x, [(8,), (0,), (0,)], [1, 1, 1], vote=True)
 )
 E13.breaks(
     "float32 sums that round: 2^24 + 1 + 1 - 2^24 in another order",

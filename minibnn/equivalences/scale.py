@@ -56,11 +56,8 @@ def clip_and_mask(x):
     return {name: x.one(name, (None, 1.0, 0.5, 0.3)) for name in ("clip", "ste_clip")}
 
 
-# -- E1 --------------------------------------------------------------------------------------------
-
 E1 = Entry(
-    """
-    E1 A scale of the latent weights changes nothing
+    """E1 A scale of the latent weights changes nothing
 
     (lr, lambda, w0, clip, mask width) -> (C lr, lambda / C, C w0, C clip, C width) with any C > 0
     per weight: the same bits, and C times the latent weights. Adam: the same with its rate, at any
@@ -70,8 +67,7 @@ E1 = Entry(
     class: B2, Q
     why: Every operation is homogeneous of degree 1 in (latent, lr), so C factors out of one step;
         the bits, and with them the next gradient, are the same; induct.
-    source: Helwegen et al. 2019 (arXiv 1906.02107), Theorem 1 and appendix A
-    """,
+    source: Helwegen et al. 2019 (arXiv 1906.02107), Theorem 1 and appendix A""",
     ports=("latent_sgd_step",),
 )
 POWER_OF_C = {"lr": 1, "weight_decay": -1, "clip": 1, "ste_clip": 1}
@@ -115,9 +111,7 @@ def one_scaled(x, gradients, latent, unscaled=(), scale=2, **hyper):
     beside_scaled(x, x.steps.latent_sgd_step, sgd_start, *arrays, unscaled, **hyper)
 
 
-E1.shows(
-    lambda x: one_scaled(x, (-1, 1, 0.5, 1), 0.5, lr=0.5, weight_decay=0.25, clip=1.0),
-)
+E1.shows(lambda x: one_scaled(x, (-1, 1, 0.5, 1), 0.5, lr=0.5, weight_decay=0.25, clip=1.0))
 E1.breaks(
     "the clip keeps its size",
     lambda x: one_scaled(x, (-1, 1, 0.5), 0.5, ["clip"], lr=1.0, clip=1.0),
@@ -140,11 +134,8 @@ E1.breaks(
 )
 
 
-# -- E2 --------------------------------------------------------------------------------------------
-
 E2 = Entry(
-    """
-    E2 The learning rate is irrelevant from 0, or when large enough
+    """E2 The learning rate is irrelevant from 0, or when large enough
 
     w0 = 0: the bits do not depend on the learning rate. Else all rates above max |w0| / |S_t| give
     the same bits (S_t the summed gradient, over entries with S_t != 0 and sign(w0) != -sign(S_t)).
@@ -153,8 +144,7 @@ E2 = Entry(
     if: no clip, no decay (or lambda proportional to 1 / lr), the schedule of the same shape
     class: B2, Q
     why: w_t = w0 - lr S_t: with w0 = 0 the rate scales w_t; above the bound S_t wins.
-    source: Helwegen et al. 2019, section 3 (which says it more broadly)
-    """,
+    source: Helwegen et al. 2019, section 3 (which says it more broadly)""",
     ports=("latent_sgd_step",),
 )
 
@@ -266,11 +256,8 @@ E2.breaks("a rate 1 % below the bound", a_rate_below_the_bound)
 E2.breaks("Adam's gradients scaled, its epsilon not", adam_with_epsilon_kept)
 
 
-# -- E6 --------------------------------------------------------------------------------------------
-
 E6 = Entry(
-    """
-    E6 Bop's threshold counts relative to the gradients only
+    """E6 Bop's threshold counts relative to the gradients only
 
     (g, tau, m0) -> (C g, C tau, C m0) with any C > 0 per weight: the same flips, by every rule.
     (g, b, m0) -> (-g, -b, -m0): mirrored flips (strict and inclusive). With a = m / gamma:
@@ -280,8 +267,7 @@ E6 = Entry(
         its old value over the new one
     class: B2, Q
     why: m and b m - tau are homogeneous of degree 1, and rounding is odd.
-    source: derived; Helwegen et al. 2019, section 6 notes the dependence on scale
-    """,
+    source: derived; Helwegen et al. 2019, section 6 notes the dependence on scale""",
     ports=("bop_step",),
 )
 

@@ -11,11 +11,8 @@ from minibnn.equivalences.scale import sgd_start
 from minibnn.nn import Parameter
 from minibnn.optim import Bop2ndState, BopState, CEMAState
 
-# -- E7 --------------------------------------------------------------------------------------------
-
 E7 = Entry(
-    """
-    E7 Momentum SGD with decay is two averages, sometimes
+    """E7 Momentum SGD with decay is two averages, sometimes
 
     Decoupled decay: m = -lambda (1 - mu) w is u <- mu u + (1 - mu) g, m <- (1 - lr lambda) m + lr
     lambda u with u0 = 0. Coupled (the usual L2): such a cascade iff lr lambda <= (1 - sqrt(mu))^2,
@@ -25,8 +22,7 @@ E7 = Entry(
     if: v0 = 0; coupled: real poles
     class: Q
     why: Eliminate v and factor the characteristic polynomial of the recursion in w.
-    source: Quist et al. 2023, whose code has the cascade
-    """
+    source: Quist et al. 2023, whose code has the cascade"""
 )
 ROOTS = tuple(Fraction(*p) for p in ((1, 2), (1, 3), (3, 4), (2, 3), (9, 10), (1, 5)))
 
@@ -108,11 +104,9 @@ E7.breaks(
     lambda x: cascade_of_one(x, (1, 0), *ROOTS[4:1:-2], momentum=Fraction(9, 10)),
 )
 
-# -- E14 -------------------------------------------------------------------------------------------
 
 E14 = Entry(
-    """
-    E14 When Bop2ndOrder is Bop, and its zero start
+    """E14 When Bop2ndOrder is Bop, and its zero start
 
     b m / (sqrt(v) + epsilon) > tau flips. It is Bop if sigma = 0 and v0 = 1; if tau = 0 and v > 0;
     if |g| = G and v0 = G^2, at threshold tau G. gamma = sigma = 1, tau < 1: sign descent.
@@ -123,8 +117,7 @@ E14 = Entry(
     if: as stated; epsilon = 0 for the scale and the "unbiased" form
     class: B, B2
     why: sqrt(v) is 1, positive or G; a common factor cancels in m / sqrt(v).
-    source: Suarez-Ramirez et al. 2021 and their code
-    """
+    source: Suarez-Ramirez et al. 2021 and their code"""
 )
 
 

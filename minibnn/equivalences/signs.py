@@ -9,11 +9,8 @@ from minibnn.equivalences.entry import Entry
 from minibnn.equivalences.scale import adam_start
 from minibnn.equivalences.tiny import classes, group_orbit, outputs
 
-# -- E32 -------------------------------------------------------------------------------------------
-
 E32 = Entry(
-    """
-    E32 Sign gradients
+    """E32 Sign gradients
 
     g = ±c: with epsilon 0 Adam's v is c^2 to bias correction, so Adam is momentum SGD and c is
     invisible (bit for bit for c = 2^-k). Latent SGD is a saturating counter: from a lattice of step
@@ -22,8 +19,7 @@ E32 = Entry(
     if: no zero gradient; a start on the lattice; lr = 2^-k that divides the clip
     class: B2, T
     why: A mean of equal squares is that square; steps of lr keep the lattice.
-    source: Wang et al. 2021, their code; derived
-    """
+    source: Wang et al. 2021, their code; derived"""
 )
 
 
@@ -72,11 +68,9 @@ E32.breaks(
 )
 E32.breaks("a start off the lattice", lambda x: counting(x, x.column(1), x.array([0.25]), 0.5, 0.5))
 
-# -- E33 -------------------------------------------------------------------------------------------
 
 E33 = Entry(
-    """
-    E33 Mirror descent
+    """E33 Mirror descent
 
     MD-softmax on the labels -1 and +1 is MD-tanh: u+/u- gains exp(-2 lr beta g). With a hard
     forward pass the primal form (x stored) at annealed beta_t has the bits of latent SGD at rate
@@ -85,8 +79,7 @@ E33 = Entry(
     if: S (their forward is tanh: the late phase only); exact numbers
     class: Q
     why: log((1 + x) / (1 - x)) moves by -2 lr beta_t g. Here 2 stands for e, so all is rational.
-    source: Ajanthan et al. 2021
-    """
+    source: Ajanthan et al. 2021"""
 )
 
 
@@ -143,11 +136,8 @@ E33.breaks("the primal form taken for the stable one, at beta = 1, 2", two_forms
 E33.breaks("the public primal step in float32: -1 absorbs", absorbed)
 
 
-# -- E34 -------------------------------------------------------------------------------------------
-
 E34 = Entry(
-    """
-    E34 A clamp before the sign is a mask
+    """E34 A clamp before the sign is a mask
 
     sign(clamp(w, -Q, Q)) = sign(w) for Q > 0; its only effect is the mask |w| <= Q on the
     gradient. So the public ReCU, which clamps before the sign, does not move tail weights; it cuts
@@ -156,8 +146,7 @@ E34 = Entry(
     if: Q > 0
     class: B
     why: A clamp keeps signs, and its derivative is 1 inside and 0 outside.
-    source: Xu et al. 2021 (ReCU), their code; derived
-    """
+    source: Xu et al. 2021 (ReCU), their code; derived"""
 )
 
 
@@ -198,11 +187,9 @@ E34.shows(lambda x: beside_clamp(x, x.column(1, -1), x.array([0.5]), 1.0, 0.5))
 E34.breaks("Q below 0, as ReCU has for tau below 1/2", folded_clamp)
 E34.breaks('"ReCU revives the tail": its own gradient is cut', tail_moves)
 
-# -- E36 -------------------------------------------------------------------------------------------
 
 E36 = Entry(
-    """
-    E36 Tiny networks can be enumerated
+    """E36 Tiny networks can be enumerated
 
     sign(sum_k v_k sign(w_k x)) with n inputs and h hidden units, both odd: the 2^(h (n + 1))
     networks fall into C(2^n + h - 1, h) classes under E30's group, of one function each: v = +1
@@ -211,8 +198,7 @@ E36 = Entry(
     if: n and h odd, so that no sum is 0; no beta
     class: B
     why: Negating (w_k, v_k) together keeps v_k sign(w_k x), and the order of k does not matter.
-    source: derived
-    """
+    source: derived"""
 )
 
 

@@ -8,11 +8,8 @@ from minibnn.equivalences.entry import Entry
 from minibnn.equivalences.layers import drawn_net, negated_in_one, negation, trained_alike
 from minibnn.optim import BopState
 
-# -- E30 -------------------------------------------------------------------------------------------
-
 E30 = Entry(
-    """
-    E30 Every optimizer has the symmetries of the network
+    """E30 Every optimizer has the symmetries of the network
 
     Negate hidden units (bits in and out, beta) and carry |w0| and m0 along: each optimizer of this
     library, with SGD or Adam for the real parameters, trains the mirror image, bit for bit.
@@ -22,8 +19,7 @@ E30 = Entry(
         clips and roundings odd; no max pooling or ReLU between
     class: B
     why: Each step is an odd function of (bits, state, gradient), and the gradients negate.
-    source: derived; the function's symmetry is folklore
-    """
+    source: derived; the function's symmetry is folklore"""
 )
 OPTIMIZERS = {
     "bop": lambda: optim.Bop(gamma=0.5, threshold=1e-3),
@@ -92,11 +88,9 @@ E30.breaks(
     ),
 )
 
-# -- E31 -------------------------------------------------------------------------------------------
 
 E31 = Entry(
-    """
-    E31 Order is kept; decay and clip never delay the next flip
+    """E31 Order is kept; decay and clip never delay the next flip
 
     Two copies of one update under the same gradients: w <= w' stays so, hence b <= b'; Bop from one
     bit: m <= m' and b >= b'. A step that ends at or below the free one from the same positive w
@@ -105,8 +99,7 @@ E31 = Entry(
     if: open loop; no mask; 0 <= 1 - gamma; in float32 plain, shrink, convex and clip
     class: B, Q
     why: Rounding is monotone, so shrink, convex and clip are; induct.
-    source: derived; extends E9 (iv)
-    """
+    source: derived; extends E9 (iv)"""
 )
 
 

@@ -17,11 +17,8 @@ from minibnn.optim import (
     LatentSGDState,
 )
 
-# -- E22 -------------------------------------------------------------------------------------------
-
 E22 = Entry(
-    """
-    E22 One double well, three jumps
+    """E22 One double well, three jumps
 
     W <- W - lr (g + lambda (W - theta b)); where b W < 0 the bit flips, and W stays (ReBNN: lr =
     eta, lambda = gamma, theta = alpha, gradient alpha g; Bop(0) on alpha (g - gamma b)), or gains
@@ -31,8 +28,7 @@ E22 = Entry(
     if: the same tie (hold with strict); Bop: b0 m0 <= tau; BOLD: a0 = 0, one beta per tensor
     class: Q
     why: Multiply the update by -lambda; b (W - theta b) is what has been gathered against the bit.
-    source: Xu et al. 2023 (ReBNN); BOLD's equations 9 to 11; derived
-    """
+    source: Xu et al. 2023 (ReBNN); BOLD's equations 9 to 11; derived"""
 )
 
 
@@ -152,11 +148,9 @@ E22.breaks("ReBNN taken for BOLD", lambda x: two_jumps(x, "none", "bottom"))
 E22.breaks("BOLD taken for Bop", bold_is_no_bop)
 E22.breaks("BOLD tensor by tensor, and together: beta is another", bold_by_tensors)
 
-# -- E24 -------------------------------------------------------------------------------------------
 
 E24 = Entry(
-    """
-    E24 Decoupled decay makes any optimizer a Bop
+    """E24 Decoupled decay makes any optimizer a Bop
 
     A any function of past gradients, bits and time, not of |w|: w <- (1 - lr lambda) w - lr A is
     Bop(0) by Larq's rule on A, gamma = lr lambda, m = -lambda w. So latent AdamW, Lion, Signum and
@@ -166,8 +160,7 @@ E24 = Entry(
     if: decay outside A; no clip; m0 = -lambda w0; in float32 lambda = 2^k
     class: B, B2, Q
     why: Multiply the update by -lambda (E4); A is the same on both sides.
-    source: derived; Diode's public code
-    """
+    source: derived; Diode's public code"""
 )
 
 
@@ -242,11 +235,9 @@ E24.breaks("decay inside Lion's sign", inside_the_sign)
 E24.breaks("lambda = 0.3, no power of two", lambda x: of_tenths(x, 0.3))
 E24.breaks("Bop starts at m0 = 0", from_zero)
 
-# -- E37 -------------------------------------------------------------------------------------------
 
 E37 = Entry(
-    """
-    E37 Kernels alpha sign(w) under batch norm
+    """E37 Kernels alpha sign(w) under batch norm
 
     alpha = mean |w| of a channel. Passing the gradient at alpha b, g(b) / alpha, turns E1 into
     (lr, lambda, w0, clip, mask) -> (C^2 lr, lambda / C^2, C w0, C clip, C mask): the same bits, and
@@ -256,8 +247,7 @@ E37 = Entry(
     if: batch norm takes up alpha (E15); one C per channel
     class: B2, Q
     why: The gradient is homogeneous of degree -1 in w, so lr has to be of degree 2.
-    source: derived; the code of ReActNet and AdamBNN
-    """
+    source: derived; the code of ReActNet and AdamBNN"""
 )
 
 
