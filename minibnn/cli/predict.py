@@ -4,7 +4,7 @@ import json
 
 import click
 
-from minibnn.cli.completion import files
+from minibnn.cli.completion import files, names
 from minibnn.cli.options import JSON, THREADS
 from minibnn.errors import InputError, one_line
 
@@ -13,7 +13,13 @@ _AT_A_TIME = 64  # images in memory
 
 @click.command(short_help="Classify image files.")
 @click.argument("network", metavar="FILE|RUN", shell_complete=files)
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", shell_complete=files)
+@click.argument("images", nargs=-1, metavar="IMAGE...", shell_complete=files)
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=names("minibnn.zoo.PRETRAINED"),
+    help="Instead of FILE|RUN: a network that comes with minibnn: digits.",
+)
 @click.option(
     "--top",
     type=click.IntRange(1),
@@ -22,24 +28,29 @@ _AT_A_TIME = 64  # images in memory
 )
 @THREADS
 @JSON
-def predict(network, images, top, threads, as_json):
+def predict(network, images, model, top, threads, as_json):
     """Tell the class of each IMAGE, a file of any format and size Pillow reads.
 
-    The network is one that "minibnn export --to packed" wrote, or a run folder. Images are made
-    grey or RGB as it needs them, laid on white where they are transparent, and resized to what it
-    takes: as a whole, proportions not kept; for a network trained on an image-folder, their
-    middle. Probabilities are the softmax of its outputs. Files that cannot be read are named,
-    the others answered; then the exit code is 2.
+    The network is one that "minibnn export --to packed" wrote, a run folder, or with --model one
+    that comes with minibnn. Images are made grey or RGB as it needs them, laid on white where they
+    are transparent, and resized to what it takes: as a whole, proportions not kept; for --model and
+    for a network trained on an image-folder, their middle. Probabilities are the softmax of its
+    outputs. Files that cannot be read are named, the others answered; then the exit code is 2.
 
     \b
+    minibnn predict --model digits seven.png
     minibnn predict model.bnn.npz cat.png dog.jpg
     minibnn predict runs/train-cifar10-1 cat.png --top 3 --json
     """
-    from minibnn.cli.trained import load_trained
+    from minibnn.cli.trained import load_pretrained, load_trained
     from minibnn.data.image_files import check_channels
     from minibnn.ops.threads import use_threads
 
-    trained = load_trained(network)
+    if model:
+        network, images = model, (network, *images)
+    if not images:
+        raise click.UsageError("Missing argument 'IMAGE...'.")
+    trained = load_pretrained(model) if model else load_trained(network)
     check_channels(trained.network.input_shape)
     if len(trained.network.output_shape) != 1:
         raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
@@ -50,7 +61,7 @@ def predict(network, images, top, threads, as_json):
         )
     use_threads(threads)
     bad = []  # files that cannot be read
-    found = _predictions(trained, images, top, bad)
+    found = _predictions(trained, images, top, bool(model), bad)
     if as_json:
         click.echo(json.dumps(list(found), indent=2))
     for one in found:
@@ -60,7 +71,7 @@ def predict(network, images, top, threads, as_json):
         raise click.exceptions.Exit(2)
 
 
-def _predictions(trained, paths, top, bad):
+def _predictions(trained, paths, top, square, bad):
     """Yield a plain dict for each image; one that cannot be read is told and goes to ``bad``."""
     import numpy as np
 
@@ -72,7 +83,7 @@ def _predictions(trained, paths, top, bad):
         own, images = [], []
         for path in paths[start : start + _AT_A_TIME]:
             try:
-                images.append(read_image(path, network.input_shape, network.pictures))
+                images.append(read_image(path, network.input_shape, network.pictures, square))
                 own.append(path)
             except InputError as error:
                 click.echo(f"minibnn: {error}", err=True)

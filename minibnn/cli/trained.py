@@ -45,6 +45,14 @@ def load_trained(path):
     return Trained(network, classes, dataset, config)
 
 
+def load_pretrained(name):
+    """The Trained of ``zoo.pretrained``."""
+    from minibnn.zoo import pretrained
+
+    packed = pretrained(name)
+    return Trained(packed, packed.classes, packed.dataset, {})
+
+
 def _classes(config, outputs):
     """Names of all outputs, from the config.json of a run."""
     from minibnn.training.measure import output_names

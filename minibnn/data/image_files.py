@@ -19,14 +19,15 @@ def check_channels(shape):
         )
 
 
-def read_image(path, shape, kind="bytes"):
+def read_image(path, shape, kind="bytes", square=False):
     """One image file, of any kind, mode and size that Pillow reads, as an input of a network.
 
     ``shape`` is (height, width, channels): with 1 channel the image becomes grey, with 3 RGB. The
-    whole image, turned upright as its EXIF data say and laid on white where it is transparent, is
-    resized (bicubic; its proportions are not kept). It is an array of uint8 if ``kind`` is "bytes",
-    and of float32 in [0, 1] if "unit"; "image-folder" gives what evaluation sees of the images of
-    a folder. InputError names the file if it cannot be read or is no image.
+    whole image, or with ``square`` the largest square in its middle, turned upright as its EXIF
+    data say and laid on white where it is transparent, is resized (bicubic; proportions of the
+    whole are not kept). It is an array of uint8 if ``kind`` is "bytes", and of float32 in [0, 1]
+    if "unit"; "image-folder" gives what evaluation sees of the images of a folder. InputError
+    names the file if it cannot be read or is no image.
     """
     check_channels(shape)
     decode.prepare()
@@ -35,7 +36,7 @@ def read_image(path, shape, kind="bytes"):
         if kind == "image-folder":
             return _middle(content, shape)
         with decode.pillow_errors():
-            whole = _whole(decode.open_image(content), shape)
+            whole = _whole(decode.open_image(content), shape, square)
         return whole / np.float32(255) if kind == "unit" else whole
     except decode.Unreadable as error:
         raise InputError(f"{path}: {error}") from None
@@ -52,7 +53,7 @@ def _middle(content, shape):
     return out
 
 
-def _whole(image, shape):
+def _whole(image, shape, square):
     from PIL import Image, ImageOps
 
     height, width, channels = shape
@@ -62,6 +63,10 @@ def _whole(image, shape):
     if image.mode not in ("1", "L", "RGB"):  # not every mode becomes grey in one step
         image = decode.to_rgb(image)
     image = image.convert(mode)
+    if square:
+        side = min(image.size)
+        left, top = ((size - side) // 2 for size in image.size)
+        image = image.crop((left, top, left + side, top + side))
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.array(image, np.uint8).reshape(shape)

@@ -1,0 +1,52 @@
+"""Trained networks that come with the package, packed for inference."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from minibnn.deploy import PackedNetwork
+from minibnn.deploy import load as load_packed
+from minibnn.errors import InputError
+
+
+class Pretrained(NamedTuple):
+    """What is on record of a trained network."""
+
+    file: str  # beside this module
+    sha256: str  # of the file
+    accuracy: float  # on the test images, after the last epoch
+    command: str  # that trains it anew
+    digest: str  # of the trained network, as that command prints it
+
+
+PRETRAINED = {
+    "digits": Pretrained(
+        "digits.bnn.npz",
+        "df4b1ce9007afc07c8be3403e08f6df81e42f7c29cf4c4a081f32e07f3868dbc",
+        0.9778,
+        "minibnn compare --gradients int8",
+        "ec2ba543f159",
+    ),
+}
+
+
+def pretrained(name: str) -> PackedNetwork:
+    """A trained network by its name in ``PRETRAINED``, with the names of its classes.
+
+    InputError for another name, and for a file that is not the one on record.
+
+    >>> from minibnn import data
+    >>> digits = data.load("digits")
+    >>> images, labels = digits.test_images[1:6], digits.test_labels[1:6]
+    >>> pretrained("digits").predict(images).argmax(axis=1) == labels
+    array([ True,  True,  True,  True,  True])
+    """
+    if name not in PRETRAINED:
+        raise InputError(
+            f"a pretrained network must be one of {', '.join(PRETRAINED)}, found {name!r:.60}"
+        )
+    record = PRETRAINED[name]
+    path = Path(__file__).with_name(record.file)
+    if sha256(path.read_bytes()).hexdigest() != record.sha256:
+        raise InputError(f"{path} is not the network {name} on record: install minibnn anew")
+    return load_packed(path)

@@ -1,0 +1,56 @@
+"""Networks that come with the package: their file, their record and what they answer."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minibnn as bnn
+from minibnn.cli import main
+from minibnn.errors import InputError
+from minibnn.zoo import trained as module
+
+
+def test_the_digits_network_is_as_accurate_as_its_record_says():
+    data, net = bnn.data.load("digits"), bnn.zoo.pretrained("digits")
+    result = bnn.evaluate(net, data.test_images, data.test_labels)
+    assert round(result.accuracy, 4) == bnn.zoo.PRETRAINED["digits"].accuracy
+    assert net.classes == tuple(data.classes)
+
+
+def test_the_record_is_that_of_the_first_command():
+    readme = (module.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    record = bnn.zoo.PRETRAINED["digits"]
+    assert f".venv/bin/{record.command}\n" in readme
+    assert f"`{record.digest}` (Bop)" in readme
+
+
+def test_an_unknown_name_and_a_changed_file(monkeypatch, tmp_path):
+    with pytest.raises(InputError, match="must be one of digits, found 'lenet'"):
+        bnn.zoo.pretrained("lenet")
+    record = bnn.zoo.PRETRAINED["digits"]
+    content = bytearray(module.Path(module.__file__).with_name(record.file).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / record.file).write_bytes(content)
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "trained.py"))
+    with pytest.raises(InputError, match="is not the network digits on record"):
+        bnn.zoo.pretrained("digits")
+
+
+def test_predict_takes_the_square_in_the_middle_of_any_image(tmp_path, capsys):
+    data = bnn.data.load("digits")
+    digit = data.test_images[0].repeat(20, axis=0).repeat(20, axis=1)[..., 0]
+    wide = np.pad(digit, [(0, 0), (80, 80)], constant_values=255)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(digit).save(tmp_path / "digit.png")
+    paths = [str(tmp_path / name) for name in ("wide.png", "digit.png")]
+    assert main(["predict", "--model", "digits", *paths]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.partition(": ")[2] == second.partition(": ")[2] != ""
+
+
+def test_predict_without_images_or_with_an_unknown_model(capsys):
+    assert main(["predict", "--model", "digits"]) == 2
+    assert main(["predict", "some.npz"]) == 2
+    assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
+    assert main(["predict", "--model", "lenet", "x.png"]) == 2
+    assert "must be one of digits, found 'lenet'" in capsys.readouterr().err
