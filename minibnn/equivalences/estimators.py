@@ -215,9 +215,7 @@ def out_of_the_box(x):
     beside_image(x, x.column(-1, 1), x.array([0.9375]), 1 / 16, BOX)
 
 
-E10.shows(
-    lambda x: beside_image(x, x.column(2), np.float64([0.75]), 1 / 64, ESTIMATORS["1/(1+|w|)"])
-)
+E10.shows(lambda x: beside_image(x, x.column(2), x.array([0.75]), 1 / 64, ESTIMATORS["1/(1+|w|)"]))
 E10.breaks("phi = 0 outside a box: a weight that leaves it never comes back", out_of_the_box)
 E10.breaks(
     "mirror descent kept as w = tanh(u) in float32: w saturates at 1",

@@ -102,12 +102,12 @@ def quantised_afterwards(x):
     x.same_bits(one_order=np.rint(sums[0]), another=np.rint(sums[1]))
 
 
-E27.shows(
-    lambda x: [
+def four_steps(x):
+    for w, a in integer_run(x, np.int16([[3], [3], [3], [-3]]), np.int8([1]), 2, 7):
         x.show(a=a, bits=w)
-        for w, a in integer_run(x, np.int16([[3], [3], [3], [-3]]), np.int8([1]), 2, 7)
-    ]
-)
+
+
+E27.shows(four_steps)
 E27.breaks("rounding down, the arithmetic shift, is not odd", floored)
 E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)", scaled_integers)
 E27.breaks("int16 at j = 9 overflows", overflown)
@@ -263,7 +263,7 @@ def decayed(x):
 
 
 E29.shows(lambda x: halves(x, x.column(1, 3), 2))
-E29.breaks("k = 3 in float32", lambda x: halves(x, np.float32([[3.5], [1.3], [0.1]]), 3))
+E29.breaks("k = 3 in float32", lambda x: halves(x, x.column(3.5, 1.3, 0.1), 3))
 E29.breaks("k averages taken for one on the plain mean", lambda x: of_means(x, (1, 0)))
 E29.breaks("k averages taken for k gamma", lambda x: of_means(x, (1,) * 4, Fraction(1)))
 E29.breaks("latent SGD with decay", decayed)

@@ -347,6 +347,10 @@ def beside_accumulator(x, gradients, bits, m, rates, threshold, rule="strict", r
         x.same(m=state.m, gamma_a=gamma * a)
 
 
+def scaled_by_4(x, gradients, unscaled=(), m=0):
+    beside_scaled_bop(x, *one_weight(x, gradients, m=m), x.array([4]), unscaled)
+
+
 def one_weight(x, gradients, rates=None, m=0, threshold=1):
     """Gradients, bits, m, rates (1/2 each) and threshold for a single weight."""
     rates = [x.number(r) for r in rates or [0.5] * len(gradients)]
@@ -358,15 +362,9 @@ def fallen_rate(x):
     beside_accumulator(x, *run, rescaled=False)
 
 
-E6.shows(lambda x: beside_scaled_bop(x, *one_weight(x, (3, 2, -1, -6, -6)), x.array([4])))
-E6.breaks(
-    "the threshold keeps its size",
-    lambda x: beside_scaled_bop(x, *one_weight(x, (1,)), x.array([4]), ["threshold"]),
-)
-E6.breaks(
-    "m0 keeps its size",
-    lambda x: beside_scaled_bop(x, *one_weight(x, (0,), m=4), x.array([4]), ["m0"]),
-)
+E6.shows(lambda x: scaled_by_4(x, (3, 2, -1, -6, -6)))
+E6.breaks("the threshold keeps its size", lambda x: scaled_by_4(x, (1,), ["threshold"]))
+E6.breaks("m0 keeps its size", lambda x: scaled_by_4(x, (0,), ["m0"], m=4))
 E6.breaks(
     "Larq's rule has no mirror: at a tie the weight becomes +1",
     lambda x: beside_mirrored(x, *one_weight(x, (2,)), rule="larq"),

@@ -160,9 +160,10 @@ def pair(x, low, high, g, **hyper):
     ordered(x, x.column(g), x.array([low]), x.array([high]), **hyper)
 
 
-def ulp_apart(m):
-    m = np.float32([m])
-    return m, np.nextafter(m, np.float32(9))
+def ulp_apart(x):
+    m = x.array([0.13])
+    above = np.nextafter(m, np.float32(9))
+    bop_ordered(x, x.column(-2.2), m, above, np.float32(0.1), average="lerp")
 
 
 E31.shows(lambda x: pair(x, 0.25, 0.5, 1, lr=0.5, weight_decay=0.5))
@@ -170,8 +171,5 @@ E31.breaks(
     "a mask of 1/2 stops the higher weight alone",
     lambda x: pair(x, 0.5, 0.75, -1, lr=1, ste_clip=0.5),
 )
-E31.breaks(
-    "lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2",
-    lambda x: bop_ordered(x, x.column(-2.2), *ulp_apart(0.13), np.float32(0.1), average="lerp"),
-)
+E31.breaks("lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2", ulp_apart)
 E31.breaks("gamma = 3/2", lambda x: bop_ordered(x, x.column(0), x.array([0.5]), x.array([1]), 1.5))

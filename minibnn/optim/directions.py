@@ -39,6 +39,9 @@ class DirectionState(NamedTuple):
     t: int = 0  # steps taken
 
 
+LatentAndDirection = namedtuple("LatentAndDirection", "latent first second t")
+
+
 def direction_of(g, state, direction, beta_1, beta_2, epsilon):
     """The direction A of a step, and the state; constants are of g's number type.
 
@@ -183,7 +186,7 @@ class LatentDirection(LatentOptimizer, _Directed):
 
     kind = "latent-direction"
     inner_class = DirectionState
-    state_class = namedtuple("LatentAndDirection", ("latent", *DirectionState._fields))
+    state_class = LatentAndDirection
     step_function = latent_direction_step
     update = "latent_direction_update"
 
