@@ -140,7 +140,7 @@ def test_sweep():
 
 
 def test_verification():
-    found = Report((Row("E1", NASTY, "bits", 5, verdict="FAILS", why="so"),), 0, "draws", 1.0)
+    found = Report((Row("E1", NASTY, "bits", 5, verdict="FAILS", why="so"),), 0, 1.0)
     assert html(found).rows == [
         ["id", "statement", "class", "cases", "ties", "verdict", "seconds"],
         ["E1", NASTY, "bits", "5", "-", "FAILS", "0.0"],
