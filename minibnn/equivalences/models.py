@@ -60,12 +60,8 @@ def from_bits(name):
 
 def sgd(w, g, state, c, choice):
     decay = {"weight_decay": c["lam"]} if "lam" in c else {}
-    latent, _ = latent_sgd_step(*_with(state, g), None, lr=c["lr"], **decay)
+    latent, _ = latent_sgd_step(state[0], g, None, lr=c["lr"], **decay)
     return binarize(latent), (latent,)
-
-
-def _with(state, g):
-    return state[0], g
 
 
 def sign_sgd(w, g, state, c, choice):

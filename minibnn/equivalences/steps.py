@@ -1,6 +1,6 @@
 """The step functions that a claim runs: the library's, compiled or not, or somebody else's."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from minibnn import optim
 from minibnn.ops.hyperparameters import constant
@@ -38,28 +38,14 @@ class Steps:
 
 def library_steps(backend="reference"):
     """The library's own; the compiled ones leave Fractions to the plain ones."""
+    plain = Steps()
     if backend == "reference":
-        return Steps()
+        return plain
     from minibnn.ops.kernels import optim as kernels
 
-    return Steps(
-        bop_step=_for_floats(kernels.bop_step, optim.bop_step),
-        bop2nd_step=_for_floats(kernels.bop2nd_step, optim.bop2nd_step),
-        cema_step=_for_floats(kernels.cema_step, optim.cema_step),
-        inertia_sgd_step=_for_floats(kernels.inertia_sgd_step, optim.inertia_sgd_step),
-        schmitt_sgd_step=_for_floats(kernels.schmitt_sgd_step, optim.schmitt_sgd_step),
-        double_well_sgd_step=_for_floats(kernels.double_well_sgd_step, optim.double_well_sgd_step),
-        latent_sgd_step=_for_floats(kernels.latent_sgd_step, optim.latent_sgd_step),
-        latent_adam_step=_for_floats(kernels.latent_adam_step, optim.latent_adam_step),
-        latent_direction_step=_for_floats(
-            kernels.latent_direction_step, optim.latent_direction_step
-        ),
-        directed_bop_step=_for_floats(kernels.directed_bop_step, optim.directed_bop_step),
-        diode_step=_for_floats(kernels.diode_step, optim.diode_step),
-        bold_step=_for_floats(kernels.bold_step, optim.bold_step),
-        integer_bop_step=kernels.integer_bop_step,
-        backend=backend,
-    )
+    names = [field.name for field in fields(Steps) if field.name.endswith("_step")]
+    compiled = {name: _for_floats(getattr(kernels, name), getattr(plain, name)) for name in names}
+    return replace(plain, **compiled, backend=backend)
 
 
 def _for_floats(compiled, plain):
