@@ -13,18 +13,14 @@ from minibnn.bench import (
     clock,
     machine,
     networks,
-    peaks,
-    roofline,
     run,
     scaling,
     tables,
-    trace,
 )
 from minibnn.bench import products as product_room
 from minibnn.bench.run import GRADIENTS, SCHEMA
 from minibnn.cli import main
 from minibnn.errors import InputError
-from minibnn.ops.kernels.simd import use_simd
 
 FILTERS, BATCH = 8, 2
 PRODUCTS = ("forward", "input gradient", "kernel gradient")
@@ -44,16 +40,6 @@ def measured():
 @pytest.fixture(scope="module")
 def report(measured):
     return measured[0]
-
-
-@pytest.fixture(scope="module", params=GRADIENTS)
-def passes(request):
-    return roofline.measure_roofline(
-        filters=FILTERS, batch_size=BATCH, gradients=request.param, steps=1
-    )
-
-
-# -- the report ----------------------------------------------------------------------------------
 
 
 def test_report_is_plain_and_complete(report):
@@ -230,51 +216,6 @@ def test_compiling_counts_compilation_and_nothing_else():
     assert spent.seconds == 0
 
 
-def test_limits_of_pooled_products():
-    # If every look-up took the same time, a window's would stand for 4 pixels, and 4 look-ups
-    # would do the 9 multiply-adds of a pixel.
-    tiles = {"table": 1.0, "select 2": 2.0, "select 4": 4.0}
-    rates = {"sgemm": 0.5, "popcount": 20.0}
-    rates |= {f"float32 {tile}": rate for tile, rate in tiles.items()}
-    rates |= {f"int16 {tile}": 3 * rate for tile, rate in tiles.items()}
-    integers = {
-        "int16 table": 3.0,
-        "int16 select windows": 12.0,
-        "int16 select pixels": pytest.approx(3 * 9 / 4),
-        "int16 bytes": 3 / 8,
-    }
-    assert peaks.limits(rates) == {
-        "sgemm": 0.5,
-        "popcount": 20.0,
-        "float32 table": 1.0,
-        "float32 select windows": 4.0,
-        "float32 select pixels": pytest.approx(9 / 4),
-        **integers,
-    }
-    known = peaks.limits(rates | {"float32 table": None})
-    assert known == {"sgemm": 0.5, "popcount": 20.0, "float32 table": None, **integers}
-
-
-def test_peaks_of_a_path_without_tables_of_floats():
-    use_simd("generic")
-    try:
-        rates = peaks.peak_rates(1, clock.LEAST)
-    finally:
-        use_simd(None)
-    assert {kind: rate is not None for kind, rate in rates.items()} == {
-        "sgemm": True,
-        "popcount": True,
-        **{f"float32 {tile}": False for tile in ("table", "select 2", "select 4")},
-        **{f"int16 {tile}": True for tile in ("table", "select 2", "select 4")},
-    }
-
-
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_blas_takes_any_product(product):
-    case = product_room.Product("dense1", product, (3, 5, 2), False, True, "", "", None)
-    assert product_room.blas_seconds(case, 1, clock.LEAST) > 0
-
-
 def test_peak_memory_of_this_very_process():
     before = machine.peak_memory()
     if before is None:
@@ -284,57 +225,6 @@ def test_peak_memory_of_this_very_process():
 
 
 # -- the roofline --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", GRADIENTS)
-def test_a_step_taken_apart_trains_the_same(kind):
-    one, other = (
-        networks.Training(networks.binarynet(FILTERS, seed=3, gradients=kind), BATCH)
-        for _ in range(2)
-    )
-    for _ in range(2):
-        one.step()
-        trace.one_step(other)
-    assert one.net.digest() == other.net.digest()
-
-
-def test_roofline_has_every_product_and_pass(passes, report):
-    rows = passes["rows"]
-    found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
-    expected = {(r["layer"], r["product"]): r["macs"] for r in report["products"]["layers"]}
-    assert found == expected
-    parts = [r["operation"] for r in rows if r["operation"].startswith("batch_norm_grad:")]
-    if passes["gradients"] == "int8":  # in order, the last layer's is not rounded yet
-        kinds = ("exact sums", "largest entry", "rounding")
-        assert parts[:2] == ["batch_norm_grad: exact sums", "batch_norm_grad: values"]
-        assert parts[2:] == [f"batch_norm_grad: {kind}" for _ in range(8) for kind in kinds]
-    else:
-        assert not parts
-    assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1
-    assert {"batch_norm_sign", "batch_norm_sign_grad", "softmax_cross_entropy"} <= {
-        r["operation"] for r in rows
-    }
-    for row in rows:
-        assert row["seconds"] > 0
-        if not parts or row["operation"] not in ("batch_norm_sign_grad", "batch_norm_grad"):
-            assert row["bytes"] > 0
-            assert row["limit_seconds"] > 0
-    summed = trace.by_pass(rows, roofline.FIELDS).values()
-    assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))
-    assert sum(r["macs"] for r in summed) == sum(expected.values())
-
-
-def test_roofline_in_markdown(passes):
-    text = roofline.roofline_markdown(passes)
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines} == {7, 9}
-    assert "| forward of first layer |" in text
-    assert f", {passes['gradients']} gradients: " in text
-    assert "| kernel gradient | conv6 |" in text
-    json.dumps(passes, allow_nan=False)
-
-
-# -- scaling --------------------------------------------------------------------------------------
 
 
 def test_scaling_counts_threads_up_to_all(report):
