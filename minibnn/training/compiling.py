@@ -66,7 +66,8 @@ class _Job:
             "loss": loss if isinstance(loss, str) else "softmax_cross_entropy",
         }
         self._child = self._folder = self._last = None
-        self._quickest = float("inf")  # batch so far, in seconds
+        self._changed = False
+        self._quickest = None  # seconds of the quickest batch so far, guessed before the first
 
     def done_before(self):
         """Whether its kernels are on disk already, or cannot be put there."""
@@ -80,23 +81,29 @@ class _Job:
 
     def before_batch(self, x, stopped):
         """Start the child, or look whether it is done, or wait for it."""
-        if self._child is None and self._last is None:
+        if self._changed:
+            return False
+        if self._child is None:
             self._start(x)
-        elif self._child is not None:
+            for _ in range(2):  # the first one makes what is needed once
+                now = time.monotonic()
+                self._net.forward(x[:1])
+            # A training step takes about three times as long for each image.
+            self._quickest = 3 * len(x) * (time.monotonic() - now)
+        else:
             self._quickest = min(self._quickest, time.monotonic() - self._last)
-            slow = self._quickest > SLOW
-            if slow and self._child.poll() is None:
-                self._say("compiling kernels for this machine, which is done once")
-            while slow and self._child.poll() is None and not stopped():
-                time.sleep(0.05)
-            if self._child.poll() is not None:
-                backend.use_backend("numba")
-                if self._child.returncode == 0:
-                    self._say("kernels are compiled and go on from here, with the same bits")
-                self.end()
-                return True
+        slow = self._quickest > SLOW
+        if slow and self._child.poll() is None:
+            self._say("compiling kernels for this machine, which is done once")
+        while slow and self._child.poll() is None and not stopped():
+            time.sleep(0.05)
+        if self._child.poll() is not None:
+            backend.use_backend("numba")
+            if self._child.returncode == 0:
+                self._say("kernels are compiled and go on from here, with the same bits")
+            self._changed = True
         self._last = time.monotonic()
-        return False
+        return self._changed
 
     def _start(self, x):
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -113,7 +120,6 @@ class _Job:
             if self._child.poll() is None:  # what it has compiled so far is kept
                 self._child.terminate()
             self._child.wait()
-            self._child = None
             self._folder.cleanup()
 
 

@@ -1,5 +1,7 @@
 """Packed networks against the networks they come from: every output, bit for bit."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, note, settings
@@ -14,6 +16,7 @@ from minibnn.errors import InputError
 from minibnn.ops.backend import using
 from minibnn.ops.bits import Signs
 
+BACKENDS = sorted({"reference", os.environ["MINIBNN_BACKEND"]})  # conftest sets it
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
@@ -51,7 +54,7 @@ def equal(net, seed=0):
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)
-@given(networks(), st.integers(0, 2**32 - 1), st.sampled_from(["numba", "reference"]))
+@given(networks(), st.integers(0, 2**32 - 1), st.sampled_from(BACKENDS))
 def test_random_networks(net, seed, backend):
     note(net.layers)
     with using(backend):

@@ -30,6 +30,7 @@ def children(monkeypatch, tmp_path, use_backend):
     monkeypatch.delenv("MINIBNN_BACKEND", raising=False)
     monkeypatch.setattr(backend, "_no_kernels", lambda: None)
     monkeypatch.setattr(kernels, "_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setattr(compiling, "SLOW", float("inf"))  # on a busy machine, too
     monkeypatch.setattr(compiling, "active_count", lambda: 1)
     monkeypatch.setattr(compiling.subprocess, "Popen", start)
     backend.ops.__dict__ = {}
