@@ -17,7 +17,7 @@ never_flipped     (E, L) float    share of weights without any flip since the ru
                                   epoch's end
 against           (E, L) int64    flips of the epoch's last step whose own gradient does not exceed
                                   Bop's threshold: none, but for roundings of the convex average,
-                                  unless the threshold falls (E23); -1 for other optimizers
+                                  unless the threshold falls (E23); -1 where nobody counted
 threshold         (E, L) float    of the epoch's last step; NaN for an optimizer without one
 unit              (E, L) float    the threshold where there is one above 0, else 1
 histogram         (E, L, B) int   weights per bin at the epoch's end; bin b holds
