@@ -5,7 +5,16 @@ products fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around 
 """
 # ruff: noqa: F401  the list of names is the reference's
 
-from minibnn.ops.kernels.elementwise import add, relu, relu_grad, scale_channels
+from minibnn.ops.kernels.elementwise import (
+    add,
+    approx_sign_grad,
+    relu,
+    relu_grad,
+    scale_channels,
+    sign,
+    ste_sign_grad,
+    swish_sign_grad,
+)
 from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
@@ -13,8 +22,13 @@ from minibnn.ops.kernels.inference import (
     threshold_sign,
 )
 from minibnn.ops.kernels.losses import softmax_cross_entropy
-from minibnn.ops.kernels.norm_sign import batch_norm_sign, batch_norm_sign_grad
-from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_grad, batch_statistics
+from minibnn.ops.kernels.norm_sign import batch_norm_sign
+from minibnn.ops.kernels.normalisation import (
+    batch_norm,
+    batch_norm_grad,
+    batch_norm_sign_grad,
+    batch_statistics,
+)
 from minibnn.ops.kernels.packing import pack_signs, unpack_signs
 from minibnn.ops.kernels.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from minibnn.ops.kernels.products import (
@@ -36,7 +50,6 @@ from minibnn.ops.kernels.real import (
     dense_grad_input,
     dense_grad_kernel,
 )
-from minibnn.ops.kernels.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
 from minibnn.ops.reference import __all__
 from minibnn.ops.threads import apply_threads
 

@@ -49,7 +49,5 @@ def _largest(x, parts):
 
 @kernel(parallel=True)
 def _round(x, factor, integers):
-    for part in prange(-(-len(x) // PART)):
-        for k in range(part * PART, min((part + 1) * PART, len(x))):
-            scaled = x[k] * factor
-            integers[k] = np.rint(scaled) if factor else 0
+    for k in prange(len(x)):
+        integers[k] = np.rint(x[k] * factor) if factor else 0

@@ -1,13 +1,11 @@
-"""Batch normalisation and sign in one pass, forward and backward."""
+"""Batch normalisation and sign in one pass."""
 
 import numpy as np
 from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
-from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
-from minibnn.ops.kernels.normalisation import sums_and_means
+from minibnn.ops.kernels.fixed_norm import integers_and_unit
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import sign_tile
@@ -31,26 +29,6 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     if clip_value is None:
         gate[:] = 0  # NaN passes, too
     return Signs(signs, shape, axis), Signs(gate, shape, axis)
-
-
-def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
-    if isinstance(dy, Fixed):
-        return fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, bits)
-    channels, dtype = dy.shape[-1], dy.dtype
-    mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
-    dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
-    n, shape = len(dy), gate.shape
-    words = gate.words.reshape(n, -1)
-    inverse = bn_factor(variance, epsilon)
-    factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
-    sums = np.zeros((-(-n // PART), 2, channels), np.float64)
-    _grad_sums(dy, words, x, mean, inverse, sums)
-    dx = empty(shape, dtype)
-    (dbeta, dgamma), (mean_dy, mean_dy_xhat) = sums_and_means(sums, n, dtype, across)
-    _grad(
-        dy, words, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx.reshape(n, channels),
-    )  # fmt: skip
-    return dx, dgamma, dbeta
 
 
 @kernel(parallel=True)
@@ -92,34 +70,3 @@ def _plain(x, unit, mean, factor, beta, limit, signs, gate, first):
     for part in prange(-(-len(x) // PART)):
         own = slice(part * PART, min((part + 1) * PART, len(x)))
         _words(x[own], unit, mean, factor, beta, limit, signs[own], gate[own], first)
-
-
-@kernel(parallel=True)
-def _grad_sums(dy, gate, x, mean, inverse, sums):
-    dtype, channels = dy.dtype.type, dy.shape[1]
-    for part in prange(len(sums)):
-        for r in range(part * PART, min((part + 1) * PART, len(dy))):
-            for k in range(gate.shape[1]):
-                word = gate[r, k]
-                for j in range(min(WORD, channels - WORD * k)):
-                    c = WORD * k + j
-                    stopped = (word >> np.uint32(j)) & np.uint32(1)
-                    passed = dtype(0) if stopped else dy[r, c]
-                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
-                    sums[part, 0, c] += np.float64(passed)
-                    sums[part, 1, c] += np.float64(passed * xhat)
-
-
-@kernel(parallel=True)
-def _grad(dy, gate, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
-    dtype, channels = dy.dtype.type, dy.shape[1]
-    for part in prange(-(-len(dy) // PART)):
-        for r in range(part * PART, min((part + 1) * PART, len(dy))):
-            for k in range(gate.shape[1]):
-                word = gate[r, k]
-                for j in range(min(WORD, channels - WORD * k)):
-                    c = WORD * k + j
-                    stopped = (word >> np.uint32(j)) & np.uint32(1)
-                    passed = dtype(0) if stopped else dy[r, c]
-                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
-                    dx[r, c] = factor[c] * (passed - mean_dy[c] - xhat * mean_dy_xhat[c])

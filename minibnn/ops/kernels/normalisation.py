@@ -7,6 +7,7 @@ that they do not depend on the number of threads; those of integers are exact an
 import numpy as np
 from numba import prange
 
+from minibnn.ops.bits import WORD
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
@@ -50,30 +51,29 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
 
 
 def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
+    return batch_norm_sign_grad(dy, None, x, mean, variance, epsilon, gamma, across)
+
+
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     if isinstance(dy, Fixed):
-        return fixed_batch_norm_grad(dy, None, x, mean, variance, epsilon, gamma, across)
-    channels, dtype = dy.shape[-1], dy.dtype
+        return fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, bits)
+    shape, channels, dtype = dy.shape, dy.shape[-1], dy.dtype
     mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
-    flat_dy = np.ascontiguousarray(dy).reshape(-1, channels)
-    flat_x = np.ascontiguousarray(x).reshape(-1, channels)
-    n = len(flat_dy)
+    dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
+    n = len(dy)
     inverse = bn_factor(variance, epsilon)
     factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
-    sums = np.empty((-(-n // PART), 2, channels), np.float64)
-    _grad_sums(flat_dy, flat_x, mean, inverse, sums)
-    dx = empty(dy.shape, dtype)
-    (dbeta, dgamma), (mean_dy, mean_dy_xhat) = sums_and_means(sums, n, dtype, across)
-    _grad(
-        flat_dy, flat_x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx.reshape(n, channels),
-    )  # fmt: skip
-    return dx, dgamma, dbeta
-
-
-def sums_and_means(parts, n, dtype, across):
-    """Of dy and dy xhat: this piece's sums over its n entries, and the whole batch's means."""
-    own = parts.sum(0)
+    sums, dx = np.zeros((-(-n // PART), 2, channels), np.float64), empty(shape, dtype)
+    operands = dy, x, mean, inverse
+    if gate is not None:
+        operands = dy, gate.words.reshape(n, -1), x, mean, inverse
+    (_grad_sums if gate is None else _gated_sums)(*operands, sums)
+    own = sums.sum(0)  # of dy and of dy xhat
     total, n = (across.sum(own), n * across.size) if across else (own, n)
-    return own.astype(dtype), total.astype(dtype) * dtype.type(1 / n)
+    means = total.astype(dtype) * dtype.type(1 / n)
+    (_grad if gate is None else _gated_grad)(*operands, factor, *means, dx.reshape(-1, channels))
+    dbeta, dgamma = own.astype(dtype)
+    return dx, dgamma, dbeta
 
 
 @kernel(parallel=True)
@@ -123,3 +123,34 @@ def _grad(dy, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
             for c in range(x.shape[1]):
                 xhat = (dy.dtype.type(x[r, c]) - mean[c]) * inverse[c]
                 dx[r, c] = factor[c] * (dy[r, c] - mean_dy[c] - xhat * mean_dy_xhat[c])
+
+
+@kernel(parallel=True)
+def _gated_sums(dy, gate, x, mean, inverse, sums):
+    dtype, channels = dy.dtype.type, dy.shape[1]
+    for part in prange(len(sums)):
+        for r in range(part * PART, min((part + 1) * PART, len(dy))):
+            for k in range(gate.shape[1]):
+                word = gate[r, k]
+                for j in range(min(WORD, channels - WORD * k)):
+                    c = WORD * k + j
+                    stopped = (word >> np.uint32(j)) & np.uint32(1)
+                    passed = dtype(0) if stopped else dy[r, c]
+                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
+                    sums[part, 0, c] += np.float64(passed)
+                    sums[part, 1, c] += np.float64(passed * xhat)
+
+
+@kernel(parallel=True)
+def _gated_grad(dy, gate, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
+    dtype, channels = dy.dtype.type, dy.shape[1]
+    for part in prange(-(-len(dy) // PART)):
+        for r in range(part * PART, min((part + 1) * PART, len(dy))):
+            for k in range(gate.shape[1]):
+                word = gate[r, k]
+                for j in range(min(WORD, channels - WORD * k)):
+                    c = WORD * k + j
+                    stopped = (word >> np.uint32(j)) & np.uint32(1)
+                    passed = dtype(0) if stopped else dy[r, c]
+                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
+                    dx[r, c] = factor[c] * (passed - mean_dy[c] - xhat * mean_dy_xhat[c])

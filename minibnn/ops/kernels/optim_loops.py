@@ -2,9 +2,8 @@
 
 Each function mirrors the NumPy step function of its name in ``minibnn.optim``, operation by
 operation, so that the results are the same bit for bit; equations stand there. Constants come as
-scalars of the arrays' type. A chunk of entries belongs to one thread, and what is counted are
-integers, so the number of threads changes nothing. Arrays that a step does not have are None,
-which Numba resolves when it compiles.
+scalars of the arrays' type. What is counted are integers, so the number of threads changes nothing.
+Arrays that a step does not have are None, which Numba resolves when it compiles.
 """
 
 import math
@@ -14,7 +13,7 @@ from numba import prange
 
 from minibnn.ops.kernels.compile import kernel
 
-CHUNK = 1 << 14
+CHUNK = 1 << 14  # entries of one task
 
 STRICT, INCLUSIVE, LARQ = 0, 1, 2
 SHRINK, COUPLED, DECOUPLED = 0, 1, 2
@@ -45,25 +44,13 @@ def decide(w, m, threshold, zero, rule):
     return flip
 
 
-@inlined
-def chunks(array):
-    return (array.size + CHUNK - 1) // CHUNK
-
-
-@inlined
-def part(array, chunk):
-    """A thread's share of an array; it starts at 0, so that no index can be negative."""
-    if array is None:
-        return None
-    return array[chunk * CHUNK : (chunk + 1) * CHUNK]
-
-
 @compiled
 def all_finite(bits, exponent):
     """Whether no float has all exponent bits set; ``bits`` is its memory as unsigned integers."""
     bad = 0
-    for chunk in prange(chunks(bits)):
-        bad += largest_exponent(part(bits, chunk), exponent) == exponent
+    for chunk in prange(-(-bits.size // CHUNK)):
+        own = bits[chunk * CHUNK : (chunk + 1) * CHUNK]
+        bad += largest_exponent(own, exponent) == exponent
     return bad == 0
 
 
@@ -75,31 +62,23 @@ def largest_exponent(bits, exponent):
     return most
 
 
-@inlined
-def bop_part(w, g, m, gamma, keep, threshold, rule, lerp):
+@compiled
+def bop(w, g, m, gamma, keep, threshold, rule, lerp):
     zero = m.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         m[i] = average(m[i], g[i], gamma, keep, lerp)
         flip = decide(w[i], m[i], threshold, zero, rule)
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def bop(w, g, m, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += bop_part(part(w, chunk), part(g, chunk), part(m, chunk), *constants)
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def bop2nd_part(w, g, m, v, gamma, keep, sigma, keep_v, threshold, epsilon, unbiased, rule, lerp):
+@compiled
+def bop2nd(w, g, m, v, gamma, keep, sigma, keep_v, threshold, epsilon, unbiased, rule, lerp):
     zero = m.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         m[i] = average(m[i], g[i], gamma, keep, lerp)
         v[i] = average(v[i], g[i] * g[i], sigma, keep_v, lerp)
         first, second = m[i], v[i]
@@ -107,40 +86,20 @@ def bop2nd_part(w, g, m, v, gamma, keep, sigma, keep_v, threshold, epsilon, unbi
             first, second = first / gamma, second / sigma
         flip = decide(w[i], first / (math.sqrt(second) + epsilon), threshold, zero, rule)
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def bop2nd(w, g, m, v, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += bop2nd_part(
-            part(w, chunk), part(g, chunk), part(m, chunk), part(v, chunk), *constants
-        )
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def cema_part(w, g, momentum, inertia, gamma, keep_m, alpha, keep_i):
+@compiled
+def cema(w, g, momentum, inertia, gamma, keep_m, alpha, keep_i):
     zero = inertia.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         momentum[i] = average(momentum[i], g[i], gamma, keep_m, False)
         inertia[i] = average(inertia[i], momentum[i], alpha, keep_i, False)
         flip = decide(w[i], inertia[i], zero, zero, STRICT)
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def cema(w, g, momentum, inertia, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += cema_part(
-            part(w, chunk), part(g, chunk), part(momentum, chunk), part(inertia, chunk), *constants
-        )
+        flips += np.int32(flip)
     return flips
 
 
@@ -152,11 +111,11 @@ def put_sign(w, i, latent):
     return flip
 
 
-@inlined
-def latent_sgd_part(w, latent, g, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
+@compiled
+def latent_sgd(w, latent, g, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
     zero = latent.dtype.type(0)
-    count = np.int32(0)
-    for i in range(latent.size):
+    flips = 0
+    for i in prange(latent.size):
         x = latent[i]
         push = g[i] if abs(x) <= ste_clip else zero
         if decay == COUPLED:
@@ -172,17 +131,7 @@ def latent_sgd_part(w, latent, g, velocity, lr, mu, lam, factor, clip, ste_clip,
         x = min(max(x, -clip), clip)
         latent[i] = x
         if w is not None:
-            count += np.int32(put_sign(w, i, x))
-    return count
-
-
-@compiled
-def latent_sgd(w, latent, g, velocity, *constants):
-    flips = 0
-    for chunk in prange(chunks(latent)):
-        flips += latent_sgd_part(
-            part(w, chunk), part(latent, chunk), part(g, chunk), part(velocity, chunk), *constants
-        )
+            flips += np.int32(put_sign(w, i, x))
     return flips
 
 
@@ -194,43 +143,26 @@ def adam_move(g, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
     return rate * m[i] / (math.sqrt(v[i]) + epsilon)
 
 
-@inlined
-def latent_adam_part(
-    w, latent, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon, clip, ste_clip
-):
+@compiled
+def latent_adam(w, latent, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon, clip, ste_clip):
     zero = latent.dtype.type(0)
-    count = np.int32(0)
-    for i in range(latent.size):
+    flips = 0
+    for i in prange(latent.size):
         x = latent[i]
         push = g[i] if abs(x) <= ste_clip else zero
         x = x - adam_move(push, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon)
         x = min(max(x, -clip), clip)
         latent[i] = x
         if w is not None:
-            count += np.int32(put_sign(w, i, x))
-    return count
-
-
-@compiled
-def latent_adam(w, latent, g, m, v, *constants):
-    flips = 0
-    for chunk in prange(chunks(latent)):
-        flips += latent_adam_part(
-            part(w, chunk),
-            part(latent, chunk),
-            part(g, chunk),
-            part(m, chunk),
-            part(v, chunk),
-            *constants,
-        )
+            flips += np.int32(put_sign(w, i, x))
     return flips
 
 
-@inlined
-def inertia_sgd_part(w, g, inertia, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
+@compiled
+def inertia_sgd(w, g, inertia, velocity, lr, mu, lam, factor, clip, ste_clip, decay):
     zero = inertia.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         x = inertia[i]
         positive = w[i] > 0
         push = g[i] if x <= ste_clip else zero
@@ -249,45 +181,27 @@ def inertia_sgd_part(w, g, inertia, velocity, lr, mu, lam, factor, clip, ste_cli
         flip = x < zero or (x == zero and not positive)
         w[i] = -w[i] if flip else w[i]
         inertia[i] = min(abs(x), clip)
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def inertia_sgd(w, g, inertia, velocity, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += inertia_sgd_part(
-            part(w, chunk), part(g, chunk), part(inertia, chunk), part(velocity, chunk), *constants
-        )
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def schmitt_sgd_part(w, g, latent, lr, factor, deadband):
-    count = np.int32(0)
-    for i in range(w.size):
+@compiled
+def schmitt_sgd(w, g, latent, lr, factor, deadband):
+    flips = 0
+    for i in prange(w.size):
         x = factor * latent[i] - lr * g[i]
         latent[i] = x
         flip = (x < -deadband) if w[i] > 0 else (x > deadband)
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def schmitt_sgd(w, g, latent, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += schmitt_sgd_part(part(w, chunk), part(g, chunk), part(latent, chunk), *constants)
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def double_well_sgd_part(w, g, latent, lr, lam, deadband, jump):
+@compiled
+def double_well_sgd(w, g, latent, lr, lam, deadband, jump):
     zero = latent.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         positive = w[i] > 0
         own = deadband if positive else -deadband
         x = latent[i]
@@ -301,61 +215,34 @@ def double_well_sgd_part(w, g, latent, lr, lam, deadband, jump):
             x = -own
         latent[i] = x
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def double_well_sgd(w, g, latent, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += double_well_sgd_part(
-            part(w, chunk), part(g, chunk), part(latent, chunk), *constants
-        )
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def bold_part(w, g, a, lr, beta):
+@compiled
+def bold(w, g, a, lr, beta):
     zero, one = a.dtype.type(0), a.dtype.type(1)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         x = beta * a[i] + lr * g[i]
         flip = (x if w[i] > 0 else -x) >= one
         a[i] = zero if flip else x
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def bold(w, g, a, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += bold_part(part(w, chunk), part(g, chunk), part(a, chunk), *constants)
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def diode_part(w, g, momentum, inertia, lr, rate_1, rate_2):
+@compiled
+def diode(w, g, momentum, inertia, lr, rate_1, rate_2):
     zero = inertia.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         m = momentum[i] + rate_1 * (g[i] - momentum[i])
         s = inertia[i] + rate_2 * (lr * np.sign(m) - inertia[i])
         momentum[i], inertia[i] = m, s
         flip = (s > zero) == (w[i] > 0)
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def diode(w, g, momentum, inertia, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        averages = part(momentum, chunk), part(inertia, chunk)
-        flips += diode_part(part(w, chunk), part(g, chunk), *averages, *constants)
+        flips += np.int32(flip)
     return flips
 
 
@@ -377,76 +264,48 @@ def direct(x, m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon, direction)
     return x + beta_1 * m[i]
 
 
-@inlined
-def directed_bop_part(w, g, m, first, second, gamma, keep, threshold, rule, lerp, *constants):
+@compiled
+def directed_bop(w, g, m, first, second, gamma, keep, threshold, rule, lerp, *constants):
     zero = m.dtype.type(0)
-    count = np.int32(0)
-    for i in range(w.size):
+    flips = 0
+    for i in prange(w.size):
         m[i] = average(m[i], direct(g[i], first, second, i, *constants), gamma, keep, lerp)
         flip = decide(w[i], m[i], threshold, zero, rule)
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def directed_bop(w, g, m, first, second, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        averages = part(m, chunk), part(first, chunk), part(second, chunk)
-        flips += directed_bop_part(part(w, chunk), part(g, chunk), *averages, *constants)
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def latent_direction_part(w, latent, g, first, second, lr, factor, clip, ste_clip, *constants):
+@compiled
+def latent_direction(w, latent, g, first, second, lr, factor, clip, ste_clip, *constants):
     zero = latent.dtype.type(0)
-    count = np.int32(0)
-    for i in range(latent.size):
+    flips = 0
+    for i in prange(latent.size):
         push = g[i] if abs(latent[i]) <= ste_clip else zero
         x = factor * latent[i] - lr * direct(push, first, second, i, *constants)
         latent[i] = min(max(x, -clip), clip)
         if w is not None:
-            count += np.int32(put_sign(w, i, latent[i]))
-    return count
-
-
-@compiled
-def latent_direction(w, latent, g, first, second, *constants):
-    flips = 0
-    for chunk in prange(chunks(latent)):
-        averages = part(first, chunk), part(second, chunk)
-        flips += latent_direction_part(
-            part(w, chunk), part(latent, chunk), part(g, chunk), *averages, *constants
-        )
+            flips += np.int32(put_sign(w, i, latent[i]))
     return flips
 
 
-@inlined
-def integer_bop_part(w, q, a, half, shift, threshold):
-    count = np.int32(0)
-    for i in range(w.size):
+@compiled
+def integer_bop(w, q, a, half, shift, threshold):
+    flips = 0
+    for i in prange(w.size):
         x = np.int64(a[i])
         size = (abs(x) + half) >> shift
         a[i] = x - (-size if x < 0 else size) + q[i]
         x = np.int64(a[i])
         flip = (x if w[i] > 0 else -x) > threshold
         w[i] = -w[i] if flip else w[i]
-        count += np.int32(flip)
-    return count
-
-
-@compiled
-def integer_bop(w, q, a, *constants):
-    flips = 0
-    for chunk in prange(chunks(w)):
-        flips += integer_bop_part(part(w, chunk), part(q, chunk), part(a, chunk), *constants)
+        flips += np.int32(flip)
     return flips
 
 
-@inlined
-def sgd_part(value, g, velocity, lr, mu):
-    for i in range(value.size):
+@compiled
+def sgd(value, g, velocity, lr, mu):
+    for i in prange(value.size):
         push = g[i]
         if velocity is not None:
             push = mu * velocity[i] + push
@@ -455,19 +314,7 @@ def sgd_part(value, g, velocity, lr, mu):
 
 
 @compiled
-def sgd(value, g, velocity, *constants):
-    for chunk in prange(chunks(value)):
-        sgd_part(part(value, chunk), part(g, chunk), part(velocity, chunk), *constants)
-
-
-@inlined
-def adam_part(value, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
-    for i in range(value.size):
+def adam(value, g, m, v, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
+    for i in prange(value.size):
         move = adam_move(g[i], m, v, i, rate, beta_1, rest_1, beta_2, rest_2, epsilon)
         value[i] = value[i] - move
-
-
-@compiled
-def adam(value, g, m, v, *constants):
-    for chunk in prange(chunks(value)):
-        adam_part(part(value, chunk), part(g, chunk), part(m, chunk), part(v, chunk), *constants)
