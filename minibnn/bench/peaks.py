@@ -11,7 +11,7 @@ from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, numbers
-from minibnn.ops.kernels.tiles import popcount_tile
+from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, popcount_tile
 
 TWO, FOUR = (0,) * 2, (0,) * 4
 PLAIN, FRESH = (), ()
@@ -81,63 +81,54 @@ def _popcount(threads, effort):
     height, tiles, taps, depth = 4, 6, 9, 4
     rows, pitch = height * tiles, taps * depth
     rng = np.random.default_rng(0)
-    arrays = (
-        _words(rng, rows * pitch),
-        _steps(rows, pitch),
-        _steps(taps, depth),
-        depth,
-        _words(rng, taps * depth * LANES),
-        _steps(taps, depth * LANES),
-        np.full(LANES, WORD * pitch, np.int32),
-        _steps(rows, 0),
-        np.zeros((threads, rows * LANES), np.int16),
-        _steps(rows, LANES),
-        np.empty(0, np.uint8),
+    operands = (
+        Stretches(_words(rng, rows * pitch), _steps(rows, pitch), _steps(taps, depth)),
+        _columns(rng, taps, taps, depth),
+        Lines(np.full(LANES, WORD * pitch, np.int32), _steps(rows, 0)),
+        Lines(np.zeros(threads * rows * LANES, np.int16), _steps(rows, LANES)),
     )
     rounds = 10 * CALLS // tiles
-    seconds = measure(lambda: _run_popcount(simd(), *arrays, rounds), effort)["seconds"]
+    seconds = measure(lambda: _run_popcount(simd(), *operands, threads, rounds), effort)["seconds"]
     return threads * rounds * rows * LANES * pitch * WORD / seconds
 
 
 def _table(own, threads, effort):
     height, taps, depth = HEIGHT, 4, DEPTH
     rng = np.random.default_rng(0)
-    arrays = (
-        _tables(own),
-        _steps(height, depth * own.entries),
-        _steps(taps, 0),
-        depth,
+    operands = (
+        Stretches(_tables(own), _steps(height, depth * own.entries), _steps(taps, 0)),
         own.limit,
-        _words(rng, taps * depth * LANES),
-        _steps(taps, depth * LANES),
-        np.zeros((threads, height * LANES), own.sum),
-        _steps(height, LANES),
+        _columns(rng, taps, taps, depth),
+        Lines(np.zeros(threads * height * LANES, own.sum), _steps(height, LANES)),
     )
-    seconds = measure(lambda: _run_table(simd(), *arrays, CALLS), effort)["seconds"]
+    seconds = measure(lambda: _run_table(simd(), *operands, threads, CALLS), effort)["seconds"]
     return threads * CALLS * height * LANES * taps * depth * WORD / seconds
 
 
 def _select(own, places, threads, effort):
     height, depth = HEIGHT, DEPTH
     rng = np.random.default_rng(0)
-    arrays = (
-        _tables(own),
-        _steps(height, depth * own.entries),
-        _words(rng, height * len(places) * depth),
-        _steps(height, len(places) * depth),
-        depth,
+    pitch = len(places) * depth
+    operands = (
+        Stretches(_tables(own), _steps(height, depth * own.entries), _steps(1, 0)),
+        Stretches(_words(rng, height * pitch), _steps(height, pitch), _steps(1, 0)),
         own.limit,
-        _words(rng, len(places) * depth * LANES),
-        _steps(len(places), depth * LANES),
-        np.zeros((threads, height * LANES), own.sum),
-        _steps(height, LANES),
+        _columns(rng, 1, len(places), depth),
+        Lines(np.zeros(threads * height * LANES, own.sum), _steps(height, LANES)),
     )
-    seconds = measure(lambda: _run_select(simd(), places, *arrays, 4 * CALLS), effort)["seconds"]
+    seconds = measure(lambda: _run_select(simd(), places, *operands, threads, 4 * CALLS), effort)[
+        "seconds"
+    ]
     return threads * 4 * CALLS * height * LANES * depth * WORD * len(places) / seconds
 
 
 def _words(rng, count):
     return rng.integers(0, 1 << 32, count, np.uint32)
+
+
+def _columns(rng, taps, planes, depth):
+    words, starts = _words(rng, planes * depth * LANES), _steps(planes, depth * LANES)
+    return Columns(words, starts, taps, depth, LANES)
 
 
 def _tables(own):
@@ -151,41 +142,33 @@ def _steps(count, pitch):
 
 
 @kernel(parallel=True)
-def _run_popcount(
-    simd, x, rows, offsets, depth, w, planes, base, bases, out, outs, where, rounds
-):  # fmt: skip
-    for thread in prange(len(out)):
-        mine = out[thread]
+def _run_popcount(simd, x, w, base, out, threads, rounds):
+    where, size = np.empty(0, np.uint8), len(out.array) // threads
+    for thread in prange(threads):
         for _ in range(rounds):
-            for row in range(0, len(rows), len(FOUR)):
+            for row in range(0, len(x.rows), len(FOUR)):
                 popcount_tile(
-                    simd, FOUR, FOUR, PLAIN, PLAIN, x, 0, rows, row, offsets, len(offsets), depth,
-                    w, planes, 0, LANES, base, bases, mine, 0, outs, where, base, w,
+                    simd, FOUR, FOUR, PLAIN, PLAIN, x, 0, row, w, 0, base, out, thread * size,
+                    where, base.array, w.words,
                 )  # fmt: skip
 
 
 @kernel(parallel=True)
-def _run_table(simd, tables, rows, offsets, depth, limit, w, planes, out, outs, calls):
-    for thread in prange(len(out)):
-        mine = out[thread]
+def _run_table(simd, tables, limit, w, out, threads, calls):
+    size = len(out.array) // threads
+    for thread in prange(threads):
         for _ in range(calls):
-            table_tile(
-                simd, FOUR, FOUR, FRESH, tables, 0, rows, 0, offsets, len(offsets), depth,
-                limit, w, planes, 0, LANES, mine, 0, outs,
-            )  # fmt: skip
+            table_tile(simd, FOUR, FOUR, FRESH, tables, 0, 0, limit, w, 0, out, thread * size)
 
 
 @kernel(parallel=True)
-def _run_select(
-    simd, places, tables, rows, masks, mask_rows, depth, limit, w, planes, out, outs, calls
-):  # fmt: skip
-    zero = np.zeros(1, np.int32)
-    for thread in prange(len(out)):
-        mine = out[thread]
+def _run_select(simd, places, tables, masks, limit, w, out, threads, calls):
+    size = len(out.array) // threads
+    for thread in prange(threads):
         for _ in range(calls):
             select_tile(
-                simd, FOUR, FOUR, places, tables, 0, rows, 0, zero, masks, 0, mask_rows, zero,
-                depth, 1, depth, limit, w, planes, 0, LANES, mine, 0, outs,
+                simd, FOUR, FOUR, places, tables, 0, masks, 0, w.depth, 0, limit, w, 0, out,
+                thread * size,
             )  # fmt: skip
 
 

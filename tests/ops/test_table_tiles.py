@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
-from tile_operands import DEPTH, ROWS, STRIDE, TAPS, offsets, paths, sizes, words
+from tile_operands import DEPTH, ROWS, STRIDE, TAPS, columns, offsets, paths, sizes, words
 
 from minibnn.ops.kernels import plain, table_tiles, word_tables
+from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 
 PATHS = list(paths())
 WITH_TABLES = list(paths(np.float32, least=8))
@@ -56,7 +57,7 @@ def table_operands(rng, simd, kind):
         tables = numbers(rng, kind, ROWS * TAPS * DEPTH * 8, 8)
         tables = np.concatenate([tables, -tables[:, ::-1]], axis=1)  # as sums, all signs turned
     rows, taps = offsets(rng, ROWS, TAPS * size), offsets(rng, TAPS, size)
-    return tables.reshape(-1), rows, taps
+    return Stretches(tables.reshape(-1), rows, taps)
 
 
 def sums(rng, kind):
@@ -69,15 +70,14 @@ def sums(rng, kind):
 @pytest.mark.parametrize("height, width", [(4, 4), (4, 2), (1, 4), (6, 1)])
 @pytest.mark.parametrize("accumulate", [0, 1])
 def test_table_tile(rng, simd, kind, height, width, accumulate):
-    tables, rows, taps = table_operands(rng, simd, kind)
-    w, planes = words(rng, TAPS, DEPTH, STRIDE), offsets(rng, TAPS, DEPTH * STRIDE)
-    out, outs = sums(rng, kind), offsets(rng, ROWS, STRIDE)
-    expected = out.copy()
-    operands, where = (tables, 0, rows, 1, taps, TAPS, DEPTH), (w, planes, 16, STRIDE)
+    tables, w = table_operands(rng, simd, kind), columns(rng)
+    out = Lines(sums(rng, kind), offsets(rng, ROWS, STRIDE))
+    expected = out._replace(array=out.array.copy())
     tile = sizes(height, width, accumulate)
-    _table(simd, *tile, stored(simd, kind, tables), *operands[1:], LIMIT, *where, out, 16, outs)
-    plain.table_tile(*tile, entries_of(simd, kind), *operands, *where, expected, 16, outs)
-    assert_array_equal(out, expected)  # same order of sums: the same bits
+    plain.table_tile(*tile, entries_of(simd, kind), tables, 0, 1, w, 16, expected, 16)
+    tables = tables._replace(array=stored(simd, kind, tables.array))
+    _table(simd, *tile, tables, 0, 1, LIMIT, w, 16, out, 16)
+    assert_array_equal(out.array, expected.array)  # same order of sums: the same bits
 
 
 @njit
@@ -88,22 +88,17 @@ def _select(simd, height, width, choices, *rest):
 @pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
 @pytest.mark.parametrize("height, width, choices", [(4, 4, 4), (4, 2, 4), (1, 4, 2), (4, 4, 2)])
 def test_select_tile(rng, simd, kind, height, width, choices):
-    tables, rows, taps = table_operands(rng, simd, kind)
-    w = words(rng, TAPS, choices, DEPTH, STRIDE)
-    planes = offsets(rng, TAPS * choices, DEPTH * STRIDE)
-    masks = words(rng, ROWS, TAPS, 2, DEPTH)
+    tables, w = table_operands(rng, simd, kind), columns(rng, choices)
     mask_rows = (np.arange(ROWS) * TAPS * 2 * DEPTH).astype(np.int32)
     mask_taps = (np.arange(TAPS) * 2 * DEPTH).astype(np.int32)
-    out, outs = sums(rng, kind), offsets(rng, ROWS, STRIDE)
-    expected = out.copy()
-    operands = (
-        tables, 0, rows, 1, taps, masks, 0, mask_rows, mask_taps, DEPTH, TAPS, DEPTH,
-    )  # fmt: skip
-    where, tile = (w, planes, 16, STRIDE), sizes(height, width, choices)
-    tables = stored(simd, kind, tables)
-    _select(simd, *tile, tables, *operands[1:], LIMIT, *where, out, 16, outs)
-    plain.select_tile(*tile, entries_of(simd, kind), *operands, *where, expected, 16, outs)
-    assert_array_equal(out, expected)
+    masks = Stretches(words(rng, ROWS, TAPS, 2, DEPTH), mask_rows, mask_taps)
+    out = Lines(sums(rng, kind), offsets(rng, ROWS, STRIDE))
+    expected = out._replace(array=out.array.copy())
+    chosen, tile = (masks, 0, DEPTH), sizes(height, width, choices)
+    plain.select_tile(*tile, entries_of(simd, kind), tables, 0, *chosen, 1, w, 16, expected, 16)
+    tables = tables._replace(array=stored(simd, kind, tables.array))
+    _select(simd, *tile, tables, 0, *chosen, 1, LIMIT, w, 16, out, 16)
+    assert_array_equal(out.array, expected.array)
 
 
 @njit
@@ -172,20 +167,21 @@ def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, 
     signs = np.where(negative, -1, 1)
     expected = most * (signs @ signs[0])[:, None] * np.tile([1, -1], 32)
     assert expected.max() == 32 * depth * most == -expected.min()
-    out = np.zeros(4 * 64, np.int32)
-    where = (w.reshape(-1), zero, 0, 64)
-    _table(simd, *tile, (), tables, 0, rows, 0, zero, 1, depth, limit, *where, out, 0, outs)
-    assert_array_equal(out.reshape(4, 64), expected)
-    places, masks = (np.arange(4) * w.size).astype(np.int32), words(rng, 4, 2, depth)
+    out, columns = (
+        Lines(np.zeros(4 * 64, np.int32), outs),
+        Columns(w.reshape(-1), zero, 1, depth, 64),
+    )
+    tables = Stretches(tables, rows, zero)
+    _table(simd, *tile, (), tables, 0, 0, limit, columns, 0, out, 0)
+    assert_array_equal(out.array.reshape(4, 64), expected)
+    places = (np.arange(4) * w.size).astype(np.int32)
     w = np.repeat(w.reshape(1, -1), 4, axis=0)  # four places with the same bits
+    columns = Columns(w.reshape(-1), places, 1, depth, 64)
     mask_rows = (np.arange(4) * 2 * depth).astype(np.int32)
-    out[:] = 0
-    _select(
-        simd, *tile, (0,) * 4, tables, 0, rows, 0, zero,
-        masks, 0, mask_rows, zero, depth, 1, depth, limit, w.reshape(-1), places, 0, 64, out, 0,
-        outs,
-    )  # fmt: skip
-    assert_array_equal(out.reshape(4, 64), expected)
+    masks = Stretches(words(rng, 4, 2, depth), mask_rows, zero)
+    out.array[:] = 0
+    _select(simd, *tile, (0,) * 4, tables, 0, masks, 0, depth, 0, limit, columns, 0, out, 0)
+    assert_array_equal(out.array.reshape(4, 64), expected)
 
 
 @njit

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 from numpy.testing import assert_array_equal
-from tile_operands import DEPTH, ROWS, STRIDE, TAPS, offsets, paths, sizes, words
+from tile_operands import DEPTH, ROWS, STRIDE, TAPS, columns, offsets, paths, sizes, words
 
 from minibnn.ops.kernels import plain, tiles
 from minibnn.ops.kernels.fixed_tiles import (
@@ -40,12 +40,10 @@ def _level(simd, *rest):
 def popcount_operands(rng, kind):
     x = words(rng, ROWS, TAPS, DEPTH)
     rows, taps = offsets(rng, ROWS, TAPS * DEPTH), offsets(rng, TAPS, DEPTH)
-    w, planes = words(rng, TAPS, DEPTH, STRIDE), offsets(rng, TAPS, DEPTH * STRIDE)
     base = rng.integers(-99, 99, 2 * STRIDE).astype(np.int32)
     bases = (rng.integers(0, 2, ROWS) * STRIDE).astype(np.int32)
-    return (x, 0, rows, 1, taps, TAPS, DEPTH, w, planes, 16, STRIDE, base, bases), np.zeros(
-        ROWS * STRIDE, kind
-    )
+    x, base = tiles.Stretches(x, rows, taps), tiles.Lines(base, bases)
+    return (x, 0, 1, columns(rng), 16, base), np.zeros(ROWS * STRIDE, kind)
 
 
 @pytest.mark.parametrize("simd", PATHS)
@@ -56,8 +54,9 @@ def test_popcount_tile(rng, simd, kind, height, width):
     expected = out.copy()
     outs = offsets(rng, ROWS, STRIDE)
     where = np.empty(0, np.uint8)
-    _popcount(simd, *sizes(height, width, 0, 0), *operands, out, 16, outs, where, *NUMBERS)
-    plain.popcount_tile(*sizes(height, width), *operands, expected, 16, outs)
+    lines, plainly = tiles.Lines(out, outs), tiles.Lines(expected, outs)
+    _popcount(simd, *sizes(height, width, 0, 0), *operands, lines, 16, where, *NUMBERS)
+    plain.popcount_tile(*sizes(height, width), *operands, plainly, 16)
     assert_array_equal(out, expected)
     assert expected.any()
 
@@ -65,15 +64,14 @@ def test_popcount_tile(rng, simd, kind, height, width):
 @pytest.mark.parametrize("simd", PATHS)
 def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     operands, out = popcount_operands(rng, np.int16)
-    rows = operands[2]
-    rows[3] = rows[1]  # two equal rows: a tie in every lane they win
-    operands[12][3] = operands[12][1]
+    for rows in (operands[0].rows, operands[5].rows):
+        rows[3] = rows[1]  # two equal rows: a tie in every lane they win
     plainly = np.zeros((4, 64), np.int16)
     lines = (np.arange(ROWS) * 64 - 64).astype(np.int32)
-    plain.popcount_tile(*sizes(4, 4), *operands, plainly.reshape(-1), 0, lines)
+    plain.popcount_tile(*sizes(4, 4), *operands, tiles.Lines(plainly.reshape(-1), lines), 0)
     where = np.full(out.size, 9, np.uint8)
-    outs = np.full(ROWS, 32, np.int32)
-    _popcount(simd, *sizes(4, 4, 1, 0), *operands, out, 16, outs, where, *NUMBERS)
+    pooled = tiles.Lines(out, np.full(ROWS, 32, np.int32))
+    _popcount(simd, *sizes(4, 4, 1, 0), *operands, pooled, 16, where, *NUMBERS)
     assert_array_equal(out[48:112], plainly.max(0))
     assert_array_equal(where[48:112], plainly.argmax(0))
     assert not out[:48].any() and not out[112:].any() and (where[112:] == 9).all()
@@ -84,19 +82,19 @@ def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
 @pytest.mark.parametrize("width, column", [(4, 32), (2, 64)])
 def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
     operands, _ = popcount_operands(rng, np.int32)
-    operands = (*operands[:9], column, *operands[10:])
+    operands = (*operands[:4], column, operands[5])
     level = rng.integers(-60, 60, STRIDE).astype(np.int32)
     turned, lanes = words(rng, STRIDE // 32), 16 * width
     sums = np.zeros((ROWS, lanes), np.int32)
-    plain.popcount_tile(
-        *sizes(4, width), *operands, sums.reshape(-1), 0, (np.arange(ROWS) * lanes).astype(np.int32)
-    )
+    lines = tiles.Lines(sums.reshape(-1), (np.arange(ROWS) * lanes).astype(np.int32))
+    plain.popcount_tile(*sizes(4, width), *operands, lines, 0)
     sums = sums[1:5].max(0, keepdims=True) if pooled else sums[1:5]
     bits = np.packbits(sums < level[column : column + lanes], axis=1, bitorder="little")
     expected = bits.view("<u4") ^ turned[column // 32 :][: lanes // 32]
     out = np.zeros(40, np.uint32)
     outs = np.full(ROWS, 8, np.int32) if pooled else (np.arange(ROWS) * 5).astype(np.int32)
-    _popcount(simd, *sizes(4, width, pooled, 1), *operands, out, 3, outs, NO_PLACES, level, turned)
+    lines = tiles.Lines(out, outs)
+    _popcount(simd, *sizes(4, width, pooled, 1), *operands, lines, 3, NO_PLACES, level, turned)
     first = outs[1] + 3
     assert_array_equal(
         out[first:].reshape(-1)[: 5 * len(sums)].reshape(-1, 5)[:, : lanes // 32], expected

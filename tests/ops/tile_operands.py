@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minibnn.ops.kernels.simd import LANES, vector_paths
+from minibnn.ops.kernels.tiles import Columns
 
 ROWS, TAPS, DEPTH, STRIDE = 7, 3, 3, 96
 BYTES = (np.uint8(0),) * 16  # AVX-512 that permutes bytes
@@ -38,3 +39,9 @@ def words(rng, *shape):
 def offsets(rng, count, room):
     """Starts that do not follow each other, of stretches of ``room``."""
     return (rng.permutation(count) * room).astype(np.int32)
+
+
+def columns(rng, choices=1):
+    """Packed signs of TAPS stretches, each with so many choices."""
+    planes = offsets(rng, TAPS * choices, DEPTH * STRIDE)
+    return Columns(words(rng, TAPS, choices, DEPTH, STRIDE), planes, TAPS, DEPTH, STRIDE)

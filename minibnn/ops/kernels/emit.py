@@ -4,6 +4,7 @@
 """
 
 from inspect import Parameter, Signature
+from types import SimpleNamespace
 
 from llvmlite import ir
 from numba import types
@@ -23,8 +24,15 @@ class Emitter:
         self.halves = ir.VectorType(I16, 2 * lanes)  # both halves of each 32-bit lane
         self.bytes = ir.VectorType(I8, 4 * lanes)
 
-    def pointer(self, array_type, value):
-        return self.context.make_array(array_type)(self.context, self.builder, value).data
+    def operand(self, kind, value):
+        """What a tile is given: an array's pointer, a number, or a NamedTuple of such."""
+        if isinstance(kind, types.BaseNamedTuple):
+            members = [self.builder.extract_value(value, k) for k in range(len(kind))]
+            fields = zip(kind.fields, map(self.operand, kind, members), strict=True)
+            return SimpleNamespace(**dict(fields))
+        if isinstance(kind, types.Array):
+            return self.context.make_array(kind)(self.context, self.builder, value).data
+        return self.context.cast(self.builder, value, kind, types.int64)
 
     def add(self, *terms):
         total = terms[0]
@@ -117,7 +125,7 @@ def tile(names, constants):
     """Make an intrinsic of ``emit(e, *constants, **arguments)``.
 
     It takes ``simd``, then ``constants``, tuples whose lengths reach ``emit`` as numbers, then
-    ``names``: arrays reach it as pointers, integers as 64-bit integers.
+    ``names``: arrays reach it as pointers, integers as 64-bit integers, also in NamedTuples.
     """
     every = ["simd", *constants.split(), *names.split()]
     first = 1 + len(constants.split())
@@ -125,15 +133,12 @@ def tile(names, constants):
     def decorate(emit):
         def typer(typingctx, *kinds):
             sizes = [len(k) for k in kinds[1:first]]
-            rest = [k if isinstance(k, types.Array) else types.int64 for k in kinds[first:]]
+            kept = types.Array, types.BaseNamedTuple
+            rest = [k if isinstance(k, kept) else types.int64 for k in kinds[first:]]
 
             def codegen(context, builder, signature, args):
                 e = Emitter(context, builder, len(kinds[0]), kinds[0].dtype == types.uint8)
-                values = {
-                    name: e.pointer(kind, value) if isinstance(kind, types.Array) else value
-                    for name, kind, value in zip(every[first:], rest, args[first:], strict=True)
-                }
-                emit(e, *sizes, **values)
+                emit(e, *sizes, *map(e.operand, rest, args[first:]))
                 return context.get_dummy_value()
 
             return types.void(*kinds[:first], *rest), codegen

@@ -20,7 +20,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.plain import popcount
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tiles import GROUP, popcount_tile
+from minibnn.ops.kernels.tiles import GROUP, Columns, Lines, Stretches, popcount_tile
 from minibnn.ops.rounding import sum_dtype
 from minibnn.ops.shapes import windows
 
@@ -31,21 +31,14 @@ NO_PLACES = np.empty(0, np.uint8)
 
 
 class Operands(NamedTuple):
-    """What a product takes beside x: it depends on shapes and weights alone.
+    """What a product takes beside x: it depends on shapes and weights alone."""
 
-    ``place`` is where windows lie (None: dense), ``image`` the words of one padded image; rows,
-    offsets, bits (with ``lanes`` lanes), base and bases are those of ``tiles.popcount_tile``.
-    """
-
-    place: object
-    image: int
-    rows: np.ndarray
-    offsets: np.ndarray
-    depth: int
-    bits: np.ndarray
-    lanes: int
-    base: np.ndarray
-    bases: np.ndarray
+    seen: object  # the Windows of a convolution; None: dense
+    image: int  # words of one padded image
+    rows: np.ndarray  # of x: where an output pixel's words start
+    offsets: np.ndarray  # from there to each tap
+    w: Columns
+    base: Lines
 
 
 def dense_operands(batch, w):
@@ -53,31 +46,29 @@ def dense_operands(batch, w):
     n, outputs = w.shape
     depth, lanes = depth_of(n), padded_lanes(outputs)
     bits = kernel_lanes(w.words, outputs, "forward kernel")
-    base = np.full(lanes, n, np.int32)
-    return Operands(
-        None, 0, steps(batch, depth), steps(1, 0), depth, bits, lanes, base, steps(batch, 0)
-    )
+    base = Lines(np.full(lanes, n, np.int32), steps(batch, 0))
+    columns = Columns(bits, steps(1, 0), 1, depth, lanes)
+    return Operands(None, 0, steps(batch, depth), steps(1, 0), columns, base)
 
 
 def conv2d_operands(image, w, strides, padding, pad_value, pooled):
     """Of Signs (N, *image, I) with Signs HWIO."""
-    place = windows(image, w.shape[:2], strides, padding)
+    seen = windows(image, w.shape[:2], strides, padding)
     height, width, channels, outputs = w.shape
     taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
-    lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
+    lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
     bits = kernel_lanes(w.words, outputs, "forward kernel")
     base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
-    bases = (lists.classes * lanes).astype(np.int32)
-    return Operands(
-        place, lists.image, lists.rows, lists.offsets, depth, bits, lanes, base.reshape(-1), bases
-    )
+    base = Lines(base.reshape(-1), (lists.classes * lanes).astype(np.int32))
+    columns = Columns(bits, steps(taps, depth * lanes), taps, depth, lanes)
+    return Operands(seen, lists.image, lists.rows, lists.offsets, columns, base)
 
 
 def signs_dense(x, w):
     """(B, I) @ (I, O), both Signs, as integers (B, O)."""
     batch, n = x.shape
     operands = dense_operands(batch, w)
-    out = empty((batch, operands.lanes), sum_dtype(n))
+    out = empty((batch, operands.w.stride), sum_dtype(n))
     multiply(x.words, 1, operands, out, NO_PLACES, False)
     return without_extra_lanes(out, w.shape[1])
 
@@ -90,7 +81,7 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     operands = conv2d_operands(x.shape[1:3], w, strides, padding, pad_value, pooled)
     outputs, n = w.shape[3], w.shape[0] * w.shape[1] * w.shape[2]
     size = output_size(operands, pooled)
-    out = empty((len(x), *size, operands.lanes), sum_dtype(n))
+    out = empty((len(x), *size, operands.w.stride), sum_dtype(n))
     where = empty(out.shape, np.uint8) if pooled else NO_PLACES
     multiply(x.words, len(x), operands, out, where, pooled)
     out = without_extra_lanes(out, outputs)
@@ -99,7 +90,7 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
 
 def output_size(operands, pooled):
     """Height and width of what a convolution gives."""
-    size = operands.place.output
+    size = operands.seen.output
     return tuple(n // 2 for n in size) if pooled else size
 
 
@@ -111,13 +102,13 @@ def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
 
     ``stored`` is (SIGNED, level, turned) for bits, see ``tiles.popcount_tile``.
     """
-    place, image, rows, *rest = operands
-    words = np.ascontiguousarray(words).reshape(-1) if place is None else padded_words(words, place)
+    seen, image, rows, offsets, w, base = operands
+    words = np.ascontiguousarray(words).reshape(-1) if seen is None else padded_words(words, seen)
     pitch, pixels = out.shape[-1], len(rows)
     outs = steps_by_four(pixels // 4, pitch) if pooled else steps(pixels, pitch)
     _products(
-        simd(), words, image, images, rows, *rest, out.reshape(-1), outs, where.reshape(-1), pooled,
-        *stored,
+        simd(), words, image, images, rows, offsets, *w, *base, out.reshape(-1), outs,
+        where.reshape(-1), pooled, *stored,
     )  # fmt: skip
 
 
@@ -152,66 +143,67 @@ def _count_negative(bits, negative):
 
 @kernel(parallel=True)
 def _products(
-    simd, x, image, images, rows, offsets, depth, w, lanes, base, bases, out, outs, where, pooled,
-    signed, level, turned,
+    simd, words, image, images, rows, offsets, bits, planes, taps, depth, lanes, base, bases, out,
+    outs, where, pooled, signed, level, turned,
 ):  # fmt: skip
-    """All rows of all images by all lanes; a task owns some pixels of one image."""
-    pixels, taps = len(rows), len(offsets)
+    """All rows of all images by all lanes; a task owns some pixels of one image.
+
+    Tuples are made here: to hand one in from Python takes as long as a small product.
+    """
+    x, w = Stretches(words, rows, offsets), Columns(bits, planes, taps, depth, lanes)
+    starts, results = Lines(base, bases), Lines(out, outs)
+    pixels = len(rows)
     chunks = -(-pixels // CHUNK)
-    out_image = len(out) // images
-    planes = (np.arange(taps) * depth * lanes).astype(np.int32)
     for task in prange(images * chunks):
         n, first = task // chunks, task % chunks * CHUNK
         last = min(first + CHUNK, pixels)
-        start, place = n * image, n * out_image
+        start, place = n * image, n * (len(out) // images)
         if pooled:
             _sweep_columns(
-                simd, FOUR, POOLED, x, start, rows, first, last, offsets, depth, w, planes,
-                lanes, base, bases, out, place, outs, where, signed, level, turned,
+                simd, FOUR, POOLED, x, start, first, last, w, starts, results, place, where, signed,
+                level, turned,
             )  # fmt: skip
         elif last - first >= 4:
             _sweep_columns(
-                simd, FOUR, PLAIN, x, start, rows, first, last, offsets, depth, w, planes,
-                lanes, base, bases, out, place, outs, where, signed, level, turned,
+                simd, FOUR, PLAIN, x, start, first, last, w, starts, results, place, where, signed,
+                level, turned,
             )  # fmt: skip
         else:
             _sweep_columns(
-                simd, ONE, PLAIN, x, start, rows, first, last, offsets, depth, w, planes,
-                lanes, base, bases, out, place, outs, where, signed, level, turned,
+                simd, ONE, PLAIN, x, start, first, last, w, starts, results, place, where, signed,
+                level, turned,
             )  # fmt: skip
 
 
 @kernel
 def _sweep_columns(
-    simd, height, pooled, x, start, rows, first, last, offsets, depth, w, planes, lanes,
-    base, bases, out, place, outs, where, signed, level, turned,
+    simd, height, pooled, x, start, first, last, w, base, out, place, where, signed, level, turned
 ):  # fmt: skip
     """Widest tiles first; the last tile of a row or column overlaps the one before it."""
-    if lanes >= 64:
+    if w.stride >= 64:
         _sweep(
-            simd, height, FOUR, pooled, x, start, rows, first, last, offsets, depth, w, planes,
-            lanes, base, bases, out, place, outs, where, signed, level, turned,
+            simd, height, FOUR, pooled, x, start, first, last, w, base, out, place, where, signed,
+            level, turned,
         )  # fmt: skip
     else:
         _sweep(
-            simd, height, TWO, pooled, x, start, rows, first, last, offsets, depth, w, planes,
-            lanes, base, bases, out, place, outs, where, signed, level, turned,
+            simd, height, TWO, pooled, x, start, first, last, w, base, out, place, where, signed,
+            level, turned,
         )  # fmt: skip
 
 
 @kernel
 def _sweep(
-    simd, height, width, pooled, x, start, rows, first, last, offsets, depth, w, planes, lanes,
-    base, bases, out, place, outs, where, signed, level, turned,
+    simd, height, width, pooled, x, start, first, last, w, base, out, place, where, signed, level,
+    turned,
 ):  # fmt: skip
-    taps = len(offsets)
     columns = GROUP * len(width)
-    for left in range(0, lanes, columns):
-        column = min(left, lanes - columns)
+    for left in range(0, w.stride, columns):  # a column of words stays in the cache for all rows
+        column = min(left, w.stride - columns)
         at = column // WORD if len(signed) else column
         for top in range(first, last, len(height)):
             row = min(top, last - len(height))
             popcount_tile(
-                simd, height, width, pooled, signed, x, start, rows, row, offsets, taps, depth, w,
-                planes, column, lanes, base, bases, out, place + at, outs, where, level, turned,
+                simd, height, width, pooled, signed, x, start, row, w, column, base, out,
+                place + at, where, level, turned,
             )  # fmt: skip

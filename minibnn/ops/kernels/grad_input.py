@@ -4,8 +4,9 @@ dx of a pixel is the sum over taps and outputs of dy times a sign. The tables ar
 outputs of a pixel each, and serve every input channel and every tap that meets the pixel.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
@@ -22,6 +23,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import table_tile
 from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
+from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 from minibnn.ops.shapes import windows
 
 BAND = 400_000  # bytes of tables a task holds, about half of a second-level cache
@@ -36,18 +38,10 @@ def grad_input_dense(dy, w_t):
     depth, lanes, own = depth_of(outputs), padded_lanes(inputs), numbers(dy)
     tables = scratch("dense tables", (batch * depth * own.entries,), own.table)
     all_row_tables(own.path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
+    tables = Stretches(tables, steps(batch, depth * own.entries), ZERO)
+    w = Columns(kernel_lanes(w_t.words, inputs, "backward kernel"), ZERO, 1, depth, lanes)
     dx = empty((batch, lanes), own.sum)
-    _dense(
-        own.path,
-        tables,
-        steps(batch, depth * own.entries),
-        depth,
-        own.limit,
-        kernel_lanes(w_t.words, inputs, "backward kernel"),
-        lanes,
-        dx.reshape(-1),
-        steps(batch, lanes),
-    )
+    _dense(own.path, tables, own.limit, w, Lines(dx.reshape(-1), steps(batch, lanes)))
     return own.result(without_extra_lanes(dx, inputs), dy)
 
 
@@ -59,42 +53,20 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     own = numbers(dy)
     pixel, size = depth * own.entries, np.dtype(own.table).itemsize
     dx = empty((*input_shape[:3], lanes), own.sum)
-    for phase in _phases(
-        input_shape[1:3], kernel_size, strides, padding, depth, lanes, pixel, size
-    ):
+    geometry = tuple(input_shape[1:3]), tuple(kernel_size), tuple(strides), padding
+    for phase in _phases(*geometry, depth, lanes, pixel, size):
         if len(phase.offsets) == 0:
             first, (sy, sx) = phase.first, strides
             dx[:, first[0] :: sy, first[1] :: sx] = 0
             continue
-        bands, per_band = phase.bands, phase.rows_in_band
-        tables = scratch("band tables", (get_num_threads(), phase.tables), own.table)
-        _bands(
-            own.path,
-            own.values.reshape(-1),
-            len(dy),
-            *dy.shape[1:3],
-            outputs,
-            depth,
-            own.entries,
-            own.limit,
-            *phase.grid,
-            phase.reach,
-            bands,
-            per_band,
-            tables,
-            phase.rows,
-            phase.offsets,
-            w,
-            phase.planes,
-            lanes,
-            dx.reshape(-1),
-            phase.outs,
-        )
+        tables = scratch("band tables", (get_num_threads() * phase.tables,), own.table)
+        columns = Columns(w, phase.planes, len(phase.planes), depth, lanes)
+        values, out = own.values.reshape(-1), dx.reshape(-1)
+        _bands(own.path, values, dy.shape, own.entries, own.limit, phase, tables, columns, out)
     return own.result(without_extra_lanes(dx, inputs), dy)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Phase:
+class Phase(NamedTuple):
     """The input pixels that meet the same taps: with strides s, every s-th row and column."""
 
     first: tuple  # of these pixels
@@ -111,30 +83,26 @@ class Phase:
 
 @lru_cache(maxsize=256)
 def _phases(image, kernel_size, strides, padding, depth, lanes, pixel, size):
-    place = windows(tuple(image), tuple(kernel_size), tuple(strides), padding)
-    out = []
-    for y0 in range(min(strides[0], image[0])):
-        for x0 in range(min(strides[1], image[1])):
-            out.append(_phase(place, (y0, x0), depth, lanes, pixel, size))
-    return out
+    seen = windows(image, kernel_size, strides, padding)
+    firsts = product(*(range(min(s, n)) for s, n in zip(strides, image, strict=True)))
+    return [_phase(seen, first, depth, lanes, pixel, size) for first in firsts]
 
 
-def _phase(place, first, depth, lanes, pixel, size):
+def _phase(seen, first, depth, lanes, pixel, size):
     """``pixel`` entries of ``size`` bytes are the tables of a pixel."""
     # Tap k of output o meets input o * stride + k - padding, so input f + g * stride meets,
     # through each tap that divides, output g + (f + padding - k) / stride.
     steps_y, steps_x = (
         [(k, (f + before - k) // stride) for k in range(size) if (f + before - k) % stride == 0]
         for f, before, stride, size in zip(
-            first, (place.top, place.left), place.strides, place.kernel, strict=True
+            first, (seen.top, seen.left), seen.strides, seen.kernel, strict=True
         )
     )
     grid = tuple(
-        -(-(size - f) // s) for size, f, s in zip(place.image, first, place.strides, strict=True)
+        -(-(size - f) // s) for size, f, s in zip(seen.image, first, seen.strides, strict=True)
     )
-    empty = np.empty(0, np.int32)
     if not steps_y or not steps_x:
-        return Phase(first, grid, (0, 0, 0, 0), 0, 0, 0, empty, empty, empty, empty)
+        return Phase(first, grid, (0, 0, 0, 0), 0, 0, 0, *[np.empty(0, np.int32)] * 4)
     low_y, high_y = (f(e for _, e in steps_y) for f in (min, max))
     low_x, high_x = (f(e for _, e in steps_x) for f in (min, max))
     across = grid[1] + high_x - low_x
@@ -143,111 +111,84 @@ def _phase(place, first, depth, lanes, pixel, size):
     rows_in_band = -(-grid[0] // bands)
     bands = -(-grid[0] // rows_in_band)
     y, x = (a.ravel() for a in np.mgrid[: grid[0], : grid[1]])
-    sy, sx = place.strides
-    target = (first[0] + sy * y) * place.image[1] + first[1] + sx * x
+    sy, sx = seen.strides
+    target = (first[0] + sy * y) * seen.image[1] + first[1] + sx * x
     taps = [(ky, ey, kx, ex) for ky, ey in steps_y for kx, ex in steps_x]
     offsets = [((ey - low_y) * across + ex - low_x) * pixel for _, ey, _, ex in taps]
-    planes = [(ky * place.kernel[1] + kx) * depth * lanes for ky, _, kx, _ in taps]
-    return Phase(
-        first,
-        grid,
-        (low_y, high_y, low_x, high_x),
-        bands,
-        rows_in_band,
-        (rows_in_band + high_y - low_y) * across * pixel,
-        ((y * across + x) * pixel).astype(np.int32),
+    planes = [(ky * seen.kernel[1] + kx) * depth * lanes for ky, _, kx, _ in taps]
+    rows = ((y * across + x) * pixel).astype(np.int32)
+    lists = (
+        rows,
         np.array(offsets, np.int32),
         np.array(planes, np.int32),
         (target * lanes).astype(np.int32),
     )
+    entries = (rows_in_band + high_y - low_y) * across * pixel
+    return Phase(first, grid, (low_y, high_y, low_x, high_x), bands, rows_in_band, entries, *lists)
 
 
 @kernel(parallel=True)
-def _bands(
-    simd, dy, images, height, width, outputs, depth, entries, limit, grid_y, grid_x, reach, bands,
-    rows_in_band, tables, rows, offsets, w, planes, lanes, dx, outs,
-):  # fmt: skip
+def _bands(simd, dy, shape, entries, limit, phase, tables, w, dx):
     """A task makes the tables of a band of one image and looks up all its pixels."""
-    low_y, high_y, low_x, high_x = reach
+    images, height, width, outputs = shape
+    grid_y, grid_x = phase.grid
+    low_y, high_y, low_x, high_x = phase.reach
+    bands, rows_in_band, size = phase.bands, phase.rows_in_band, phase.tables
+    x, out = Stretches(tables, phase.rows, phase.offsets), Lines(dx, phase.outs)
     across = grid_x + high_x - low_x
-    pixel = depth * entries
+    pixel = w.depth * entries
     image = len(dx) // images
     for task in prange(images * bands):
         n, first = task // bands, task % bands * rows_in_band
         last = min(first + rows_in_band, grid_y)
-        mine = tables[get_thread_id()]
+        own = get_thread_id() * size
         for y in range(first + low_y, last + high_y):
-            line = (y - first - low_y) * across
+            line = own + (y - first - low_y) * across * pixel
             if y < 0 or y >= height:
-                mine[line * pixel : (line + across) * pixel] = 0
+                tables[line : line + across * pixel] = 0
                 continue
-            for x in range(low_x, grid_x + high_x):
-                at = (line + x - low_x) * pixel
-                if x < 0 or x >= width:
-                    mine[at : at + pixel] = 0
+            for column in range(low_x, grid_x + high_x):
+                at = line + (column - low_x) * pixel
+                if column < 0 or column >= width:
+                    tables[at : at + pixel] = 0
                 else:
-                    source = ((n * height + y) * width + x) * outputs
-                    build_tables(simd, dy, source, outputs, depth, entries, mine, at)
-        start = -first * across * pixel
-        _sweep_columns(
-            simd, mine, start, rows, first * grid_x, last * grid_x, offsets, depth, limit, w,
-            planes, lanes, dx, n * image, outs,
-        )  # fmt: skip
+                    source = ((n * height + y) * width + column) * outputs
+                    build_tables(simd, dy, source, outputs, w.depth, entries, tables, at)
+        start, pixels = own - first * across * pixel, (first * grid_x, last * grid_x)
+        _sweep_columns(simd, x, start, pixels, limit, w, out, n * image)
 
 
 @kernel(parallel=True)
-def _dense(simd, tables, rows, depth, limit, w, lanes, dx, outs):
+def _dense(simd, tables, limit, w, out):
     """A task owns some lanes of all rows."""
-    for task in prange(-(-lanes // 64)):
-        if lanes >= 64:
-            column = min(task * 64, lanes - 64)
-            _sweep_rows(
-                simd, FOUR, tables, 0, rows, 0, len(rows), ZERO, depth, limit, w, ZERO, column,
-                lanes, dx, column, outs,
-            )  # fmt: skip
+    rows = 0, len(tables.rows)
+    for task in prange(-(-w.stride // 64)):
+        if w.stride >= 64:
+            column = min(task * 64, w.stride - 64)
+            _sweep_rows(simd, FOUR, tables, 0, rows, limit, w, column, out, column)
         else:
-            _sweep_rows(
-                simd, TWO, tables, 0, rows, 0, len(rows), ZERO, depth, limit, w, ZERO, 0,
-                lanes, dx, 0, outs,
-            )  # fmt: skip
+            _sweep_rows(simd, TWO, tables, 0, rows, limit, w, 0, out, 0)
 
 
 @kernel
-def _sweep_columns(
-    simd, tables, start, rows, first, last, offsets, depth, limit, w, planes, lanes, out, place,
-    outs,
-):  # fmt: skip  # fmt: skip
+def _sweep_columns(simd, tables, start, rows, limit, w, out, place):
     """Widest tiles first; the last tile of a row or column overlaps the one before it."""
-    if lanes >= 64:
-        for left in range(0, lanes, 64):
-            column = min(left, lanes - 64)
-            _sweep_rows(
-                simd, FOUR, tables, start, rows, first, last, offsets, depth, limit, w, planes,
-                column, lanes, out, place + column, outs,
-            )  # fmt: skip
+    if w.stride >= 64:
+        for left in range(0, w.stride, 64):  # a column of words stays in the cache for all rows
+            column = min(left, w.stride - 64)
+            _sweep_rows(simd, FOUR, tables, start, rows, limit, w, column, out, place + column)
     else:
-        _sweep_rows(
-            simd, TWO, tables, start, rows, first, last, offsets, depth, limit, w, planes, 0,
-            lanes, out, place, outs,
-        )  # fmt: skip
+        _sweep_rows(simd, TWO, tables, start, rows, limit, w, 0, out, place)
 
 
 @kernel
-def _sweep_rows(
-    simd, width, tables, start, rows, first, last, offsets, depth, limit, w, planes, column, lanes,
-    out, place, outs,
-):  # fmt: skip
-    taps = len(offsets)
+def _sweep_rows(simd, width, tables, start, rows, limit, w, column, out, place):
+    """``rows`` are the first and last + 1."""
+    first, last = rows
     if last - first >= 4:
         for top in range(first, last, 4):
             row = min(top, last - 4)
-            table_tile(
-                simd, FOUR, width, FRESH, tables, start, rows, row, offsets, taps, depth,
-                limit, w, planes, column, lanes, out, place, outs,
-            )  # fmt: skip
+            table_tile(simd, FOUR, width, FRESH, tables, start, row, limit, w, column, out, place)
     else:
         for row in range(first, last):
-            table_tile(
-                simd, ONE, width, FRESH, tables, start, rows, row, offsets, taps, depth,
-                limit, w, planes, column, lanes, out, place, outs,
-            )  # fmt: skip
+            table_tile(simd, ONE, width, FRESH, tables, start, row, limit, w, column, out, place)

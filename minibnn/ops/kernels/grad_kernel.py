@@ -9,6 +9,8 @@ the sums run over windows instead of pixels, and the select tile first chooses, 
 sign that the tap met at the window's maximum: a quarter of the look-ups is left.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
@@ -27,7 +29,7 @@ from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
-from minibnn.ops.kernels.tiles import mask_tile, transpose_tile
+from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile, transpose_tile
 from minibnn.ops.kernels.word_tables import turn_tile
 from minibnn.ops.shapes import windows
 
@@ -54,32 +56,25 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
 
     With ``where`` (uint8 like dy), dy is the gradient after 2x2 max pooling.
     """
-    place = windows(x.shape[1:3], kernel_size, strides, padding)
+    seen = windows(x.shape[1:3], kernel_size, strides, padding)
     inputs, outputs = x.shape[3], dy.shape[3]
     depth, taps = depth_of(inputs), kernel_size[0] * kernel_size[1]
     pooled = where is not None
-    lists = gather(place.image, place.kernel, strides, padding, depth, pooled)
+    lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
     dy = dy.reshape(len(x), -1, outputs)
     where = where.reshape(dy.shape) if pooled else None
     extra = None
     if pad_value == 0 and lists.missing.any():
         extra = _missed(dy, where, lists)
+    rows, offsets, sources = lists.rows, lists.offsets, steps(taps, 1)
     if pooled:
-        rows = np.ascontiguousarray(lists.rows[::PLACES])
-        offsets, sources = window_shifts(place.padded[1], place.kernel, strides, depth)
-    else:
-        rows, offsets, sources = lists.rows, lists.offsets, steps(taps, 1)
-    words = padded_words(x.words, place)
+        rows = np.ascontiguousarray(rows[::PLACES])
+        offsets, sources = window_shifts(seen.padded[1], seen.kernel, strides, depth)
+    words = padded_words(x.words, seen)
     planes = _along_pixels(words, lists.image, len(x), rows, offsets, depth)
-    return _sum(
-        planes,
-        sources,
-        dy.reshape(-1, outputs),
-        where.reshape(-1, outputs) if pooled else NO_PLACES,
-        extra,
-        (*kernel_size, inputs, outputs),
-        fixed,
-    )
+    where = where.reshape(-1, outputs) if pooled else NO_PLACES
+    shape = *kernel_size, inputs, outputs
+    return _sum(planes, sources, dy.reshape(-1, outputs), where, extra, shape, fixed)
 
 
 def bytes_as_signs(x):
@@ -162,38 +157,44 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
         extra = np.zeros((taps, outputs), own.sum)
     dw = empty(shape, own.sum if fixed else np.float32)
     unit = dy.unit if isinstance(dy, Fixed) and not fixed else 1
-    threads = get_num_threads()
     units = 4 if outputs >= WIDE else 1
-    _units(
-        own.path,
-        planes.reshape(-1),
-        stretch,
-        lanes,
-        (sources.astype(np.int64) * stretch * lanes).astype(np.int32),
-        steps(units * UNIT, taps * lanes),
-        own.values.reshape(-1),
-        where.reshape(-1),
-        own.entries,
-        own.limit,
-        scratch("kernel tables", (threads, UNIT * STRETCH * own.entries), own.table),
-        scratch("kernel masks", (threads, UNIT * MASKS * STRETCH), np.uint32),
-        scratch("kernel block", (threads, UNIT * STRETCH * WORD), own.values.dtype),
-        scratch("kernel places", (threads, UNIT * STRETCH * WORD), np.uint8),
-        scratch("kernel sums", (threads, units * UNIT * taps * lanes), own.sum),
-        extra,
-        scratch("kernel results", (threads, units * UNIT * taps * lanes), dw.dtype),
-        dw.dtype.type(unit),
-        dw.reshape(-1),
+    outs = steps(units * UNIT, taps * lanes)
+    starts = (sources.astype(np.int64) * stretch * lanes).astype(np.int32)
+    values, places = own.values.reshape(-1), where.reshape(-1)
+    buffers = Buffers(
+        _buffer("tables", STRETCH * own.entries, own.table),
+        _buffer("masks", MASKS * STRETCH, np.uint32),
+        _buffer("block", STRETCH * WORD, values.dtype),
+        _buffer("places", STRETCH * WORD, np.uint8),
+        _buffer("sums", units * taps * lanes, own.sum),
+        _buffer("results", units * taps * lanes, dw.dtype),
     )
+    _units(
+        own.path, planes, starts, outs, values, places, own.entries, own.limit, buffers, extra,
+        dw.dtype.type(unit), dw.reshape(-1),
+    )  # fmt: skip
     return dy.like(dw) if fixed else dw
 
 
+class Buffers(NamedTuple):
+    """What each thread works in, (threads, UNIT * ...)."""
+
+    tables: np.ndarray
+    masks: np.ndarray
+    block: np.ndarray
+    places: np.ndarray
+    sums: np.ndarray
+    results: np.ndarray
+
+
+def _buffer(name, size, dtype):
+    return scratch(f"kernel {name}", (get_num_threads(), UNIT * size), dtype)
+
+
 @kernel(parallel=True)
-def _units(
-    simd, planes, stretch, lanes, sources, outs, dy, where, entries, limit, tables, masks, blocks,
-    chosen, sums, extra, results, unit, dw,
-):  # fmt: skip
+def _units(simd, planes, sources, outs, dy, where, entries, limit, buffers, extra, unit, dw):
     """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
+    (_, stretch, lanes), words = planes.shape, planes.reshape(-1)
     outputs = extra.shape[1]
     pixels = len(dy) // outputs
     rows = (np.arange(UNIT) * STRETCH * entries).astype(np.int32)
@@ -201,12 +202,13 @@ def _units(
     width = len(outs)
     for task in prange(-(-outputs // width)):
         thread = get_thread_id()
-        table, mask, block, total = tables[thread], masks[thread], blocks[thread], sums[thread]
-        places = chosen[thread]
+        table, mask, total = buffers.tables[thread], buffers.masks[thread], buffers.sums[thread]
+        block, places = buffers.block[thread], buffers.places[thread]
         total[:] = 0
         for first_output in range(task * width, min((task + 1) * width, outputs), UNIT):
             count = min(UNIT, outputs - first_output)
             mine = outs[first_output - task * width :]
+            # Their tables stay in the first-level cache while all taps and inputs look them up.
             for first in range(0, stretch, STRETCH):
                 depth = min(STRETCH, stretch - first)
                 begin, end = first * WORD, min((first + depth) * WORD, pixels)
@@ -215,25 +217,22 @@ def _units(
                     at = r * STRETCH * WORD
                     build_tables(simd, block, at, end - begin, depth, entries, table, rows[r])
                 if len(where) == 0:
-                    for r in range(0, UNIT, 4):
-                        _sweep_all(
-                            simd, table, rows, r, depth, limit, planes, sources, first, lanes,
-                            total, mine,
-                        )  # fmt: skip
+                    _sweep_all(
+                        simd, table, rows, limit, words, sources, first, depth, lanes, total, mine
+                    )
                 else:
                     _turn_block(simd, where, begin, end, outputs, first_output, count, places)
                     for r in range(UNIT):
                         for d in range(depth):
                             at, to = (r * STRETCH + d) * WORD, r * MASKS * STRETCH + d
                             mask_tile(simd, places, at, mask, to, STRETCH)
-                    for r in range(0, UNIT, 4):
-                        _sweep_chosen(
-                            simd, table, rows, mask, mask_rows, r, depth, limit, planes, sources,
-                            first, lanes, total, mine,
-                        )  # fmt: skip
+                    _sweep_chosen(
+                        simd, table, rows, mask, mask_rows, limit, words, sources, first, depth,
+                        lanes, total, mine,
+                    )  # fmt: skip
         column = task * width
         count = min(width, outputs - column)
-        _store(simd, total, lanes, column, count, extra, results[thread], unit, dw)
+        _store(simd, total, lanes, column, count, extra, buffers.results[thread], unit, dw)
 
 
 @kernel
@@ -251,46 +250,46 @@ def _turn_block(simd, numbers, begin, end, outputs, column, count, block):
 
 
 @kernel
-def _sweep_all(simd, tables, rows, row, depth, limit, planes, sources, first, lanes, out, outs):
-    for t in range(len(sources)):
-        start, left = sources[t] + first * lanes, 0
-        while left < lanes:
-            to = t * lanes + left
-            if left + 64 <= lanes:
-                table_tile(
-                    simd, FOUR, FOUR, ADD, tables, 0, rows, row, ZERO, 1, depth, limit, planes,
-                    ZERO, start + left, lanes, out, to, outs,
-                )  # fmt: skip
-                left += 64
-            else:
-                table_tile(
-                    simd, FOUR, TWO, ADD, tables, 0, rows, row, ZERO, 1, depth, limit, planes,
-                    ZERO, start + left, lanes, out, to, outs,
-                )  # fmt: skip
-                left += 32
+def _sweep_all(simd, table, rows, limit, words, sources, first, depth, lanes, total, outs):
+    tables, out = Stretches(table, rows, ZERO), Lines(total, outs)
+    w = Columns(words, ZERO, 1, depth, lanes)
+    for r in range(0, UNIT, 4):
+        for t in range(len(sources)):
+            start, left = sources[t] + first * lanes, 0
+            while left < lanes:
+                column, to = start + left, t * lanes + left
+                if left + 64 <= lanes:
+                    table_tile(simd, FOUR, FOUR, ADD, tables, 0, r, limit, w, column, out, to)
+                    left += 64
+                else:
+                    table_tile(simd, FOUR, TWO, ADD, tables, 0, r, limit, w, column, out, to)
+                    left += 32
 
 
 @kernel
 def _sweep_chosen(
-    simd, tables, rows, masks, mask_rows, row, depth, limit, planes, sources, first, lanes, out,
-    outs,
-):  # fmt: skip
-    for t in range(len(sources) // PLACES):
-        places, left = sources[t * PLACES : (t + 1) * PLACES], 0
-        while left < lanes:
-            start, to = first * lanes + left, t * lanes + left
-            if left + 64 <= lanes:
-                select_tile(
-                    simd, FOUR, FOUR, FOUR, tables, 0, rows, row, ZERO, masks, 0, mask_rows, ZERO,
-                    STRETCH, 1, depth, limit, planes, places, start, lanes, out, to, outs,
-                )  # fmt: skip
-                left += 64
-            else:
-                select_tile(
-                    simd, FOUR, TWO, FOUR, tables, 0, rows, row, ZERO, masks, 0, mask_rows, ZERO,
-                    STRETCH, 1, depth, limit, planes, places, start, lanes, out, to, outs,
-                )  # fmt: skip
-                left += 32
+    simd, table, rows, mask, mask_rows, limit, words, sources, first, depth, lanes, total, outs
+):
+    tables, masks = Stretches(table, rows, ZERO), Stretches(mask, mask_rows, ZERO)
+    out = Lines(total, outs)
+    for r in range(0, UNIT, 4):
+        for t in range(len(sources) // PLACES):
+            w = Columns(words, sources[t * PLACES : (t + 1) * PLACES], 1, depth, lanes)
+            left = 0
+            while left < lanes:
+                column, to = first * lanes + left, t * lanes + left
+                if left + 64 <= lanes:
+                    select_tile(
+                        simd, FOUR, FOUR, FOUR, tables, 0, masks, 0, STRETCH, r, limit, w, column,
+                        out, to,
+                    )  # fmt: skip
+                    left += 64
+                else:
+                    select_tile(
+                        simd, FOUR, TWO, FOUR, tables, 0, masks, 0, STRETCH, r, limit, w, column,
+                        out, to,
+                    )  # fmt: skip
+                    left += 32
 
 
 @kernel

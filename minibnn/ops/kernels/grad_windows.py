@@ -10,9 +10,9 @@ tables nine times, for all rows or one and for all columns or one. The windows o
 through a ring of as many rows as a kernel reaches.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
@@ -29,7 +29,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
-from minibnn.ops.kernels.tiles import mask_tile
+from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile
 from minibnn.ops.kernels.word_tables import add_tables
 from minibnn.ops.shapes import windows
 
@@ -45,8 +45,7 @@ PLACES, MASKS = 4, 2  # of a window; a mask tells columns apart, the other rows
 SEEN, ROW, COLUMN, KIND, MASK, PLANES = range(6)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reach:
+class Reach(NamedTuple):
     """How the pixels of an image meet the 2x2 windows of a convolution's outputs.
 
     Pixel (y, x) is 2 (Y, X) + (a, b) - padding, with a and b 0 or 1: its parity.
@@ -61,8 +60,8 @@ class Reach:
 
 @lru_cache(maxsize=256)
 def _reach(image, kernel_size, padding, depth, lanes):
-    place = windows(image, kernel_size, (1, 1), padding)
-    before = place.top, place.left
+    seen = windows(image, kernel_size, (1, 1), padding)
+    before = seen.top, seen.left
     # Along one axis, pixel 2 Y + parity - padding meets, through tap k, output 2 Y + parity - k:
     # pixel (parity - k) % 2 of window Y + (parity - k) // 2.
     meets = [
@@ -108,15 +107,8 @@ def _windows_met(parity, size):
 def _step(ey, rows, ky, ex, columns, kx, across, depth, lanes):
     kind = 3 * (BOTH if len(rows) == 2 else rows[0]) + (BOTH if len(columns) == 2 else columns[0])
     planes = [(i * across + j) * depth * lanes for i in ky for j in kx]
-    return [
-        len(planes),
-        ey,
-        ex,
-        kind,
-        (0 if len(columns) == 2 else 1) * depth,
-        *planes,
-        *[0] * (PLACES - len(planes)),
-    ]
+    mask = 0 if len(columns) == 2 else depth
+    return [len(planes), ey, ex, kind, mask, *planes, *[0] * (PLACES - len(planes))]
 
 
 def fits_windows(strides, inputs):
@@ -130,93 +122,108 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     dy (float32 or Fixed) and where (uint8) NHWC as the pool gave them, w_t Signs (H, W, O, I) on
     axis 2.
     """
+    image, kernel_size = tuple(input_shape[1:3]), tuple(w_t.shape[:2])
     outputs, inputs = w_t.shape[2:]
-    depth, lanes = depth_of(outputs), padded_lanes(inputs)
-    reach = _reach(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), padding, depth, lanes)
-    place = windows(tuple(input_shape[1:3]), tuple(w_t.shape[:2]), (1, 1), padding)
+    depth, lanes, own = depth_of(outputs), padded_lanes(inputs), numbers(dy)
+    reach = _reach(image, kernel_size, padding, depth, lanes)
+    seen = windows(image, kernel_size, (1, 1), padding)
     first_column = int(reach.first[1].min()) + reach.low[1]
     across = int(reach.last[1].max()) + reach.low[1] + reach.rows[1] - 1 - first_column
-    threads, own = get_num_threads(), numbers(dy)
-    ring = reach.rows[0] * across
+    plan = Plan(
+        *dy.shape[1:], *image, seen.top, seen.left, lanes, reach.low[0], reach.rows[0],
+        first_column, across, depth, own.entries, own.limit,
+    )  # fmt: skip
+    threads, ring = get_num_threads(), plan.ring * across
     dx = empty((*input_shape[:3], lanes), own.sum)
     _images(
-        own.path,
-        own.values.reshape(-1),
-        where.reshape(-1),
-        len(dy),
-        *dy.shape[1:3],
-        outputs,
-        depth,
-        own.entries,
-        own.limit,
-        (place.top, place.left),
-        *input_shape[1:3],
-        first_column,
-        across,
-        reach.low[0],
-        reach.rows[0],
-        reach.first,
-        reach.last,
+        own.path, own.values.reshape(-1), where.reshape(-1), plan, reach.first, reach.last,
         reach.steps,
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
-        kernel_lanes(w_t.words, inputs, "backward kernel"),
-        lanes,
-        dx.reshape(-1),
-    )
+        kernel_lanes(w_t.words, inputs, "backward kernel"), dx,
+    )  # fmt: skip
     return own.result(without_extra_lanes(dx, inputs), dy)
 
 
+class Plan(NamedTuple):
+    """The windows and pixels of an image, and the ring of tables: numbers for the kernels."""
+
+    rows: int  # of windows
+    columns: int
+    outputs: int
+    height: int  # of the image
+    width: int
+    top: int  # padding
+    left: int
+    lanes: int  # input channels, filled up
+    low: int  # the first row of windows that pixels of Y = 0 meet
+    ring: int  # rows of windows that the ring holds
+    first_column: int  # of the windows in the ring
+    across: int  # how many columns they have
+    depth: int  # words of a window's outputs
+    entries: int  # of the tables that a word looks up
+    limit: int  # words summed in one go
+
+
 @kernel(parallel=True)
-def _images(
-    simd, dy, where, images, rows, columns, outputs, depth, entries, limit, before, height, width,
-    first_column, across, low, ring, first, last, steps, tables, masks, values, w, lanes, dx,
-):  # fmt: skip
-    """A task owns an image: row after row of windows, and the pixels that meet them."""
-    pixel, mask_pixel = KINDS * depth * entries, MASKS * depth
+def _images(simd, dy, where, plan, first, last, steps, tables, masks, values, w, dx):
+    """A task owns an image."""
+    size = plan.rows * plan.columns * plan.outputs
+    for n in prange(len(dx)):
+        thread, own = get_thread_id(), slice(n * size, (n + 1) * size)
+        _image(
+            simd, dy[own], where[own], plan, first, last, steps, tables[thread], masks[thread],
+            values[thread], w, dx[n].reshape(-1),
+        )  # fmt: skip
+
+
+@kernel(counts=True)
+def _image(simd, dy, where, plan, first, last, steps, table, mask, values, w, dx):
+    """Row after row of windows, and the pixels that meet them."""
     x_count = max(last[1, 0], last[1, 1]) - min(first[1, 0], first[1, 1])
-    table_rows = (np.arange(x_count) * pixel).astype(np.int32)
-    mask_rows = (np.arange(x_count) * mask_pixel).astype(np.int32)
-    outs = (np.arange(x_count) * 2 * lanes).astype(np.int32)
+    pixel, mask_pixel = KINDS * plan.depth * plan.entries, MASKS * plan.depth
+    steps_of_x = np.arange(x_count)
+    table_rows = (steps_of_x * pixel).astype(np.int32)
+    mask_rows = (steps_of_x * mask_pixel).astype(np.int32)
+    outs = (steps_of_x * 2 * plan.lanes).astype(np.int32)
     begin, end = min(first[0, 0], first[0, 1]), max(last[0, 0], last[0, 1])
-    for n in prange(images):
-        thread = get_thread_id()
-        table, mask, value = tables[thread], masks[thread], values[thread]
-        for y in range(begin, end):
-            # The first row fills the ring, each later one replaces its oldest.
-            for row in range(y + low if y == begin else y + low + ring - 1, y + low + ring):
-                slot = (row - begin - low) % ring * across
-                for c in range(across):
-                    at, column = slot + c, first_column + c
-                    if 0 <= row < rows and 0 <= column < columns:
-                        source = ((n * rows + row) * columns + column) * outputs
-                        _window(
-                            simd, dy, where, source, outputs, depth, entries, value, table,
-                            at * pixel, mask, at * mask_pixel,
-                        )  # fmt: skip
-                    else:
-                        table[at * pixel : (at + 1) * pixel] = 0
-                        mask[at * mask_pixel : (at + 1) * mask_pixel] = 0
-            for parity in range(4):
-                a, b = parity // 2, parity % 2
-                if first[0, a] <= y < last[0, a]:
-                    from_x, count = first[1, b], last[1, b] - first[1, b]
-                    target_y = 2 * y + a - before[0]
-                    target_x = 2 * from_x + b - before[1]
-                    place = ((n * height + target_y) * width + target_x) * lanes
-                    _row(
-                        simd, steps[parity], y - begin - low, ring, across, from_x - first_column,
-                        count, table, table_rows, pixel, mask, mask_rows, mask_pixel, depth,
-                        entries, limit, w, lanes, dx, place, outs,
-                    )  # fmt: skip
+    for y in range(begin, end):
+        newest = y + plan.low + plan.ring - 1
+        # The first row fills the ring, each later one replaces its oldest.
+        for row in range(y + plan.low if y == begin else newest, newest + 1):
+            slot = (row - begin - plan.low) % plan.ring * plan.across
+            _windows(simd, dy, where, plan, row, slot, values, table, mask)
+        for parity in range(4):
+            a, b = parity // 2, parity % 2
+            if first[0, a] <= y < last[0, a]:
+                from_x, count = first[1, b], last[1, b] - first[1, b]
+                target_y, target_x = 2 * y + a - plan.top, 2 * from_x + b - plan.left
+                place = (target_y * plan.width + target_x) * plan.lanes
+                _row(
+                    simd, steps[parity], plan, y - begin - plan.low, from_x - plan.first_column,
+                    count, table, table_rows, mask, mask_rows, w, dx, place, outs,
+                )  # fmt: skip
 
 
 @kernel
-def _window(
-    simd, dy, where, source, outputs, depth, entries, values, table, place, masks, mask_place
-):
+def _windows(simd, dy, where, plan, row, slot, values, table, mask):
+    """A row of windows, into the ring's slots from ``slot`` on; outside of the image they are 0."""
+    pixel, mask_pixel = KINDS * plan.depth * plan.entries, MASKS * plan.depth
+    for c in range(plan.across):
+        at, column = slot + c, plan.first_column + c
+        if 0 <= row < plan.rows and 0 <= column < plan.columns:
+            source = (row * plan.columns + column) * plan.outputs
+            _window(simd, dy, where, plan, source, values, table, at * pixel, mask, at * mask_pixel)
+        else:
+            table[at * pixel : (at + 1) * pixel] = 0
+            mask[at * mask_pixel : (at + 1) * mask_pixel] = 0
+
+
+@kernel
+def _window(simd, dy, where, plan, source, values, table, place, masks, mask_place):
     """The nine tables and two masks of one window."""
+    outputs, depth, entries = plan.outputs, plan.depth, plan.entries
     length, size = depth * WORD, depth * entries
     # Slices start at 0, so that the loop over them has no negative index to look out for.
     gradients, places = dy[source : source + outputs], where[source : source + outputs]
@@ -246,59 +253,44 @@ def _window(
 
 @kernel
 def _row(
-    simd, steps, y, ring, across, from_x, count, table, table_rows, pixel, mask, mask_rows,
-    mask_pixel, depth, entries, limit, w, lanes, dx, place, outs,
+    simd, steps, plan, y, from_x, count, table, table_rows, mask, mask_rows, w, dx, place, outs
 ):  # fmt: skip
     """Every second pixel of a row of the image, by all its channels."""
-    size = depth * entries
+    tables, masks = Stretches(table, table_rows, ZERO), Stretches(mask, mask_rows, ZERO)
+    out, lanes = Lines(dx, outs), plan.lanes
     # All channels of some pixels, then the next: their tables stay in the first-level cache.
-    if count >= 4:
-        for top in range(0, count, 4):
-            for left in range(0, lanes, COLUMNS):
-                column = min(left, lanes - COLUMNS)
-                _pixels(
-                    simd, FOUR, min(top, count - 4), steps, y, ring, across, from_x, table,
-                    table_rows, pixel, mask, mask_rows, mask_pixel, depth, limit, size, w, column,
-                    lanes, dx, place + column, outs,
-                )  # fmt: skip
-    else:
-        for x in range(count):
-            for left in range(0, lanes, COLUMNS):
-                column = min(left, lanes - COLUMNS)
-                _pixels(
-                    simd, ONE, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask,
-                    mask_rows, mask_pixel, depth, limit, size, w, column, lanes, dx,
-                    place + column, outs,
-                )  # fmt: skip
+    for top in range(0, count, 4 if count >= 4 else 1):
+        for left in range(0, lanes, COLUMNS):
+            column = min(left, lanes - COLUMNS)
+            to = place + column
+            if count >= 4:
+                x = min(top, count - 4)
+                _pixels(simd, FOUR, x, steps, plan, y, from_x, tables, masks, w, column, out, to)
+            else:
+                _pixels(simd, ONE, top, steps, plan, y, from_x, tables, masks, w, column, out, to)
 
 
 @kernel
-def _pixels(
-    simd, height, x, steps, y, ring, across, from_x, table, table_rows, pixel, mask, mask_rows,
-    mask_pixel, depth, limit, size, w, column, lanes, dx, place, outs,
-):  # fmt: skip
+def _pixels(simd, height, x, steps, plan, y, from_x, tables, masks, words, column, out, place):
+    depth, limit = plan.depth, plan.limit
     for r in range(len(height)):
-        at = place + outs[x + r]
-        dx[at : at + COLUMNS] = 0
+        at = place + out.rows[x + r]
+        out.array[at : at + COLUMNS] = 0
     for s in range(len(steps)):
         step = steps[s]
-        seen, planes = step[SEEN], step[PLANES:]
-        at = (y + step[ROW]) % ring * across + from_x + step[COLUMN]
-        start, mask_start = at * pixel + step[KIND] * size, at * mask_pixel + step[MASK]
+        seen, w = step[SEEN], Columns(words, step[PLANES:], 1, depth, plan.lanes)
+        slot = (y + step[ROW]) % plan.ring * plan.across + from_x + step[COLUMN]
+        start = (slot * KINDS + step[KIND]) * depth * plan.entries
+        own = slot * MASKS * depth + step[MASK]
         if seen == 1:
-            table_tile(
-                simd, height, FOUR, ADD, table, start, table_rows, x, ZERO, 1, depth, limit, w,
-                planes, column, lanes, dx, place, outs,
-            )  # fmt: skip
+            table_tile(simd, height, FOUR, ADD, tables, start, x, limit, w, column, out, place)
         elif seen == 2:
             select_tile(
-                simd, height, FOUR, TWO, table, start, table_rows, x, ZERO, mask, mask_start,
-                mask_rows, ZERO, depth, 1, depth, limit, w, planes, column, lanes, dx, place,
-                outs,
+                simd, height, FOUR, TWO, tables, start, masks, own, depth, x, limit, w, column, out,
+                place,
             )  # fmt: skip
         elif seen == PLACES:
             select_tile(
-                simd, height, FOUR, FOUR, table, start, table_rows, x, ZERO, mask, mask_start,
-                mask_rows, ZERO, depth, 1, depth, limit, w, planes, column, lanes, dx, place,
-                outs,
+                simd, height, FOUR, FOUR, tables, start, masks, own, depth, x, limit, w, column,
+                out, place,
             )  # fmt: skip

@@ -49,7 +49,7 @@ def binary_dense_threshold(x, w, thresholds):
         signs = binary_conv2d_threshold(x[:, None, None], as_kernel, thresholds)
         return Signs(signs.words[:, 0, 0], (len(x), w.shape[1]), 1)
     operands, stored = _kept(thresholds, w, len(x), lambda: dense_operands(len(x), w))
-    out = empty((len(x), operands.lanes // WORD), np.uint32)
+    out = empty((len(x), operands.w.stride // WORD), np.uint32)
     multiply(x.words, 1, operands, out, NO_PLACES, False, stored)
     return Signs(out, (len(x), w.shape[1]), 1)
 
@@ -62,7 +62,7 @@ def binary_conv2d_threshold(
     place = x.shape[1:3], strides, padding, pad_value, pool
     operands, stored = _kept(thresholds, w, place, lambda: conv2d_operands(place[0], w, *place[1:]))
     size = output_size(operands, pool)
-    out = empty((len(x), *size, operands.lanes // WORD), np.uint32)
+    out = empty((len(x), *size, operands.w.stride // WORD), np.uint32)
     multiply(x.words, len(x), operands, out, NO_PLACES, pool, stored)
     return Signs(out, (len(x), *size, w.shape[3]), 3)
 
@@ -72,9 +72,10 @@ def _kept(thresholds, w, key, make):
     words, *found = thresholds.kept.get(key, (None,))
     if words is not w.words:
         operands = make()
-        if operands.lanes != w.shape[-1]:  # then the bits lie in a buffer of the kernels
-            operands = operands._replace(bits=operands.bits.copy())
-        found = operands, (SIGNED, *_levels(thresholds, operands.lanes))
+        columns = operands.w
+        if columns.stride != w.shape[-1]:  # then the bits lie in a buffer of the kernels
+            operands = operands._replace(w=columns._replace(words=columns.words.copy()))
+        found = operands, (SIGNED, *_levels(thresholds, columns.stride))
         if len(thresholds.kept) >= 16:  # many sizes of batch or image
             thresholds.kept.clear()
         thresholds.kept[key] = (w.words, *found)

@@ -22,19 +22,17 @@ def popcount(word):
 
 
 @kernel
-def popcount_tile(
-    height, width, x, start, rows, row, offsets, taps, depth, w, planes, column, stride, base,
-    bases, out, place, outs,
-):  # fmt: skip
+def popcount_tile(height, width, x, start, row, w, column, base, out, place):
     """``tiles.popcount_tile`` without pooling."""
     for r in range(row, row + len(height)):
-        for lane in range(GROUP * len(width)):
+        for lane in range(column, column + GROUP * len(width)):
             differ = 0
-            for t in range(taps):
-                for d in range(depth):
-                    mine = x[start + rows[r] + offsets[t] + d]
-                    differ += popcount(mine ^ w[planes[t] + d * stride + column + lane])
-            out[place + outs[r] + lane] = base[bases[r] + column + lane] - 2 * differ
+            for t in range(w.taps):
+                for d in range(w.depth):
+                    mine = x.array[start + x.rows[r] + x.offsets[t] + d]
+                    differ += popcount(mine ^ w.words[w.planes[t] + d * w.stride + lane])
+            full = base.array[base.rows[r] + lane]
+            out.array[place + out.rows[r] + lane - column] = full - 2 * differ
 
 
 @kernel
@@ -54,41 +52,38 @@ def add_word(total, tables, at, word, entries):
 
 
 @kernel
-def table_tile(
-    height, width, accumulate, entries, tables, start, rows, row, offsets, taps, depth, w, planes,
-    column, stride, out, place, outs,
-):  # fmt: skip
+def table_tile(height, width, accumulate, entries, tables, start, row, w, column, out, place):
     """``table_tiles.table_tile``, on tables of ``entries`` entries a word."""
     for r in range(row, row + len(height)):
-        for lane in range(GROUP * len(width)):
-            at = place + outs[r] + lane
-            total = out.dtype.type(0)
-            for t in range(taps):
-                for d in range(depth):
-                    word = w[planes[t] + d * stride + column + lane]
-                    table = start + rows[r] + offsets[t] + d * entries
-                    total = add_word(total, tables, table, word, entries)
-            out[at] = out[at] + total if len(accumulate) else total
+        for lane in range(column, column + GROUP * len(width)):
+            at = place + out.rows[r] + lane - column
+            total = out.array.dtype.type(0)
+            for t in range(w.taps):
+                for d in range(w.depth):
+                    word = w.words[w.planes[t] + d * w.stride + lane]
+                    table = start + tables.rows[r] + tables.offsets[t] + d * entries
+                    total = add_word(total, tables.array, table, word, entries)
+            out.array[at] = out.array[at] + total if len(accumulate) else total
 
 
 @kernel
 def select_tile(
-    height, width, choices, entries, tables, start, rows, row, offsets, masks, mask_start,
-    mask_rows, mask_offsets, mask_pitch, taps, depth, w, planes, column, stride, out, place, outs,
+    height, width, choices, entries, tables, start, masks, mask_start, pitch, row, w, column, out,
+    place,
 ):  # fmt: skip
     """``table_tiles.select_tile``, on tables of ``entries`` entries a word."""
     for r in range(row, row + len(height)):
-        for lane in range(GROUP * len(width)):
-            total = out.dtype.type(0)
-            for t in range(taps):
-                for d in range(depth):
-                    word, mask = np.uint32(0), mask_start + mask_rows[r] + mask_offsets[t] + d
+        for lane in range(column, column + GROUP * len(width)):
+            total = out.array.dtype.type(0)
+            for t in range(w.taps):
+                for d in range(w.depth):
+                    word, mask = np.uint32(0), mask_start + masks.rows[r] + masks.offsets[t] + d
                     for j in range(np.uint32(32)):
-                        c = masks[mask] >> j & 1
+                        c = masks.array[mask] >> j & 1
                         if len(choices) == 4:
-                            c += 2 * (masks[mask + mask_pitch] >> j & 1)
-                        source = planes[t * len(choices) + c] + d * stride + column + lane
-                        word |= w[source] & (np.uint32(1) << j)
-                    table = start + rows[r] + offsets[t] + d * entries
-                    total = add_word(total, tables, table, word, entries)
-            out[place + outs[r] + lane] += total
+                            c += 2 * (masks.array[mask + pitch] >> j & 1)
+                        source = w.planes[t * len(choices) + c] + d * w.stride + lane
+                        word |= w.words[source] & (np.uint32(1) << j)
+                    table = start + tables.rows[r] + tables.offsets[t] + d * entries
+                    total = add_word(total, tables.array, table, word, entries)
+            out.array[place + out.rows[r] + lane - column] += total

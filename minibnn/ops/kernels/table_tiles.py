@@ -13,7 +13,7 @@ for what the arguments mean, ``plain`` for the loops that this computes.
 from contextlib import contextmanager
 
 from minibnn.ops.kernels.emit import F32, I32, I64, tile
-from minibnn.ops.kernels.tiles import pieces
+from minibnn.ops.kernels.tiles import pieces, sources_of
 from minibnn.ops.kernels.word_tables import NIBBLES, PAIRS, TABLE
 
 
@@ -187,33 +187,27 @@ def _sums(e, tables, rows, vectors):
     return kind(e, [(r, v) for r in rows for v in vectors])
 
 
-@tile(
-    "tables start rows row offsets taps depth limit w planes column stride out place outs",
-    constants="height width accumulate",
-)
+@tile("tables start row limit w column out place", constants="height width accumulate")
 def table_tile(
-    e, height, width, accumulate,
-    tables, start, rows, row, offsets, taps, depth, limit, w, planes, column, stride, out, place,
-    outs,
+    e, height, width, accumulate, tables, start, row, limit, w, column, out, place
 ):  # fmt: skip
-    """Sums of numbers with packed signs.
+    """Sums of numbers, by their tables, with packed signs, Columns w.
 
-    out[r, lane] = (or, with ``accumulate`` = 1, +=) the sum over ``taps`` stretches of ``depth``
-    words: word d of stretch t, w[planes[t] + d * stride + column + lane], looks up the tables of
-    a row that ``word_tables`` made for it, which start at d * (their entries) within the row's
-    stretch. Tables are float32, and so is ``out``; or int16, and ``out`` is int32: then the sums
-    of ``limit`` words must fit 16 bits.
+    Word d of a stretch looks up the tables that ``word_tables`` made of a row's numbers for it;
+    they start at d * (their entries) within the row's stretch. The sums of a row and its lanes are
+    written to ``out``, Lines, or, with ``accumulate`` = 1, added to what is there. Tables are
+    float32, and so is ``out``; or int16, and ``out`` is int32: then the sums of ``limit`` words
+    must fit 16 bits.
     """
     b = e.builder
     for rows_here, vectors in pieces(e.lanes, height, width):
-        sums = _sums(e, tables, rows_here, vectors)
-        with e.loop(taps) as tap:
-            offset = e.add(start, e.entry(offsets, tap.index))
-            sources = {r: e.at(tables, offset, e.entry(rows, row, I64(r))) for r in rows_here}
-            plane = e.at(w, column, e.entry(planes, tap.index))
-            with sums.block(depth, limit) as (first, count), e.loop(count) as word:
+        sums = _sums(e, tables.array, rows_here, vectors)
+        with e.loop(w.taps) as tap:
+            sources = sources_of(e, tables, start, row, rows_here, tap)
+            plane = e.at(w.words, column, e.entry(w.planes, tap.index))
+            with sums.block(w.depth, limit) as (first, count), e.loop(count) as word:
                 at = e.add(first, word.index)
-                line = e.times(at, stride)
+                line = e.times(at, w.stride)
                 words = {
                     v: e.variable(e.load(e.ints, plane, line, I64(v * e.lanes))) for v in vectors
                 }
@@ -225,47 +219,47 @@ def table_tile(
                             sums.look_up((r, v), operand, indices[v])
                     for slot in words.values():
                         b.store(sums.next(b.load(slot)), slot)
-        for r in rows_here:
-            target = e.add(place, e.entry(outs, row, I64(r)))
-            for v in vectors:
-                sums.store((r, v), out, target, I64(v * e.lanes), accumulate=accumulate)
+        _store(e, sums, row, rows_here, vectors, out, place, accumulate)
+
+
+def _store(e, sums, row, rows, vectors, out, place, accumulate):
+    for r in rows:
+        target = e.add(place, e.entry(out.rows, row, I64(r)))
+        for v in vectors:
+            sums.store((r, v), out.array, target, I64(v * e.lanes), accumulate=accumulate)
 
 
 @tile(
-    "tables start rows row offsets masks mask_start mask_rows mask_offsets mask_pitch taps depth "
-    "limit w planes column stride out place outs",
+    "tables start masks mask_start pitch row limit w column out place",
     constants="height width choices",
 )
 def select_tile(
-    e, height, width, choices,
-    tables, start, rows, row, offsets, masks, mask_start, mask_rows, mask_offsets, mask_pitch,
-    taps, depth, limit, w, planes, column, stride, out, place, outs,
+    e, height, width, choices, tables, start, masks, mask_start, pitch, row, limit, w, column, out,
+    place,
 ):  # fmt: skip
     """``table_tile`` with ``accumulate``, whose bits are first chosen among two or four places.
 
-    Each bit of word d of stretch t is that of w[planes[t * choices + c] + d * stride + column +
-    lane]. For a row, the same bit of masks[m + d] is c's lower bit, and with four choices that of
-    masks[m + mask_pitch + d] its upper one; m = mask_start + mask_rows[row + r] + mask_offsets[t].
+    A bit of word d of stretch t is that of choice c, which starts at w.planes[t * choices + c]. For
+    a row, the same bit of word d of its stretch of ``masks`` is c's lower bit, and with four
+    choices that of the word ``pitch`` further on its upper one.
     """
     b = e.builder
     for rows_here, vectors in pieces(e.lanes, height, width):
-        sums = _sums(e, tables, rows_here, vectors)
-        with e.loop(taps) as tap:
-            offset = e.add(start, e.entry(offsets, tap.index))
-            mask_offset = e.add(mask_start, e.entry(mask_offsets, tap.index))
-            sources, chosen = {}, {}
-            for r in rows_here:
-                sources[r] = e.at(tables, offset, e.entry(rows, row, I64(r)))
-                chosen[r] = e.at(masks, mask_offset, e.entry(mask_rows, row, I64(r)))
-            first_plane = e.times(tap.index, I64(choices))
-            places = [e.at(w, column, e.entry(planes, first_plane, I64(c))) for c in range(choices)]
-            with sums.block(depth, limit) as (first, count), e.loop(count) as word:
+        sums = _sums(e, tables.array, rows_here, vectors)
+        with e.loop(w.taps) as tap:
+            sources = sources_of(e, tables, start, row, rows_here, tap)
+            chosen = sources_of(e, masks, mask_start, row, rows_here, tap)
+            planes = [
+                e.entry(w.planes, e.times(tap.index, I64(choices)), I64(c)) for c in range(choices)
+            ]
+            places = [e.at(w.words, column, plane) for plane in planes]
+            with sums.block(w.depth, limit) as (first, count), e.loop(count) as word:
                 at = e.add(first, word.index)
-                line = e.times(at, stride)
+                line = e.times(at, w.stride)
                 for r in rows_here:
                     masked = [e.splat(b.load(e.at(chosen[r], at)))]
                     if choices == 4:
-                        masked.append(e.splat(b.load(e.at(chosen[r], mask_pitch, at))))
+                        masked.append(e.splat(b.load(e.at(chosen[r], pitch, at))))
                     slots = {}
                     for v in vectors:
                         lane = I64(v * e.lanes)
@@ -281,7 +275,4 @@ def select_tile(
                         for v, index in indices.items():
                             sums.look_up((r, v), operand, index)
                             b.store(sums.next(b.load(slots[v])), slots[v])
-        for r in rows_here:
-            target = e.add(place, e.entry(outs, row, I64(r)))
-            for v in vectors:
-                sums.store((r, v), out, target, I64(v * e.lanes), accumulate=True)
+        _store(e, sums, row, rows_here, vectors, out, place, accumulate=True)

@@ -10,16 +10,49 @@ lanes (16 AVX-512, 8 AVX2, 4 elsewhere), since a global would be no part of the 
 Numba caches the caller on disk. The sizes of a tile are lengths of tuples too, ``(0,) * n``. A tile
 larger than a path's registers is cut into smaller ones.
 
-Arrays are one-dimensional and contiguous, every offset counts elements, and a row is given by
-lists: what it reads starts at ``start + rows[row + r] + offsets[t]`` for stretch t of ``taps``,
-what it writes at ``place + outs[row + r]``. Bounds are the caller's business.
+Arrays are one-dimensional and contiguous, and every offset counts elements. Operands are
+NamedTuples of arrays and numbers that do not change from tile to tile; what does is said apart: row
+0 of a tile is ``row`` of the lists, which start at ``start`` or ``place``, and its first lane is
+``column``. Bounds are the caller's business.
 """
 
+from typing import NamedTuple
+
+import numpy as np
 from llvmlite import ir
 
 from minibnn.ops.kernels.emit import F32, I1, I8, I32, I64, tile
 
 GROUP = 16  # output lanes that ``width`` counts in
+
+
+class Lines(NamedTuple):
+    """Row r starts at array[rows[r]]."""
+
+    array: np.ndarray
+    rows: np.ndarray
+
+
+class Stretches(NamedTuple):
+    """Stretch t of row r starts at array[rows[r] + offsets[t]]."""
+
+    array: np.ndarray
+    rows: np.ndarray
+    offsets: np.ndarray
+
+
+class Columns(NamedTuple):
+    """Packed signs: word d of stretch t of a lane is words[planes[t] + d * stride + lane].
+
+    There are ``taps`` stretches of ``depth`` words.
+    """
+
+    words: np.ndarray
+    planes: np.ndarray
+    taps: int
+    depth: int
+    stride: int
+
 
 # Rows and vectors of sums a path keeps in registers at once.
 REGISTERS = {16: (6, 4), 8: (4, 2), 4: (4, 2)}
@@ -37,49 +70,45 @@ def pieces(lanes, height, width):
 
 
 @tile(
-    "x start rows row offsets taps depth w planes column stride base bases out place outs where "
-    "level turned",
+    "x start row w column base out place where level turned",
     constants="height width pooled signed",
 )
 def popcount_tile(
-    e, height, width, pooled, signed,
-    x, start, rows, row, offsets, taps, depth, w, planes, column, stride, base, bases,
-    out, place, outs, where, level, turned,
+    e, height, width, pooled, signed, x, start, row, w, column, base, out, place, where, level,
+    turned,
 ):  # fmt: skip
-    """Dot products of rows of packed signs with groups of lanes of packed signs.
+    """Dot products of rows of packed signs, Stretches x, with lanes of packed signs, Columns w.
 
-    out[r, lane] = base[bases[row + r] + column + lane] - 2 * differing bits, over ``taps``
-    stretches of ``depth`` words: word d of stretch t of a row meets
-    w[planes[t] + d * stride + column + lane]. Integers are narrowed to the type of ``out``.
+    Each is that of ``base``, Lines, less twice the differing bits; as integers narrowed to the type
+    of ``out``, Lines.
 
     With ``pooled`` = 1 the rows are one pooling window in row-major order: only their maximum is
     stored, where the first row would go, and the number of the first maximal row in ``where``.
 
     With ``signed`` = 1 what is stored are bits instead, 1 where a sum lies below
-    level[column + lane], turned over where ``turned`` has a bit; ``place`` and ``outs`` count
+    level[column + lane], turned over where ``turned`` has a bit; ``place`` and ``out.rows`` count
     words then, and ``where`` is not used.
     """
     b = e.builder
 
     def keep(sums, row, first):  # sums: of one row, by vector
-        target = e.add(place, e.entry(outs, row))
+        target = e.add(place, e.entry(out.rows, row))
         if signed:
-            _store_bits(e, sums, level, turned, column, out, target)
+            _store_bits(e, sums, level, turned, column, out.array, target)
             return
         for v, total in sums.items():
-            e.store(total, out, target, I64(v * e.lanes))
+            e.store(total, out.array, target, I64(v * e.lanes))
             if first:
                 e.store(first[v], where, target, I64(v * e.lanes))
 
     for rows_here, vectors in pieces(e.lanes, height, width):
         grid = [(r, v) for r in rows_here for v in vectors]
         counts = {cell: e.variable(e.number(0)) for cell in grid}
-        with e.loop(taps) as tap:
-            offset = e.add(start, e.entry(offsets, tap.index))
-            sources = {r: e.at(x, offset, e.entry(rows, row, I64(r))) for r in rows_here}
-            plane = e.at(w, column, e.entry(planes, tap.index))
-            with e.loop(depth) as word:
-                line = e.times(word.index, stride)
+        with e.loop(w.taps) as tap:
+            sources = sources_of(e, x, start, row, rows_here, tap)
+            plane = e.at(w.words, column, e.entry(w.planes, tap.index))
+            with e.loop(w.depth) as word:
+                line = e.times(word.index, w.stride)
                 columns = {v: e.load(e.ints, plane, line, I64(v * e.lanes)) for v in vectors}
                 for r in rows_here:
                     mine = e.splat(b.load(e.at(sources[r], word.index)))
@@ -88,8 +117,8 @@ def popcount_tile(
                         b.store(b.add(b.load(counts[r, v]), differ), counts[r, v])
         sums = {}
         for r, v in grid:
-            origin = e.entry(bases, row, I64(r))
-            full = e.load(e.ints, base, origin, column, I64(v * e.lanes))
+            origin = e.entry(base.rows, row, I64(r))
+            full = e.load(e.ints, base.array, origin, column, I64(v * e.lanes))
             sums[r, v] = b.sub(full, b.shl(b.load(counts[r, v]), e.number(1)))
         if not pooled:
             for r in rows_here:
@@ -103,6 +132,12 @@ def popcount_tile(
                 best[v] = b.select(larger, sums[r, v], best[v])
                 first[v] = b.select(larger, e.number(r), first[v])
         keep(best, row, first)
+
+
+def sources_of(e, x, start, row, rows_here, tap):
+    """Where a stretch of some rows begins."""
+    offset = e.add(start, e.entry(x.offsets, tap.index))
+    return {r: e.at(x.array, offset, e.entry(x.rows, row, I64(r))) for r in rows_here}
 
 
 def _store_bits(e, sums, level, turned, column, out, place):
