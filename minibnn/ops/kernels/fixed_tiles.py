@@ -8,7 +8,7 @@ from minibnn.ops.kernels.emit import I32, I64, tile
 VALUES, LARGEST, ROUNDED = (), (0,), (0,) * 2
 
 
-def _numbers(e, array, *at):
+def _in_32_bits(e, array, *at):
     """A vector of integers of any width, in 32 bits."""
     kind = array.type.pointee
     numbers = e.load(ir.VectorType(kind, e.lanes), array, *at)
@@ -33,8 +33,8 @@ def exact_sums_tile(e, u, x, at, gate, word, sums, place, pitch):
     b, wide = e.builder, ir.VectorType(I64, e.lanes)
     stopped = b.load(e.at(gate, word))
     for first in range(0, 32, e.lanes):
-        mine = b.sext(_passed(e, _numbers(e, u, at, I64(first)), stopped, first), wide)
-        other = b.sext(_numbers(e, x, at, I64(first)), wide)
+        mine = b.sext(_passed(e, _in_32_bits(e, u, at, I64(first)), stopped, first), wide)
+        other = b.sext(_in_32_bits(e, x, at, I64(first)), wide)
         for value, to in ((mine, place), (b.mul(mine, other), e.add(place, pitch))):
             old = e.load(wide, sums, to, I64(first))
             e.store(b.add(old, value), sums, to, I64(first))
@@ -58,9 +58,9 @@ def norm_grad_tile(e, mode, u, x, at, gate, word, units, constants, channel, pit
         mean, inverse, factor, mean_dy, mean_dy_xhat = (
             e.load(e.floats, constants, e.times(I64(row), pitch), channel, here) for row in range(5)
         )
-        passed = _passed(e, _numbers(e, u, at, here), stopped, first)
+        passed = _passed(e, _in_32_bits(e, u, at, here), stopped, first)
         dy = b.fmul(b.sitofp(passed, e.floats), unit)
-        value = b.fmul(b.sitofp(_numbers(e, x, at, here), e.floats), x_unit)
+        value = b.fmul(b.sitofp(_in_32_bits(e, x, at, here), e.floats), x_unit)
         xhat = b.fmul(b.fsub(value, mean), inverse)
         dx = b.fmul(factor, b.fsub(b.fsub(dy, mean_dy), b.fmul(xhat, mean_dy_xhat)))
         if mode == len(LARGEST):

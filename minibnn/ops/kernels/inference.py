@@ -5,6 +5,8 @@ fill a word) is worked out once and kept with the thresholds, so that a single i
 more than its products.
 """
 
+import math
+
 import numpy as np
 from numba import prange
 
@@ -21,7 +23,12 @@ from minibnn.ops.kernels.forward import (
 from minibnn.ops.kernels.layout import padded_lanes
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d
-from minibnn.ops.kernels.real import integer_sums_conv2d
+from minibnn.ops.kernels.real import (
+    VECTOR,
+    gather_windows,
+    gathering,
+    integer_sums_conv2d,
+)
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import level_tile
@@ -59,8 +66,8 @@ def binary_conv2d_threshold(
 ):
     if not isinstance(x, Signs):
         return _of_bytes(x, w, thresholds, strides, padding, pad_value, pool)
-    place = x.shape[1:3], strides, padding, pad_value, pool
-    operands, stored = _kept(thresholds, w, place, lambda: conv2d_operands(place[0], w, *place[1:]))
+    key = x.shape[1:3], strides, padding, pad_value, pool
+    operands, stored = _kept(thresholds, w, key, lambda: conv2d_operands(key[0], w, *key[1:]))
     size = output_size(operands, pool)
     out = empty((len(x), *size, operands.w.stride // WORD), np.uint32)
     multiply(x.words, len(x), operands, out, NO_PLACES, pool, stored)
@@ -108,11 +115,11 @@ def _compare(simd, z, level, turned, signs):
 def _compare_rows(simd, z, level, turned, signs):
     rows, channels = z.shape
     depth, whole = signs.shape[1], channels // WORD
-    numbers, words = z.reshape(-1), signs.reshape(-1)
+    flat, words = z.reshape(-1), signs.reshape(-1)
     for r in range(rows):
         for k in range(whole):
             level_tile(
-                simd, numbers, r * channels + WORD * k, level, WORD * k, turned, k, words,
+                simd, flat, r * channels + WORD * k, level, WORD * k, turned, k, words,
                 r * depth + k,
             )  # fmt: skip
         if whole < depth:
@@ -125,7 +132,7 @@ def _compare_rows(simd, z, level, turned, signs):
 
 def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
     """The first layer; its sums of bytes are integers too."""
-    taps = w.shape[0] * w.shape[1] * w.shape[2]
+    taps = math.prod(w.shape[:3])
     if pool or byte_sum_dtype(taps) != np.float32:
         sums = integer_sums_conv2d(x, w, strides, padding, pad_value)
         return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)
@@ -135,45 +142,24 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
         level, turned = _levels(thresholds)
         found = matrix, level.astype(np.float32), turned
         thresholds.kept["bytes"] = (w.words, *found)
-    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
-    shape = (len(x), *place.output, w.shape[3])
+    seen = windows(x.shape[1:3], w.shape[:2], strides, padding)
+    shape = (len(x), *seen.output, w.shape[3])
     signs = empty(packed_shape(shape, 3), np.uint32)
+    own = gathering(seen, taps, np.dtype(np.float32), True, pad_value)
+    own = own._replace(chunk=max(1, PART // own.columns))
+    flat = signs.reshape(len(x), -1, signs.shape[3])
     with one_blas_thread():
-        _byte_signs(
-            simd(), np.ascontiguousarray(x), place.kernel, place.strides, place.output,
-            (place.top, place.left), np.float32(255 * pad_value), *found,
-            signs.reshape(len(x), -1, signs.shape[3]),
-        )  # fmt: skip
+        _byte_signs(simd(), np.ascontiguousarray(x), own, *found, flat)
     return Signs(signs, shape, 3)
 
 
 @kernel(parallel=True)
-def _byte_signs(simd, x, kernel, strides, output, before, pad, w, level, turned, signs):
-    """A task sums up some pixels of one image and compares them before it goes on."""
-    pixels = signs.shape[1]
-    parts = -(-pixels // PART)
-    for task in prange(len(x) * parts):
-        n, first = task // parts, task % parts * PART
-        count = min(PART, pixels - first)
-        windows = np.empty((count, len(w)), w.dtype)
-        _windows(x[n], first, kernel, strides, output, before, pad, windows)
-        sums = np.dot(windows, w)
+def _byte_signs(simd, x, own, w, level, turned, signs):
+    """A task sums up some rows of pixels of one image and compares them before it goes on."""
+    chunks = -(-own.rows // own.chunk)
+    for task in prange(len(x) * chunks):
+        n, row = task // chunks, task % chunks * own.chunk
+        first, count = row * own.columns, min(own.chunk, own.rows - row) * own.columns
+        buffer = np.empty(count * len(w) + len(VECTOR), w.dtype)
+        sums = np.dot(gather_windows(x, own, n * own.rows + row, count, buffer), w)
         _compare_rows(simd, sums, level, turned, signs[n, first : first + count])
-
-
-@kernel
-def _windows(image, first, kernel, strides, output, before, pad, out):
-    """Of each output pixel from ``first`` on, the window it sums: 2 b - 255 for bytes b."""
-    height, width, channels = image.shape
-    for p in range(len(out)):
-        top = (first + p) // output[1] * strides[0] - before[0]
-        left = (first + p) % output[1] * strides[1] - before[1]
-        k = 0
-        for y in range(top, top + kernel[0]):
-            for x in range(left, left + kernel[1]):
-                if 0 <= y < height and 0 <= x < width:
-                    for c in range(channels):
-                        out[p, k + c] = np.float32(2) * np.float32(image[y, x, c]) - np.float32(255)
-                else:
-                    out[p, k : k + channels] = pad
-                k += channels

@@ -45,23 +45,23 @@ def gather(image, kernel_size, strides, padding, depth, pooled=False):
     With ``pooled``, pixels come in the order of 2x2 windows, four by four, and those that no
     window covers are left out.
     """
-    place = windows(image, kernel_size, strides, padding)
-    height, width = place.output
+    seen = windows(image, kernel_size, strides, padding)
+    height, width = seen.output
     y, x = np.mgrid[:height, :width]
     if pooled:
         y, x = (window_order(pixels) for pixels in (y, x))
     y, x = y.ravel(), x.ravel()
-    across = place.padded[1]
+    across = seen.padded[1]
     ky, kx = (t.ravel() for t in np.mgrid[: kernel_size[0], : kernel_size[1]])
     rows = (y * strides[0] * across + x * strides[1]) * depth
-    real_y = (y * strides[0])[:, None] + ky - place.top
-    real_x = (x * strides[1])[:, None] + kx - place.left
+    real_y = (y * strides[0])[:, None] + ky - seen.top
+    real_x = (x * strides[1])[:, None] + kx - seen.left
     outside = (real_y < 0) | (real_y >= image[0]) | (real_x < 0) | (real_x >= image[1])
     missing, classes = np.unique(outside, axis=0, return_inverse=True)
     return Gather(
         rows.astype(np.int32),
         ((ky * across + kx) * depth).astype(np.int32),
-        place.padded[0] * across * depth,
+        seen.padded[0] * across * depth,
         missing,
         classes.reshape(-1).astype(np.int32),
     )
@@ -95,16 +95,16 @@ def steps(count, pitch):
     return (np.arange(count) * pitch).astype(np.int32)
 
 
-def padded_words(words, place):
-    """Packed pixels (N, H, W, depth) with a border of words 0 where ``place`` pads; flat.
+def padded_words(words, seen):
+    """Packed pixels (N, H, W, depth) with a border of words 0 where ``seen`` pads; flat.
 
     A word 0 reads as signs +1, so ``missing`` taps have to be taken off again.
     """
-    if place.padded == place.image:
+    if seen.padded == seen.image:
         return np.ascontiguousarray(words).reshape(-1)
     n, _, _, depth = words.shape
-    out = scratch("padded words", (n, *place.padded, depth), np.uint32)
-    _pad_words(np.ascontiguousarray(words), place.top, place.left, out)
+    out = scratch("padded words", (n, *seen.padded, depth), np.uint32)
+    _pad_words(np.ascontiguousarray(words), seen.top, seen.left, out)
     return out.reshape(-1)
 
 

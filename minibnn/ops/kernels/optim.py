@@ -27,13 +27,8 @@ class Words(dict):
 RULES = Words("rule", strict=loops.STRICT, inclusive=loops.INCLUSIVE, larq=loops.LARQ)
 AVERAGES = Words("average", convex=False, lerp=True)
 FORMS = Words("form", biased=False, unbiased=True)
-DIRECTIONS = Words(
-    "direction",
-    adamw=loops.ADAMW,
-    lion=loops.LION,
-    signum=loops.SIGNUM,
-    nesterov=loops.NESTEROV,
-)
+ADAMW, LION, SIGNUM, NESTEROV = loops.ADAMW, loops.LION, loops.SIGNUM, loops.NESTEROV
+DIRECTIONS = Words("direction", adamw=ADAMW, lion=LION, signum=SIGNUM, nesterov=NESTEROV)
 JUMPS = Words("jump", none=loops.NONE, wells=loops.WELLS, bottom=loops.BOTTOM)
 ROUNDINGS = Words("rounding", zero=False, nearest=True)
 DECAYS = Words("decay", shrink=loops.SHRINK, coupled=loops.COUPLED, decoupled=loops.DECOUPLED)
@@ -53,30 +48,17 @@ def all_finite(x):
 # -- binary weights ------------------------------------------------------------------------------
 
 
-def bop_update(w, g, state, *, gamma, threshold, rule="strict", average="convex"):
+def bop_update(w, g, state, *, gamma, threshold, **choices):
     w, g, m = _flat(w, g, state.m)
     gamma, threshold = constants(m.dtype, gamma, threshold)
-    rates = gamma, 1 - gamma
-    return loops.bop(w, g, m, *rates, threshold, RULES[rule], AVERAGES[average]), state
+    return loops.bop(w, g, m, gamma, 1 - gamma, threshold, *_choices(**choices)), state
 
 
-def bop2nd_update(
-    w,
-    g,
-    state,
-    *,
-    gamma,
-    sigma,
-    threshold,
-    epsilon=1e-10,
-    form="biased",
-    rule="strict",
-    average="convex",
-):
+def bop2nd_update(w, g, state, *, gamma, sigma, threshold, epsilon=1e-10, form="biased", **choices):
     w, g, m, v = _flat(w, g, *state)
     gamma, sigma, threshold, epsilon = constants(m.dtype, gamma, sigma, threshold, epsilon)
     rates = gamma, 1 - gamma, sigma, 1 - sigma
-    codes = FORMS[form], RULES[rule], AVERAGES[average]
+    codes = FORMS[form], *_choices(**choices)
     return loops.bop2nd(w, g, m, v, *rates, threshold, epsilon, *codes), state
 
 
@@ -118,24 +100,13 @@ def diode_update(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
 
 
 def directed_bop_update(
-    w,
-    g,
-    state,
-    *,
-    direction,
-    gamma,
-    threshold=0.0,
-    rule="strict",
-    average="convex",
-    beta_1=0.9,
-    beta_2=0.99,
-    epsilon=1e-7,
+    w, g, state, *, direction, gamma, threshold=0.0, rule="strict", average="convex", **betas
 ):
     w, g, m, first, second = _flat(w, g, *state[:3])
     gamma, threshold = constants(g.dtype, gamma, threshold)
-    bop = gamma, 1 - gamma, threshold, RULES[rule], AVERAGES[average]
-    constants_ = _direction(g.dtype, state.t, direction, beta_1, beta_2, epsilon)
-    flips = loops.directed_bop(w, g, m, first, second, *bop, *constants_)
+    bop = gamma, 1 - gamma, threshold, *_choices(rule, average)
+    directed = _direction(g.dtype, state.t, direction, **betas)
+    flips = loops.directed_bop(w, g, m, first, second, *bop, *directed)
     return flips, state._replace(t=state.t + 1)
 
 
@@ -156,45 +127,21 @@ def latent_sgd_update(latent, g, state, *, w=None, momentum=0.0, **hyper):
     return loops.latent_sgd(w, latent, g, velocity, *_sgd(g.dtype, momentum, **hyper)), state
 
 
-def latent_adam_update(
-    latent,
-    g,
-    state,
-    *,
-    w=None,
-    lr,
-    beta_1=0.9,
-    beta_2=0.999,
-    epsilon=1e-7,
-    clip=None,
-    ste_clip=None,
-):
+def latent_adam_update(latent, g, state, *, w=None, lr, clip=None, ste_clip=None, **betas):
     w, g, latent, m, v = _flat(w, g, latent, state.m, state.v)
-    adam = _adam(g.dtype, state.t + 1, lr, beta_1, beta_2, epsilon)
+    adam = _adam(g.dtype, state.t + 1, lr, **betas)
     flips = loops.latent_adam(w, latent, g, m, v, *adam, *_bounds(g.dtype, clip, ste_clip))
     return flips, state._replace(t=state.t + 1)
 
 
 def latent_direction_update(
-    latent,
-    g,
-    state,
-    *,
-    w=None,
-    direction,
-    lr,
-    weight_decay=0.0,
-    beta_1=0.9,
-    beta_2=0.99,
-    epsilon=1e-7,
-    clip=None,
-    ste_clip=None,
+    latent, g, state, *, w=None, direction, lr, weight_decay=0.0, clip=None, ste_clip=None, **betas
 ):
     w, g, latent, first, second = _flat(w, g, latent, state.first, state.second)
     lr, lam = constants(g.dtype, lr, weight_decay)
-    constants_ = _direction(g.dtype, state.t, direction, beta_1, beta_2, epsilon)
     move = lr, 1 - lr * lam, *_bounds(g.dtype, clip, ste_clip)
-    flips = loops.latent_direction(w, latent, g, first, second, *move, *constants_)
+    directed = _direction(g.dtype, state.t, direction, **betas)
+    flips = loops.latent_direction(w, latent, g, first, second, *move, *directed)
     return flips, state._replace(t=state.t + 1)
 
 
@@ -207,9 +154,9 @@ def sgd_update(value, g, state, *, lr, momentum=0.0):
     return 0, state
 
 
-def adam_update(value, g, state, *, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+def adam_update(value, g, state, *, lr, **betas):
     _, g, value, m, v = _flat(None, g, value, state.m, state.v)
-    loops.adam(value, g, m, v, *_adam(g.dtype, state.t + 1, lr, beta_1, beta_2, epsilon))
+    loops.adam(value, g, m, v, *_adam(g.dtype, state.t + 1, lr, **betas))
     return 0, state._replace(t=state.t + 1)
 
 
@@ -266,6 +213,11 @@ def _flat(w, g, *floats):
     return [x if x is None else x.reshape(-1) for x in (w, g, *floats)]
 
 
+def _choices(rule="strict", average="convex"):
+    """How Bop decides and averages, as codes."""
+    return RULES[rule], AVERAGES[average]
+
+
 def _bounds(dtype, clip, ste_clip):
     return constants(dtype, *(np.inf if bound is None else bound for bound in (clip, ste_clip)))
 
@@ -279,7 +231,7 @@ def _sgd(dtype, momentum, *, lr, weight_decay=0.0, decay="shrink", clip=None, st
     return lr, mu, lam, 1 - lr * lam, *_bounds(dtype, clip, ste_clip), code
 
 
-def _direction(dtype, t, direction, beta_1, beta_2, epsilon):
+def _direction(dtype, t, direction, beta_1=0.9, beta_2=0.99, epsilon=1e-7):
     """The constants of a direction."""
     code = DIRECTIONS[direction]
     one, beta_1, beta_2, epsilon = constants(dtype, 1, beta_1, beta_2, epsilon)
@@ -287,7 +239,7 @@ def _direction(dtype, t, direction, beta_1, beta_2, epsilon):
     return rate, beta_1, 1 - beta_1, beta_2, 1 - beta_2, epsilon, code
 
 
-def _adam(dtype, t, lr, beta_1, beta_2, epsilon):
+def _adam(dtype, t, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     """The constants of the Adam loops."""
     lr, beta_1, beta_2, epsilon = constants(dtype, lr, beta_1, beta_2, epsilon)
     rate = adam_rate(lr, beta_1, beta_2, t)

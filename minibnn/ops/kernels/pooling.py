@@ -10,10 +10,10 @@ from minibnn.ops.shapes import windows
 
 
 def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    place = windows(x.shape[1:3], pool_size, strides, padding)
-    y = empty((len(x), *place.output, x.shape[3]), x.dtype)
+    seen = windows(x.shape[1:3], pool_size, strides, padding)
+    y = empty((len(x), *seen.output, x.shape[3]), x.dtype)
     where = empty(y.shape, np.uint8)
-    _max(np.ascontiguousarray(x), pool_size, strides, (place.top, place.left), y, where)
+    _max(np.ascontiguousarray(x), pool_size, strides, (seen.top, seen.left), y, where)
     return y, where
 
 
@@ -21,24 +21,24 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
     if isinstance(dy, Fixed):  # windows that overlap may add up to more than dy's type holds
         wide = dy.integers if strides == pool_size else dy.integers.astype(np.int32)
         return dy.like(max_pool2d_grad(wide, where, input_shape, pool_size, strides, padding))
-    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = empty(tuple(input_shape), dy.dtype)
-    _max_grad(np.ascontiguousarray(dy), where, pool_size, strides, (place.top, place.left), dx)
+    _max_grad(np.ascontiguousarray(dy), where, pool_size, strides, (seen.top, seen.left), dx)
     return dx
 
 
 def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    place = windows(x.shape[1:3], pool_size, strides, padding)
+    seen = windows(x.shape[1:3], pool_size, strides, padding)
     dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float32
-    y = np.zeros((len(x), *place.output, x.shape[3]), dtype)
-    _avg(np.ascontiguousarray(x), pool_size, strides, (place.top, place.left), y)
+    y = np.zeros((len(x), *seen.output, x.shape[3]), dtype)
+    _avg(np.ascontiguousarray(x), pool_size, strides, (seen.top, seen.left), y)
     return y
 
 
 def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = np.zeros(tuple(input_shape), dy.dtype)
-    _avg_grad(np.ascontiguousarray(dy), pool_size, strides, (place.top, place.left), dx)
+    _avg_grad(np.ascontiguousarray(dy), pool_size, strides, (seen.top, seen.left), dx)
     return dx
 
 

@@ -6,6 +6,9 @@ nor the number of threads changes a bit of its result. Bytes are summed as the i
 2 b - 255, exactly, and scaled once.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
@@ -37,90 +40,94 @@ def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 def binary_conv2d(x, w, strides, padding, pad_value, fixed):
     """The first layer: x uint8 or float, w Signs."""
+    geometry = strides, padding, pad_value
     if x.dtype != np.uint8:
-        return _forward(x, unpack_signs(w, x.dtype), strides, padding, pad_value, x.dtype.type(1))
-    n = w.shape[0] * w.shape[1] * w.shape[2]
+        return _forward(x, unpack_signs(w, x.dtype), *geometry, x.dtype.type(1))
+    n = math.prod(w.shape[:3])
     dtype = byte_sum_dtype(n)
+    w = unpack_signs(w, dtype)
     if fixed:
-        y = _forward(
-            x, unpack_signs(w, dtype), strides, padding, pad_value, dtype(1), sum_dtype(255 * n)
-        )
-        return Fixed(y, divisor=255)
-    scale = BYTE_SCALE if dtype == np.float32 else dtype(1)
-    y = _forward(x, unpack_signs(w, dtype), strides, padding, pad_value, scale)
-    return y if y.dtype == np.float32 else y.astype(np.float32) * BYTE_SCALE
+        return Fixed(_forward(x, w, *geometry, dtype(1), sum_dtype(255 * n)), divisor=255)
+    if dtype == np.float32:
+        return _forward(x, w, *geometry, BYTE_SCALE)
+    return _forward(x, w, *geometry, dtype(1)).astype(np.float32) * BYTE_SCALE
 
 
 def integer_sums_conv2d(x, w, strides, padding, pad_value):
     """Sums of w * (2 b - 255) for bytes b, in the float type in which they are exact."""
-    n = w.shape[0] * w.shape[1] * w.shape[2]
-    dtype = byte_sum_dtype(n)
+    dtype = byte_sum_dtype(math.prod(w.shape[:3]))
     return _forward(x, unpack_signs(w, dtype), strides, padding, pad_value, dtype(1))
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
-    place = windows(tuple(input_shape[1:3]), w.shape[:2], strides, padding)
+    seen = windows(tuple(input_shape[1:3]), w.shape[:2], strides, padding)
     dtype = np.result_type(dy, w)
     matrix = np.ascontiguousarray(w.reshape(-1, w.shape[3]).T, dtype)
-    rows = _rows(place, matrix.shape[1])
+    own = gathering(seen, matrix.shape[1], dtype)
     dx = empty(tuple(input_shape), dtype)
+    dy = np.ascontiguousarray(dy, dtype).reshape(len(dy), -1, dy.shape[3])
     with one_blas_thread():
-        _spread(
-            np.ascontiguousarray(dy, dtype).reshape(len(dy), -1, dy.shape[3]),
-            matrix, *_geometry(place), rows, _buffers(place, rows, matrix.shape[1], dtype), dx,
-        )  # fmt: skip
+        _spread(dy, matrix, own, _buffers(own, matrix.shape[1], dtype), dx)
     return dx
 
 
 def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_value=0):
     x, _ = _floats(x, dy.dtype)
-    bytes_ = x.dtype == np.uint8
-    place = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
+    seen = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     size = (kernel_size[0] * kernel_size[1] * x.shape[3], dy.shape[3])
-    parts = np.zeros((min(PARTS, len(x) * place.output[0]), *size), dy.dtype)
-    rows = _rows(place, size[0])
-    pad = dy.dtype.type(255 * pad_value if bytes_ else pad_value)
+    own = gathering(seen, size[0], dy.dtype, x.dtype == np.uint8, pad_value)
+    parts = np.zeros((min(PARTS, len(x) * own.rows), *size), dy.dtype)
+    flat = np.ascontiguousarray(dy).reshape(-1, dy.shape[3])
     with one_blas_thread():
-        _collect(
-            np.ascontiguousarray(x),
-            np.ascontiguousarray(dy).reshape(-1, dy.shape[3]), *_geometry(place), bytes_, pad,
-            rows, _buffers(place, rows, size[0], dy.dtype), parts,
-        )  # fmt: skip
+        _collect(np.ascontiguousarray(x), flat, own, _buffers(own, size[0], dy.dtype), parts)
     dw = parts.sum(axis=0).reshape(*kernel_size, x.shape[3], dy.shape[3])
-    return _scaled(dw, bytes_, dy.dtype)
+    return _scaled(dw, own.bytes_, dy.dtype)
 
 
 def _forward(x, w, strides, padding, pad_value, scale, dtype=None):
-    place = windows(x.shape[1:3], w.shape[:2], strides, padding)
+    seen = windows(x.shape[1:3], w.shape[:2], strides, padding)
     matrix = np.ascontiguousarray(w).reshape(-1, w.shape[3])
-    rows = _rows(place, len(matrix))
-    y = empty((len(x), *place.output, w.shape[3]), dtype or w.dtype)
-    bytes_ = x.dtype == np.uint8
-    pad = w.dtype.type(255 * pad_value if bytes_ else pad_value)
+    own = gathering(seen, len(matrix), w.dtype, x.dtype == np.uint8, pad_value)
+    sums = scratch("sums", (get_num_threads(), own.chunk * own.columns, w.shape[3]), w.dtype)
+    y = empty((len(x), *seen.output, w.shape[3]), dtype or w.dtype)
     with one_blas_thread():
         _correlate(
-            np.ascontiguousarray(x), matrix, *_geometry(place), bytes_, pad, scale, rows,
-            _buffers(place, rows, len(matrix), w.dtype),
-            scratch("sums", (get_num_threads(), rows * place.output[1], w.shape[3]), w.dtype),
+            np.ascontiguousarray(x), matrix, own, scale, _buffers(own, len(matrix), w.dtype), sums,
             y.reshape(-1, w.shape[3]),
         )  # fmt: skip
     return y
 
 
-def _geometry(place):
-    return place.kernel, place.strides, place.output, (place.top, place.left)
+class Gathering(NamedTuple):
+    """How the windows of a convolution are gathered: numbers for the kernels."""
+
+    height: int  # of the kernel
+    width: int
+    down: int  # strides
+    right: int
+    rows: int  # of output pixels
+    columns: int
+    top: int  # padding
+    left: int
+    bytes_: bool  # b stands for 2 b - 255
+    pad: float
+    chunk: int  # rows of output pixels whose windows are gathered at once
 
 
-def _rows(place, window):
-    """Rows of output pixels whose windows fill a chunk; all chunks of an image are alike."""
-    height, width = place.output
+def gathering(seen, window, dtype, bytes_=False, pad_value=0):
+    """The Gathering of Windows that hold ``window`` numbers; all chunks of an image are alike."""
+    height, width = seen.output
     chunks = -(-height // max(1, CHUNK // (width * window)))
-    return -(-height // chunks)
+    pad = dtype.type(255 * pad_value if bytes_ else pad_value)
+    return Gathering(
+        *seen.kernel, *seen.strides, height, width, seen.top, seen.left, bytes_, pad,
+        -(-height // chunks),
+    )  # fmt: skip
 
 
-def _buffers(place, rows, window, dtype):
+def _buffers(own, window, dtype):
     """Each thread's chunk of gathered windows, and a vector more to write over the end."""
-    size = rows * place.output[1] * window
+    size = own.chunk * own.columns * window
     return scratch("windows", (get_num_threads(), size + len(VECTOR)), dtype)
 
 
@@ -133,7 +140,7 @@ def _copy(e, x, at, out, place, count):
 
 
 @kernel(counts=True)
-def _gather(x, kernel, strides, output, before, bytes_, pad, first, count, out):
+def gather_windows(x, own, first, count, out):
     """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
 
     out holds taps * channels numbers for each pixel. A row of a window lies in one piece in the
@@ -141,68 +148,62 @@ def _gather(x, kernel, strides, output, before, bytes_, pad, first, count, out):
     end, into what is written next.
     """
     _, height, width, channels = x.shape
-    run, across = kernel[1] * channels, width * channels
+    run, across = own.width * channels, width * channels
     flat, kind = x.reshape(-1), out.dtype.type
     vectors = -(-run // len(VECTOR))
     fits = across - vectors * len(VECTOR) if x.dtype == out.dtype and out.itemsize == 4 else -1
     to = 0
     for p in range(count):
-        row = first + p // output[1]
-        image, top = row // output[0] * height, row % output[0] * strides[0] - before[0]
-        left = p % output[1] * strides[1] - before[1]
-        begin, end = max(-left, 0) * channels, min(kernel[1], width - left) * channels
-        for i in range(top, top + kernel[0]):
+        row = first + p // own.columns
+        image, top = row // own.rows * height, row % own.rows * own.down - own.top
+        left = p % own.columns * own.right - own.left
+        begin, end = max(-left, 0) * channels, min(own.width, width - left) * channels
+        for i in range(top, top + own.height):
             at = (image + i) * across + left * channels
             if i < 0 or i >= height:
-                out[to : to + run] = pad
+                out[to : to + run] = own.pad
             elif 0 <= left * channels <= fits:
                 _copy(VECTOR, flat, at, out, to, vectors)
             else:
-                out[to : to + begin] = pad
+                out[to : to + begin] = own.pad
                 source, target = flat[at + begin : at + end], out[to + begin : to + end]
-                if bytes_:
+                if own.bytes_:
                     for k in range(len(target)):
                         target[k] = kind(2) * kind(source[k]) - kind(255)
                 else:
                     for k in range(len(target)):
                         target[k] = kind(source[k])
-                out[to + end : to + run] = pad
+                out[to + end : to + run] = own.pad
             to += run
     return out[:to].reshape(count, -1)
 
 
 @kernel(parallel=True)
-def _correlate(x, w, kernel, strides, output, before, bytes_, pad, scale, rows, buffers, sums, y):
+def _correlate(x, w, own, scale, buffers, sums, y):
     """A task is some rows of one image; the sums are scaled, and rounded to y's type."""
-    height, width = output
-    chunks = -(-height // rows)
+    chunks = -(-own.rows // own.chunk)
     for task in prange(len(x) * chunks):
-        first = task // chunks * height + task % chunks * rows
-        last = task // chunks * height + min(task % chunks * rows + rows, height)
-        columns = _gather(
-            x, kernel, strides, output, before, bytes_, pad, first, (last - first) * width,
-            buffers[get_thread_id()],
-        )  # fmt: skip
-        product, own = sums[get_thread_id()][: len(columns)], y[first * width : last * width]
+        image, row = task // chunks * own.rows, task % chunks * own.chunk
+        first, count = image + row, min(own.chunk, own.rows - row) * own.columns
+        columns = gather_windows(x, own, first, count, buffers[get_thread_id()])
+        product, mine = sums[get_thread_id()][:count], y[first * own.columns :]
         np.dot(columns, w, product)
         for p in range(len(product)):
             for o in range(product.shape[1]):
-                own[p, o] = product[p, o] * scale
+                mine[p, o] = product[p, o] * scale
 
 
 @kernel(parallel=True)
-def _collect(x, dy, kernel, strides, output, before, bytes_, pad, rows, buffers, parts):
+def _collect(x, dy, own, buffers, parts):
     """Part k sums over its share of the rows of all images, in order."""
-    width, total = output[1], len(x) * output[0]
+    width, total = own.columns, len(x) * own.rows
     for k in prange(len(parts)):
         product = np.empty(parts.shape[1:], parts.dtype)
         begin, end = k * total // len(parts), (k + 1) * total // len(parts)
-        for first in range(begin, end, rows):
-            last = min(first + rows, end)
-            columns = _gather(
-                x, kernel, strides, output, before, bytes_, pad, first,
-                (last - first) * width, buffers[get_thread_id()],
-            )  # fmt: skip
+        for first in range(begin, end, own.chunk):
+            last = min(first + own.chunk, end)
+            buffer = buffers[get_thread_id()]
+            columns = gather_windows(x, own, first, (last - first) * width, buffer)
             np.dot(columns.T, dy[first * width : last * width], product)
             for i in range(product.shape[0]):
                 for o in range(product.shape[1]):
@@ -210,22 +211,23 @@ def _collect(x, dy, kernel, strides, output, before, bytes_, pad, rows, buffers,
 
 
 @kernel(parallel=True)
-def _spread(dy, w, kernel, strides, output, before, rows, buffers, dx):
+def _spread(dy, w, own, buffers, dx):
     """dy by the matrix (O, taps * I), added to the pixels each window met; a task is an image."""
     height, width, channels = dx.shape[1:]
-    run = kernel[1] * channels
+    run = own.width * channels
     for n in prange(len(dx)):
         lines = dx[n].reshape(height, width * channels)
         lines[:] = 0
-        for first in range(0, output[0], rows):
-            own = dy[n, first * output[1] : min(first + rows, output[0]) * output[1]]
-            columns = buffers[get_thread_id()][: len(own) * w.shape[1]].reshape(len(own), -1)
-            np.dot(own, w, columns)
+        for first in range(0, own.rows, own.chunk):
+            last = min(first + own.chunk, own.rows)
+            mine = dy[n, first * own.columns : last * own.columns]
+            columns = buffers[get_thread_id()][: len(mine) * w.shape[1]].reshape(len(mine), -1)
+            np.dot(mine, w, columns)
             for p in range(len(columns)):
-                top = (first + p // output[1]) * strides[0] - before[0]
-                left = p % output[1] * strides[1] - before[1]
-                begin, end = max(-left, 0) * channels, min(kernel[1], width - left) * channels
-                for i in range(max(-top, 0), min(kernel[0], height - top)):
+                top = (first + p // own.columns) * own.down - own.top
+                left = p % own.columns * own.right - own.left
+                begin, end = max(-left, 0) * channels, min(own.width, width - left) * channels
+                for i in range(max(-top, 0), min(own.height, height - top)):
                     line = lines[top + i, left * channels + begin :]
                     source = columns[p, i * run + begin : i * run + end]
                     for k in range(len(source)):
@@ -309,14 +311,14 @@ def _dense_grad_kernel(x, dy, bytes_, dw):
     """A task owns some inputs, as their numbers (inputs, B) times dy."""
     for task in prange(-(-len(dw) // INPUTS)):
         first, last = task * INPUTS, min((task + 1) * INPUTS, len(dw))
-        numbers = np.empty((last - first, len(x)), dw.dtype)
+        inputs = np.empty((last - first, len(x)), dw.dtype)
         for r in range(len(x)):
             for i in range(last - first):
                 value = dw.dtype.type(x[r, first + i])
                 if bytes_:
                     value = dw.dtype.type(2) * value - dw.dtype.type(255)
-                numbers[i, r] = value
-        np.dot(numbers, dy, dw[first:last])
+                inputs[i, r] = value
+        np.dot(inputs, dy, dw[first:last])
 
 
 # -- operands ---------------------------------------------------------------------------------

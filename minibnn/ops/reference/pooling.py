@@ -17,10 +17,10 @@ def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     >>> y.item(), where.item()
     (4.0, 1)
     """
-    place = windows(x.shape[1:3], pool_size, strides, padding)
-    padded = np.full((len(x), *place.padded, x.shape[3]), -np.inf)
-    padded[:, *place.inside] = x
-    entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in place.taps])
+    seen = windows(x.shape[1:3], pool_size, strides, padding)
+    padded = np.full((len(x), *seen.padded, x.shape[3]), -np.inf)
+    padded[:, *seen.inside] = x
+    entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in seen.taps])
     return entries.max(0).astype(x.dtype), entries.argmax(0).astype(np.uint8)
 
 
@@ -33,11 +33,11 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
     if isinstance(dy, Fixed):  # windows that overlap may add up to more than dy's type holds
         wide = dy.integers if strides == pool_size else dy.integers.astype(np.int32)
         return dy.like(max_pool2d_grad(wide, where, input_shape, pool_size, strides, padding))
-    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
-    dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
-    for k, (_, (rows, columns)) in enumerate(place.taps):
+    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros((len(dy), *seen.padded, dy.shape[3]), dy.dtype)
+    for k, (_, (rows, columns)) in enumerate(seen.taps):
         dx[:, rows, columns] += np.where(where == k, dy, dy.dtype.type(0))
-    return np.ascontiguousarray(dx[:, *place.inside])
+    return np.ascontiguousarray(dx[:, *seen.inside])
 
 
 def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
@@ -46,13 +46,13 @@ def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     Of floats x in their type, of integers in float32. ``pool_size``, ``strides`` and ``padding``
     are those of ``max_pool2d``.
     """
-    place = windows(x.shape[1:3], pool_size, strides, padding)
+    seen = windows(x.shape[1:3], pool_size, strides, padding)
     if not np.issubdtype(x.dtype, np.floating):
         x = x.astype(np.float32)
-    padded = np.zeros((len(x), *place.padded, x.shape[3]), x.dtype)
-    padded[:, *place.inside] = x
-    total = sum(padded[:, rows, columns] for _, (rows, columns) in place.taps)
-    return total / _pixels(place, x.dtype)
+    padded = np.zeros((len(x), *seen.padded, x.shape[3]), x.dtype)
+    padded[:, *seen.inside] = x
+    total = sum(padded[:, rows, columns] for _, (rows, columns) in seen.taps)
+    return total / _pixels(seen, x.dtype)
 
 
 def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
@@ -61,16 +61,16 @@ def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="
     dx has dy's float type and the ``input_shape`` of x. ``pool_size``, ``strides`` and ``padding``
     are those of the pool.
     """
-    place = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
-    dx = np.zeros((len(dy), *place.padded, dy.shape[3]), dy.dtype)
-    share = dy / _pixels(place, dy.dtype)
-    for _, (rows, columns) in place.taps:
+    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros((len(dy), *seen.padded, dy.shape[3]), dy.dtype)
+    share = dy / _pixels(seen, dy.dtype)
+    for _, (rows, columns) in seen.taps:
         dx[:, rows, columns] += share
-    return np.ascontiguousarray(dx[:, *place.inside])
+    return np.ascontiguousarray(dx[:, *seen.inside])
 
 
-def _pixels(place, dtype):
+def _pixels(seen, dtype):
     """How many pixels of each window lie in the image: (rows, columns, 1)."""
-    image = np.zeros(place.padded, dtype)
-    image[place.inside] = 1
-    return sum(image[rows, columns] for _, (rows, columns) in place.taps)[..., None]
+    image = np.zeros(seen.padded, dtype)
+    image[seen.inside] = 1
+    return sum(image[rows, columns] for _, (rows, columns) in seen.taps)[..., None]
