@@ -23,12 +23,7 @@ from minibnn.ops.kernels.forward import (
 from minibnn.ops.kernels.layout import padded_lanes
 from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d
-from minibnn.ops.kernels.real import (
-    VECTOR,
-    gather_windows,
-    gathering,
-    integer_sums_conv2d,
-)
+from minibnn.ops.kernels.real import gathering, integer_sums_conv2d
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import level_tile
@@ -146,7 +141,6 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
     shape = (len(x), *seen.output, w.shape[3])
     signs = empty(packed_shape(shape, 3), np.uint32)
     own = gathering(seen, taps, np.dtype(np.float32), True, pad_value)
-    own = own._replace(chunk=max(1, PART // own.columns))
     flat = signs.reshape(len(x), -1, signs.shape[3])
     with one_blas_thread():
         _byte_signs(simd(), np.ascontiguousarray(x), own, *found, flat)
@@ -155,11 +149,30 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
 
 @kernel(parallel=True)
 def _byte_signs(simd, x, own, w, level, turned, signs):
-    """A task sums up some rows of pixels of one image and compares them before it goes on."""
-    chunks = -(-own.rows // own.chunk)
-    for task in prange(len(x) * chunks):
-        n, row = task // chunks, task % chunks * own.chunk
-        first, count = row * own.columns, min(own.chunk, own.rows - row) * own.columns
-        buffer = np.empty(count * len(w) + len(VECTOR), w.dtype)
-        sums = np.dot(gather_windows(x, own, n * own.rows + row, count, buffer), w)
-        _compare_rows(simd, sums, level, turned, signs[n, first : first + count])
+    """A task sums up some pixels of one image and compares them before it goes on."""
+    pixels = signs.shape[1]
+    parts = -(-pixels // PART)
+    for task in prange(len(x) * parts):
+        n, first = task // parts, task % parts * PART
+        count = min(PART, pixels - first)
+        windows = np.empty((count, len(w)), w.dtype)
+        _windows(x[n], own, first, windows)
+        _compare_rows(simd, np.dot(windows, w), level, turned, signs[n, first : first + count])
+
+
+@kernel
+def _windows(image, own, first, out):
+    """Of each output pixel from ``first`` on, the window it sums: 2 b - 255 for bytes b."""
+    height, width, channels = image.shape
+    for p in range(len(out)):
+        top = (first + p) // own.columns * own.down - own.top
+        left = (first + p) % own.columns * own.right - own.left
+        k = 0
+        for y in range(top, top + own.height):
+            for x in range(left, left + own.width):
+                if 0 <= y < height and 0 <= x < width:
+                    for c in range(channels):
+                        out[p, k + c] = np.float32(2) * np.float32(image[y, x, c]) - np.float32(255)
+                else:
+                    out[p, k : k + channels] = own.pad
+                k += channels

@@ -140,7 +140,7 @@ def _copy(e, x, at, out, place, count):
 
 
 @kernel(counts=True)
-def gather_windows(x, own, first, count, out):
+def _gather(x, own, first, count, out):
     """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
 
     out holds taps * channels numbers for each pixel. A row of a window lies in one piece in the
@@ -185,7 +185,7 @@ def _correlate(x, w, own, scale, buffers, sums, y):
     for task in prange(len(x) * chunks):
         image, row = task // chunks * own.rows, task % chunks * own.chunk
         first, count = image + row, min(own.chunk, own.rows - row) * own.columns
-        columns = gather_windows(x, own, first, count, buffers[get_thread_id()])
+        columns = _gather(x, own, first, count, buffers[get_thread_id()])
         product, mine = sums[get_thread_id()][:count], y[first * own.columns :]
         np.dot(columns, w, product)
         for p in range(len(product)):
@@ -203,7 +203,7 @@ def _collect(x, dy, own, buffers, parts):
         for first in range(begin, end, own.chunk):
             last = min(first + own.chunk, end)
             buffer = buffers[get_thread_id()]
-            columns = gather_windows(x, own, first, (last - first) * width, buffer)
+            columns = _gather(x, own, first, (last - first) * width, buffer)
             np.dot(columns.T, dy[first * width : last * width], product)
             for i in range(product.shape[0]):
                 for o in range(product.shape[1]):
