@@ -20,7 +20,7 @@ CONVOLUTIONS = [  # images, kernel, strides
     ((2, 11, 6, 31), (5, 3, 31, 17), (1, 3)),
     ((1, 5, 5, 1), (4, 5, 1, 1), (3, 3)),
     ((5, 4, 4, 130), (3, 3, 130, 9), (1, 1)),
-    ((3, 4, 5, 33), (4, 5, 33, 40), (1, 1)),  # without padding, a window is the whole picture
+    ((3, 4, 5, 33), (4, 5, 33, 40), (1, 1)),  # without padding, a window is the whole image
     ((2, 23, 18, 3), (7, 7, 3, 9), (2, 2)),
     ((1, 30, 37, 3), (11, 11, 3, 5), (4, 4)),
     ((2, 41, 52, 9), (5, 5, 9, 3), (1, 1)),  # its windows fill several chunks
@@ -84,7 +84,7 @@ def zeros_and_clips(x):
 
 
 def preactivations(rng, *shape):
-    """What a pool or a normalisation gets: whole numbers (with ties) and floats."""
+    """What a pool or a normalisation gets: integers (with ties) and floats."""
     yield rng.integers(-9, 10, shape).astype(np.int16)
     yield rng.integers(-70_000, 70_001, shape).astype(np.int32)
     yield real(rng, *shape)

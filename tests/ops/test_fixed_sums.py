@@ -17,7 +17,7 @@ def rng():
 
 
 def signs_or_bytes(rng, bytes_, *shape):
-    """An operand, and the whole numbers that it stands for."""
+    """An operand, and the integers that it stands for."""
     if bytes_:
         x = byte(rng, *shape)
         return x, 2 * x.astype(int) - 255

@@ -18,7 +18,7 @@ def arrays(*shapes):
 
 def convolution():
     x, w, dy = arrays(IMAGE, KERNEL, (5, 32, 30, 9))
-    assert 32 * 30 * 7 * 7 * 3 > 2 * CHUNK  # several chunks for each picture
+    assert 32 * 30 * 7 * 7 * 3 > 2 * CHUNK  # several chunks for each image
     place = STRIDES, "same"
     return (
         kernels.conv2d(x, w, *place),
@@ -55,8 +55,8 @@ def test_the_batch_around_a_sample_changes_nothing():
         assert_array_equal(kernels.dense(x[k : k + 1], w)[0], whole[k])
 
 
-def test_what_lies_behind_the_picture_gets_into_no_window():
-    """A row of a window is copied as whole vectors, past its end where the picture goes on."""
+def test_what_lies_behind_the_image_gets_into_no_window():
+    """A row of a window is copied as whole vectors, past its end where the image goes on."""
     x, w = arrays((1, 8, 7, 3), (7, 7, 3, 2))
     memory = np.full(x.size + 64, np.nan, np.float32)
     memory[: x.size] = x.reshape(-1)

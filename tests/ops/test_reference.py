@@ -30,7 +30,7 @@ def signs(rng, *shape):
     return 1 - 2 * rng.integers(0, 2, shape)
 
 
-def whole(rng, *shape):
+def integers(rng, *shape):
     return rng.integers(-9, 10, shape).astype(np.float32)
 
 
@@ -43,7 +43,7 @@ def whole(rng, *shape):
 @example(n=65, seed=0)
 def test_binary_dense_and_its_gradients_are_exact(n, seed):
     rng = np.random.default_rng(seed)
-    x, w, dy = signs(rng, 3, n), signs(rng, n, 4), whole(rng, 3, 4)
+    x, w, dy = signs(rng, 3, n), signs(rng, n, 4), integers(rng, 3, 4)
     y = R.binary_dense(pack_signs(x, 1), pack_signs(w, 0))
     assert y.dtype == np.int16
     assert_array_equal(y, naive.dense(x, w))
@@ -70,7 +70,7 @@ def test_binary_conv2d_and_its_gradients_are_exact(kernel, strides, padding, pad
     y = R.binary_conv2d(pack_signs(x, 3), pack_signs(w, 2), *place, pad_value)
     assert y.dtype == np.int16
     assert_array_equal(y, naive.conv2d(x, w, *place, pad_value))
-    dy = whole(rng, *y.shape)
+    dy = integers(rng, *y.shape)
     w_t = pack_signs(w.swapaxes(2, 3), 2)
     dx = R.binary_conv2d_grad_input(dy, w_t, x.shape, *place)
     dw = R.binary_conv2d_grad_kernel(pack_signs(x, 3), dy, kernel, *place, pad_value)
@@ -93,8 +93,8 @@ def test_bytes_are_exact_multiples_of_one_255th(strides, padding, pad_value):
     assert_array_equal(y, sums.astype(np.float32) * np.float32(1 / 255))
     dy = rng.standard_normal(y.shape)
     dw = R.binary_conv2d_grad_kernel(x, dy, (3, 3), strides, padding, pad_value)
-    pictures = (2.0 * x - 255) / 255
-    _, naive_dw = naive.conv2d_grads(pictures, w, dy, strides, padding, pad_value)
+    images = (2.0 * x - 255) / 255
+    _, naive_dw = naive.conv2d_grads(images, w, dy, strides, padding, pad_value)
     assert_allclose(dw, naive_dw, rtol=1e-12, atol=1e-12)
     real = R.conv2d(x, w.astype(np.float64), strides, padding, pad_value)
     assert_allclose(real, sums / 255, rtol=1e-12, atol=1e-12)
@@ -187,12 +187,12 @@ def test_a_kernel_of_one_tap_shifts_the_image():
 def test_float_results_do_not_depend_on_the_batch(batch):
     rng = np.random.default_rng(9)
     x = rng.standard_normal((7, 9, 9, 3)).astype(np.float32)
-    w, real = pack_signs(signs(rng, 3, 3, 3, 70), 2), whole(rng, 3, 3, 3, 70) / 7
+    w, real = pack_signs(signs(rng, 3, 3, 3, 70), 2), integers(rng, 3, 3, 3, 70) / 7
     for product in (lambda x: R.binary_conv2d(x, w), lambda x: R.conv2d(x, real)):
         parts = [product(x[k : k + batch]) for k in range(0, 7, batch)]
         assert_array_equal(np.concatenate(parts), product(x))
     x = rng.standard_normal((7, 99)).astype(np.float32)
-    w, real = pack_signs(signs(rng, 99, 70), 0), whole(rng, 99, 70) / 7
+    w, real = pack_signs(signs(rng, 99, 70), 0), integers(rng, 99, 70) / 7
     for product in (lambda x: R.binary_dense(x, w), lambda x: R.dense(x, real)):
         parts = [product(x[k : k + batch]) for k in range(0, 7, batch)]
         assert_array_equal(np.concatenate(parts), product(x))
@@ -217,7 +217,7 @@ def test_max_pool_takes_the_first_of_equals(pool_size, strides, padding, dtype):
     assert where.dtype == np.uint8
     assert_array_equal(y, naive_y)
     assert_array_equal(where, naive_where)
-    dy = whole(rng, *y.shape)
+    dy = integers(rng, *y.shape)
     dx = R.max_pool2d_grad(dy, where, x.shape, *place)
     assert_array_equal(dx, naive.max_pool2d_grad(dy, where, x.shape, *place))
     assert (dx * x.astype(np.float64)).sum() == (dy * y.astype(np.float64)).sum()
@@ -297,8 +297,8 @@ def test_batch_norm_by_hand():
 
 def test_batch_norm_rounds_after_each_step():
     rng = np.random.default_rng(2)
-    x, mean, beta, gamma = (whole(rng, 4) / 7 for _ in range(4))
-    variance = np.square(whole(rng, 4)) / 7
+    x, mean, beta, gamma = (integers(rng, 4) / 7 for _ in range(4))
+    variance = np.square(integers(rng, 4)) / 7
     one = np.float32(1)
     y = R.batch_norm(x[None], mean, variance, beta, 1e-3, gamma)
     for k in range(4):

@@ -1,4 +1,4 @@
-"""Integer thresholds against batch norm itself, on every whole number of the range."""
+"""Integer thresholds against batch norm itself, on every integer of the range."""
 
 import numpy as np
 import pytest

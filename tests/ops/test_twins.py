@@ -484,7 +484,7 @@ def absolute(x):
         return Signs(np.zeros_like(x.words), x.shape, x.axis)
     if not isinstance(x, np.ndarray):
         return x
-    if x.dtype == np.uint8:  # a picture's bytes
+    if x.dtype == np.uint8:  # an image's bytes
         return np.abs(2.0 * x - 255) / 255
     return np.abs(x.astype(np.float64))
 
