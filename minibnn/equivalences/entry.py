@@ -65,7 +65,7 @@ class Entry:
         self.counterexamples.append(Counterexample(words, run))
 
     def claims_of(self, steps):
-        """Names of the claims on these step functions."""
+        """Names of the claims that concern these step functions (``steps``)."""
         return [name for name, (_, when) in self.claims.items() if when(steps)]
 
     def check(self, given=None, steps=None, choose=None):
