@@ -603,6 +603,13 @@ CALLS = {
         ("bnn.zoo.digits_net(filters='a')", "filters must be an integer from 1 on, found 'a'"),
         ("bnn.zoo.digits_net(dense_units=0)", "units must be an integer from 1 on, found 0"),
     ],
+    "zoo.pretrained": [
+        (
+            "bnn.zoo.pretrained('lenet')",
+            "a pretrained network must be one of digits, found 'lenet'",
+        ),
+        ("bnn.zoo.pretrained(None)", "a pretrained network must be one of digits, found None"),
+    ],
     "zoo.binary_alexnet": [
         ("bnn.zoo.binary_alexnet(filters=0)", "filters must be an integer from 1 on, found 0"),
         ("bnn.zoo.binary_alexnet((8, 8, 3))", "a window of ... without padding needs an image ..."),

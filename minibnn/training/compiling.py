@@ -71,12 +71,15 @@ class _Job:
 
     def done_before(self):
         """Whether its kernels are on disk already, or cannot be put there."""
+        import numba
+
         from minibnn.ops.kernels.compile import cache_folder
 
-        folder, about = cache_folder(), json.dumps([self._net.config(), self._job], default=str)
-        if folder is None:
+        if (folder := cache_folder()) is None:
             return True
-        self._job["done"] = str(folder / f"trained-{sha256(about.encode()).hexdigest()[:16]}")
+        about = [self._net.config(), self._job, backend.describe(), numba.__version__]
+        name = sha256(json.dumps(about, default=str).encode()).hexdigest()[:16]
+        self._job["done"] = str(folder / f"trained-{name}")
         return Path(self._job["done"]).exists()
 
     def before_batch(self, x, stopped):
