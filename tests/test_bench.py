@@ -282,7 +282,7 @@ def test_json_is_all_that_is_printed(least, capsys):
     assert json.loads(out)["settings"]["sections"] == ["products"]
     assert main(["bench", *small]) == 0
     out = capsys.readouterr().out
-    assert "threads" in out
+    assert " thread" in out  # or threads
     assert "kernel gradient" in out
     assert "s in all, of which" in out
 
