@@ -51,7 +51,7 @@ def eager_switches():
 
 
 def inputs():
-    """Batches of 1 to 33 pictures, as bytes and as floats of both lengths."""
+    """Batches of 1 to 33 images, as bytes and as floats of both lengths."""
     rng = np.random.default_rng(0)
     for n in range(1, 34):
         x = rng.integers(0, 256, (n, 8, 8, 1), dtype=np.uint8)

@@ -49,7 +49,7 @@ def test_binarynet_keeps_keras_constants_and_larqs_padding():
 
 
 @pytest.mark.parametrize("name", ["binarynet", "digits"])
-def test_every_model_trains_on_pictures_of_its_shape(name, use_backend):
+def test_every_model_trains_on_images_of_its_shape(name, use_backend):
     use_backend("reference")
     shape = {"binarynet": (32, 32, 3), "digits": (8, 8, 1)}[name]
     net = zoo.MODELS[name](shape, classes=7, filters=4, dense_units=8, seed=3)
@@ -62,6 +62,6 @@ def test_every_model_trains_on_pictures_of_its_shape(name, use_backend):
     assert nn.Sequential.from_config(net.config()).config() == net.config()
 
 
-def test_pictures_too_small_for_binarynet_are_refused():
+def test_images_too_small_for_binarynet_are_refused():
     with pytest.raises(InputError, match="needs an image of at least that size"):
         zoo.binarynet((8, 8, 3), filters=4, dense_units=8)

@@ -54,7 +54,7 @@ def predict(network, images, model, top, threads, as_json):
     check_channels(trained.network.input_shape)
     if len(trained.network.output_shape) != 1:
         raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
-    if trained.network.pictures == "arrays":
+    if trained.network.image_form == "arrays":
         raise InputError(
             f"{network} was trained on floats, and how they came from images is not known: "
             "give its predict() such arrays"
@@ -83,7 +83,7 @@ def _predictions(trained, paths, top, square, bad):
         own, images = [], []
         for path in paths[start : start + _AT_A_TIME]:
             try:
-                images.append(read_image(path, network.input_shape, network.pictures, square))
+                images.append(read_image(path, network.input_shape, network.image_form, square))
                 own.append(path)
             except InputError as error:
                 click.echo(f"minibnn: {error}", err=True)

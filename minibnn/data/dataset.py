@@ -34,7 +34,7 @@ class Dataset:
         return self.train_images.shape[1:]
 
     @property
-    def pictures(self):
+    def image_form(self):
         """What a network trained on them takes, as ``minibnn.nn.inputs`` has it.
 
         Floats count as images in [0, 1] if none is below 0, as bytes scaled to [-1, 1] if both

@@ -22,7 +22,7 @@ from minibnn.deploy.steps import KINDS, FirstStep
 from minibnn.errors import InputError
 from minibnn.files import archive
 
-_KEYS = {"format", "version", "name", "input_shape", "pictures", "classes", "dataset", "steps"}
+_KEYS = {"format", "version", "name", "input_shape", "image_form", "classes", "dataset", "steps"}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DEEPEST = 8  # steps inside each other
 
@@ -97,7 +97,9 @@ def _planned(found):
         raise InputError("input_shape must be one or three integers, and name a text")
     shape = tuple(shape)
     steps = plan(found["steps"], Value(IMAGES, shape))
-    return PackedNetwork(steps, shape, found["classes"], name, found["pictures"], found["dataset"])
+    return PackedNetwork(
+        steps, shape, found["classes"], name, found["image_form"], found["dataset"]
+    )
 
 
 def plan(description, given, depth=0):

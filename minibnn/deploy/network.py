@@ -9,7 +9,7 @@ from minibnn.deploy.summary import summarize
 from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.files.atomic import save
-from minibnn.nn.inputs import Predictor, check_names, check_pictures
+from minibnn.nn.inputs import Predictor, check_image_form, check_names
 
 FORMAT, VERSION = "minibnn packed network", 1
 DESCRIPTION = "packed"  # the member that holds it, JSON in UTF-8
@@ -20,13 +20,13 @@ class PackedNetwork(Predictor):
     """What ``pack`` makes of a network and ``load`` reads: ``steps`` one after another.
 
     ``input_shape`` and ``output_shape`` are without the batch. ``classes`` are names of the outputs
-    or None; ``name`` is the network's; ``pictures`` is what it takes, see ``minibnn.nn.inputs``;
+    or None; ``name`` is the network's; ``image_form`` is what it takes, see ``minibnn.nn.inputs``;
     ``dataset`` names what it was trained on, if that is one everybody has. InputError for classes
     that are not one name for each output.
     """
 
     def __init__(
-        self, steps, input_shape, classes=None, name="packed", pictures="bytes", dataset=None
+        self, steps, input_shape, classes=None, name="packed", image_form="bytes", dataset=None
     ):
         self.steps = list(steps)
         self.input_shape = tuple(input_shape)
@@ -35,7 +35,7 @@ class PackedNetwork(Predictor):
         self.classes = check_names(classes, self.output_shape)
         if dataset is not None and not isinstance(dataset, str):
             raise InputError(f"dataset must be a name, found {dataset!r:.60}")
-        self.name, self.pictures, self.dataset = name, check_pictures(pictures), dataset
+        self.name, self.image_form, self.dataset = name, check_image_form(image_form), dataset
 
     def forward(self, x):
         """The outputs (B, *output_shape): those of the network it was.
@@ -52,7 +52,7 @@ class PackedNetwork(Predictor):
             "version": VERSION,
             "name": self.name,
             "input_shape": list(self.input_shape),
-            "pictures": self.pictures,
+            "image_form": self.image_form,
             "dataset": self.dataset,
             "classes": None if self.classes is None else list(self.classes),
             "steps": describe(self.steps),

@@ -15,11 +15,11 @@ from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
 
 
-def pack(network, classes=None, pictures=None, dataset=None):
+def pack(network, classes=None, image_form=None, dataset=None):
     """A trained network, a Sequential, as bits and integer thresholds: a PackedNetwork.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
-    ``classes``, names of the outputs, and ``pictures``, what it takes (see ``minibnn.nn.inputs``),
+    ``classes``, names of the outputs, and ``image_form``, what it takes (``nn.inputs``),
     are the network's own by default; ``dataset`` names what it was trained on. InputError for a
     layer that cannot be packed, naming it, and for statistics that are not finite.
 
@@ -35,8 +35,8 @@ def pack(network, classes=None, pictures=None, dataset=None):
     given = Value(IMAGES, tuple(network.input_shape))
     steps = steps_of(network.layers, given)
     classes = network.classes if classes is None else classes
-    pictures = network.pictures if pictures is None else pictures
-    return PackedNetwork(steps, network.input_shape, classes, network.name, pictures, dataset)
+    image_form = network.image_form if image_form is None else image_form
+    return PackedNetwork(steps, network.input_shape, classes, network.name, image_form, dataset)
 
 
 def steps_of(layers, given):

@@ -1,6 +1,6 @@
 """What a network may be given, and batches of it: for networks to train and for packed ones.
 
-A network tells by ``pictures`` what it was trained on, and so what becomes of an image file:
+A network tells by ``image_form`` what it was trained on, and so what becomes of an image file:
 
 ============  =====================================================================
 bytes         uint8, or floats in [-1, 1]: byte b is (2 b - 255) / 255
@@ -19,7 +19,7 @@ from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.threads import apply_threads
 
-PICTURE_KINDS = ("bytes", "unit", "image-folder", "arrays")
+IMAGE_FORMS = ("bytes", "unit", "image-folder", "arrays")
 
 
 class Predictor:
@@ -52,10 +52,10 @@ class Predictor:
             if x.axis != x.ndim - 1:
                 raise InputError(f"signs must be packed along their last axis, found {x.axis}")
             return x
-        if x.dtype == np.uint8 and self.pictures != "bytes":
+        if x.dtype == np.uint8 and self.image_form != "bytes":
             raise InputError(
                 "inputs must be floats, as those it was trained on, found bytes"
-                + " (divide them by 255)" * (self.pictures == "unit")
+                + " (divide them by 255)" * (self.image_form == "unit")
             )
         if x.dtype not in (np.uint8, np.float32, np.float64):
             raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
@@ -66,11 +66,11 @@ class Predictor:
         return x
 
 
-def check_pictures(kind):
-    """One of ``PICTURE_KINDS``, or InputError."""
-    if kind not in PICTURE_KINDS:
-        raise InputError(f"pictures must be one of {PICTURE_KINDS}, found {kind!r:.60}")
-    return kind
+def check_image_form(form):
+    """One of ``IMAGE_FORMS``, or InputError."""
+    if form not in IMAGE_FORMS:
+        raise InputError(f"image_form must be one of {IMAGE_FORMS}, found {form!r:.60}")
+    return form
 
 
 def check_names(classes, output_shape):

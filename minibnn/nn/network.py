@@ -12,7 +12,7 @@ from minibnn.files import checkpoint
 from minibnn.files.atomic import save
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
-from minibnn.nn.inputs import Predictor, check_names, check_pictures
+from minibnn.nn.inputs import Predictor, check_image_form, check_names
 from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
@@ -34,7 +34,7 @@ class Sequential(Predictor):
     exactly. Then no weight depends on the machine, its threads or the backend. It may be set at
     any time.
 
-    ``fit`` sets two attributes: ``classes``, names of the outputs or None; and ``pictures``, what
+    ``fit`` sets two attributes: ``classes``, names of the outputs or None; and ``image_form``, what
     the network was trained on, see ``minibnn.nn.inputs``. ``name`` is of the network itself.
 
     Examples
@@ -46,7 +46,7 @@ class Sequential(Predictor):
     (5, 3)
     """
 
-    classes, pictures = None, "bytes"
+    classes, image_form = None, "bytes"
 
     def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         try:
@@ -100,10 +100,10 @@ class Sequential(Predictor):
         self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
 
-    def _adopt(self, frozen=None, classes=None, pictures=None):
+    def _adopt(self, frozen=None, classes=None, image_form=None):
         """What a configuration tells beside layers."""
         self.classes = check_names(classes, self.output_shape)
-        self.pictures = check_pictures(pictures or "bytes")
+        self.image_form = check_image_form(image_form or "bytes")
         own = {p.name: p for p in self.parameters()}
         for name in frozen or ():
             if name not in own:
@@ -203,8 +203,8 @@ class Sequential(Predictor):
             "seed": self.seed,
             "layers": copy.deepcopy(self.chain.config()),
         }
-        usual = {"gradients": "float32", "frozen": [], "classes": None, "pictures": "bytes"}
-        about = {name: getattr(self, name) for name in ("gradients", "classes", "pictures")}
+        usual = {"gradients": "float32", "frozen": [], "classes": None, "image_form": "bytes"}
+        about = {name: getattr(self, name) for name in ("gradients", "classes", "image_form")}
         about["frozen"] = [p.name for p in self.parameters() if not p.trainable]
         check_own(self)
         return config | {name: about[name] for name in usual if about[name] != usual[name]}
@@ -220,7 +220,7 @@ class Sequential(Predictor):
         if options.pop("kind", None) != "Sequential" or "layers" not in options:
             raise InputError("a network's configuration must be a dict of kind Sequential")
         network = cls.__new__(cls)
-        about = {key: options.pop(key, None) for key in ("frozen", "classes", "pictures")}
+        about = {key: options.pop(key, None) for key in ("frozen", "classes", "image_form")}
         try:
             network._configure(**options)
             if check is not None:

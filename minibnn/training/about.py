@@ -153,7 +153,7 @@ def _checkpoint(path):
 
 def _packed(packed):
     classes = None if packed.classes is None else _text(packed.classes)
-    settings = {"trained on": packed.dataset, "images": packed.pictures, "classes": classes}
+    settings = {"trained on": packed.dataset, "images": packed.image_form, "classes": classes}
     network = {
         "name": packed.name,
         "input_shape": list(packed.input_shape),

@@ -201,7 +201,7 @@ def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
         own, optimizer = (one.copy() for one in pair) if copied else pair
         optimizer.bind(steps, steps * settings.epochs)
         own.classes = output_names(data.classes, outputs) if named else None
-        own.pictures = data.pictures
+        own.image_form = data.image_form
         optimizer.prepare(own.parameters())
         losses = loss_function(settings.loss), settings.training_loss(outputs)
         runs.append(Run(name, own, optimizer, losses[0], ranks, sync_batch_norm, losses[1]))

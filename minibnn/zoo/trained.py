@@ -22,7 +22,7 @@ class Pretrained(NamedTuple):
 PRETRAINED = {
     "digits": Pretrained(
         "digits.bnn.npz",
-        "df4b1ce9007afc07c8be3403e08f6df81e42f7c29cf4c4a081f32e07f3868dbc",
+        "f5da099680c93250ef1edae3e4ab90581208caa624b4b72ae92fc0f013bfaf38",
         0.9778,
         "minibnn compare --gradients int8",
         "ec2ba543f159",

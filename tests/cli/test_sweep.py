@@ -33,7 +33,7 @@ class Here(Executor):
 
 @pytest.fixture(autouse=True)
 def here_and_now(monkeypatch, here):
-    """The executor of the last start; two cores; pictures are empty."""
+    """The executor of the last start; two cores; images are empty."""
     import sys
 
     plots = sys.modules["minibnn.training.sweep.plots"]

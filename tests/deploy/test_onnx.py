@@ -232,12 +232,12 @@ def test_images_of_an_image_folder():
     x = np.arange(768, dtype=np.uint8).reshape(1, 16, 16, 3)  # each byte in each channel
     floats = np.empty(x.shape, np.float32)
     normalise(x[0], floats[0])
-    model = exposed(export.model(net, pictures="image-folder"), ["pictures/normalised"])
+    model = exposed(export.model(net, image_form="image-folder"), ["images/normalised"])
     logits, normalised = run(model, x)
     assert_array_equal(normalised, floats.transpose(0, 3, 1, 2))
     assert_array_equal(logits, net.forward(floats))
     with pytest.raises(InputError, match="RGB images"):
-        export.model(nn.Sequential([nn.Flatten()], (4,)), pictures="image-folder")
+        export.model(nn.Sequential([nn.Flatten()], (4,)), image_form="image-folder")
 
 
 def test_vectors_of_more_bytes_than_float32_adds():
@@ -351,8 +351,8 @@ def test_refused():
         export.model(nn.Sequential([nn.Flatten(), Odd()], (2, 2, 1)))
     with pytest.raises(InputError, match="weights must be one of bits, float32, found 'int4'"):
         export.model(small(), weights="int4")
-    with pytest.raises(InputError, match=r"pictures must be one of .* found 'floats'"):
-        export.model(small(), pictures="floats")
+    with pytest.raises(InputError, match=r"image_form must be one of .* found 'floats'"):
+        export.model(small(), image_form="floats")
     with pytest.raises(InputError, match=r"each of the outputs \(10,\), found 2 names"):
         export.model(small(), classes=["a", "b"])
 

@@ -47,7 +47,7 @@ def test_scales_of_outputs_go_along():
 @pytest.mark.parametrize("kind", ["unit", "arrays"])
 def test_what_a_network_was_trained_on_goes_along(kind):
     net = small()
-    net.pictures, net.classes = kind, tuple("abcdefghij")
+    net.image_form, net.classes = kind, tuple("abcdefghij")
     x = np.random.default_rng(3).integers(0, 256, (4, *net.input_shape), dtype=np.uint8)
     floats = x / np.float32(255)
     made = export.model(net)

@@ -55,7 +55,7 @@ def path(tmp_path, content):
 
 def test_a_network_comes_back(packed, path):
     again = load(path)
-    assert (again.name, again.classes, again.pictures) == ("small", ("a", "b", "c"), "bytes")
+    assert (again.name, again.classes, again.image_form) == ("small", ("a", "b", "c"), "bytes")
     assert (again.input_shape, again.output_shape) == ((6, 4, 3), (3,))
     assert again.nbytes == packed.nbytes
     for x in some_images((6, 4, 3), 1):
@@ -255,7 +255,7 @@ HOSTILE = [
     lambda d: d.update(classes=["a"]),
     lambda d: d.update(classes=[1, 2, 3]),
     lambda d: d.update(classes="abc"),
-    lambda d: d.update(pictures="else"),
+    lambda d: d.update(image_form="else"),
     lambda d: d.update(dataset=7),
     lambda d: d.update(name=None),
     lambda d: d.update(version=2),
@@ -355,9 +355,9 @@ def test_a_failed_write_leaves_nothing(tmp_path, packed, monkeypatch):
     assert (tmp_path / "net").read_bytes() == before
 
 
-def test_names_of_classes_and_kinds_of_pictures():
+def test_names_of_classes_and_image_forms():
     steps = pack(small()).steps
     with pytest.raises(InputError, match="classes must be 3 names"):
         PackedNetwork(steps, (6, 4, 3), classes=["a", "b"])
-    with pytest.raises(InputError, match="pictures must be one of"):
-        pack(small(), pictures="floats")
+    with pytest.raises(InputError, match="image_form must be one of"):
+        pack(small(), image_form="floats")

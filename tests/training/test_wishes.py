@@ -180,7 +180,7 @@ def test_a_network_tells_what_it_was_trained_on(tmp_path, scale, kind):
     bnn.deploy.pack(net).save(tmp_path / "bits.npz")
     for file in ("run", "net.npz", "bits.npz"):
         again = bnn.load(tmp_path / file)
-        assert (again.pictures, again.classes) == (kind, tuple(names))
+        assert (again.image_form, again.classes) == (kind, tuple(names))
         assert_array_equal(again.predict(arrays[2]), net.predict(arrays[2]))
         if kind != "bytes":
             with pytest.raises(bnn.InputError, match="inputs must be floats, as those it was"):

@@ -17,21 +17,21 @@ from minibnn._version import __version__
 from minibnn.deploy.onnx.layers import translate
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
-from minibnn.nn.inputs import check_pictures
+from minibnn.nn.inputs import check_image_form
 
 OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
 WEIGHTS = ("bits", "float32")
 
 
-def model(network, classes=None, weights="bits", pictures=None):
+def model(network, classes=None, weights="bits", image_form=None):
     """The ONNX model of a ``network``, an onnx.ModelProto checked by onnx.checker.
 
     ``classes``, names of the outputs, by default the network's own, are kept in the model's
     metadata as a JSON list. ``weights`` "bits" keeps a binary kernel as 8 weights to a byte, with
     five operators behind it that turn bits into ±1 (runtimes do so once, when they load it);
     "float32" keeps it as numbers, 32 times as large, for a runtime that lacks BitShift or wants
-    kernels to be constants. ``pictures`` is what the network was trained on, by default what it
+    kernels to be constants. ``image_form`` is what the network was trained on, by default what it
     tells, see ``minibnn.nn.inputs``: the model makes it of bytes; of "arrays", which bytes cannot
     tell, it takes these.
 
@@ -40,13 +40,13 @@ def model(network, classes=None, weights="bits", pictures=None):
     onnx = _onnx()
     if weights not in WEIGHTS:
         raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, found {weights!r}")
-    pictures = network.pictures if pictures is None else check_pictures(pictures)
-    metadata = {"network": network.name, "input": _input_text(network.input_shape, pictures)}
+    image_form = network.image_form if image_form is None else check_image_form(image_form)
+    metadata = {"network": network.name, "input": _input_text(network.input_shape, image_form)}
     classes = network.classes if classes is None else classes
     if classes is not None:
         metadata["classes"] = json.dumps(_names(classes, network.output_shape))
     made = onnx.helper.make_model(
-        translate(network, weights, pictures),
+        translate(network, weights, image_form),
         producer_name="minibnn",
         producer_version=__version__,
         ir_version=IR_VERSION,
@@ -58,9 +58,9 @@ def model(network, classes=None, weights="bits", pictures=None):
     return made
 
 
-def write(network, path, classes=None, weights="bits", pictures=None):
+def write(network, path, classes=None, weights="bits", image_form=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
-    made = model(network, classes, weights, pictures)
+    made = model(network, classes, weights, image_form)
     write_atomic(path, made.SerializeToString(deterministic=True))
 
 
@@ -98,10 +98,10 @@ def _onnx(what="writing"):
     return onnx
 
 
-def _input_text(shape, pictures):
+def _input_text(shape, image_form):
     axes = "height, width, channels" if len(shape) == 3 else "features"
-    kind = "float32" if pictures == "arrays" else "uint8"
-    whole = "" if pictures == "arrays" else ", a byte as it is"
+    kind = "float32" if image_form == "arrays" else "uint8"
+    whole = "" if image_form == "arrays" else ", a byte as it is"
     return f"{kind} [batch, {axes}] = [batch, {', '.join(map(str, shape))}]{whole}"
 
 

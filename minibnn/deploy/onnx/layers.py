@@ -42,10 +42,10 @@ class Value:
         return np.float64 if self.bound is not None and self.bound >= HALVES else np.float32
 
 
-def translate(network, weights, pictures):
+def translate(network, weights, image_form):
     """The GraphProto of a Sequential network."""
     walk = _Walk(Graph(weights))
-    value = walk.pictures("images", network.input_shape, pictures)
+    value = walk.images("images", network.input_shape, image_form)
     value = walk.real(walk.chain(network.chain, value))
     if len(value.shape) != 1:
         raise InputError(
@@ -56,7 +56,7 @@ def translate(network, weights, pictures):
     last.name = last.output[0] = "logits"
     return walk.graph.proto(
         network.name,
-        ("images", np.float32 if pictures == "arrays" else np.uint8, network.input_shape),
+        ("images", np.float32 if image_form == "arrays" else np.uint8, network.input_shape),
         ("logits", np.float32, value.shape),
     )
 
@@ -67,17 +67,17 @@ class _Walk:
     def __init__(self, graph):
         self.graph = graph
 
-    def pictures(self, given, shape, kind):
+    def images(self, given, shape, form):
         """Bytes b as the integers 2 b - 255, or normalised as those of an image folder."""
         g = self.graph
-        x = given if kind == "arrays" else g.cast(given, np.float32, f"{given}/numbers")
+        x = given if form == "arrays" else g.cast(given, np.float32, f"{given}/numbers")
         if len(shape) == 3:
             x = g.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
-        if kind == "image-folder":
+        if form == "image-folder":
             return self._normalised(Value(x, shape))
-        if kind == "unit":
+        if form == "unit":
             x = g.node("Div", [x, g.number(255)], f"{given}/unit")
-        if kind in ("unit", "arrays"):
+        if form in ("unit", "arrays"):
             return Value(x, shape)
         x = g.node("Mul", [x, g.number(2)], f"{given}/doubled")
         x = g.node("Sub", [x, g.number(255)], f"{given}/centred")
@@ -88,8 +88,8 @@ class _Walk:
             raise InputError(f"an image folder has RGB images, found inputs of {value.shape}")
         mean, deviation = np.array(MEAN), np.array(DEVIATION)
         scale, offset = np.float32(1 / (255 * deviation)), np.float32(-mean / deviation)
-        value = self._with("Mul", value, "pictures/scale", scale, "pictures/scaled")
-        return self._with("Add", value, "pictures/offset", offset, "pictures/normalised")
+        value = self._with("Mul", value, "images/scale", scale, "images/scaled")
+        return self._with("Add", value, "images/offset", offset, "images/normalised")
 
     def chain(self, chain, value):
         rest = list(spread(chain.layers))
