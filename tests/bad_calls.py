@@ -130,7 +130,7 @@ CALLS = {
     "data.load": [
         ("bnn.data.load('mnist')", "data set must be one of ..., found 'mnist'"),
         ("bnn.data.load(None)", "data set must be one of ..., found None"),
-        ("bnn.data.load('npz:none.npz')", "none.npz: expected an .npz file, found no such file"),
+        ("bnn.data.load('npz:none.npz')", "none.npz does not exist"),
         (
             "bnn.data.load('digits', image_size=8)",
             "an image size can be chosen for image-folder...",
@@ -221,7 +221,7 @@ CALLS = {
     "deploy.load": [
         ("bnn.deploy.load(folder / 'none.npz')", "...none.npz does not exist"),
         ("bnn.deploy.load(folder)", "... is a folder, not a packed network"),
-        ("bnn.deploy.load(folder / 'text.txt')", "... is no packed network, or a damaged one: ..."),
+        ("bnn.deploy.load(folder / 'text.txt')", "... is cut off or damaged, or no packed network: ..."),
     ],
     "deploy.pack": [
         ("bnn.deploy.pack('net')", "what is packed must be a Sequential, found 'net'"),
@@ -387,10 +387,10 @@ CALLS = {
     ],
     "nn.load_network": [
         ("nn.load_network(folder / 'none.npz')", "...none.npz does not exist"),
-        ("nn.load_network(folder)", "... is a folder, not a network or checkpoint"),
+        ("nn.load_network(folder)", "... is a folder, not a network or checkpoint of minibnn"),
         (
             "nn.load_network(folder / 'text.txt')",
-            "... is cut off or damaged, or not minibnn's: ...",
+            "... is cut off or damaged, or no network or checkpoint of minibnn: ...",
         ),
     ],
     "optim.Bop": [
@@ -553,7 +553,7 @@ CALLS = {
     "training.read_telemetry": [
         (
             "bnn.training.read_telemetry(folder / 'x')",
-            "...x: expected an .npz file, found no such file",
+            "...x does not exist",
         ),
     ],
     "training.sweep": [

@@ -1,12 +1,12 @@
-"""Your own images from an .npz file."""
+"""Your own arrays as a data set, from an .npz file."""
+
+from pathlib import Path
 
 from minibnn.data.dataset import from_arrays
 from minibnn.errors import InputError
-from minibnn.files.npz import read_arrays
-from minibnn.files.paths import expanded
+from minibnn.files.archive import read_arrays
 
 _NEEDED = ("train_images", "train_labels", "test_images", "test_labels")
-_OPTIONAL = ("classes",)
 
 
 def load_npz(file):
@@ -15,9 +15,8 @@ def load_npz(file):
     ``classes``, an array of strings, is optional; other arrays are left alone. The data set's
     name is the file's, without folder and suffix. Raises InputError where anything does not fit.
     """
-    path = expanded(file)
-    arrays = read_arrays(path, _NEEDED, _OPTIONAL)
+    arrays = read_arrays(file, _NEEDED, ("classes",))
     try:
-        return from_arrays(**arrays, name=path.stem)
+        return from_arrays(**arrays, name=Path(file).stem)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{file}: {error}") from error

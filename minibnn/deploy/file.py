@@ -33,17 +33,8 @@ def load(path):
     InputError if it is missing, cut off, damaged or something else, and where its sizes do not add
     up: then nothing of these sizes was allocated.
     """
-    try:
-        with archive.opened(path) as members:
-            return _read(members)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a packed network") from None
-    except archive.Damaged as error:
-        raise InputError(f"{path} is no packed network, or a damaged one: {error}") from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    with archive.opened(path, "packed network") as members:
+        return _read(members)
 
 
 def _read(members):
@@ -61,8 +52,7 @@ def _read(members):
             raise InputError(
                 f"{name} must be {_words(needed.get(name))}, found {_words(declared.get(name))}"
             )
-    arrays = members.read_all()
-    archive.verify(arrays)
+    arrays = members.read_all(verified=True)
     for step, _ in walk(packed.steps):
         step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})
     return packed
@@ -75,13 +65,10 @@ def _words(declared):
 def _description(members):
     dtype, shape = members.declared.get(DESCRIPTION, (None, ()))
     if dtype != np.uint8 or len(shape) != 1 or shape[0] > MOST_DESCRIPTION:
-        raise InputError("is no packed network: it has no description")
-    try:
-        found = json.loads(members.read(DESCRIPTION).tobytes())
-    except (ValueError, RecursionError) as error:
-        raise archive.Damaged(f"its description is no JSON ({error})") from None
+        raise archive.Damaged("it has no description")
+    found = json.loads(members.read(DESCRIPTION).tobytes())
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError("is no packed network")
+        raise archive.Damaged(f"its description is not that of a {FORMAT}")
     version = found.get("version")
     if version != VERSION:
         raise InputError(f"has version {version!r:.20}; this version of minibnn reads {VERSION}")

@@ -96,23 +96,13 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     """
     where = ""
     if not isinstance(source, dict):
-        where, source = f"{source}: ", _load(source)
+        where, path = f"{source}: ", expanded(source)
+        with archive.opened(path, "file of numpy.savez") as file:
+            source = file.read_all()
     try:
         return _Reader(network, source, names).read({"epsilon": epsilon, "momentum": momentum})
     except InputError as error:
         raise InputError(f"{where}{error}") from None
-
-
-def _load(path):
-    try:
-        with archive.opened(expanded(path)) as file:
-            return file.read_all()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except archive.Damaged as error:
-        raise InputError(f"{path} is no file of numpy.savez, or not a whole one: {error}") from None
 
 
 class _Reader:

@@ -1,8 +1,8 @@
 """Named arrays in one plain ``.npz``: the same bytes for the same arrays, and read with distrust.
 
-Members are stored without compression, as ``NAME.npy``, so a file cannot unpack to more than its
-own length. Dtypes and shapes are known, and hold against the length of their members, before an
-array is allocated. ``checksum`` is the SHA-256 of everything else. No pickles.
+Members of our files are stored without compression, as ``NAME.npy``, so a file cannot unpack to
+more than its own length; ``checksum`` is the SHA-256 of everything else. Of any file the dtypes and
+shapes are known, and hold against the length of their members, before an array is allocated.
 """
 
 import hashlib
@@ -11,21 +11,25 @@ import math
 import re
 import struct
 import zipfile
+import zlib
 from contextlib import contextmanager
 
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.files.memory import machine_memory
+from minibnn.files.paths import expanded
 
 CHECKSUM = "checksum"
+_DEFLATE = 1032  # no deflated stream unpacks to more than this times its length
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the same date in every file
 _HEADER = re.compile(  # of version 1.0, as NumPy writes it
     rb"\{'descr': '([<>|=]?[biufUS]\d{1,9})', 'fortran_order': (True|False), "
     rb"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
 )
 _WHAT_DAMAGE_RAISES = (
-    *(ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
-    *(struct.error, zipfile.BadZipFile),
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError),
+    *(ValueError, struct.error, zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -61,27 +65,41 @@ def checksum(members):
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def verify(members):
-    """Take the checksum out of what was read; Damaged if it is not that of the rest."""
-    found = members.pop(CHECKSUM, None)
-    if found is None or not np.array_equal(found, checksum(members)):
-        raise Damaged("its checksum is not that of its content")
-
-
 @contextmanager
-def opened(path):
-    """The ``Archive`` in a file, for a with statement.
+def opened(path, what, packed=()):
+    """The ``Archive`` in a file that should be a ``what``, for a with statement.
 
-    Raises OSError if the file cannot be opened, Damaged for all that is wrong with its content.
+    InputError, naming the file, if it is missing, for all that is wrong with its content, and for
+    an InputError or Damaged raised in the statement. With ``packed`` only arrays of these names are
+    looked at, and they may be compressed.
     """
-    with open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                yield Archive(archive, file.seek(0, io.SEEK_END))
-        except (Damaged, InputError):
-            raise
-        except _WHAT_DAMAGE_RAISES as error:
-            raise Damaged(" ".join(str(error).split()) or type(error).__name__) from error
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            yield Archive(archive, file.seek(0, io.SEEK_END), packed)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not a {what}") from None
+    except PermissionError:
+        raise InputError(f"{path} cannot be read: permission denied") from None
+    except _WHAT_DAMAGE_RAISES as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} is cut off or damaged, or no {what}: {why}") from error
+
+
+def read_arrays(path, needed, optional=()):
+    """The ``needed`` arrays of any .npz file, and the ``optional`` ones it has, by name.
+
+    InputError if one is missing, holds objects, or is larger than the file could hold or memory is.
+    """
+    path = expanded(path)
+    with opened(path, "file of numpy.savez", (*needed, *optional)) as file:
+        for name in needed:
+            if name not in file.declared:
+                raise InputError(f"expected an array {name!r} ({', '.join(needed)})")
+        return file.read_all()
 
 
 def member_names(path):
@@ -94,25 +112,32 @@ def member_names(path):
 
 
 class Archive:
-    """The members of a file that is open.
+    """The members of a file of ``length`` bytes that is open.
 
     ``declared`` has the (dtype, shape) of each array by name; they agree with the members' lengths.
     """
 
-    def __init__(self, archive, length):
-        self._archive, self._members, self.declared = archive, {}, {}
+    def __init__(self, archive, length, packed=()):
+        self._archive, self._members = archive, {}
+        methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) if packed else (zipfile.ZIP_STORED,)
+        left = machine_memory() if packed else length
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
+            if packed and name not in packed:
+                continue
             if name == member.filename or name in self._members or not name.isprintable():
                 raise Damaged(f"{member.filename!r:.80} is no array, or there twice")
-            if member.compress_type != zipfile.ZIP_STORED:
+            size, stored = member.file_size, member.compress_size
+            if member.compress_type not in methods:
                 raise Damaged(f"{name} is compressed")
-            length -= member.file_size
-            if member.compress_size != member.file_size or length < 0:
-                raise Damaged("its members are longer than the file")
+            if size > (_DEFLATE * (stored + 64) if member.compress_type else stored):
+                raise Damaged(f"{name} declares {size} bytes in {stored}, more than is possible")
+            left -= size
+            if left < 0:
+                there = "there is memory" if packed else "the file has"
+                raise Damaged(f"{name} declares {size} bytes, more than {there}")
             self._members[name] = member
-        for name in self._members:
-            self.declared[name] = self._header(name)[:2]
+        self.declared = {name: self._header(name)[:2] for name in self._members}
 
     def read(self, name):
         """One array; Damaged if its content is cut off or fails the member's CRC-32."""
@@ -127,25 +152,31 @@ class Archive:
                 raise Damaged(f"{name} is longer than it says")
         return array
 
-    def read_all(self):
-        """All arrays, the checksum among them."""
-        return {name: self.read(name) for name in self.declared}
+    def read_all(self, verified=False):
+        """All arrays; those ``verified`` are without the checksum, which must be theirs."""
+        arrays = {name: self.read(name) for name in self.declared}
+        if verified:
+            found = arrays.pop(CHECKSUM, None)
+            if found is None or not np.array_equal(found, checksum(arrays)):
+                raise Damaged("its checksum is not that of its content")
+        return arrays
 
     def _header(self, name):
         """(dtype, shape, fortran_order, length of the header)."""
         member = self._members[name]
         with self._archive.open(member) as stream:
             start = stream.read(10)
-            if start[:8] != b"\x93NUMPY\x01\x00":
-                raise Damaged(f"{name} is no array of numpy")
-            text = stream.read(int.from_bytes(start[8:10], "little"))
+            text = stream.read(int.from_bytes(start[8:], "little"))
+        if b"'descr': '|O'" in text:
+            raise InputError(f"{name} must be numbers or strings, found pickled objects: refused")
         match = _HEADER.fullmatch(text)
-        if match is None:
-            raise Damaged(f"{name} has a header that numpy does not write")
+        if start[:8] != b"\x93NUMPY\x01\x00" or match is None:
+            raise Damaged(f"{name} is no array of numbers or strings as numpy.savez writes it")
         dtype = np.dtype(match[1].decode())
         shape = tuple(int(n) for n in match[3].split(b",") if n.strip())
+        size, held = math.prod(shape) * dtype.itemsize, member.file_size - 10 - len(text)
         if not dtype.itemsize:  # <U0: no bytes in the file, but some for each in memory
             raise Damaged(f"{name} declares {dtype} {shape}, entries of no bytes")
-        if math.prod(shape) * dtype.itemsize != member.file_size - 10 - len(text):
-            raise Damaged(f"{name} declares {dtype} {shape}, but holds another number of bytes")
+        if size != held:
+            raise Damaged(f"{name} declares {dtype} {shape}, {size} bytes, but holds {held}")
         return dtype, shape, match[2] == b"True", 10 + len(text)

@@ -40,41 +40,25 @@ def encode(meta, arrays):
 def read(path):
     """The description, and the arrays with signs unpacked to int8.
 
-    Raises InputError if the file is missing, cut off, damaged, something else or of a newer
-    version.
+    InputError if the file is missing, cut off, damaged, something else or of a newer version.
     """
-    try:
-        with archive.opened(path) as file:
-            members = file.read_all()
-        meta = json.loads(members["meta"].tobytes())
-        is_ours = meta["format"] == FORMAT
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a network or checkpoint") from None
-    except KeyError:
-        raise InputError(f"{path} is no network or checkpoint of minibnn") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise _damaged(path, error) from error
-    if not is_ours:
-        raise InputError(
-            f"{path} is no network or checkpoint of minibnn (it says {meta['format']!r:.60})"
-        )
-    if not isinstance(meta.get("version"), int):
-        raise _damaged(path, "it has no version")
-    if meta["version"] > VERSION:
-        raise InputError(
-            f"{path} was written by a newer minibnn (format version {meta['version']}, "
-            f"this one reads up to {VERSION}); upgrade minibnn to use it"
-        )
-    try:
-        archive.verify(members)
-        del members["meta"]
+    with archive.opened(path, "network or checkpoint of minibnn") as file:
+        if "meta" not in file.declared:
+            raise archive.Damaged("it has no array 'meta'")
+        arrays = file.read_all(verified=True)
+        meta = json.loads(arrays.pop("meta").tobytes())
+        if meta["format"] != FORMAT:
+            raise archive.Damaged(f"its format is {meta['format']!r:.60}")
+        if not isinstance(meta["version"], int):
+            raise archive.Damaged("it has no version")
+        if meta["version"] > VERSION:
+            raise InputError(
+                f"written by a newer minibnn (format version {meta['version']}, "
+                f"this one reads up to {VERSION}); upgrade minibnn to use it"
+            )
         for name, shape in meta["signs"].items():
-            members[name] = _unpacked(members[name], shape)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(path, error) from error
-    return meta, members
+            arrays[name] = _unpacked(arrays[name], shape)
+    return meta, arrays
 
 
 def _unpacked(packed, shape):
@@ -83,7 +67,3 @@ def _unpacked(packed, shape):
         raise ValueError(f"{len(packed)} bytes do not hold {count} signs")
     bits = np.unpackbits(packed, count=count, bitorder="little")
     return (1 - 2 * bits.astype(np.int8)).reshape(shape)
-
-
-def _damaged(path, why):
-    return InputError(f"{path} is cut off or damaged, or not minibnn's: {why}")

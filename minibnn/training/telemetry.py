@@ -32,8 +32,8 @@ import io
 import numpy as np
 
 from minibnn.errors import InputError
+from minibnn.files.archive import read_arrays
 from minibnn.files.atomic import write_atomic
-from minibnn.files.npz import read_arrays
 from minibnn.ops.bits import Signs
 from minibnn.training.errors import TrainingError
 

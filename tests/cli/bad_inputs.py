@@ -33,12 +33,12 @@ THREADS = [
 TRAINED = [  # a network that is none
     ("none", "none does not exist: expected a run folder or the file of a network"),
     ("''", ". is no run folder: it has no config.json"),
-    ("text.txt", "text.txt is cut off or damaged, or not minibnn's: File is not a zip file"),
+    ("text.txt", "text.txt is cut off or damaged, or no network or checkpoint of minibnn: ..."),
     ("empty", "empty is no run folder: it has no config.json"),
     ("begun", "begun has no checkpoint.npz yet"),
     ("both", "both compares several runs; name one: both/bop, both/cema"),
-    ("cut.npz", "cut.npz is cut off or damaged, or not minibnn's: File is not a zip file"),
-    ("cats.npz", "cats.npz is no network or checkpoint of minibnn"),
+    ("cut.npz", "cut.npz is cut off or damaged, or no network or checkpoint of minibnn: ..."),
+    ("cats.npz", "cats.npz is cut off or damaged, or no network or checkpoint of minibnn: ..."),
 ]
 DRAWN = [  # runs that are none
     ("none", "none does not exist"),
@@ -87,9 +87,9 @@ TRAINING = {  # options of train, compare and sweep
     "--dataset": [
         ("mnist", DATASETS + "'mnist'"),
         ("''", DATASETS + "''"),
-        ("npz:none.npz", "none.npz: expected an .npz file, found no such file"),
-        ("npz:empty", "empty: expected an .npz file, found no such file"),
-        ("npz:text.txt", "text.txt: expected an .npz file, found one cut off or damaged (...)"),
+        ("npz:none.npz", "none.npz does not exist"),
+        ("npz:empty", "empty is a folder, not a file of numpy.savez"),
+        ("npz:text.txt", "text.txt is cut off or damaged, or no file of numpy.savez: ..."),
         ("npz:~nosuchuser/x.npz", "~nosuchuser/x.npz" + NO_HOME),
         ("npz:bits.npz", "bits.npz: expected an array 'train_images' (train_images, ...)"),
         ("image-folder", "image-folder needs a folder with train/ and val/: name it by --data-dir"),

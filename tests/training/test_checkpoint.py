@@ -133,10 +133,10 @@ def test_other_files(tmp_path):
     with pytest.raises(bnn.InputError, match="cut off or damaged"):
         checkpoint.read(path)
     np.savez(path, a=np.ones(3))
-    with pytest.raises(bnn.InputError, match="is no network or checkpoint of minibnn"):
+    with pytest.raises(bnn.InputError, match="no network or checkpoint of minibnn"):
         checkpoint.read(path)
     np.savez(path, meta=np.frombuffer(b'{"format": "else"}', np.uint8))
-    with pytest.raises(bnn.InputError, match="is no network or checkpoint of minibnn"):
+    with pytest.raises(bnn.InputError, match="no network or checkpoint of minibnn"):
         checkpoint.read(path)
     np.savez(path, meta=np.array({"a": print}, dtype=object))  # a pickle
     with pytest.raises(bnn.InputError, match="damaged"):
