@@ -137,7 +137,7 @@ CALLS = {
         ),
         (
             "bnn.data.load('cifar10', folder / 'none')",
-            "...none: expected a folder with CIFAR-10, ...",
+            "...none: expected CIFAR-10 (...), found ...",
         ),
         ("bnn.data.load('image-folder')", "image-folder needs a folder with train/ and val/: ..."),
         (
@@ -221,7 +221,10 @@ CALLS = {
     "deploy.load": [
         ("bnn.deploy.load(folder / 'none.npz')", "...none.npz does not exist"),
         ("bnn.deploy.load(folder)", "... is a folder, not a packed network"),
-        ("bnn.deploy.load(folder / 'text.txt')", "... is cut off or damaged, or no packed network: ..."),
+        (
+            "bnn.deploy.load(folder / 'text.txt')",
+            "... is cut off or damaged, or no packed network: ...",
+        ),
     ],
     "deploy.pack": [
         ("bnn.deploy.pack('net')", "what is packed must be a Sequential, found 'net'"),

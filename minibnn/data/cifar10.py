@@ -65,24 +65,15 @@ def load_cifar10(data_dir=None, download=True, progress=None):
 
 def find(path):
     """(layout, folder or archive) at ``path``: the folder itself, its parent, or an archive."""
-    if path.is_file():
-        for layout in LAYOUTS:
-            if path.name == layout.archive:
-                return layout, path
-        names = " or ".join(layout.archive for layout in LAYOUTS)
-        raise InputError(f"{path}: expected a folder or the official archive {names}, found a file")
-    if not path.is_dir():
-        raise InputError(f"{path}: expected a folder with CIFAR-10, found no such folder")
     for layout in LAYOUTS:
-        for folder in (path, path / layout.folder):
-            if any((folder / name).exists() for name in layout.files):
-                return layout, folder
-    for layout in LAYOUTS:
-        if (path / layout.archive).is_file():
-            return layout, path / layout.archive
+        for place in (path, path / layout.folder, path / layout.archive):
+            is_archive = place.name == layout.archive and place.is_file()
+            if is_archive or any((place / name).exists() for name in layout.files):
+                return layout, place
+    found = "none of them" if path.is_dir() else "a file" if path.is_file() else "no such folder"
     raise InputError(
         f"{path}: expected CIFAR-10 (a folder {BINARY.folder} or {PYTHON.folder}, or an archive "
-        f"{BINARY.archive} or {PYTHON.archive}), found none of them"
+        f"{BINARY.archive} or {PYTHON.archive}), found {found}"
     )
 
 
@@ -100,12 +91,14 @@ def assemble(layout, place):
     for name, content in read(place, layout.folder, sizes):
         where = f"{place}/{name}" if place.is_dir() else f"{place}: {layout.folder}/{name}"
         records, found = decode(content, where, RECORDS)
-        here = slice(layout.files.index(name) * RECORDS, (layout.files.index(name) + 1) * RECORDS)
+        first = layout.files.index(name) * RECORDS
+        here = slice(first, first + RECORDS)
         images[here] = records.reshape(RECORDS, 3, 32, 32).transpose(0, 2, 3, 1)
         labels[here] = _checked_labels(found, where)
-    train = slice(0, 5 * RECORDS)
-    test = slice(5 * RECORDS, None)
-    return Dataset(images[train], labels[train], images[test], labels[test], CLASSES, "cifar10")
+    (train, test), (train_labels, test_labels) = (
+        np.split(a, [5 * RECORDS]) for a in (images, labels)
+    )
+    return Dataset(train, train_labels, test, test_labels, CLASSES, "cifar10")
 
 
 def decode_binary(content, where, records):
@@ -129,11 +122,10 @@ def read_folder(folder, _, sizes):
 
 
 def _checked_labels(labels, where):
-    found = sorted(set(labels))
-    if found[0] < 0 or found[-1] >= len(CLASSES):
-        worst = found[0] if found[0] < 0 else found[-1]
-        raise InputError(f"{where}: expected labels 0 to 9, found {worst}: not a CIFAR-10 file")
-    if len(found) < len(CLASSES):
+    found, all_ten = set(labels), set(range(len(CLASSES)))
+    if odd := found - all_ten:
+        raise InputError(f"{where}: expected labels 0 to 9, found {min(odd)}: not a CIFAR-10 file")
+    if found != all_ten:
         raise InputError(
             f"{where}: expected images of all 10 classes, found {len(found)}: not a CIFAR-10 file"
         )

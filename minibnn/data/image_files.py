@@ -48,9 +48,7 @@ def _middle(content, shape):
     height, width, channels = shape
     if height != width or channels != 3:
         raise InputError(f"a network on images of a folder takes squares in RGB, found {shape}")
-    out = np.empty(shape, np.float32)
-    normalise(decode.cut(content, lambda *size: centre_crop(*size, height)), out)
-    return out
+    return normalise(decode.cut(content, lambda *size: centre_crop(*size, height)))
 
 
 def _whole(image, shape, square):

@@ -30,8 +30,8 @@ def load_image_folder(data_dir, image_size=None, workers=None, progress=None, te
         raise InputError("image-folder needs a folder with train/ and val/: name it by --data-dir")
     image_size = SIZE if image_size is None else integer(image_size, "the image size", 1, 4096)
     workers = len(cores()) if workers is None else integer(workers, "workers", 1, MOST_WORKERS)
-    problems = Problems(None if progress is False else _say)
     listings = list_images(data_dir, divided=test_share is None)
+    problems = Problems(listings[0].root, None if progress is False else _say)
     classes = listings[0].classes
     parts = [(listing, np.arange(len(listing.names))) for listing in listings]
     if test_share is not None:

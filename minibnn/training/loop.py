@@ -138,7 +138,7 @@ class Loop:
                     new = found.keys() - problems.told.keys()
                     new = [name for name in listing.names if name in new] if new else []
                     problems.found |= {name: found[name] for name in new}
-                    problems.report(listing, new)
+                    problems.report(new)
 
 
 def add_agreement(runs, rows):

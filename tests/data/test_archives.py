@@ -37,34 +37,26 @@ def member(name, size=0, kind=tarfile.REGTYPE, target=""):
     return info
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../evil", "/tmp/evil", f"{FOLDER}/../../evil", "elsewhere/data_batch_1.bin", "evil\nname"],
-)
-def test_members_outside_the_folder_are_refused(path, name):
-    refused(
-        write_archive(path, FOLDER, CONTENTS, (member(name, 4), b"evil")),
-        "expected members inside cifar-10-batches-bin/, found .*(evil|elsewhere)",
-    )
+def test_members_that_nobody_asked_for_are_left_alone(path, tmp_path):
+    names = ("../evil", "/tmp/evil", f"{FOLDER}/../../evil", "elsewhere/data_batch_1.bin")
+    extras = [(member(name, 4), b"evil") for name in names]
+    extras.append((member(f"{FOLDER}/readme.html", 0, tarfile.SYMTYPE, "/etc/passwd"), b""))
+    write_archive(path, FOLDER, CONTENTS, *extras)
+    assert len(load("cifar10", path).test_labels) == 20
+    assert [*tmp_path.iterdir()] == [path]
 
 
 @pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE]
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE, tarfile.DIRTYPE],
 )
-@pytest.mark.parametrize("name", ["test_batch.bin", "readme.html"])
-def test_links_and_devices_are_refused(path, kind, name):
-    contents = {key: content for key, content in CONTENTS.items() if key != name}
-    extra = member(f"{FOLDER}/{name}", kind=kind, target="/etc/passwd")
+def test_what_is_no_file_in_place_of_one_is_refused(path, kind):
+    contents = {key: content for key, content in CONTENTS.items() if key != "test_batch.bin"}
+    extra = member(f"{FOLDER}/test_batch.bin", kind=kind, target="/etc/passwd")
     refused(
         write_archive(path, FOLDER, contents, (extra, b"")),
-        f"{name}': expected a regular file, found a link or device",
+        "test_batch.bin': expected a regular file, found something else",
     )
-
-
-def test_a_folder_in_place_of_a_file_is_refused(path):
-    contents = {key: content for key, content in CONTENTS.items() if key != "test_batch.bin"}
-    extra = member(f"{FOLDER}/test_batch.bin", kind=tarfile.DIRTYPE)
-    refused(write_archive(path, FOLDER, contents, (extra, b"")), "test_batch.bin.*61460 bytes")
 
 
 def test_members_missing_twice_or_of_another_size_are_named(path):
@@ -77,11 +69,6 @@ def test_members_missing_twice_or_of_another_size_are_named(path):
     short = member(f"{FOLDER}/test_batch.bin", 61459)
     write_archive(path, FOLDER, contents, (short, bytes(61459)))
     refused(path, "test_batch.bin': expected 61460 bytes, found 61459")
-
-
-def test_too_many_members_are_refused(path):
-    extras = [(member(f"{FOLDER}/{i}"), b"") for i in range(101)]
-    refused(write_archive(path, FOLDER, CONTENTS, *extras), "at most 100 members")
 
 
 def header_declaring(size, kind=tarfile.REGTYPE, name=f"{FOLDER}/data_batch_1.bin"):

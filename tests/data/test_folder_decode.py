@@ -253,8 +253,8 @@ def test_a_large_jpeg_is_decoded_smaller_and_differs_little(monkeypatch):
 
 def test_normalised_images_have_imagenets_mean_and_deviation():
     values = np.arange(16 * 16 * 3).reshape(16, 16, 3).astype(np.uint8)
-    out = np.full((16, 16, 3), np.nan, np.float32)
-    normalise(values, out)
+    out = normalise(values)
     expected = (values / 255 - MEAN) / DEVIATION
+    assert out.dtype == np.float32
     np.testing.assert_allclose(out, expected, rtol=0, atol=5e-7)
     assert (MEAN, DEVIATION) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

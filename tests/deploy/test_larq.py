@@ -277,7 +277,9 @@ def test_files_that_are_none(tmp_path):
     assert "does not exist" in unchanged(net, lambda: larq.read(file, net))
     np.savez(file, **weights())
     file.write_bytes(file.read_bytes()[:-100])
-    assert "is cut off or damaged, or no file of numpy.savez" in unchanged(net, lambda: larq.read(file, net))
+    assert "is cut off or damaged, or no file of numpy.savez" in unchanged(
+        net, lambda: larq.read(file, net)
+    )
     np.savez(file, **{"quant_dense/kernel": np.array([{}])})
     assert "numpy.savez" in unchanged(net, lambda: larq.read(file, net))
     np.savez_compressed(file, **weights())

@@ -230,8 +230,7 @@ def test_images_of_an_image_folder():
     layers = [nn.Sign(), nn.BinaryConv2D(8, 3), nn.BatchNorm(), nn.Sign()]
     net = nn.Sequential([*layers, nn.Flatten(), nn.BinaryDense(4)], (16, 16, 3))
     x = np.arange(768, dtype=np.uint8).reshape(1, 16, 16, 3)  # each byte in each channel
-    floats = np.empty(x.shape, np.float32)
-    normalise(x[0], floats[0])
+    floats = normalise(x[0])[np.newaxis]
     model = exposed(export.model(net, image_form="image-folder"), ["images/normalised"])
     logits, normalised = run(model, x)
     assert_array_equal(normalised, floats.transpose(0, 3, 1, 2))

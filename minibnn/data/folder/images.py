@@ -75,8 +75,7 @@ class FolderImages:
         ((images, kept),) = self.batches(len(self))
         if len(kept) < len(self):
             lost = np.setdiff1d(np.arange(len(self)), kept)[0]
-            name = self.listing.names[self.rows[lost]]
-            raise InputError(self.problems.line(self.listing, name))
+            raise InputError(self.problems.line(self.listing.names[self.rows[lost]]))
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def __repr__(self):
@@ -93,24 +92,15 @@ class FolderImages:
         ``images`` (B, H, W, 3) float32 are the rows ``kept`` (B,) of ``self``. An image that cannot
         be decoded is left out, so there may be fewer than ``batch_size`` in a batch, even none.
         """
-        plan = functools.partial(centre_crop, size=self.size)
 
-        def fill(row, out):
-            return self.decode(int(self.rows[row]), plan, out) is None
+        def load(place):
+            row = self.rows[place]
+            image = self.decode(row)
+            return ([], place, [self.listing.names[row]]) if image is None else ([image], place, [])
 
         starts = range(0, len(self), batch_size)
         places = [slice(start, min(start + batch_size, len(self))) for start in starts]
-
-        def finish(here, images, good):
-            rows = np.arange(here.start, here.stop)
-            if all(good):
-                return images, rows
-            good = np.array(good)
-            lost = self.rows[rows[~good]]
-            self.problems.report(self.listing, [self.listing.names[row] for row in lost])
-            return images[good], rows[good]
-
-        return self._prefetched(places, fill, finish)
+        return self._prefetched(places, load)
 
     def training_batches(self, labels, order, places, seed, epoch, augment):
         """Iterator of batches for training: images (B, H, W, 3) float32, labels (B,) int64.
@@ -125,122 +115,96 @@ class FolderImages:
         not on which broken ones were met before.
         """
 
-        def plan(row):
-            if not augment:
-                return functools.partial(centre_crop, size=self.size)
-            return functools.partial(random_crop, size=self.size, seed=seed, epoch=epoch, index=row)
-
-        def fill(place, out):
-            """The label of what is in this place, and the names of files passed over."""
+        def load(place):
             lost = []
             for at in range(place, place + len(order)):
                 which = order[at % len(order)]
-                row = int(self.rows[which])
-                if self.decode(row, plan(row), out) is None:
-                    return labels[which], lost
+                row = self.rows[which]
+                draws = {"seed": seed, "epoch": epoch, "index": int(row)} if augment else None
+                if (image := self.decode(row, draws)) is not None:
+                    return [image], labels[which], lost
                 lost.append(self.listing.names[row])
-            raise InputError(
-                f"{self.problems.line(self.listing, lost[0])}; and so are all other training images"
-            )
+            raise InputError(f"{self.problems.line(lost[0])}; and so are all other training images")
 
-        def finish(_, images, found):
-            own, lost = zip(*found, strict=True)
-            self.problems.report(self.listing, [name for names in lost for name in names])
-            return images, np.array(own, np.int64)
+        return self._prefetched(places, load)
 
-        return self._prefetched(places, fill, finish)
+    def _prefetched(self, places, load):
+        """Yield (images, labels) of each slice of ``places``.
 
-    def _prefetched(self, places, fill, finish):
-        """Yield ``finish(here, images, results)`` for each slice ``here`` of ``places``.
-
-        The results are what ``fill(place, out)`` returns for every place in it, called by threads
-        ahead of time with its part of the new array ``images``.
+        Threads call ``load(place)`` ahead of time, which gives a list of an image or none, its
+        label, and the names of files that could not be decoded.
         """
         decode.prepare()
-
-        def parts():
-            for here in places:
-                images = np.empty((here.stop - here.start, *self.shape[1:]), np.float32)
-                for place, out in zip(range(here.start, here.stop), images, strict=True):
-                    yield images, place, out
-
-        def run(part):
-            images, place, out = part
-            return images, fill(place, out)
-
         largest = max((here.stop - here.start for here in places), default=1)
         room = AHEAD_BYTES * len(self) // max(1, self.nbytes)
         ahead = max(1, min(AHEAD * largest, room))
-        with closing(prefetch(run, parts(), self.workers, ahead)) as made:
+        every = (place for here in places for place in range(here.start, here.stop))
+        with closing(prefetch(load, every, self.workers, ahead)) as loaded:
             for here in places:
-                yield finish(here, *_collected(islice(made, here.stop - here.start)))
+                batch = list(islice(loaded, here.stop - here.start))
+                self.problems.report([name for _, _, lost in batch for name in lost])
+                images = [image for found, _, _ in batch for image in found]
+                labels = [label for found, label, _ in batch if found]
+                images = np.array(images, np.float32).reshape(-1, *self.shape[1:])
+                yield images, np.array(labels, np.int64)
 
     def check_readable(self):
         """InputError unless one of the images can be decoded; stops at the first that can."""
         decode.prepare()
-        out = np.empty(self.shape[1:], np.float32)
-        plan = functools.partial(centre_crop, size=self.size)
         names = []
-        for row in self.rows.tolist():
-            if self.decode(row, plan, out) is None:
-                self.problems.report(self.listing, names)
+        for row in self.rows:
+            if self.decode(row) is not None:
+                self.problems.report(names)
                 return
             names.append(self.listing.names[row])
         raise InputError(
-            f"{self.problems.line(self.listing, names[0])}; none of the {len(names)} images "
+            f"{self.problems.line(names[0])}; none of the {len(names)} images "
             f"of this part can be read"
         )
 
-    def decode(self, row, plan, out):
-        """Decode the image in a ``row`` of the listing into ``out`` (H, W, 3) float32.
+    def decode(self, row, draws=None):
+        """The image (H, W, 3) float32 in a ``row`` of the listing; None if it cannot be decoded.
 
-        Returns why it cannot be decoded, else None. ``plan`` is as ``decode.cut`` takes it.
+        Its middle or, with ``draws``, which are seed, epoch and index, a ``random_crop``.
         """
-        name = self.listing.names[row]
-        if (reason := self.problems.found.get(name)) is not None:
-            return reason
-        path = self.listing.path(row)
+        name, path = self.listing.names[row], self.listing.path(row)
+        if name in self.problems.found:
+            return None
+        crop = functools.partial(random_crop, **draws) if draws else centre_crop
         try:
-            normalise(decode.cut(decode.read(path), plan), out)
+            return normalise(decode.cut(decode.read(path), functools.partial(crop, size=self.size)))
         except decode.Unreadable as error:
             self.problems.found[name] = str(error)
-            return str(error)
+            return None
         except MemoryError as error:
             raise InputError(f"{path}: not enough memory to decode it") from error
         except Exception as error:
             error.add_note(f"while decoding {one_line(path)}")
             raise
-        return None
-
-
-def _collected(parts):
-    """The array that all parts of a batch are in, and what was returned for each of them."""
-    arrays, results = zip(*parts, strict=True)
-    return arrays[0], results
 
 
 class Problems:
-    """The images met that cannot be decoded, as {name: reason}; each is told once.
+    """The images below ``root`` met that cannot be decoded, as {name: reason}; each is told once.
 
     ``found`` is filled by any thread (a dict's single operations are safe), ``told`` by the
     consumer's and in its order. ``tell``, if not None, is called with a line for each.
     """
 
-    def __init__(self, tell=None):
-        self.tell = tell
+    def __init__(self, root, tell=None):
+        self.root, self.tell = root, tell
         self.found, self.told = {}, {}
 
-    def line(self, listing, name):
+    def line(self, name):
         """What is to be said of one of them."""
-        return one_line(f"{listing.root}/{name}: {self.found[name]}")
+        return one_line(f"{self.root}/{name}: {self.found[name]}")
 
-    def report(self, listing, names):
+    def report(self, names):
         """Tell those of ``names`` that were not told yet."""
         for name in names:
             if name not in self.told:
                 self.told[name] = self.found[name]
                 if self.tell is not None:
-                    self.tell(f"{self.line(listing, name)}; left out")
+                    self.tell(f"{self.line(name)}; left out")
 
 
 @functools.cache
@@ -251,10 +215,10 @@ def _scale_and_offset(width):
     return tuple(np.tile(v, width).astype(np.float32) for v in (scale, offset))
 
 
-def normalise(image, out):
-    """An RGB image into ``out`` (H, W, 3) float32: byte * scale + offset, each rounded."""
-    height, width, _ = out.shape
-    scale, offset = _scale_and_offset(width)
-    out = out.reshape(height, 3 * width)  # a view: batches are contiguous
-    np.multiply(np.asarray(image).reshape(out.shape), scale, out=out)
-    np.add(out, offset, out=out)
+def normalise(image):
+    """An RGB image as (H, W, 3) float32: byte * scale + offset, each rounded."""
+    pixels = np.asarray(image)
+    scale, offset = _scale_and_offset(pixels.shape[1])
+    out = pixels.reshape(len(pixels), -1) * scale
+    out += offset
+    return out.reshape(pixels.shape)
