@@ -91,7 +91,7 @@ def test_archives_are_read_where_they_are(tmp_path, layout, pointed_at):
 def test_the_argument_goes_before_the_environment(binary, tmp_path, monkeypatch):
     monkeypatch.setenv("MINIBNN_DATA", str(tmp_path / "elsewhere"))
     assert_is_cifar(load("cifar10", binary))
-    with pytest.raises(InputError, match="elsewhere: expected CIFAR-10 .*no such folder"):
+    with pytest.raises(InputError, match=r"elsewhere: expected CIFAR-10 .*no such folder"):
         load("cifar10")
 
 

@@ -93,7 +93,7 @@ def test_telemetry_compressed_by_what_takes_memory_of_its_own(tmp_path):
         for name, array in Telemetry().arrays().items():
             zipped.writestr(f"{name}.npy", array_bytes(array))
     (tmp_path / "telemetry.npz").write_bytes(file.getvalue())
-    with pytest.raises(InputError, match="no array|is compressed"):
+    with pytest.raises(InputError, match="is compressed"):
         read_telemetry(tmp_path / "telemetry.npz")
 
 
