@@ -80,6 +80,23 @@ class Shown:
         return html_of(self.tables())
 
 
+class Rows(Shown):
+    """A Shown whose ``rows``, which are dicts, can be iterated over and counted."""
+
+    rows: Sequence[dict]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        """The rows, in order."""
+        return iter(self.rows)
+
+    def to_dict(self):
+        """The rows' columns as lists, None where a row has no such entry: see ``columns_of``."""
+        return columns_of(self.rows)
+
+
 def html_of(tables):
     """Several tables one below the other, as HTML."""
     return "\n".join(table.html() for table in tables)

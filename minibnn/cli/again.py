@@ -2,9 +2,6 @@
 
 import shlex
 
-from minibnn.cli.settle import what_and_how
-from minibnn.errors import InputError
-
 
 def command_of(config):
     """The ``minibnn train`` or ``compare`` that trains the same again, with all that was settled.
@@ -16,15 +13,17 @@ def command_of(config):
 
     options = config.get("options")
     command = options.get("command") if isinstance(options, dict) else None
+    if command not in ("train", "compare"):
+        return None
     words = []
     if config.get("kind") == "preset":
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
         options = options | {"epochs": None}
-    return _command({"train": train, "compare": compare}.get(command), words, options)
+    return _command(train if command == "train" else compare, words, options)
 
 
 def sweep_command_of(description):
-    """The ``minibnn sweep`` that a sweep.json describes; None as above."""
+    """The ``minibnn sweep`` that a sweep.json describes."""
     from minibnn.cli.sweep import sweep
 
     words = []
@@ -39,24 +38,22 @@ def sweep_command_of(description):
 
 
 def _command(command, words, options):
-    """The words, and those for every option that is not what is left unsaid."""
-    if command is None:
-        return None
+    """The words, and those for every option that is not its default."""
     recipe = options.get("recipe")
-    first = ["--recipe", recipe] if isinstance(recipe, str) else []  # compare's are optimizers now
-    try:
-        unsaid, _ = what_and_how(command.make_context(command.name, first).params)
-    except InputError:  # a recipe that this version does not have
-        return None
+    recipe = recipe if isinstance(recipe, str) else None  # compare's are optimizers now
+    if recipe is not None:
+        words = ["--recipe", recipe, *words]
     # filters and dense units stand here as the width has scaled them
     done = {"recipe", "width"} if options.get("filters") else {"recipe"}
-    words = [*first, *words]
     for parameter in command.params:
-        value = options.get(parameter.name)
-        if parameter.name in done or value is None or value == unsaid[parameter.name]:
+        value, default = options.get(parameter.name), parameter.default
+        default = list(default) if isinstance(default, tuple) else default
+        if parameter.name in done or value is None or (value == default and recipe is None):
+            continue
+        if value is False and default is not None:  # only where None is the default does no count
             continue
         if parameter.is_flag:
-            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+            words += (parameter.opts if value else parameter.secondary_opts)[:1]
             continue
         for one in value if isinstance(value, list) else [value]:
             words += [parameter.opts[0], str(one)]

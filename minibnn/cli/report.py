@@ -130,7 +130,7 @@ def _sweeps_and_commands(runs, subjects):
     for run in map(Path, runs):
         if (sweep := read_sweep(run, missing_ok=True)) is not None:
             commands.append(sweep_command_of(sweep))
-            if (run / SUMMARY).exists() and (rows := read_summary(run / SUMMARY)):
+            if rows := read_summary(run / SUMMARY):
                 sweeps.append((sweep, rows))
         elif (config := read_config(run, missing_ok=True)) is not None:
             commands.append(command_of(config))

@@ -4,7 +4,7 @@ import json
 from contextlib import contextmanager
 from pathlib import Path
 
-from minibnn.deploy import file as packed_file
+from minibnn.deploy.network import DESCRIPTION, PackedNetwork
 from minibnn.errors import InputError
 from minibnn.files import checkpoint
 from minibnn.files.archive import member_names
@@ -14,6 +14,17 @@ from minibnn.training.metrics import History, read_rows, results_of
 from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config, runs_in
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
 from minibnn.training.sweep.table import read_summary
+
+# Labels of what config.json says in a word, and its names there.
+_SETTINGS = {
+    "epochs": "epochs",
+    "batch": "batch_size",
+    "seed": "seed",
+    "loss": "loss",
+    "augmentation": "augment",
+    "validation images": "validation",
+    "minibnn": "minibnn",
+}
 
 
 def about(path):
@@ -29,7 +40,12 @@ def about(path):
     if not path.exists():
         raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
     with describing_a_run(path / CONFIG if path.is_dir() else path):
-        found = _folder(path) if path.is_dir() else _file(path)
+        if path.is_dir():
+            found = _sweep(path) if (path / SWEEP).exists() else _folder(path)
+            files = [file for file in sorted(path.iterdir()) if file.is_file()]
+            found["files"] = {f.name: f.stat().st_size for f in files if f.name[0] != "."}
+        else:
+            found = {"bytes": path.stat().st_size, **_file(path)}
     return found | {"path": str(path)}
 
 
@@ -44,21 +60,15 @@ def describing_a_run(path):
         raise InputError(f"{path} is damaged: it does not describe a run") from error
 
 
-# -- folders ---------------------------------------------------------------------------------------
-
-
 def _folder(path):
-    if (path / SWEEP).exists():
-        return _sweep(path)
     config = read_config(path, missing_ok=True)
     if config is None:
         return {"kind": "folder of runs", "runs": [_short(run, path) for run in runs_in(path)]}
     found = {"kind": "run", "settings": settings_of(config), "config": config}
-    found["files"] = _files(path)
     if config.get("kind") == "preset":
         return found | {"kind": "preset"}
     network = config.get("network")
-    found["network"] = None if network is None else costs(Sequential.from_config(network))
+    found["network"] = None if network is None else _network(Sequential.from_config(network))
     if runs := compared(path):
         return found | {"kind": "comparison", "runs": [_short(run, path) for run in runs]}
     return found | digest_of(path) | _results(path, config)
@@ -70,24 +80,6 @@ def digest_of(folder):
         return {"digest": load(folder / CHECKPOINT).digest()}
     except InputError:
         return {}
-
-
-def _sweep(path):
-    description = read_sweep(path)
-    rows = read_summary(path / SUMMARY) if (path / SUMMARY).exists() else []
-    done = [row for row in rows if row["status"] == "done"]
-    keys = {**description["grid"], **description["scan"]}
-    best = max(done, key=lambda row: row["best_accuracy"] or 0, default=None)
-    return {
-        "kind": "sweep",
-        "settings": {key: _text(values) for key, values in keys.items()}
-        | {"seeds": _text(description["seeds"])}
-        | {key: _text(value) for key, value in description["options"].items() if key not in keys},
-        "cells": {"done": len(done), "of": len(description["cells"])},
-        "results": None if best is None else {"best": best},
-        "files": _files(path),
-        "config": description,
-    }
 
 
 def _results(path, config):
@@ -105,37 +97,39 @@ def _short(folder, above):
     return {"name": name, "optimizer": optimizer, **_results(folder, config)}
 
 
-def _files(path):
-    """Bytes of each file directly in a folder."""
-    files = [file for file in sorted(path.iterdir()) if file.is_file()]
-    return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
-
-
-# -- files -----------------------------------------------------------------------------------------
+def _sweep(path):
+    description = read_sweep(path)
+    done = [row for row in read_summary(path / SUMMARY) if row["status"] == "done"]
+    varied = {**description["grid"], **description["scan"], "seeds": description["seeds"]}
+    best = max(done, key=lambda row: row["best_accuracy"] or 0, default=None)
+    return {
+        "kind": "sweep",
+        "settings": {key: _text(value) for key, value in (description["options"] | varied).items()},
+        "cells": {"done": len(done), "of": len(description["cells"])},
+        "results": best and {"best": best},
+        "config": description,
+    }
 
 
 def _file(path):
-    size = {"bytes": path.stat().st_size}
-    names = member_names(path)
-    if packed_file.DESCRIPTION in names:
-        return {"kind": "packed network", **size, **_packed(packed_file.load(path))}
-    if "meta" in names or path.name == CHECKPOINT:
-        return size | _checkpoint(path)
     if path.suffix == ".onnx":
         from minibnn.deploy import onnx
 
         texts = {name: _text(value) for name, value in onnx.describe(path).items()}
-        return {"kind": "ONNX model", **size, "settings": texts}
-    raise InputError(
-        f"{path} is no run folder, checkpoint, saved, packed or ONNX network: nothing that "
-        "minibnn wrote"
-    )
-
-
-def _checkpoint(path):
-    meta, _ = checkpoint.read(path)
+        return {"kind": "ONNX model", "settings": texts}
+    if not {DESCRIPTION, "meta"} & {*member_names(path)} and path.name != CHECKPOINT:
+        raise InputError(
+            f"{path} is no run folder, checkpoint, saved, packed or ONNX network: nothing that "
+            "minibnn wrote"
+        )
     net = load(path)
-    found = {"kind": "network", "network": costs(net), "digest": net.digest()}
+    found = {"kind": "network", "network": _network(net)}
+    if isinstance(net, PackedNetwork):
+        known = {"trained on": net.dataset, "images": net.image_form, "classes": net.classes}
+        settings = {name: _text(x) for name, x in known.items() if x is not None}
+        return found | {"kind": "packed network", "settings": settings}
+    found["digest"] = net.digest()
+    meta, _ = checkpoint.read(path)
     if "epoch" not in meta:
         return found
     found |= {"kind": "checkpoint", "epochs": {"done": meta["epoch"]}}
@@ -151,34 +145,21 @@ def _checkpoint(path):
     return found
 
 
-def _packed(packed):
-    classes = None if packed.classes is None else _text(packed.classes)
-    settings = {"trained on": packed.dataset, "images": packed.image_form, "classes": classes}
-    network = {
-        "name": packed.name,
-        "input_shape": list(packed.input_shape),
-        "output_shape": list(packed.output_shape),
-        "binary_weights": packed.summary().bits,
-        "packed_bytes": packed.nbytes,
-    }
-    settings = {name: text for name, text in settings.items() if text is not None}
-    return {"settings": settings, "network": network}
-
-
-def costs(network):
+def _network(net):
     """Shapes, weights, bytes and multiply-adds of a network, as a dict."""
-    total = network.summary().total
-    return {
-        "name": network.name,
-        "input_shape": list(network.input_shape),
-        "output_shape": list(network.output_shape),
-        "binary_weights": total("bits"),
-        "real_numbers": total("floats"),
-        "packed_bytes": total("packed"),
-        "float32_bytes": total("float32"),
-        "binary_macs": total("binary_macs"),
-        "real_macs": total("real_macs"),
+    found = {
+        "name": net.name,
+        "input_shape": list(net.input_shape),
+        "output_shape": list(net.output_shape),
     }
+    summary = net.summary()
+    if isinstance(net, PackedNetwork):
+        return found | {"binary_weights": summary.bits, "packed_bytes": net.nbytes}
+    fields = {
+        **{"binary_weights": "bits", "real_numbers": "floats", "packed_bytes": "packed"},
+        **{"float32_bytes": "float32", "binary_macs": "binary_macs", "real_macs": "real_macs"},
+    }
+    return found | {name: summary.total(field) for name, field in fields.items()}
 
 
 # -- words -----------------------------------------------------------------------------------------
@@ -200,22 +181,10 @@ def settings_of(config):
         found["images"] = f"{data.get('name')}: {counts} of {shape}, {data.get('classes')} classes"
     if network:
         found |= {"network": network["name"], "gradients": network.get("gradients")}
-    for label, key in _SETTINGS.items():
-        found[label] = config.get(key)
+    found |= {label: config.get(key) for label, key in _SETTINGS.items()}
     if computed_by := config.get("computed_by"):
         found["computed by"] = list(computed_by.values())
     return {label: _text(value) for label, value in found.items() if value not in (None, "")}
-
-
-_SETTINGS = {
-    "epochs": "epochs",
-    "batch": "batch_size",
-    "seed": "seed",
-    "loss": "loss",
-    "augmentation": "augment",
-    "validation images": "validation",
-    "minibnn": "minibnn",
-}
 
 
 def _optimizer_words(config, label):

@@ -3,10 +3,11 @@
 import csv
 import io
 from itertools import combinations
+from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import sync, write_atomic
-from minibnn.tables import Shown, Table, columns_of
+from minibnn.tables import Rows, Shown, Table
 from minibnn.training.errors import TrainingError
 
 COLUMNS = (
@@ -31,7 +32,7 @@ def measured_on(rows):
     return "validation" if _measured(rows, "validation_accuracy") else "test"
 
 
-class History(Shown):
+class History(Rows):
     """The epochs of one run: iterate over its rows, print it, or let Jupyter show it.
 
     ``rows`` are dicts, one per epoch, oldest first, with the columns of metrics.csv. Epochs count
@@ -43,13 +44,6 @@ class History(Shown):
     def __init__(self, name: str, rows=()):
         self.name = name
         self.rows = list(rows)
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __iter__(self):
-        """The rows, oldest first."""
-        return iter(self.rows)
 
     def __getitem__(self, column):
         """The values of one column, one per epoch."""
@@ -67,15 +61,9 @@ class History(Shown):
         rows = [row for row in self.rows if row.get(column) is not None]
         return max(rows, key=lambda row: row[column], default={})
 
-    def to_dict(self):
-        """The columns of metrics.csv as lists: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
-        return columns_of(self.rows)
-
     def tables(self):
         """One Table: a line per epoch, without the columns of single layers."""
-        known = (*COLUMNS, *VALIDATION_COLUMNS, *TOP5_COLUMNS)
-        columns = [c for c in known if _measured(self.rows, c)]
-        return [Table(columns, [[_cell(c, row.get(c)) for c in columns] for row in self.rows])]
+        return [table_of(self.rows, (*COLUMNS, *VALIDATION_COLUMNS, *TOP5_COLUMNS))]
 
     def __repr__(self):
         return f"<History of {self.name}: {len(self)} epochs>"
@@ -136,7 +124,7 @@ class Lockstep(Shown):
         return {name: history.to_dict() for name, history in self.histories.items()}
 
     def tables(self):
-        """One Table: per optimizer its last and best epoch, with the agreement of each pair."""
+        """One Table: what came out of each optimizer, with the agreement of each pair."""
         pairs = combinations(self.histories, 2)
         shares = [(a, b, self[a].last.get(f"agreement:{b}")) for a, b in pairs]
         notes = [
@@ -153,24 +141,19 @@ class Lockstep(Shown):
 
 def closing_table(histories, notes=(), first="optimizer"):
     """A Table of the last and the best epoch of each of ``histories``, a dict by name."""
-    part = measured_on(row for history in histories.values() for row in history)
-    head = [first, "epochs", "train loss", "train acc.", "test loss", "test acc."]
-    head += [f"best {part} acc.", "flips, last epoch", "seconds"]
-    lines = []
-    for name, history in histories.items():
-        last, best = history.last, history.best(f"{part}_accuracy")
-        accuracy = _cell("test_accuracy", best.get(f"{part}_accuracy"))
-        lines.append(
-            [
-                name,
-                str(len(history)),
-                *(_cell(column, last.get(column)) for column in COLUMNS[2:6]),
-                f"{accuracy} (epoch {best.get('epoch', '-')})",
-                _cell("flips", last.get("flips")),
-                _cell("seconds", sum(row["seconds"] or 0 for row in history.rows)),
-            ]
-        )
-    return Table(head, lines, notes=notes)
+    rows = [
+        {first: name, "epochs": len(history), **history.last, **results_of(history)}
+        for name, history in histories.items()
+    ]
+    part = ["measured_on"] if any(row["measured_on"] == "validation" for row in rows) else []
+    columns = [first, "epochs", *COLUMNS[2:6], *part, "best_accuracy", "best_epoch"]
+    return table_of(rows, [*columns, "flips", "seconds"], notes=notes)
+
+
+def table_of(rows, columns, **more):
+    """A Table of rows, which are dicts: those of the columns in which anything was measured."""
+    columns = [column for column in columns if _measured(rows, column)]
+    return Table(columns, [[cell_text(c, row.get(c)) for c in columns] for row in rows], **more)
 
 
 def row_text(row):
@@ -187,22 +170,23 @@ def row_text(row):
     return " | ".join(parts)
 
 
-def _cell(column, value):
+def cell_text(column, value):
+    """A value as people read it, by the column of metrics.csv or summary.csv that it stands in."""
     if value is None:
         return "-"
     if "accuracy" in column or "top5" in column:
         return f"{100 * value:.2f} %"
-    if column == "flip_ratio":
-        return f"{value:.2e}"
-    if column == "seconds":
-        return f"{value:.1f}"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        form = ".2e" if "ratio" in column else ".1f" if column == "seconds" else ".4f"
+        return format(value, form)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _measured(rows, column):
     return any(row.get(column) is not None for row in rows)
+
+
+# -- files -----------------------------------------------------------------------------------------
 
 
 class MetricsFile:
@@ -215,68 +199,67 @@ class MetricsFile:
     def cut(self, epochs):
         """Keep the rows of the first ``epochs`` epochs, rewrite the file, return the rows."""
         rows = [row for row in read_rows(self.path) if row["epoch"] <= epochs]
-        write_atomic(self.path, self._text(rows, header=True).encode())
+        write_atomic(self.path, csv_text(self.columns, rows).encode())
         return rows
 
     def append(self, rows):
         """Add rows and see them safe on the disk; TrainingError if that fails."""
         try:
             with open(self.path, "a", encoding="utf-8", newline="") as file:
-                file.write(self._text(rows))
+                file.write(csv_text(self.columns, rows, header=False))
                 file.flush()
                 sync(file.fileno())
         except OSError as error:
             raise TrainingError(f"writing {self.path} failed: {error.strerror}") from error
 
-    def _text(self, rows, header=False):
-        file = io.StringIO()
-        writer = csv.DictWriter(file, self.columns, lineterminator="\n", extrasaction="ignore")
-        if header:
-            writer.writeheader()
-        for row in rows:
-            writer.writerow({c: _written(row.get(c)) for c in self.columns})
-        return file.getvalue()
+
+def csv_text(columns, rows, header=True):
+    """Rows, which are dicts, as text: numbers in full, what is missing empty."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
 
 
 def read_rows(path):
     """The rows of a metrics.csv as dicts; none if there is no file.
 
-    A last line that was cut off by a crash is left out. Numbers come back as they were written.
-
-    Raises InputError for a file that is no metrics.csv.
+    Numbers come back as they were written. InputError for a file that is no metrics.csv.
     """
+    return read_csv(path, COLUMNS, _value)
+
+
+def read_csv(path, first, value):
+    """The rows of a CSV file as dicts of ``value(column, text)``; none if there is no file.
+
+    A last line that was cut off by a crash is left out. InputError for a file that cannot be read,
+    whose columns do not begin with ``first``, or for whose texts ``value`` raises ValueError.
+    """
+    wrong = f"{path} is no {Path(path).name}"
     try:
         with open(path, encoding="utf-8", newline="") as file:
             text = file.read()
+        whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
+        head, *lines = csv.reader(whole, strict=True) if whole.getvalue() else [first]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is no metrics.csv: it is not text") from None
-    try:
-        lines = list(csv.reader(text[: text.rfind("\n") + 1].splitlines()))
+        raise InputError(f"{wrong}: it is not text") from None
     except csv.Error as error:
-        raise InputError(f"{path} is no metrics.csv: {error}") from None
-    if not lines:
-        return []
-    head, *lines = lines
-    if tuple(head[: len(COLUMNS)]) != COLUMNS:
-        raise InputError(f"{path} is no metrics.csv: its columns begin {','.join(head[:3])!r}")
+        raise InputError(f"{wrong}: {error}") from None
+    if tuple(head[: len(first)]) != tuple(first):
+        raise InputError(f"{wrong}: its columns begin {','.join(head[:3])!r}")
     rows = []
     for number, line in enumerate(lines, 2):
         try:
-            cells = zip(head, line, strict=True)
-            rows.append({column: _value(column, text) for column, text in cells})
+            rows.append({c: value(c, cell) for c, cell in zip(head, line, strict=True)})
         except ValueError:
             raise InputError(f"{path}, line {number}: not a row of {len(head)} values") from None
     return rows
-
-
-def _written(value):
-    if value is None:
-        return ""
-    return repr(float(value)) if isinstance(value, float) else value
 
 
 def _value(column, text):

@@ -68,7 +68,7 @@ def test_a_sweep(run):
     assert (code, err) == (0, "")
     assert out.count("has no checkpoint.npz yet") == 5
     text = unescape(Path("c.html").read_text())
-    assert "66.36 % (epoch 8)" in text
+    assert ">66.36 %<" in text
     assert "Best accuracy over gamma and threshold" in text
     assert "minibnn sweep --recipe bop-sec51 --scan gamma=0.01,0.001,0.0001" in text
 
@@ -194,8 +194,3 @@ def test_a_sweep_is_repeated_by_what_it_says():
 )
 def test_a_run_of_python_has_no_command(config):
     assert command_of(config) is None
-
-
-def test_options_that_this_version_does_not_have():
-    options = {"command": "train", "recipe": "of yore"}
-    assert command_of({"options": options, "network": {"input_shape": [8, 8, 1]}}) is None

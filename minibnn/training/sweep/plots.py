@@ -9,7 +9,7 @@ from minibnn.training.metrics import read_rows
 from minibnn.training.plots.style import COLOURS, new_figure, save
 from minibnn.training.run_folder import METRICS
 from minibnn.training.sweep.grid import text_of
-from minibnn.training.sweep.table import keys_of, mean_and_spread, measured_on, over_seeds
+from minibnn.training.sweep.table import keys_of, mean_and_spread, over_seeds
 
 _STYLES = ("-", "--", ":", "-.")
 _MOST_LINES, _MOST_PANELS = 12, 6
@@ -186,8 +186,8 @@ def _best(group):
 
 def _accuracy(groups):
     """What an axis of accuracies is called: of which images, if all are of the same."""
-    part = measured_on([row for _, group in groups for row in group])
-    return " ".join(filter(None, (part, "accuracy (%)")))
+    parts = {row["measured_on"] for _, group in groups for row in group}
+    return " ".join([*(parts if len(parts) == 1 else ()), "accuracy (%)"])
 
 
 def _words(settings, keys):

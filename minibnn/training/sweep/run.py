@@ -6,7 +6,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from minibnn.errors import InputError, integer
-from minibnn.tables import Shown, columns_of
+from minibnn.tables import Rows
 from minibnn.training.errors import Interrupted
 from minibnn.training.interrupt import StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
@@ -20,7 +20,7 @@ _LOOK = 0.5  # seconds between two looks at signals
 _QUIET_SECONDS = 60  # a line after so long a silence says that it goes on
 
 
-class SweepResult(Shown):
+class SweepResult(Rows):
     """What came out of a sweep: iterate over its rows, print it, or let Jupyter show it.
 
     ``rows`` is a list with a dict for each cell, the columns of summary.csv: ``cell``, the keys
@@ -41,17 +41,6 @@ class SweepResult(Shown):
         """The row with the highest best accuracy, a dict; empty if no cell has one."""
         rows = [row for row in self.rows if row["best_accuracy"] is not None]
         return max(rows, key=lambda row: row["best_accuracy"], default={})
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __iter__(self):
-        """The rows, one per cell."""
-        return iter(self.rows)
-
-    def to_dict(self):
-        """The columns of summary.csv as lists, None where a cell has no such value."""
-        return columns_of(self.rows)
 
     def tables(self):
         """The cells as a Table and, with several seeds, a Table of their means."""
@@ -299,7 +288,7 @@ class _Session:
         if cell.name in self._rows:
             return self._rows[cell.name]
         status, history = self.status[cell.name], cell.history(self.folder.path)
-        row = table.row_of(cell, history, status, self.errors.get(cell.name, ""))
+        row = table.row_of(cell, history, status, self.errors.get(cell.name))
         if status in ("done", "failed"):
             self._rows[cell.name] = row
         return row
