@@ -24,11 +24,12 @@ def plot(runs, out, title):
     RUN is a run folder, that of a comparison, or a folder with run folders below it. A run that
     is still going on is drawn as far as it has come.
 
-    The figure shows accuracy and loss by epoch; of every binary layer pi_t, the paper's measure
-    of how many weights flip in a step (Eq. 7, of an epoch's mean step), and the share of weights
-    that never flipped; and how far the weights stand from flipping, at the last epoch: |m| against
-    the threshold, of latent weights their inertia |latent|. Of a single run the histograms of its
-    first and a middle epoch are drawn as well.
+    The figure shows accuracy, loss and flips by epoch, of runs that were compared also how many of
+    their weights agree. Of every binary layer it shows pi_t, the paper's measure of how many
+    weights flip in a step (Eq. 7, of an epoch's mean step), the share of weights that never
+    flipped, and how far the weights stand from flipping at the last epoch: |m| against the
+    threshold, of latent weights their inertia |latent|. The outermost bins hold all that lies
+    beyond. Of a single run the histograms of its first and a middle epoch are drawn as well.
 
     \b
     minibnn plot runs/train-digits-1
@@ -45,5 +46,5 @@ def plot(runs, out, title):
     click.echo(f"figure: {out}")
     for record in records:
         if record.telemetry is None:
-            words = "has no telemetry: only accuracy and loss are drawn of it"
+            words = "has no telemetry: only its metrics are drawn"
             click.echo(printable(f"{record.folder} {words}"))

@@ -23,7 +23,7 @@ def test_a_run_and_several(run, a_run):
     assert run("train", *SMALL, "--out", "b")[0] == 0
     code, out, err = run("plot", "a", "b", "--title", "Both", "--out", "c.pdf")
     assert (code, err) == (0, "")
-    assert out.splitlines()[1:] == ["a has no telemetry: only accuracy and loss are drawn of it"]
+    assert out.splitlines()[1:] == ["a has no telemetry: only its metrics are drawn"]
     assert Path("c.pdf").read_bytes().startswith(b"%PDF")
     assert not Path("plot.png").exists()
 

@@ -70,23 +70,17 @@ def texts(legend):
 def test_one_run(drawn):
     one = record("bop", layers=3)
     figure = drawn([one], title="A title")
-    accuracy, loss, pi, never, *small = figure.axes
+    accuracy, loss, overall, *small = figure.axes
     assert figure.get_suptitle() == "A title"
-    assert [axes.get_title() for axes in (accuracy, loss)] == ["Accuracy", "Loss"]
-    assert all(axes.get_xlabel() and axes.get_title() for axes in (accuracy, loss, pi, never))
-    assert "%" in accuracy.get_ylabel()
-    assert r"\pi_t = \ln(\mathrm{flips/weights} + e^{-9})" in pi.get_ylabel()
-    np.testing.assert_array_equal(
-        accuracy.lines[0].get_ydata(), 100 * np.array(one.history["train_accuracy"])
-    )
+    titles = [axes.get_title() for axes in (accuracy, loss, overall)]
+    assert titles == ["Accuracy", "Loss", "Flips"]
+    np.testing.assert_array_equal(overall.lines[0].get_ydata(), [10] * 4)
     assert accuracy.lines[0].get_linestyle() == ":"
-    np.testing.assert_array_equal(
-        accuracy.lines[1].get_ydata(), 100 * np.array(one.history["test_accuracy"])
-    )
-    np.testing.assert_array_equal(pi.lines[0].get_ydata(), one.telemetry["pi"][:, -1])
-    shares = one.telemetry["never_flipped"] @ [1000, 2000, 3000] / 6000
-    np.testing.assert_allclose(never.lines[0].get_ydata(), 100 * shares)
+    for line, part in zip(accuracy.lines, ("train", "test"), strict=True):
+        accuracies = 100 * np.array(one.history[f"{part}_accuracy"])
+        np.testing.assert_array_equal(line.get_ydata(), accuracies)
     assert len(small) == 3 * 3
+    assert r"\pi_t = \ln(\mathrm{flips/weights} + e^{-9})" in small[0].get_ylabel()
     for layer in range(3):
         flips, kept, histogram = small[layer::3]
         assert flips.get_title() == f"conv{layer + 1}\n{layer + 1},000 weights"
@@ -98,10 +92,10 @@ def test_one_run(drawn):
         assert histogram.lines[0].get_xdata()[0] == 1  # where the threshold lies
         for row, stairs in zip((0, 2, 3), histogram.patches, strict=True):
             values, edges, _ = stairs.get_data()
-            at = list(EDGES).index(edges[0])
-            counts = one.telemetry["histogram"][row, layer, at : at + len(values)]
-            np.testing.assert_allclose(values, 100 * counts / (layer + 1) / 1000)
-            assert values.sum() > 97  # hardly anything is out of the axes
+            at = list(EDGES).index(edges[0]) + 1
+            counts = one.telemetry["histogram"][row, layer, at : at + len(values) - 2]
+            np.testing.assert_allclose(values[1:-1], 100 * counts / (layer + 1) / 1000)
+            np.testing.assert_allclose(values.sum(), 100)
     above, below = figure.legends
     assert texts(above) == ["bop"]
     assert texts(below) == [
@@ -121,43 +115,41 @@ def test_runs_of_different_kinds_have_a_row_each(drawn):
         record("foreign", symbol="", threshold=None, seed=4),
     ]
     figure = drawn(records)
-    rows = [axes.get_xlabel() for axes in figure.axes[4:][::2]]
+    rows = [axes.get_xlabel() for axes in figure.axes[3:][::2]]
     assert rows == ["epoch", "epoch", "|m| / threshold", "|latent|", "|m|"]
-    accuracy, _, pi, _, flips, *_ = figure.axes
+    accuracy, _, _, flips, *_ = figure.axes
     assert len(accuracy.lines) == 2 * 5
     assert [line.get_color() for line in accuracy.lines[1::2]] == list(COLOURS[:5])
-    drawn_colours = [line.get_color() for line in pi.lines]
+    drawn_colours = [line.get_color() for line in flips.lines]
     assert drawn_colours == [COLOURS[0], COLOURS[1], COLOURS[2], COLOURS[4]]  # "old" has none
-    assert [line.get_color() for line in flips.lines] == drawn_colours
-    histograms = figure.axes[8:]
+    histograms = figure.axes[7:]
     assert [len(axes.patches) for axes in histograms] == [1] * 6
     for axes, record_, row in zip(histograms[::2], records, (-1, -1, -1), strict=False):
         values, edges, _ = axes.patches[0].get_data()
-        at = list(EDGES).index(edges[0])
-        counts = record_.telemetry["histogram"][row, 0, at : at + len(values)]
-        np.testing.assert_allclose(values, counts / 10)
+        at = list(EDGES).index(edges[0]) + 1
+        counts = record_.telemetry["histogram"][row, 0, at : at + len(values) - 2]
+        np.testing.assert_allclose(values[1:-1], counts / 10)
     assert texts(figure.legends[0]) == ["bop", "adam", "zero", "old", "foreign"]
 
 
-def test_what_lies_beyond_an_axis_is_told(drawn):
+def test_the_outermost_bins_hold_what_lies_beyond(drawn):
     one = record("bop")
     one.telemetry["histogram"][-1, 0] *= 9
     one.telemetry["histogram"][-1, 0, 0] = 1000  # a tenth has m = 0
-    figure = drawn([one])
-    markers = [line for line in figure.axes[8].lines if line.get_marker() == "<"]
-    assert len(markers) == 1
-    np.testing.assert_allclose(markers[0].get_ydata(), [10], atol=0.1)
-    assert "all that lies beyond the axis" in texts(figure.legends[1])
+    values, edges, _ = drawn([one]).axes[7].patches[-1].get_data()
+    assert edges[0] > EDGES[1]
+    assert 10 <= values[0] < 11
+    np.testing.assert_allclose(values.sum(), 100)
 
 
-def test_without_telemetry_there_are_two_panels(drawn):
+def test_without_telemetry_there_are_three_panels(drawn):
     figure = drawn([record("old", telemetry=False)])
-    assert [axes.get_title() for axes in figure.axes] == ["Accuracy", "Loss"]
+    assert [axes.get_title() for axes in figure.axes] == ["Accuracy", "Loss", "Flips"]
 
 
 def test_of_many_layers_ten_are_chosen(drawn):
     figure = drawn([record("deep", layers=21), record("flat", layers=2)])
-    titles = [axes.get_title().split("\n")[0] for axes in figure.axes[4:14]]
+    titles = [axes.get_title().split("\n")[0] for axes in figure.axes[3:13]]
     assert titles[0] == "conv1"
     assert titles[-1] == "conv21"
     assert len(set(titles)) == 10
@@ -201,6 +193,10 @@ def test_real_runs_are_found_and_drawn(tmp_path, drawn):
     assert [len(r.history) for r in records] == [2, 2, 1, 1]
     figure = drawn(records)
     assert len(figure.axes[0].lines) == 8
+    (agreement,) = figure.axes[3].lines
+    assert agreement.get_label() == "bop and latent-sgd"
+    shares = 100 * np.array(records[0].history["agreement:latent-sgd"])
+    np.testing.assert_array_equal(agreement.get_ydata(), shares)
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -257,4 +253,4 @@ def test_titles_and_names_in_a_file_are_no_formulas(drawn):
     figure = drawn([one], title=r"a $\foo$ b")
     figure.canvas.draw()
     assert figure.get_suptitle() == r"a $\foo$ b"
-    assert figure.axes[4].get_title() == "$\\foo$\n1,000 weights"
+    assert figure.axes[3].get_title() == "$\\foo$\n1,000 weights"

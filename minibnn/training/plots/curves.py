@@ -1,4 +1,4 @@
-"""The figure a run leaves behind: its metrics, or those of several runs over each other."""
+"""Metrics by epoch: the figure a run leaves behind, or those of several runs over each other."""
 
 from itertools import combinations
 
@@ -7,7 +7,6 @@ from minibnn.training.plots.style import (
     COLOURS,
     MARKERS,
     column_line,
-    draw_accuracy_and_loss,
     label,
     legends,
     new_figure,
@@ -27,42 +26,53 @@ def draw_curves(path, histories, title=None):
 
 def curves_figure(histories, title=None):
     """The figure that ``draw_curves`` writes."""
-    pairs = [
-        (a, b)
-        for a, b in combinations(histories, 2)
-        if histories[a].last.get(f"agreement:{b}") is not None
-    ]
-    part = measured_on(row for history in histories.values() for row in history)
+    pairs = compared_pairs(histories)
     figure = new_figure(*((10, 7.5) if pairs else (12, 4.4)))
-    accuracy, loss, flips, *rest = figure.subplots(*((2, 2) if pairs else (1, 3))).flat
-    draw_accuracy_and_loss(accuracy, loss, histories.values(), part)
-    _draw_flips(flips, histories)
-    if pairs:
-        _draw_agreement(rest[0], histories, pairs)
-    legends(figure, histories, part)
+    draw_metrics(figure.subplots(*((2, 2) if pairs else (1, 3))).flat, histories)
+    legends(figure, histories, part_of(histories))
     if title:
         figure.suptitle(title, parse_math=False)
     return figure
 
 
-def _draw_flips(axes, histories):
-    """Share of binary weights that flip in a step; on a logarithmic axis if there always are."""
+def part_of(histories):
+    """The part that is measured after every epoch: "validation" if any run has one, else "test"."""
+    return measured_on(row for history in histories.values() for row in history)
+
+
+def compared_pairs(histories):
+    """The names of each two runs whose agreement was measured."""
+    pairs = combinations(histories, 2)
+    return [(a, b) for a, b in pairs if histories[a].last.get(f"agreement:{b}") is not None]
+
+
+def draw_metrics(axes, histories):
+    """Accuracy, loss, flips and, if there are ``compared_pairs``, agreement on so many axes.
+
+    Accuracy and loss of the training images are dotted.
+    """
     from matplotlib.ticker import LogLocator
 
+    accuracy, loss, flips, *agreement = axes
+    part = part_of(histories)
     for k, history in enumerate(histories.values()):
-        column_line(axes, history, "flip_ratio", 100, **style(k))
-    label(axes, "Flips", "binary weights flipped per step (%)")
-    if all(value for h in histories.values() for value in h["flip_ratio"]):
-        axes.set_yscale("log", subs=())
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-
-
-def _draw_agreement(axes, histories, pairs):
-    """Share of binary weights that are equal; colours from the other end than those of runs."""
-    for k, (a, b) in enumerate(pairs):
+        how = style(k)
+        thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
+        for one, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+            column_line(one, history, f"train_{column}", scale, **thin)
+            column_line(one, history, f"{part}_{column}", scale, **how)
+        column_line(flips, history, "flip_ratio", 100, **how)
+    label(accuracy, "Accuracy", "accuracy (%)")
+    label(loss, "Loss", "mean loss per image")
+    label(flips, "Flips", "binary weights flipped per step (%)")
+    if all(value for history in histories.values() for value in history["flip_ratio"]):
+        flips.set_yscale("log", subs=())
+        flips.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        flips.yaxis.set_major_formatter("{x:g}")
+    for k, (a, b) in enumerate(compared_pairs(histories)):  # colours from the other end
         how = {"color": COLOURS[-1 - k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
         names = f"{a} and {b}".replace("$", r"\$")
-        column_line(axes, histories[a], f"agreement:{b}", 100, label=names, **how)
-    label(axes, "Agreement", "binary weights that are equal (%)")
-    axes.legend(frameon=False)
+        column_line(agreement[0], histories[a], f"agreement:{b}", 100, label=names, **how)
+    for one in agreement:
+        label(one, "Agreement", "binary weights that are equal (%)")
+        one.legend(frameon=False)

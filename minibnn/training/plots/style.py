@@ -85,18 +85,6 @@ def column_line(axes, history, column, scale=1, **how):
     return line(axes, [x for x, _ in points], [y for _, y in points], **how)
 
 
-def draw_accuracy_and_loss(accuracy, loss, histories, part):
-    """Both on ``part`` ("test" or "validation") and, dotted, on the training images."""
-    for k, history in enumerate(histories):
-        how = style(k)
-        thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
-        for axes, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
-            column_line(axes, history, f"train_{column}", scale, **thin)
-            column_line(axes, history, f"{part}_{column}", scale, **how)
-    label(accuracy, "Accuracy", "accuracy (%)")
-    label(loss, "Loss", "mean loss per image")
-
-
 def legends(figure, names, part, more=()):
     """Outside of the axes: the runs above them, kinds of lines and ``more`` of them below.
 
@@ -126,8 +114,4 @@ def label(axes, title, unit, x="epoch"):
 
 
 def integer_epochs(axes):
-    low, high = axes.get_xlim()
-    single = high - low < 1
-    if single:
-        axes.set_xlim(low - 0.5, high + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1 if single else 2)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
