@@ -23,7 +23,7 @@ def load_trained(path):
 
     Raises InputError if there is none.
     """
-    from minibnn.deploy import file as deploy
+    from minibnn.deploy import network as deploy
     from minibnn.files.archive import member_names
 
     path = Path(path)

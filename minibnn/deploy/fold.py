@@ -33,7 +33,7 @@ def fold(layers, given, unit=None):
     order is exact.
     """
     program, first_pools, last_pools, flat = [], [], [], []
-    rising = np.ones(given.channels, bool)
+    rising = np.ones(given.shape[-1], bool)
     for layer in layers:
         if type(layer) is nn.Sign:
             break
@@ -62,7 +62,7 @@ def fold(layers, given, unit=None):
         return None
     steps = _steps(first_pools, given)
     last = steps[-1].output if steps else given
-    steps.append(KINDS["threshold"].make(layer.name, last).fill_levels(*found))
+    steps.append(KINDS["threshold"].make(layer.name, last, {}).fill_levels(*found))
     steps += _steps(last_pools, steps[-1].output)
     steps += _steps(flat, steps[-1].output)
     return steps, layers.index(layer) + 1

@@ -1,10 +1,15 @@
-"""A trained network as bits and integer thresholds."""
+"""A trained network as bits and integer thresholds, and its file: see FORMAT.md beside this module.
+
+What a file says of itself is checked before anything of that size is allocated: the description
+gives the dtype and shape of every array, these are held against what the members declare, and
+that against their length and the file's.
+"""
 
 import json
 
 import numpy as np
 
-from minibnn.deploy.step import IMAGES, Value, describe, run, walk
+from minibnn.deploy.steps import IMAGES, Value, plan, run, walk
 from minibnn.deploy.summary import summarize
 from minibnn.errors import InputError
 from minibnn.files import archive
@@ -14,6 +19,8 @@ from minibnn.nn.inputs import Predictor, check_image_form, check_names
 FORMAT, VERSION = "minibnn packed network", 1
 DESCRIPTION = "packed"  # the member that holds it, JSON in UTF-8
 MOST_DESCRIPTION = 1 << 20  # bytes
+_ABOUT = ("name", "image_form", "classes", "dataset")  # of the network, in the description
+_KEYS = {"format", "version", "input_shape", "steps", *_ABOUT}
 
 
 class PackedNetwork(Predictor):
@@ -47,16 +54,9 @@ class PackedNetwork(Predictor):
 
     def encode(self):
         """The bytes of its file; FORMAT.md beside this module describes them."""
-        description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "name": self.name,
-            "input_shape": list(self.input_shape),
-            "image_form": self.image_form,
-            "dataset": self.dataset,
-            "classes": None if self.classes is None else list(self.classes),
-            "steps": describe(self.steps),
-        }
+        description = {key: getattr(self, key) for key in _ABOUT}
+        description |= {"format": FORMAT, "version": VERSION, "input_shape": self.input_shape}
+        description["steps"] = [step.describe() for step in self.steps]
         text = json.dumps(description, sort_keys=True, allow_nan=False).encode()
         if len(text) > MOST_DESCRIPTION:
             raise InputError(f"{self.name} is too long a network to be described in a file")
@@ -86,3 +86,62 @@ class PackedNetwork(Predictor):
             f"<PackedNetwork {self.name} {self.input_shape} -> {self.output_shape}, "
             f"{self.nbytes:,} bytes>"
         )
+
+
+def load(path):
+    """The PackedNetwork in the file ``path`` of ``PackedNetwork.save``.
+
+    InputError if it is missing, cut off, damaged or something else, and where its sizes do not add
+    up: then nothing of these sizes was allocated.
+    """
+    with archive.opened(path, "packed network") as members:
+        return _read(members)
+
+
+def _read(members):
+    packed = _planned(_description(members))
+    needed = {}
+    for step, _ in walk(packed.steps):
+        for key, (dtype, shape) in step.needs().items():
+            if needed.setdefault(f"{step.name}/{key}", found := (np.dtype(dtype), shape)) != found:
+                raise InputError(f"{step.name} is the name of more than one step")
+    declared = dict(members.declared)
+    for name in (DESCRIPTION, archive.CHECKSUM):
+        declared.pop(name, None)
+    for name in sorted(needed.keys() | declared.keys()):
+        if needed.get(name) != declared.get(name):
+            raise InputError(
+                f"{name} must be {_words(needed.get(name))}, found {_words(declared.get(name))}"
+            )
+    arrays = members.read_all(verified=True)
+    for step, _ in walk(packed.steps):
+        step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})
+    return packed
+
+
+def _words(declared):
+    return "absent" if declared is None else f"{declared[0]} {declared[1]}"
+
+
+def _description(members):
+    dtype, shape = members.declared.get(DESCRIPTION, (None, ()))
+    if dtype != np.uint8 or len(shape) != 1 or shape[0] > MOST_DESCRIPTION:
+        raise archive.Damaged("it has no description")
+    found = json.loads(members.read(DESCRIPTION).tobytes())
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise archive.Damaged(f"its description is not that of a {FORMAT}")
+    version = found.get("version")
+    if version != VERSION:
+        raise InputError(f"has version {version!r:.20}; this version of minibnn reads {VERSION}")
+    if found.keys() != _KEYS:
+        raise InputError(f"its description must have the keys {', '.join(sorted(_KEYS))}")
+    return found
+
+
+def _planned(found):
+    shape, name = found["input_shape"], found["name"]
+    integers = isinstance(shape, list) and all(type(n) is int for n in shape)
+    if not integers or len(shape) not in (1, 3) or not isinstance(name, str):
+        raise InputError("input_shape must be one or three integers, and name a text")
+    steps = plan(found["steps"], Value(IMAGES, tuple(shape)))
+    return PackedNetwork(steps, shape, **{key: found[key] for key in _ABOUT})

@@ -9,8 +9,17 @@ one step.
 from minibnn import nn
 from minibnn.deploy.fold import fold, spread
 from minibnn.deploy.network import PackedNetwork
-from minibnn.deploy.step import IMAGES, SIGNS, SUMS, Value
-from minibnn.deploy.steps import BYTE, KINDS, ThresholdStep, of_layer, translate
+from minibnn.deploy.steps import (
+    BYTE,
+    IMAGES,
+    KINDS,
+    SIGNS,
+    SUMS,
+    ThresholdStep,
+    Value,
+    of_layer,
+    translate,
+)
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
 
@@ -63,7 +72,8 @@ def _next(layers, given):
         return [of_layer(KINDS["batch_norm_sign"], first, given)], 2
     if type(first) is nn.Residual:
         body, shortcut = (steps_of(chain.layers, given) for chain in first.inner_chains())
-        return [KINDS["residual"].make(first.name, given, body=body, shortcut=shortcut)], 1
+        inner = {"body": body, "shortcut": shortcut}
+        return [KINDS["residual"].make(first.name, given, inner)], 1
     return [translate(first, given)], 1
 
 
@@ -125,5 +135,5 @@ def _merged(what, product, threshold, pool=False, **options):
     shape = product.kind.removeprefix("binary_")
     kind = KINDS[f"first_{shape}" if what == "first" else f"binary_{shape}_threshold"]
     options |= {"pool": pool} if "pool" in kind.fields else {}
-    step = kind.make(product.name, product.given, **product.options, **options)
+    step = kind.make(product.name, product.given, product.options | options)
     return step.fill(product.arrays | threshold.arrays)

@@ -1,30 +1,151 @@
-"""The kinds of steps: layers as they are, comparisons in place of sums, and Residual."""
+"""The steps of a packed network: layers as they are, comparisons in place of sums, and Residual.
+
+A step is planned from its options and the ``Value`` it is given; then it knows the dtype and shape
+of every array it needs, and it is filled with them. Networks and files take the same way, so that
+a file is checked before anything of it is read.
+
+The arithmetic of a step is that of the layers it stands for, in evaluation mode and bit for bit.
+"""
 
 import math
+import re
 from copy import copy
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from minibnn import nn
-from minibnn.deploy.step import (
-    IMAGES,
-    MOST_NUMBERS,
-    REALS,
-    SIGNS,
-    SUMS,
-    Kind,
-    Step,
-    Value,
-    run,
-)
 from minibnn.errors import InputError
 from minibnn.nn.layers.layer import as_array, as_floats
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.thresholds import Thresholds
 
+IMAGES, SIGNS, SUMS, REALS = "images", "signs", "sums", "reals"
+MOST_NUMBERS = 1 << 26  # of one input between two layers; more is no network but a damaged file
 BYTE = 255  # the largest magnitude of 2 b - 255
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _BINARY = nn.BinaryConv2D, nn.BinaryDense
+
+
+@dataclass(frozen=True)
+class Value:
+    """The output of a step, or the input of the network.
+
+    ``kind`` is "images", what the network is given, bytes or floats; "signs", packed ±1; "sums",
+    integers; or "reals", floats. ``shape`` is that of one sample, ``most`` the largest magnitude of
+    sums. InputError for a shape that is empty or of more than ``MOST_NUMBERS`` numbers.
+    """
+
+    kind: str
+    shape: tuple
+    most: int = 0
+
+    def __post_init__(self):
+        if min(self.shape, default=0) < 1 or math.prod(self.shape) > MOST_NUMBERS:
+            raise InputError(f"a layer's output cannot have the shape {self.shape}")
+
+
+class Kind(NamedTuple):
+    """A kind of step: its name in files, its class, a layer if it has one, and its options."""
+
+    name: str
+    step: type
+    layer: type | None = None
+    fields: tuple = ()
+    chains: tuple = ()  # options that are lists of steps
+
+    def make(self, name, given, options):
+        """A step without arrays; InputError for what does not fit."""
+        return self.step(self, name, given, options)
+
+
+class Step:
+    """One step. Subclasses say ``plan``, ``needs``, ``fill`` and ``run``.
+
+    ``name`` is unique in a network, the name of the layer it comes from; ``given`` and ``output``
+    are Values; ``arrays`` are those of a file, where they are called NAME/WHAT.
+    """
+
+    def __init__(self, kind, name, given, options):
+        self.of, self.kind, self.name = kind, kind.name, name
+        self.given, self.options, self.arrays = given, options, {}
+        for key in options.keys() ^ {*kind.fields, *kind.chains}:
+            self.refuse(f"option {key} is missing or not known")
+        self.output = self.plan(given)
+
+    def plan(self, given):
+        """The Value of the output; InputError if ``given`` is none this step can take."""
+        return given
+
+    def planned(self, key, given):
+        """The steps inside this one, of the option ``key``, and the Value they give."""
+        steps = self.options[key] = plan(self.options[key], given)
+        return steps[-1].output if steps else given
+
+    def needs(self):
+        """dict of str to (dtype, shape): the arrays to be filled in."""
+        return {}
+
+    def fill(self, arrays):
+        """Take the arrays, of the dtypes and shapes that ``needs`` said."""
+        self.arrays = arrays
+        return self
+
+    def describe(self):
+        """Plain dict (JSON) that the step is planned from."""
+        inner = {key: [s.describe() for s in self.options[key]] for key in self.of.chains}
+        return {"kind": self.kind, "name": self.name, **self.options, **inner}
+
+    def run(self, x):
+        """The output for a batch."""
+        raise NotImplementedError
+
+    def refuse(self, why):
+        raise InputError(f"{self.name} ({self.kind}): {why}")
+
+    def __repr__(self):
+        return f"<{self.kind} {self.name}, {self.options}>"
+
+
+def run(steps, x):
+    """One step after another."""
+    for step in steps:
+        x = step.run(x)
+    return x
+
+
+def walk(steps, depth=0):
+    """Every step and how deep it is inside others, those inside behind the one they are in."""
+    for step in steps:
+        yield step, depth
+        for key in step.of.chains:
+            yield from walk(step.options[key], depth + 1)
+
+
+def plan(description, given):
+    """Steps without arrays for a Value, from what ``describe`` gave; steps stay as they are.
+
+    Raises InputError for anything else, naming the step.
+    """
+    if not isinstance(description, list):
+        raise InputError(f"steps must be a list, found {description!r:.60}")
+    steps = []
+    for entry in description:
+        if not isinstance(entry, Step):
+            options = dict(entry) if isinstance(entry, dict) else {}
+            kind, name = options.pop("kind", None), options.pop("name", None)
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise InputError(
+                    f"a step must have a name of letters and digits, found {name!r:.60}"
+                )
+            if not isinstance(kind, str) or kind not in KINDS:
+                raise InputError(f"{name} is of a kind that is not known: {kind!r:.60}")
+            entry = KINDS[kind].make(name, given, options)
+        steps.append(entry)
+        given = entry.output
+    return steps
 
 
 class Scale:
@@ -71,6 +192,7 @@ class LayerStep(Step):
         shape, self.layer_arrays = layer.output_shape(given.shape), layer.arrays(given.shape)
         self.kernel_shape = self.layer_arrays.get("kernel", (None, ()))[1]
         self.terms = math.prod(self.kernel_shape[:-1])
+        self.axis = len(self.kernel_shape) - 2  # that a binary kernel is packed along: its inputs
         if isinstance(layer, nn.Flatten | nn.MaxPool2D):
             return Value(given.kind, shape, given.most)
         if isinstance(layer, nn.ReLU) and given.kind == SUMS:
@@ -80,11 +202,6 @@ class LayerStep(Step):
         if isinstance(layer, _BINARY) and given.kind == SIGNS:
             return Value(SUMS, shape, self.terms)
         return Value(REALS, shape)
-
-    @property
-    def axis(self):
-        """That a binary kernel is packed along: its inputs."""
-        return len(self.kernel_shape) - 2
 
     def needs(self):
         """Those of the layer, with packed signs."""
@@ -158,7 +275,7 @@ class ThresholdStep(Comparison):
         return Value(SIGNS, given.shape)
 
     def needs(self):
-        return self.level_needs(self.given.channels, self.given.most)
+        return self.level_needs(self.given.shape[-1], self.given.most)
 
     def fill_levels(self, level, rising):
         """``fill`` with integers (C,) and bools (C,)."""
@@ -185,7 +302,7 @@ class ProductStep(Comparison, LayerStep):
 
     def needs(self):
         most = self.magnitude * self.terms
-        return super().needs() | self.level_needs(self.output.channels, most)
+        return super().needs() | self.level_needs(self.output.shape[-1], most)
 
     def run(self, x):
         layer = self.layer
@@ -206,8 +323,9 @@ class FirstStep(ProductStep):
     takes, magnitude = IMAGES, BYTE
 
     def plan(self, given):
-        output, floats = super().plan(given), self.options["floats"]
-        if (floats[-1].output if floats else None) != output:
+        output = super().plan(given)
+        shape = self.layer.output_shape(given.shape)
+        if self.planned("floats", Value(REALS, shape)) != output:
             self.refuse("its steps for floats must end as those for bytes")
         return output
 
@@ -221,13 +339,13 @@ class ResidualStep(Step):
     """y = body(x) + shortcut(x), in floats; both are lists of steps."""
 
     def plan(self, given):
-        shapes = [steps[-1].output.shape if steps else given.shape for steps in self.inner]
+        shapes = [self.planned(key, given).shape for key in self.of.chains]
         if shapes[0] != shapes[1]:
             self.refuse(f"adds outputs of one shape, found {shapes[0]} and {shapes[1]}")
         return Value(REALS, shapes[0])
 
     def run(self, x):
-        return np.add(*(as_floats(run(steps, x)) for steps in self.inner))
+        return np.add(*(as_floats(run(self.options[key], x)) for key in self.of.chains))
 
 
 _WINDOWS = "kernel_size", "strides", "padding"
@@ -271,7 +389,7 @@ def translate(layer, given):
 
 def of_layer(kind, layer, given):
     """A step of a kind with the options and copies of the arrays of a layer."""
-    step = kind.make(layer.name, given, **{key: getattr(layer, key) for key in kind.fields})
+    step = kind.make(layer.name, given, {key: getattr(layer, key) for key in kind.fields})
     arrays = {}
     for key in step.needs():
         found = getattr(layer, key)

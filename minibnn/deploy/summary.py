@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minibnn.deploy.step import walk
-from minibnn.tables import Shown, Table, columns_of
+from minibnn.deploy.steps import walk
+from minibnn.nn.summary import Rows
+from minibnn.tables import Table
 
 
 @dataclass(frozen=True)
@@ -27,44 +28,30 @@ class StepSize:
 
 
 @dataclass(frozen=True)
-class PackedSummary(Shown):
-    """Rows per step: iterate over the rows, print it, or let Jupyter show it."""
+class PackedSummary(Rows):
+    """What each step holds, and all of them."""
 
-    name: str
-    rows: tuple
-    nbytes: int
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __iter__(self):
-        """The rows, one per step."""
-        return iter(self.rows)
+    fields = ("step", "kind", "output", "gives", "bits", "nbytes", "depth")
 
     @property
     def bits(self):
         """Binary weights of all steps."""
-        return sum(row.bits for row in self.rows)
+        return self.total("bits")
 
-    def to_dict(self):
-        """Columns as lists: step, kind, output, gives, bits, nbytes and depth."""
-        return columns_of([vars(row) for row in self.rows])
+    @property
+    def nbytes(self):
+        """Bytes of all arrays."""
+        return self.total("nbytes")
 
     def tables(self):
         """One table, the totals at its foot."""
-        lines = [
-            [
-                "  " * row.depth + row.step,
-                row.kind,
-                "x".join(map(str, row.output)),
-                row.gives,
-                _count(row.bits),
-                _count(row.nbytes),
-            ]
-            for row in self.rows
-        ]
+        lines = []
+        for row in self.rows:
+            output = "x".join(map(str, row.output))
+            numbers = [f"{n:,}" if n else "-" for n in (row.bits, row.nbytes)]
+            lines.append(["  " * row.depth + row.step, row.kind, output, row.gives, *numbers])
         head = ["step", "kind", "output", "of", "1-bit weights", "bytes"]
-        foot = [["total", "", "", "", _count(self.bits), _count(self.nbytes)]]
+        foot = [["total", "", "", "", f"{self.bits:,}", f"{self.nbytes:,}"]]
         return [Table(head, lines, left=4, title=self.name, foot=foot)]
 
 
@@ -78,8 +65,4 @@ def summarize(packed):
         held = sum(array.nbytes for array in step.arrays.values())
         output = step.output
         rows.append(StepSize(step.name, step.kind, output.shape, output.kind, bits, held, depth))
-    return PackedSummary(packed.name, tuple(rows), packed.nbytes)
-
-
-def _count(n):
-    return f"{n:,}" if n else "-"
+    return PackedSummary(packed.name, tuple(rows))

@@ -1,20 +1,11 @@
 """Networks that hold only signs (and batch normalisation): layers, losses, Sequential, Residual."""
 
 from minibnn.nn.chain import Residual
-from minibnn.nn.layers import (
-    AvgPool2D,
-    BatchNorm,
-    BinaryConv2D,
-    BinaryDense,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    MaxPool2D,
-    ReLU,
-    Sign,
-)
+from minibnn.nn.layers.activations import Flatten, ReLU, Sign
+from minibnn.nn.layers.batch_norm import BatchNorm
+from minibnn.nn.layers.layer import Layer
+from minibnn.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from minibnn.nn.layers.products import BinaryConv2D, BinaryDense, Conv2D, Dense
 from minibnn.nn.losses import LOSSES, softmax_cross_entropy, squared_hinge
 from minibnn.nn.network import Sequential, load_network
 from minibnn.nn.own import register

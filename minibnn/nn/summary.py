@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from minibnn.tables import Shown, Table, columns_of
 
-FIELDS = ("bits", "floats", "packed", "float32", "binary_macs", "real_macs")
+NUMBERS = ("bits", "floats", "packed", "float32", "binary_macs", "real_macs")
 
 
 @dataclass(frozen=True)
@@ -34,28 +34,34 @@ class LayerCosts:
 
 
 @dataclass(frozen=True)
-class Summary(Shown):
-    """Rows per layer and the totals: iterate over the rows, print it, or let Jupyter show it."""
+class Rows(Shown):
+    """A row per part and their totals: iterate over the rows, print it, or let Jupyter show it."""
 
     name: str
     rows: tuple
-    trained: int
+    fields = ()  # of a row
 
     def total(self, field):
-        """Sum of one of ``bits, floats, packed, float32, binary_macs, real_macs``."""
+        """Sum of a field that is a number."""
         return sum(getattr(row, field) for row in self.rows)
 
     def __len__(self):
         return len(self.rows)
 
     def __iter__(self):
-        """The rows, one per layer."""
         return iter(self.rows)
 
     def to_dict(self):
-        """Columns as lists: layer, kind, output, bits, floats, packed, float32 and both MACs."""
-        names = ("layer", "kind", "output", *FIELDS)
-        return columns_of([{name: getattr(row, name) for name in names} for row in self.rows])
+        """The fields as columns: a dict of lists."""
+        return columns_of([{name: getattr(row, name) for name in self.fields} for row in self.rows])
+
+
+@dataclass(frozen=True)
+class Summary(Rows):
+    """What each layer costs, and all of them."""
+
+    trained: int
+    fields = ("layer", "kind", "output", *NUMBERS)
 
     def tables(self):
         """One table, the totals at its foot."""
@@ -65,11 +71,9 @@ class Summary(Shown):
         for row in self.rows:
             output = "x".join(map(str, row.output))
             lines.append([row.layer, row.kind, output, *_costs(lambda f, row=row: getattr(row, f))])
-        numbers = self.total("bits") + self.total("floats")
-        note = (
-            f"{self.trained:,} of {numbers:,} parameters are trained. MACs are multiply-adds per "
-            "sample."
-        )
+        count = self.total("bits") + self.total("floats")
+        note = f"{self.trained:,} of {count:,} parameters are trained. MACs are multiply-adds "
+        note += "per sample."
         foot = [["total", "", "", *_costs(self.total)]]
         return [Table(head, lines, left=3, title=self.name, foot=foot, notes=[note])]
 
@@ -102,7 +106,7 @@ def _collect(chain, shape, signs, rows):
 
 
 def _costs(value):
-    bits, floats, packed, float32, binary, real = map(value, FIELDS)
+    bits, floats, packed, float32, binary, real = map(value, NUMBERS)
     return [_count(bits), _count(floats), _bytes(packed), _bytes(float32), _big(binary), _big(real)]
 
 

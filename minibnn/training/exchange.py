@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from minibnn.nn.layers import BatchNorm
+from minibnn.nn import BatchNorm
 from minibnn.ops.fixed import Fixed
 
 

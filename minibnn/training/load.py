@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from minibnn.deploy import file as deploy
+from minibnn.deploy import network as deploy
 from minibnn.errors import InputError
 from minibnn.files.archive import member_names
 from minibnn.nn import load_network

@@ -14,7 +14,7 @@ from test_pack import same, some_images
 
 import minibnn as bnn
 from minibnn import nn
-from minibnn.deploy import PackedNetwork, file, load, pack
+from minibnn.deploy import PackedNetwork, load, network, pack
 from minibnn.errors import InputError
 from minibnn.files import archive
 
@@ -103,7 +103,7 @@ def test_the_page_on_the_format_knows_every_step():
 
     from minibnn.deploy.steps import KINDS
 
-    page = Path(file.__file__).with_name("FORMAT.md").read_text("utf-8")
+    page = Path(network.__file__).with_name("FORMAT.md").read_text("utf-8")
     for kind in KINDS.values():
         assert f"`{kind.name}`" in page, kind
         for option in (*kind.fields, *kind.chains):
@@ -292,11 +292,11 @@ def test_shapes_that_no_array_bounds(path):
 def test_nesting_without_end(path, content):
     def nest(description):
         step = {"kind": "flatten", "name": "f"}
-        for k in range(30):
+        for k in range(300):
             step = {"kind": "residual", "name": f"r{k}", "body": [step], "shortcut": []}
         description["steps"] = [step]
 
-    refused(path, edited(content, nest), "too deep")
+    refused(path, edited(content, nest))
     members = {"packed": np.frombuffer(b"[" * 200_000, np.uint8)}
     refused(path, archive.encode(members))
 
@@ -338,7 +338,7 @@ def test_other_files(tmp_path):
     with pytest.raises(InputError, match=r"net.npz .*no packed network"):
         load(tmp_path / "net.npz")
     np.savez(tmp_path / "pickle.npz", packed=np.array([print], object))
-    with pytest.raises(InputError, match="no packed network"):
+    with pytest.raises(InputError, match="pickled objects: refused"):
         load(tmp_path / "pickle.npz")
 
 

@@ -76,7 +76,7 @@ def compare(net, whole_net, whole, terms):
     assert not terms
     exact = True
     pairs = zip(net.chain.walk(), whole_net.chain.walk(), strict=True)
-    norms = [(a, b) for a, b in pairs if isinstance(a, bnn.nn.layers.BatchNorm)]
+    norms = [(a, b) for a, b in pairs if isinstance(a, bnn.nn.BatchNorm)]
     for a, b in norms[1:]:  # the first one's are sums of floats, equal but for rounding
         exact &= np.array_equal(a.mean, b.mean) and np.array_equal(a.variance, b.variance)
     return differ, near, worst, exact

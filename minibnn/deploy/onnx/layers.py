@@ -9,9 +9,8 @@ from minibnn import nn
 from minibnn.data.folder.images import DEVIATION, MEAN
 from minibnn.deploy.fold import fold, spread
 from minibnn.deploy.onnx.graph import Graph
-from minibnn.deploy.step import SUMS
-from minibnn.deploy.step import Value as Sums
-from minibnn.deploy.steps import Scale, ThresholdStep
+from minibnn.deploy.steps import SUMS, Scale, ThresholdStep
+from minibnn.deploy.steps import Value as Sums
 from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE, bn_factor
 
