@@ -94,149 +94,59 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     the moving mean of the normalisation behind it, which rounds once. InputError names the array
     that is missing, or its shape and the one expected; the network is then as it was.
     """
-    where = ""
     if not isinstance(source, dict):
-        where, path = f"{source}: ", expanded(source)
+        path = expanded(source)
         with archive.opened(path, "file of numpy.savez") as file:
-            source = file.read_all()
-    try:
-        return _Reader(network, source, names).read({"epsilon": epsilon, "momentum": momentum})
-    except InputError as error:
-        raise InputError(f"{where}{error}") from None
-
-
-class _Reader:
-    """A network, the layers of a source, and which belongs to which."""
-
-    def __init__(self, network, source, names):
-        self.network = network
-        self.theirs, self.left_out = _by_layer(source)
-        self.layers = [
-            layer
-            for layer in network.chain.walk()
-            if isinstance(layer, (*_CONVOLUTIONS, *_DENSE, nn.BatchNorm))
-        ]
-        self.names = self._by_name(names) if names is not None else self._in_order()
-
-    def _by_name(self, names):
-        mine = {layer.name: names.get(layer.name, layer.name) for layer in self.layers}
-        for name in names.keys() - mine.keys():
-            raise InputError(f"names: the network has no layer {name}; it has {', '.join(mine)}")
-        for name, other in mine.items():
-            if other not in self.theirs:
-                raise InputError(f"layer {other}, for the network's {name}, is missing")
-        return mine
-
-    def _in_order(self):
-        if all(layer.name in self.theirs for layer in self.layers):
-            return {layer.name: layer.name for layer in self.layers}
-        names = {}
-        for what, kinds in (
-            ("convolutions", _CONVOLUTIONS),
-            ("dense layers", _DENSE),
-            ("batch normalisations", nn.BatchNorm),
-        ):
-            mine = [layer.name for layer in self.layers if isinstance(layer, kinds)]
-            theirs = [name for name, found in self.theirs.items() if _family(found) == what]
-            if len(mine) != len(theirs):
-                listed = ", ".join(theirs) or "none"
-                raise InputError(f"expected {len(mine)} {what}, found {len(theirs)}: {listed}")
-            _check_numbering(theirs, what)
-            names |= dict(zip(mine, theirs, strict=True))
-        return {layer.name: names[layer.name] for layer in self.layers}
-
-    def read(self, given):
-        self.values, self.signed, self.folded = {}, {}, []
-        options = {}
-        for layer in self.layers:
-            if isinstance(layer, nn.BatchNorm):
-                options[layer] = self._normalisation(layer, given)
-        for layer in self.layers:
-            if not isinstance(layer, nn.BatchNorm):
-                self._product(layer)
-        self.network.load_state_dict(self.values)
-        for layer, found in options.items():
-            for key, value in found.items():
-                setattr(layer, key, value)
-        return Reading(self.names, self.signed, tuple(self.folded), tuple(self.left_out))
-
-    def _normalisation(self, layer, given):
-        """Take the arrays; returns the epsilon and momentum to set."""
-        channels = layer.moving_mean.shape
-        for key in ("moving_mean", "moving_variance"):
-            self._take(layer, key, channels)
-        if (self.values[f"{layer.name}/moving_variance"] < 0).any():
-            raise InputError(f"{self._their(layer, 'moving_variance')} has entries below 0")
-        for key, there, option, none in (
-            ("beta", layer.center, "center", 0),
-            ("gamma", layer.scale, "scale", 1),
-        ):
-            if there:
-                self._take(layer, key, channels)
-            else:
-                self._expect_all(layer, key, none, f"{option}=False")
-        found = self.theirs[self.names[layer.name]]
-        options = {}
-        for key, value in given.items():
-            if value is None and key in found:
-                value = float(self._array(layer, key, ()))
-            options[key] = getattr(layer, key) if value is None else value
-        checked = nn.BatchNorm(**options)
-        return {key: getattr(checked, key) for key in options}
-
-    def _product(self, layer):
-        kernel = self._array(layer, "kernel", layer.kernel.shape)
-        if isinstance(layer, _BINARY):
-            if magnitude := KERNEL_QUANTIZERS[layer.kernel_quantizer]:
-                self.values[f"{layer.name}/scale"] = magnitude(kernel).astype(np.float32)
-            else:
-                self.signed[layer.kernel.name] = int(np.sum(np.abs(kernel) != 1))
-            kernel = binarize(kernel)
-            self._fold_bias(layer)
-        elif layer.use_bias:
-            self._take(layer, "bias", layer.bias.shape)
+            return read(file.read_all(), network, names, epsilon, momentum)
+    theirs, left_out = _by_layer(source)
+    kinds = (*_CONVOLUTIONS, *_DENSE, nn.BatchNorm)
+    layers = [layer for layer in network.chain.walk() if isinstance(layer, kinds)]
+    names = _in_order(layers, theirs) if names is None else _by_name(layers, theirs, names)
+    values, signed, folded, options = {}, {}, [], {}
+    for layer in sorted(layers, key=lambda layer: not isinstance(layer, nn.BatchNorm)):
+        weights = _Weights(layer, names[layer.name], theirs[names[layer.name]])
+        if isinstance(layer, nn.BatchNorm):
+            values |= weights.of_normalisation()
+            options[layer] = weights.options({"epsilon": epsilon, "momentum": momentum})
+            continue
+        kernel = weights.take("kernel", layer.kernel.shape)
+        if not isinstance(layer, _BINARY):
+            values |= {layer.kernel.name: kernel} | weights.of_bias()
+            continue
+        values[layer.kernel.name] = binarize(kernel)
+        if magnitude := KERNEL_QUANTIZERS[layer.kernel_quantizer]:
+            values[f"{layer.name}/scale"] = magnitude(kernel).astype(np.float32)
         else:
-            self._expect_all(layer, "bias", 0, "use_bias=False")
-        self.values[layer.kernel.name] = kernel
+            signed[layer.kernel.name] = int(np.sum(np.abs(kernel) != 1))
+        if "bias" in weights.arrays:
+            bias = weights.take("bias", layer.kernel.shape[-1:])
+            if bias.any():
+                mean = f"{_norm_behind(network.chain, layer, weights).name}/moving_mean"
+                values[mean] = values[mean] - bias
+                folded.append(f"{weights.name}/bias")
+    network.load_state_dict(values)
+    for layer, found in options.items():
+        layer.epsilon, layer.momentum = found
+    return Reading(names, signed, tuple(folded), tuple(left_out))
 
-    def _fold_bias(self, layer):
-        if "bias" not in self.theirs[self.names[layer.name]]:
-            return
-        bias = self._array(layer, "bias", layer.kernel.shape[-1:])
-        if not bias.any():
-            return
-        norm = _norm_behind(self.network.chain, layer)
-        if norm is None:
-            raise InputError(
-                f"{self._their(layer, 'bias')} is not 0, and {layer.name} has no batch "
-                "normalisation behind it that could take it"
-            )
-        mean = f"{norm.name}/moving_mean"
-        self.values[mean] = self.values[mean] - bias
-        self.folded.append(self._their(layer, "bias"))
 
-    def _expect_all(self, layer, key, value, option):
-        if key not in self.theirs[self.names[layer.name]]:
-            return
-        if np.any(np.asarray(self.theirs[self.names[layer.name]][key]) != value):
-            raise InputError(
-                f"{self._their(layer, key)} is not {value} everywhere, but the network's "
-                f"{layer.name} has {option}"
-            )
+@dataclass(frozen=True)
+class _Weights:
+    """A layer of the network, and the name and arrays of the source's that belongs to it."""
 
-    def _take(self, layer, key, shape):
-        self.values[f"{layer.name}/{key}"] = self._array(layer, key, shape)
+    layer: nn.Layer
+    name: str
+    arrays: dict
 
-    def _array(self, layer, key, shape):
+    def take(self, key, shape):
         """One of their arrays, finite and of the shape the network needs."""
-        theirs = self._their(layer, key)
-        found = self.theirs[self.names[layer.name]].get(key)
-        if found is None:
-            raise InputError(f"{theirs} is missing (for the network's {layer.name})")
-        found = np.asarray(found)
+        theirs, mine = f"{self.name}/{key}", self.layer.name
+        if key not in self.arrays:
+            raise InputError(f"{theirs} is missing (for the network's {mine})")
+        found = np.asarray(self.arrays[key])
         if found.shape != shape:
             raise InputError(
-                f"{theirs} has shape {found.shape}, but the network's {layer.name} needs {shape}"
+                f"{theirs} has shape {found.shape}, but the network's {mine} needs {shape}"
             )
         if found.dtype.kind not in "fiu":
             raise InputError(f"{theirs} must be real numbers, found {found.dtype}")
@@ -245,8 +155,67 @@ class _Reader:
                 raise InputError(f"{theirs} holds NaN or infinity, as float32")
         return found
 
-    def _their(self, layer, key):
-        return f"{self.names[layer.name]}/{key}"
+    def optional(self, key, shape, option, neutral):
+        """An array that the layer has by an option of its; else theirs must be neutral."""
+        if getattr(self.layer, option):
+            return {f"{self.layer.name}/{key}": self.take(key, shape)}
+        if np.any(np.asarray(self.arrays.get(key, neutral)) != neutral):
+            raise InputError(
+                f"{self.name}/{key} is not {neutral} everywhere, but the network's "
+                f"{self.layer.name} has {option}=False"
+            )
+        return {}
+
+    def of_bias(self):
+        return self.optional("bias", self.layer.kernel.shape[-1:], "use_bias", 0)
+
+    def of_normalisation(self):
+        shape, keys = self.layer.moving_mean.shape, ("moving_mean", "moving_variance")
+        found = {f"{self.layer.name}/{key}": self.take(key, shape) for key in keys}
+        if (found[f"{self.layer.name}/moving_variance"] < 0).any():
+            raise InputError(f"{self.name}/moving_variance has entries below 0")
+        found |= self.optional("beta", shape, "center", 0)
+        return found | self.optional("gamma", shape, "scale", 1)
+
+    def options(self, given):
+        """Epsilon and momentum: those given, else theirs, else the network's own."""
+        for key, value in given.items():
+            if value is None:
+                own = getattr(self.layer, key)
+                given[key] = float(self.take(key, ())) if key in self.arrays else own
+        checked = nn.BatchNorm(**given)
+        return checked.epsilon, checked.momentum
+
+
+def _by_name(layers, theirs, names):
+    """dict of layer of the network to layer of the source, by ``names`` or the same name."""
+    mine = {layer.name: names.get(layer.name, layer.name) for layer in layers}
+    for name in names.keys() - mine.keys():
+        raise InputError(f"names: the network has no layer {name}; it has {', '.join(mine)}")
+    for name, other in mine.items():
+        if other not in theirs:
+            raise InputError(f"layer {other}, for the network's {name}, is missing")
+    return mine
+
+
+def _in_order(layers, theirs):
+    """The same by equal names or, if they are others, by the order of each kind of layer."""
+    if all(layer.name in theirs for layer in layers):
+        return {layer.name: layer.name for layer in layers}
+    names = {}
+    for what, kinds in (
+        ("convolutions", _CONVOLUTIONS),
+        ("dense layers", _DENSE),
+        ("batch normalisations", nn.BatchNorm),
+    ):
+        mine = [layer.name for layer in layers if isinstance(layer, kinds)]
+        others = [name for name, found in theirs.items() if _family(found) == what]
+        if len(mine) != len(others):
+            listed = ", ".join(others) or "none"
+            raise InputError(f"expected {len(mine)} {what}, found {len(others)}: {listed}")
+        _check_numbering(others, what)
+        names |= dict(zip(mine, others, strict=True))
+    return {layer.name: names[layer.name] for layer in layers}
 
 
 def _by_layer(source):
@@ -279,15 +248,16 @@ def _check_numbering(names, what):
         )
 
 
-def _norm_behind(chain, layer):
-    """The BatchNorm behind a layer with nothing but max pooling between, or None."""
-    layers = chain.layers
-    if layer not in layers:
-        inner = (one for outer in layers for one in outer.inner_chains())
-        return next((found for one in inner if (found := _norm_behind(one, layer))), None)
+def _norm_behind(chain, layer, weights):
+    """The BatchNorm behind a layer, with nothing but max pooling between."""
+    chains = [chain, *(inner for outer in chain.walk() for inner in outer.inner_chains())]
+    (layers,) = (one.layers for one in chains if layer in one.layers)
     for following in layers[layers.index(layer) + 1 :]:
         if isinstance(following, nn.BatchNorm):
             return following
         if not isinstance(following, nn.MaxPool2D):
-            return None
-    return None
+            break
+    raise InputError(
+        f"{weights.name}/bias is not 0, and {layer.name} has no batch normalisation behind it "
+        "that could take it"
+    )

@@ -281,7 +281,7 @@ def test_files_that_are_none(tmp_path):
         net, lambda: larq.read(file, net)
     )
     np.savez(file, **{"quant_dense/kernel": np.array([{}])})
-    assert "numpy.savez" in unchanged(net, lambda: larq.read(file, net))
+    assert "pickled objects: refused" in unchanged(net, lambda: larq.read(file, net))
     np.savez_compressed(file, **weights())
     assert "compressed" in unchanged(net, lambda: larq.read(file, net))
 
