@@ -46,11 +46,7 @@ LAYOUTS = (BINARY, PYTHON)
 
 
 def load_cifar10(data_dir=None, download=True, progress=None):
-    """CIFAR-10 as a Dataset; see ``minibnn.data.load``.
-
-    Without ``data_dir`` and MINIBNN_DATA the official binary archive is taken from the user's
-    cache, where it is put by the first download.
-    """
+    """CIFAR-10 as a Dataset; see ``minibnn.data.load``."""
     data_dir = data_dir or os.environ.get(ENVIRONMENT)
     try:
         if data_dir:

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from pathlib import Path
 
 from minibnn.errors import InputError
@@ -34,7 +33,7 @@ def fetch(url, sha256, name, download=True, progress=None):
             f"sha256:{sha256}",
             fname=name,
             path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16),
+            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20),
         )
     except ValueError as error:
         raise InputError(
@@ -61,10 +60,8 @@ class _Bar:
     """The progress bar pooch talks to: attributes total, update, reset, close."""
 
     def __init__(self, name, progress):
-        self.name, self.report = name, progress
-        self.total, self.done, self.told, self.last = 0, 0, False, 0.0
-        if progress is None:
-            self.report = self._line
+        self.name, self.report = name, self._line if progress is None else progress
+        self.total = self.done = self.told = 0
 
     def update(self, count):
         self.done += count
@@ -77,17 +74,13 @@ class _Bar:
     def close(self):
         if self.told and sys.stderr.isatty():
             print(file=sys.stderr)
-        self.told = False
+        self.told = 0
 
     def _line(self, done, total):
         """Rewrite one line on a terminal; elsewhere say once that a download has begun."""
-        megabytes = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
         if sys.stderr.isatty():
-            if time.monotonic() - self.last > 0.2 or done == total:
-                self.last = time.monotonic()
-                print(
-                    f"\rdownloading {self.name}: {megabytes}", end="", file=sys.stderr, flush=True
-                )
+            text = f"\rdownloading {self.name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+            print(text, end="", file=sys.stderr, flush=True)
         elif not self.told:
             print(f"downloading {self.name} ({total / 1e6:.0f} MB)", file=sys.stderr, flush=True)
-        self.told = True
+        self.told += 1

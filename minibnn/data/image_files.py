@@ -35,8 +35,7 @@ def read_image(path, shape, kind="bytes", square=False):
         content = decode.read(path)
         if kind == "image-folder":
             return _middle(content, shape)
-        with decode.pillow_errors():
-            whole = _whole(decode.open_image(content), shape, square)
+        whole = _whole(decode.open_image(content), shape, square)
         return whole / np.float32(255) if kind == "unit" else whole
     except decode.Unreadable as error:
         raise InputError(f"{path}: {error}") from None
@@ -51,13 +50,17 @@ def _middle(content, shape):
     return normalise(decode.cut(content, lambda *size: centre_crop(*size, height)))
 
 
+@decode.pillow_errors()
 def _whole(image, shape, square):
     from PIL import Image, ImageOps
 
     height, width, channels = shape
     mode = MODES[channels]
     image.draft(mode, (2 * width, 2 * height))  # a large JPEG is decoded smaller
-    image = _on_white(ImageOps.exif_transpose(image))
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data and not image.mode.startswith("I"):
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
     if image.mode not in ("1", "L", "RGB"):  # not every mode becomes grey in one step
         image = decode.to_rgb(image)
     image = image.convert(mode)
@@ -68,14 +71,3 @@ def _whole(image, shape, square):
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.array(image, np.uint8).reshape(shape)
-
-
-def _on_white(image):
-    """The image without transparency."""
-    from PIL import Image
-
-    if image.mode.startswith("I") or not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image)

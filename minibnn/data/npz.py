@@ -10,11 +10,7 @@ _NEEDED = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def load_npz(file):
-    """The Dataset in an .npz file with train_images, train_labels, test_images, test_labels.
-
-    ``classes``, an array of strings, is optional; other arrays are left alone. The data set's
-    name is the file's, without folder and suffix. Raises InputError where anything does not fit.
-    """
+    """The Dataset in an .npz file, of the file's name; arrays of other names are left alone."""
     arrays = read_arrays(file, _NEEDED, ("classes",))
     try:
         return from_arrays(**arrays, name=Path(file).stem)
