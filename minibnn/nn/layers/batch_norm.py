@@ -28,6 +28,7 @@ class BatchNorm(Layer):
 
     prefix = "batch_norm"
     arguments = ("scale", "center", "momentum", "epsilon")
+    kept = ("moving_mean", "moving_variance")
     takes_fixed = True
 
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
@@ -40,7 +41,7 @@ class BatchNorm(Layer):
         self.beta = self.gamma = None
 
     def arrays(self, input_shape):
-        own = ["gamma"] * self.scale + ["beta"] * self.center + ["moving_mean", "moving_variance"]
+        own = ["gamma"] * self.scale + ["beta"] * self.center + [*self.kept]
         return dict.fromkeys(own, (np.float32, input_shape[-1:]))
 
     def build(self, input_shape, rng):
@@ -54,20 +55,10 @@ class BatchNorm(Layer):
     def parameters(self):
         return [self.gamma] * self.scale + [self.beta] * self.center
 
-    def state(self):
-        return {
-            "moving_mean": self.moving_mean.copy(),
-            "moving_variance": self.moving_variance.copy(),
-        }
-
     def check_state(self, arrays):
         super().check_state(arrays)
         if (np.asarray(arrays["moving_variance"]) < 0).any():
             raise InputError(f"{self.name}/moving_variance must not be below 0")
-
-    def load_state(self, arrays):
-        self.moving_mean[...] = arrays["moving_mean"]
-        self.moving_variance[...] = arrays["moving_variance"]
 
     def forward(self, x, training=False):
         return ops.batch_norm(*self.normalisation(x, training))

@@ -25,6 +25,7 @@ class Layer:
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
     arguments = ()  # of __init__, each kept under its own name
+    kept = ()  # names of arrays, attributes, that belong to the layer but are not trained
     name = None  # until a network owns the layer
     gradient_bits = None  # of integer gradients, see Sequential.gradients
     takes_fixed = False  # whether ``backward`` takes Fixed, too; others get floats
@@ -70,8 +71,8 @@ class Layer:
         return []
 
     def state(self):
-        """Copies of the arrays that belong to the layer but are not trained, by name."""
-        return {}
+        """Copies of the arrays that are ``kept``, by name."""
+        return {key: getattr(self, key).copy() for key in self.kept}
 
     def check_state(self, arrays):
         """InputError, naming the array, unless ``load_state`` could put ``arrays`` back."""
@@ -85,6 +86,8 @@ class Layer:
 
     def load_state(self, arrays):
         """Put back the ``arrays`` that ``state`` gave."""
+        for key in self.kept:
+            getattr(self, key)[...] = arrays[key]
 
     def penalty(self):
         """What the layer adds to the loss by itself, whatever its input; a float."""

@@ -1,6 +1,7 @@
 """Layers with a kernel: the binary ones, which hold nothing but signs, and their real twins."""
 
 import math
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,24 +15,35 @@ from minibnn.ops.initial import INITIALIZERS
 from minibnn.ops.shapes import check_padding, pair, windows
 
 
-class _Dense(Layer):
+class _Product(Layer):
+    """What layers with a kernel share; ``kernel_shape`` is that for inputs of a shape."""
+
+    kernel = None
+
+    def arrays(self, input_shape):
+        shape = self.kernel_shape(input_shape)
+        own = {"kernel": (np.int8 if isinstance(self, _Binary) else np.float32, shape)}
+        return own | dict.fromkeys(self.per_output(), (np.float32, shape[-1:]))
+
+    def macs(self, input_shape):
+        pixels = math.prod(self.output_shape(input_shape)[:-1])
+        return pixels * math.prod(self.kernel_shape(input_shape))
+
+
+class _Dense(_Product):
     """Shapes of both dense layers."""
 
     prefix = "dense"
 
     def kernel_shape(self, input_shape):
-        """(inputs, units); InputError unless an ``input_shape`` is that of vectors."""
         expect_axes(self, input_shape, 1)
         return (*input_shape, self.units)
 
     def output_shape(self, input_shape):
         return (self.units,)
 
-    def macs(self, input_shape):
-        return math.prod(input_shape) * self.units
 
-
-class _Convolution(Layer):
+class _Convolution(_Product):
     """Shapes of both convolutions; arguments are named as in Keras."""
 
     prefix = "conv"
@@ -44,9 +56,8 @@ class _Convolution(Layer):
         self.geometry = self.strides, self.padding
 
     def kernel_shape(self, input_shape):
-        """HWIO; InputError unless an ``input_shape`` is that of images."""
         expect_axes(self, input_shape, 3)
-        return (*self.kernel_size, input_shape[2], self.filters)
+        return (*self.kernel_size, input_shape[2], self.filters)  # HWIO
 
     def windows_on(self, input_shape):
         """The Windows on images of ``input_shape``."""
@@ -56,16 +67,11 @@ class _Convolution(Layer):
     def output_shape(self, input_shape):
         return (*self.windows_on(input_shape).output, self.filters)
 
-    def macs(self, input_shape):
-        pixels = math.prod(self.output_shape(input_shape)[:2])
-        return pixels * math.prod(self.kernel_shape(input_shape))
 
-
-class _Binary(Layer):
-    """What layers with a binary kernel share: the kernel, and the scale of its outputs, if any."""
+class _Binary:
+    """A kernel of signs, and the scale of its outputs, if any."""
 
     takes_fixed = True
-    kernel = None
 
     def config(self):
         """Without the quantizer where it is the usual one."""
@@ -74,12 +80,11 @@ class _Binary(Layer):
             del config["kernel_quantizer"]
         return config
 
-    def arrays(self, input_shape):
-        shape = self.kernel_shape(input_shape)
-        own = {"kernel": (np.int8, shape)}
-        if KERNEL_QUANTIZERS[self.kernel_quantizer] is not None:
-            own["scale"] = np.float32, shape[-1:]
-        return own
+    def per_output(self):
+        return ("scale",) if KERNEL_QUANTIZERS[self.kernel_quantizer] else ()
+
+    kept = property(per_output)
+    scale = property(attrgetter("kernel.scale"))
 
     def build(self, input_shape, rng):
         shape = self.kernel_shape(input_shape)
@@ -90,25 +95,16 @@ class _Binary(Layer):
     def parameters(self):
         return [self.kernel]
 
-    def state(self):
-        return {} if self.kernel.scale is None else {"scale": self.kernel.scale.copy()}
-
-    def load_state(self, arrays):
-        if self.kernel.scale is not None:
-            self.kernel.scale[...] = arrays["scale"]
-
     def same_everywhere(self, exact):
-        return exact and self.kernel.scale is None  # a scale is a mean of floats
+        return exact and self.scale is None  # a scale is a mean of floats
 
     def times_scale(self, y):
         """y, or dL/dy on the way back, times the scale of its channel."""
-        if self.kernel.scale is None:
-            return y
-        return ops.scale_channels(as_array(y), self.kernel.scale)
+        return y if self.scale is None else ops.scale_channels(as_array(y), self.scale)
 
     def of_sums(self, dy):
         """dL/dsums from dL/dy; with integer gradients rounded to them, once."""
-        dy = dy if self.kernel.scale is None else self.times_scale(dy)
+        dy = self.times_scale(dy)
         return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
 
     @property
@@ -193,10 +189,10 @@ class BinaryConv2D(_Binary, _Convolution):
         return grad_input(*dys, self.kernel.signs_t, self.x.shape, self.strides, self.padding)
 
 
-class _Real(Layer):
-    """What layers with a real kernel share: its start, the bias, and the penalty on its squares."""
+class _Real:
+    """A real kernel: its start, the bias, and the penalty on its squares."""
 
-    kernel = bias = None
+    bias = None
 
     def configure(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
@@ -210,12 +206,8 @@ class _Real(Layer):
             raise InputError(f"l2 must be a number from 0 on, found {l2!r}")
         self.l2 = float(l2)
 
-    def arrays(self, input_shape):
-        shape = self.kernel_shape(input_shape)
-        own = {"kernel": (np.float32, shape)}
-        if self.use_bias:
-            own["bias"] = np.float32, shape[-1:]
-        return own
+    def per_output(self):
+        return ("bias",) if self.use_bias else ()
 
     def build(self, input_shape, rng):
         shape = self.kernel_shape(input_shape)
@@ -300,5 +292,5 @@ class Conv2D(_Real, _Convolution):
 
 
 def real_operand(x):
-    """x as a real product takes it: bytes as they are, everything else as floats."""
+    """Bytes as they are, everything else as floats."""
     return as_floats(x) if isinstance(x, Signs) else operand(x)
