@@ -7,7 +7,7 @@ import numpy as np
 
 from minibnn.equivalences.case import ANY, QUARTERS, SMALL, hold, rational
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.scale import dialect, drawn_bop, sgd_start
+from minibnn.equivalences.scale import dialect, drawn_bop
 from minibnn.optim import BopState
 
 E5 = Entry(
@@ -30,28 +30,25 @@ E5 = Entry(
 def weighted_sum(x):
     x.arithmetic()
     gradients, w, m, rates, threshold = drawn_bop(x, SMALL, ANY)
-    exact, state, how = [rational(v) for v in m], BopState(m), dialect(x)
+    exact = [rational(v) for v in m]
     largest = max(abs(rational(v)) for v in (*m, *gradients.flat))
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
-        w, state = x.steps.bop_step(w, g, state, gamma=gamma, threshold=threshold, **how)
-        x.tie(np.abs(state.m) == threshold)
-        gamma, g = rational(gamma), [rational(v) for v in g]
-        exact = [(1 - gamma) * m + gamma * v for m, v in zip(exact, g, strict=True)]
+    run = x.bop(gradients, w, m, rates, threshold, **dialect(x))
+    for g, gamma, (_, m) in x.beside(gradients, map(rational, rates), run):
+        exact = [(1 - gamma) * m + gamma * rational(v) for m, v in zip(exact, g, strict=True)]
         bound = 0 if x.exact else len(x.rows) * largest / 2**22
-        x.show(m=state.m, sum=exact)
-        error = max(abs(rational(m) - v) for m, v in zip(state.m, exact, strict=True))
+        x.show(m=m, sum=exact)
+        error = max(abs(rational(m) - v) for m, v in zip(m, exact, strict=True))
         x.require(error <= bound, f"m is off the weighted sum by {float(error):.3g}")
         x.require(max(map(abs, exact)) <= largest, "|m| is above max(|m0|, G)")
 
 
 def memoryless(x, gradients, w, m, **how):
     """gamma = 1 and tau = 0: the sign of the last gradient."""
-    state = BopState(m)
-    for g in x.over(gradients):
-        held = np.ones_like(w) if how["rule"] == "larq" else w
-        w, state = x.steps.bop_step(w, g, state, gamma=1, threshold=0, **how)
-        x.tie(state.m == 0)
-        x.same_bits(bop=w, minus_sgn_g=hold(-g, held))
+    sign = w
+    run = x.bop(gradients, w, m, gamma=1, **how)
+    for g, (w, _) in x.beside(gradients, run):
+        sign = hold(-g, np.ones_like(w) if how["rule"] == "larq" else sign)
+        x.same_bits(bop=w, minus_sgn_g=sign)
 
 
 @E5.claim
@@ -62,12 +59,9 @@ def sign_descent(x):
     memoryless(x, g, x.start_bits(), x.weights("m", QUARTERS), **how)
 
 
-def at_rest(x, gradients, w, m, rates, threshold, **how):
-    state = BopState(m)
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
-        new, state = x.steps.bop_step(w, g, state, gamma=gamma, threshold=threshold, **how)
-        x.tie(np.abs(state.m) == threshold)
-        x.show(m=state.m)
+def at_rest(x, gradients, w, *run, **how):
+    for _, (new, m) in x.beside(gradients, x.bop(gradients, w, *run, **how)):
+        x.show(m=m)
         x.same_bits(before=w, after=new)
 
 
@@ -89,47 +83,39 @@ def flips_at_equality(x, sign, rule):
     at_rest(x, *arrays, [one / 2], one, **how)
 
 
+@E5.breaks("lerp at gamma = 1 is not g: m = 1e8 and g = 1e-3 give 0")
 def lerp_at_rate_one(x):
     how = {"rule": "strict", "average": "lerp"}
     memoryless(x, x.column(1e-3), x.signs([1]), x.array([1e8]), **how)
 
 
+@E5.breaks("m converges to the mean gradient: in float32 at gamma = 1e-7 it stalls at 0.75")
 def converges(x):
-    w, state = x.signs([1]), BopState(x.array([0.75]))
-    for g in x.over(x.column(*[1] * 5)):
-        w, state = x.steps.bop_step(w, g, state, gamma=1e-7, threshold=0)
-        x.require(abs(state.m - 1) < 0.01, f"m stalls at {state.m[0]}, the gradient is 1")
+    g = x.column(*[1] * 5)
+    for _, (_, m) in x.beside(g, x.bop(g, x.signs([1]), x.array([0.75]), 1e-7)):
+        x.require(abs(m - 1) < 0.01, f"m stalls at {m[0]}, the gradient is 1")
+
+
+@E5.breaks("|m| <= max(|m0|, G) in float32: m = g = 0.6504953, gamma = 1e-3")
+def above_by_an_ulp(x):
+    g = x.column(0.6504953)
+    for _, (_, m) in x.beside(g, x.bop(g, x.signs([1]), g[0], 1e-3, 1)):
+        x.require(m <= g[0], f"|m| is {m[0]}, above max(|m0|, G) = {g[0, 0]}")
 
 
 @E5.shows
-def _(x):
+def four_steps(x):
     """gamma = 1/2, tau = 3/2: m = 2, 2, -3, -3/2."""
-    rates, how = [np.float32(0.5)] * 4, {"gamma": 0.5, "threshold": 1.5}
-    w, state = x.signs([1]), BopState(x.array([0]))
-    for g in x.over(x.column(4, 2, -8, 0)[: len(rates)]):
-        w, state = x.steps.bop_step(w, g, state, **how)
-        x.show(m=state.m, bits=w)
+    g = x.column(4, 2, -8, 0)
+    for _, (w, m) in x.beside(g, x.bop(g, x.signs([1]), x.array([0]), 0.5, 1.5)):
+        x.show(m=m, bits=w)
 
 
-def above_by_an_ulp(x):
-    m = g = x.array([0.6504953])
-    hyper = {"gamma": 1e-3, "threshold": 1}
-    _, state = x.steps.bop_step(x.signs([1]), g, BopState(m), **hyper)
-    x.require(state.m <= m, f"|m| is {state.m[0]}, above max(|m0|, G) = {m[0]}")
-
-
-E5.breaks("|m| <= max(|m0|, G) in float32: m = g = 0.6504953, gamma = 1e-3", above_by_an_ulp)
-E5.breaks("lerp at gamma = 1 is not g: m = 1e8 and g = 1e-3 give 0", lerp_at_rate_one)
-E5.breaks(
-    "m converges to the mean gradient: in float32 at gamma = 1e-7 it stalls at 0.75", converges
+E5.breaks("tau = max(|m0|, G) under the inclusive rule: |m| = tau flips")(
+    flips_at_equality, 1, "inclusive"
 )
-E5.breaks(
-    "tau = max(|m0|, G) under the inclusive rule: |m| = tau flips",
-    lambda x: flips_at_equality(x, 1, "inclusive"),
-)
-E5.breaks(
-    "tau = max(|m0|, G) under Larq's rule: at a tie -1 becomes +1",
-    lambda x: flips_at_equality(x, -1, "larq"),
+E5.breaks("tau = max(|m0|, G) under Larq's rule: at a tie -1 becomes +1")(
+    flips_at_equality, -1, "larq"
 )
 
 
@@ -164,36 +150,26 @@ def least_spacing(gamma, ratio, rule="strict"):
     return least(gamma, ratio, ratio, rule)
 
 
-def apart(x, step, gradients, w, m, spacing, first=0):
-    """``step(w, g, m)`` returns (w, m); flips of a weight are ``spacing`` steps apart."""
-    last = [None] * len(w)
-    for t, g in enumerate(x.over(gradients)):
-        before, (w, m) = w, step(w, g, m)
+def apart(x, gradients, bits, run, spacing, first=0):
+    """``run`` has (bits, m); flips of a weight are ``spacing`` steps apart."""
+    last = [None] * len(bits)
+    for t, (_, (w, m)) in enumerate(x.beside(gradients, run)):
         x.show(m=m, bits=w)
-        for k in np.flatnonzero(before != w):
+        for k in np.flatnonzero(bits != w):
             since, allowed = (t + 1, first) if last[k] is None else (t - last[k], spacing)
             x.require(since >= allowed, f"weight {k} flips after {since} steps, not {allowed}")
             last[k] = t
-
-
-def bop_by(x, gamma, threshold, **how):
-    def step(w, g, m):
-        hyper = {"gamma": x.number(gamma), "threshold": x.number(threshold)}
-        w, state = x.steps.bop_step(w, g, BopState(m), **hyper, **how)
-        x.tie(np.abs(state.m) == x.number(threshold))
-        return w, state.m
-
-    return step
+        bits = w
 
 
 def drawn_spacing(x):
-    """gamma and tau (exact in float32 too), and the least n of flips apart and of the first."""
+    """Constants of Bop, exact in float32 too; tau / G; the least n of flips apart, of the first."""
     x.arithmetic()
     gamma, threshold, how = x.one("gamma", (0.25, 0.5, 0.125)), x.one("tau", TAUS), dialect(x)
-    ratio = Fraction(threshold) / G
-    spacing = least_spacing(Fraction(gamma), ratio, how["rule"])
-    first = least(Fraction(gamma), 0, ratio, how["rule"])
-    return gamma, threshold, how, spacing, first
+    ratio, rule = Fraction(threshold) / G, how["rule"]
+    spacing = least_spacing(Fraction(gamma), ratio, rule)
+    run = {"gamma": x.number(gamma), "threshold": x.number(threshold)} | how
+    return run, ratio, spacing, least(Fraction(gamma), 0, ratio, rule)
 
 
 TAUS = (0.75, 1.5, 0.375, 0, 2.25)
@@ -201,52 +177,48 @@ TAUS = (0.75, 1.5, 0.375, 0, 2.25)
 
 @E11.claim
 def flips_apart(x):
-    gamma, threshold, how, spacing, _ = drawn_spacing(x)
+    run, _, *least = drawn_spacing(x)
     g, m = x.gradients(BOUNDED, most=16 if x.exact else 8), x.weights("m", QUARTERS[:9])
-    apart(x, bop_by(x, gamma, threshold, **how), g, x.start_bits(), m, spacing)
+    bits = x.start_bits()
+    apart(x, g, bits, x.bop(g, bits, m, **run), least[0])
 
 
 @E11.claim
 def first_flip(x):
-    gamma, threshold, how, spacing, first = drawn_spacing(x)
-    g = x.gradients(BOUNDED, most=16 if x.exact else 8)
-    apart(x, bop_by(x, gamma, threshold, **how), g, x.start_bits(), 0 * g[0], spacing, first)
+    run, _, *least = drawn_spacing(x)
+    g, bits = x.gradients(BOUNDED, most=16 if x.exact else 8), x.start_bits()
+    apart(x, g, bits, x.bop(g, bits, 0 * g[0], **run), *least)
 
 
 @E11.claim
 def attained(x):
     """Just above the threshold, then the largest gradient the other way: exactly ``n`` steps."""
-    gamma, threshold, how, n, _ = drawn_spacing(x)
-    ratio = Fraction(threshold) / G
+    run, ratio, n, _ = drawn_spacing(x)
     # Any start in (tau, tau + G slack) takes no longer than one at tau would.
-    slack = (1 - ratio) / (1 - Fraction(gamma)) ** n - (1 + ratio)
+    slack = (1 - ratio) / (1 - Fraction(float(run["gamma"]))) ** n - (1 + ratio)
     above = Fraction(2) ** (floor(log2(slack)) - 1) if slack else 0  # float32 sums stay exact
-    step, start = bop_by(x, gamma, threshold, **how), x.array([threshold + G * above])
-    w, m = step(x.signs([1]), start, start)
-    if w[0] > 0:
-        return  # at the tie itself Larq's rule keeps a +1
-    for t, g in enumerate(x.over(x.column(*[-G] * n))):
-        w, m = step(w, g, m)
-        x.require((w[0] > 0) == (t + 1 == n), f"the weight is {w[0]}; it flips back at step {n}")
+    g = x.column(G * (ratio + above), *[-G] * n)
+    for t, (_, (w, _)) in enumerate(x.beside(g, x.bop(g, x.signs([1]), g[0], **run))):
+        if t == 0 and w[0] > 0:
+            return  # at the tie itself Larq's rule keeps a +1
+        x.require((w[0] > 0) == (t == n), f"the weight is {w[0]}; it flips back at step {n}")
 
 
 def spacing_of_one(x, gradients, threshold=1.5, m=0, first=0, spacing=4):
-    arrays = x.column(*gradients), x.signs([1]), x.array([m])
-    apart(x, bop_by(x, 0.25, threshold), *arrays, spacing, first)
+    g, bits = x.column(*gradients), x.signs([1])
+    apart(x, g, bits, x.bop(g, bits, x.array([m]), 0.25, threshold), spacing, first)
 
 
+@E11.breaks("latent SGD near 0 flips at every step")
 def latent_spacing(x):
-    def step(w, g, latent):
-        latent, _ = x.steps.latent_sgd_step(latent, g, sgd_start(latent), lr=0.5)
-        return x.sign(latent), latent
-
-    apart(x, step, x.column(1, -2, 2), x.signs([1]), x.array([0]), spacing=2)
+    g, bits = x.column(1, -2, 2), x.signs([1])
+    run = ((x.sign(latent), latent) for latent in x.sgd(g, x.array([0]), lr=0.5))
+    apart(x, g, bits, run, spacing=2)
 
 
-E11.shows(lambda x: spacing_of_one(x, (3, 3, 3, -3, -3, -3, -3, -3)))
-E11.breaks("latent SGD near 0 flips at every step", latent_spacing)
-E11.breaks("gradients above G", lambda x: spacing_of_one(x, (24, -64)))
-E11.breaks("the first flip from m0 = 1", lambda x: spacing_of_one(x, (3,), m=1.25, first=3))
+E11.shows(spacing_of_one, (3, 3, 3, -3, -3, -3, -3, -3))
+E11.breaks("gradients above G")(spacing_of_one, (24, -64))
+E11.breaks("the first flip from m0 = 1")(spacing_of_one, (3,), m=1.25, first=3)
 
 
 E19 = Entry(
@@ -303,20 +275,17 @@ def endless(x):
     penalised(x, bits, steps, threshold * ratio, threshold, gamma, wait, **how)
 
 
+@E19.breaks("lambda = tau in float32, the convex average: m rounds above tau")
 def rounded_above(x):
     """lambda = tau = m: float32's convex average of two equal numbers is above them."""
-    state, tau = BopState(x.array([0.6504953])), np.float32(0.6504953)
-    w, state = x.steps.bop_step(x.signs([1]), x.array([tau]), state, gamma=1e-3, threshold=tau)
-    x.same_bits(before=x.signs([1]), after=w)
+    g, bits = x.column(0.6504953), x.signs([1])
+    for _, (w, _) in x.beside(g, x.bop(g, bits, g[0], 1e-3, g[0, 0])):
+        x.same_bits(before=bits, after=w)
 
 
-E19.shows(lambda x: penalised(x, [1], 8, 1.0, 0.5, 0.5, wait=2))
-E19.breaks(
-    "lambda above tau: flips without any gradient", lambda x: penalised(x, [1], 8, 1.0, 0.5, 0.5)
+E19.shows(penalised, [1], 8, 1.0, 0.5, 0.5, wait=2)
+E19.breaks("lambda above tau: flips without any gradient")(penalised, [1], 8, 1.0, 0.5, 0.5)
+E19.breaks("lambda = tau at gamma = 1 under the inclusive rule")(
+    penalised, [1], 8, 0.5, 0.5, 1.0, rule="inclusive"
 )
-E19.breaks(
-    "lambda = tau at gamma = 1 under the inclusive rule",
-    lambda x: penalised(x, [1], 8, 0.5, 0.5, 1.0, rule="inclusive"),
-)
-E19.breaks("lambda = tau: no endless flips", lambda x: penalised(x, [1], 8, 0.5, 0.5, 0.5, wait=7))
-E19.breaks("lambda = tau in float32, the convex average: m rounds above tau", rounded_above)
+E19.breaks("lambda = tau: no endless flips")(penalised, [1], 8, 0.5, 0.5, 0.5, wait=7)

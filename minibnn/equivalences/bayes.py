@@ -4,11 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, Options
+from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, Options
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.latent import LAMBDAS
-from minibnn.equivalences.scale import sgd_start
-from minibnn.optim import BopState
 
 E18 = Entry(
     """E18 Dual views of latent weights
@@ -26,11 +23,8 @@ E18 = Entry(
 
 
 def beside_dual_averaging(x, gradients, latent, lr):
-    total, state = 0 * latent, sgd_start(latent)
-    for g in x.over(gradients):
-        total = total + g
-        latent, state = x.steps.latent_sgd_step(latent, g, state, lr=lr)
-        x.tie(total == 0)
+    run, totals = x.sgd(gradients, latent, lr), np.cumsum(gradients, 0)
+    for _, latent, total in x.beside(gradients, run, totals):
         x.show(latent=latent, total=total)
         best = [min((1, -1), key=lambda b: b * s) for s in total]  # at a tie +1
         x.same_bits(sign=x.sign(latent), argmin=x.signs(best))
@@ -51,25 +45,22 @@ def bayes(x):
     gradients, natural = x.gradients(SMALL, ANY), x.weights("natural", (0, 1, -1, Fraction(1, 3)))
     step, rho = x.number(x.one("a", RATES)), x.number(x.one("rho", RATES))
     samples = x.one("N", (50, 1, 3))
-    w, state = x.sign(natural), BopState(-rho / samples * natural)
-    for g in x.over(gradients):
-        natural = (1 - step * rho) * natural - step * samples * g
-        hyper = {"gamma": step * rho, "threshold": 0, "rule": "larq"}
-        w, state = x.steps.bop_step(w, g, state, **hyper)
-        x.tie(natural == 0)
+    factor, gamma = -rho / samples, step * rho
+    bop = x.bop(gradients, x.sign(natural), factor * natural, gamma, rule="larq")
+    for g, (w, m) in x.beside(gradients, bop):
+        natural = (1 - gamma) * natural - step * samples * g
         x.same_bits(bop=w, bayes=x.sign(natural))
-        x.same(m=state.m, scaled_natural=-rho / samples * natural)
+        x.same(m=m, scaled_natural=factor * natural)
 
 
 def dual_of_one(x, gradients, latent=0, lr=0.5):
     beside_dual_averaging(x, x.column(*gradients), x.array([latent]), lr)
 
 
-E18.shows(lambda x: dual_of_one(x, (2, -1, -1, -3)))
-E18.breaks("a start that is not 0", lambda x: dual_of_one(x, (1,), latent=2))
-E18.breaks(
-    "lr = 0.1 in float32: 0.3 - 0.1 - 0.1 - 0.1 is not 0",
-    lambda x: dual_of_one(x, (3, -1, -1, -1), lr=0.1),
+E18.shows(dual_of_one, (2, -1, -1, -3))
+E18.breaks("a start that is not 0")(dual_of_one, (1,), latent=2)
+E18.breaks("lr = 0.1 in float32: 0.3 - 0.1 - 0.1 - 0.1 is not 0")(
+    dual_of_one, (3, -1, -1, -1), lr=0.1
 )
 
 
@@ -87,20 +78,22 @@ E25 = Entry(
 )
 
 
-def beside_prior(x, gradients, latent, centre, rates, lam, shifted=True):
-    w, state = x.sign(latent), BopState(-lam * latent)
-    plain, first = -lam * (latent - centre), x.sign(latent)
-    for g, lr in zip(x.over(gradients), rates, strict=True):
+def with_prior(gradients, latent, centre, rates, lam):
+    for g, lr in zip(gradients, rates, strict=True):
         latent = latent - lr * (g + lam * (latent - centre))
-        direction = g - lam * centre if shifted else g
-        hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq"}
-        w, state = x.steps.bop_step(w, direction, state, **hyper)
-        plain = (1 - lr * lam) * plain + lr * lam * g
-        x.tie(latent == 0)
+        yield latent
+
+
+def beside_prior(x, gradients, latent, centre, rates, lam, shifted=True):
+    plain, gammas = -lam * (latent - centre), [lr * lam for lr in rates]
+    direction = gradients - lam * centre if shifted else gradients
+    bop = x.bop(direction, x.sign(latent), -lam * latent, gammas, rule="larq")
+    run = with_prior(gradients, latent, centre, rates, lam)
+    for g, gamma, latent, (w, m) in x.beside(gradients, gammas, run, bop):
+        plain = (1 - gamma) * plain + gamma * g
         x.same_bits(with_prior=x.sign(latent), bop=w)
-        x.same(minus_lambda_latent=-lam * latent, m=state.m)
+        x.same(minus_lambda_latent=-lam * latent, m=m)
         x.same_bits(bits=w, read_out=np.where(plain <= lam * centre, 1, -1))
-    return first, x.sign(latent)
 
 
 @E25.claim
@@ -112,10 +105,9 @@ def prior(x):
     beside_prior(x, gradients, latent, x.weights("centre", QUARTERS), rates / max(lam, 1), lam)
 
 
-def frozen(x, gradients, latent, centre, rates, lam):
-    first = x.sign(latent)
-    for g, lr in zip(x.over(gradients), rates, strict=True):
-        latent = latent - lr * (g + lam * (latent - centre))
+def frozen(x, gradients, latent, *prior):
+    first, run = x.sign(latent), with_prior(gradients, latent, *prior)
+    for _, latent in x.beside(gradients, run):
         x.show(latent=latent)
         x.same_bits(first=first, now=x.sign(latent))
 
@@ -130,16 +122,19 @@ def never_flips(x):
     frozen(x, gradients, latent, beyond * x.sign(latent), rates, lam)
 
 
+@E25.breaks("lambda |c| below G: a gradient of 3 flips the weight")
 def weak_prior(x):
     """lambda |c| = 2.5 < G = 3 from w0 = 1."""
     frozen(x, x.column(3), x.array([0.5]), x.array([2.5]), [1], 1)
 
 
+@E25.breaks("the prior is left out of Bop's gradient")
 def unshifted(x):
     x.bits_only = True
     beside_prior(x, x.column(1), x.array([1]), x.array([4]), [1], np.float32(0.5), shifted=False)
 
 
+@E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)")
 def penalty_on_bits(x):
     """lambda/2 (b - c)^2 at b = 1, c = 3, lambda = 1/2: its slope over ±1 is -lambda c."""
     slope = (0.25 * (1 - 3) ** 2 - 0.25 * (-1 - 3) ** 2) / 2
@@ -147,9 +142,6 @@ def penalty_on_bits(x):
 
 
 E25.shows(lambda x: beside_prior(x, x.column(1, 3, -2), x.array([1]), x.array([2]), [0.5] * 3, 0.5))
-E25.breaks("the prior is left out of Bop's gradient", unshifted)
-E25.breaks("lambda |c| below G: a gradient of 3 flips the weight", weak_prior)
-E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)", penalty_on_bits)
 
 
 E26 = Entry(
@@ -181,13 +173,12 @@ def bayes_step(lam, g, u, temperature, rate, n=1, kl=1.0, prior=0):
 def beside_bayes(x, gradients, lam, noise, temperature, rate):
     s, latent = GUARD / np.float32(temperature) / GUARD, lam
     x.tie(np.abs(lam) == 10)
-    for g, u in zip(x.over(gradients), noise, strict=True):
+    for g, u in x.beside(gradients, noise):
         if (np.abs(lam) < 10).any() and len(x.rows) > 1:
             return
-        bits, before = x.sign(latent), latent
-        g = g * np.float32(temperature)  # s is 1 / temperature
+        bits, g = x.sign(latent), g * np.float32(temperature)  # s is 1 / temperature
         lam, w = bayes_step(lam, g, u, temperature, rate)
-        latent = before - np.float32(rate) * (np.float32(1) * s * g + (before - 0))
+        latent = latent - np.float32(rate) * (np.float32(1) * s * g + (latent - 0))
         x.same_bits(sample=w, sign=bits)
         x.same(bayes=lam, latent=latent)
 
@@ -207,6 +198,6 @@ def one_bayes(x, start=12.0, temperature=1e-10, u=0.25, g=1):
 
 
 E26.shows(one_bayes)
-E26.breaks("T = 1e-2 from lambda = 1: s moves with lambda", lambda x: one_bayes(x, 1.0, 1e-2))
-E26.breaks("a start of 1: the noise decides the sample", lambda x: one_bayes(x, 1.0, u=0.01))
-E26.breaks("u = 0, of chance 2^-24: the noise is -infinity", lambda x: one_bayes(x, u=0.0))
+E26.breaks("T = 1e-2 from lambda = 1: s moves with lambda")(one_bayes, 1.0, 1e-2)
+E26.breaks("a start of 1: the noise decides the sample")(one_bayes, 1.0, u=0.01)
+E26.breaks("u = 0, of chance 2^-24: the noise is -infinity")(one_bayes, u=0.0)

@@ -1,12 +1,14 @@
 """A case: the numbers that a claim draws, the arithmetic it computes in, and what came of it."""
 
 from fractions import Fraction
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from minibnn.equivalences.steps import Steps
 from minibnn.ops.bits import binarize
+from minibnn.optim import BopState, LatentAdamState, LatentSGDState
 
 
 class Broken(AssertionError):
@@ -41,6 +43,9 @@ RATES = Options(  # in (0, 1]
 )
 POWERS = tuple(2.0**k for k in _zigzag(17)[1:])
 SCALES = Options(POWERS, _fractions((2, 1), (3, 1), (1, 3), (7, 5), (1, 100), (50, 7)))
+LAMBDAS = Options(
+    (1.0, 0.5, 0.25, 2.0, 2.0**-7), _fractions((1, 1), (1, 2), (2, 3), (1, 5), (3, 1))
+)
 THRESHOLDS = Options((0, 0.5, 1, 0.25, 0.1), (0, 0.5, 1, 0.25, Fraction(1, 3)))
 
 
@@ -70,11 +75,7 @@ class Case:
 
     def one(self, name, options):
         """One of the options; the given one, if there is one."""
-        if name not in self.given:
-            if isinstance(options, Options):
-                options = options.fractions if self.exact else options.floats
-            self.given[name] = self.choose(options)
-        return self.given[name]
+        return self.many(name, options)
 
     def many(self, name, options, *shape):
         """Options in nested lists of this shape."""
@@ -84,10 +85,10 @@ class Case:
             self.given[name] = self._nested(options, *shape)
         return self.given[name]
 
-    def _nested(self, options, length, *shape):
+    def _nested(self, options, *shape):
         if not shape:
-            return [self.choose(options) for _ in range(length)]
-        return [self._nested(options, *shape) for _ in range(length)]
+            return self.choose(options)
+        return [self._nested(options, *shape[1:]) for _ in range(shape[0])]
 
     def arithmetic(self, *numbers):
         """Compute in one of these: "float32", "float64", "fraction"."""
@@ -145,13 +146,49 @@ class Case:
         """Signs of latent weights; that of 0 is +1."""
         return self.signs(binarize(latent))
 
-    # -- what came of it
+    # -- runs: what there is after each step
+
+    def run(self, step, gradients, value, state, **hyper):
+        """(value, state) of a step function; a list in ``hyper`` has a number for each step."""
+        for t, g in enumerate(gradients):
+            now = {name: x[t] if isinstance(x, list) else x for name, x in hyper.items()}
+            value, state = step(value, g, state, **now)
+            yield value, state
+
+    def bop(self, gradients, w, m, gamma, threshold=0, **dialect):
+        """(w, m) of Bop."""
+        hyper = {"gamma": gamma, "threshold": threshold} | dialect
+        run = self.run(self.steps.bop_step, gradients, w, BopState(m), **hyper)
+        thresholds = threshold if isinstance(threshold, list) else repeat(threshold)
+        for (w, state), threshold in zip(run, thresholds, strict=False):
+            self.tie(np.abs(state.m) == threshold)
+            yield w, state.m
+
+    def sgd(self, gradients, latent, lr, **hyper):
+        """Latent weights of SGD."""
+        state = LatentSGDState(0 * latent)
+        for w, _ in self.run(self.steps.latent_sgd_step, gradients, latent, state, lr=lr, **hyper):
+            self.tie(w == 0)
+            yield w
+
+    def adam(self, gradients, latent, lr, **hyper):
+        """Latent weights of Adam."""
+        state = LatentAdamState(0 * latent, 0 * latent)
+        for w, _ in self.run(self.steps.latent_adam_step, gradients, latent, state, lr=lr, **hyper):
+            self.tie(w == 0)
+            yield w
 
     def over(self, gradients):
         """The gradients step by step, each with a row of its own."""
         for g in gradients:
             self.rows.append({"step": len(self.rows) + 1, "g": g})
             yield g
+
+    def beside(self, gradients, *runs):
+        """(g, what each of the runs has then) at each step, which has a row of its own."""
+        return zip(self.over(gradients), *runs, strict=False)
+
+    # -- what came of it
 
     def show(self, **cells):
         if not self.rows:

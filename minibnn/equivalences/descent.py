@@ -37,15 +37,14 @@ def projected(b, step, m, rule):
 @E20.claim
 def projection(x):
     x.arithmetic()
-    gradients, w, m, rates, tau = drawn_bop(x, SMALL, ANY)
-    state, how = BopState(m), dialect(x)
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
-        b, (w, state) = w, x.steps.bop_step(w, g, state, gamma=gamma, threshold=tau, **how)
-        x.tie(np.abs(state.m) == tau)
-        x.same_bits(bop=w, projected=projected(b, tau * b - state.m, state.m, how["rule"]))
-        cost = w * state.m + tau * np.abs(w - b)
+    gradients, b, *_, tau = run = drawn_bop(x, SMALL, ANY)
+    how = dialect(x)
+    for _, (w, m) in x.beside(gradients, x.bop(*run, **how)):
+        x.same_bits(bop=w, projected=projected(b, tau * b - m, m, how["rule"]))
         if x.exact:
-            x.require(cost <= -w * state.m + tau * np.abs(-w - b), "the other bit costs less")
+            kept, flipped = (bit * m + tau * np.abs(bit - b) for bit in (w, -w))
+            x.require(kept <= flipped, "the other bit costs less")
+        b = w
 
 
 def one_projection(x, b, m, tau, step, rule="strict"):
@@ -54,37 +53,31 @@ def one_projection(x, b, m, tau, step, rule="strict"):
     x.same_bits(rule=flipped, projected=projected(b, step(b, m, np.float32(tau)), m, "strict"))
 
 
+@E20.breaks("BinaryConnect taken for it")
 def binary_connect(x):
     """w0 = 1/2 at rate 1/4 flips by adding up gradients that never exceed tau = 4."""
-    latent, w, state = x.array([0.5]), x.signs([1]), BopState(x.array([0]))
-    for g in x.over(x.column(1, 1, 1)):
-        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=0.25)
-        w, state = x.steps.bop_step(w, g, state, gamma=1, threshold=4)
+    g, latent = x.column(1, 1, 1), x.array([0.5])
+    bop, sgd = x.bop(g, x.signs([1]), 0 * latent, 1, threshold=4), x.sgd(g, latent, lr=0.25)
+    for _, (w, _), latent in x.beside(g, bop, sgd):
         x.same_bits(bop=w, binary_connect=x.sign(latent))
 
 
+def flushed(b, m, tau):
+    step = tau * b - m
+    return np.where(np.abs(step) < np.finfo(np.float32).tiny, np.float32(0), step)
+
+
 UP = np.nextafter(np.float32(0.21626131), np.float32(1))
-TINY = np.finfo(np.float32).tiny
-E20.shows(lambda x: one_projection(x, 1, 2, 1, lambda b, m, tau: tau * b - m))
-E20.breaks(
-    "a step size 1 / tau that is rounded first: tau = 0.21626131, m one ulp above",
-    lambda x: one_projection(x, 1, UP, 0.21626131, lambda b, m, tau: b - (np.float32(1) / tau) * m),
+E20.shows(one_projection, 1, 2, 1, lambda b, m, tau: tau * b - m)
+E20.breaks("a step size 1 / tau that is rounded first: tau = 0.21626131, m one ulp above")(
+    one_projection, 1, UP, 0.21626131, lambda b, m, tau: b - (np.float32(1) / tau) * m
 )
-E20.breaks(
-    "subnormal differences flushed to 0: tau = 1.5e-38, m = 1.6e-38",
-    lambda x: one_projection(
-        x,
-        1,
-        1.6e-38,
-        1.5e-38,
-        lambda b, m, tau: np.where(np.abs(tau * b - m) < TINY, np.float32(0), tau * b - m),
-    ),
+E20.breaks("subnormal differences flushed to 0: tau = 1.5e-38, m = 1.6e-38")(
+    one_projection, 1, 1.6e-38, 1.5e-38, flushed
 )
-E20.breaks(
-    "a tie by Larq's rule, read as hold: b = -1, m = -tau",
-    lambda x: one_projection(x, -1, -1, 1, lambda b, m, tau: tau * b - m, "larq"),
+E20.breaks("a tie by Larq's rule, read as hold: b = -1, m = -tau")(
+    one_projection, -1, -1, 1, lambda b, m, tau: tau * b - m, "larq"
 )
-E20.breaks("BinaryConnect taken for it", binary_connect)
 
 
 E21 = Entry(
@@ -108,14 +101,14 @@ def loss(q, c, b):
 
 
 def descends(x, q, c, b, m, tau, rates, rule="strict", to_rest=False):
-    """Bop on L, per-weight thresholds ``tau[t]``; then gamma = 1 until nothing flips."""
+    """Bop on L, thresholds ``tau[t]``; then gamma = 1 until nothing flips."""
     state, rates = BopState(m), [*rates, *[1] * (2 ** len(b) if to_rest else 0)]
     for t, gamma in enumerate(rates):
-        before, g = b, q @ b + c
-        hyper = {"gamma": gamma, "threshold": tau[min(t, len(tau) - 1)], "rule": rule}
-        b, state = x.steps.bop_step(b, g, state, **hyper)
+        before, threshold = b, tau[min(t, len(tau) - 1)]
+        hyper = {"gamma": gamma, "threshold": threshold, "rule": rule}
+        b, state = x.steps.bop_step(b, q @ b + c, state, **hyper)
         x.rows.append({"step": t + 1, "b": b, "m": state.m, "loss": loss(q, c, b)})
-        x.tie(np.abs(state.m) == hyper["threshold"])
+        x.tie(np.abs(state.m) == threshold)
         fallen = loss(q, c, b) < loss(q, c, before)
         x.require(fallen or (b == before).all(), "a flip has not lowered the loss")
     if to_rest:
@@ -159,17 +152,15 @@ def of_small(x, q, c, tau, m=0, steps=2, gamma=0.5, **more):
     descends(x, q, c, b, m * b, tau, [x.number(gamma)] * steps, **more)
 
 
-E21.shows(lambda x: of_small(x, [[1, 1], [1, 1]], [2, 0], [2], steps=4, gamma=1))
-E21.breaks(
-    "tau below the curvature, at Q_ii = 0: ++ and -- alternate",
-    lambda x: of_small(x, [[0, 1], [1, 0]], [0, 0], [0]),
+E21.shows(of_small, [[1, 1], [1, 1]], [2, 0], [2], steps=4, gamma=1)
+E21.breaks("tau below the curvature, at Q_ii = 0: ++ and -- alternate")(
+    of_small, [[0, 1], [1, 0]], [0, 0], [0]
 )
-E21.breaks(
-    "the inclusive rule: a flip at b m = tau leaves the loss as it is",
-    lambda x: of_small(x, [[1]], [0], [1], gamma=1, rule="inclusive"),
+E21.breaks("the inclusive rule: a flip at b m = tau leaves the loss as it is")(
+    of_small, [[1]], [0], [1], gamma=1, rule="inclusive"
 )
-E21.breaks("b0 m0 above tau", lambda x: of_small(x, [[0]], [-1], [0], m=9))
-E21.breaks("a falling tau", lambda x: of_small(x, [[0]], [-1], [4, 0], m=4, steps=2))
+E21.breaks("b0 m0 above tau")(of_small, [[0]], [-1], [0], m=9)
+E21.breaks("a falling tau")(of_small, [[0]], [-1], [4, 0], m=4, steps=2)
 
 
 E23 = Entry(
@@ -188,14 +179,14 @@ E23 = Entry(
 )
 
 
-def flips_by_gradient(x, gradients, w, m, rates, thresholds, **how):
-    state = BopState(m)
-    for g, gamma, tau in zip(x.over(gradients), rates, thresholds, strict=True):
-        b, (w, state) = w, x.steps.bop_step(w, g, state, gamma=gamma, threshold=tau, **how)
-        own = b * g > tau if how.get("rule", "strict") == "strict" else b * g >= tau
+def flips_by_gradient(x, gradients, b, m, rates, thresholds, rule="strict", **how):
+    run = x.bop(gradients, b, m, rates, thresholds, rule=rule, **how)
+    for g, tau, (w, m) in x.beside(gradients, thresholds, run):
+        own = b * g > tau if rule == "strict" else b * g >= tau
         x.tie(b * g == tau)
-        x.show(m=state.m, bits=w)
+        x.show(m=m, bits=w)
         x.require(own | (w == b), f"a weight of gradient {g} flips at tau = {tau}")
+        b = w
 
 
 @E23.claim(when=lambda steps: "lerp" in steps.averages or steps.exact)
@@ -205,7 +196,7 @@ def own_gradient(x):
     m = w * np.minimum(w * m, tau)
     averages = x.steps.averages if x.exact else ["lerp"]
     how = {"rule": x.one("rule", x.steps.rules), "average": x.one("average", averages)}
-    rates = rates if x.exact else np.minimum(rates, np.float32(0.999))
+    rates = rates if x.exact else [min(rate, np.float32(0.999)) for rate in rates]
     rising = x.array(x.many("rise", (0, 0, 0.25), len(gradients))).cumsum()
     flips_by_gradient(x, gradients, w, m, rates, [tau + r for r in rising], **how)
 
@@ -216,19 +207,18 @@ def own_of_one(x, gradients, m, taus, gamma=0.5):
     flips_by_gradient(x, *arrays, [np.float32(gamma)] * len(gradients), taus)
 
 
+@E23.breaks("latent momentum")
 def by_velocity(x):
     """w = 1/4, v = 1, momentum 9/5: the velocity flips against its own gradient."""
-    state, hyper = LatentSGDState(x.array([1])), {"lr": 1, "momentum": 1.8}
-    for g in x.over(x.column(-1)):
-        latent, _ = x.steps.latent_sgd_step(x.array([0.25]), g, state, **hyper)
-        x.require(latent >= 0, f"a weight of gradient {g} flips")
+    g, state, hyper = x.column(-1), LatentSGDState(x.array([1])), {"lr": 1, "momentum": 1.8}
+    run = x.run(x.steps.latent_sgd_step, g, x.array([0.25]), state, **hyper)
+    for _, (latent, _) in x.beside(g, run):
+        x.require(latent >= 0, f"a weight of gradient {g[0]} flips")
 
 
-E23.shows(lambda x: own_of_one(x, (3, 2, -1, -4), 0, [1] * 4))
-E23.breaks("b0 m0 above tau", lambda x: own_of_one(x, (0,), 4, [1]))
-E23.breaks("a falling threshold", lambda x: own_of_one(x, (3, 0), 0, [2, 0.5]))
-E23.breaks(
-    "float32's convex average: tau = m = g = 0.6504953, gamma = 1e-3",
-    lambda x: own_of_one(x, (0.6504953,), 0.6504953, [0.6504953], 1e-3),
+E23.shows(own_of_one, (3, 2, -1, -4), 0, [1] * 4)
+E23.breaks("b0 m0 above tau")(own_of_one, (0,), 4, [1])
+E23.breaks("a falling threshold")(own_of_one, (3, 0), 0, [2, 0.5])
+E23.breaks("float32's convex average: tau = m = g = 0.6504953, gamma = 1e-3")(
+    own_of_one, (0.6504953,), 0.6504953, [0.6504953], 1e-3
 )
-E23.breaks("latent momentum", by_velocity)

@@ -56,13 +56,22 @@ class Entry:
         self.claims[function.__name__] = function, when or (lambda steps: True)
         return function
 
-    def shows(self, run):
-        """``run(case)`` is what ``verify --explain`` shows; it holds."""
-        self.example = run
+    def shows(self, run, *arguments, **named):
+        """``run(case, ...)`` is what ``verify --explain`` shows; it holds."""
+        self.example = lambda case: run(case, *arguments, **named)
 
-    def breaks(self, words, run):
-        """A counterexample: ``run(case)`` drops a precondition, in ``words``, and must break."""
-        self.counterexamples.append(Counterexample(words, run))
+    def breaks(self, words):
+        """Decorator, or called with more: ``run(case, ...)`` drops a precondition; it must break.
+
+        ``words`` say which one.
+        """
+
+        def add(run, *arguments, **named):
+            example = Counterexample(words, lambda case: run(case, *arguments, **named))
+            self.counterexamples.append(example)
+            return run
+
+        return add
 
     def claims_of(self, steps):
         """Names of the claims that concern these step functions (``steps``)."""

@@ -1,13 +1,11 @@
 """What one does to latent weights or their gradient: E9 (clip, mask), E10 (estimators)."""
 
-from functools import partial
+from itertools import repeat
 
 import numpy as np
 
 from minibnn.equivalences.case import QUARTERS, RATES, SMALL, TENTHS
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.scale import sgd_start
-from minibnn.optim import BopState
 
 E9 = Entry(
     """E9 Weight clip and straight-through mask
@@ -28,16 +26,9 @@ WITHIN = tuple(q for q in QUARTERS if abs(q) <= 1)
 EXACT_RATES = (0.5, 0.25, 0.125)
 
 
-def sgd(x, latent, g, lr, **hyper):
-    return x.steps.latent_sgd_step(latent, g, sgd_start(latent), lr=lr, **hyper)[0]
-
-
-def beside(x, gradients, latent, first, second):
-    """Two updates ``(latent, g) -> latent`` that keep the latent weights equal."""
-    a = b = latent
-    for g in x.over(gradients):
-        a, b = first(a, g), second(b, g)
-        x.tie(a == 0)
+def alike(x, gradients, *runs):
+    """Two runs of latent weights that stay equal; yields them."""
+    for _, a, b in x.beside(gradients, *runs):
         x.same(latent=a, other=b)
         yield a
 
@@ -45,9 +36,9 @@ def beside(x, gradients, latent, first, second):
 @E9.claim
 def mask_under_clip(x):
     g, latent, lr = x.gradients(SMALL, TENTHS), x.weights("latent", WITHIN), x.one("lr", RATES)
-    hyper = {"weight_decay": x.one("weight_decay", (0, *RATES.floats)), "clip": 1.0}
-    without, masked = partial(sgd, x, lr=lr, **hyper), partial(sgd, x, lr=lr, **hyper, ste_clip=1.0)
-    for a in beside(x, g, latent, without, masked):
+    decay = x.one("weight_decay", (0, *RATES.floats))
+    runs = (x.sgd(g, latent, lr, weight_decay=decay, clip=1.0, ste_clip=c) for c in (None, 1.0))
+    for a in alike(x, g, *runs):
         x.require(np.abs(a) <= 1, "|w| is above the clip")
 
 
@@ -58,8 +49,8 @@ def dead_beyond_mask(x):
 
 
 def stays_beyond(x, gradients, latent, lr, **hyper):
-    moves = partial(sgd, x, lr=lr, ste_clip=1.0, **hyper)
-    list(beside(x, gradients, latent, moves, lambda w, g: w))
+    run = x.sgd(gradients, latent, lr, ste_clip=1.0, **hyper)
+    list(alike(x, gradients, run, repeat(latent)))
 
 
 @E9.claim
@@ -69,7 +60,8 @@ def clip_unreached(x):
 
 
 def beside_clipped(x, gradients, latent, lr, clip):
-    list(beside(x, gradients, latent, partial(sgd, x, lr=lr), partial(sgd, x, lr=lr, clip=clip)))
+    runs = (x.sgd(gradients, latent, lr, clip=c) for c in (None, clip))
+    list(alike(x, gradients, *runs))
 
 
 @E9.claim
@@ -78,16 +70,19 @@ def next_flip(x):
     no_later(x, g, latent, x.one("lr", RATES))
 
 
-def no_later(x, gradients, latent, lr, **hyper):
-    """The same gradients for both, whatever their bits: open loop."""
-    a, b, start = latent, latent, x.sign(latent)
-    free, clipped = start != start, start != start  # which have flipped
-    for g in x.over(gradients):
-        a, b = sgd(x, a, g, lr), sgd(x, b, g, lr, **{"clip": 1.0} | hyper)
-        free, clipped = free | (x.sign(a) != start), clipped | (x.sign(b) != start)
-        x.tie(a == 0)
-        x.show(free=a, clipped=b)
-        x.require(clipped | ~free, "a free weight has flipped, and a clipped one has not")
+def no_later(x, gradients, latent, lr):
+    runs = (x.sgd(gradients, latent, lr, clip=c) for c in (None, 1.0))
+    flips_no_later(x, gradients, latent, *runs)
+
+
+def flips_no_later(x, gradients, latent, free, held):
+    """The same gradients for both runs, whatever their bits: open loop."""
+    start = x.sign(latent)
+    first = flipped = start != start  # which have flipped
+    for _, a, b in x.beside(gradients, free, held):
+        first, flipped = first | (x.sign(a) != start), flipped | (x.sign(b) != start)
+        x.show(free=a, held=b)
+        x.require(flipped | ~first, "a free weight has flipped, and a held one has not")
 
 
 @E9.claim
@@ -98,36 +93,35 @@ def saturated(x):
 
 def from_the_clip(x, gradients, start, lr, beyond=0):
     """b w >= c - t lr G; at w = 0 a -1 has flipped, since sign(0) = +1, and a +1 has not."""
-    latent, least = start * x.number(1), 1 / (lr * np.abs(gradients).max() or 1)
-    for t, g in enumerate(x.over(gradients), 1):
-        latent = sgd(x, latent, g, lr, clip=1.0)
-        x.tie(latent == 0)
+    least, run = (
+        1 / (lr * np.abs(gradients).max() or 1),
+        x.sgd(gradients, start * x.number(1), lr, clip=1.0),
+    )
+    for t, (_, latent) in enumerate(x.beside(gradients, run), 1):
         x.show(latent=latent, bits=x.sign(latent))
         late = (t < least + beyond) | ((t == least) & (start > 0))
         x.require(~(late & (x.sign(latent) != start)), "a saturated weight flips too early")
 
 
+@E9.breaks("(i) with a strict mask |w| < 1 a weight at 1 is frozen")
 def strict_mask(x):
-    def masked(w, g):
-        return sgd(x, w, np.where(np.abs(w) < 1, g, 0 * g), 0.5, clip=1.0)
+    def masked(w, g, state, **hyper):
+        return x.steps.latent_sgd_step(w, np.where(np.abs(w) < 1, g, 0 * g), state, **hyper)
 
-    clipped = partial(sgd, x, lr=0.5, clip=1.0)
-    list(beside(x, x.column(-3, 1, 1), x.array([0.5]), clipped, masked))
+    g, latent, hyper = x.column(-3, 1, 1), x.array([0.5]), {"lr": 0.5, "clip": 1.0}
+    other = (w for w, _ in x.run(masked, g, latent, None, **hyper))
+    list(alike(x, g, x.sgd(g, latent, **hyper), other))
 
 
 E9.shows(lambda x: no_later(x, x.column(-3, -1, 1, 2), x.array([0.5]), 0.5))
-E9.breaks("(i) with a strict mask |w| < 1 a weight at 1 is frozen", strict_mask)
-E9.breaks(
-    "(ii) a clip at 1 brings the weight back",
-    lambda x: stays_beyond(x, x.column(0, 1), x.array([1.5]), 0.5, clip=1.0),
+E9.breaks("(ii) a clip at 1 brings the weight back")(
+    lambda x: stays_beyond(x, x.column(0, 1), x.array([1.5]), 0.5, clip=1.0)
 )
-E9.breaks(
-    "(iii) a clip that is reached",
-    lambda x: beside_clipped(x, x.column(-3, 1), x.array([0.5]), 0.5, 1.0),
+E9.breaks("(iii) a clip that is reached")(
+    lambda x: beside_clipped(x, x.column(-3, 1), x.array([0.5]), 0.5, 1.0)
 )
-E9.breaks(
-    '(v) "more than c / (lr G) steps": a -1 flips after exactly that many',
-    lambda x: from_the_clip(x, x.column(-1, -1), x.signs([-1]), 0.5, beyond=1),
+E9.breaks('(v) "more than c / (lr G) steps": a -1 flips after exactly that many')(
+    lambda x: from_the_clip(x, x.column(-1, -1), x.signs([-1]), 0.5, beyond=1)
 )
 
 
@@ -156,10 +150,11 @@ def beside_image(x, gradients, w, lr, estimator):
     """w under phi, and u = M(w0) under the plain estimator, eight steps for each gradient."""
     phi, image, slope = estimator
     u, bound, size = image(w), 0.0, np.abs(gradients).max()
-    for g in x.over(np.repeat(gradients, 8, axis=0)):
+    gradients = np.repeat(gradients, 8, axis=0)
+    for g, new in x.beside(gradients, x.sgd(gradients, u, lr)):
         if (np.abs(u) <= bound).any():
             return  # too near 0 to say
-        w, u = w - lr * phi(w) * g, sgd(x, u, g, lr)
+        w, u = w - lr * phi(w) * g, new
         # Taylor's remainder; phi varies by less than a quarter within a step.
         bound += 1.25 * (lr * size) ** 2 * slope / 2 + 1e-12
         far = np.abs(u) > bound
@@ -185,10 +180,9 @@ def mirror(x):
 
 def beside_mirror(x, gradients, u, lr, image, inverse):
     """w <- M^-1(M(w) - lr g) has the bits of SGD on u = M(w)."""
-    w = inverse(u)
-    for g in x.over(gradients):
-        w, u = inverse(image(w) - lr * g), sgd(x, u, g, lr)
-        x.tie(u == 0)
+    w, run = inverse(u), x.sgd(gradients, u, lr)
+    for g, u in x.beside(gradients, run):
+        w = inverse(image(w) - lr * g)
         x.show(w=w, u=u)
         x.same_bits(mirror=x.sign(w), sgd=x.sign(u))
         if x.exact:
@@ -200,24 +194,18 @@ def under_bop(x):
     """phi(1) of 1 / (1 + |w|) is 1/2."""
     gradients, w = x.gradients(SMALL), x.start_bits()
     half, threshold = np.float32(0.5), np.float32(x.one("threshold", (0.5, 1, 0)))
-    v, state = w, BopState(0 * gradients[0])
-    scaled = state
-    for g in x.over(gradients):
-        w, state = x.steps.bop_step(w, g, state, gamma=0.25, threshold=threshold)
-        hyper = {"gamma": 0.25, "threshold": half * threshold}
-        v, scaled = x.steps.bop_step(v, half * g, scaled, **hyper)
-        x.tie(np.abs(state.m) == threshold)
+    runs = (x.bop(c * gradients, w, 0 * gradients[0], 0.25, c * threshold) for c in (1, half))
+    for _, (w, _), (v, _) in x.beside(gradients, *runs):
         x.same_bits(without_phi=w, with_phi=v)
 
 
+@E10.breaks("phi = 0 outside a box: a weight that leaves it never comes back")
 def out_of_the_box(x):
     x.arithmetic("float64")
     beside_image(x, x.column(-1, 1), x.array([0.9375]), 1 / 16, BOX)
 
 
 E10.shows(lambda x: beside_image(x, x.column(2), x.array([0.75]), 1 / 64, ESTIMATORS["1/(1+|w|)"]))
-E10.breaks("phi = 0 outside a box: a weight that leaves it never comes back", out_of_the_box)
-E10.breaks(
-    "mirror descent kept as w = tanh(u) in float32: w saturates at 1",
-    lambda x: beside_mirror(x, x.column(-16, 17), x.array([0.75]), 1.0, np.arctanh, np.tanh),
+E10.breaks("mirror descent kept as w = tanh(u) in float32: w saturates at 1")(
+    lambda x: beside_mirror(x, x.column(-16, 17), x.array([0.75]), 1.0, np.arctanh, np.tanh)
 )

@@ -8,7 +8,8 @@ from minibnn import optim
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, THRESHOLDS
 from minibnn.equivalences.entry import Entry
 from minibnn.nn import Parameter
-from minibnn.optim import BopState, IntegerBopState, majority_vote_step
+from minibnn.optim import IntegerBopState, majority_vote_step
+from minibnn.optim.bop import flip_signs
 from minibnn.optim.integer import leak
 
 E27 = Entry(
@@ -36,11 +37,11 @@ def drawn_integer(x):
     return q, bits, shift, theta, rounding, max(quanta, 3)
 
 
-def integer_run(x, gradients, bits, shift, theta, rounding="zero", dtype=np.int16):
-    w, state = bits, IntegerBopState(np.zeros(len(bits), dtype))
+def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16):
+    """(bits, a) of Bop in integers."""
     hyper = {"shift": shift, "threshold": theta, "rounding": rounding}
-    for q in x.over(gradients):
-        w, state = x.steps.integer_bop_step(w, q, state, **hyper)
+    start = IntegerBopState(np.zeros(len(bits), dtype))
+    for w, state in x.run(x.steps.integer_bop_step, q, bits, start, **hyper):
         x.tie(np.abs(state.a.astype(int)) == theta)
         yield w, state.a
 
@@ -48,10 +49,9 @@ def integer_run(x, gradients, bits, shift, theta, rounding="zero", dtype=np.int1
 @E27.claim
 def bounded_and_near(x):
     q, bits, shift, theta, rounding, most = drawn_integer(x)
-    exact, off = np.array([Fraction(0)] * len(bits)), 2**shift - 1
-    off = 2 ** (shift - 1) if rounding == "nearest" else off
-    for (w, a), g in zip(integer_run(x, q, bits, shift, theta, rounding), q, strict=True):
-        exact = exact * (1 - Fraction(1, 2**shift)) + [Fraction(int(v)) for v in g]
+    exact, off = 0 * q[0] * Fraction(1), 2 ** (shift - (rounding == "nearest"))
+    for g, (w, a) in x.beside(q, integers(x, q, bits, shift, theta, rounding)):
+        exact = exact - exact / 2**shift + [Fraction(int(v)) for v in g]
         error = np.abs([int(v) for v in a] - exact)
         x.show(a=a, exact=[float(v) for v in exact], bits=w)
         x.require(np.abs(a.astype(int)) <= 2**shift * most, "|a| is above 2^j Q")
@@ -60,10 +60,8 @@ def bounded_and_near(x):
 
 @E27.claim
 def mirror(x):
-    q, bits, shift, theta, rounding, _ = drawn_integer(x)
-    runs = integer_run(x, q, bits, shift, theta, rounding)
-    images = integer_run(x, -q, -bits, shift, theta, rounding)
-    for (w, a), (v, b) in zip(runs, images, strict=False):
+    q, bits, *how, _ = drawn_integer(x)
+    for _, (w, a), (v, b) in x.beside(q, *(integers(x, s * q, s * bits, *how) for s in (1, -1))):
         x.same_bits(negated=-w, mirrored=v)
         x.same(minus_a=-a, mirrored_a=b)
 
@@ -72,46 +70,38 @@ def mirror(x):
 def in_every_order(x):
     """Quantised summands, summed in two orders."""
     q = drawn_integer(x)[0]
-    total, back = np.cumsum(q, 0), np.cumsum(q[::-1], 0)
-    x.same_bits(forwards=total[-1], backwards=back[-1])
+    x.same_bits(forwards=np.cumsum(q, 0)[-1], backwards=np.cumsum(q[::-1], 0)[-1])
 
 
-def floored(x):
-    """An arithmetic shift rounds down, which is not odd."""
-    x.same_bits(minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1)
-
-
-def scaled_integers(x):
-    x.same_bits(three_times=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1))
-
-
+@E27.breaks("int16 at j = 9 overflows")
 def overflown(x):
     """j = 9 and Q = 127: 2^9 * 127 is beyond 16 bits."""
-    wide = integer_run(x, np.full((400, 1), 127, np.int32), np.int8([-1]), 9, 0, dtype=np.int32)
-    for (_, a), (_, b) in zip(
-        integer_run(x, np.full((400, 1), 127, np.int16), np.int8([-1]), 9, 0), wide, strict=True
-    ):
+    q = np.full((400, 1), 127, np.int16)
+    runs = (integers(x, q, np.int8([-1]), 9, 0, dtype=dtype) for dtype in (np.int16, np.int32))
+    for _, (_, a), (_, b) in x.beside(q, *runs):
         x.same(in_16_bits=a, in_32=b)
 
 
+@E27.breaks("the sum is quantised, not its summands")
 def quantised_afterwards(x):
     parts = np.float32([2.0**24, 1, -(2.0**24), 0.5])
-    sums = [np.float32(0), np.float32(0)]
-    for a, b in zip(parts, parts[[0, 2, 1, 3]], strict=True):
-        sums = [sums[0] + a, sums[1] + b]
-    x.same_bits(one_order=np.rint(sums[0]), another=np.rint(sums[1]))
+    one, other = (np.rint(np.cumsum(parts[k])[-1]) for k in ([0, 1, 2, 3], [0, 2, 1, 3]))
+    x.same_bits(one_order=one, another=other)
 
 
 def four_steps(x):
-    for w, a in integer_run(x, np.int16([[3], [3], [3], [-3]]), np.int8([1]), 2, 7):
+    q = np.int16([[3], [3], [3], [-3]])
+    for _, (w, a) in x.beside(q, integers(x, q, np.int8([1]), 2, 7)):
         x.show(a=a, bits=w)
 
 
 E27.shows(four_steps)
-E27.breaks("rounding down, the arithmetic shift, is not odd", floored)
-E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)", scaled_integers)
-E27.breaks("int16 at j = 9 overflows", overflown)
-E27.breaks("the sum is quantised, not its summands", quantised_afterwards)
+E27.breaks("rounding down, the arithmetic shift, is not odd")(
+    lambda x: x.same_bits(minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1)
+)
+E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)")(
+    lambda x: x.same_bits(three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1))
+)
 
 
 E28 = Entry(
@@ -129,8 +119,7 @@ E28 = Entry(
 
 
 def by_sign(x, bits, m, eta):
-    w, _ = x.steps.bop_step(bits, m, BopState(0 * m), gamma=1, threshold=0)
-    x.tie(m == 0)
+    ((w, m),) = x.bop([m], bits, 0 * m, gamma=1)
     x.same_bits(bop=w, by_sign=x.sign(bits - x.number(eta) * np.sign(m)))
 
 
@@ -145,8 +134,7 @@ def votes(x):
     m = x.array(x.many("m", SMALL, workers, len(bits)))
     new, _ = majority_vote_step(bits, m, None, threshold=tau)
     total = np.sign(m)[::-1].sum(0)
-    w, _ = x.steps.bop_step(bits, total, BopState(0 * total), gamma=1, threshold=tau)
-    x.tie(np.abs(total) == tau)
+    ((w, _),) = x.bop([total], bits, 0 * total, 1, tau)
     x.same_bits(vote=new, bop=w)
     equal = np.sign(m) * x.number(x.one("size", (1, 2, 3)))
     x.same_bits(vote_sign=np.sign(total), sum_sign=np.sign(equal.sum(0)))
@@ -156,21 +144,21 @@ def vote_of(x, *m):
     x.same_bits(vote=np.sign(np.sign(np.float32(m)).sum()), sum=np.sign(np.float32(m).sum()))
 
 
+@E28.breaks("one bit per worker, sgn(0) = +1: 0, 0, -2")
 def one_bit_each(x):
     m = np.float32([0, 0, -2])
     x.same_bits(of_bits=np.sign(np.where(m < 0, -1, 1).sum()), vote=np.sign(np.sign(m).sum()))
 
 
+@E28.breaks("the sign of an average taken for an average of signs")
 def sign_of_average(x):
     x.same_bits(sign_of_average=np.sign(0.5 * 4 + 0.5 * -1), average_of_signs=np.sign(0.5 - 0.5))
 
 
 E28.shows(lambda x: by_sign(x, x.signs([1, -1, 1]), x.array([2, -1, 0]), 2))
-E28.breaks("eta = 1: a +1 never flips", lambda x: by_sign(x, x.signs([1]), x.array([2]), 1))
-E28.breaks("unequal sizes: 3, -1, -1", lambda x: vote_of(x, 3, -1, -1))
-E28.breaks("an even number of workers: 3, -1", lambda x: vote_of(x, 3, -1))
-E28.breaks("one bit per worker, sgn(0) = +1: 0, 0, -2", one_bit_each)
-E28.breaks("the sign of an average taken for an average of signs", sign_of_average)
+E28.breaks("eta = 1: a +1 never flips")(lambda x: by_sign(x, x.signs([1]), x.array([2]), 1))
+E28.breaks("unequal sizes: 3, -1, -1")(vote_of, 3, -1, -1)
+E28.breaks("an even number of workers: 3, -1")(vote_of, 3, -1)
 
 
 E29 = Entry(
@@ -188,85 +176,72 @@ E29 = Entry(
 )
 
 
-def halves(x, parts, k):
+def shares(x, parts, k):
     x.same(sum_of_parts=sum(g / x.number(k) for g in parts), part_of_sum=sum(parts) / x.number(k))
 
 
 @E29.claim
 def divided(x):
     k = x.one("k", (2, 4, 8))
-    parts = x.array(x.many("g", x.palette("g", SMALL, ANY), k, 2))
-    halves(x, parts, k)
+    shares(x, x.array(x.many("g", x.palette("g", SMALL, ANY), k, 2)), k)
 
 
 @E29.claim
 def leak_once(x):
     x.arithmetic("fraction")
     k, n = x.one("k", (2, 3, 4)), x.one("steps", range(1, 5))
-    parts, w = x.array(x.many("g", SMALL, n, k, 2)), x.signs(x.many("bits", (1, -1), 2))
+    sums, v = x.array(x.many("g", SMALL, n, k, 2)).sum(1), x.signs(x.many("bits", (1, -1), 2))
     gamma, tau = x.one("gamma", RATES), x.number(x.one("tau", THRESHOLDS))
-    v, state, a = w, BopState(0 * parts[0, 0]), 0 * parts[0, 0]
-    for each in x.over(parts):
-        w, state = x.steps.bop_step(w, sum(each) / k, state, gamma=gamma, threshold=tau)
-        a = (1 - gamma) * a + sum(each)
-        v = np.where(v * a > k * tau / gamma, -v, v)
-        x.tie(np.abs(state.m) == tau)
+    a = 0 * sums[0]
+    for g, (w, m) in x.beside(sums, x.bop(sums / k, v, a, gamma, tau)):
+        a = (1 - gamma) * a + g
+        v = flip_signs(v, a, k * tau / gamma)
         x.same_bits(bop=w, accumulated=v)
-        x.same(m=state.m, scaled=gamma * a / k)
+        x.same(m=m, scaled=gamma * a / k)
 
 
-def many_and_one(x, parts, gamma, weights, merged=None):
-    """k averages from m = 0, and one on a weighted sum."""
-    k, state = len(parts), BopState(0 * parts[0])
-    once = 1 - (1 - gamma) ** k if merged is None else merged
-    bits = x.signs([1] * len(parts[0]))
-    for g in parts:
-        _, state = x.steps.bop_step(bits, g, state, gamma=gamma, threshold=10**6)
-    total = sum(weight * g for weight, g in zip(weights, parts, strict=True))
-    start = BopState(0 * parts[0])
-    _, one = x.steps.bop_step(bits, total / sum(weights), start, gamma=once, threshold=10**6)
-    x.same(many=state.m, one=one.m)
+def many_and_one(x, parts, gamma, weights, once=None):
+    """k averages from m = 0, and one of a rate ``once`` on a weighted sum."""
+    once = once or 1 - (1 - gamma) ** len(parts)
+    total = sum(weight * g for weight, g in zip(weights, parts, strict=True)) / sum(weights)
+    start = x.signs([1] * len(total)), 0 * total
+    *_, (_, many) = x.bop(parts, *start, gamma, threshold=10**6)
+    ((_, one),) = x.bop([total], *start, once, threshold=10**6)
+    x.same(many=many, one=one)
 
 
 @E29.claim
 def weighted(x):
     x.arithmetic("fraction")
     k, gamma = x.one("k", (2, 3, 4)), x.one("gamma", RATES)
-    parts = x.array(x.many("g", SMALL, k, 2))
     weights = [gamma * (1 - gamma) ** (k - i) for i in range(1, k + 1)]
-    many_and_one(x, parts, gamma, weights)
+    many_and_one(x, x.array(x.many("g", SMALL, k, 2)), gamma, weights)
+
+
+def of_means(x, parts, once=None):
+    x.arithmetic("fraction")
+    many_and_one(x, x.column(*parts), Fraction(1, 4), [1] * len(parts), once)
+
+
+def in_one_step(x, parts, latent, lr, **hyper):
+    *_, many = x.sgd(parts, latent, lr, **hyper)
+    (one,) = x.sgd([sum(parts)], latent, lr, **hyper)
+    x.same(many=many, one=one)
 
 
 @E29.claim
 def undecayed(x):
     x.arithmetic("fraction")
-    parts, latent, lr = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS), x.one("lr", RATES)
-    one, many = x.steps.latent_sgd_step(latent, sum(parts), None, lr=lr)[0], latent
-    for g in x.over(parts):
-        many, _ = x.steps.latent_sgd_step(many, g, None, lr=lr)
-    x.tie(many == 0)
-    x.same(many=many, one=one)
+    in_one_step(x, x.gradients(SMALL, ANY), x.weights("latent", QUARTERS), x.one("lr", RATES))
 
 
-def of_means(x, parts, merged=None):
-    x.arithmetic("fraction")
-    half = Fraction(1, 4)
-    many_and_one(x, x.column(*parts), half, [1] * len(parts), merged)
-
-
-def decayed(x):
-    hyper, w = {"lr": 0.5, "weight_decay": 1}, x.array([1])
-    many = w
-    for g in x.over(x.column(2, 0)):
-        many, _ = x.steps.latent_sgd_step(many, g, None, **hyper)
-    x.same(many=many, one=x.steps.latent_sgd_step(w, x.array([2]), None, **hyper)[0])
-
-
-E29.shows(lambda x: halves(x, x.column(1, 3), 2))
-E29.breaks("k = 3 in float32", lambda x: halves(x, x.column(3.5, 1.3, 0.1), 3))
-E29.breaks("k averages taken for one on the plain mean", lambda x: of_means(x, (1, 0)))
-E29.breaks("k averages taken for k gamma", lambda x: of_means(x, (1,) * 4, Fraction(1)))
-E29.breaks("latent SGD with decay", decayed)
+E29.shows(lambda x: shares(x, x.column(1, 3), 2))
+E29.breaks("k = 3 in float32")(lambda x: shares(x, x.column(3.5, 1.3, 0.1), 3))
+E29.breaks("k averages taken for one on the plain mean")(of_means, (1, 0))
+E29.breaks("k averages taken for k gamma")(of_means, (1,) * 4, Fraction(1))
+E29.breaks("latent SGD with decay")(
+    lambda x: in_one_step(x, x.column(2, 0), x.array([1]), 0.5, weight_decay=1)
+)
 
 
 E35 = Entry(
@@ -306,4 +281,4 @@ def of_ones(x, **more):
 
 
 E35.shows(of_ones)
-E35.breaks("a flip is not counted", lambda x: of_ones(x, missed=1))
+E35.breaks("a flip is not counted")(of_ones, missed=1)

@@ -4,10 +4,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, STARTS, THRESHOLDS, Options, hold
+from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, STARTS, THRESHOLDS, hold
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.scale import dialect, sgd_constants, sgd_start
-from minibnn.optim import BopState, DoubleWellSGDState, InertiaSGDState, SchmittSGDState
+from minibnn.equivalences.scale import dialect, sgd_constants
+from minibnn.optim import (
+    BopState,
+    DoubleWellSGDState,
+    InertiaSGDState,
+    LatentSGDState,
+    SchmittSGDState,
+)
 
 E3 = Entry(
     """E3 A latent weight is a bit and its inertia
@@ -25,12 +31,12 @@ E3 = Entry(
 
 def beside_inertia(x, gradients, latent, step=None, rounded=lambda latent: latent, **hyper):
     """Latent SGD, and bits with their inertia; ``rounded`` is how latent weights are kept."""
-    w, velocity = x.sign(latent), sgd_start(latent)
-    state = InertiaSGDState(np.abs(latent), 0 * latent)
-    for g in x.over(gradients):
+    w, velocity = x.sign(latent), LatentSGDState(0 * latent)
+    step, state = step or x.steps.inertia_sgd_step, InertiaSGDState(np.abs(latent), 0 * latent)
+    run = x.run(step, gradients, w, state, **hyper)
+    for g, (w, state) in x.beside(gradients, run):
         latent, velocity = x.steps.latent_sgd_step(latent, g, velocity, **hyper)
         latent = rounded(latent)
-        w, state = (step or x.steps.inertia_sgd_step)(w, g, state, **hyper)
         x.tie(latent == 0)
         x.show(latent=latent)
         x.same_bits(sign=x.sign(latent), bit=w)
@@ -65,14 +71,12 @@ def of_one_weight(x, gradients, latent, *arguments, **hyper):
     beside_inertia(x, x.column(*gradients), x.array([latent]), *arguments, **hyper)
 
 
-E3.shows(lambda x: of_one_weight(x, (2, 1, -2, -1), 0.5, lr=0.5, weight_decay=0.5))
-E3.breaks(
-    "the symmetric rule, flip iff s < 0: at s = 0 a -1 must flip",
-    lambda x: of_one_weight(x, (-1,), -0.5, symmetric_step, lr=x.number(0.5)),
+E3.shows(of_one_weight, (2, 1, -2, -1), 0.5, lr=0.5, weight_decay=0.5)
+E3.breaks("the symmetric rule, flip iff s < 0: at s = 0 a -1 must flip")(
+    lambda x: of_one_weight(x, (-1,), -0.5, symmetric_step, lr=x.number(0.5))
 )
-E3.breaks(
-    "rounding towards minus infinity is not odd",
-    lambda x: of_one_weight(x, (-0.1,), -0.5, step_rounded_down, eighths_below, lr=np.float32(0.5)),
+E3.breaks("rounding towards minus infinity is not odd")(
+    of_one_weight, (-0.1,), -0.5, step_rounded_down, eighths_below, lr=np.float32(0.5)
 )
 
 
@@ -91,10 +95,6 @@ E4 = Entry(
     source: Helwegen et al. 2019, section 6, say only "similar"; Quist et al. 2023""",
     ports=("bop_step", "latent_sgd_step"),
 )
-LAMBDAS = Options(
-    (1.0, 0.5, 0.25, 2.0, 2.0**-7),
-    tuple(Fraction(*p) for p in ((1, 1), (1, 2), (2, 3), (1, 5), (3, 1))),
-)
 
 
 def beside_bop(
@@ -103,28 +103,29 @@ def beside_bop(
     latent,
     rates,
     lam,
-    m=None,
+    rule,
+    average,
     decay="shrink",
+    zero=None,
+    m=None,
+    gamma=None,
     clip=None,
     m_clip=None,
-    gamma=None,
-    zero_reads_plus=False,
-    **dialect,
 ):
-    """Latent SGD with decay, and Bop with threshold 0: the same bits, and m = -lambda w."""
+    """Latent SGD with decay, and Bop with threshold 0: the same bits, and m = -lambda w.
+
+    ``zero`` is the rule by which a latent weight of 0 is read.
+    """
     w = bits = x.sign(latent)
-    state, velocity = BopState(-lam * latent if m is None else m), sgd_start(latent)
-    larq = dialect["rule"] == "larq"
+    state = BopState(-lam * latent if m is None else m)
     clipping = {"clip": clip} if clip else {}
-    for g, lr in zip(x.over(gradients), rates, strict=True):
-        hyper = {"lr": lr, "weight_decay": lam, "decay": decay} | clipping
-        latent, velocity = x.steps.latent_sgd_step(latent, g, velocity, **hyper)
-        hyper = {"gamma": lr * lam if gamma is None else gamma, "threshold": 0} | dialect
+    run = x.sgd(gradients, latent, list(rates), weight_decay=lam, decay=decay, **clipping)
+    for g, lr, latent in x.beside(gradients, rates, run):
+        hyper = {"gamma": gamma or lr * lam, "threshold": 0, "rule": rule, "average": average}
         w, state = x.steps.bop_step(w, g, state, **hyper)
         if m_clip is not None:
             state = BopState(np.clip(state.m, -m_clip, m_clip))
-        bits = x.sign(latent) if larq or zero_reads_plus else hold(latent, bits)
-        x.tie(state.m == 0)
+        bits = x.sign(latent) if (zero or rule) == "larq" else hold(latent, bits)
         x.show(latent=latent)
         x.same_bits(sign=bits, bop=w)
         x.same(minus_lambda_latent=-lam * latent, m=state.m)
@@ -180,30 +181,23 @@ def bits_of_one(x, gradients, **more):
     decay_of_one(x, gradients, **more)
 
 
-E4.shows(lambda x: decay_of_one(x, (1, 2, -1, -2, -1, 0)))
-E4.breaks(
-    "no weight decay: plain SGD is no Bop, here of gamma 0.1",
-    lambda x: bits_of_one(x, (1, -3, 2), lr=1, lam=0, latent=0, gamma=0.1),
+E4.shows(decay_of_one, (1, 2, -1, -2, -1, 0))
+E4.breaks("no weight decay: plain SGD is no Bop, here of gamma 0.1")(
+    bits_of_one, (1, -3, 2), lr=1, lam=0, latent=0, gamma=0.1
 )
-E4.breaks(
-    "Bop starts at m0 = 0 whatever the latent weights are",
-    lambda x: bits_of_one(x, (0.25,), lr=1, latent=2, m=x.array([0])),
+E4.breaks("Bop starts at m0 = 0 whatever the latent weights are")(
+    lambda x: bits_of_one(x, (0.25,), lr=1, latent=2, m=x.array([0]))
 )
-E4.breaks(
-    "a latent weight of exactly 0 reads +1, and the strict rule keeps the bit",
-    lambda x: decay_of_one(x, (-0.5,), latent=-0.5, lam=1, rule="strict", zero_reads_plus=True),
+E4.breaks("a latent weight of exactly 0 reads +1, and the strict rule keeps the bit")(
+    decay_of_one, (-0.5,), latent=-0.5, lam=1, rule="strict", zero="larq"
 )
-E4.breaks(
-    "convex beside coupled: the forms round differently",
-    lambda x: decay_of_one(x, (0.1,) * 3, lr=0.1, latent=0.1, decay="coupled"),
+E4.breaks("convex beside coupled: the forms round differently")(
+    decay_of_one, (0.1,) * 3, lr=0.1, latent=0.1, decay="coupled"
 )
-E4.breaks(
-    "lambda = 0.3, no power of two: m rounds by itself",
-    lambda x: decay_of_one(x, (0.1,) * 3, lr=0.1, lam=0.3, latent=0.1),
+E4.breaks("lambda = 0.3, no power of two: m rounds by itself")(
+    decay_of_one, (0.1,) * 3, lr=0.1, lam=0.3, latent=0.1
 )
-E4.breaks(
-    "the latent weights are clipped, m is not", lambda x: bits_of_one(x, (-4, 1, 1), clip=0.5)
-)
+E4.breaks("the latent weights are clipped, m is not")(bits_of_one, (-4, 1, 1), clip=0.5)
 
 
 E8 = Entry(
@@ -220,14 +214,6 @@ E8 = Entry(
     source: derived; "hysteresis" is the word of BayesBiNN (Meng et al. 2020), table 1""",
     ports=("bop_step",),
 )
-
-
-def bop_of(x, w, g, state, lr, lam, threshold, **dialect):
-    """A step of Bop at gamma = lr lambda; counts ties."""
-    hyper = {"gamma": lr * lam, "threshold": threshold} | dialect
-    w, state = x.steps.bop_step(w, g, state, **hyper)
-    x.tie(np.abs(state.m) == threshold)
-    return w, state
 
 
 def schmitt_trigger(bits, m, threshold, rule):
@@ -259,10 +245,10 @@ def twins(steps):
 def trigger(x):
     x.arithmetic()
     gradients, rates, lam, threshold, bits, m = drawn_hysteresis(x)
-    w, state, how = bits, BopState(m), dialect(x)
-    for g, lr in zip(x.over(gradients), rates, strict=True):
-        w, state = bop_of(x, w, g, state, lr, lam, threshold, **how)
-        bits = schmitt_trigger(bits, state.m, threshold, how["rule"])
+    how, gammas = dialect(x), [lr * lam for lr in rates]
+    run = x.bop(gradients, bits, m, gammas, threshold, **how)
+    for _, (w, m) in x.beside(gradients, run):
+        bits = schmitt_trigger(bits, m, threshold, how["rule"])
         x.same_bits(bop=w, trigger=bits)
 
 
@@ -272,16 +258,20 @@ def band(x):
     beside_band(x, *drawn_hysteresis(x))
 
 
-def beside_band(x, gradients, rates, lam, threshold, bits, m, deadband=None, memory=True):
-    w, state, latent = bits, BopState(m), SchmittSGDState(-m / lam)
-    theta = threshold / lam if deadband is None else x.number(deadband)
-    for g, lr in zip(x.over(gradients), rates, strict=True):
-        w, state = bop_of(x, w, g, state, lr, lam, threshold, rule="strict", average="convex")
-        hyper = {"lr": lr, "weight_decay": lam, "deadband": theta}
-        bits, latent = x.steps.schmitt_sgd_step(bits, g, latent, **hyper)
-        bits = bits if memory else x.sign(latent.latent)
-        x.same_bits(bop=w, band=bits)
-        x.same(m=state.m, minus_lambda_latent=-lam * latent.latent)
+def bop_and_twin(x, gradients, rates, lam, threshold, bits, m, step, state, deadband=None):
+    """Strict Bop, and a latent twin of the dead band threshold / lambda; both at each step."""
+    gammas, theta = [lr * lam for lr in rates], threshold / lam
+    bop = x.bop(gradients, bits, m, gammas, threshold, rule="strict", average="convex")
+    hyper = {"lr": list(rates), "weight_decay": lam}
+    hyper["deadband"] = theta if deadband is None else x.number(deadband)
+    return x.beside(gradients, bop, x.run(step, gradients, bits, state, **hyper))
+
+
+def beside_band(x, gradients, rates, lam, *run, memory=True, deadband=None):
+    twin = x.steps.schmitt_sgd_step, SchmittSGDState(-run[-1] / lam), deadband
+    for _, (w, m), (bits, state) in bop_and_twin(x, gradients, rates, lam, *run, *twin):
+        x.same_bits(bop=w, band=bits if memory else x.sign(state.latent))
+        x.same(m=m, minus_lambda_latent=-lam * state.latent)
 
 
 @E8.claim(when=lambda steps: twins(steps) and steps.exact)
@@ -293,16 +283,14 @@ def wells(x):
 
 
 def beside_wells(x, gradients, rates, lam, threshold, bits, m):
-    w, state, theta = bits, BopState(m), threshold / lam
+    theta = threshold / lam
     well = DoubleWellSGDState(-m / lam + theta * bits)
     x.same_bits(sign_of_W0=hold(well.latent, bits), b0=bits)
-    for g, lr in zip(x.over(gradients), rates, strict=True):
-        w, state = bop_of(x, w, g, state, lr, lam, threshold, rule="strict", average="convex")
-        hyper = {"lr": lr, "weight_decay": lam, "deadband": theta}
-        bits, well = x.steps.double_well_sgd_step(bits, g, well, **hyper)
+    run = gradients, rates, lam, threshold, bits, m, x.steps.double_well_sgd_step, well
+    for _, (w, m), (bits, well) in bop_and_twin(x, *run):
         x.same_bits(bop=w, wells=bits)
         x.same_bits(sign_of_W=hold(well.latent, bits), bit=bits)
-        x.same(m=state.m, minus_lambda_w=-lam * (well.latent - theta * bits))
+        x.same(m=m, minus_lambda_w=-lam * (well.latent - theta * bits))
 
 
 def band_of_one(x, gradients, lam=0.5, threshold=0.5, **more):
@@ -310,27 +298,25 @@ def band_of_one(x, gradients, lam=0.5, threshold=0.5, **more):
     beside_band(x, x.column(*gradients), rates, *constants, x.signs([1]), x.array([0]), **more)
 
 
+@E8.breaks("the wells start beyond the threshold: b0 m0 > tau")
 def wells_from_beyond(x):
     x.arithmetic("fraction")
     half = Fraction(1, 2)
     beside_wells(x, x.column(0), [Fraction(1)], half, half, x.signs([1]), x.array([1]))
 
 
+@E8.breaks("the wells' bit is sign(W), also at W = 0")
 def sign_of_zero(x):
     """b = -1, theta = lambda = lr = 1, g = -1: W = 0, and Bop keeps -1."""
-    one, bits = np.float32(1), x.signs([-1])
-    hyper = {"lr": one, "weight_decay": one, "deadband": one}
-    for g in x.over(x.column(-1)):
-        state = DoubleWellSGDState(-x.array([1]))
-        w, state = x.steps.double_well_sgd_step(bits, g, state, **hyper)
+    g, bits, state = x.column(-1), x.signs([-1]), DoubleWellSGDState(x.array([-1]))
+    hyper = {"lr": 1, "weight_decay": 1, "deadband": 1}
+    run = x.run(x.steps.double_well_sgd_step, g, bits, state, **hyper)
+    for _, (w, state) in x.beside(g, run):
         x.same_bits(well=w, sign=x.sign(state.latent))
 
 
-E8.shows(lambda x: band_of_one(x, (1, 2, -1, -2, -2, 1)))
-E8.breaks(
-    "bits read off sign(w) without memory",
-    lambda x: band_of_one(x, (1,), lam=1, threshold=1, memory=False),
+E8.shows(band_of_one, (1, 2, -1, -2, -2, 1))
+E8.breaks("bits read off sign(w) without memory")(
+    band_of_one, (1,), lam=1, threshold=1, memory=False
 )
-E8.breaks("another dead band", lambda x: band_of_one(x, (1.5,), deadband=2))
-E8.breaks("the wells start beyond the threshold: b0 m0 > tau", wells_from_beyond)
-E8.breaks("the wells' bit is sign(W), also at W = 0", sign_of_zero)
+E8.breaks("another dead band")(band_of_one, (1.5,), deadband=2)

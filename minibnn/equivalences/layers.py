@@ -85,15 +85,13 @@ def absorbed_in_one(x, z, a=4.0, **more):
     absorbed(x, np.float32(z)[:, None], dy, [0.5], 1e-3, np.float32(a), **more)
 
 
-E15.shows(lambda x: absorbed_in_one(x, (3, -1, 2, 0)))
-E15.breaks(
-    "epsilon = 1e-3 stays, a = 2^-6",
-    lambda x: absorbed_in_one(x, (1, 0, 0, 0), 2.0**-6, scaled_epsilon=1e-3),
+E15.shows(absorbed_in_one, (3, -1, 2, 0))
+E15.breaks("epsilon = 1e-3 stays, a = 2^-6")(
+    absorbed_in_one, (1, 0, 0, 0), 2.0**-6, scaled_epsilon=1e-3
 )
-E15.breaks("a < 0", lambda x: absorbed_in_one(x, (3, -1), -4.0))
-E15.breaks(
-    "a differs between the samples, as XNOR-Net's K map does over space",
-    lambda x: absorbed_in_one(x, (3, -1, 2), [[1.0], [4.0], [1.0]]),
+E15.breaks("a < 0")(absorbed_in_one, (3, -1), -4.0)
+E15.breaks("a differs between the samples, as XNOR-Net's K map does over space")(
+    absorbed_in_one, (3, -1, 2), [[1.0], [4.0], [1.0]]
 )
 
 
@@ -183,6 +181,7 @@ def pooled_before(x, z, mean, variance, beta, gamma, epsilon, rising=None):
     x.same_bits(pooled_first=pooled_first, combined=np.where(rising, *bits))
 
 
+@E16.breaks("the closed form floor(T): z = 49 passes in the program, T is below 49")
 def closed_form(x):
     """floor(mean - beta sqrt(variance + epsilon) / gamma) in float64, for gamma < 0."""
     gamma, beta = -1.4311614, 64.40226
@@ -191,13 +190,9 @@ def closed_form(x):
     folded(x, all_sums(63, 1), [4.0], [1.0], [beta], [gamma], 1e-30, thresholds)
 
 
-E16.shows(lambda x: folded(x, all_sums(3, 1), [4.0], [1.0], [2.0], [1.0], 1e-30))
-E16.breaks("the closed form floor(T): z = 49 passes in the program, T is below 49", closed_form)
-E16.breaks(
-    "gamma < 0, combined as for gamma > 0",
-    lambda x: pooled_before(
-        x, [[0], [1], [3], [9]], [4.0], [1.0], [2.0], [-1.0], 1e-30, rising=True
-    ),
+E16.shows(folded, all_sums(3, 1), [4.0], [1.0], [2.0], [1.0], 1e-30)
+E16.breaks("gamma < 0, combined as for gamma > 0")(
+    pooled_before, [[0], [1], [3], [9]], [4.0], [1.0], [2.0], [-1.0], 1e-30, rising=True
 )
 
 
@@ -232,15 +227,17 @@ def pre_activation(net, data):
     return ops.batch_norm(z, mean, variance, beta.value, net.layers[1].epsilon)
 
 
-def image_of(values, sign, order, outgoing=True, offset=True, rows=None):
+ONE = np.int8(1)
+
+
+def image_of(values, sign=ONE, order=slice(None), outgoing=True, offset=True, rows=ONE):
     """Parameters of a network's image: hidden units negated by ``sign``, then in ``order``.
 
-    ``rows`` are signs of the input features.
+    ``rows`` are signs of the input features; ``outgoing`` and ``offset`` tell what is negated too.
     """
     first, beta, second, last = values
-    first = first if rows is None else first * rows[:, None]
-    first, beta = first * sign, beta * sign if offset else beta
-    second = second * sign[:, None] if outgoing else second
+    first, beta = first * np.reshape(rows, (-1, 1)) * sign, beta * sign if offset else beta
+    second = second * np.reshape(sign, (-1, 1)) if outgoing else second
     return first[:, order], beta[order], second[order], last
 
 
@@ -254,7 +251,7 @@ def trained_alike(x, values, data, labels, optimizer, steps=2, zeros=False, exac
         x.tie(at_zero)
         if at_zero.any() and not zeros:
             return  # sign(0) = +1 has no mirror image
-        inputs = data, data if image.get("rows") is None else data * image["rows"]
+        inputs = data, data * image.get("rows", ONE)
         logits = [net.forward(x, training=True) for net, x in zip(nets, inputs, strict=True)]
         for net, out, each in zip(nets, logits, optimizers, strict=True):
             net.backward(softmax_cross_entropy(out, labels)[1])
@@ -275,11 +272,8 @@ def alike(x, name, a, b, exact):
 
 def drawn_net(x):
     """Values (first, beta, second), data and labels of a small network."""
-    inputs, hidden, samples = (
-        x.one("inputs", (3, 5)),
-        x.one("hidden", (2, 3, 4)),
-        x.one("n", range(2, 7)),
-    )
+    inputs, hidden = x.one("inputs", (3, 5)), x.one("hidden", (2, 3, 4))
+    samples = x.one("n", range(2, 7))
     first = np.int8(x.many("first", (1, -1), inputs, hidden))
     beta = np.float32(x.many("beta", (0.125, -0.125, 0.3, -0.3, 0.7, 0.0), hidden))
     second = np.int8(x.many("second", (1, -1), hidden, 2))
@@ -292,50 +286,44 @@ def bop_and_sgd(gamma=0.5, threshold=1e-3, rule="strict"):
     return lambda: optim.Split(binary=binary.copy(), real=optim.SGD(lr=0.25))
 
 
-def negation(unit, hidden):
-    sign = np.ones(hidden, np.int8)
-    sign[unit] = -1
-    return {"sign": sign, "order": np.arange(hidden)}
+def negation(unit, count):
+    """+1, but for the unit -1."""
+    return np.where(np.arange(count) == unit, np.int8(-1), np.int8(1))
 
 
 @E17.claim
 def negated_unit(x):
     values, data, labels = drawn_net(x)
     hidden, optimizer = len(values[1]), bop_and_sgd(x.one("gamma", (0.5, 1.0, 0.1)))
-    image = negation(x.one("unit", range(hidden)), hidden)
-    trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), **image)
+    sign = negation(x.one("unit", range(hidden)), hidden)
+    trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), sign=sign)
 
 
 @E17.claim
 def exchanged_units(x):
     values, data, labels = drawn_net(x)
     optimizer, hidden = bop_and_sgd(x.one("gamma", (0.5, 1.0, 0.1))), len(values[1])
-    image = {"sign": np.ones(hidden, np.int8), "order": np.roll(np.arange(hidden), 1)}
     # BLAS may round a column differently at another place; the compiled sums have one order.
-    image["exact"] = x.steps.backend == "numba"
+    image = {"order": np.roll(np.arange(hidden), 1), "exact": x.steps.backend == "numba"}
     trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), **image)
 
 
-def negated_in_one(
-    x,
-    unit=0,
-    first=((1, -1), (1, 1), (-1, 1)),
-    beta=(0.125, -0.3),
-    data=None,
-    optimizer=None,
-    **more,
-):
+FIRST, DATA = ((1, -1), (1, 1), (-1, 1)), ((1, 1, 1), (-1, 1, 1), (1, -1, -1))
+
+
+def negated_in_one(x, unit=0, first=FIRST, beta=(0.125, -0.3), data=DATA, optimizer=None, **more):
     values = np.int8(first), np.float32(beta), np.int8([[1, -1], [1, 1]])
-    data = np.float32(data or [[1, 1, 1], [-1, 1, 1], [1, -1, -1]])
-    image = negation(unit, 2) | more
-    trained_alike(x, values, data, np.array([0, 1, 0]), optimizer or bop_and_sgd(), **image)
+    how = {"optimizer": optimizer or bop_and_sgd(), "sign": negation(unit, 2)} | more
+    trained_alike(x, values, np.float32(data), np.array([0, 1, 0]), **how)
 
 
+@E17.breaks("a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1")
 def zero_pre_activation(x):
     first, data = [[1, 1], [1, 1], [-1, 1]], [[1, 1, 1], [1, 1, -1], [1, -1, -1]]
     negated_in_one(x, 1, first, [0.125, 0.0], data, zeros=True)
 
 
+@E17.breaks("Larq's rule at threshold 0, no pre-activation 0: dead weights")
 def larq_on_dead_weights(x):
     """Two equal samples: all gradients are 0, and m = 0 = threshold sets every weight to +1."""
     data, optimizer = [[1, 1, 1]] * 3, bop_and_sgd(threshold=0.0, rule="larq")
@@ -343,7 +331,5 @@ def larq_on_dead_weights(x):
 
 
 E17.shows(negated_in_one)
-E17.breaks("the bits out of the unit are kept", lambda x: negated_in_one(x, outgoing=False))
-E17.breaks("beta is kept", lambda x: negated_in_one(x, beta=(0.7, -0.3), steps=3, offset=False))
-E17.breaks("a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1", zero_pre_activation)
-E17.breaks("Larq's rule at threshold 0, no pre-activation 0: dead weights", larq_on_dead_weights)
+E17.breaks("the bits out of the unit are kept")(negated_in_one, outgoing=False)
+E17.breaks("beta is kept")(negated_in_one, beta=(0.7, -0.3), steps=3, offset=False)

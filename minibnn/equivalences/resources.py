@@ -58,11 +58,9 @@ def count(x):
     counted(x, x.one("optimizer", tuple(STORED)), x.many("shape", (3, 1, 2, 5), 2))
 
 
-def bit_beside(x, step, field, gradients, w, state, **hyper):
-    """The bit is minus the sign of ``field``."""
-    for g in x.over(gradients):
-        w, state = step(w, g, state, **hyper)
-        inertia = getattr(state, field)
+def bit_beside(x, gradients, run):
+    """``run`` has (bits, inertia); a bit is minus the sign of its inertia."""
+    for _, (w, inertia) in x.beside(gradients, run):
         known = inertia != 0
         x.tie(~known)
         x.same_bits(bit=w[known], minus_sgn=x.sign(-inertia)[known])
@@ -70,8 +68,8 @@ def bit_beside(x, step, field, gradients, w, state, **hyper):
 
 @E12.claim
 def redundant_bit(x):
-    g, w, state = x.gradients(SMALL), x.start_bits(), BopState(x.weights("m", QUARTERS))
-    bit_beside(x, x.steps.bop_step, "m", g, w, state, gamma=x.one("gamma", RATES), threshold=0)
+    g, w, m = x.gradients(SMALL), x.start_bits(), x.weights("m", QUARTERS)
+    bit_beside(x, g, x.bop(g, w, m, x.one("gamma", RATES)))
 
 
 @E12.claim
@@ -79,21 +77,18 @@ def redundant_bit_of_cascade(x):
     g, w = x.gradients(SMALL), x.start_bits()
     state = CEMAState(x.weights("u", QUARTERS), x.weights("m", QUARTERS))
     hyper = {"gamma": x.one("gamma", RATES), "alpha": x.one("alpha", RATES)}
-    bit_beside(x, x.steps.cema_step, "inertia", g, w, state, **hyper)
+    run = x.run(x.steps.cema_step, g, w, state, **hyper)
+    bit_beside(x, g, ((w, state.inertia) for w, state in run))
 
 
+@E12.breaks("tau = 1: the bit is not in m")
 def bit_under_threshold(x):
-    hyper = {"gamma": 0.5, "threshold": 1}
-    arrays = x.column(1), x.signs([1]), BopState(x.array([0]))
-    bit_beside(x, x.steps.bop_step, "m", *arrays, **hyper)
+    g = x.column(1)
+    bit_beside(x, g, x.bop(g, x.signs([1]), x.array([0]), 0.5, threshold=1))
 
 
-E12.shows(lambda x: counted(x, "Bop"))
-E12.breaks("tau = 1: the bit is not in m", bit_under_threshold)
-E12.breaks(
-    '"Adam stores the two averages": and the latent weight',
-    lambda x: counted(x, "LatentAdam", reals=2),
-)
+E12.shows(counted, "Bop")
+E12.breaks('"Adam stores the two averages": and the latent weight')(counted, "LatentAdam", reals=2)
 
 
 E13 = Entry(
@@ -114,46 +109,40 @@ def mean(x, arrays):
     return sum(arrays[1:], arrays[0]) / x.number(len(arrays))
 
 
-def beside_workers(x, samples, w, shards, threshold, workers):
-    """Bop on the mean of all samples (S, steps, n), and ``workers(means, bits, hyper)``."""
-    v, state = w, BopState(0 * samples[0, 0])
+def beside_workers(x, samples, w, shards, threshold, many):
+    """Bop on the mean of all samples (S, steps, n), and bits of ``many(x, means, w, hyper)``."""
     hyper = {"gamma": x.number(0.5), "threshold": x.number(threshold)}
-    ends = np.cumsum(shards)[:-1]
-    for each in x.over(np.swapaxes(samples, 0, 1)):
-        w, state = x.steps.bop_step(w, mean(x, each), state, **hyper)
-        v = workers([mean(x, shard) for shard in np.split(each, ends)], v, hyper)
-        x.tie(np.abs(state.m) == hyper["threshold"])
-        x.show(m=state.m)
-        x.same_bits(one_worker=w, many=v)
+    means = [mean(x, shard) for shard in np.split(samples, np.cumsum(shards)[:-1])]
+    whole = mean(x, samples)
+    one = x.bop(whole, w, 0 * whole[0], **hyper)
+    for _, (bits, m), v in x.beside(whole, one, many(x, means, w, hyper)):
+        x.show(m=m)
+        x.same_bits(one_worker=bits, many=v)
 
 
-def by_gradients(x, zero):
+def by_gradients(x, means, w, hyper):
     """Workers average their gradients."""
-    state = BopState(zero)
-
-    def step(means, v, hyper):
-        nonlocal state
-        v, state = x.steps.bop_step(v, mean(x, means), state, **hyper)
-        return v
-
-    return step
+    g = mean(x, means)
+    return (v for v, _ in x.bop(g, w, 0 * g[0], **hyper))
 
 
-def by_averages(x, zero, count, vote=False):
-    """Workers average their m, or vote on their local flips."""
-    states = [BopState(zero)] * count
+def local(x, means, w, hyper):
+    """(bits, m) of each worker."""
+    return zip(*(x.bop(g, w, 0 * g[0], **hyper) for g in means), strict=True)
 
-    def step(means, v, hyper):
-        nonlocal states
-        each = zip(means, states, strict=True)
-        local = [x.steps.bop_step(v, g, state, **hyper) for g, state in each]
-        states = [state for _, state in local]
-        if vote:
-            return x.sign(sum(bits.astype(int) for bits, _ in local))
-        m = mean(x, [state.m for state in states])
-        return x.steps.bop_step(v, m, BopState(zero), **hyper | {"gamma": 1})[0]
 
-    return step
+def by_averages(x, means, w, hyper):
+    """Workers average their m."""
+    for ends in local(x, means, w, hyper):
+        m = mean(x, [m for _, m in ends])
+        w, _ = x.steps.bop_step(w, m, BopState(0 * m), **hyper | {"gamma": 1})
+        yield w
+
+
+def by_votes(x, means, w, hyper):
+    """Workers vote on their own flips."""
+    for ends in local(x, means, w, hyper):
+        yield x.sign(sum(bits.astype(int) for bits, _ in ends))
 
 
 def drawn_samples(x):
@@ -166,34 +155,25 @@ def drawn_samples(x):
 
 @E13.claim
 def mean_gradient(x):
-    samples, *run = drawn_samples(x)
-    beside_workers(x, samples, *run, by_gradients(x, 0 * samples[0, 0]))
+    beside_workers(x, *drawn_samples(x), by_gradients)
 
 
 @E13.claim
 def mean_average(x):
-    samples, w, shards, threshold = drawn_samples(x)
-    workers = by_averages(x, 0 * samples[0, 0], len(shards))
-    beside_workers(x, samples, w, shards, threshold, workers)
+    beside_workers(x, *drawn_samples(x), by_averages)
 
 
-def workers_of_one(x, samples, shards, threshold=0.5, vote=False):
+def workers_of_one(x, samples, shards, threshold=0.5, many=by_gradients):
     """``samples[s]`` are the gradients of sample s at the steps."""
     samples = x.array(samples)[..., None]
-    zero = 0 * samples[0, 0]
-    workers = by_averages(x, zero, len(shards), vote) if vote else by_gradients(x, zero)
-    beside_workers(x, samples, x.signs([1]), shards, threshold, workers)
+    beside_workers(x, samples, x.signs([1]), shards, threshold, many)
 
 
-E13.shows(lambda x: workers_of_one(x, [(3, 1, -4), (1, 1, 0)], [1, 1]))
-E13.breaks(
-    "shards of 1 and 3 samples, all workers weighted alike",
-    lambda x: workers_of_one(x, [(4,), (0,), (0,), (0,)], [1, 3], threshold=0.75),
+E13.shows(workers_of_one, [(3, 1, -4), (1, 1, 0)], [1, 1])
+E13.breaks("shards of 1 and 3 samples, all workers weighted alike")(
+    workers_of_one, [(4,), (0,), (0,), (0,)], [1, 3], threshold=0.75
 )
-E13.breaks(
-    "a vote on local flips", lambda x: workers_of_one(x, [(8,), (0,), (0,)], [1, 1, 1], vote=True)
-)
-E13.breaks(
-    "float32 sums that round: 2^24 + 1 + 1 - 2^24 in another order",
-    lambda x: workers_of_one(x, [(2**24,), (1,), (1,), (-(2**24),)], [2, 2], threshold=0),
+E13.breaks("a vote on local flips")(workers_of_one, [(8,), (0,), (0,)], [1, 1, 1], many=by_votes)
+E13.breaks("float32 sums that round: 2^24 + 1 + 1 - 2^24 in another order")(
+    workers_of_one, [(2**24,), (1,), (1,), (-(2**24),)], [2, 2], threshold=0
 )

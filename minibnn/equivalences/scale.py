@@ -15,17 +15,7 @@ from minibnn.equivalences.case import (
     Options,
 )
 from minibnn.equivalences.entry import Entry
-from minibnn.optim import BopState, LatentAdamState, LatentSGDState
 from minibnn.optim.bop import flip_signs
-
-
-def each_weight(step, values, gradients, states, hypers):
-    """One step of every weight by itself, as an array of length one, with its own constants."""
-    moved = [
-        step(values[i : i + 1], gradients[i : i + 1], state, **hyper)
-        for i, (state, hyper) in enumerate(zip(states, hypers, strict=True))
-    ]
-    return np.concatenate([value for value, _ in moved]), [state for _, state in moved]
 
 
 def library(steps):
@@ -33,27 +23,29 @@ def library(steps):
     return not steps.foreign
 
 
-def adam_start(latent):
-    return LatentAdamState(np.zeros_like(latent), np.zeros_like(latent))
-
-
-def sgd_start(latent):
-    return LatentSGDState(np.zeros_like(latent))
-
-
 def sgd_constants(x):
     """Constants of latent SGD; momentum, clip and mask where it is the library's."""
     hyper = {"lr": x.one("lr", RATES), "decay": x.one("decay", x.steps.decays)}
     zero_or_rates = Options((0, *RATES.floats), (0, *RATES.fractions))
     hyper["weight_decay"] = x.one("weight_decay", zero_or_rates)
-    if not x.steps.foreign:
-        hyper["momentum"] = x.one("momentum", (0, 0.5, 0.9))
-        hyper |= clip_and_mask(x)
-    return hyper
+    if x.steps.foreign:
+        return hyper
+    return hyper | {"momentum": x.one("momentum", (0, 0.5, 0.9))} | clip_and_mask(x)
 
 
 def clip_and_mask(x):
     return {name: x.one(name, (None, 1.0, 0.5, 0.3)) for name in ("clip", "ste_clip")}
+
+
+def drawn_bop(x, *palettes):
+    """Gradients, bits, m, rates and threshold of a run of Bop."""
+    g, m = x.gradients(*palettes), x.weights("m", STARTS)
+    rates = list(x.array(x.many("gamma", RATES, len(g))))
+    return g, x.start_bits(), m, rates, x.number(x.one("threshold", THRESHOLDS))
+
+
+def dialect(x):
+    return {"rule": x.one("rule", x.steps.rules), "average": x.one("average", x.steps.averages)}
 
 
 E1 = Entry(
@@ -73,18 +65,20 @@ E1 = Entry(
 POWER_OF_C = {"lr": 1, "weight_decay": -1, "clip": 1, "ste_clip": 1}
 
 
-def beside_scaled(x, step, start, gradients, latent, scale, unscaled=(), **hyper):
-    """Latent weights, and scaled ones whose constants scale too, but for the unscaled."""
-    power = {
-        name: 0 if name in unscaled else p for name, p in POWER_OF_C.items() if hyper.get(name)
-    }
-    scaled = [hyper | {k: x.number(hyper[k]) * c**p for k, p in power.items()} for c in scale]
-    a, b = latent, latent if "start" in unscaled else scale * latent
-    state, states = start(a), [start(a[:1]) for _ in scale]
-    for g in x.over(gradients):
-        a, state = step(a, g, state, **hyper)
-        b, states = each_weight(step, b, g, states, scaled)
-        x.tie(a == 0)
+def scaled_constants(x, hyper, c, unscaled=(), powers=POWER_OF_C):
+    powers = {name: p for name, p in powers.items() if hyper.get(name) and name not in unscaled}
+    return hyper | {name: x.number(hyper[name]) * c**p for name, p in powers.items()}
+
+
+def beside_scaled(x, run, gradients, latent, scale, unscaled=(), **hyper):
+    """Latent weights, and each one by itself, scaled with its constants but for the unscaled."""
+    start = latent if "start" in unscaled else scale * latent
+    each = [
+        run(gradients[:, [i]], start[[i]], **scaled_constants(x, hyper, c, unscaled))
+        for i, c in enumerate(scale)
+    ]
+    for _, a, *b in x.beside(gradients, run(gradients, latent, **hyper), *each):
+        b = np.concatenate(b)
         x.same_bits(sign=x.sign(a), scaled_sign=x.sign(b))
         x.same(C_latent=scale * a, scaled_latent=b)
 
@@ -93,44 +87,36 @@ def beside_scaled(x, step, start, gradients, latent, scale, unscaled=(), **hyper
 def latent_sgd(x):
     x.arithmetic()
     g, latent, scale = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.weights("C", SCALES)
-    beside_scaled(x, x.steps.latent_sgd_step, sgd_start, g, latent, scale, **sgd_constants(x))
+    beside_scaled(x, x.sgd, g, latent, scale, **sgd_constants(x))
 
 
 @E1.claim(when=library)
 def latent_adam(x):
     g, latent, scale = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.weights("C", SCALES)
     hyper = {"lr": x.one("lr", RATES), "epsilon": x.one("epsilon", (1e-7, 1e-3, 1.0))}
-    hyper |= clip_and_mask(x)
-    beside_scaled(x, x.steps.latent_adam_step, adam_start, g, latent, scale, **hyper)
+    beside_scaled(x, x.adam, g, latent, scale, **hyper, **clip_and_mask(x))
 
 
 def one_scaled(x, gradients, latent, unscaled=(), scale=2, **hyper):
     """One weight of latent SGD, and its scaled twin; their bits are compared alone."""
     x.bits_only = True
     arrays = x.column(*gradients), x.array([latent]), x.array([scale])
-    beside_scaled(x, x.steps.latent_sgd_step, sgd_start, *arrays, unscaled, **hyper)
+    beside_scaled(x, x.sgd, *arrays, unscaled, **hyper)
 
 
-E1.shows(lambda x: one_scaled(x, (-1, 1, 0.5, 1), 0.5, lr=0.5, weight_decay=0.25, clip=1.0))
-E1.breaks(
-    "the clip keeps its size",
-    lambda x: one_scaled(x, (-1, 1, 0.5), 0.5, ["clip"], lr=1.0, clip=1.0),
+E1.shows(one_scaled, (-1, 1, 0.5, 1), 0.5, lr=0.5, weight_decay=0.25, clip=1.0)
+E1.breaks("the clip keeps its size")(one_scaled, (-1, 1, 0.5), 0.5, ["clip"], lr=1.0, clip=1.0)
+E1.breaks("the straight-through mask keeps its width")(
+    one_scaled, (-1, 2), 0.25, ["ste_clip"], lr=0.5, ste_clip=1.0
 )
-E1.breaks(
-    "the straight-through mask keeps its width",
-    lambda x: one_scaled(x, (-1, 2), 0.25, ["ste_clip"], lr=0.5, ste_clip=1.0),
+E1.breaks("lambda keeps its size")(
+    one_scaled, (0, 0.4), 1.0, ["weight_decay"], lr=0.5, weight_decay=1.0
 )
-E1.breaks(
-    "lambda keeps its size",
-    lambda x: one_scaled(x, (0, 0.4), 1.0, ["weight_decay"], lr=0.5, weight_decay=1.0),
+E1.breaks("the start keeps its size: learning rate alone, the usual belief")(
+    one_scaled, (0.75,), 0.5, ["start"], lr=0.5
 )
-E1.breaks(
-    "the start keeps its size: learning rate alone, the usual belief",
-    lambda x: one_scaled(x, (0.75,), 0.5, ["start"], lr=0.5),
-)
-E1.breaks(
-    "the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only",
-    lambda x: one_scaled(x, (3, -2), 0.1, scale=0.01, lr=0.1),
+E1.breaks("the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only")(
+    one_scaled, (3, -2), 0.1, scale=0.01, lr=0.1
 )
 
 
@@ -149,33 +135,47 @@ E2 = Entry(
 )
 
 
-def at_two_rates(x, step, start, gradients, rates, others, latent=0, factor=1, **hyper):
-    """Two runs from one start, at two lists of rates; the other's gradients times ``factor``."""
-    a = b = x.array([latent] * gradients.shape[1])
-    state, state_b = start(a), start(b)
-    other = hyper | {"epsilon": hyper.pop("other_epsilon")} if "other_epsilon" in hyper else hyper
-    for g, lr, lr_b in zip(x.over(gradients), rates, others, strict=True):
-        a, state = step(a, g, state, lr=lr, **hyper)
-        b, state_b = step(b, factor * g, state_b, lr=lr_b, **other)
-        x.tie(a == 0)
+def same_signs(x, gradients, slow, fast):
+    """Two runs of latent weights."""
+    for _, a, b in x.beside(gradients, slow, fast):
         x.show(slow=a, fast=b)
         x.same_bits(slow_sign=x.sign(a), fast_sign=x.sign(b))
 
 
+def drawn_rates(x):
+    """Gradients, rates of a constant or a changing schedule, and a factor C."""
+    g, lr, c = x.gradients(SMALL, ANY), x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
+    return g, lr * schedule(x, g), c
+
+
 def schedule(x, gradients):
-    """The rates of a run: constant, or different at each step."""
-    constant = x.one("constant", (True, False))
-    powers = (1.0,) if constant else (1.0, 0.5, 2.0, 0.25, 4.0)
+    powers = (1.0,) if x.one("constant", (True, False)) else (1.0, 0.5, 2.0, 0.25, 4.0)
     return x.array(x.many("schedule", powers, len(gradients)))
 
 
 @E2.claim
 def from_zero(x):
     x.arithmetic()
-    g, lr, c = x.gradients(SMALL, ANY), x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
-    rates = lr * schedule(x, g)
+    g, rates, c = drawn_rates(x)
     hyper = {} if x.steps.foreign else {"momentum": x.one("momentum", (0, 0.5, 0.9))}
-    at_two_rates(x, x.steps.latent_sgd_step, sgd_start, g, rates, c * rates, **hyper)
+    same_signs(x, g, *(x.sgd(g, 0 * g[0], list(lr), **hyper) for lr in (rates, c * rates)))
+
+
+@E2.claim(when=library)
+def adam_from_zero(x):
+    g, rates, c = drawn_rates(x)
+    same_signs(x, g, *(x.adam(g, 0 * g[0], list(lr), epsilon=1e-3) for lr in (rates, c * rates)))
+
+
+@E2.claim(when=library)
+def adam_on_scaled_gradients(x):
+    g, rates, c = drawn_rates(x)
+    beside_scaled_gradients(x, g, list(rates), c, c)
+
+
+def beside_scaled_gradients(x, g, rates, c, of_epsilon):
+    plain = x.adam(g, 0 * g[0], rates, epsilon=np.float32(1e-3))
+    same_signs(x, g, plain, x.adam(c * g, 0 * g[0], rates, epsilon=of_epsilon * np.float32(1e-3)))
 
 
 @E2.claim
@@ -186,74 +186,47 @@ def above_the_bound(x):
     at_a_large_rate(x, g, latent, schedule(x, g), above)
 
 
-@E2.claim(when=library)
-def adam_from_zero(x):
-    g, lr, c = x.gradients(SMALL, ANY), x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
-    rates = lr * schedule(x, g)
-    at_two_rates(x, x.steps.latent_adam_step, adam_start, g, rates, c * rates, epsilon=1e-3)
-
-
-@E2.claim(when=library)
-def adam_on_scaled_gradients(x):
-    g, c = x.gradients(SMALL, ANY), x.number(x.one("C", SCALES))
-    rates = x.number(x.one("lr", RATES)) * schedule(x, g)
-    epsilon = {"epsilon": np.float32(1e-3), "other_epsilon": c * np.float32(1e-3)}
-    at_two_rates(x, x.steps.latent_adam_step, adam_start, g, rates, rates, factor=c, **epsilon)
-
-
 def at_a_large_rate(x, gradients, latent, rates, above):
     """A run at ``above`` times max |w0| / |S_t|, and one in which w0 only gives bits."""
-    first, total, expected, bound = x.sign(latent), 0 * latent, [], x.number(0)
-    for g, s in zip(gradients, rates, strict=True):
-        total = total + s * g
-        expected.append(np.where(total == 0, first, x.sign(-total)))
-        late = (total != 0) & (first != x.sign(-total))
-        x.tie(total == 0)
-        bound = max([bound, *(np.abs(latent[late]) / np.abs(total[late]))])
+    first, totals = x.sign(latent), np.cumsum(rates[:, None] * gradients, 0)
+    infinite = np.where(totals == 0, first, x.sign(-totals))
+    late, weight = np.nonzero((totals != 0) & (first != infinite))
+    bound = max(np.abs(latent[weight] / totals[late, weight]), default=x.number(0))
+    x.tie(totals == 0)
     rate = bound * x.number(above) or x.number(1)
-    if not x.exact:  # a power of two, by which float32 multiplies exactly
-        rate = np.float32(2.0 ** int(np.frexp(bound)[1])) if bound else rate
-    for g, s, bits in zip(x.over(gradients), rates, expected, strict=True):
-        latent, _ = x.steps.latent_sgd_step(latent, g, sgd_start(latent), lr=rate * s)
+    if not x.exact and bound:  # a power of two, by which float32 multiplies exactly
+        rate = np.float32(2.0 ** int(np.frexp(bound)[1]))
+    run = x.sgd(gradients, latent, list(rate * rates))
+    for _, latent, bits in x.beside(gradients, run, infinite):
         x.show(latent=latent)
         x.same_bits(large=x.sign(latent), infinite=bits)
 
 
-def two_rates(x, gradients, rates, others, **more):
-    rates, others = ([x.number(r) for r in both] for both in (rates, others))
-    step = x.steps.latent_sgd_step
-    at_two_rates(x, step, sgd_start, x.column(*gradients), rates, others, **more)
+def two_rates(x, gradients, rates, others, latent=0):
+    g, latent = x.column(*gradients), x.array([latent])
+    same_signs(x, g, *(x.sgd(g, latent, [x.number(r) for r in lr]) for lr in (rates, others)))
 
 
-def adam_with_epsilon_kept(x):
-    rates, factor = [np.float32(1)] * 3, np.float32(2.0**-12)
-    how = {"factor": factor, "epsilon": 1e-3}
-    step = x.steps.latent_adam_step
-    at_two_rates(x, step, adam_start, x.column(1, -1, -2), rates, rates, **how)
-
-
+@E2.breaks("a rate 1 % below the bound")
 def a_rate_below_the_bound(x):
     x.arithmetic("fraction")
-    at_a_large_rate(x, x.column(1), x.array([0.5]), [1], above=0.99)
+    at_a_large_rate(x, x.column(1), x.array([0.5]), x.array([1]), above=0.99)
 
 
+@E2.breaks("lr = 0.1 is no power-of-two multiple of 1: 0.3 - 0.1 - 0.1 - 0.1 is not 0 (float64)")
 def a_tenth_in_float64(x):
     x.arithmetic("float64")
     two_rates(x, (3, -1, -1, -1), [1] * 4, [0.1] * 4)
 
 
-E2.shows(lambda x: two_rates(x, (3, -1, -1, -2), [1] * 4, [0.25] * 4))
-E2.breaks(
-    "lr = 0.1 is no power-of-two multiple of 1: 0.3 - 0.1 - 0.1 - 0.1 is not 0 (float64)",
-    a_tenth_in_float64,
+E2.shows(two_rates, (3, -1, -1, -2), [1] * 4, [0.25] * 4)
+E2.breaks("one schedule is constant, the other falls")(
+    two_rates, (1, -2, 0), [1] * 3, [1, 0.1, 0.1]
 )
-E2.breaks(
-    "one schedule is constant, the other falls",
-    lambda x: two_rates(x, (1, -2, 0), [1] * 3, [1, 0.1, 0.1]),
+E2.breaks("a start that is not 0")(two_rates, (1,), [1], [0.25], latent=0.5)
+E2.breaks("Adam's gradients scaled, its epsilon not")(
+    lambda x: beside_scaled_gradients(x, x.column(1, -1, -2), 1, np.float32(2.0**-12), 1)
 )
-E2.breaks("a start that is not 0", lambda x: two_rates(x, (1,), [1], [0.25], latent=0.5))
-E2.breaks("a rate 1 % below the bound", a_rate_below_the_bound)
-E2.breaks("Adam's gradients scaled, its epsilon not", adam_with_epsilon_kept)
 
 
 E6 = Entry(
@@ -272,30 +245,19 @@ E6 = Entry(
 )
 
 
-def beside_scaled_bop(x, gradients, bits, m, rates, threshold, scale, unscaled=(), **dialect):
-    w = v = bits
-    state, states = BopState(m), [BopState(c * m[i : i + 1]) for i, c in enumerate(scale)]
-    if "m0" in unscaled:
-        states = [BopState(m[i : i + 1]) for i in range(len(m))]
-    thresholds = [threshold * (1 if "threshold" in unscaled else c) for c in scale]
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
-        w, state = x.steps.bop_step(w, g, state, gamma=gamma, threshold=threshold, **dialect)
-        hypers = [{"gamma": gamma, "threshold": tau} | dialect for tau in thresholds]
-        v, states = each_weight(x.steps.bop_step, v, scale * g, states, hypers)
-        x.tie(np.abs(state.m) == threshold)
+def beside_scaled_bop(x, g, bits, m, rates, threshold, scale, unscaled=(), **dialect):
+    """Bop, and each weight by itself, scaled."""
+    start = m if "m0" in unscaled else scale * m
+    taus = [threshold * (1 if "threshold" in unscaled else c) for c in scale]
+    each = [
+        x.bop(c * g[:, [i]], bits[[i]], start[[i]], rates, tau, **dialect)
+        for i, (c, tau) in enumerate(zip(scale, taus, strict=True))
+    ]
+    plain = x.bop(g, bits, m, rates, threshold, **dialect)
+    for _, (w, m), *ends in x.beside(g, plain, *each):
+        v, scaled_m = map(np.concatenate, zip(*ends, strict=True))
         x.same_bits(bits=w, scaled_bits=v)
-        x.same(C_m=scale * state.m, scaled_m=np.concatenate([s.m for s in states]))
-
-
-def drawn_bop(x, *palettes):
-    """Gradients, bits, m, rates and threshold of a run of Bop."""
-    g, m = x.gradients(*palettes), x.weights("m", STARTS)
-    rates = x.array(x.many("gamma", RATES, len(g)))
-    return g, x.start_bits(), m, rates, x.number(x.one("threshold", THRESHOLDS))
-
-
-def dialect(x):
-    return {"rule": x.one("rule", x.steps.rules), "average": x.one("average", x.steps.averages)}
+        x.same(C_m=scale * m, scaled_m=scaled_m)
 
 
 @E6.claim
@@ -312,15 +274,11 @@ def mirrored(x):
     beside_mirrored(x, *drawn_bop(x, SMALL, QUARTERS, ANY), **dialect(x) | {"rule": rule})
 
 
-def beside_mirrored(x, gradients, bits, m, rates, threshold, **dialect):
-    w, v, state, mirrored = bits, -bits, BopState(m), BopState(-m)
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
-        hyper = {"gamma": gamma, "threshold": threshold} | dialect
-        w, state = x.steps.bop_step(w, g, state, **hyper)
-        v, mirrored = x.steps.bop_step(v, -g, mirrored, **hyper)
-        x.tie(np.abs(state.m) == threshold)
+def beside_mirrored(x, g, bits, m, *constants, **dialect):
+    plain, mirror = (x.bop(s * g, s * bits, s * m, *constants, **dialect) for s in (1, -1))
+    for _, (w, m), (v, n) in x.beside(g, plain, mirror):
         x.same_bits(negated=-w, mirrored=v)
-        x.same(minus_m=-state.m, mirrored_m=mirrored.m)
+        x.same(minus_m=-m, mirrored_m=n)
 
 
 @E6.claim(when=lambda steps: "convex" in steps.averages)
@@ -334,21 +292,14 @@ def accumulator(x):
 
 def beside_accumulator(x, gradients, bits, m, rates, threshold, rule="strict", rescaled=True):
     """a <- (1 - gamma) a + g with threshold tau / gamma is Bop with m = gamma a."""
-    w, v, state, before = bits, bits, BopState(m), rates[0]
-    a = m / before
-    for g, gamma in zip(x.over(gradients), rates, strict=True):
+    v, a, before = bits, m / rates[0], rates[0]
+    run = x.bop(gradients, bits, m, rates, threshold, rule=rule, average="convex")
+    for g, gamma, (w, m) in x.beside(gradients, rates, run):
         a = a * (before / gamma) if rescaled else a
         a, before = (1 - gamma) * a + g, gamma
         v = flip_signs(v, a, threshold / gamma, rule)
-        hyper = {"gamma": gamma, "threshold": threshold, "rule": rule, "average": "convex"}
-        w, state = x.steps.bop_step(w, g, state, **hyper)
-        x.tie(np.abs(state.m) == threshold)
         x.same_bits(bits=w, accumulator_bits=v)
-        x.same(m=state.m, gamma_a=gamma * a)
-
-
-def scaled_by_4(x, gradients, unscaled=(), m=0):
-    beside_scaled_bop(x, *one_weight(x, gradients, m=m), x.array([4]), unscaled)
+        x.same(m=m, gamma_a=gamma * a)
 
 
 def one_weight(x, gradients, rates=None, m=0, threshold=1):
@@ -357,16 +308,19 @@ def one_weight(x, gradients, rates=None, m=0, threshold=1):
     return x.column(*gradients), x.signs([1]), x.array([m]), rates, x.number(threshold)
 
 
+def scaled_by_4(x, gradients, unscaled=(), m=0):
+    beside_scaled_bop(x, *one_weight(x, gradients, m=m), x.array([4]), unscaled)
+
+
+@E6.breaks("the accumulator is not rescaled where gamma falls")
 def fallen_rate(x):
     run = one_weight(x, (1, 3), [0.5, 0.25], m=1, threshold=1.25)
     beside_accumulator(x, *run, rescaled=False)
 
 
-E6.shows(lambda x: scaled_by_4(x, (3, 2, -1, -6, -6)))
-E6.breaks("the threshold keeps its size", lambda x: scaled_by_4(x, (1,), ["threshold"]))
-E6.breaks("m0 keeps its size", lambda x: scaled_by_4(x, (0,), ["m0"], m=4))
-E6.breaks(
-    "Larq's rule has no mirror: at a tie the weight becomes +1",
-    lambda x: beside_mirrored(x, *one_weight(x, (2,)), rule="larq"),
+E6.shows(scaled_by_4, (3, 2, -1, -6, -6))
+E6.breaks("the threshold keeps its size")(scaled_by_4, (1,), ["threshold"])
+E6.breaks("m0 keeps its size")(scaled_by_4, (0,), ["m0"], m=4)
+E6.breaks("Larq's rule has no mirror: at a tie the weight becomes +1")(
+    lambda x: beside_mirrored(x, *one_weight(x, (2,)), rule="larq")
 )
-E6.breaks("the accumulator is not rescaled where gamma falls", fallen_rate)

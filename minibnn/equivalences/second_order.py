@@ -7,9 +7,8 @@ import numpy as np
 from minibnn import optim
 from minibnn.equivalences.case import POWERS, QUARTERS, RATES, SMALL, TENTHS, hold
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.scale import sgd_start
 from minibnn.nn import Parameter
-from minibnn.optim import Bop2ndState, BopState, CEMAState
+from minibnn.optim import Bop2ndState, CEMAState
 
 E7 = Entry(
     """E7 Momentum SGD with decay is two averages, sometimes
@@ -29,15 +28,13 @@ ROOTS = tuple(Fraction(*p) for p in ((1, 2), (1, 3), (3, 4), (2, 3), (9, 10), (1
 
 def beside_cascade(x, gradients, latent, factor, first, rates, **hyper):
     """Momentum SGD, and two averages (CEMA) that start at ``first`` and factor w0."""
-    w = bits = x.sign(latent)
-    state, twin = sgd_start(latent), CEMAState(first, factor * latent)
-    for g in x.over(gradients):
-        latent, state = x.steps.latent_sgd_step(latent, g, state, **hyper)
+    bits = x.sign(latent)
+    twin = x.run(x.steps.cema_step, gradients, bits, CEMAState(first, factor * latent), **rates)
+    sgd = x.sgd(gradients, latent, **hyper)
+    for _, latent, (w, state) in x.beside(gradients, sgd, twin):
         bits = hold(latent, bits)
-        w, twin = x.steps.cema_step(w, g, twin, **rates)
-        x.tie(latent == 0)
         x.same_bits(momentum_sgd=bits, cascade=w)
-        x.same(scaled_latent=factor * latent, m=twin.inertia)
+        x.same(scaled_latent=factor * latent, m=state.inertia)
 
 
 @E7.claim
@@ -67,9 +64,9 @@ def coupled(x):
 
 def after_an_impulse(x, latent, steps, **hyper):
     """A gradient of 1, then none: at most one change of sign."""
-    bits, state, changes = x.sign(latent), sgd_start(latent), 0
-    for g in x.over(x.column(1, *[0] * steps)):
-        latent, state = x.steps.latent_sgd_step(latent, g, state, **hyper)
+    bits, changes, gradients = x.sign(latent), 0, x.column(1, *[0] * steps)
+    run = x.sgd(gradients, latent, **hyper)
+    for _, latent in x.beside(gradients, run):
         before, bits = bits, hold(latent, bits)
         changes += np.count_nonzero(bits != before)
         x.show(latent=latent)
@@ -91,17 +88,16 @@ def cascade_of_one(x, gradients, r1=Fraction(1, 2), r2=Fraction(1, 3), **hyper):
     )
 
 
+@E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings")
 def complex_poles(x):
     x.arithmetic("float64")
     hyper = {"lr": 0.01, "momentum": 0.9, "weight_decay": 1, "decay": "coupled"}
     after_an_impulse(x, x.array([0]), 99, **hyper)
 
 
-E7.shows(lambda x: cascade_of_one(x, (1, -2, 0, 1)))
-E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings", complex_poles)
-E7.breaks(
-    "coupled decay taken for the decoupled cascade",
-    lambda x: cascade_of_one(x, (1, 0), *ROOTS[4:1:-2], momentum=Fraction(9, 10)),
+E7.shows(cascade_of_one, (1, -2, 0, 1))
+E7.breaks("coupled decay taken for the decoupled cascade")(
+    cascade_of_one, (1, 0), *ROOTS[4:1:-2], momentum=Fraction(9, 10)
 )
 
 
@@ -152,17 +148,22 @@ def drawn_second(x, **fixed):
     return {name: np.float32(v) if name != "average" else v for name, v in (hyper | fixed).items()}
 
 
+def second(x, gradients, w, m, v, threshold, **hyper):
+    """(w, state) of Bop2ndOrder."""
+    run = x.run(x.steps.bop2nd_step, gradients, w, Bop2ndState(m, v), threshold=threshold, **hyper)
+    for w, state in run:
+        x.tie(np.abs(state.m) == threshold)
+        yield w, state
+
+
 def beside_plain(x, gradients, w, m, v, size=1, rule="strict", **hyper):
     """Bop2ndOrder, and Bop at the threshold times ``size``."""
-    other, state, plain = w, Bop2ndState(m, v), BopState(m)
-    bop = {name: hyper[name] for name in ("gamma", "average")} | {"rule": rule}
-    bop["threshold"] = np.float32(size) * hyper["threshold"]
-    for g in x.over(gradients):
-        w, state = x.steps.bop2nd_step(w, g, state, rule=rule, **hyper)
-        other, plain = x.steps.bop_step(other, g, plain, **bop)
-        x.tie(np.abs(state.m) == bop["threshold"])
+    tau = np.float32(size) * hyper["threshold"]
+    bop = x.bop(gradients, w, m, hyper["gamma"], tau, rule=rule, average=hyper["average"])
+    run = second(x, gradients, w, m, v, rule=rule, **hyper)
+    for _, (w, state), (other, m) in x.beside(gradients, run, bop):
         x.same_bits(second=w, bop=other)
-        x.same(second_m=state.m, bop_m=plain.m)
+        x.same(second_m=state.m, bop_m=m)
 
 
 @E14.claim
@@ -187,22 +188,19 @@ def one_size(x):
 
 @E14.claim
 def descent_of_signs(x):
-    w, hyper = x.start_bits(), drawn_second(x, gamma=1, sigma=1)
-    state = Bop2ndState(np.zeros(len(w), np.float32), np.zeros(len(w), np.float32))
-    for g in x.over(x.gradients(SMALL[:5])):
-        held = hold(-g, w)
-        w, state = x.steps.bop2nd_step(w, g, state, **hyper)
-        x.same_bits(second=w, minus_sgn_g=held)
+    sign, hyper = x.start_bits(), drawn_second(x, gamma=1, sigma=1)
+    gradients, zero = x.gradients(SMALL[:5]), np.zeros(len(sign), np.float32)
+    run = second(x, gradients, sign, zero, zero, **hyper)
+    for g, (w, _) in x.beside(gradients, run):
+        sign = hold(-g, sign)
+        x.same_bits(second=w, minus_sgn_g=sign)
 
 
 def beside_scaled_second(x, gradients, w, m, v, c, start=1, change=None, **hyper):
     """Bop2ndOrder on g, and on C g from (C m0, C^2 v0); ``change`` of the second's constants."""
-    other, state = w, Bop2ndState(m, v)
-    scaled, changed = Bop2ndState(start * m, start * start * v), hyper | (change or {})
-    for g in x.over(gradients):
-        w, state = x.steps.bop2nd_step(w, g, state, **hyper)
-        other, scaled = x.steps.bop2nd_step(other, c * g, scaled, **changed)
-        x.tie(np.abs(state.m) == hyper["threshold"])
+    plain = second(x, gradients, w, m, v, **hyper)
+    scaled = second(x, c * gradients, w, start * m, start * start * v, **hyper | (change or {}))
+    for _, (w, _), (other, _) in x.beside(gradients, plain, scaled):
         x.same_bits(second=w, other=other)
 
 
@@ -247,8 +245,7 @@ SECOND = {"gamma": 0.5, "sigma": 0.25, "threshold": 0.5, "epsilon": 0, "average"
 
 def second_of_one(x, run, gradients, *arguments, change=None, **hyper):
     hyper = {k: v if k == "average" else np.float32(v) for k, v in (SECOND | hyper).items()}
-    extra = {"change": change} if change else {}
-    one = x.array([1])
+    one, extra = x.array([1]), {"change": change} if change else {}
     run(x, x.column(*gradients), x.signs([1]), 0 * one, one, *arguments, **hyper, **extra)
 
 
@@ -258,22 +255,24 @@ def first_of_one(x):
 
 
 E14.shows(first_of_one)
-E14.breaks(
-    "epsilon = 1e-10 is not scaled along with C = 2^-40",
-    lambda x: second_of_one(
-        x, beside_scaled_second, (1,), *[np.float32(2.0**-40)] * 2, epsilon=1e-10, threshold=0.25
-    ),
+E14.breaks("epsilon = 1e-10 is not scaled along with C = 2^-40")(
+    second_of_one,
+    beside_scaled_second,
+    (1,),
+    *[np.float32(2.0**-40)] * 2,
+    epsilon=1e-10,
+    threshold=0.25,
 )
-E14.breaks(
-    "v0 is not scaled along: g = 1 and 4 from v0 = 1",
-    lambda x: second_of_one(x, beside_scaled_second, (1,), 4, sigma=2.0**-4),
+E14.breaks("v0 is not scaled along: g = 1 and 4 from v0 = 1")(
+    second_of_one, beside_scaled_second, (1,), 4, sigma=2.0**-4
 )
-E14.breaks(
-    "sigma > 0 is not Bop", lambda x: second_of_one(x, beside_plain, (4, 4), sigma=0.5, threshold=1)
-)
-E14.breaks(
-    '"unbiased" with the threshold left as it was: not a bias correction',
-    lambda x: second_of_one(
-        x, beside_scaled_second, (1,), 1, change={"form": "unbiased"}, sigma=0.0625, threshold=0.3
-    ),
+E14.breaks("sigma > 0 is not Bop")(second_of_one, beside_plain, (4, 4), sigma=0.5, threshold=1)
+E14.breaks('"unbiased" with the threshold left as it was: not a bias correction')(
+    second_of_one,
+    beside_scaled_second,
+    (1,),
+    1,
+    change={"form": "unbiased"},
+    sigma=0.0625,
+    threshold=0.3,
 )

@@ -6,8 +6,8 @@ import numpy as np
 
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.scale import adam_start
 from minibnn.equivalences.tiny import classes, group_orbit, outputs
+from minibnn.optim import LatentAdamState
 
 E32 = Entry(
     """E32 Sign gradients
@@ -25,18 +25,17 @@ E32 = Entry(
 
 def adam_on(x, signs, c, epsilon=0.0):
     """Latent Adam on gradients of size 1 and of size c, and on the mean of signs."""
-    a = b = np.zeros(signs.shape[1], np.float32)
-    state, other = adam_start(a), adam_start(b)
-    for g in x.over(signs):
-        hyper = {"lr": 0.25, "epsilon": epsilon}
-        a, state = x.steps.latent_adam_step(a, g, state, **hyper)
-        b, other = x.steps.latent_adam_step(b, np.float32(c) * g, other, **hyper)
+    c, hyper, zero = np.float32(c), {"lr": 0.25, "epsilon": epsilon}, 0 * signs[0]
+    plain, other = (
+        x.run(x.steps.latent_adam_step, s * signs, zero, LatentAdamState(zero, zero), **hyper)
+        for s in (np.float32(1), c)
+    )
+    for _, (a, state), (b, _) in x.beside(signs, plain, other):
         x.tie(a == 0)
         x.same(latent=a, of_scaled=b)
-        if abs(c) == 1 or epsilon:
-            continue
-        corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
-        x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
+        if c != 1 and not epsilon:
+            corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
+            x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
 
 
 @E32.claim
@@ -45,11 +44,9 @@ def adam(x):
 
 
 def counting(x, signs, start, lr, clip):
-    latent, values = start, int(2 * clip / lr) + 1
-    for g in x.over(signs):
-        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=lr, clip=clip)
+    values = int(2 * clip / lr) + 1
+    for _, latent in x.beside(signs, x.sgd(signs, start, lr, clip=clip)):
         place = (latent + x.number(clip)) / x.number(lr)
-        x.tie(latent == 0)
         x.show(latent=latent)
         x.require((place == np.rint(place)) & (place < values), f"{latent[0]} is off the lattice")
 
@@ -61,12 +58,12 @@ def counter(x):
 
 
 E32.shows(lambda x: adam_on(x, x.column(1, -1, 1), 0.5))
-E32.breaks("a zero gradient: v is no longer c^2", lambda x: adam_on(x, x.column(1, 0), 0.5))
-E32.breaks("epsilon = 1e-3", lambda x: adam_on(x, x.column(1, 1), 2.0**-6, 1e-3))
-E32.breaks(
-    "lr = 0.1", lambda x: counting(x, x.column(-1, -1, -1, 1, 1, 1, 1), x.array([0]), 0.1, 1.0)
+E32.breaks("a zero gradient: v is no longer c^2")(lambda x: adam_on(x, x.column(1, 0), 0.5))
+E32.breaks("epsilon = 1e-3")(lambda x: adam_on(x, x.column(1, 1), 2.0**-6, 1e-3))
+E32.breaks("lr = 0.1")(
+    lambda x: counting(x, x.column(-1, -1, -1, 1, 1, 1, 1), x.array([0]), 0.1, 1.0)
 )
-E32.breaks("a start off the lattice", lambda x: counting(x, x.column(1), x.array([0.25]), 0.5, 0.5))
+E32.breaks("a start off the lattice")(lambda x: counting(x, x.column(1), x.array([0.25]), 0.5, 0.5))
 
 
 E33 = Entry(
@@ -83,23 +80,19 @@ E33 = Entry(
 )
 
 
-def primal(x, odds, g, beta):
-    """x = (E - 1) / (E + 1), E the odds (1 + x) / (1 - x) times 2^(-2 beta g)."""
-    odds = odds * np.array([Fraction(2) ** int(-2 * beta * v) for v in g], object)
-    return odds, (odds - 1) / (odds + 1)
+def powers_of_two(exponents):
+    return np.array([Fraction(2) ** int(e) for e in exponents], object)
 
 
 def beside_annealed(x, gradients, betas, stored="primal"):
-    latent = 0 * gradients[0]
-    odds = latent + 1
-    plus = minus = latent + Fraction(1, 2)
-    for g, beta in zip(x.over(gradients), betas, strict=True):
-        odds, value = primal(x, odds, g, beta)
-        factor = np.array([Fraction(2) ** int(-beta * v) for v in g], object)
+    """x = (E - 1) / (E + 1), E the odds (1 + x) / (1 - x), times 2^(-2 beta g) at each step."""
+    odds, plus, minus = (0 * gradients[0] + s for s in (1, Fraction(1, 2), Fraction(1, 2)))
+    rates = list(betas) if stored == "primal" else 1
+    sgd = x.sgd(gradients, 0 * gradients[0], rates)
+    for g, beta, latent in x.beside(gradients, betas, sgd):
+        odds = odds * powers_of_two(-2 * beta * g)
+        value, factor = (odds - 1) / (odds + 1), powers_of_two(-beta * g)
         plus, minus = plus * factor, minus / factor  # softmax, before it is normalised
-        rate = beta if stored == "primal" else 1
-        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=rate)
-        x.tie(latent == 0)
         x.show(x=value)
         x.same(tanh=value, softmax=(plus - minus) / (plus + minus))
         x.same_bits(mirror=x.sign(value), sgd=x.sign(latent))
@@ -112,11 +105,12 @@ def annealed(x):
     beside_annealed(x, gradients, x.many("beta", (1, 2, 3), len(gradients)))
 
 
-def two_forms(x):
+def two_steps(x, stored="primal"):
     x.arithmetic("fraction")
-    beside_annealed(x, x.column(3, -2), (1, 2), stored="image")
+    beside_annealed(x, x.column(3, -2), (1, 2), stored)
 
 
+@E33.breaks("the public primal step in float32: -1 absorbs")
 def absorbed(x):
     """The public float32 step from x = -1: E = 0 for ever."""
     value = np.float32([-1])
@@ -126,14 +120,8 @@ def absorbed(x):
     x.same_bits(stays=x.sign(value), sgd=x.signs([1]))
 
 
-def two_shown(x):
-    x.arithmetic("fraction")
-    beside_annealed(x, x.column(3, -2), (1, 2))
-
-
-E33.shows(two_shown)
-E33.breaks("the primal form taken for the stable one, at beta = 1, 2", two_forms)
-E33.breaks("the public primal step in float32: -1 absorbs", absorbed)
+E33.shows(two_steps)
+E33.breaks("the primal form taken for the stable one, at beta = 1, 2")(two_steps, "image")
 
 
 E34 = Entry(
@@ -172,20 +160,20 @@ def mask(x):
     beside_clamp(x, x.gradients(SMALL, ANY), latent, bound, x.one("lr", RATES))
 
 
+@E34.breaks('"ReCU revives the tail": its own gradient is cut')
 def tail_moves(x):
     latent = x.array([2])
     moved, _ = x.steps.latent_sgd_step(latent, x.array([1]), None, lr=1, ste_clip=1)
     x.require(moved != latent, "a weight in the tail has not moved")
 
 
+@E34.breaks("Q below 0, as ReCU has for tau below 1/2")
 def folded_clamp(x):
     """Q = -1 turns the bounds round: a clamp to [1, -1] gives -1 for all."""
     x.same_bits(sign=x.sign(x.array([2])), clamped=x.sign(np.clip(x.array([2]), 1, -1)))
 
 
 E34.shows(lambda x: beside_clamp(x, x.column(1, -1), x.array([0.5]), 1.0, 0.5))
-E34.breaks("Q below 0, as ReCU has for tau below 1/2", folded_clamp)
-E34.breaks('"ReCU revives the tail": its own gradient is cut', tail_moves)
 
 
 E36 = Entry(
@@ -223,10 +211,10 @@ def count(x):
     x.same(networks=networks, power=2 ** (h * (n + 1)))
 
 
+@E36.breaks("an even number of inputs: sums of 0 read +1 on both sides")
 def even_inputs(x):
     w = np.int8([[1, 1]])
     x.same_bits(negated=-outputs(w, np.int8([1])), of_negated=outputs(-w, np.int8([1])))
 
 
-E36.shows(lambda x: count(x))
-E36.breaks("an even number of inputs: sums of 0 read +1 on both sides", even_inputs)
+E36.shows(count)

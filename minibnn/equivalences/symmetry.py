@@ -5,8 +5,14 @@ import numpy as np
 from minibnn import optim
 from minibnn.equivalences.case import ANY, RATES, SMALL, STARTS
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.layers import drawn_net, negated_in_one, negation, trained_alike
-from minibnn.optim import BopState
+from minibnn.equivalences.estimators import flips_no_later
+from minibnn.equivalences.layers import (
+    drawn_net,
+    larq_on_dead_weights,
+    negated_in_one,
+    negation,
+    trained_alike,
+)
 
 E30 = Entry(
     """E30 Every optimizer has the symmetries of the network
@@ -40,53 +46,46 @@ OPTIMIZERS = {
 REAL = {"sgd": lambda: optim.SGD(lr=0.25), "adam": lambda: optim.Adam(lr=0.05)}
 
 
-def split_of(x):
+def image_trained(x, values, data, labels, **image):
     binary, real = OPTIMIZERS[x.one("binary", [*OPTIMIZERS])], REAL[x.one("real", [*REAL])]
-    return lambda: optim.Split(binary=binary(), real=real())
+
+    def optimizer():
+        return optim.Split(binary=binary(), real=real())
+
+    trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), **image)
 
 
 @E30.claim
 def negated_units(x):
-    values, data, labels = drawn_net(x)
-    image = negation(0, len(values[1]))
-    image["sign"] = np.int8(x.many("sign", (-1, 1), len(values[1])))
-    trained_alike(x, values, data, labels, split_of(x), x.one("steps", (1, 2)), **image)
+    values, *rest = drawn_net(x)
+    sign = np.int8(x.many("sign", (-1, 1), len(values[1])))
+    image_trained(x, values, *rest, sign=sign)
 
 
 @E30.claim
 def negated_input(x):
     values, data, labels = drawn_net(x)
-    rows = np.ones(data.shape[1], np.int8)
-    rows[x.one("feature", range(data.shape[1]))] = -1
-    image = negation(0, len(values[1])) | {"sign": np.ones(len(values[1]), np.int8), "rows": rows}
-    trained_alike(x, values, data, labels, split_of(x), x.one("steps", (1, 2)), **image)
+    inputs = data.shape[1]
+    image_trained(x, values, data, labels, rows=negation(x.one("feature", range(inputs)), inputs))
 
 
+@E30.breaks("a latent weight of exactly 0")
 def latent_zero(x):
     """w = 1/4 and -1/4 under g = ±1 at rate 1/4: both end at 0, and both read +1."""
-    ends = [
-        x.steps.latent_sgd_step(x.array([s / 4]), x.array([s]), None, lr=0.25)[0] for s in (1, -1)
-    ]
-    x.same_bits(negated=-x.sign(ends[0]), mirrored=x.sign(ends[1]))
+    g = x.array([[1, -1]])
+    for _, latent in x.beside(g, x.sgd(g, g[0] / 4, lr=0.25)):
+        x.same_bits(negated=-x.sign(latent[:1]), mirrored=x.sign(latent[1:]))
 
 
+@E30.breaks("max pooling between: max(-z) is not -max(z)")
 def max_pooled(x):
     z = np.float32([1, 3])
     x.same_bits(negated=-z.max(), of_negated=(-z).max())
 
 
 E30.shows(negated_in_one)
-E30.breaks("a latent weight of exactly 0", latent_zero)
-E30.breaks("max pooling between: max(-z) is not -max(z)", max_pooled)
-E30.breaks("the bits out of the unit are kept", lambda x: negated_in_one(x, outgoing=False))
-E30.breaks(
-    "Larq's rule at tau = 0",
-    lambda x: negated_in_one(
-        x,
-        data=[[1, 1, 1]] * 3,
-        optimizer=lambda: optim.Split(optim.Bop(0.5, 0.0, rule="larq"), optim.SGD(lr=0.25)),
-    ),
-)
+E30.breaks("the bits out of the unit are kept")(negated_in_one, outgoing=False)
+E30.breaks("Larq's rule at tau = 0")(larq_on_dead_weights)
 
 
 E31 = Entry(
@@ -104,9 +103,8 @@ E31 = Entry(
 
 
 def ordered(x, gradients, low, high, **hyper):
-    for g in x.over(gradients):
-        low, high = (x.steps.latent_sgd_step(w, g, None, **hyper)[0] for w in (low, high))
-        x.tie(low == high)
+    runs = (x.sgd(gradients, w, **hyper) for w in (low, high))
+    for _, low, high in x.beside(gradients, *runs):
         x.show(low=low, high=high)
         x.require(low <= high, "the order has changed")
 
@@ -131,45 +129,33 @@ def bop_order(x):
 
 
 def bop_ordered(x, gradients, low, high, gamma, rule="strict", average="convex"):
-    bits = x.signs([1] * len(low))
-    b, c, state, other = bits, bits, BopState(low), BopState(high)
-    hyper = {"gamma": gamma, "threshold": 0.5, "rule": rule, "average": average}
-    for g in x.over(gradients):
-        b, state = x.steps.bop_step(b, g, state, **hyper)
-        c, other = x.steps.bop_step(c, g, other, **hyper)
-        x.show(low=state.m, high=other.m)
-        x.require((state.m <= other.m) & (b >= c), "the order has changed")
+    bits, how = x.signs([1] * len(low)), {"rule": rule, "average": average}
+    runs = (x.bop(gradients, bits, m, gamma, threshold=0.5, **how) for m in (low, high))
+    for _, (b, low), (c, high) in x.beside(gradients, *runs):
+        x.show(low=low, high=high)
+        x.require((low <= high) & (b >= c), "the order has changed")
 
 
 @E31.claim
 def no_later(x):
     x.arithmetic()
-    gradients, start = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
-    lr, bits = x.one("lr", RATES), x.sign(start)
-    free = held = start
-    first = flipped = bits != bits
+    gradients, start, lr = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.one("lr", RATES)
     decays = x.many("decay", (0, 0.5, 1.0), len(gradients))
-    for g, decay in zip(x.over(gradients), decays, strict=True):
-        free, _ = x.steps.latent_sgd_step(free, g, None, lr=lr)
-        held, _ = x.steps.latent_sgd_step(held, g, None, lr=lr, weight_decay=decay, clip=1.0)
-        first, flipped = first | (x.sign(free) != bits), flipped | (x.sign(held) != bits)
-        x.require(flipped | ~first, "a free weight has flipped, and a decayed one has not")
+    held = x.sgd(gradients, start, lr, weight_decay=decays, clip=1.0)
+    flips_no_later(x, gradients, start, x.sgd(gradients, start, lr), held)
 
 
 def pair(x, low, high, g, **hyper):
     ordered(x, x.column(g), x.array([low]), x.array([high]), **hyper)
 
 
+@E31.breaks("lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2")
 def ulp_apart(x):
     m = x.array([0.13])
     above = np.nextafter(m, np.float32(9))
     bop_ordered(x, x.column(-2.2), m, above, np.float32(0.1), average="lerp")
 
 
-E31.shows(lambda x: pair(x, 0.25, 0.5, 1, lr=0.5, weight_decay=0.5))
-E31.breaks(
-    "a mask of 1/2 stops the higher weight alone",
-    lambda x: pair(x, 0.5, 0.75, -1, lr=1, ste_clip=0.5),
-)
-E31.breaks("lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2", ulp_apart)
-E31.breaks("gamma = 3/2", lambda x: bop_ordered(x, x.column(0), x.array([0.5]), x.array([1]), 1.5))
+E31.shows(pair, 0.25, 0.5, 1, lr=0.5, weight_decay=0.5)
+E31.breaks("a mask of 1/2 stops the higher weight alone")(pair, 0.5, 0.75, -1, lr=1, ste_clip=0.5)
+E31.breaks("gamma = 3/2")(lambda x: bop_ordered(x, x.column(0), x.array([0.5]), x.array([1]), 1.5))

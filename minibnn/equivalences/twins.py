@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from minibnn.equivalences.case import ANY, QUARTERS, RATES, SCALES, SMALL, STARTS, hold
+from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS, hold
 from minibnn.equivalences.entry import Entry
-from minibnn.equivalences.latent import LAMBDAS
+from minibnn.equivalences.scale import scaled_constants
 from minibnn.optim import (
     BoldState,
     BopState,
@@ -32,6 +32,14 @@ E22 = Entry(
 )
 
 
+def well(x, gradients, bits, latent, lr, lam, theta, jump):
+    """(bits, W) of the double well."""
+    hyper = {"lr": lr, "weight_decay": lam, "deadband": theta, "jump": jump}
+    start = DoubleWellSGDState(latent)
+    for w, state in x.run(x.steps.double_well_sgd_step, gradients, bits, start, **hyper):
+        yield w, state.latent
+
+
 @E22.claim
 def rebnn_is_bop(x):
     x.arithmetic("fraction")
@@ -39,27 +47,26 @@ def rebnn_is_bop(x):
     eta, alpha = x.one("eta", RATES), x.one("alpha", SCALES)
     gamma = x.one("gamma", LAMBDAS)
     w = bits = x.sign(latent)
-    well, state = DoubleWellSGDState(latent), BopState(-gamma * latent)
-    hyper = {"lr": eta, "weight_decay": gamma, "deadband": alpha, "jump": "none"}
-    for g in x.over(gradients):
-        a = alpha * (g - gamma * bits)
-        bits, well = x.steps.double_well_sgd_step(bits, alpha * g, well, **hyper)
+    state = BopState(-gamma * latent)
+    run = well(x, alpha * gradients, bits, latent, eta, gamma, alpha, "none")
+    for g, (new, latent) in x.beside(gradients, run):
+        a, bits = alpha * (g - gamma * bits), new
         w, state = x.steps.bop_step(w, a, state, gamma=eta * gamma, threshold=0)
-        x.tie(well.latent == 0)
+        x.tie(latent == 0)
         x.same_bits(rebnn=bits, bop=w)
-        x.same(minus_gamma_W=-gamma * well.latent, m=state.m)
+        x.same(minus_gamma_W=-gamma * latent, m=state.m)
 
 
 def bold_beside_well(x, gradients, bits, eta):
-    b, bold, well = bits, BoldState(0 * gradients[0], 0), DoubleWellSGDState(x.number(1) * bits)
+    b, bold, state = bits, BoldState(0 * gradients[0], 0), DoubleWellSGDState(x.number(1) * bits)
     for g in x.over(gradients):
         beta = x.number(Fraction(bold.kept, len(b)))
         hyper = {"lr": eta, "weight_decay": (1 - beta) / eta, "deadband": 1, "jump": "bottom"}
-        bits, well = x.steps.double_well_sgd_step(bits, g, well, **hyper)
+        bits, state = x.steps.double_well_sgd_step(bits, g, state, **hyper)
         b, bold = x.steps.bold_step(b, g, bold, lr=eta)
-        x.tie(well.latent == bits)
+        x.tie(state.latent == bits)
         x.same_bits(bold=b, well=bits)
-        x.same(b_minus_a=b - bold.a, W=well.latent)
+        x.same(b_minus_a=b - bold.a, W=state.latent)
 
 
 @E22.claim
@@ -73,80 +80,64 @@ def bold_is_a_well(x):
 def without_wells(x):
     x.arithmetic("fraction")
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
-    bits, well, sgd = x.sign(latent), DoubleWellSGDState(latent), latent
-    hyper = {"lr": x.one("lr", RATES), "weight_decay": x.one("lambda", LAMBDAS)}
-    for g in x.over(gradients):
-        held = bits
-        bits, well = x.steps.double_well_sgd_step(bits, g, well, **hyper, deadband=0, jump="none")
-        sgd, _ = x.steps.latent_sgd_step(sgd, g, LatentSGDState(None), **hyper, decay="coupled")
-        x.same_bits(well=bits, sgd=hold(sgd, held))
-        x.same(W=well.latent, latent=sgd)
-
-
-def needs_gradient(x, gradients, bits, depth, lr, lam, theta, jump):
-    """From b W = depth >= 0."""
-    well = DoubleWellSGDState(depth * bits)
-    for g in x.over(gradients):
-        before = bits
-        hyper = {"lr": lr, "weight_decay": lam, "deadband": theta, "jump": jump}
-        bits, well = x.steps.double_well_sgd_step(bits, g, well, **hyper)
-        own = before * g >= lam * theta if jump == "bottom" else before * g > lam * theta
-        x.tie(before * g == lam * theta)
-        x.show(W=well.latent)
-        x.require(own | (bits == before), "a flip's own gradient is too small")
+    held, lr, lam = x.sign(latent), x.one("lr", RATES), x.one("lambda", LAMBDAS)
+    sgd = x.sgd(gradients, latent, lr, weight_decay=lam, decay="coupled")
+    run = well(x, gradients, held, latent, lr, lam, 0, "none")
+    for _, (bits, latent), free in x.beside(gradients, run, sgd):
+        held = hold(free, held)
+        x.same_bits(well=bits, sgd=held)
+        x.same(W=latent, latent=free)
 
 
 @E22.claim
 def own_gradient(x):
+    """From b W = depth >= 0."""
     x.arithmetic("fraction")
-    gradients, bits = x.gradients(SMALL), x.start_bits()
-    depth = np.abs(x.weights("depth", QUARTERS))
+    gradients, before = x.gradients(SMALL), x.start_bits()
+    latent = before * np.abs(x.weights("depth", QUARTERS))
     lam, theta = x.number(x.one("lambda", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
     lr, jump = x.number(x.one("lr", RATES)) / 3, x.one("jump", ("none", "wells", "bottom"))
-    needs_gradient(x, gradients, bits, depth, lr, lam, theta, jump)
+    run = well(x, gradients, before, latent, lr, lam, theta, jump)
+    for g, (bits, latent) in x.beside(gradients, run):
+        own = before * g >= lam * theta if jump == "bottom" else before * g > lam * theta
+        x.tie(before * g == lam * theta)
+        x.show(W=latent)
+        x.require(own | (bits == before), "a flip's own gradient is too small")
+        before = bits
 
 
 def two_jumps(x, first, second):
-    bits, other = x.signs([1]), x.signs([1])
-    a = b = DoubleWellSGDState(x.array([1]))
-    hyper = {"lr": 0.5, "weight_decay": 1, "deadband": 1}
-    for g in x.over(x.column(3, -1.75)):
-        bits, a = x.steps.double_well_sgd_step(bits, g, a, **hyper, jump=first)
-        other, b = x.steps.double_well_sgd_step(other, g, b, **hyper, jump=second)
+    g, one = x.column(3, -1.75), x.array([1])
+    runs = (well(x, g, x.signs([1]), one, 0.5, 1, 1, jump) for jump in (first, second))
+    for _, (bits, _), (other, _) in x.beside(g, *runs):
         x.same_bits(**{first: bits, second: other})
 
 
+def bold(x, gradients):
+    """Bits of BOLD, all +1 at the start."""
+    state = BoldState(0 * gradients[0], 0)
+    bits = x.signs([1] * len(gradients[0]))
+    return (w for w, _ in x.run(x.steps.bold_step, gradients, bits, state, lr=1))
+
+
+@E22.breaks("BOLD taken for Bop")
 def bold_is_no_bop(x):
     """Bop's accumulator of gamma = 1/2 and threshold 1."""
-    w, bold, v, state = (
-        x.signs([1]),
-        BoldState(x.array([0]), 0),
-        x.signs([1]),
-        BopState(x.array([0])),
-    )
-    for g in x.over(x.column(1.5, -1)):
-        w, bold = x.steps.bold_step(w, g, bold, lr=1)
-        v, state = x.steps.bop_step(v, g, state, gamma=0.5, threshold=0.5)
+    g = x.column(1.5, -1)
+    for _, w, (v, _) in x.beside(g, bold(x, g), x.bop(g, x.signs([1]), 0 * g[0], 0.5, 0.5)):
         x.same_bits(bold=w, bop=v)
 
 
+@E22.breaks("BOLD tensor by tensor, and together: beta is another")
 def bold_by_tensors(x):
-    gradients = x.array([[1, 0.75], [0, 0.125], [0, 0.125]])
-    w, bold = x.signs([1, 1]), BoldState(x.array([0, 0]), 0)
-    v, alone = x.signs([1]), BoldState(x.array([0]), 0)
-    for g in x.over(gradients):
-        w, bold = x.steps.bold_step(w, g, bold, lr=1)
-        v, alone = x.steps.bold_step(v, g[1:], alone, lr=1)
-        x.same_bits(in_one_tensor=w[1:], alone=v)
+    g = x.array([[1, 0.75], [0, 0.125], [0, 0.125]])
+    for _, w, alone in x.beside(g, bold(x, g), bold(x, g[:, 1:])):
+        x.same_bits(in_one_tensor=w[1:], alone=alone)
 
 
 E22.shows(lambda x: bold_beside_well(x, x.column(0.5, 0.75, -1, 0), x.signs([1]), 1))
-E22.breaks(
-    "ReBNN taken for Bop: only it flips back at once", lambda x: two_jumps(x, "none", "wells")
-)
-E22.breaks("ReBNN taken for BOLD", lambda x: two_jumps(x, "none", "bottom"))
-E22.breaks("BOLD taken for Bop", bold_is_no_bop)
-E22.breaks("BOLD tensor by tensor, and together: beta is another", bold_by_tensors)
+E22.breaks("ReBNN taken for Bop: only it flips back at once")(two_jumps, "none", "wells")
+E22.breaks("ReBNN taken for BOLD")(two_jumps, "none", "bottom")
 
 
 E24 = Entry(
@@ -164,17 +155,18 @@ E24 = Entry(
 )
 
 
-def beside_directed(x, gradients, latent, lr, lam, direction, m=None, **decayed):
-    w, state = x.sign(latent), DirectionState(0 * latent, 0 * latent)
-    bop = DirectedBopState(-lam * latent if m is None else m, 0 * latent, 0 * latent)
-    for g in x.over(gradients):
-        hyper = {"lr": lr, "weight_decay": lam, "direction": direction}
-        latent, state = x.steps.latent_direction_step(latent, g, state, **hyper)
-        hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq", "direction": direction}
-        w, bop = x.steps.directed_bop_step(w, g, bop, **hyper)
-        x.tie(bop.m == 0)
+def beside_directed(x, gradients, latent, lr, lam, direction, m=None):
+    zero, m = 0 * latent, -lam * latent if m is None else m
+    hyper = {"lr": lr, "weight_decay": lam, "direction": direction}
+    step, start = x.steps.latent_direction_step, DirectionState(zero, zero)
+    latents = x.run(step, gradients, latent, start, **hyper)
+    hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq", "direction": direction}
+    step, start = x.steps.directed_bop_step, DirectedBopState(m, zero, zero)
+    bop = x.run(step, gradients, x.sign(latent), start, **hyper)
+    for _, (latent, _), (w, state) in x.beside(gradients, latents, bop):
+        x.tie(state.m == 0)
         x.same_bits(latent_sign=x.sign(latent), bop=w)
-        x.same(minus_lambda_latent=-lam * latent, m=bop.m)
+        x.same(minus_lambda_latent=-lam * latent, m=state.m)
 
 
 @E24.claim
@@ -190,28 +182,39 @@ def directions(x):
 def diode_is_bop(x):
     x.arithmetic()
     gradients, m = x.gradients(SMALL, ANY), x.weights("m", QUARTERS)
-    w = v = x.sign(-m)
+    v, state = x.sign(-m), BopState(m)
     lr, c = x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
-    diode, scaled, bop = DiodeState(0 * m, m), DiodeState(0 * m, c * m), BopState(m)
-    u, hyper = w, {"beta_1": 0.5, "beta_2": x.one("beta_2", (0.5, 0.75, 0.0))}
-    for g in x.over(gradients):
-        w, diode = x.steps.diode_step(w, g, diode, lr=lr, **hyper)
-        u, scaled = x.steps.diode_step(u, g, scaled, lr=c * lr, **hyper)
-        how = {"gamma": 1 - hyper["beta_2"], "threshold": 0, "rule": "larq", "average": "lerp"}
-        v, bop = x.steps.bop_step(v, lr * np.sign(diode.momentum), bop, **how)
-        x.tie(bop.m == 0)
+    beta = x.one("beta_2", (0.5, 0.75, 0.0))
+    diode, scaled = (
+        x.run(
+            x.steps.diode_step,
+            gradients,
+            v,
+            DiodeState(0 * m, s * m),
+            lr=s * lr,
+            beta_1=0.5,
+            beta_2=beta,
+        )
+        for s in (x.number(1), c)
+    )
+    how = {"gamma": 1 - beta, "threshold": 0, "rule": "larq", "average": "lerp"}
+    for _, (w, one), (u, other) in x.beside(gradients, diode, scaled):
+        v, state = x.steps.bop_step(v, lr * np.sign(one.momentum), state, **how)
+        x.tie(state.m == 0)
         x.same_bits(diode=w, bop=v)
-        x.same(inertia=diode.inertia, m=bop.m)
+        x.same(inertia=one.inertia, m=state.m)
         x.same_bits(diode_bits=w, scaled_bits=u)
-        x.same(C_inertia=c * diode.inertia, scaled_inertia=scaled.inertia)
+        x.same(C_inertia=c * one.inertia, scaled_inertia=other.inertia)
 
 
+@E24.breaks("L2 inside Adam's gradient")
 def inside_adam(x):
     """L2 in the gradient of Adam: its first moment after one step depends on |w|."""
     moments = [0.1 * (1 + 0.0 + w / 2) for w in (1, 4)]
     x.same(moment_of_1=np.float32(moments[0]), moment_of_4=np.float32(moments[1]))
 
 
+@E24.breaks("decay inside Lion's sign")
 def inside_the_sign(x):
     """sgn(g + lambda w) at g = -1/2, lambda = 1: not a function of bits and gradients."""
     signs = [np.sign(-0.5 + w) for w in (1, 0.25)]
@@ -223,6 +226,7 @@ def of_tenths(x, lam=0.5, **more):
     beside_directed(x, *arrays, np.float32(0.1), np.float32(lam), "nesterov", **more)
 
 
+@E24.breaks("Bop starts at m0 = 0")
 def from_zero(x):
     x.bits_only = True
     of = x.column(-1, 1), x.array([2])
@@ -230,10 +234,7 @@ def from_zero(x):
 
 
 E24.shows(of_tenths)
-E24.breaks("L2 inside Adam's gradient", inside_adam)
-E24.breaks("decay inside Lion's sign", inside_the_sign)
-E24.breaks("lambda = 0.3, no power of two", lambda x: of_tenths(x, 0.3))
-E24.breaks("Bop starts at m0 = 0", from_zero)
+E24.breaks("lambda = 0.3, no power of two")(of_tenths, 0.3)
 
 
 E37 = Entry(
@@ -256,9 +257,8 @@ def scale_of(latent):
 
 
 def beside_scaled_kernel(x, gradients, latent, c, lr_power=2, unscaled=(), **hyper):
-    power = {"lr": lr_power, "weight_decay": -2, "clip": 1, "ste_clip": 1}
-    power = {k: 0 if k in unscaled else p for k, p in power.items() if hyper.get(k)}
-    scaled = hyper | {k: x.number(hyper[k]) * c**p for k, p in power.items()}
+    powers = {"lr": lr_power, "weight_decay": -2, "clip": 1, "ste_clip": 1}
+    scaled = scaled_constants(x, hyper, c, unscaled, powers)
     a, b, state = latent, c * latent, LatentSGDState(None)
     for g in x.over(gradients):
         if not np.any(a):
@@ -275,11 +275,8 @@ def beside_scaled_kernel(x, gradients, latent, c, lr_power=2, unscaled=(), **hyp
 @E37.claim
 def squared_rate(x):
     x.arithmetic()
-    g, latent, c = (
-        x.gradients(SMALL, ANY),
-        x.weights("latent", STARTS),
-        x.number(x.one("C", SCALES)),
-    )
+    g, latent = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
+    c = x.number(x.one("C", SCALES))
     hyper = {"lr": x.one("lr", RATES), "weight_decay": x.one("weight_decay", RATES)}
     hyper |= {name: x.one(name, (None, 1.0, 0.5)) for name in ("clip", "ste_clip")}
     beside_scaled_kernel(x, g, latent, c, **hyper)
@@ -309,13 +306,11 @@ def kernel_of_one(x, gradients, latent=0.5, c=2, **more):
     beside_scaled_kernel(x, x.column(*gradients), x.array([latent]), x.number(c), **more)
 
 
-E37.shows(lambda x: kernel_of_one(x, (1, -1, 0.5), lr=0.25, weight_decay=0.5))
-E37.breaks("E1's law: the rate times C", lambda x: kernel_of_one(x, (0.75,), lr_power=1, lr=0.5))
-E37.breaks(
-    "the clip keeps its size",
-    lambda x: kernel_of_one(x, (-1, 0.75), lr=1.0, clip=1.0, unscaled=["clip"]),
+E37.shows(kernel_of_one, (1, -1, 0.5), lr=0.25, weight_decay=0.5)
+E37.breaks("E1's law: the rate times C")(kernel_of_one, (0.75,), lr_power=1, lr=0.5)
+E37.breaks("the clip keeps its size")(
+    kernel_of_one, (-1, 0.75), lr=1.0, clip=1.0, unscaled=["clip"]
 )
-E37.breaks(
-    "the mask keeps its width",
-    lambda x: kernel_of_one(x, (1,), 0.75, lr=1.0, ste_clip=1.0, unscaled=["ste_clip"]),
+E37.breaks("the mask keeps its width")(
+    kernel_of_one, (1,), 0.75, lr=1.0, ste_clip=1.0, unscaled=["ste_clip"]
 )

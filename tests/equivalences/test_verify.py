@@ -71,7 +71,7 @@ def test_a_failure_can_be_pasted(monkeypatch):
 def test_a_counterexample_that_does_not_break_is_a_failure():
     entry = copy.copy(CATALOGUE["E4"])
     entry.counterexamples = list(entry.counterexamples)
-    entry.breaks("nothing is dropped", entry.example)
+    entry.breaks("nothing is dropped")(entry.example)
     row = verify_entry(entry, Steps(), examples=5, seed=0)
     assert row.verdict == "FAILS"
     assert "nothing is dropped" in row.why
