@@ -6,7 +6,7 @@ from math import floor, log2
 import numpy as np
 
 from minibnn.equivalences.case import ANY, QUARTERS, SMALL, hold, rational
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.equivalences.scale import dialect, drawn_bop
 from minibnn.optim import BopState
 
@@ -26,9 +26,8 @@ E5 = Entry(
 )
 
 
-@E5.claim
+@E5.claim(BOTH)
 def weighted_sum(x):
-    x.arithmetic()
     gradients, w, m, rates, threshold = drawn_bop(x, SMALL, ANY)
     exact = [rational(v) for v in m]
     largest = max(abs(rational(v)) for v in (*m, *gradients.flat))
@@ -51,9 +50,8 @@ def memoryless(x, gradients, w, m, **how):
         x.same_bits(bop=w, minus_sgn_g=sign)
 
 
-@E5.claim
+@E5.claim(BOTH)
 def sign_descent(x):
-    x.arithmetic()
     how = dialect(x)  # lerp is exact at gamma = 1 for small integers only
     g = x.gradients(SMALL, *([ANY] if x.exact or how["average"] == "convex" else []))
     memoryless(x, g, x.start_bits(), x.weights("m", QUARTERS), **how)
@@ -65,9 +63,8 @@ def at_rest(x, gradients, w, *run, **how):
         x.same_bits(before=w, after=new)
 
 
-@E5.claim
+@E5.claim(BOTH)
 def never(x):
-    x.arithmetic()
     g, w, m, rates, _ = drawn_bop(x, SMALL, ANY)
     largest = max(np.abs(m).max(), np.abs(g).max())
     # Above, not at it, for the other rules; float32 sums may round above G.

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, Options
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, EXACT, Entry
 
 E18 = Entry(
     """E18 Dual views of latent weights
@@ -30,18 +30,16 @@ def beside_dual_averaging(x, gradients, latent, lr):
         x.same_bits(sign=x.sign(latent), argmin=x.signs(best))
 
 
-@E18.claim
+@E18.claim(BOTH)
 def dual_averaging(x):
-    x.arithmetic()
     powers = Options((1.0, 0.5, 0.25, 2.0, 16.0), (*RATES.fractions, Fraction(7)))
     g = x.gradients(SMALL, *([ANY] if x.exact else []))
     beside_dual_averaging(x, g, 0 * g[0], x.number(x.one("lr", powers)))
 
 
-@E18.claim(when=lambda steps: not steps.foreign)
+@E18.claim(EXACT, when=lambda steps: not steps.foreign)
 def bayes(x):
     """lambda <- (1 - a rho) lambda - a N g."""
-    x.arithmetic("fraction")
     gradients, natural = x.gradients(SMALL, ANY), x.weights("natural", (0, 1, -1, Fraction(1, 3)))
     step, rho = x.number(x.one("a", RATES)), x.number(x.one("rho", RATES))
     samples = x.one("N", (50, 1, 3))
@@ -96,9 +94,8 @@ def beside_prior(x, gradients, latent, centre, rates, lam, shifted=True):
         x.same_bits(bits=w, read_out=np.where(plain <= lam * centre, 1, -1))
 
 
-@E25.claim
+@E25.claim(EXACT)
 def prior(x):
-    x.arithmetic("fraction")
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
     rates = x.array(x.many("lr", RATES, len(gradients)))
     lam = x.number(x.one("lambda", LAMBDAS))
@@ -112,9 +109,8 @@ def frozen(x, gradients, latent, *prior):
         x.same_bits(first=first, now=x.sign(latent))
 
 
-@E25.claim
+@E25.claim(EXACT)
 def never_flips(x):
-    x.arithmetic("fraction")
     gradients, lam = x.gradients(SMALL), x.number(x.one("lambda", LAMBDAS))
     latent = x.weights("latent", QUARTERS[1:])
     beyond = (np.abs(gradients).max() + x.number(x.one("beyond", (Fraction(1, 8), 1)))) / lam

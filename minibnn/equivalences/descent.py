@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, hold
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.equivalences.scale import dialect, drawn_bop
 from minibnn.optim import BopState, LatentSGDState
 from minibnn.optim.bop import flip_signs
@@ -34,9 +34,8 @@ def projected(b, step, m, rule):
     return hold(step, zero)
 
 
-@E20.claim
+@E20.claim(BOTH)
 def projection(x):
-    x.arithmetic()
     gradients, b, *_, tau = run = drawn_bop(x, SMALL, ANY)
     how = dialect(x)
     for _, (w, m) in x.beside(gradients, x.bop(*run, **how)):

@@ -9,6 +9,7 @@ import numpy as np
 from minibnn.equivalences.case import Broken, Case
 from minibnn.ops.backend import using
 
+BOTH, EXACT = ("float32", "fraction"), ("fraction",)  # what a claim computes in
 _FIELDS = ("if", "class", "why", "source")
 
 
@@ -46,15 +47,25 @@ class Entry:
     def __repr__(self):
         return f"<{self.id} {self.title}>"
 
-    def claim(self, function=None, *, when=None):
+    def claim(self, numbers=(), when=lambda steps: True):
         """Decorator: a function of a Case that draws, runs and raises Broken where it fails.
 
-        ``when(steps)`` says for which step functions it is claimed; left out, for all.
+        It computes in one of the ``numbers``, or else in float32 until it asks for
+        ``arithmetic`` itself; it is claimed of step functions with ``when(steps)``.
         """
-        if function is None:
-            return lambda function: self.claim(function, when=when)
-        self.claims[function.__name__] = function, when or (lambda steps: True)
-        return function
+        if callable(numbers):
+            return self.claim()(numbers)
+
+        def add(function):
+            def claim(case):
+                if numbers:
+                    case.arithmetic(*numbers)
+                function(case)
+
+            self.claims[function.__name__] = claim, when
+            return function
+
+        return add
 
     def shows(self, run, *arguments, **named):
         """``run(case, ...)`` is what ``verify --explain`` shows; it holds."""

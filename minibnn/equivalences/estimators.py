@@ -5,7 +5,7 @@ from itertools import repeat
 import numpy as np
 
 from minibnn.equivalences.case import QUARTERS, RATES, SMALL, TENTHS
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import EXACT, Entry
 
 E9 = Entry(
     """E9 Weight clip and straight-through mask
@@ -163,16 +163,14 @@ def beside_image(x, gradients, w, lr, estimator):
         x.same_bits(sign_w=x.sign(w)[far], sign_u=x.sign(u)[far])
 
 
-@E10.claim
+@E10.claim(("float64",))
 def small_rate(x):
-    x.arithmetic("float64")
     g, w = x.gradients(SMALL), x.weights("latent", QUARTERS)
     beside_image(x, g, w, x.one("lr", (1 / 64, 1 / 256)), ESTIMATORS[x.one("phi", [*ESTIMATORS])])
 
 
-@E10.claim
+@E10.claim(EXACT)
 def mirror(x):
-    x.arithmetic("fraction")
     g, u, lr = x.gradients(SMALL), x.weights("latent", QUARTERS), x.number(x.one("lr", RATES))
     rational = lambda w: w / (1 - np.abs(w)), lambda u: u / (1 + np.abs(u))
     beside_mirror(x, g, u, lr, *rational)

@@ -6,7 +6,7 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, THRESHOLDS
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import EXACT, Entry
 from minibnn.nn import Parameter
 from minibnn.optim import IntegerBopState, majority_vote_step
 from minibnn.optim.bop import flip_signs
@@ -186,9 +186,8 @@ def divided(x):
     shares(x, x.array(x.many("g", x.palette("g", SMALL, ANY), k, 2)), k)
 
 
-@E29.claim
+@E29.claim(EXACT)
 def leak_once(x):
-    x.arithmetic("fraction")
     k, n = x.one("k", (2, 3, 4)), x.one("steps", range(1, 5))
     sums, v = x.array(x.many("g", SMALL, n, k, 2)).sum(1), x.signs(x.many("bits", (1, -1), 2))
     gamma, tau = x.one("gamma", RATES), x.number(x.one("tau", THRESHOLDS))
@@ -210,9 +209,8 @@ def many_and_one(x, parts, gamma, weights, once=None):
     x.same(many=many, one=one)
 
 
-@E29.claim
+@E29.claim(EXACT)
 def weighted(x):
-    x.arithmetic("fraction")
     k, gamma = x.one("k", (2, 3, 4)), x.one("gamma", RATES)
     weights = [gamma * (1 - gamma) ** (k - i) for i in range(1, k + 1)]
     many_and_one(x, x.array(x.many("g", SMALL, k, 2)), gamma, weights)
@@ -229,9 +227,8 @@ def in_one_step(x, parts, latent, lr, **hyper):
     x.same(many=many, one=one)
 
 
-@E29.claim
+@E29.claim(EXACT)
 def undecayed(x):
-    x.arithmetic("fraction")
     in_one_step(x, x.gradients(SMALL, ANY), x.weights("latent", QUARTERS), x.one("lr", RATES))
 
 

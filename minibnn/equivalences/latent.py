@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, STARTS, THRESHOLDS, hold
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, EXACT, Entry
 from minibnn.equivalences.scale import dialect, sgd_constants
 from minibnn.optim import (
     BopState,
@@ -45,9 +45,8 @@ def beside_inertia(x, gradients, latent, step=None, rounded=lambda latent: laten
             x.same(velocity=velocity.velocity, inertia_velocity=state.velocity)
 
 
-@E3.claim
+@E3.claim(BOTH)
 def inertia(x):
-    x.arithmetic()
     g, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS, STARTS)
     beside_inertia(x, g, latent, **sgd_constants(x))
 
@@ -152,19 +151,17 @@ def pairs(steps):
     return [average for average in steps.averages if PAIRED[average] in steps.decays]
 
 
-@E4.claim(when=pairs)
+@E4.claim(BOTH, when=pairs)
 def decay_is_average(x):
-    x.arithmetic()
     run = drawn_decay(x, LAMBDAS, RATES, SMALL, ANY)
     average, rule = x.one("average", pairs(x.steps)), x.one("rule", x.steps.rules)
     how = {"average": average, "rule": rule, "decay": PAIRED[average]}
     beside_bop(x, *run, **how, **drawn_clip(x, run[-1]))
 
 
-@E4.claim
+@E4.claim(BOTH)
 def in_any_form(x):
     """Exact arithmetic: fractions, or float32 on a lattice of quarters and powers of two."""
-    x.arithmetic()
     run = drawn_decay(x, (1.0, 0.5), (0.5, 1.0), SMALL)
     how = dialect(x) | {"decay": x.one("decay", x.steps.decays)}
     beside_bop(x, *(run if x.exact else (run[0][:6], run[1], run[2][:6], run[3])), **how)
@@ -241,9 +238,8 @@ def twins(steps):
     return "strict" in steps.rules and "convex" in steps.averages
 
 
-@E8.claim
+@E8.claim(BOTH)
 def trigger(x):
-    x.arithmetic()
     gradients, rates, lam, threshold, bits, m = drawn_hysteresis(x)
     how, gammas = dialect(x), [lr * lam for lr in rates]
     run = x.bop(gradients, bits, m, gammas, threshold, **how)
@@ -252,9 +248,8 @@ def trigger(x):
         x.same_bits(bop=w, trigger=bits)
 
 
-@E8.claim(when=twins)
+@E8.claim(BOTH, when=twins)
 def band(x):
-    x.arithmetic()
     beside_band(x, *drawn_hysteresis(x))
 
 
@@ -274,9 +269,8 @@ def beside_band(x, gradients, rates, lam, *run, memory=True, deadband=None):
         x.same(m=m, minus_lambda_latent=-lam * state.latent)
 
 
-@E8.claim(when=lambda steps: twins(steps) and steps.exact)
+@E8.claim(EXACT, when=lambda steps: twins(steps) and steps.exact)
 def wells(x):
-    x.arithmetic("fraction")
     *run, threshold, bits, m = drawn_hysteresis(x)
     m = bits * np.minimum(m * bits, threshold)  # b m <= tau at the start
     beside_wells(x, *run, threshold, bits, m)

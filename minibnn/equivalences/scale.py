@@ -14,7 +14,7 @@ from minibnn.equivalences.case import (
     THRESHOLDS,
     Options,
 )
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.optim.bop import flip_signs
 
 
@@ -83,9 +83,8 @@ def beside_scaled(x, run, gradients, latent, scale, unscaled=(), **hyper):
         x.same(C_latent=scale * a, scaled_latent=b)
 
 
-@E1.claim
+@E1.claim(BOTH)
 def latent_sgd(x):
-    x.arithmetic()
     g, latent, scale = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.weights("C", SCALES)
     beside_scaled(x, x.sgd, g, latent, scale, **sgd_constants(x))
 
@@ -153,9 +152,8 @@ def schedule(x, gradients):
     return x.array(x.many("schedule", powers, len(gradients)))
 
 
-@E2.claim
+@E2.claim(BOTH)
 def from_zero(x):
-    x.arithmetic()
     g, rates, c = drawn_rates(x)
     hyper = {} if x.steps.foreign else {"momentum": x.one("momentum", (0, 0.5, 0.9))}
     same_signs(x, g, *(x.sgd(g, 0 * g[0], list(lr), **hyper) for lr in (rates, c * rates)))
@@ -178,9 +176,8 @@ def beside_scaled_gradients(x, g, rates, c, of_epsilon):
     same_signs(x, g, plain, x.adam(c * g, 0 * g[0], rates, epsilon=of_epsilon * np.float32(1e-3)))
 
 
-@E2.claim
+@E2.claim(BOTH)
 def above_the_bound(x):
-    x.arithmetic()
     g, latent = x.gradients(SMALL), x.weights("latent", QUARTERS[1:])
     above = x.one("above", Options((2.0,), (Fraction(9, 8), 2, 1000)))
     at_a_large_rate(x, g, latent, schedule(x, g), above)
@@ -260,16 +257,14 @@ def beside_scaled_bop(x, g, bits, m, rates, threshold, scale, unscaled=(), **dia
         x.same(C_m=scale * m, scaled_m=scaled_m)
 
 
-@E6.claim
+@E6.claim(BOTH)
 def scaled(x):
-    x.arithmetic()
     run, scale = drawn_bop(x, SMALL, QUARTERS, ANY), x.weights("C", SCALES)
     beside_scaled_bop(x, *run, scale, **dialect(x))
 
 
-@E6.claim(when=lambda steps: "larq" not in steps.rules or len(steps.rules) > 1)
+@E6.claim(BOTH, when=lambda steps: "larq" not in steps.rules or len(steps.rules) > 1)
 def mirrored(x):
-    x.arithmetic()
     rule = x.one("rule", [rule for rule in x.steps.rules if rule != "larq"])
     beside_mirrored(x, *drawn_bop(x, SMALL, QUARTERS, ANY), **dialect(x) | {"rule": rule})
 
@@ -281,9 +276,8 @@ def beside_mirrored(x, g, bits, m, *constants, **dialect):
         x.same(minus_m=-m, mirrored_m=n)
 
 
-@E6.claim(when=lambda steps: "convex" in steps.averages)
+@E6.claim(BOTH, when=lambda steps: "convex" in steps.averages)
 def accumulator(x):
-    x.arithmetic()
     g, bits, m, _, threshold = drawn_bop(x, SMALL, QUARTERS, ANY)
     powers = Options((0.5, 1.0, 0.25, 0.125, 2.0**-7), RATES.fractions)
     rates = [x.number(x.one("power", powers))] * len(g)

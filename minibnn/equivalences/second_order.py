@@ -6,7 +6,7 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import POWERS, QUARTERS, RATES, SMALL, TENTHS, hold
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import EXACT, Entry
 from minibnn.nn import Parameter
 from minibnn.optim import Bop2ndState, CEMAState
 
@@ -37,9 +37,8 @@ def beside_cascade(x, gradients, latent, factor, first, rates, **hyper):
         x.same(scaled_latent=factor * latent, m=state.inertia)
 
 
-@E7.claim
+@E7.claim(EXACT)
 def decoupled(x):
-    x.arithmetic("fraction")
     g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
     mu, lr = x.one("mu", ROOTS), x.one("lr", RATES)
     lam = x.one("lambda", (Fraction(1, 2), Fraction(1), Fraction(2, 3)))
@@ -53,9 +52,8 @@ def coupled_of(r1, r2):
     return {"lr": (1 - r1) * (1 - r2), "momentum": r1 * r2, "weight_decay": 1, "decay": "coupled"}
 
 
-@E7.claim
+@E7.claim(EXACT)
 def coupled(x):
-    x.arithmetic("fraction")
     g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
     r1, r2 = x.one("r1", ROOTS), x.one("r2", ROOTS)
     rates = {"gamma": 1 - r1, "alpha": 1 - r2}
@@ -73,9 +71,8 @@ def after_an_impulse(x, latent, steps, **hyper):
         x.require(changes <= 1, f"one impulse changed a sign {changes} times")
 
 
-@E7.claim
+@E7.claim(EXACT)
 def impulse(x):
-    x.arithmetic("fraction")
     hyper = coupled_of(x.one("r1", ROOTS), x.one("r2", ROOTS))
     after_an_impulse(x, x.array([Fraction(1, 8)]), x.one("steps", range(9, 17)), **hyper)
 
@@ -136,16 +133,26 @@ def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
     return rows
 
 
+def drawn_run(x, *palettes):
+    """Gradients, bits, m and v = 1."""
+    g, w, m = x.gradients(*palettes or (TENTHS,)), x.start_bits(), x.weights("m", QUARTERS)
+    return g, w, m, np.ones_like(m)
+
+
 def drawn_second(x, **fixed):
     """Constants of Bop2ndOrder: drawn, but for the fixed ones."""
     hyper = {
         "gamma": x.one("gamma", RATES),
         "sigma": x.one("sigma", (0.25, 1.0, 2.0**-4, 2.0**-6)),
         "threshold": x.one("threshold", (0.5, 0.25, 0.125, 0.0)),
-        "epsilon": 1e-10,
         "average": x.one("average", x.steps.averages),
+        "rule": x.one("rule", x.steps.rules),
     }
-    return {name: np.float32(v) if name != "average" else v for name, v in (hyper | fixed).items()}
+    return in_float32(hyper | {"epsilon": 1e-10} | fixed)
+
+
+def in_float32(hyper):
+    return {name: v if isinstance(v, str) else np.float32(v) for name, v in hyper.items()}
 
 
 def second(x, gradients, w, m, v, threshold, **hyper):
@@ -156,85 +163,84 @@ def second(x, gradients, w, m, v, threshold, **hyper):
         yield w, state
 
 
-def beside_plain(x, gradients, w, m, v, size=1, rule="strict", **hyper):
+def beside_plain(x, g, w, m, v, size=1, **hyper):
     """Bop2ndOrder, and Bop at the threshold times ``size``."""
-    tau = np.float32(size) * hyper["threshold"]
-    bop = x.bop(gradients, w, m, hyper["gamma"], tau, rule=rule, average=hyper["average"])
-    run = second(x, gradients, w, m, v, rule=rule, **hyper)
-    for _, (w, state), (other, m) in x.beside(gradients, run, bop):
+    how = {name: hyper[name] for name in ("gamma", "rule", "average")}
+    bop = x.bop(g, w, m, threshold=np.float32(size) * hyper["threshold"], **how)
+    run = second(x, g, w, m, v, **hyper)
+    for _, (w, state), (other, m) in x.beside(g, run, bop):
         x.same_bits(second=w, bop=other)
         x.same(second_m=state.m, bop_m=m)
 
 
 @E14.claim
 def without_sigma(x):
-    g, w, m, hyper = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS), drawn_second(x)
-    rule = x.one("rule", x.steps.rules)
-    beside_plain(x, g, w, m, np.ones_like(m), rule=rule, **hyper | {"sigma": np.float32(0)})
+    beside_plain(x, *drawn_run(x), **drawn_second(x, sigma=0))
 
 
 @E14.claim
 def without_threshold(x):
-    g, w, m = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS)
-    beside_plain(x, g, w, m, np.ones_like(m), **drawn_second(x, threshold=0))
+    beside_plain(x, *drawn_run(x), **drawn_second(x, threshold=0, rule="strict"))
 
 
 @E14.claim
 def one_size(x):
     size = np.float32(x.one("G", (2.0, 1.0, 0.5, 8.0)))
-    g, w, m = x.gradients((size, -size)), x.start_bits(), x.weights("m", QUARTERS)
-    beside_plain(x, g, w, m, size * size * np.ones_like(m), size, **drawn_second(x))
+    g, w, m, one = drawn_run(x, (size, -size))
+    beside_plain(x, g, w, m, size * size * one, size, **drawn_second(x, rule="strict"))
 
 
 @E14.claim
 def descent_of_signs(x):
-    sign, hyper = x.start_bits(), drawn_second(x, gamma=1, sigma=1)
-    gradients, zero = x.gradients(SMALL[:5]), np.zeros(len(sign), np.float32)
-    run = second(x, gradients, sign, zero, zero, **hyper)
-    for g, (w, _) in x.beside(gradients, run):
-        sign = hold(-g, sign)
+    g, sign, m, _ = drawn_run(x, SMALL[:5])
+    hyper = drawn_second(x, gamma=1, sigma=1, rule="strict")
+    run = second(x, g, sign, 0 * m, 0 * m, **hyper)
+    for gradient, (w, _) in x.beside(g, run):
+        sign = hold(-gradient, sign)
         x.same_bits(second=w, minus_sgn_g=sign)
 
 
-def beside_scaled_second(x, gradients, w, m, v, c, start=1, change=None, **hyper):
-    """Bop2ndOrder on g, and on C g from (C m0, C^2 v0); ``change`` of the second's constants."""
-    plain = second(x, gradients, w, m, v, **hyper)
-    scaled = second(x, c * gradients, w, start * m, start * start * v, **hyper | (change or {}))
-    for _, (w, _), (other, _) in x.beside(gradients, plain, scaled):
+def beside_scaled_second(x, g, w, m, v, c=1, start=1, **hyper):
+    """Bop2ndOrder on g, and on C g from (C m0, C^2 v0)."""
+    scaled = second(x, c * g, w, start * m, start * start * v, **hyper)
+    same_bits(x, g, second(x, g, w, m, v, **hyper), scaled)
+
+
+def same_bits(x, g, *runs):
+    for _, (w, _), (other, _) in x.beside(g, *runs):
         x.same_bits(second=w, other=other)
 
 
 @E14.claim
 def scale(x):
-    g, w, m = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS)
-    c, rule = np.float32(x.one("C", POWERS)), x.one("rule", x.steps.rules)
-    beside_scaled_second(x, g, w, m, np.ones_like(m), c, c, rule=rule, **drawn_second(x, epsilon=0))
-
-
-def unbiased_of(hyper):
-    root = np.sqrt(hyper["sigma"])
-    return {"form": "unbiased", "threshold": hyper["threshold"] * (root / hyper["gamma"])}
+    c = np.float32(x.one("C", POWERS))
+    beside_scaled_second(x, *drawn_run(x), c, c, **drawn_second(x, epsilon=0))
 
 
 @E14.claim
 def unbiased(x):
-    g, w, m = x.gradients(TENTHS), x.start_bits(), x.weights("m", QUARTERS)
-    hyper = drawn_second(x, epsilon=0, gamma=x.one("power", (0.5, 0.25, 2.0**-6)))
-    hyper["rule"] = x.one("rule", x.steps.rules)
-    beside_scaled_second(x, g, w, m, np.ones_like(m), 1, change=unbiased_of(hyper), **hyper)
+    run, gamma = drawn_run(x), x.one("power", (0.5, 0.25, 2.0**-6))
+    beside_unbiased(x, *run, **drawn_second(x, epsilon=0, gamma=gamma))
+
+
+def beside_unbiased(x, *run, threshold, factor=None, **hyper):
+    """The form "unbiased", its threshold times sqrt(sigma) / gamma."""
+    factor = factor or np.sqrt(hyper["sigma"]) / hyper["gamma"]
+    other = second(x, *run, threshold * factor, form="unbiased", **hyper)
+    same_bits(x, run[0], second(x, *run, threshold, **hyper), other)
 
 
 @E14.claim
 def storm(x):
     """m / sqrt(v) = sgn(g) gamma / sqrt(sigma) at the first step."""
-    hyper = drawn_second(x, threshold=x.one("tau", (2.0**-10, 0.5, 2.0, 1e-6)))
+    hyper = drawn_second(x, threshold=x.one("tau", (2.0**-10, 0.5, 2.0, 1e-6)), rule="strict")
     first_step(x, x.gradients((1, -1, 2, -2, 0.25), most=1), x.start_bits(), **hyper)
 
 
 def first_step(x, gradients, w, **hyper):
-    for g in x.over(gradients):
-        storms = float(hyper["gamma"]) / float(hyper["sigma"]) ** 0.5 > hyper["threshold"]
-        new, state = x.steps.bop2nd_step(w, g, Bop2ndState(0 * g, 0 * g), **hyper)
+    storms = float(hyper["gamma"]) / float(hyper["sigma"]) ** 0.5 > hyper["threshold"]
+    zero = 0 * gradients[0]
+    for g, (new, state) in x.beside(gradients, second(x, gradients, w, zero, zero, **hyper)):
         x.tie((new != w) & storms)
         x.show(m=state.m, v=state.v)
         x.same_bits(second=new, stormed=np.where((g * w > 0) & storms, -w, w))
@@ -243,10 +249,9 @@ def first_step(x, gradients, w, **hyper):
 SECOND = {"gamma": 0.5, "sigma": 0.25, "threshold": 0.5, "epsilon": 0, "average": "convex"}
 
 
-def second_of_one(x, run, gradients, *arguments, change=None, **hyper):
-    hyper = {k: v if k == "average" else np.float32(v) for k, v in (SECOND | hyper).items()}
-    one, extra = x.array([1]), {"change": change} if change else {}
-    run(x, x.column(*gradients), x.signs([1]), 0 * one, one, *arguments, **hyper, **extra)
+def second_of_one(x, run, *gradients, rule="strict", **hyper):
+    g, one, hyper = x.column(*gradients), x.array([1]), in_float32(SECOND | hyper)
+    run(x, g, x.signs([1]), 0 * one, one, rule=rule, **hyper)
 
 
 def first_of_one(x):
@@ -258,21 +263,16 @@ E14.shows(first_of_one)
 E14.breaks("epsilon = 1e-10 is not scaled along with C = 2^-40")(
     second_of_one,
     beside_scaled_second,
-    (1,),
-    *[np.float32(2.0**-40)] * 2,
+    1,
+    c=2.0**-40,
+    start=2.0**-40,
     epsilon=1e-10,
     threshold=0.25,
 )
 E14.breaks("v0 is not scaled along: g = 1 and 4 from v0 = 1")(
-    second_of_one, beside_scaled_second, (1,), 4, sigma=2.0**-4
+    second_of_one, beside_scaled_second, 1, c=4, sigma=2.0**-4
 )
-E14.breaks("sigma > 0 is not Bop")(second_of_one, beside_plain, (4, 4), sigma=0.5, threshold=1)
+E14.breaks("sigma > 0 is not Bop")(second_of_one, beside_plain, 4, 4, sigma=0.5, threshold=1)
 E14.breaks('"unbiased" with the threshold left as it was: not a bias correction')(
-    second_of_one,
-    beside_scaled_second,
-    (1,),
-    1,
-    change={"form": "unbiased"},
-    sigma=0.0625,
-    threshold=0.3,
+    second_of_one, beside_unbiased, 1, factor=1, sigma=0.0625, threshold=0.3
 )

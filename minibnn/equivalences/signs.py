@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import EXACT, Entry
 from minibnn.equivalences.tiny import classes, group_orbit, outputs
 from minibnn.optim import LatentAdamState
 
@@ -98,9 +98,8 @@ def beside_annealed(x, gradients, betas, stored="primal"):
         x.same_bits(mirror=x.sign(value), sgd=x.sign(latent))
 
 
-@E33.claim
+@E33.claim(EXACT)
 def annealed(x):
-    x.arithmetic("fraction")
     gradients = x.gradients(SMALL)
     beside_annealed(x, gradients, x.many("beta", (1, 2, 3), len(gradients)))
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import ANY, RATES, SMALL, STARTS
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.equivalences.estimators import flips_no_later
 from minibnn.equivalences.layers import (
     drawn_net,
@@ -136,9 +136,8 @@ def bop_ordered(x, gradients, low, high, gamma, rule="strict", average="convex")
         x.require((low <= high) & (b >= c), "the order has changed")
 
 
-@E31.claim
+@E31.claim(BOTH)
 def no_later(x):
-    x.arithmetic()
     gradients, start, lr = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.one("lr", RATES)
     decays = x.many("decay", (0, 0.5, 1.0), len(gradients))
     held = x.sgd(gradients, start, lr, weight_decay=decays, clip=1.0)

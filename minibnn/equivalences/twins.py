@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS, hold
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, EXACT, Entry
 from minibnn.equivalences.scale import scaled_constants
 from minibnn.optim import (
     BoldState,
@@ -40,9 +40,8 @@ def well(x, gradients, bits, latent, lr, lam, theta, jump):
         yield w, state.latent
 
 
-@E22.claim
+@E22.claim(EXACT)
 def rebnn_is_bop(x):
-    x.arithmetic("fraction")
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
     eta, alpha = x.one("eta", RATES), x.one("alpha", SCALES)
     gamma = x.one("gamma", LAMBDAS)
@@ -69,16 +68,14 @@ def bold_beside_well(x, gradients, bits, eta):
         x.same(b_minus_a=b - bold.a, W=state.latent)
 
 
-@E22.claim
+@E22.claim(EXACT)
 def bold_is_a_well(x):
-    x.arithmetic("fraction")
     g, bits = x.gradients(SMALL, QUARTERS), x.start_bits()
     bold_beside_well(x, g, bits, x.number(x.one("eta", (1, 0.5, 0.25))))
 
 
-@E22.claim
+@E22.claim(EXACT)
 def without_wells(x):
-    x.arithmetic("fraction")
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
     held, lr, lam = x.sign(latent), x.one("lr", RATES), x.one("lambda", LAMBDAS)
     sgd = x.sgd(gradients, latent, lr, weight_decay=lam, decay="coupled")
@@ -89,10 +86,9 @@ def without_wells(x):
         x.same(W=latent, latent=free)
 
 
-@E22.claim
+@E22.claim(EXACT)
 def own_gradient(x):
     """From b W = depth >= 0."""
-    x.arithmetic("fraction")
     gradients, before = x.gradients(SMALL), x.start_bits()
     latent = before * np.abs(x.weights("depth", QUARTERS))
     lam, theta = x.number(x.one("lambda", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
@@ -169,18 +165,16 @@ def beside_directed(x, gradients, latent, lr, lam, direction, m=None):
         x.same(minus_lambda_latent=-lam * latent, m=state.m)
 
 
-@E24.claim
+@E24.claim(BOTH)
 def directions(x):
-    x.arithmetic()
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
     lr, lam = x.number(x.one("lr", RATES)), x.number(x.one("lambda", LAMBDAS))
     names = ("lion", "signum", "nesterov") + ("adamw",) * (not x.exact)
     beside_directed(x, gradients, latent, lr, lam, x.one("direction", names))
 
 
-@E24.claim
+@E24.claim(BOTH)
 def diode_is_bop(x):
-    x.arithmetic()
     gradients, m = x.gradients(SMALL, ANY), x.weights("m", QUARTERS)
     v, state = x.sign(-m), BopState(m)
     lr, c = x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
@@ -272,9 +266,8 @@ def beside_scaled_kernel(x, gradients, latent, c, lr_power=2, unscaled=(), **hyp
         x.same(C_latent=c * a, scaled_latent=b)
 
 
-@E37.claim
+@E37.claim(BOTH)
 def squared_rate(x):
-    x.arithmetic()
     g, latent = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
     c = x.number(x.one("C", SCALES))
     hyper = {"lr": x.one("lr", RATES), "weight_decay": x.one("weight_decay", RATES)}
@@ -282,9 +275,8 @@ def squared_rate(x):
     beside_scaled_kernel(x, g, latent, c, **hyper)
 
 
-@E37.claim
+@E37.claim(EXACT)
 def kernel_is_bop(x):
-    x.arithmetic("fraction")
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS[1:])
     lr, lam = x.one("lr", RATES), x.one("lambda", LAMBDAS)
     w, state = x.sign(latent), BopState(-lam * latent)
