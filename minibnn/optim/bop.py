@@ -8,7 +8,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.optim.arguments import Choice, NotNegative, Rate, SignedStart
-from minibnn.optim.optimizer import Inertia, StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer
 
 RULES = ("strict", "inclusive", "larq")
 AVERAGES = ("convex", "lerp")
@@ -98,13 +98,5 @@ class Bop(StepOptimizer):
     kind = "bop"
     state_class = BopState
     step_function = bop_step
-    update = "bop_update"
-
-    def _start(self, p):
-        if isinstance(self.initial, float):
-            return BopState(np.full(p.shape, self.initial, np.float32))
-        return BopState(self.start_array(p))
-
-    def inertia(self, parameter):
-        m = self._states[parameter.name].m
-        return Inertia(np.abs(m), self.in_force("threshold"), "|m|")
+    starts = "m"
+    inert = "m", "threshold", "|m|"

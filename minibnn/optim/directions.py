@@ -25,7 +25,7 @@ from minibnn.optim.arguments import (
 )
 from minibnn.optim.bop import Average, BopState, Rule, bop_step
 from minibnn.optim.latent import LatentOptimizer, clipped, masked
-from minibnn.optim.optimizer import Inertia, StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer
 
 DIRECTIONS = ("adamw", "lion", "signum", "nesterov")
 Direction = Annotated[str, Choice(DIRECTIONS)]
@@ -188,7 +188,6 @@ class LatentDirection(LatentOptimizer, _Directed):
     inner_class = DirectionState
     state_class = LatentAndDirection
     step_function = latent_direction_step
-    update = "latent_direction_update"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -204,16 +203,8 @@ class DirectedBop(_Directed):
     kind = "directed-bop"
     state_class = DirectedBopState
     step_function = directed_bop_step
-    update = "directed_bop_update"
-
-    def _start(self, p):
-        m, zero = np.zeros(p.shape, np.float32), np.zeros(p.shape, np.float32)
-        m += self.initial if isinstance(self.initial, float) else self.start_array(p)
-        return DirectedBopState(m, zero, zero.copy())
-
-    def inertia(self, parameter):
-        m = self._states[parameter.name].m
-        return Inertia(np.abs(m), self.in_force("threshold"), "|m| of directions")
+    starts = "m"
+    inert = "m", "threshold", "|m| of directions"
 
 
 @dataclass(eq=False)
@@ -227,7 +218,4 @@ class Diode(StepOptimizer):
     kind = "diode"
     state_class = DiodeState
     step_function = diode_step
-    update = "diode_update"
-
-    def inertia(self, parameter):
-        return Inertia(np.abs(self._states[parameter.name].inertia), None, "|inertia|")
+    inert = "inertia", None, "|inertia|"

@@ -13,7 +13,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constants
 from minibnn.optim.arguments import Choice, NotNegative, Positive, SignedStart
-from minibnn.optim.optimizer import Inertia, StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer
 
 JUMPS = ("none", "wells", "bottom")
 
@@ -106,10 +106,11 @@ class _Hysteresis(StepOptimizer):
     deadband: NotNegative = 1e-3
     initial: SignedStart = 0.0
 
-    def _start(self, p):
-        if isinstance(self.initial, float):
-            return self.state_class((self.initial * p.value).astype(np.float32))
-        return self.state_class(self.start_array(p))
+    starts = "latent"
+
+    def start_values(self, p):
+        start = super().start_values(p)
+        return start * p.value if isinstance(self.initial, float) else start
 
 
 @dataclass(eq=False)
@@ -124,16 +125,12 @@ class SchmittSGD(_Hysteresis):
     kind = "schmitt-sgd"
     state_class = SchmittSGDState
     step_function = schmitt_sgd_step
-    update = "schmitt_sgd_update"
+    inert = "latent", "deadband", "|latent|"
 
     def _assigned(self, p):
         latent = self._states[p.name].latent
         wrong = p.value * latent < -self.in_force("deadband")  # outside, on the other side
         latent[wrong] = -latent[wrong]
-
-    def inertia(self, parameter):
-        latent = self._states[parameter.name].latent
-        return Inertia(np.abs(latent), self.in_force("deadband"), "|latent|")
 
 
 @dataclass(eq=False)
@@ -148,10 +145,10 @@ class DoubleWellSGD(_Hysteresis):
     kind = "double-well-sgd"
     state_class = DoubleWellSGDState
     step_function = double_well_sgd_step
-    update = "double_well_sgd_update"
+    inert = "latent", None, "|latent|"
 
-    def _start(self, p):
-        return DoubleWellSGDState(super()._start(p).latent + self.in_force("deadband") * p.value)
+    def start_values(self, p):
+        return super().start_values(p) + self.in_force("deadband") * p.value
 
     def _assigned(self, p):
         latent = self._states[p.name].latent
@@ -165,9 +162,6 @@ class DoubleWellSGD(_Hysteresis):
             latent += (now - before) * p.value
         return super()._move(p, hyper, kernels)
 
-    def inertia(self, parameter):
-        return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
-
 
 @dataclass(eq=False)
 class Bold(StepOptimizer):
@@ -178,7 +172,4 @@ class Bold(StepOptimizer):
     kind = "bold"
     state_class, counters = BoldState, ("kept",)
     step_function = bold_step
-    update = "bold_update"
-
-    def inertia(self, parameter):
-        return Inertia(np.abs(self._states[parameter.name].a), 1.0, "|a|")
+    inert = "a", 1.0, "|a|"

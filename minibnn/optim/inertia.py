@@ -8,7 +8,6 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.optim.latent import DECAYS, TINY, SGDArguments, masked
-from minibnn.optim.optimizer import Inertia
 
 
 class InertiaSGDState(NamedTuple):
@@ -63,10 +62,8 @@ class InertiaSGD(SGDArguments):
     kind = "inertia-sgd"
     state_class = InertiaSGDState
     step_function = inertia_sgd_step
-    update = "inertia_sgd_update"
-
-    def _start(self, p):
-        return super()._start(p)._replace(inertia=self.start_magnitudes(p))
+    starts = "inertia"
+    inert = "inertia", None, "|latent|"
 
     def _assigned(self, p):
         inertia = self._states[p.name].inertia
@@ -77,6 +74,3 @@ class InertiaSGD(SGDArguments):
         flips = super()._move(p, self.at_layer_rate(p, hyper), kernels)
         p.rescale(self._states[p.name].inertia)
         return flips
-
-    def inertia(self, parameter):
-        return Inertia(self._states[parameter.name].inertia.copy(), None, "|latent|")

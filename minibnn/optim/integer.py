@@ -7,7 +7,7 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.optim.arguments import Choice, Natural, Positive
-from minibnn.optim.optimizer import Inertia, StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer
 
 ROUNDINGS = ("zero", "nearest")  # both odd, as negating a network has to negate its accumulators
 MOST = 127  # of a gradient's quanta
@@ -65,7 +65,7 @@ class IntegerBop(StepOptimizer):
     kind = "integer-bop"
     state_class = IntegerBopState
     step_function = integer_bop_step
-    update = "integer_bop_update"
+    inert = "a", "threshold", "|a|"
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
@@ -85,18 +85,5 @@ class IntegerBop(StepOptimizer):
         kept = self._states.items()
         self._states = {name: IntegerBopState(state.a.astype(np.int16)) for name, state in kept}
 
-    def _move(self, p, hyper, kernels):
-        state, q = self._states[p.name], quanta(np.asarray(p.grad, np.float32), self.unit)
-        with p.writable() as w:
-            if kernels:
-                flips, state = kernels.integer_bop_update(w, q, state, **hyper)
-            else:
-                new, state = integer_bop_step(w, q, state, **hyper)
-                flips = np.count_nonzero(w != new)
-                w[...] = new
-        self._states[p.name] = state
-        return int(flips)
-
-    def inertia(self, parameter):
-        a = self._states[parameter.name].a.astype(np.float32)
-        return Inertia(np.abs(a), np.float32(self.threshold), "|a|")
+    def _gradient(self, p):
+        return quanta(super()._gradient(p), self.unit)

@@ -25,7 +25,7 @@ from minibnn.optim.arguments import (
     Share,
     Start,
 )
-from minibnn.optim.optimizer import Inertia, StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer
 from minibnn.optim.real import AdamState, MomentumOptimizer, adam_step
 
 DECAYS = ("shrink", "coupled", "decoupled")
@@ -131,12 +131,10 @@ class MagnitudeOptimizer(StepOptimizer):
     seed: Seed = 0
     lr_scaling: Annotated[str | None, Choice(("glorot",), optional=True)] = None
 
-    def start_magnitudes(self, p):
+    def start_values(self, p):
         """|latent| at the start, float32: ``initial`` says which, ``seed`` the draw."""
-        if isinstance(self.initial, float):
-            return np.full(p.shape, self.initial, np.float32)
         if self.initial not in STARTS:
-            return np.abs(self.start_array(p))
+            return np.abs(super().start_values(p))
         # A parameter's draw depends on its name alone, not on what else the network has.
         random = np.random.default_rng([self.seed, zlib.crc32(p.name.encode())])
         if self.initial == "glorot_normal":
@@ -168,9 +166,11 @@ class LatentOptimizer(MagnitudeOptimizer):
     """
 
     inner_class: ClassVar = None  # of the step function's state
+    starts = "latent"
+    inert = "latent", None, "|latent|"
 
-    def _start(self, p):
-        return super()._start(p)._replace(latent=with_signs(self.start_magnitudes(p), p.value))
+    def start_values(self, p):
+        return with_signs(super().start_values(p), p.value)
 
     def _assigned(self, p):
         latent = self._states[p.name].latent
@@ -179,7 +179,7 @@ class LatentOptimizer(MagnitudeOptimizer):
         p.rescale(latent)
 
     def _move(self, p, hyper, kernels):
-        hyper, g = self.at_layer_rate(p, hyper), np.asarray(p.grad, np.float32)
+        hyper, g = self.at_layer_rate(p, hyper), self._gradient(p)
         latent, *inner = self._states[p.name]
         state = self.inner_class(*inner)
         with p.writable() as w:
@@ -193,9 +193,6 @@ class LatentOptimizer(MagnitudeOptimizer):
         self._states[p.name] = self.state_class(latent, *state)
         p.rescale(latent)
         return int(flips)
-
-    def inertia(self, parameter):
-        return Inertia(np.abs(self._states[parameter.name].latent), None, "|latent|")
 
 
 def with_signs(magnitude, w):
@@ -219,7 +216,6 @@ class LatentSGD(SGDArguments, LatentOptimizer):
     inner_class = LatentSGDState
     state_class = LatentAndVelocity
     step_function = latent_sgd_step
-    update = "latent_sgd_update"
 
 
 @dataclass(eq=False)
@@ -238,4 +234,3 @@ class LatentAdam(LatentOptimizer):
     inner_class, counters = LatentAdamState, ("t",)
     state_class = LatentAndAverages
     step_function = latent_adam_step
-    update = "latent_adam_update"

@@ -98,9 +98,9 @@ class StepOptimizer(Optimizer):
     """A step function with its hyperparameters, and a state for every parameter.
 
     A subclass is a dataclass whose fields are its arguments. It names its ``kind`` on the command
-    line, the parameters it ``trains``, its ``step_function`` with the ``state_class``, and the
-    ``update`` of ``ops.kernels.optim`` that does the same step in place. Those arguments that the
-    step function names are handed to it; the others say how a state starts.
+    line, the parameters it ``trains``, and its ``step_function`` with the ``state_class``; the
+    function NAME_update of ``ops.kernels.optim`` does in place what NAME_step does. Those arguments
+    that the step function names are handed to it; the others say how a state starts.
     """
 
     trains = "binary"  # or "real"
@@ -108,8 +108,10 @@ class StepOptimizer(Optimizer):
     handed = ()  # those that the step function gets
     state_class: ClassVar = None  # a NamedTuple of float32 arrays like the parameter
     counters = ()  # fields of the state that are integers
+    starts = ""  # the field that starts at ``initial``
+    inert = ()  # field that keeps a weight where it is, the threshold (or its name), a symbol
     step_function = None
-    update = ""
+    update = ""  # the compiled form's name
 
     def __init_subclass__(cls):
         cls.arguments = {}
@@ -117,8 +119,10 @@ class StepOptimizer(Optimizer):
             for name, hint in inspect.get_annotations(base).items():
                 if get_origin(hint) is Annotated:
                     cls.arguments.setdefault(name, get_args(hint)[1])
-        named = inspect.signature(cls.step_function).parameters if cls.step_function else ()
-        cls.handed = [name for name in cls.arguments if name in named]
+        if cls.step_function:
+            named = inspect.signature(cls.step_function).parameters
+            cls.handed = [name for name in cls.arguments if name in named]
+            cls.update = cls.step_function.__name__.replace("_step", "_update")
 
     def __post_init__(self):
         self.iterations = 0
@@ -191,16 +195,16 @@ class StepOptimizer(Optimizer):
         return flips if self.trains == "binary" else {}
 
     def _start(self, p):
-        """The state at a parameter's first step: zeros."""
-        zeros = np.zeros(p.shape, np.float32)
-        return self._state({f: 0 if f in self.counters else zeros.copy() for f in self.kept()})
+        """The state at a parameter's first step: zeros, but for the field that has a start."""
+        start = {f: 0 if f in self.counters else np.zeros(p.shape, np.float32) for f in self.kept()}
+        return self._state(start | ({self.starts: self.start_values(p)} if self.starts else {}))
 
     def _assigned(self, p):
         """Adapt the state to values that somebody else has written into a parameter."""
 
     def _move(self, p, hyper, kernels):
         """One step of one parameter; returns the number of entries it flipped."""
-        state, g = self._states[p.name], np.asarray(p.grad, np.float32)
+        state, g = self._states[p.name], self._gradient(p)
         with p.writable() as value:
             if kernels:
                 flips, state = getattr(kernels, self.update)(value, g, state, **hyper)
@@ -211,11 +215,20 @@ class StepOptimizer(Optimizer):
         self._states[p.name] = state
         return int(flips)
 
+    def _gradient(self, p):
+        return np.asarray(p.grad, np.float32)
+
     def inertia(self, parameter):
         """What keeps the weights of a parameter, trained before, where they are.
 
         An Inertia, or None if the optimizer knows of none.
         """
+        if not self.inert:
+            return None
+        field, threshold, symbol = self.inert
+        values = np.asarray(getattr(self._states[parameter.name], field), np.float32)
+        threshold = self.in_force(threshold) if isinstance(threshold, str) else threshold
+        return Inertia(np.abs(values), threshold, symbol)
 
     # -- configuration and state --------------------------------------------------------------
 
@@ -279,8 +292,10 @@ class StepOptimizer(Optimizer):
         """A state from {field: value}; fields that are not kept are None."""
         return self.state_class(*map(values.get, self.state_class._fields))
 
-    def start_array(self, p):
-        """Array ``initial[p.name]`` of a start given by parameter name, checked, in float32."""
+    def start_values(self, p):
+        """The start ``initial``, float32: a number, or an array by parameter name, checked."""
+        if isinstance(self.initial, float):
+            return np.full(p.shape, self.initial, np.float32)
         if self.initial == ARRAYS:
             raise InputError(f"{self.kind}: start arrays are not in a configuration: load a state")
         if p.name not in self.initial:

@@ -88,7 +88,6 @@ class SGD(MomentumOptimizer):
     trains = "real"
     state_class = SGDState
     step_function = sgd_step
-    update = "sgd_update"
 
 
 @dataclass(eq=False)
@@ -104,4 +103,3 @@ class Adam(StepOptimizer):
     trains = "real"
     state_class, counters = AdamState, ("t",)
     step_function = adam_step
-    update = "adam_update"

@@ -111,7 +111,6 @@ class Bop2ndOrder(StepOptimizer):
     kind = "bop2nd"
     state_class = Bop2ndState
     step_function = bop2nd_step
-    update = "bop2nd_update"
 
     def inertia(self, parameter):
         rates = map(self.in_force, ("gamma", "sigma", "epsilon"))
@@ -129,7 +128,4 @@ class CEMA(StepOptimizer):
     kind = "cema"
     state_class = CEMAState
     step_function = cema_step
-    update = "cema_update"
-
-    def inertia(self, parameter):
-        return Inertia(np.abs(self._states[parameter.name].inertia), None, "|inertia|")
+    inert = "inertia", None, "|inertia|"
