@@ -4,6 +4,8 @@ Each kind makes cases of single steps, says what they must give, and knows what 
 give instead, so that a report can name the one that fits.
 """
 
+from functools import partial
+
 import numpy as np
 
 from minibnn.equivalences.case import QUARTERS, SMALL
@@ -16,6 +18,14 @@ DIGITS += (-0.0,)
 SIZES = (1.0, 1e-3, 1e3, 1e-8, 1e8, 1e-5, 1e-20, 1e20, 3e-7)  # far from subnormals and overflow
 RATES = (0.5, 0.1, 1.0, 0.01, 0.001, 1e-4, 1e-6, 0.25, 0.9, 0.3, 0.7, 2.0**-7, 0.999, 1 / 3)
 THRESHOLDS = (0.0, 0.5, 1e-8, 1e-6, 1e-3, 0.1, 1.0, 10.0, 1e-7, 1e-5, 1e6, 1e-19)
+AVERAGE_WORDS = {"convex": "m <- (1 - gamma) m + gamma g", "lerp": "m <- m + gamma (g - m)"}
+RULE_WORDS = dict.fromkeys(RULES, "flips iff w m > threshold")
+RULE_WORDS["inclusive"] = "flips iff |m| >= threshold and sign(m) = w"
+TIE_WORDS = {
+    "strict": "at a tie w m = threshold the weight stays",
+    "inclusive": "at a tie the weight flips, unless m = 0",
+    "larq": "at a tie the weight becomes +1",
+}
 DECAYS = (0.1, 0.0, 1.0, 5e-4, 1e-4, 0.3, 0.01)
 
 
@@ -89,19 +99,10 @@ class BopRules:
 
     def checks(self):
         """(id, statement, make, check) of the rows about the equation."""
-        convex = self.average == "convex"
-        words = "m <- (1 - gamma) m + gamma g" if convex else "m <- m + gamma (g - m)"
-        strict = "flips iff w m > threshold"
-        inclusive = "flips iff |m| >= threshold and sign(m) = w"
-        ties = {
-            "strict": "at a tie w m = threshold the weight stays",
-            "inclusive": "at a tie the weight flips, unless m = 0",
-            "larq": "at a tie the weight becomes +1",
-        }
         return [
-            ("average", words, self.make, self.check_average),
-            ("rule", inclusive if self.rule == "inclusive" else strict, self.make, self.check_rule),
-            ("ties", ties[self.rule], self.make_ties, self.check_ties),
+            ("average", AVERAGE_WORDS[self.average], self.make, self.check_average),
+            ("rule", RULE_WORDS[self.rule], self.make, self.check_rule),
+            ("ties", TIE_WORDS[self.rule], self.make_ties, self.check_ties),
         ]
 
     def check_average(self, case, result):
@@ -123,38 +124,39 @@ class BopRules:
     def mistakes(self, row):
         """{words: function of (case, result) giving what this mistake would give}."""
         if row == "average":
-            names = ("m", "g", "gamma")
             others = {
-                f'it is what average="{other}" gives': lambda m, g, y, other=other: moving_average(
-                    m, g, y, other
-                )
+                f'it is what average="{other}" gives': partial(moving_average, average=other)
                 for other in AVERAGES
                 if other != self.average
             }
-            return {words: of_case(names, f) for words, f in (others | _AVERAGES).items()}
+            return of_case(("m", "g", "gamma"), others | _AVERAGES)
         others = {
-            f'it is what rule="{other}" does': lambda c, m, w, t, _, other=other: flip_signs(
+            f'it is what rule="{other}" does': lambda _, w, m, t, *old, other=other: flip_signs(
                 w, m, t, other
             )
             for other in RULES
             if other != self.rule
         }
-        return {words: self._of_flips(f) for words, f in (others | _FLIPS).items()}
+        flips = partial(flip_signs, rule=self.rule)
 
-    def _of_flips(self, formula):
-        def give(case, result):
-            w, threshold = np.float32(case["w"]), np.float32(case["threshold"])
-            return formula(case, result[1].m, w, threshold, self.rule)
+        def give(formula, case, result):
+            w, t, m, g = (np.float32(case[name]) for name in ("w", "threshold", "m", "g"))
+            return formula(flips, w, result[1].m, t, m, g)
 
-        return give
+        return {words: partial(give, formula) for words, formula in (others | _FLIPS).items()}
 
     def found(self, row, result):
         """The array that a row is about."""
         return result[1].m if row == "average" else result[0]
 
 
-def of_case(names, formula):
-    return lambda case, result: formula(*(np.float32(case[name]) for name in names))
+def of_case(names, formulas):
+    """{words: function of (case, result)} of formulas in the numbers of a case."""
+
+    def give(formula, case, result):
+        return formula(*(np.float32(case[name]) for name in names))
+
+    return {words: partial(give, formula) for words, formula in formulas.items()}
 
 
 def _fused(a, b, c):
@@ -167,7 +169,7 @@ def _double(formula):
     return lambda *numbers: formula(*map(np.float64, numbers)).astype(np.float32)
 
 
-_AVERAGES = {
+_AVERAGES = {  # of m, g and gamma
     "it is computed in float64 and rounded": _double(lambda m, g, y: (1 - y) * m + y * g),
     "it is lerp computed in float64 and rounded": _double(lambda m, g, y: m + y * (g - m)),
     "a multiply-add is fused": lambda m, g, y: _fused(g, y, (1 - y) * m),
@@ -180,23 +182,17 @@ _AVERAGES = {
     "m is not updated": lambda m, g, y: m,
     "m is clipped to [-1, 1]": lambda m, g, y: np.clip((1 - y) * m + y * g, -1, 1),
 }
-_FLIPS = {
-    "it looks at the m before the step": lambda c, m, w, t, rule: flip_signs(
-        w, np.float32(c["m"]), t, rule
+_FLIPS = {  # of the rule f, w, m, the threshold, the m before and g
+    "it looks at the m before the step": lambda f, w, m, t, old, g: f(w, old, t),
+    "it compares |m| without asking for the sign of w": (
+        lambda f, w, m, t, old, g: np.where(np.abs(m) > t, -w, w)
     ),
-    "it compares |m| without asking for the sign of w": lambda c, m, w, t, rule: np.where(
-        np.abs(m) > t, -w, w
-    ),
-    "it flips where m has the other sign than w": lambda c, m, w, t, rule: flip_signs(
-        w, -m, t, rule
-    ),
-    "it looks at the gradient, not at m": lambda c, m, w, t, rule: flip_signs(
-        w, np.float32(c["g"]), t, rule
-    ),
-    "it ignores the threshold": lambda c, m, w, t, rule: flip_signs(w, m, 0 * t, rule),
-    "it never flips": lambda c, m, w, t, rule: w,
-    "its bits are sign(-m)": lambda c, m, w, t, rule: np.where(m > 0, -1, 1),
-    "its bits are sign(m)": lambda c, m, w, t, rule: np.where(m < 0, -1, 1),
+    "it flips where m has the other sign than w": lambda f, w, m, t, old, g: f(w, -m, t),
+    "it looks at the gradient, not at m": lambda f, w, m, t, old, g: f(w, g, t),
+    "it ignores the threshold": lambda f, w, m, t, old, g: f(w, m, 0 * t),
+    "it never flips": lambda f, w, m, t, old, g: w,
+    "its bits are sign(-m)": lambda f, w, m, t, old, g: np.where(m > 0, -1, 1),
+    "its bits are sign(m)": lambda f, w, m, t, old, g: np.where(m < 0, -1, 1),
 }
 
 
@@ -244,9 +240,8 @@ class LatentSGDRules:
 
     def mistakes(self, row):
         other = "coupled" if self.decay == "shrink" else "shrink"
-        names = ("latent", "g", "lr", "weight_decay")
         forms = {f'it is the "{other}" form of decay': lambda c, _: self.result(c, other)[0]}
-        return forms | {words: of_case(names, f) for words, f in _UPDATES.items()}
+        return forms | of_case(("latent", "g", "lr", "weight_decay"), _UPDATES)
 
     def found(self, row, result):
         return result[0]
@@ -254,7 +249,7 @@ class LatentSGDRules:
 
 _UPDATES = {
     "it is computed in float64 and rounded": _double(
-        lambda w, g, lr, lam: (1 - lr * lam) * w - lr * g
+        lambda w, g, r, lam: (1 - r * lam) * w - r * g
     ),
     "a multiply-add is fused": lambda w, g, lr, lam: _fused(-g, lr, (1 - lr * lam) * w),
     "there is no weight decay": lambda w, g, lr, lam: w - lr * g,
@@ -262,8 +257,8 @@ _UPDATES = {
     "the decay lacks the learning rate": lambda w, g, lr, lam: (1 - lam) * w - lr * g,
     "the decay has the wrong sign": lambda w, g, lr, lam: (1 + lr * lam) * w - lr * g,
     "the gradient's sign is wrong": lambda w, g, lr, lam: (1 - lr * lam) * w + lr * g,
-    "the latent weights are clipped to [-1, 1]": lambda w, g, lr, lam: np.clip(
-        (1 - lr * lam) * w - lr * g, -1, 1
+    "the latent weights are clipped to [-1, 1]": (
+        lambda w, g, lr, lam: np.clip((1 - lr * lam) * w - lr * g, -1, 1)
     ),
     "nothing is updated": lambda w, g, lr, lam: w,
 }
