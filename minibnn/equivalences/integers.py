@@ -95,13 +95,17 @@ def four_steps(x):
         x.show(a=a, bits=w)
 
 
+@E27.breaks("rounding down, the arithmetic shift, is not odd")
+def floored(x):
+    x.same_bits(minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1)
+
+
+@E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)")
+def scaled_integers(x):
+    x.same_bits(three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1))
+
+
 E27.shows(four_steps)
-E27.breaks("rounding down, the arithmetic shift, is not odd")(
-    lambda x: x.same_bits(minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1)
-)
-E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)")(
-    lambda x: x.same_bits(three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1))
-)
 
 
 E28 = Entry(
