@@ -102,12 +102,19 @@ class Case:
     def weights(self, name, *palettes, most=3):
         """An array of one to ``most`` numbers, the same count whatever the name."""
         size = self.one("size", range(1, most + 1))
-        return self.array(self.many(name, self.palette(name, *palettes), size))
+        return np.atleast_1d(self.array(self.many(name, self.palette(name, *palettes), size)))
 
     def gradients(self, *palettes, most=8, name="g"):
-        """An array (steps, weights)."""
+        """An array (steps, weights); given as one line, it is that of a single weight."""
         steps, size = self.one("steps", range(1, most + 1)), self.one("size", range(1, 4))
-        return self.array(self.many(name, self.palette(name, *palettes), steps, size))
+        g = self.array(self.many(name, self.palette(name, *palettes), steps, size))
+        return g if g.ndim == 2 else g.reshape(-1, 1)
+
+    def each_step(self, name, options, gradients):
+        """A list with a number for each step; given as one number, it is the same at all."""
+        given = self.many(name, options, len(gradients))
+        given = given if isinstance(given, list | tuple) else [given] * len(gradients)
+        return [self.number(x) for x in given]
 
     def palette(self, name, *palettes):
         """One of the palettes, if they are several."""
@@ -117,7 +124,7 @@ class Case:
 
     def start_bits(self):
         size = self.one("size", range(1, 4))
-        return self.signs(self.many("bits", (1, -1), size))
+        return self.signs(np.atleast_1d(self.many("bits", (1, -1), size)))
 
     # -- arithmetic
 

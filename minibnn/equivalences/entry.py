@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import cleandoc
+from inspect import cleandoc, signature
 
 import numpy as np
 
@@ -68,18 +68,18 @@ class Entry:
         return add
 
     def shows(self, run, *arguments, **named):
-        """``run(case, ...)`` is what ``verify --explain`` shows; it holds."""
-        self.example = lambda case: run(case, *arguments, **named)
+        """The case that ``verify --explain`` shows, and in which nothing breaks: see ``breaks``."""
+        self.example = case_of(run, arguments, named)
 
     def breaks(self, words):
-        """Decorator, or called with more: ``run(case, ...)`` drops a precondition; it must break.
+        """A counterexample: a function of a Case that drops a precondition, which ``words`` name.
 
-        ``words`` say which one.
+        As a decorator, or called with a function and more: what the function does not take by name
+        are numbers of the case.
         """
 
         def add(run, *arguments, **named):
-            example = Counterexample(words, lambda case: run(case, *arguments, **named))
-            self.counterexamples.append(example)
+            self.counterexamples.append(Counterexample(words, case_of(run, arguments, named)))
             return run
 
         return add
@@ -116,6 +116,21 @@ class Entry:
         with _computing(case):
             self.example(case)
         return case
+
+
+def case_of(run, arguments, named):
+    """A function of a Case: it runs with the numbers of ``named`` that it does not take itself."""
+    taken = signature(run).parameters
+    numbers = {name: x for name, x in named.items() if name not in taken}
+    others = {name: x for name, x in named.items() if name in taken}
+
+    def example(case):
+        case.bits_only = numbers.pop("bits_only", False)
+        case.given |= numbers
+        case.numbers = case.given.get("numbers", "float32")
+        run(case, *arguments, **others)
+
+    return example
 
 
 @contextmanager
