@@ -68,7 +68,10 @@ class Entry:
         return add
 
     def shows(self, run, *arguments, **named):
-        """The case that ``verify --explain`` shows, and in which nothing breaks: see ``breaks``."""
+        """What ``verify --explain`` shows: ``run(case, ...)``, and nothing breaks.
+
+        Of the ``arguments`` and what is ``named`` see ``breaks``.
+        """
         self.example = case_of(run, arguments, named)
 
     def breaks(self, words):
@@ -120,12 +123,15 @@ class Entry:
 
 def case_of(run, arguments, named):
     """A function of a Case: it runs with the numbers of ``named`` that it does not take itself."""
-    taken = signature(run).parameters
-    numbers = {name: x for name, x in named.items() if name not in taken}
-    others = {name: x for name, x in named.items() if name in taken}
+    taken = signature(run).parameters.values()
+    every = any(p.kind is p.VAR_KEYWORD for p in taken)
+    own = {p.name for p in taken}
+    numbers = {name: x for name, x in named.items() if not every and name not in own}
+    others = {name: x for name, x in named.items() if name not in numbers}
+    bits_only = numbers.pop("bits_only", False)
 
     def example(case):
-        case.bits_only = numbers.pop("bits_only", False)
+        case.bits_only = bits_only
         case.given |= numbers
         case.numbers = case.given.get("numbers", "float32")
         run(case, *arguments, **others)
