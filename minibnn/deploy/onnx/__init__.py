@@ -12,12 +12,13 @@ depend on the order they are added in, so behind one of them equality ends and r
 """
 
 import json
+from pathlib import Path
 
 from minibnn._version import __version__
 from minibnn.deploy.onnx.layers import translate
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
-from minibnn.nn.inputs import check_image_form
+from minibnn.nn.inputs import check_image_form, check_names
 
 OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
@@ -44,7 +45,7 @@ def model(network, classes=None, weights="bits", image_form=None):
     metadata = {"network": network.name, "input": _input_text(network.input_shape, image_form)}
     classes = network.classes if classes is None else classes
     if classes is not None:
-        metadata["classes"] = json.dumps(_names(classes, network.output_shape))
+        metadata["classes"] = json.dumps(check_names(classes, network.output_shape))
     made = onnx.helper.make_model(
         translate(network, weights, image_form),
         producer_name="minibnn",
@@ -71,10 +72,9 @@ def describe(path):
     InputError if it is no ONNX model, or onnx is not installed.
     """
     onnx = _onnx("reading")
+    content = Path(path).read_bytes()
     try:
-        found = onnx.load(path, load_external_data=False)
-    except OSError:
-        raise
+        found = onnx.load_model_from_string(content)
     except Exception as error:  # protobuf's, which is not ours to import
         raise InputError(f"{path} is no ONNX model, or a damaged one") from error
     if not found.graph.node:
@@ -103,12 +103,3 @@ def _input_text(shape, image_form):
     kind = "float32" if image_form == "arrays" else "uint8"
     whole = "" if image_form == "arrays" else ", a byte as it is"
     return f"{kind} [batch, {axes}] = [batch, {', '.join(map(str, shape))}]{whole}"
-
-
-def _names(classes, output_shape):
-    classes = [str(name) for name in classes]
-    if output_shape != (len(classes),):
-        raise InputError(
-            f"classes must name each of the outputs {output_shape}, found {len(classes)} names"
-        )
-    return classes

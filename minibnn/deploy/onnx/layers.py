@@ -43,7 +43,7 @@ class Value:
 
 def translate(network, weights, image_form):
     """The GraphProto of a Sequential network."""
-    walk = _Walk(Graph(weights))
+    walk = _Walk(weights)
     value = walk.images("images", network.input_shape, image_form)
     value = walk.real(walk.chain(network.chain, value))
     if len(value.shape) != 1:
@@ -51,35 +51,31 @@ def translate(network, weights, image_form):
             f"{network.name} ends with images {value.shape}, and a model gives logits "
             "[batch, classes]: let it end with Flatten or GlobalAvgPool2D"
         )
-    last = walk.graph.nodes[-1]
+    last = walk.nodes[-1]
     last.name = last.output[0] = "logits"
-    return walk.graph.proto(
+    return walk.proto(
         network.name,
         ("images", np.float32 if image_form == "arrays" else np.uint8, network.input_shape),
         ("logits", np.float32, value.shape),
     )
 
 
-class _Walk:
+class _Walk(Graph):
     """Layer after layer into one graph; what a layer gives has the layer's name."""
-
-    def __init__(self, graph):
-        self.graph = graph
 
     def images(self, given, shape, form):
         """Bytes b as the integers 2 b - 255, or normalised as those of an image folder."""
-        g = self.graph
-        x = given if form == "arrays" else g.cast(given, np.float32, f"{given}/numbers")
+        x = given if form == "arrays" else self.cast(given, np.float32, f"{given}/numbers")
         if len(shape) == 3:
-            x = g.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
+            x = self.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
         if form == "image-folder":
             return self._normalised(Value(x, shape))
         if form == "unit":
-            x = g.node("Div", [x, g.number(255)], f"{given}/unit")
+            x = self.node("Div", [x, self.number(255)], f"{given}/unit")
         if form in ("unit", "arrays"):
             return Value(x, shape)
-        x = g.node("Mul", [x, g.number(2)], f"{given}/doubled")
-        x = g.node("Sub", [x, g.number(255)], f"{given}/centred")
+        x = self.node("Mul", [x, self.number(2)], f"{given}/doubled")
+        x = self.node("Sub", [x, self.number(255)], f"{given}/centred")
         return Value(x, shape, 255, BYTE_SCALE, operand=True)
 
     def _normalised(self, value):
@@ -128,14 +124,14 @@ class _Walk:
         """(B, I) times (I, O)."""
         x, product = self._product(layer, value, math.prod(value.shape))
         if product.dtype is np.float64:
-            x = self.graph.cast(x, np.float64, f"{layer.name}/input")
+            x = self.cast(x, np.float64, f"{layer.name}/input")
         kernel = self._kernel(layer, layer.kernel.value, product.dtype)
-        y = self.graph.node("MatMul", [x, kernel], layer.name)
+        y = self.node("MatMul", [x, kernel], layer.name)
         return self._bias(layer, replace(product, name=y, shape=(layer.units,)))
 
     def conv(self, layer, value):
         """HWIO becomes OIHW; padding is written out, the odd pixel at bottom and right."""
-        g, terms = self.graph, math.prod((*layer.kernel_size, value.shape[2]))
+        terms = math.prod((*layer.kernel_size, value.shape[2]))
         x, product = self._product(layer, value, terms)
         if product.dtype is np.float64:
             raise InputError(
@@ -145,12 +141,13 @@ class _Walk:
         seen = layer.windows_on(value.shape)
         pads = _pads(seen)
         if any(pads) and getattr(layer, "pad_value", 0):
-            one = g.number(1 if product.unit is None else 255)
-            axes = g.constant(f"pads/{'-'.join(map(str, pads))}", _all_axes(pads))
-            x = g.node("Pad", [x, axes, one], f"{layer.name}/padded")
+            one = self.number(1 if product.unit is None else 255)
+            ends = np.int64([0, 0, *pads[:2], 0, 0, *pads[2:]])  # before and behind each of NCHW
+            axes = self.constant(f"pads/{'-'.join(map(str, pads))}", ends)
+            x = self.node("Pad", [x, axes, one], f"{layer.name}/padded")
             pads = [0, 0, 0, 0]
         kernel = self._kernel(layer, layer.kernel.value.transpose(3, 2, 0, 1), np.float32)
-        y = g.node("Conv", [x, kernel], layer.name, pads=pads, strides=list(layer.strides))
+        y = self.node("Conv", [x, kernel], layer.name, pads=pads, strides=list(layer.strides))
         return self._bias(layer, replace(product, name=y, shape=(*seen.output, layer.filters)))
 
     def _product(self, layer, value, terms):
@@ -161,8 +158,8 @@ class _Walk:
 
     def _kernel(self, layer, array, dtype):
         if layer.kernel.binary:
-            return self.graph.signs(layer.kernel.name, array, dtype)
-        return self.graph.constant(layer.kernel.name, array)
+            return self.signs(layer.kernel.name, array, dtype)
+        return self.constant(layer.kernel.name, array)
 
     def _bias(self, layer, value):
         if not getattr(layer, "use_bias", False):
@@ -191,24 +188,22 @@ class _Walk:
         """
         level, rising = step.thresholds.level, step.thresholds.rising
         halfway = np.where(rising, level - 0.5, level + 0.5).astype(value.dtype)
-        plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above").name
+        plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above")
         if not rising.all():
-            falling = self.graph.constant(f"{name}/falling", _column(~rising, value))
-            plus = self.graph.node("Xor", [plus, falling], f"{name}/plus")
-        return self._chosen(plus, 1, -1, value, name)
+            plus = self._with("Xor", plus, f"{name}/falling", ~rising, f"{name}/plus")
+        return self._chosen(plus, 1, -1, name)
 
     def sign(self, layer, value):
         """±1, with +1 for 0; ONNX's own Sign makes 0 of it."""
         if value.signs:
-            return replace(value, name=self.graph.node("Identity", [value.name], layer.name))
+            return replace(value, name=self.node("Identity", [value.name], layer.name))
         value, name = self.real(value), layer.name
-        minus = self.graph.node("Less", [value.name, self.graph.number(0)], f"{name}/minus")
-        return self._chosen(minus, -1, 1, value, name)
+        minus = self.node("Less", [value.name, self.number(0)], f"{name}/minus")
+        return self._chosen(replace(value, name=minus), -1, 1, name)
 
-    def _chosen(self, condition, yes, no, value, name):
-        g = self.graph
-        g.node("Where", [condition, g.number(yes), g.number(no)], name)
-        return Value(name, value.shape, 1, operand=True)
+    def _chosen(self, condition, yes, no, name):
+        self.node("Where", [condition.name, self.number(yes), self.number(no)], name)
+        return Value(name, condition.shape, 1, operand=True)
 
     # -- pooling and shapes -------------------------------------------------------------------
 
@@ -224,49 +219,50 @@ class _Walk:
     def _pooled(self, kind, layer, value, name, **options):
         size, strides, seen = layer.pool_size, layer.strides, layer.windows_on(value.shape)
         options |= {"kernel_shape": list(size), "strides": list(strides), "pads": _pads(seen)}
-        y = self.graph.node(kind, [value.name], name, **options)
+        y = self.node(kind, [value.name], name, **options)
         return replace(value, name=y, shape=(*seen.output, value.shape[2]))
 
     def global_avg_pool(self, layer, value):
         value = self.real(value)
-        y = self.graph.node("GlobalAveragePool", [value.name], f"{layer.name}/nchw")
-        y = self.graph.node("Flatten", [y], layer.name)
+        y = self.node("GlobalAveragePool", [value.name], f"{layer.name}/nchw")
+        y = self.node("Flatten", [y], layer.name)
         return replace(value, name=y, shape=value.shape[2:])
 
     def flatten(self, layer, value, name=None):
         """Back to channels last, whose order the next kernel's inputs have."""
         y, name = value.name, name or layer.name
         if len(value.shape) == 3:
-            y = self.graph.node("Transpose", [y], f"{name}/nhwc", perm=[0, 2, 3, 1])
-        y = self.graph.node("Flatten", [y], name)
+            y = self.node("Transpose", [y], f"{name}/nhwc", perm=[0, 2, 3, 1])
+        y = self.node("Flatten", [y], name)
         return replace(value, name=y, shape=(math.prod(value.shape),))
 
     # -- floats -------------------------------------------------------------------------------
 
     def relu(self, layer, value):
         value = self.real(value)
-        return replace(value, name=self.graph.node("Relu", [value.name], layer.name))
+        return replace(value, name=self.node("Relu", [value.name], layer.name))
 
     def residual(self, layer, value):
         body, shortcut = (self.real(self.chain(c, value)) for c in (layer.body, layer.shortcut))
-        return replace(body, name=self.graph.node("Add", [body.name, shortcut.name], layer.name))
+        return replace(body, name=self.node("Add", [body.name, shortcut.name], layer.name))
 
     def real(self, value):
         """The floats that the layers here see."""
         if value.bound is None:
             return value
-        g, x = self.graph, value.name
+        x = value.name
         if value.dtype is np.float64:
-            x = g.cast(x, np.float32, f"{value.name}/float32")
+            x = self.cast(x, np.float32, f"{value.name}/float32")
         if value.unit is not None:
-            unit = g.constant("byte_scale", value.unit)
-            x = g.node("Mul", [x, unit], f"{value.name}/real")
+            unit = self.constant("byte_scale", value.unit)
+            x = self.node("Mul", [x, unit], f"{value.name}/real")
         return Value(x, value.shape)
 
     def _with(self, kind, value, constant, array, name):
-        """An operator with a number per channel."""
-        constant = self.graph.constant(constant, _column(array, value))
-        return replace(value, name=self.graph.node(kind, [value.name, constant], name))
+        """An operator with a number per channel, (C,), beside NCHW or (B, C)."""
+        array = array[:, None, None] if len(value.shape) == 3 else array
+        constant = self.constant(constant, array)
+        return replace(value, name=self.node(kind, [value.name, constant], name))
 
 
 _KINDS = {
@@ -286,15 +282,5 @@ _KINDS = {
 }
 
 
-def _column(array, value):
-    """A number per channel, (C,), as it stands beside the graph's NCHW or (B, C)."""
-    return array[:, None, None] if len(value.shape) == 3 else array
-
-
 def _pads(seen):
     return [seen.top, seen.left, seen.bottom, seen.right]
-
-
-def _all_axes(pads):
-    """As Pad wants it: where each of NCHW begins, then where each ends."""
-    return np.int64([0, 0, *pads[:2], 0, 0, *pads[2:]])
