@@ -15,19 +15,11 @@ class Parameter:
     ``name`` is "layer/what", unique in a network; ``value`` is copied, as int8 ±1 if ``binary``,
     else as float32. ``magnitude``, a function of latent weights, gives a binary kernel a scale.
 
-    Attributes
-    ----------
-    grad : array or None
-        dL/dvalue, overwritten by each backward pass.
-    trainable : bool
-        Whether optimizers change it; set it to False to freeze it. A network's copies and files
-        keep it so.
-    scale : None, or float32 (outputs,)
-        Factors of a binary kernel's outputs (its last axis). They are not trained: an optimizer
-        with latent weights sets them by ``rescale``; else they stay 1.
-    version : int
-        How often ``assign`` was called: an optimizer with latent weights signs them anew when it
-        changed.
+    ``grad`` is dL/dvalue, overwritten by each backward pass, or None. ``trainable`` says whether
+    optimizers change it; a network's copies and files keep it so. ``scale`` (outputs,) float32, or
+    None, are factors of a binary kernel's outputs. They are not trained: an optimizer with latent
+    weights sets them by ``rescale``; else they stay 1. ``version`` counts the calls of ``assign``:
+    where it changed, an optimizer signs its latent weights anew.
     """
 
     def __init__(self, name, value, binary=False, magnitude=None):
@@ -86,16 +78,17 @@ class Parameter:
     @property
     def signs(self):
         """A binary kernel packed for the forward product, along its inputs (axis -2)."""
-        if "signs" not in self._packed:
-            self._packed["signs"] = ops.pack_signs(self._array, -2)
-        return self._packed["signs"]
+        return self._pack("signs", self._array)
 
     @property
     def signs_t(self):
         """Inputs and outputs swapped, packed along the outputs: for the gradient of the input."""
-        if "signs_t" not in self._packed:
-            self._packed["signs_t"] = ops.pack_signs(self._array.swapaxes(-1, -2), -2)
-        return self._packed["signs_t"]
+        return self._pack("signs_t", self._array.swapaxes(-1, -2))
+
+    def _pack(self, name, array):
+        if name not in self._packed:
+            self._packed[name] = ops.pack_signs(array, -2)
+        return self._packed[name]
 
     def __repr__(self):
         kind = "binary" if self.binary else "real"

@@ -107,23 +107,14 @@ def _collect(chain, shape, signs, rows):
 
 def _costs(value):
     bits, floats, packed, float32, binary, real = map(value, NUMBERS)
-    return [_count(bits), _count(floats), _bytes(packed), _bytes(float32), _big(binary), _big(real)]
+    counts = [f"{n:,}" if n else "-" for n in (bits, floats)]
+    sizes = [_scaled(n, 1024, (" B", " KiB", " MiB")) for n in (packed, float32)]
+    return counts + sizes + [_scaled(n, 1000, ("", " k", " M", " G")) for n in (binary, real)]
 
 
-def _count(n):
-    return f"{n:,}" if n else "-"
-
-
-def _bytes(n):
-    for unit in ("B", "KiB", "MiB"):
-        if n < 1024 or unit == "MiB":
-            return f"{n:.4g} {unit}" if n else "-"
-        n /= 1024
-
-
-def _big(n):
-    for unit in ("", " k", " M"):
-        if n < 1000:
+def _scaled(n, factor, units):
+    """Four digits of a number and the unit that suits it."""
+    for unit in units:
+        if n < factor or unit == units[-1]:
             return f"{n:.4g}{unit}" if n else "-"
-        n /= 1000
-    return f"{n:.4g} G"
+        n /= factor

@@ -66,14 +66,14 @@ def list_images(data_dir, divided=True):
             return [_list_part(root, "", _classes(root))]
         if not (root / "train").is_dir():
             hint = " (of one folder of classes, test_share tells the part for testing)"
-            raise InputError(
-                f"{root}: expected folders train/ and val/, found no train/"
-                + hint * bool(_names_in(root))
-            )
+            hint *= bool(_folders(root))
+            raise InputError(f"{root}: expected folders train/ and val/, found no train/{hint}")
         train = _list_part(root, "train", _classes(root / "train"))
         parts = [part for part in PARTS if (root / part).is_dir()]
-        if "test" in parts and _unlabelled(root / "test", train.classes):
-            parts.remove("test")
+        if "test" in parts:  # with images that have no classes, at most in one folder images/?
+            found = _folders(root / "test")
+            if len(found) < 2 and not {*found} & {*train.classes}:
+                parts.remove("test")
         if not parts:
             raise InputError(f"{root}: expected folders train/ and val/, found no val/ or test/")
         if len(parts) > 1 + ("test" in parts):
@@ -83,39 +83,7 @@ def list_images(data_dir, divided=True):
         raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
 
-def _unlabelled(folder, classes):
-    """Whether images lie here without their classes, at most in one folder such as images/."""
-    names = _names_in(folder)
-    return len(names) < 2 and not {*names} & {*classes}
-
-
-def _list_other(root, part, classes):
-    """The images of test/ or val/, of the classes of train/."""
-    if (root / part / _ANNOTATIONS).is_file():
-        return _list_annotated(root, part, classes)
-    _check_same(root, classes, part, _classes(root / part))
-    return _list_part(root, part, classes)
-
-
-def _list_annotated(root, part, classes):
-    """Tiny ImageNet's images for validation, all in one folder: a line of a file for each."""
-    path = root / part / _ANNOTATIONS
-    labels = {name: label for label, name in enumerate(classes)}
-    found = []
-    for line in path.read_text("utf-8", "surrogateescape").splitlines():
-        name, _, rest = line.partition("\t")
-        kind = rest.partition("\t")[0]
-        if kind not in labels:
-            raise InputError(f"{path}: {name!r:.60} is of {kind!r:.60}, which is not in train/")
-        file = root / part / "images" / name
-        found.append((f"{part}/images/{name}", file.stat().st_size, labels[kind]))
-    if not found:
-        raise InputError(f"{path}: expected a line for each image, found none")
-    names, sizes, kinds = zip(*found, strict=True)
-    return Listing(str(root), list(names), np.array(sizes), np.array(kinds), classes)
-
-
-def _names_in(folder):
+def _folders(folder):
     """Sorted names of the folders in ``folder``."""
     with os.scandir(folder) as entries:
         return sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
@@ -123,7 +91,7 @@ def _names_in(folder):
 
 def _classes(folder):
     """Sorted names of the class folders in ``folder``."""
-    names = _names_in(folder)
+    names = _folders(folder)
     if not names:
         raise InputError(f"{folder}: expected a folder for each class, found none")
     if len(names) > MOST_CLASSES:
@@ -131,19 +99,8 @@ def _classes(folder):
     return tuple(names)
 
 
-def _check_same(root, train, part, other):
-    for one, names, two, others in (("train", train, part, other), (part, other, "train", train)):
-        only = sorted({*names} - {*others})
-        if only:
-            more = f" and {len(only) - 1} more" if len(only) > 1 else ""
-            raise InputError(
-                f"{root}: train/ and {part}/ must have the same classes, "
-                f"but {only[0]!r}{more} of {one}/ is not in {two}/"
-            )
-
-
 def _list_part(root, part, classes):
-    names, sizes, labels = [], [], []
+    files = []
     for label, name in enumerate(classes):
         found = sorted(_images(root / part / name, f"{part}/{name}".lstrip("/"), set()))
         if not found:
@@ -151,10 +108,45 @@ def _list_part(root, part, classes):
                 f"{root / part / name}: expected images of this class "
                 "(*.jpg, *.jpeg, *.png, ...), found none"
             )
-        names += [file for file, _ in found]
-        sizes += [size for _, size in found]
-        labels += [label] * len(found)
-    return Listing(str(root), names, np.array(sizes), np.array(labels), classes)
+        files += [(*file, label) for file in found]
+    return _listing(root, files, classes)
+
+
+def _listing(root, files, classes):
+    """The Listing of ``files``, which are (name, bytes, label)."""
+    names, sizes, labels = zip(*files, strict=True)
+    return Listing(str(root), list(names), np.array(sizes), np.array(labels), classes)
+
+
+def _list_other(root, part, classes):
+    """The images of test/ or val/, of the classes of train/."""
+    if (root / part / _ANNOTATIONS).is_file():
+        return _list_annotated(root, part, classes)
+    sides = {"train": {*classes}, part: {*_classes(root / part)}}
+    for one, other in (("train", part), (part, "train")):
+        if only := sorted(sides[one] - sides[other]):
+            more = f" and {len(only) - 1} more" if len(only) > 1 else ""
+            raise InputError(
+                f"{root}: train/ and {part}/ must have the same classes, "
+                f"but {only[0]!r}{more} of {one}/ is not in {other}/"
+            )
+    return _list_part(root, part, classes)
+
+
+def _list_annotated(root, part, classes):
+    """Tiny ImageNet's images for validation, all in one folder: a line of a file for each."""
+    path = root / part / _ANNOTATIONS
+    labels = {name: label for label, name in enumerate(classes)}
+    files = []
+    for line in path.read_text("utf-8", "surrogateescape").splitlines():
+        name, kind = [*line.split("\t"), ""][:2]
+        if kind not in labels:
+            raise InputError(f"{path}: {name!r:.60} is of {kind!r:.60}, which is not in train/")
+        size = (root / part / "images" / name).stat().st_size
+        files.append((f"{part}/images/{name}", size, labels[kind]))
+    if not files:
+        raise InputError(f"{path}: expected a line for each image, found none")
+    return _listing(root, files, classes)
 
 
 def _images(folder, name, seen):
