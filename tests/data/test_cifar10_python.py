@@ -162,7 +162,7 @@ def test_what_a_pickle_makes_is_no_larger_than_the_file(tmp_path, monkeypatch):
 )
 def test_keys_that_take_forever_to_hash(fill):
     content = fill % (b"2\x86" * 100)  # a pair of the same pair, a hundred deep
-    with pytest.raises(InputError, match="^a: "):
+    with pytest.raises(InputError, match=r"^a: "):
         decode_python(content, "a", 10_000)
 
 
