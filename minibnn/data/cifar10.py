@@ -77,16 +77,18 @@ def assemble(layout, place):
     """Read the six files of ``place`` (a folder or an archive) into a Dataset."""
     images = np.empty((6 * RECORDS, 32, 32, 3), np.uint8)
     labels = np.empty(6 * RECORDS, np.int64)
-    if layout is BINARY:
-        decode, smallest = decode_binary, RECORDS * (1 + PIXELS)
-        largest = smallest
-    else:  # some writers use two bytes for a pixel; 1 kB is plenty for a label and a file name
-        decode, smallest, largest = decode_python, RECORDS * PIXELS, RECORDS * (2 * PIXELS + 1024)
+    smallest = largest = RECORDS * (1 + PIXELS)
+    if layout is PYTHON:  # some writers use two bytes for a pixel, 1 kB a label and a file name
+        smallest, largest = RECORDS * PIXELS, RECORDS * (2 * PIXELS + 1024)
     sizes = dict.fromkeys(layout.files, (smallest, largest))
     read = read_folder if place.is_dir() else read_members
     for name, content in read(place, layout.folder, sizes):
         where = f"{place}/{name}" if place.is_dir() else f"{place}: {layout.folder}/{name}"
-        records, found = decode(content, where, RECORDS)
+        if layout is PYTHON:
+            records, found = decode_python(content, where, RECORDS)
+        else:
+            records = np.frombuffer(content, np.uint8).reshape(RECORDS, 1 + PIXELS)
+            found, records = records[:, 0], records[:, 1:]
         first = layout.files.index(name) * RECORDS
         here = slice(first, first + RECORDS)
         images[here] = records.reshape(RECORDS, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -95,12 +97,6 @@ def assemble(layout, place):
         np.split(a, [5 * RECORDS]) for a in (images, labels)
     )
     return Dataset(train, train_labels, test, test_labels, CLASSES, "cifar10")
-
-
-def decode_binary(content, where, records):
-    """(records, 3072) pixels and (records,) labels of a binary batch file; its size is right."""
-    rows = np.frombuffer(content, np.uint8).reshape(records, 1 + PIXELS)
-    return rows[:, 1:], rows[:, 0]
 
 
 def read_folder(folder, _, sizes):

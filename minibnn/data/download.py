@@ -41,19 +41,15 @@ def fetch(url, sha256, name, download=True, progress=None):
             f"the download was thrown away; {advice}"
         ) from error
     except OSError as error:  # requests' errors are OSErrors, and so is a full disk
-        raise InputError(f"{url}: could not be downloaded ({_reason(error)}); {advice}") from error
+        reason = error.strerror or f"no network? {type(error).__name__}"
+        if (response := getattr(error, "response", None)) is not None:
+            response.close()
+            reason = f"the server says {response.status_code} {response.reason}"
+        raise InputError(f"{url}: could not be downloaded ({reason}); {advice}") from error
     finally:
         logger.setLevel(level)
         bar.close()
     return path
-
-
-def _reason(error):
-    response = getattr(error, "response", None)
-    if response is not None:
-        response.close()
-        return f"the server says {response.status_code} {response.reason}"
-    return error.strerror or f"no network? {type(error).__name__}"
 
 
 class _Bar:

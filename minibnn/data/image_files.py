@@ -34,20 +34,17 @@ def read_image(path, shape, kind="bytes", square=False):
     try:
         content = decode.read(path)
         if kind == "image-folder":
-            return _middle(content, shape)
+            if shape != (shape[0], shape[0], 3):
+                raise InputError(
+                    f"a network on images of a folder takes RGB squares, found {shape}"
+                )
+            return normalise(decode.cut(content, lambda *size: centre_crop(*size, shape[0])))
         whole = _whole(decode.open_image(content), shape, square)
         return whole / np.float32(255) if kind == "unit" else whole
     except decode.Unreadable as error:
         raise InputError(f"{path}: {error}") from None
     except MemoryError:
         raise InputError(f"{path}: takes more memory than there is") from None
-
-
-def _middle(content, shape):
-    height, width, channels = shape
-    if height != width or channels != 3:
-        raise InputError(f"a network on images of a folder takes squares in RGB, found {shape}")
-    return normalise(decode.cut(content, lambda *size: centre_crop(*size, height)))
 
 
 @decode.pillow_errors()

@@ -109,9 +109,10 @@ def read(source, network, names=None, epsilon=None, momentum=None):
             values |= weights.of_normalisation()
             options[layer] = weights.options({"epsilon": epsilon, "momentum": momentum})
             continue
-        kernel = weights.take("kernel", layer.kernel.shape)
+        kernel, outputs = weights.take("kernel", layer.kernel.shape), layer.kernel.shape[-1:]
         if not isinstance(layer, _BINARY):
-            values |= {layer.kernel.name: kernel} | weights.of_bias()
+            values[layer.kernel.name] = kernel
+            values |= weights.optional("bias", outputs, "use_bias", 0)
             continue
         values[layer.kernel.name] = binarize(kernel)
         if magnitude := KERNEL_QUANTIZERS[layer.kernel_quantizer]:
@@ -119,7 +120,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
         else:
             signed[layer.kernel.name] = int(np.sum(np.abs(kernel) != 1))
         if "bias" in weights.arrays:
-            bias = weights.take("bias", layer.kernel.shape[-1:])
+            bias = weights.take("bias", outputs)
             if bias.any():
                 mean = f"{_norm_behind(network.chain, layer, weights).name}/moving_mean"
                 values[mean] = values[mean] - bias
@@ -165,9 +166,6 @@ class _Weights:
                 f"{self.layer.name} has {option}=False"
             )
         return {}
-
-    def of_bias(self):
-        return self.optional("bias", self.layer.kernel.shape[-1:], "use_bias", 0)
 
     def of_normalisation(self):
         shape, keys = self.layer.moving_mean.shape, ("moving_mean", "moving_variance")

@@ -95,35 +95,26 @@ def load(path):
     up: then nothing of these sizes was allocated.
     """
     with archive.opened(path, "packed network") as members:
-        return _read(members)
+        packed = _planned(members)
+        needed = {}
+        for step, _ in walk(packed.steps):
+            for key, (dtype, shape) in step.needs().items():
+                found = np.dtype(dtype), shape
+                if needed.setdefault(f"{step.name}/{key}", found) != found:
+                    raise InputError(f"{step.name} is the name of more than one step")
+        for name in sorted(needed | members.declared):
+            if name not in (DESCRIPTION, archive.CHECKSUM):
+                wanted, found = (d.get(name, ("absent", "")) for d in (needed, members.declared))
+                if wanted != found:
+                    raise InputError(f"{name} must be {wanted[0]} {wanted[1]}, found {found}")
+        arrays = members.read_all(verified=True)
+        for step, _ in walk(packed.steps):
+            step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})
+        return packed
 
 
-def _read(members):
-    packed = _planned(_description(members))
-    needed = {}
-    for step, _ in walk(packed.steps):
-        for key, (dtype, shape) in step.needs().items():
-            if needed.setdefault(f"{step.name}/{key}", found := (np.dtype(dtype), shape)) != found:
-                raise InputError(f"{step.name} is the name of more than one step")
-    declared = dict(members.declared)
-    for name in (DESCRIPTION, archive.CHECKSUM):
-        declared.pop(name, None)
-    for name in sorted(needed.keys() | declared.keys()):
-        if needed.get(name) != declared.get(name):
-            raise InputError(
-                f"{name} must be {_words(needed.get(name))}, found {_words(declared.get(name))}"
-            )
-    arrays = members.read_all(verified=True)
-    for step, _ in walk(packed.steps):
-        step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})
-    return packed
-
-
-def _words(declared):
-    return "absent" if declared is None else f"{declared[0]} {declared[1]}"
-
-
-def _description(members):
+def _planned(members):
+    """The network that a file's description tells of, without its arrays."""
     dtype, shape = members.declared.get(DESCRIPTION, (None, ()))
     if dtype != np.uint8 or len(shape) != 1 or shape[0] > MOST_DESCRIPTION:
         raise archive.Damaged("it has no description")
@@ -135,13 +126,9 @@ def _description(members):
         raise InputError(f"has version {version!r:.20}; this version of minibnn reads {VERSION}")
     if found.keys() != _KEYS:
         raise InputError(f"its description must have the keys {', '.join(sorted(_KEYS))}")
-    return found
-
-
-def _planned(found):
-    shape, name = found["input_shape"], found["name"]
-    integers = isinstance(shape, list) and all(type(n) is int for n in shape)
-    if not integers or len(shape) not in (1, 3) or not isinstance(name, str):
+    sizes = found["input_shape"]
+    integers = isinstance(sizes, list) and all(type(n) is int for n in sizes)
+    if not integers or len(sizes) not in (1, 3) or not isinstance(found["name"], str):
         raise InputError("input_shape must be one or three integers, and name a text")
-    steps = plan(found["steps"], Value(IMAGES, tuple(shape)))
-    return PackedNetwork(steps, shape, **{key: found[key] for key in _ABOUT})
+    steps = plan(found["steps"], Value(IMAGES, tuple(sizes)))
+    return PackedNetwork(steps, sizes, **{key: found[key] for key in _ABOUT})

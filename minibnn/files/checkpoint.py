@@ -57,13 +57,9 @@ def read(path):
                 f"this one reads up to {VERSION}); upgrade minibnn to use it"
             )
         for name, shape in meta["signs"].items():
-            arrays[name] = _unpacked(arrays[name], shape)
+            packed, count = arrays[name], math.prod(shape)
+            if len(packed) != -(-count // 8):
+                raise archive.Damaged(f"{len(packed)} bytes do not hold {count} signs")
+            bits = np.unpackbits(packed, count=count, bitorder="little")
+            arrays[name] = (1 - 2 * bits.astype(np.int8)).reshape(shape)
     return meta, arrays
-
-
-def _unpacked(packed, shape):
-    count = math.prod(shape)
-    if len(packed) != -(-count // 8):
-        raise ValueError(f"{len(packed)} bytes do not hold {count} signs")
-    bits = np.unpackbits(packed, count=count, bitorder="little")
-    return (1 - 2 * bits.astype(np.int8)).reshape(shape)

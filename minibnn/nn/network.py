@@ -80,7 +80,13 @@ class Sequential(Predictor):
 
     @gradients.setter
     def gradients(self, name):
-        bits = _gradient_bits(name)
+        widths = {"float32": None} | {f"int{bits}": bits for bits in WIDTHS}
+        if not isinstance(name, str) or name not in widths:
+            raise InputError(
+                f"gradients must be float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}, "
+                f"found {name!r:.60}"
+            )
+        bits = widths[name]
         if bits and not any(isinstance(layer, BinaryDense | BinaryConv2D) for layer in self._named):
             raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
         self._gradients = name
@@ -255,16 +261,6 @@ class Sequential(Predictor):
 
     def __repr__(self):
         return f"<Sequential {self.name} {self.input_shape} -> {self.output_shape}>"
-
-
-def _gradient_bits(name):
-    """The width behind a name of ``gradients``, None of float32; or InputError."""
-    names = {"float32": None} | {f"int{bits}": bits for bits in WIDTHS}
-    if not isinstance(name, str) or name not in names:
-        raise InputError(
-            f"gradients must be float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}, found {name!r:.60}"
-        )
-    return names[name]
 
 
 def _shape(values):

@@ -118,7 +118,7 @@ def test_for_networks_on_image_folders(tmp_path):
     crop = decode.cut(path.read_bytes(), lambda *size: centre_crop(*size, 28))
     expected = np.asarray(crop) / 255 - np.array([0.485, 0.456, 0.406])
     np.testing.assert_allclose(x, expected / [0.229, 0.224, 0.225], atol=1e-5)
-    with pytest.raises(InputError, match="squares in RGB"):
+    with pytest.raises(InputError, match="takes RGB squares"):
         read_image(path, (28, 30, 3), "image-folder")
 
 

@@ -139,7 +139,7 @@ def test_other_files(tmp_path):
     with pytest.raises(bnn.InputError, match="no network or checkpoint of minibnn"):
         checkpoint.read(path)
     np.savez(path, meta=np.array({"a": print}, dtype=object))  # a pickle
-    with pytest.raises(bnn.InputError, match="damaged"):
+    with pytest.raises(bnn.InputError, match="pickled objects"):
         checkpoint.read(path)
 
 
