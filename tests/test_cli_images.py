@@ -64,7 +64,7 @@ def test_a_broken_image_is_left_out_of_what_is_measured(run, here, capsys):
     out, err = capsys.readouterr()
     assert err == "minibnn: data/val/b/1.jpg: not an image; left out\n"
     assert "left out:  1, which cannot be read\n" in out
-    assert f"accuracy:  {100 * row['test_accuracy']:.2f} %\n" in out
+    assert f" {100 * row['test_accuracy']:.2f} % " in out
     assert main(["report", "run"]) == 0
     assert ">11</td>" in (here / "run/report.html").read_text()
 

@@ -63,15 +63,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     click.echo(f"images:    {images!r}")
     if left_out := len(images.test_labels) - found.evaluation.count:
         click.echo(f"left out:  {left_out:,}, which cannot be read")
-    click.echo(_report(found))
+    click.echo(f"speed:     {found.images_per_second:,.0f} images/s")
     if out is not None:
         click.echo(f"figure:    {out}")
-
-
-def _report(found):
-    result = found.evaluation
-    lines = [f"loss:      {result.loss:.4f}", f"accuracy:  {100 * result.accuracy:.2f} %"]
-    if result.top5 is not None:
-        lines.append(f"top 5:     {100 * result.top5:.2f} %")
-    lines.append(f"speed:     {found.images_per_second:,.0f} images/s")
-    return "\n".join([*lines, "", str(found.tables()[-1])])
+    click.echo(f"\n{found}")

@@ -1,8 +1,5 @@
 """``minibnn compare --preset``: an equivalence shown on a whole network, sign by sign."""
 
-import csv
-import io
-
 import click
 
 from minibnn.cli.start import started
@@ -61,10 +58,10 @@ def table(result):
     from minibnn.tables import text_table
 
     lines = []
-    for k, side in enumerate(result.sides):
+    for side in result.sides:
         loss = f"{result.losses[side.name][-20:].mean():.4f}"
         cells = ["-", "-", "-"]
-        if k:
+        if side.name in result.differing:
             first = result.first_difference(side.name)
             cells = [result.sentence(side.name), f"step {first}" if first else "never"]
             cells.append(f"{result.reals[side.name]:,}")
@@ -76,13 +73,10 @@ def table(result):
 def verdict(result):
     """What the table says, in a sentence or two."""
     first, twin, control = (side.name for side in result.sides)
+    if at := result.first_difference(twin):
+        return f"{twin} differs from {first} at step {at}: the equivalence FAILS"
     if not result.ok:
-        at = result.first_difference(twin)
-        return (
-            f"{twin} differs from {first} at step {at}: the equivalence FAILS"
-            if at
-            else "the control never differed: nothing is shown"
-        )
+        return "the control never differed: nothing is shown"
     return (
         f"After every one of {result.steps} steps all {result.weights:,} signs of "
         f"{len(result.layers)} layers were equal ({result.flips:,} flips on the way).\n"
@@ -94,50 +88,32 @@ def keep(folder, result):
     """differences.csv: a row per step and network, signs that differ by layer, and the loss."""
     from minibnn.files.atomic import write_atomic
 
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    layers = [f"differing:{name}" for name in result.layers]
-    writer.writerow(["step", "name", "loss", "differing", *layers])
+    lines = [["step", "name", "loss", "differing", *(f"differing:{x}" for x in result.layers)]]
     for step in range(result.steps):
-        for side in result.sides:
-            counts = [""] * (1 + len(layers))
-            if side.name in result.differing:
-                counts = result.differing[side.name][step].tolist()
+        for name, losses in result.losses.items():
+            counts = [""] * (1 + len(result.layers))
+            if name in result.differing:
+                counts = result.differing[name][step].tolist()
                 counts = [sum(counts), *counts]
-            loss = repr(float(result.losses[side.name][step]))
-            writer.writerow([step + 1, side.name, loss, *counts])
-    write_atomic(folder / "differences.csv", file.getvalue().encode())
+            lines.append([step + 1, name, float(losses[step]), *counts])
+    text = "".join(",".join(map(str, line)) + "\n" for line in lines)
+    write_atomic(folder / "differences.csv", text.encode())
 
 
 def draw(path, result):
-    """Write a PNG: signs that differ by step, and the losses."""
-    import numpy as np
-
+    """Write a PNG: signs that differ from the first network's, by step."""
     from minibnn.equivalences.networks import PRESETS
-    from minibnn.training.plots.style import COLOURS, new_figure, save
+    from minibnn.training.plots.style import new_figure, save, style
 
-    figure = new_figure(11, 4.5)
-    signs, loss = figure.subplots(1, 2)
-    steps = np.arange(1, result.steps + 1)
-    width = max(1, result.steps // 40)
-    looks = ((COLOURS[5], 5, "-"), (COLOURS[0], 1.4, "-"), (COLOURS[1], 1.4, "--"))
-    for side, (color, linewidth, linestyle) in zip(result.sides, looks, strict=True):
-        look = {"color": color, "linewidth": linewidth, "linestyle": linestyle}
-        smooth = np.convolve(result.losses[side.name], np.ones(width) / width, "valid")
-        loss.plot(steps[width - 1 :], smooth, label=side.name, **look)
-        if side.name in result.differing:
-            differing = 100 * result.differing[side.name].sum(1) / result.weights
-            words = f"{side.name}: {result.sentence(side.name)}"
-            signs.plot(steps, differing, label=words, **look)
-    signs.set_ylim(bottom=-0.03 * signs.get_ylim()[1])
-    signs.set_title(f"Signs that differ from {result.sides[0].name}'s")
-    signs.set_ylabel("of all signs (%)")
-    loss.set_title("Training loss" + f", mean of {width} steps" * (width > 1))
-    loss.set_ylabel("loss per image")
-    for axes in (signs, loss):
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-    preset = PRESETS[result.preset]
-    figure.suptitle(f"{result.preset} ({preset.entry}): {preset.words}")
+    figure = new_figure(8, 4.5)
+    axes = figure.subplots()
+    for k, (name, differing) in enumerate(result.differing.items()):
+        label = f"{name}: {result.sentence(name)}"
+        share = 100 * differing.sum(1) / result.weights
+        axes.plot(range(1, result.steps + 1), share, label=label, **style(k) | {"marker": ""})
+    axes.set_ylim(bottom=-0.03 * axes.get_ylim()[1])
+    axes.set(xlabel="step", ylabel=f"signs that differ from {result.sides[0].name}'s (%)")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    axes.set_title(f"{result.preset} ({PRESETS[result.preset].entry})")
     save(figure, path)

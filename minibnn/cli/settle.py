@@ -48,9 +48,8 @@ class TrainingCommand(click.Command):
 
 def what_and_how(options):
     """Options that describe a run, as config.json keeps them, and those that say how to run it."""
-    what = {name: x for name, x in options.items() if name not in HOW}
-    what = {name: list(x) if isinstance(x, tuple) else x for name, x in what.items()}
-    return what, {name: options[name] for name in HOW}
+    what = {name: list(x) if isinstance(x, tuple) else x for name, x in options.items()}
+    return what, {name: what.pop(name) for name in HOW}
 
 
 def _settings(ctx, given):
@@ -74,7 +73,7 @@ def _settings(ctx, given):
         before = _options_before(ctx, given)
         found = before.get("recipe")
         if found and "recipe" in given and found != (list(recipe) if several else recipe):
-            words = " and ".join(found) if several else found
+            words = found if isinstance(found, str) else " and ".join(found)
             raise InputError(f"{out} holds another run: its recipe was {words}")
         dropped = SIZES if "width" in given else ()  # the sizes kept are those of the width before
         settings |= {k: v for k, v in before.items() if v is not None and k not in dropped}

@@ -16,7 +16,24 @@ _NOT_IDENTITY = (
     *("options", "epochs", "checkpoint_every", "checkpoint_minutes", "minibnn", "computed_by"),
     *("class_names", "mpi", "machine_dependent"),
 )
-_OF_THE_START = ("minibnn", "computed_by", "mpi")  # a resume leaves them as they were
+
+
+def _backend_words(computed_by):
+    return "on " + (" ".join(map(str, (computed_by or {}).values())) or "an unknown backend")
+
+
+def _ranks_words(mpi):
+    if not mpi:
+        return "on 1 rank"
+    how = "synchronised" if mpi.get("sync_batch_norm") else "per rank"
+    return f"on {mpi.get('ranks')} ranks with batch normalisation {how}"
+
+
+_OF_THE_START = {  # in words; a resume leaves them as they were
+    "minibnn": lambda version: f"with minibnn {version}",
+    "computed_by": _backend_words,
+    "mpi": _ranks_words,
+}
 
 
 def describe(runs, data, settings, run_options=None):
@@ -49,7 +66,7 @@ def describe(runs, data, settings, run_options=None):
         {"kind": "fit"} | shared | {"name": name, "optimizer": one, "options": own.get(name)}
         for name, one in optimizers.items()
     ]
-    return alone, common
+    return json.loads(json.dumps([alone, common]))  # as they are read again
 
 
 def describe_data(data):
@@ -79,78 +96,45 @@ def machine_note(config):
     return f"last bits may differ between machines: {some} compute with real numbers"
 
 
-def check_config(folder, config):
-    """(config.json of the run to resume, or None; what changed since its start, in lines).
+def adopted(found, asked, folder):
+    """(the config.json to write, lines about what changed) where ``found`` is there already.
 
-    Raises InputError if the folder holds a run with other settings. Nothing is written.
+    ``found`` is None for a new run. More epochs, another version, backend or number of ranks do not
+    make another run. InputError, naming the first setting that differs, if it is one, and if epochs
+    would shrink.
     """
-    found = folder.read_config() if folder.resume else None
     if found is None:
-        return None, []
-    return found, check_same_run(found, json.loads(json.dumps(config)), folder.path)
-
-
-def adopt_config(folder, config, note=None):
-    """Write ``config`` as the folder's, or bring that of the run resumed up to date.
-
-    ``note`` is called with each line about what changed since the start.
-    """
-    found, notes = check_config(folder, config)
-    config = json.loads(json.dumps(config))
-    if found is not None:
-        for line in notes if note else ():
-            note(one_line(f"{folder.path} was {line}"))
-        config = {key: value for key, value in config.items() if key not in _OF_THE_START}
-        config |= {key: found[key] for key in _OF_THE_START if key in found}
-        config["options"] = (found.get("options") or {}) | (config["options"] or {}) or None
-    if found != config:
-        folder.write_config(config)
-
-
-def check_same_run(found, asked, folder):
-    """Lines about what changed without being another run: more epochs, version, backend, ranks.
-
-    ``found`` is config.json as it is, ``asked`` as this start would write it. Raises InputError
-    naming the first setting that differs, or epochs if they would shrink.
-    """
-    known = {key: value for key, value in found.items() if key not in _NOT_IDENTITY}
-    wanted = {key: value for key, value in asked.items() if key not in _NOT_IDENTITY}
+        return asked, []
+    known, wanted = (
+        {key: value for key, value in config.items() if key not in _NOT_IDENTITY}
+        for config in (found, asked)
+    )
     for key, was, now in differences(known, wanted):
         raise InputError(f"{folder} holds another run: {key} was {was}, now {now}")
-    if (found.get("epochs") or 0) > asked["epochs"]:
+    before, epochs = found.get("epochs") or 0, asked["epochs"]
+    if before > epochs:
         raise InputError(
-            f"epochs may only be raised: {folder} was started for {found['epochs']}, "
-            f"now {asked['epochs']}"
+            f"epochs may only be raised: {folder} was started for {before}, now {epochs}"
         )
     notes = []
-    if found.get("epochs") != asked["epochs"] and _has_schedule(asked):
+    if before != epochs and _has_schedule(asked):
         notes.append(
-            f"started for {found.get('epochs')} epochs, now {asked['epochs']}: schedules over the "
-            f"whole run go on as those of {asked['epochs']} epochs"
+            f"for {before} epochs, now {epochs}: schedules over the whole run go on as those of "
+            f"{epochs} epochs"
         )
-    if found.get("minibnn") != asked["minibnn"]:
-        notes.append(f"started with minibnn {found.get('minibnn')}, now {asked['minibnn']}")
-    exact = asked.get("machine_dependent") == []  # the same bits wherever it is computed
-    if found.get("computed_by") != asked["computed_by"] and not exact:
-        was, now = (_backend_words(config.get("computed_by")) for config in (found, asked))
-        notes.append(f"started on {was}, now on {now}: last bits may differ from one long run")
-    both = found.get("mpi"), asked.get("mpi")
-    was, now = map(_ranks_words, both)
-    synced = all(mpi is None or mpi["sync_batch_norm"] for mpi in both)
-    if was != now and not (exact and synced):
-        notes.append(f"started on {was}, now on {now}: it goes on, but not bit for bit the same")
-    return notes
-
-
-def _ranks_words(mpi):
-    if not mpi:
-        return "1 rank"
-    how = "synchronised" if mpi["sync_batch_norm"] else "per rank"
-    return f"{mpi['ranks']} ranks with batch normalisation {how}"
-
-
-def _backend_words(computed_by):
-    return " ".join(str(value) for value in (computed_by or {}).values()) or "an unknown backend"
+    # Integer gradients are the same wherever they are computed, and on ranks that synchronise.
+    exact = asked.get("machine_dependent") == []
+    synced = all(not c.get("mpi") or c["mpi"].get("sync_batch_norm") for c in (found, asked))
+    same = {"computed_by": exact, "mpi": exact and synced}
+    for key, words in _OF_THE_START.items():
+        was, now = (words(config.get(key)) for config in (found, asked))
+        if was != now and not same.get(key):
+            notes.append(f"{was}, now {now}: last bits may differ from one long run")
+    new = asked | {key: found[key] for key in _OF_THE_START if key in found}
+    new["options"] = (found.get("options") or {}) | (asked["options"] or {}) or None
+    if "mpi" not in found:
+        new.pop("mpi", None)
+    return new, [one_line(f"{folder} was started {note}") for note in notes]
 
 
 def _has_schedule(config):

@@ -38,8 +38,8 @@ _RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 class Ranks:
     """The processes that train one network together; by default one, alone, without MPI.
 
-    ``comm`` is a communicator of mpi4py; all of its ranks must do everything that is said here to
-    concern all of them. ``rank`` is the number of this one, from 0, of ``size``.
+    ``comm`` is a communicator of mpi4py; all its ranks must call the same methods in the same
+    order. ``rank`` is the number of this one, from 0, of ``size``.
     """
 
     def __init__(self, comm=None):
@@ -58,23 +58,20 @@ class Ranks:
             raise InputError(f"training on several MPI ranks has to be started as: {START}")
         if started is None or (started == 1 and not required):
             return cls()
-        problem = None
         try:
             from mpi4py import MPI  # starts MPI, so only now
         except ImportError:
-            problem = (
+            raise _by_first(
                 f"mpiexec started {started} processes, and to train on them takes mpi4py: "
                 'pip install "minibnn[mpi]"'
-            )
+            ) from None
         except RuntimeError as error:  # there is no MPI library, or it does not start
-            problem = f"mpi4py does not find its MPI: {error}"
-        if problem is None and MPI.COMM_WORLD.Get_size() != started:
-            problem = (
-                f"mpiexec started {started} processes, mpi4py sees {MPI.COMM_WORLD.Get_size()}: "
-                "they belong to different MPIs"
+            raise _by_first(f"mpi4py does not find its MPI: {error}") from None
+        if (seen := MPI.COMM_WORLD.Get_size()) != started:
+            raise _by_first(
+                f"mpiexec started {started} processes, mpi4py sees {seen}: they belong to "
+                "different MPIs"
             )
-        if problem:
-            raise _by_first(InputError(problem))
         return cls(MPI.COMM_WORLD)
 
     @property
@@ -90,13 +87,9 @@ class Ranks:
         """Rank 0's ``value``, on every rank."""
         return value if self.size == 1 else self.comm.bcast(value)
 
-    def most(self, *numbers: int) -> tuple:
-        """Of each of the integers, the largest of any rank."""
-        if self.size == 1:
-            return numbers
-        everyone = np.empty((self.size, len(numbers)))
-        self.comm.Allgather(np.array(numbers, np.float64), everyone)
-        return tuple(everyone.max(0).astype(int).tolist())
+    def most(self, *numbers) -> tuple:
+        """Of each of a few integers ``numbers``, the largest on any rank."""
+        return tuple(map(max, zip(*self.gather(numbers), strict=True)))
 
     def largest(self, number: float) -> float:
         """The largest of all ranks' numbers; NaN if one is."""
@@ -115,27 +108,19 @@ class Ranks:
         return _in_order(everyone)
 
     def join(self, flat, factor=1):
-        """The sum over the ranks of large float arrays (N,), times ``factor``, into ``flat``.
+        """The sum over the ranks of ``flat``, a large array (N,): each adds up one part for all.
 
-        N must be a multiple of ``size``: every rank adds up one part for all.
+        N must be a multiple of ``size``. Floats are added in the order of the ranks, and the sum is
+        multiplied by ``factor``; integers travel in the narrowest type that holds their sums.
         """
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
-        own = _in_order(parts)
-        own *= flat.dtype.type(factor)
-        self.comm.Allgather(own, flat)
-        return flat
-
-    def join_integers(self, flat):
-        """The exact sum over the ranks of a large integer array ``flat`` (N,).
-
-        N must be a multiple of ``size``. The sum has the narrowest type that holds every rank's
-        part, as which it travels.
-        """
-        parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
-        self.comm.Alltoall(flat, parts)
-        own = parts.sum(0, dtype=np.int64)
-        own = own.astype(self.narrowest([own]))
+        if flat.dtype.kind == "f":
+            own = _in_order(parts)
+            own *= flat.dtype.type(factor)
+        else:
+            own = parts.sum(0, dtype=np.int64)
+            own = own.astype(self.narrowest([own]))
         everyone = np.empty(len(flat), own.dtype)
         self.comm.Allgather(own, everyone)
         return everyone
@@ -180,12 +165,11 @@ class Ranks:
         Otherwise the others would wait for it for ever. What all ranks find together (a loss
         that is not finite, an agreed stop) leaves in good order, on all.
         """
-        if self.size == 1:
-            yield
-            return
         try:
             yield
         except BaseException as error:
+            if self.size == 1:
+                raise
             if not isinstance(error, TrainingError | Interrupted):
                 if not getattr(error, "on_all_ranks", False):
                     self._abort(error)
@@ -244,17 +228,15 @@ def refuse_ranks(command):
     """InputError if an MPI launcher started several of us, and the command knows nothing of it."""
     if (launched() or 1) > 1:
         raise _by_first(
-            InputError(
-                f"{command} runs in one process, start it without mpiexec: only minibnn train "
-                "divides its batches over MPI ranks"
-            )
+            f"{command} runs in one process, start it without mpiexec: only minibnn train divides "
+            "its batches over MPI ranks"
         )
 
 
-def _by_first(error):
-    """The error, to be told by the first process, as far as the launcher says which that is."""
-    number = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
-    error.told_elsewhere = number != "0"
+def _by_first(text):
+    """An InputError to be told by the first process, if the launcher says which that is."""
+    error = InputError(text)
+    error.told_elsewhere = next((os.environ[n] for n in _RANKS if n in os.environ), "0") != "0"
     return error
 
 

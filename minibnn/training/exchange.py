@@ -1,7 +1,5 @@
 """What the ranks of a run exchange in a step: gradients and moving statistics."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from minibnn.nn import BatchNorm
@@ -53,31 +51,31 @@ class Exchange:
 
     def join(self):
         """Every ``grad`` becomes that of the whole batch, every moving statistic its mean."""
-        ranks, mean = self.ranks, 1 / self.ranks.size
+        mean = 1 / self.ranks.size
         mine = [p for p in self.parameters if id(p) not in self.synced]
         whole = [p for p in mine if isinstance(p.grad, Fixed)]
         real = [p for p in mine if not isinstance(p.grad, Fixed)]
         # Apart: the large sums over bytes, so that all others travel in fewer.
         for divisor in sorted({p.grad.divisor for p in whole}):
             some = [p for p in whole if getattr(p.grad, "divisor", None) == divisor]
-            sums = [p.grad.integers for p in some]
-            sums = self._together(sums, ranks.narrowest(sums), ranks.join_integers)
-            for p, integers in zip(some, sums, strict=True):
+            for p, integers in zip(some, self._sums([p.grad.integers for p in some]), strict=True):
                 p.grad = p.grad.like(integers).floats()
-        factor = 1 if self.exact else mean
-        sums = self._together([p.grad for p in real], np.float32, lambda a: ranks.join(a, factor))
-        for p, gradient in zip(real, sums, strict=True):
+        gradients = self._sums([p.grad for p in real], 1 if self.exact else mean)
+        for p, gradient in zip(real, gradients, strict=True):
             p.grad = gradient
-        means = self._together(self.moving, np.float32, lambda a: ranks.join(a, mean))
-        for array, new in zip(self.moving, means, strict=True):
+        for array, new in zip(self.moving, self._sums(self.moving, mean), strict=True):
             array[...] = new
 
-    def _together(self, arrays, dtype, join):
-        """What ``join`` makes of the arrays, end to end in a flat one that ranks can divide."""
-        ends = [0, *np.cumsum([array.size for array in arrays], dtype=int)]
+    def _sums(self, arrays, factor=1):
+        """The sum over the ranks of each array, times ``factor``: one message for all of them."""
+        if not arrays:
+            return []
+        real = arrays[0].dtype.kind == "f"
+        dtype = np.float32 if real else self.ranks.narrowest(arrays)
+        ends = np.cumsum([array.size for array in arrays])
         flat = np.zeros(-(-ends[-1] // self.ranks.size) * self.ranks.size, dtype)
-        places = [slice(*pair) for pair in pairwise(ends)]
-        for array, place in zip(arrays, places, strict=True):
-            flat[place] = array.reshape(-1)
-        flat = join(flat) if arrays else flat
-        return [flat[p].reshape(a.shape) for a, p in zip(arrays, places, strict=True)]
+        np.concatenate(
+            [array.reshape(-1) for array in arrays], out=flat[: ends[-1]], casting="unsafe"
+        )
+        sums = np.split(self.ranks.join(flat, factor)[: ends[-1]], ends[:-1])
+        return [one.reshape(array.shape) for one, array in zip(sums, arrays, strict=True)]

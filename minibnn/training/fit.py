@@ -56,11 +56,9 @@ def fit(
     loss
         "softmax_cross_entropy", "squared_hinge", or a function of your own: loss(logits, labels)
         returns (loss, dlogits), the mean over the batch and its gradient like logits (B, C).
-        config.json keeps its name; a resume needs the same.
     class_weight
         How much an image of each class counts in training, as in Keras: a list, or a dict by the
-        class's number, 1 for those left out. The loss is the mean of weight times loss. What is
-        measured is not weighted.
+        class's number, 1 for those left out. What is measured is not weighted.
     augment
         None, or "paper": pad with 4 pixels, crop at random, mirror at random. Of images in folders
         a part of random area, shape and place, at random mirrored; with None the middle.
@@ -69,10 +67,9 @@ def fit(
         images only after the last.
     callbacks
         Called after each epoch, see ``training.callbacks``.
-    checkpoint_every
-        Epochs from one checkpoint to the next. The last epoch and an interruption always save.
-    checkpoint_minutes
-        After that many minutes without one, save a checkpoint in the middle of an epoch too.
+    checkpoint_every, checkpoint_minutes
+        Epochs from one checkpoint to the next, and minutes after which one is saved in the middle
+        of an epoch too. The last epoch and an interruption always save.
     tensorboard
         Whether to write event files into the run folder (the extra ``tensorboard``).
     resume
@@ -97,8 +94,8 @@ def fit(
 
     Beside checkpoint.npz, the last state, best.npz keeps the network as it was after the epoch
     with the highest validation accuracy (the first such) or, without a validation part, the
-    highest test accuracy. The latter is how the field's code chooses, and optimistic: it is the
-    best of many looks at the test images. ``bnn.load("RUN/best.npz")`` reads it.
+    highest test accuracy: the field's way, and optimistic, as the best of many looks at the test
+    images.
 
     Raises InputError for what cannot be done; TrainingError if the loss or a gradient is NaN or
     infinite, saving failed, or ranks differ (the last checkpoint is kept); Interrupted after
@@ -127,10 +124,8 @@ def lockstep(
     make of it alone, and ``out/NAME/`` is its ordinary run folder. ``net`` and the ``optimizers``,
     a dict by name, are not changed. Names are made of letters, digits and ``. _ + -``.
 
-    ``data`` and the settings (epochs, batch_size, seed, out, loss, class_weight, augment,
-    validation, callbacks, checkpoint_every, checkpoint_minutes, tensorboard, resume, force,
-    progress, threads, options) are those of ``fit``, and so are the errors. ``run_options`` says
-    for each name how the run would be started alone, to be kept in its own config.json.
+    ``data``, the settings and the errors are those of ``fit``. ``run_options`` says for each name
+    how the run would be started alone, to be kept in its own config.json.
 
     >>> from minibnn import data, optim, zoo
     >>> digits = data.load("digits").subset(train=100, test=50)

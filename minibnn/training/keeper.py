@@ -1,10 +1,11 @@
 """What training leaves on the disk: rows, checkpoints when they are due, and the best networks."""
 
 import time
+from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import commit, stage, staged
-from minibnn.training.config import adopt_config, check_config
+from minibnn.training.config import adopted
 from minibnn.training.errors import TrainingError
 from minibnn.training.metrics import MetricsFile, measured_on
 from minibnn.training.run_folder import (
@@ -30,36 +31,37 @@ class Keeper:
     """
 
     def __init__(self, runs, settings, data, configs, common, report):
-        self.runs, self.settings, self.data = runs, settings, data
-        self.configs, self.common, self.report = configs, common, report
-        how = {"resume": settings.resume, "force": settings.force}
-        self.top = RunFolder(settings.out, **how)
-        self.path, self.folders, self.files = self.top.path, [self.top], []
+        self.runs, self.settings, self.data, self.report = runs, settings, data, report
+        self.path, force = Path(settings.out), settings.force
+        self.folders = [RunFolder(self.path, settings.resume, force)]
+        self.configs = {self.folders[0]: common or configs[0]}
         if common:
-            self.folders = [RunFolder(self.path / run.name, **how) for run in runs]
+            paths = [self.path / run.name for run in runs]  # killed early they may not exist
+            self.folders = [RunFolder(p, settings.resume and p.exists(), force) for p in paths]
+            self.configs |= zip(self.folders, configs, strict=True)
+        self.files, self.common_file = [], None
         self.events = {}  # TensorBoard's files, by the names of runs
         self._best = {}  # path: bytes, of the best networks that no checkpoint knows of yet
 
     def open(self, stack):
         """Lock the folders until ``stack`` ends, and bring the runs to where they stand there."""
-        self.top.check()
-        check_config(self.top, self.common or self.configs[0])  # before a folder is made for a run
-        for folder in self.folders if self.common else ():
-            if folder.resume:
-                folder.path.mkdir(exist_ok=True)  # a run killed early may not have made it
+        for folder, config in self.configs.items():
             folder.check()
-        for folder in dict.fromkeys([self.top, *self.folders]):
+            adopted(folder.read_config(), config, folder.path)  # complain before one is made
+        for folder in self.configs:
             stack.enter_context(folder)
         self._settle()
-        if self.common:
-            adopt_config(self.top, self.common, self.report.note)
-        for run, folder, config in zip(self.runs, self.folders, self.configs, strict=True):
-            adopt_config(folder, config, None if self.common else self.report.note)
-            self.files.append(self._take_up(run, folder))
+        for folder, config in self.configs.items():
+            config, notes = adopted(folder.read_config(), config, folder.path)
+            folder.write_config(config)
+            for note in notes if folder.path == self.path else ():
+                self.report.note(note)
+        for run, folder in zip(self.runs, self.folders, strict=True):
+            self._take_up(run, folder)
             if self.settings.tensorboard:
                 self.events[run.name] = EventFile(run, folder)
                 stack.callback(self.events[run.name].close)
-        if self.common:
+        if len(self.configs) > len(self.runs):
             self._take_up_common()
         self._saved = time.monotonic()
 
@@ -75,32 +77,27 @@ class Keeper:
                 staged(folder.path / name).unlink(missing_ok=True)
 
     def _take_up(self, run, folder):
-        """Bring ``run`` to where its folder stands; returns its MetricsFile."""
+        """Bring ``run`` to where its folder stands."""
         if folder.resume and folder.checkpoint.exists():
             run.restore(folder.checkpoint)
-        file = MetricsFile(folder.metrics, run.columns(self.data))
-        run.history.rows[:] = file.cut(run.epoch)
+        self.files.append(MetricsFile(folder.metrics, run.columns(self.data)))
+        run.history.rows[:] = self.files[-1].cut(run.epoch)
         run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
         if len(run.history) < run.epoch:
             lacks = f"{folder.metrics} lacks rows of the {run.epoch} epochs done so far"
             self.report.note(lacks)
-        return file
 
     def _take_up_common(self):
         """All rows of a comparison, whose runs must stand at one place."""
         first = self.runs[0]
         for run in self.runs:
-            if (run.epoch, run.step, run.stopped) != (
-                first.epoch,
-                first.step,
-                first.stopped,
-            ):
+            if (run.position, run.stopped) != (first.position, first.stopped):
                 raise InputError(
                     f"{self.path} cannot be resumed: {first.name} stands after {first.position}, "
                     f"{run.name} after {run.position}"
                 )
         columns = first.columns(self.data) + [f"agreement:{run.name}" for run in self.runs]
-        self.common_file = MetricsFile(self.top.metrics, columns)
+        self.common_file = MetricsFile(self.path / METRICS, columns)
         rows = self.common_file.cut(first.epoch)
         for run in self.runs:
             run.history.rows[:] = [row for row in rows if row["name"] == run.name]
@@ -111,13 +108,12 @@ class Keeper:
         The next ``save`` writes those networks: an epoch that a crash takes back takes its
         best.npz with it, as a run that goes on in another way may not come by that network again.
         """
-        for file, row in zip(self.files, rows, strict=True):
-            file.append([row])
-        if self.common:
+        if self.common_file:
             self.common_file.append(rows)
-        for run, folder, row in zip(self.runs, self.folders, rows, strict=True):
+        column = f"{measured_on(rows)}_accuracy"
+        for run, folder, file, row in zip(self.runs, self.folders, self.files, rows, strict=True):
+            file.append([row])
             run.telemetry.write(folder.path / TELEMETRY)
-            column = f"{measured_on(rows)}_accuracy"
             if run.history.best(column) is row:
                 self._best[folder.best] = run.encode_best({column: row[column]})
             if run.name in self.events:
@@ -139,10 +135,7 @@ class Keeper:
             for path, data in self._best.items():
                 stage(path, data)
         except OSError as error:
-            for other in (
-                *self._best,
-                *reversed(paths),
-            ):  # the first last: _settle goes by it
+            for other in (*self._best, *reversed(paths)):  # the first last: _settle goes by it
                 staged(other).unlink(missing_ok=True)
             raise TrainingError(f"saving {path} failed: {error.strerror or error}") from error
         for path in (*paths, *self._best):

@@ -188,16 +188,6 @@ class Measured(Shown):
         """Speed of the network alone."""
         return self.evaluation.count / self.seconds
 
-    def __len__(self):
-        return len(self.confusion)
-
-    def __iter__(self):
-        """A dict per class: its name, its images by the network's answer, and the share right."""
-        for k, (name, row) in enumerate(zip(self.classes, self.confusion.tolist(), strict=True)):
-            answers = dict(zip(self.classes, row, strict=True))
-            share = row[k] / sum(row) if sum(row) else None
-            yield {"class": name, "answers": answers, "right": share}
-
     def to_dict(self):
         """Plain numbers and texts, as JSON can hold them."""
         return {
@@ -210,27 +200,24 @@ class Measured(Shown):
     def tables(self):
         """What was measured, and which classes are taken for which."""
         few = len(self.classes) <= MOST_CLASSES
-        return [self.evaluation.table(), self.by_class() if few else self.mistakes()]
+        return [self.evaluation.table(), self._by_class() if few else self._mistakes()]
 
-    def by_class(self):
-        """A Table of all classes: images by answer, and the share that is right."""
+    def _by_class(self):
         lines = [
             [name, *(f"{n:,}" if n else "." for n in row), _share(row[k], row.sum())]
             for k, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
         ]
         return Table(["class \\ answer", *self.classes, "right"], lines)
 
-    def mistakes(self, most=MOST_MISTAKES):
-        """A Table of the mistakes that are most frequent."""
-        matrix, classes = self.confusion, self.classes
-        wrong = matrix.copy()
-        np.fill_diagonal(wrong, 0)
-        order = wrong.ravel().argsort(kind="stable")[::-1][:most]
-        pairs = [divmod(int(k), len(wrong)) for k in order if wrong.ravel()[k]]
-        lines = [
-            [classes[a], classes[b], f"{wrong[a, b]:,}", _share(wrong[a, b], matrix[a].sum())]
-            for a, b in pairs
-        ]
+    def _mistakes(self):
+        """The most frequent ones."""
+        matrix, classes, lines = self.confusion, self.classes, []
+        wrong = matrix - np.diag(np.diag(matrix))
+        for k in wrong.ravel().argsort(kind="stable")[::-1][:MOST_MISTAKES]:
+            a, b = divmod(int(k), len(wrong))
+            if wrong[a, b]:
+                share = _share(wrong[a, b], matrix[a].sum())
+                lines.append([classes[a], classes[b], f"{wrong[a, b]:,}", share])
         return Table(["most often mistaken", "for", "times", "of the class"], lines)
 
 

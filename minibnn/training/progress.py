@@ -33,39 +33,33 @@ class Pace:
     """Where a run stands, how fast it goes and how long it will take.
 
     ``epoch`` of ``epochs`` and ``step`` of ``steps`` are done; ``measured`` images are looked at
-    after each epoch.
-
-    The first batch of a session is left out, since it waits for the compiler. The remaining time
-    counts the steps and the measuring after each epoch. Until that was seen once, an image
-    measured is taken for a third of one trained; then for at most one, since the first measuring
-    may wait for the compiler too. Means follow the last 200 steps.
+    after each epoch. The speed is that of the last 200 steps, without the first one, which waits
+    for the compiler. What is left counts the measuring too: until that was seen once, an image
+    measured is taken for a third of one trained, then for at most one.
     """
 
     def __init__(self, epochs, steps, batch_size, measured, epoch=0, step=0, clock=time.monotonic):
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
         self.epoch, self.step = epoch, step
-        self._measured_batches = measured / batch_size
-        self._compiling, self._clock, self._last = True, clock, clock()
-        self._step_seconds, self._measuring_seconds = deque(maxlen=200), deque(maxlen=10)
+        self._batches_measured, self._clock = measured / batch_size, clock
+        self.start_again()
 
     def start_again(self):
         """Forget how fast it was: something else computes from now on."""
-        self._compiling = True
-        self._step_seconds.clear()
-        self._measuring_seconds.clear()
+        self._before, self._step_seconds, self._measuring = None, deque(maxlen=200), None
 
     def end_step(self):
-        seconds = self._tick()
-        if not self._compiling:
-            self._step_seconds.append(seconds)
-        self._compiling = False
+        now = self._clock()
+        if self._before is not None:
+            self._step_seconds.append(now - self._before)
+        self._before = now
         self.step += 1
 
     def end_epoch(self):
-        seconds = self._tick()
+        before, self._before = self._before, self._clock()
         if self._step_seconds:
-            seconds = min(seconds, self._measured_batches * fmean(self._step_seconds))
-        self._measuring_seconds.append(seconds)
+            most = self._batches_measured * fmean(self._step_seconds)
+            self._measuring = min(self._before - before, most)
         self.epoch, self.step = self.epoch + 1, 0
 
     @property
@@ -78,13 +72,11 @@ class Pace:
         """Seconds left, or None before the second batch."""
         if not self._step_seconds:
             return None
-        step, epochs_left = fmean(self._step_seconds), self.epochs - self.epoch
-        measuring = fmean(self._measuring_seconds or [self._measured_batches * step / 3])
-        return (epochs_left * self.steps - self.step) * step + epochs_left * measuring
-
-    def _tick(self):
-        before, self._last = self._last, self._clock()
-        return self._last - before
+        step, epochs = fmean(self._step_seconds), self.epochs - self.epoch
+        measuring = self._measuring
+        if measuring is None:
+            measuring = self._batches_measured * step / 3
+        return (epochs * self.steps - self.step) * step + epochs * measuring
 
     def __str__(self):
         if self.rate is None:
@@ -172,21 +164,20 @@ class Live(Lines):
     def __init__(self):
         from rich.console import Console
 
-        self._console = Console(highlight=False)
-        self._bar = None
+        self._console, self._bar = Console(highlight=False), None
 
     def begin(self, pace):
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
         self.pace = pace
-        self._bar = Progress(
-            TextColumn("{task.description}"),
+        columns = (
+            "{task.description}",
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} batches {task.fields[pace]}"),
-            console=self._console,
-            transient=True,
+            MofNCompleteColumn(),
+            "batches {task.fields[pace]}",
         )
-        self._task = self._bar.add_task("", total=pace.steps, pace="")
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._bar.add_task("", total=pace.steps, pace="")
         self._update("(compiling)")
         self._bar.start()
 
@@ -212,5 +203,5 @@ class Live(Lines):
 
     def _update(self, words):
         title = f"epoch {self.pace.epoch + 1}/{self.pace.epochs}"
-        where = {"completed": self.pace.step, "description": title}
-        self._bar.update(self._task, pace=str(words), **where)
+        (task,) = self._bar.task_ids
+        self._bar.update(task, completed=self.pace.step, description=title, pace=str(words))

@@ -81,11 +81,11 @@ class Run:
         except NonFiniteError as error:
             raise self._error(str(error)) from None
         self.telemetry.add_step(before)
-        self._loss += float(loss)
-        self._correct += correct
-        self._seen += len(labels) * self.ranks.size
+        self.sums["loss"] += float(loss)
+        self.sums["correct"] += correct
+        self.sums["seen"] += len(labels) * self.ranks.size
         for name, count in flips.items():
-            self._flips[name] += int(count)
+            self.sums["flips"][name] += int(count)
         self.step += 1
         self._seconds += time.perf_counter() - start
         return loss, sum(flips.values())
@@ -99,22 +99,23 @@ class Run:
         self._check_state()
         if len(set(self.ranks.gather(self.net.digest()))) > 1:
             raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
-        flips = sum(self._flips.values())
+        sums, layers = self.sums, self.sums["flips"]
+        flips = sum(layers.values())
         chances = int(self.telemetry.weights.sum()) * self.step
         row = {
             "epoch": self.epoch + 1,
             "name": self.name,
-            "train_loss": self._loss / self.step,
-            "train_accuracy": self._correct / self._seen,
+            "train_loss": sums["loss"] / self.step,
+            "train_accuracy": sums["correct"] / sums["seen"],
             "test_loss": None,
             "test_accuracy": None,
             "flips": flips,
             "flip_ratio": flips / chances if chances else 0.0,
             "seconds": self._seconds,
-            **{f"flips:{name}": count for name, count in self._flips.items()},
+            **{f"flips:{name}": count for name, count in layers.items()},
         }
         row |= self.telemetry.measure(
-            row["epoch"], self.step, list(self._flips.values()), self.optimizer
+            row["epoch"], self.step, list(layers.values()), self.optimizer
         )
         self.epoch, self.step = self.epoch + 1, 0
         self._clear_sums()
@@ -157,18 +158,8 @@ class Run:
             optimizer=self.optimizer.state_dict(),
             flipped=self.telemetry.state_dict(),
         )
-        meta = {
-            "network": self.net.config(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "stopped": self.stopped,
-            "sums": {
-                "loss": self._loss,
-                "correct": self._correct,
-                "seen": self._seen,
-                "flips": self._flips,
-            },
-        }
+        where = {"epoch": self.epoch, "step": self.step, "stopped": self.stopped}
+        meta = {"network": self.net.config(), **where, "sums": self.sums}
         return meta, arrays
 
     def restore(self, path):
@@ -197,9 +188,8 @@ class Run:
         self.optimizer.load_state_dict(parts["optimizer"])
         self.telemetry.load_state_dict(parts["flipped"])
         self.epoch, self.step, self.stopped = meta["epoch"], meta["step"], meta["stopped"]
-        sums = meta["sums"]
-        self._loss, self._correct, self._seen = sums["loss"], sums["correct"], sums["seen"]
-        self._flips = {name: sums["flips"][name] for name in self._flips}
+        flips = {name: meta["sums"]["flips"][name] for name in self.telemetry.layers}
+        self.sums = meta["sums"] | {"flips": flips}
 
     def share(self):
         """Give all ranks the state and the rows of rank 0."""
@@ -227,8 +217,9 @@ class Run:
             raise TrainingError(f"{self.name}, epoch {self.epoch + (self.step > 0)}: {found}")
 
     def _clear_sums(self):
-        self._loss, self._correct, self._seen, self._seconds = 0.0, 0, 0, 0.0
-        self._flips = dict.fromkeys(self.telemetry.layers, 0)
+        flips = dict.fromkeys(self.telemetry.layers, 0)
+        self.sums = {"loss": 0.0, "correct": 0, "seen": 0, "flips": flips}  # since the epoch began
+        self._seconds = 0.0
 
     def _error(self, what):
         return TrainingError(f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}")

@@ -113,8 +113,8 @@ class RunFolder:
         return any(p.exists() for p in (self.config, self.metrics, self.checkpoint))
 
     def read_config(self):
-        """config.json as a dict, or None if there is none."""
-        return read_config(self.path, missing_ok=True)
+        """config.json of the run to go on with, or None."""
+        return read_config(self.path, missing_ok=True) if self.resume else None
 
     def write_config(self, config):
         text = json.dumps(config, indent=2, allow_nan=False) + "\n"
@@ -154,11 +154,8 @@ def read_config(folder, missing_ok=False):
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from None
-    if not isinstance(config, dict):
-        raise InputError(f"{path} is damaged: it must hold an object")
-    for name, (words, fits) in _EXPECTED.items():
-        if name in config and not fits(config[name]):
-            raise InputError(f"{path} is damaged: {name} must be {words}")
+    if problem := _damage(config):
+        raise InputError(f"{path} is damaged: {problem}")
     return config
 
 
@@ -180,43 +177,30 @@ def runs_in(folder):
     return [run for path in below for run in runs_in(path)]
 
 
-def _object(value):
-    return isinstance(value, dict)
-
-
-def _text(value):
-    return isinstance(value, str)
-
-
-def _integer(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
-
-
-def _options(value):
-    """Those of a command, by name; what each may be its own check tells."""
-    texts = ("command", "dataset", "data_dir")
-    return value is None or (
-        _object(value) and all(isinstance(value.get(name), str | None) for name in texts)
-    )
-
-
-# What config.json says, for those who read it: key -> what it must be, and whether it is.
-_EXPECTED = {
-    **dict.fromkeys(("data", "network", "optimizer"), ("an object", _object)),
-    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("an integer", _integer)),
-    **dict.fromkeys(("loss", "augment"), ("a text", _text)),
-    "optimizers": (
-        "an object of objects",
-        lambda x: _object(x) and all(map(_object, x.values())),
-    ),
-    "computed_by": ("an object", lambda x: x is None or _object(x)),
-    "class_names": ("a list of names", lambda x: isinstance(x, list) and all(map(_text, x))),
-    "mpi": (
-        "an object",
-        lambda x: x is None or (_object(x) and x.keys() >= {"ranks", "sync_batch_norm"}),
-    ),
-    "options": ("those of a command", _options),
+_EXPECTED = {  # key: what it must be, and of which types, for those who read it
+    **dict.fromkeys(("data", "network", "optimizer", "optimizers"), ("an object", dict)),
+    **dict.fromkeys(("computed_by", "mpi", "options"), ("an object", dict, type(None))),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("an integer", int)),
+    **dict.fromkeys(("loss", "augment"), ("a text", str)),
+    "class_names": ("a list of names", list),
 }
+
+
+def _damage(config):
+    """What is wrong with a config.json, in words, or None."""
+    if not isinstance(config, dict):
+        return "it must hold an object"
+    for name, (words, *kinds) in _EXPECTED.items():
+        if name in config and type(found := config[name]) not in kinds:
+            return f"{name} must be {words}"
+        if name in config and kinds == [int] and not 0 <= found <= MOST:
+            return f"{name} must be {words} from 0 to {MOST}"
+    if not all(isinstance(name, str) for name in config.get("class_names", ())):
+        return "class_names must be a list of names"
+    if not all(isinstance(one, dict) for one in config.get("optimizers", {}).values()):
+        return "optimizers must be an object of objects"
+    texts = map((config.get("options") or {}).get, ("command", "dataset", "data_dir"))
+    return None if all(isinstance(x, str | None) for x in texts) else "options must hold texts"
 
 
 def _locked(folder):
@@ -258,12 +242,7 @@ def _process(number):
     command = b""
     with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
         command = Path(f"/proc/{number}/cmdline").read_bytes()
-    words = command.decode("utf-8", "replace").rstrip("\0").split("\0")
-    words = [Path(words[0]).name, *(_shorter(word, 60) for word in words[1:])]
-    text = _shorter(" ".join(shlex.join(words).split()), 400)
+    text = shlex.join(command.decode("utf-8", "replace").rstrip("\0").split("\0"))
+    if len(text) > 300:  # a command tells most at its ends
+        text = f"{text[:150]}...{text[-150:]}"
     return f"another process (number {number}{f': {text}' if command else ''})"
-
-
-def _shorter(text, most):
-    """``text`` with its middle left out: paths and commands tell most at their ends."""
-    return text if len(text) <= most else f"{text[: most // 3]}...{text[-most // 2 :]}"

@@ -142,6 +142,6 @@ def test_a_folder_in_use_names_the_process_and_its_command(fails, here):
         assert process.stdout.readline() == b"locked\n"
         what = rf"a is in use by another process \(number {process.pid}"
         if Path("/proc/self/cmdline").exists():
-            what += r": python\S* -c .* train --data-dir d+\.\.\.d+ --out 'a folder'\)"
+            what += r": \S*python\S* -c .*\.\.\.d+ --out 'a folder'\)"
         fails(what, "train", *SMALL, "--out", "a")
         process.stdin.close()

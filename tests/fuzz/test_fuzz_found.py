@@ -31,8 +31,9 @@ from minibnn.training.telemetry import Telemetry, read_telemetry
         ('{"epochs": null}', "epochs must be an integer"),
         ('{"epochs": true}', "epochs must be an integer"),
         ('{"optimizers": {"a": 1}}', "optimizers must be an object of objects"),
-        ('{"options": {"dataset": 5}}', "options must be those of a command"),
-        ('{"mpi": {"ranks": 2}}', "mpi must be an object"),
+        ('{"epochs": -1}', "epochs must be an integer from 0 to 9223372036854775807"),
+        ('{"options": {"dataset": 5}}', "options must hold texts"),
+        ('{"mpi": [2]}', "mpi must be an object"),
     ],
 )
 def test_config(tmp_path, text, why):

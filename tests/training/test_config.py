@@ -2,41 +2,48 @@
 
 import pytest
 
-import minibnn as bnn
-from minibnn.training.config import adopt_config, check_config
-from minibnn.training.run_folder import RunFolder
+from minibnn.errors import InputError
+from minibnn.training.config import adopted
 
 STARTED = {"minibnn": "1", "computed_by": {"backend": "numba", "simd": "avx2"}}
-TWO = {"mpi": {"ranks": 2, "sync_batch_norm": False}}
 
 
 def config(**changes):
     return {"kind": "fit", "epochs": 2, "options": None} | STARTED | changes
 
 
-@pytest.mark.parametrize(("before", "now"), [({}, TWO), (TWO, {})])
-def test_the_ranks_of_the_start_stay_on_record(tmp_path, before, now):
-    adopt_config(RunFolder(tmp_path), config(**before))
-    notes = []
-    adopt_config(
-        RunFolder(tmp_path, resume=True), config(**now, epochs=3, minibnn="2"), notes.append
-    )
-    assert RunFolder(tmp_path).read_config() == config(**before, epochs=3)
-    assert any("now 2" in text for text in notes)
-    assert any("rank" in text for text in notes)
+def ranks(count, sync=False):
+    return {"mpi": {"ranks": count, "sync_batch_norm": sync}} if count > 1 else {}
 
 
-def test_what_a_config_says_is_told_in_one_line(tmp_path):
-    adopt_config(RunFolder(tmp_path), config(minibnn="1\x1b[2J\n"))
-    notes = []
-    adopt_config(RunFolder(tmp_path, resume=True), config(), notes.append)
-    assert [text.isprintable() for text in notes] == [True]
+@pytest.mark.parametrize(("before", "now"), [(1, 2), (2, 1)])
+def test_the_ranks_of_the_start_stay_on_record(before, now):
+    before, now = config(**ranks(before)), config(**ranks(now), epochs=3, minibnn="2")
+    new, notes = adopted(before, now, "a")
+    assert new == before | {"epochs": 3}
+    version, count = notes
+    assert version.startswith("a was started with minibnn 1, now with minibnn 2: last bits may")
+    assert "1 rank" in count and "2 ranks with batch normalisation per rank" in count
 
 
-def test_looking_writes_nothing(tmp_path):
-    adopt_config(RunFolder(tmp_path), config())
-    before = (tmp_path / "config.json").read_bytes()
-    check_config(RunFolder(tmp_path, resume=True), config(epochs=5))
-    with pytest.raises(bnn.InputError, match="holds another run: seed was absent, now 1"):
-        check_config(RunFolder(tmp_path, resume=True), config(seed=1))
-    assert (tmp_path / "config.json").read_bytes() == before
+def test_another_number_of_ranks_is_noted():
+    def notes(before, now):
+        return adopted(config(**before), config(**now), "x")[1]
+
+    assert notes(ranks(2), ranks(2)) == notes(ranks(1), ranks(1)) == []
+    (note,) = notes(ranks(2, True), ranks(4, True))
+    assert "on 2 ranks with batch normalisation synchronised, now on 4 ranks" in note
+    assert len(notes(ranks(2, True), ranks(2))) == 1
+    exact = {"machine_dependent": []}  # integer gradients: statistics of ranks make a difference
+    assert notes(ranks(2, True) | exact, ranks(4, True) | exact) == []
+    assert len(notes(ranks(2) | exact, ranks(4) | exact)) == 1
+
+
+def test_what_a_config_says_is_told_in_one_line():
+    _, (note,) = adopted(config(minibnn="1\x1b[2J\n"), config(), "a")
+    assert note.isprintable()
+
+
+def test_another_setting_is_another_run():
+    with pytest.raises(InputError, match="a holds another run: seed was absent, now 1"):
+        adopted(config(), config(seed=1), "a")

@@ -1,7 +1,6 @@
 """Several MPI ranks train one network: with real processes, two of them."""
 
 import json
-import re
 import signal
 import sys
 import time
@@ -14,7 +13,6 @@ from small_runs import fit, without_seconds
 import minibnn as bnn
 from minibnn.errors import InputError
 from minibnn.files import checkpoint
-from minibnn.training.config import check_same_run
 from minibnn.training.distributed import ALONE, Ranks, launched, refuse_ranks
 from minibnn.training.metrics import read_rows
 
@@ -222,18 +220,6 @@ def test_ranks_that_differ_are_named():
     other = {"a": "1", "b": {"c": [2, None]}}
     with pytest.raises(InputError, match=r"^data must be .*: b.c.1 is absent on rank 0, 3 on ra"):
         Ranks(Comm(other, ..., {"a": "1", "b": {"c": [2, 3]}})).check_same(other, "data")
-
-
-def test_another_number_of_ranks_is_noted():
-    def config(ranks, sync=False):
-        mpi = {"mpi": {"ranks": ranks, "sync_batch_norm": sync}} if ranks > 1 else {}
-        return {"epochs": 1, "minibnn": "1", "computed_by": {}} | mpi
-
-    assert check_same_run(config(2), config(2), "x") == []
-    assert check_same_run(config(1), config(1), "x") == []
-    (note,) = check_same_run(config(2, True), config(4, True), "x")
-    assert re.match("started on 2 ranks with .* synchronised, now on 4 ranks", note)
-    assert len(check_same_run(config(2, True), config(2), "x")) == 1
 
 
 def test_a_batch_that_does_not_divide(small_batch=20):
