@@ -29,7 +29,7 @@ class Loop:
             self.part = "validation"
         measured = len(getattr(data, f"{self.part}_labels"))
         size = settings.epochs, len(batches), batches.batch_size, measured
-        self.pace = Pace(*size, epoch=runs[0].epoch, step=runs[0].step)
+        self.pace = Pace(*size, runs[0].epoch, runs[0].step)
 
     def run(self):
         """Train to the end; raises TrainingError or Interrupted."""
@@ -76,7 +76,9 @@ class Loop:
         due = self.keeper is not None and self.keeper.due()
         signum, due = self.ranks.most(self.stop.signum or 0, due)
         if due or signum:
-            self._save()
+            with self.ranks.together():
+                if self.keeper:
+                    self.keeper.save()
         if signum:  # before anything is written to a terminal that hung up
             self._stop(signum)
         self.pace.end_step()
@@ -87,14 +89,14 @@ class Loop:
         self.report.evaluating()
         rows = [run.end_epoch() for run in self.runs]
         self._measure(rows, self.part)
-        add_agreement(self.runs, rows)
         for run, row in zip(self.runs, rows, strict=True):
+            others = [other for other in self.runs if other is not run]
+            row |= {f"agreement:{other.name}": agreement(run.net, other.net) for other in others}
             run.history.rows.append(row)
         self._share_unreadable()
         with self.ranks.together():
-            callbacks = self.settings.callbacks if self.ranks.first else ()
-            pairs = zip(self.runs, rows, strict=True)
-            answers = [call(callbacks, run, row) for run, row in pairs]
+            asked = self.settings.callbacks if self.ranks.first else ()
+            answers = [call(asked, run, row) for run, row in zip(self.runs, rows, strict=True)]
         stopped = self.ranks.from_first(all(answers))
         for run in self.runs:
             run.stopped = stopped
@@ -114,11 +116,6 @@ class Loop:
     def _measure(self, rows, part):
         for run, row in zip(self.runs, rows, strict=True):
             run.measure(row, part, self.data, self.batches.batch_size)
-
-    def _save(self):
-        with self.ranks.together():
-            if self.keeper:
-                self.keeper.save()
 
     def _stop(self, signum):
         name = SIGNALS[signum]
@@ -141,19 +138,8 @@ class Loop:
                     problems.report(new)
 
 
-def add_agreement(runs, rows):
-    """Into each run's row, the share of its binary weights that equal those of each other run."""
-    for run, row in zip(runs, rows, strict=True):
-        for other in runs:
-            if other is not run:
-                row[f"agreement:{other.name}"] = agreement(run.net, other.net)
-
-
 def agreement(a, b):
     """Share of binary weights that are equal in two networks of one architecture; None of none."""
-    equal = total = 0
-    for p, q in zip(a.parameters(), b.parameters(), strict=True):
-        if p.binary:
-            equal += int(np.count_nonzero(p.value == q.value))
-            total += p.size
-    return equal / total if total else None
+    pairs = [(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True) if p.binary]
+    equal = sum(int(np.count_nonzero(p.value == q.value)) for p, q in pairs)
+    return equal / sum(p.size for p, _ in pairs) if pairs else None

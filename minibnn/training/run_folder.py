@@ -60,19 +60,15 @@ def new_folder(command, dataset, parent="runs"):
 class RunFolder:
     """A locked run folder; use as a context manager.
 
-    Entering it applies the rules: a folder that holds a run is refused without ``resume`` or
-    ``force``, a missing one with ``resume``, one that holds a sweep always; ``force`` removes the
-    old run's files (and only those). Parents are made as needed.
+    Entering it refuses a folder that holds a run without ``resume`` or ``force``, a missing one
+    with ``resume``, and always one that holds a sweep; ``force`` removes the old run's files, and
+    only those. Parents are made as needed.
     """
 
     def __init__(self, path, resume=False, force=False):
-        self.path = Path(path)
-        self.resume, self.force = resume, force
-        self.config = self.path / CONFIG
-        self.metrics = self.path / METRICS
-        self.checkpoint = self.path / CHECKPOINT
-        self.best = self.path / BEST
-        self._lock = None
+        self.path, self.resume, self.force, self._lock = Path(path), resume, force, None
+        self.config, self.metrics = self.path / CONFIG, self.path / METRICS
+        self.checkpoint, self.best = self.path / CHECKPOINT, self.path / BEST
 
     def __enter__(self):
         self.check()
@@ -120,17 +116,23 @@ class RunFolder:
         text = json.dumps(config, indent=2, allow_nan=False) + "\n"
         write_atomic(self.config, text.encode())
 
+    def remove(self, *others):
+        """Remove all files of the run and the ``others`` named, and the folder if it is empty."""
+        with self:
+            for name in others:
+                (self.path / name).unlink(missing_ok=True)
+        (self.path / ".lock").unlink()
+        with contextlib.suppress(OSError):  # it holds files that are not ours
+            self.path.rmdir()
+
     def _clear(self):
         """Remove the files of the run here, and of the runs of a comparison below."""
+        below = []
         with contextlib.suppress(InputError):  # an unreadable config.json is removed as well
-            for path in compared(self.path):
-                below = RunFolder(path, force=True)
-                if below.holds_run():
-                    with below:
-                        pass
-                    (path / ".lock").unlink()
-                    with contextlib.suppress(OSError):  # it holds files that are not ours
-                        path.rmdir()
+            below = compared(self.path)
+        for folder in (RunFolder(path, force=True) for path in below):
+            if folder.holds_run():
+                folder.remove()
         for name in (CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PLOTS):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)

@@ -119,6 +119,7 @@ class Telemetry:
         flips = np.array(flips, np.int64)
         flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
         found = [histogram(optimizer, p) for p in self.parameters]
+        pairs = zip(self.parameters, self._before, strict=True)
         self.symbol = next((symbol for symbol, *_ in found if symbol), self.symbol)
         row = {
             "epoch": epoch,
@@ -126,20 +127,17 @@ class Telemetry:
             "flips": flips,
             "pi": pi_t(flips, self.weights, steps),
             "never_flipped": 1 - flipped / self.weights,
-            "against": [
-                flips_against(optimizer, p, words)
-                for p, words in zip(self.parameters, self._before, strict=True)
-            ],
+            "against": [flips_against(optimizer, *pair) for pair in pairs],
             "threshold": [threshold for _, threshold, *_ in found],
             "unit": [unit for *_, unit, _ in found],
             "histogram": np.reshape([counts for *_, counts in found], (len(found), len(EDGES) - 1)),
         }
         self.rows.append(row)
-        columns = {}
-        for name in ("pi", "never_flipped"):
-            pairs = zip(self.layers, row[name].tolist(), strict=True)
-            columns |= {f"{name}:{layer}": value for layer, value in pairs}
-        return columns
+        return {
+            f"{name}:{layer}": value
+            for name in ("pi", "never_flipped")
+            for layer, value in zip(self.layers, row[name].tolist(), strict=True)
+        }
 
     def arrays(self):
         """The arrays of ``telemetry.npz``, by name."""
@@ -183,10 +181,14 @@ class Telemetry:
             self.write(path)
 
 
+def _inertia(optimizer, parameter):
+    """What the optimizer tells of a parameter's inertia, or None."""
+    return getattr(optimizer, "inertia", lambda _: None)(parameter)
+
+
 def flips_against(optimizer, parameter, before):
     """Flips since the words ``before`` at which b g <= threshold, for b before and Bop; else -1."""
-    ask = getattr(optimizer, "inertia", None)
-    found = ask(parameter) if ask else None
+    found = _inertia(optimizer, parameter)
     if found is None or found.threshold is None or found.symbol != "|m|":
         return -1
     now = parameter.signs
@@ -202,8 +204,7 @@ def histogram(optimizer, parameter):
     unit. Without a threshold it is NaN. For an optimizer without a method ``inertia`` there is no
     symbol, and all counts are 0.
     """
-    ask = getattr(optimizer, "inertia", None)
-    found = ask(parameter) if ask else None
+    found = _inertia(optimizer, parameter)
     if found is None:
         return "", np.nan, 1.0, np.zeros(len(EDGES) - 1, np.int64)
     threshold = np.nan if found.threshold is None else float(found.threshold)

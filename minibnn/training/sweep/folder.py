@@ -8,7 +8,6 @@
     CELL/          the run folder of each cell, and its log.txt
 """
 
-import contextlib
 import json
 import uuid
 from pathlib import Path
@@ -84,11 +83,7 @@ class SweepFolder:
             below = RunFolder(self.path / name, force=True)
             if below.path.parent != self.path or not below.path.is_dir():
                 continue  # sweep.json was edited, or the cell never started
-            with below:
-                (below.path / LOG).unlink(missing_ok=True)
-            (below.path / ".lock").unlink()
-            with contextlib.suppress(OSError):  # it holds files that are not ours
-                below.path.rmdir()
+            below.remove(LOG)
         for name in (SWEEP, SUMMARY, *FIGURES):
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
