@@ -1,6 +1,6 @@
 """``minibnn compare``: several optimizers, one initial network, one stream of batches."""
 
-from itertools import chain, count
+from itertools import count
 
 import click
 
@@ -69,14 +69,10 @@ def compare(ctx, preset, steps, **options):
         return run_preset(ctx, preset, steps, options, how)
     if steps is not None:
         raise InputError("--steps belongs to --preset; without one, choose --epochs")
-    texts = {
-        name: read_spec(spec, options["real_optimizer"])
-        for name, spec in name_specs(options["optimizer"]).items()
-    }
-    optimizers = {
-        name: optim.Split(binary=optim.parse_optimizer(binary), real=optim.parse_optimizer(real))
-        for name, (binary, real) in texts.items()
-    }
+    specs, real = name_specs(options["optimizer"]), options["real_optimizer"]
+    texts = {name: read_spec(spec, real) for name, spec in specs.items()}
+    parse = optim.parse_optimizer
+    optimizers = {name: optim.Split(*map(parse, both)) for name, both in texts.items()}
     with started("compare", options, how) as start:
         start.announce()
         run_options = {  # those of minibnn train for each run alone
@@ -110,16 +106,16 @@ def name_specs(specs):
             if name in named:
                 raise InputError(f"--optimizer: two are named {name!r}, give each its own name")
         else:
-            kind, spec = _kind(text), text
-            numbered = (f"{kind}-{number}" for number in count(2))
-            name = next(name for name in chain([kind], numbered) if name not in named)
+            kind, _, rest = text.partition(":")
+            kind = rest.partition(",")[0] if kind.strip() == "recipe" else kind
+            name = kind = kind.strip()
+            for number in count(2):
+                if name not in named:
+                    break
+                name = f"{kind}-{number}"
+            spec = text
         named[name] = spec
     return named
-
-
-def _kind(spec):
-    kind, _, rest = spec.partition(":")
-    return rest.partition(",")[0].strip() if kind.strip() == "recipe" else kind.strip()
 
 
 def read_spec(spec, real=None):

@@ -39,35 +39,25 @@ def export(run, file, form, force):
         raise InputError(f"{file} exists already; replace it (--force) or name another file")
     if not file.parent.is_dir():
         raise InputError(f"{file}: the folder {file.parent} does not exist")
-    from minibnn.cli.trained import load_trained
+    from minibnn.cli.trained import PUBLIC, load_trained
 
-    trained = load_trained(run)
-    if not hasattr(trained.network, "layers"):
+    network, classes, dataset, _ = load_trained(run)
+    if not hasattr(network, "layers"):
         raise InputError(f"{run} is packed already: name the run it comes from")
-    about = {"packed": _packed, "onnx": _onnx, "larq": _larq}[form](trained, file)
+    if form == "packed":
+        from minibnn.deploy import pack
+
+        pack(network, classes, dataset=dataset if dataset in PUBLIC else None).save(file)
+        weights = sum(p.size for p in network.parameters() if p.binary)
+        about = f"{file.stat().st_size:,} bytes, {weights:,} binary weights"
+    elif form == "onnx":
+        from minibnn.deploy import onnx
+
+        onnx.write(network, file, classes)
+        about = f"{file.stat().st_size:,} bytes, ONNX of opset {onnx.OPSET}"
+    else:
+        from minibnn.deploy import larq
+
+        larq.write(network, file)
+        about = f"{len(larq.arrays(network))} arrays"
     click.echo(one_line(f"{file}: {about}"))
-
-
-def _packed(trained, file):
-    from minibnn.cli.trained import PUBLIC
-    from minibnn.deploy import pack
-
-    dataset = trained.dataset if trained.dataset in PUBLIC else None  # no path of anybody
-    packed = pack(trained.network, trained.classes, dataset=dataset)
-    packed.save(file)
-    weights = sum(p.size for p in trained.network.parameters() if p.binary)
-    return f"{file.stat().st_size:,} bytes, {weights:,} binary weights"
-
-
-def _onnx(trained, file):
-    from minibnn.deploy import onnx
-
-    onnx.write(trained.network, file, trained.classes)
-    return f"{file.stat().st_size:,} bytes, ONNX of opset {onnx.OPSET}"
-
-
-def _larq(trained, file):
-    from minibnn.deploy import larq
-
-    larq.write(trained.network, file)
-    return f"{len(larq.arrays(trained.network))} arrays"

@@ -9,6 +9,11 @@ import click
 from minibnn.cli.settle import SIZES, network_options, recipes_of
 from minibnn.errors import InputError
 
+_SETTINGS = (  # options that go to fit as they are
+    *("epochs", "batch_size", "seed", "validation", "checkpoint_every", "checkpoint_minutes"),
+    "tensorboard",
+)
+
 
 class Start(NamedTuple):
     """Network, data, run folder, options and the keyword arguments that fit and lockstep share."""
@@ -43,21 +48,16 @@ def started(command, options, how, ranks=None):
     from minibnn.ops.threads import thread_count
     from minibnn.training.run_folder import RunFolder, new_folder
     from minibnn.training.settings import Settings
-    from minibnn.training.tensorboard import check_installed
 
     first = ranks is None or ranks.first
-    names = ("epochs", "batch_size", "seed", "validation", "checkpoint_every", "checkpoint_minutes")
-    settings = {name: options[name] for name in names}
-    Settings(**settings)  # complain before a download
+    settings = {name: options[name] for name in _SETTINGS}
+    Settings(**settings, out=how["out"] or "runs")  # complain before a download
     threads = thread_count(how["threads"])
-    if options["tensorboard"]:
-        check_installed()
     if how["out"] is not None and first:
         RunFolder(how["out"], how["resume"], how["force"]).check()
-    if options["model"] not in (None, *zoo.MODELS):
-        raise InputError(
-            f"--model must be one of {', '.join(zoo.MODELS)}, found {options['model']!r}"
-        )
+    model = options["model"]
+    if model not in (None, *zoo.MODELS):
+        raise InputError(f"--model must be one of {', '.join(zoo.MODELS)}, found {model!r}")
     images = data.load(
         options["dataset"],
         options["data_dir"],
@@ -72,36 +72,21 @@ def started(command, options, how, ranks=None):
     if how["out"] is None and first:
         out = new_folder(command, folder_name(options["dataset"]))
     with out as folder:
-        yield Start(
-            net,
-            images,
-            folder,
-            options,
-            settings
-            | {
-                "augment": "paper" if options["augment"] else None,
-                "tensorboard": options["tensorboard"],
-                "options": {"command": command, **options},
-                **how,
-                "out": folder,
-            },
-        )
+        arguments = settings | how | {"out": folder, "options": {"command": command, **options}}
+        arguments["augment"] = "paper" if options["augment"] else None
+        yield Start(net, images, folder, options, arguments)
 
 
 def _network(options, images):
     from minibnn.zoo import MODELS
 
+    make, shape = MODELS[options["model"]], images.input_shape
     sizes = {name: options[name] for name in SIZES if options[name] is not None}
+    how = {"seed": options["seed"], "gradients": options["gradients"]}
     try:
-        return MODELS[options["model"]](
-            images.input_shape,
-            len(images.classes),
-            seed=options["seed"],
-            gradients=options["gradients"],
-            **sizes,
-        )
+        return make(shape, len(images.classes), **how, **sizes)
     except InputError as error:
-        shape = "x".join(map(str, images.input_shape))
+        shape = "x".join(map(str, shape))
         raise InputError(f"--model {options['model']} of images {shape}: {error}") from None
 
 

@@ -65,44 +65,38 @@ def train(changes, mpi, **options):
     best.npz the network of its best epoch: by validation accuracy or, without --validation, by
     test accuracy, which is how the field's code chooses and optimistic.
     """
-    from minibnn.training.distributed import Ranks
+    from minibnn import optim
+    from minibnn.training import Ranks, fit
 
     ranks = Ranks() if mpi is False else Ranks.world(required=mpi)
     with ranks.guard(), contextlib.ExitStack() as stack:
-        _train(stack, changes, options, ranks)
-
-
-def _train(stack, changes, options, ranks):
-    from minibnn import optim
-    from minibnn.training import fit
-
-    with ranks.together():
-        options, how = what_and_how(options)
-        options |= change_settings(options, changes)
-        options.setdefault("name", options["recipe"])
-        binary, real = (optim.parse_optimizer(options[o]) for o in ("optimizer", "real_optimizer"))
-        optimizer = optim.Split(binary=binary, real=real)
-    if ranks.size > 1 and how["threads"] is None and not os.environ.get("MINIBNN_NUM_THREADS"):
-        how["threads"] = ranks.threads()
-    for turn in (True, False):  # rank 0 first: it may have to download the data
         with ranks.together():
-            if ranks.first is turn:
-                start = stack.enter_context(started("train", options, how, ranks))
-    if ranks.first:
-        start.announce(ranks.size)
-    history = fit(
-        start.net,
-        optimizer,
-        start.data,
-        name=options["name"],
-        ranks=ranks,
-        sync_batch_norm=options["sync_batch_norm"],
-        **start.arguments,
-    )
-    if ranks.first:
-        click.echo(f"\n{summary(history, start.out)}")
-        click.echo(f"digest: {start.net.digest()}")
-        click.echo(f"figure: {start.out}/curves.png")
+            options, how = what_and_how(options)
+            options |= change_settings(options, changes)
+            options.setdefault("name", options["recipe"])
+            texts = options["optimizer"], options["real_optimizer"]
+            optimizer = optim.Split(*map(optim.parse_optimizer, texts))
+        if ranks.size > 1 and how["threads"] is None and not os.environ.get("MINIBNN_NUM_THREADS"):
+            how["threads"] = ranks.threads()
+        for turn in (True, False):  # rank 0 first: it may have to download the data
+            with ranks.together():
+                if ranks.first is turn:
+                    start = stack.enter_context(started("train", options, how, ranks))
+        if ranks.first:
+            start.announce(ranks.size)
+        history = fit(
+            start.net,
+            optimizer,
+            start.data,
+            name=options["name"],
+            ranks=ranks,
+            sync_batch_norm=options["sync_batch_norm"],
+            **start.arguments,
+        )
+        if ranks.first:
+            click.echo(f"\n{summary(history, start.out)}")
+            click.echo(f"digest: {start.net.digest()}")
+            click.echo(f"figure: {start.out}/curves.png")
 
 
 def change_settings(options, changes):
@@ -111,17 +105,17 @@ def change_settings(options, changes):
     >>> change_settings({"optimizer": "bop:gamma=1e-3", "real_optimizer": "adam"}, ["gamma=1"])
     {'optimizer': 'bop:gamma=1', 'real_optimizer': 'adam'}
     """
+    from minibnn.optim import change_arguments
+
     wanted = {"optimizer": {}, "real_optimizer": {}}
     for text in changes:
         name, _, value = (piece.strip() for piece in text.partition("="))
         if not (name and value):
             raise InputError(f"--set must be NAME=VALUE, such as gamma=1e-3, found {text!r}")
-        option = "real_optimizer" if name.startswith("real.") else "optimizer"
-        if name.removeprefix("real.") in wanted[option]:
+        new = wanted["real_optimizer" if name.startswith("real.") else "optimizer"]
+        if name.removeprefix("real.") in new:
             raise InputError(f"--set: {name} is given twice")
-        wanted[option][name.removeprefix("real.")] = value
-    from minibnn.optim import change_arguments
-
+        new[name.removeprefix("real.")] = value
     return {
         option: change_arguments(options[option], new) if new else options[option]
         for option, new in wanted.items()

@@ -13,7 +13,7 @@ class Trained(NamedTuple):
     """A network and what is known of it."""
 
     network: object  # a Sequential or a PackedNetwork
-    classes: tuple | None  # names: the network's own, or those of its run
+    classes: tuple | None  # names of its outputs
     dataset: str | None  # what it was trained on, as ``data.load`` takes it
     config: dict  # config.json of its run; empty for a file that is not in a run folder
 
@@ -41,8 +41,7 @@ def load_trained(path):
         return Trained(network, network.classes, None, {})  # it lies beside another run
     name = config.get("data", {}).get("name")
     dataset = (config.get("options") or {}).get("dataset") or (name if name in PUBLIC else None)
-    classes = network.classes or _classes(config, network.output_shape[-1])
-    return Trained(network, classes, dataset, config)
+    return Trained(network, network.classes, dataset, config)
 
 
 def load_pretrained(name):
@@ -51,14 +50,6 @@ def load_pretrained(name):
 
     packed = pretrained(name)
     return Trained(packed, packed.classes, packed.dataset, {})
-
-
-def _classes(config, outputs):
-    """Names of all outputs, from the config.json of a run."""
-    from minibnn.training.measure import output_names
-
-    names = config.get("class_names")
-    return output_names(names, outputs) if names else None
 
 
 def loss_of(trained):

@@ -49,27 +49,22 @@ def verify(ctx, ids, examples, seed, backend, as_json, explain):
     if explain is not None:
         if ids:
             raise InputError(f"--explain takes one statement, found {' '.join(ids)} beside it")
-        entry = equivalences.chosen([explain])[0]
-        click.echo(equivalences.explanation(entry))
+        click.echo(equivalences.explanation(*equivalences.chosen([explain])))
         return
-    quiet = as_json or not sys.stderr.isatty()
 
     def progress(row):
-        if not quiet:
-            click.echo(f"\r{row.id:<4} {row.verdict:<8}", nl=False, err=True)
+        if not as_json and sys.stderr.isatty():
+            click.echo(f"\r{row.id:<4} {row.verdict:<8}\r", nl=False, err=True)
 
     with _home_of_hypothesis():
         report = equivalences.verify(
             list(ids) or None, examples=examples, seed=seed, backend=backend, progress=progress
         )
-    if not quiet:
-        click.echo("\r", nl=False, err=True)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:
         click.echo(report)
-        if notes := measured(ids):
-            click.echo(notes)
+        tell_measured(ids)
     if not report.ok:
         ctx.exit(1)
 
@@ -90,26 +85,19 @@ def _home_of_hypothesis():
             set_hypothesis_home_dir(None)
 
 
-def measured(ids):
-    """What E12 and E14 state, as measured on the optimizers themselves."""
+def tell_measured(ids):
+    """Print what E12 and E14 state, as measured on the optimizers themselves."""
     from minibnn.equivalences.resources import storage_table
     from minibnn.equivalences.second_order import flip_storm
     from minibnn.tables import text_table
 
-    wanted = {id.upper() for id in ids} or {"E12", "E14"}
-    lines = []
+    wanted, lines = {id.upper() for id in ids} or {"E12", "E14"}, []
     if "E12" in wanted:
-        rows = [
-            [name, f"{size:g}", f"{reals}", "1 bit" if bit else "-"]
-            for name, size, reals, bit in storage_table()
-        ]
         head = ["E12: optimizer", "bytes of state per weight", "reals", "kept beside them"]
-        lines += ["", text_table(head, rows)]
+        for name, size, reals, bit in storage_table():
+            lines.append([name, f"{size:g}", str(reals), "1 bit" if bit else "-"])
+        click.echo(f"\n{text_table(head, lines)}")
     if "E14" in wanted:
-        rows = [
-            [f"{size:g}", f"{100 * second:.1f} %", f"{100 * first:.1f} %"]
-            for size, second, first in flip_storm()
-        ]
         head = ["E14: size of gradients", "Bop2ndOrder flips at step 1", "Bop flips at step 1"]
-        lines += ["", text_table(head, rows)]
-    return "\n".join(lines)
+        lines = [[f"{size:g}", *(f"{100 * x:.1f} %" for x in two)] for size, *two in flip_storm()]
+        click.echo(f"\n{text_table(head, lines)}")

@@ -14,7 +14,7 @@ from minibnn.optim import schedules
 # Recorded, but no reason to refuse a resume: how the run was started, and what computes it.
 _NOT_IDENTITY = (
     *("options", "epochs", "checkpoint_every", "checkpoint_minutes", "minibnn", "computed_by"),
-    *("class_names", "mpi", "machine_dependent"),
+    *("mpi", "machine_dependent"),
 )
 
 
@@ -46,7 +46,6 @@ def describe(runs, data, settings, run_options=None):
         "minibnn": __version__,
         "computed_by": backend.describe(),  # bits repeat where backend and vector path are the same
         "data": describe_data(data),
-        "class_names": list(data.classes),
         "network": net.config(),
         **settings.recorded(),
     }

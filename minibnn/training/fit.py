@@ -12,7 +12,7 @@ from minibnn.training.keeper import Keeper
 from minibnn.training.loop import Loop
 from minibnn.training.measure import loss_function, output_names
 from minibnn.training.metrics import History, Lockstep
-from minibnn.training.progress import Lines, Mute, reporter
+from minibnn.training.progress import reporter
 from minibnn.training.run import Run
 from minibnn.training.settings import Settings, check_optimizer, training_data
 
@@ -155,7 +155,7 @@ def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_option
         with ranks.together():
             settings = Settings(**settings)
             runs, parts, batches = _runs(pairs, comparing, data, settings, ranks, sync_batch_norm)
-            report = _report(settings.progress, ranks)
+            report = reporter(settings.progress, ranks)
             stack.enter_context(compute_threads(settings.threads))
             configs, common = config.describe(runs, data, settings, run_options)
         ranks.check_same(configs[0] | {"options": None}, "settings and data")
@@ -190,25 +190,16 @@ def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
     for _, optimizer in pairs.values():
         check_optimizer(optimizer)
     steps, outputs = batches.steps_per_epoch, net.output_shape[-1]
-    named = any(name != str(k) for k, name in enumerate(data.classes))
     runs = []
     for name, pair in pairs.items():
         own, optimizer = (one.copy() for one in pair) if copied else pair
         optimizer.bind(steps, steps * settings.epochs)
-        own.classes = output_names(data.classes, outputs) if named else None
+        own.classes = output_names(data.classes, outputs)
         own.image_form = data.image_form
         optimizer.prepare(own.parameters())
         losses = loss_function(settings.loss), settings.training_loss(outputs)
         runs.append(Run(name, own, optimizer, losses[0], ranks, sync_batch_norm, losses[1]))
     return runs, parts, batches
-
-
-def _report(progress, ranks):
-    if not ranks.first:
-        return Mute()
-    if ranks.size > 1 and progress in (None, True):
-        return Lines()  # Open MPI gives rank 0 a terminal though nobody may see it
-    return reporter(progress)
 
 
 def _default_name(optimizer):

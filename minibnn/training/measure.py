@@ -63,9 +63,9 @@ def evaluate(
     that cannot be decoded are left out. ``batch_size`` is a matter of memory and speed only.
 
     ``loss`` is "softmax_cross_entropy", "squared_hinge" or a callable (logits, labels).
-    ``each(outputs, labels)`` is shown every part that is measured. Of several ``ranks`` each
-    computes its share, and all get what one alone would. InputError if images or labels do not
-    fit the network.
+    ``each(outputs, labels, seconds)`` is shown every part that is measured, and how long the
+    network took. Of several ``ranks`` each computes its share, and all get what one alone would.
+    InputError if images or labels do not fit the network.
 
     >>> from minibnn import data, zoo
     >>> digits = data.load("digits").subset(test=50)
@@ -87,9 +87,9 @@ def evaluate(
     batch_size = integer(batch_size, "batch_size", 1)
     loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
     with one_blas_thread():
-        for logits, right in _outputs(net, images, labels, batch_size, ranks):
+        for logits, right, seconds in _outputs(net, images, labels, batch_size, ranks):
             if each is not None:
-                each(logits, right)
+                each(logits, right, seconds)
             count += len(right)
             found = float(loss(logits.astype(np.float64), right)[0])  # the same everywhere
             mean += (found - mean) * (len(right) / count)
@@ -105,11 +105,12 @@ def evaluate(
 
 
 def _outputs(net, images, labels, batch_size, ranks):
-    """Yield (outputs, labels) of all images, in the parts in which one rank measures them."""
+    """Yield (outputs, labels, seconds) of all images, in the parts that one rank measures."""
 
     def of(images, labels):
         for x, right in pieces(images, labels, batch_size):
-            yield net.predict(x, batch_size=batch_size), right
+            start = time.perf_counter()
+            yield net.predict(x, batch_size=batch_size), right, time.perf_counter() - start
 
     if ranks.size == 1:
         yield from of(images, labels)
@@ -121,7 +122,8 @@ def _outputs(net, images, labels, batch_size, ranks):
     if isinstance(images, FolderImages):
         yield from everyone
     elif everyone:
-        yield tuple(map(np.concatenate, zip(*everyone, strict=True)))
+        outputs, labels, seconds = zip(*everyone, strict=True)
+        yield np.concatenate(outputs), np.concatenate(labels), sum(seconds)
 
 
 def pieces(images, labels, batch_size):
@@ -226,20 +228,19 @@ def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=
 
     ``classes`` names the network's outputs, by default by the classes of ``data``.
     """
-    outputs = net.output_shape[-1]
+    outputs, times = net.output_shape[-1], []
     confusion = np.zeros((outputs, outputs), np.int64)
     classes = output_names(data.classes if classes is None else classes, outputs)
 
-    def count(logits, labels):
+    def note(logits, labels, seconds):
         np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
+        times.append(seconds)
 
-    net = _Timed(net)
     with closing(pieces(data.test_images, data.test_labels, batch_size)) as parts:
         for images, _ in itertools.islice(parts, 1):
             net.predict(images[:batch_size], batch_size)
-    net.seconds = 0.0
-    found = evaluate(net, data, batch_size=batch_size, loss=loss, each=count)
-    return Measured(found, confusion, net.seconds, classes)
+    found = evaluate(net, data, batch_size=batch_size, loss=loss, each=note)
+    return Measured(found, confusion, sum(times), classes)
 
 
 def output_names(classes, outputs):
@@ -253,19 +254,3 @@ def output_names(classes, outputs):
 
 def _share(part, whole):
     return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
-class _Timed:
-    """A network that counts the seconds it takes."""
-
-    def __init__(self, net):
-        self.net, self.seconds = net, 0.0
-
-    def __getattr__(self, name):  # what it does not count: output_shape, and a penalty if there is
-        return getattr(self.net, name)
-
-    def predict(self, images, batch_size):
-        start = time.perf_counter()
-        outputs = self.net.predict(images, batch_size=batch_size)
-        self.seconds += time.perf_counter() - start
-        return outputs

@@ -7,20 +7,24 @@ from collections import deque
 from statistics import fmean
 
 from minibnn.errors import InputError
+from minibnn.training.distributed import ALONE
 from minibnn.training.interrupt import terminal
 from minibnn.training.metrics import row_text
 
 _QUIET_SECONDS = 60  # plain lines: a batch after so long a silence says something
 
 
-def reporter(progress=None):
-    """The reporter meant by the argument ``progress`` of fit and lockstep.
+def reporter(progress=None, ranks=ALONE):
+    """The reporter meant by the argument ``progress`` of fit and lockstep, and for this rank.
 
     None: a live bar if standard output is a terminal, plain lines otherwise. False: silence.
     Anything else must be a reporter (have the methods of ``Silent``) and is returned as it is.
     """
+    if not ranks.first:
+        return Mute()
     if progress is None or progress is True:
-        return Live() if sys.stdout and sys.stdout.isatty() else Lines()
+        alone = ranks.size == 1  # Open MPI gives rank 0 a terminal though nobody may see it
+        return Live() if alone and sys.stdout and sys.stdout.isatty() else Lines()
     if progress is False:
         return Silent()
     methods = [name for name in vars(Silent) if not name.startswith("_")]
@@ -127,10 +131,10 @@ class Silent:
 
 
 class Mute(Silent):
-    """Not even warnings: of ranks whose words another rank says."""
+    """Says nothing at all: for ranks whose words another rank says."""
 
     def note(self, text):
-        """Nothing."""
+        pass
 
 
 class Lines(Silent):

@@ -184,7 +184,6 @@ _EXPECTED = {  # key: what it must be, and of which types, for those who read it
     **dict.fromkeys(("computed_by", "mpi", "options"), ("an object", dict, type(None))),
     **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("an integer", int)),
     **dict.fromkeys(("loss", "augment"), ("a text", str)),
-    "class_names": ("a list of names", list),
 }
 
 
@@ -197,8 +196,6 @@ def _damage(config):
             return f"{name} must be {words}"
         if name in config and kinds == [int] and not 0 <= found <= MOST:
             return f"{name} must be {words} from 0 to {MOST}"
-    if not all(isinstance(name, str) for name in config.get("class_names", ())):
-        return "class_names must be a list of names"
     if not all(isinstance(one, dict) for one in config.get("optimizers", {}).values()):
         return "optimizers must be an object of objects"
     texts = map((config.get("options") or {}).get, ("command", "dataset", "data_dir"))

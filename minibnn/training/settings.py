@@ -25,7 +25,7 @@ RECORDED = (
 _LOWEST = {"epochs": 1, "batch_size": 1, "seed": 0, "validation": 0, "checkpoint_every": 1}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Settings:
     """The keyword arguments that ``fit`` and ``lockstep`` share; ``fit`` says what they mean.
 
@@ -52,9 +52,6 @@ class Settings:
     options: dict | None = None
 
     def __post_init__(self):
-        def put(name, value):
-            object.__setattr__(self, name, value)
-
         if self.out is None and (self.resume or self.force):
             what = "resume needs out, the folder of the run to go on with"
             raise InputError(what if self.resume else "force needs out, the folder to replace")
@@ -62,15 +59,15 @@ class Settings:
             value = integer(getattr(self, name), name, low)
             if value > MOST:
                 raise InputError(f"{name} must be at most {MOST}, found {value}")
-            put(name, value)
+            setattr(self, name, value)
         if (minutes := self.checkpoint_minutes) is not None:
             good = isinstance(minutes, int | float) and not isinstance(minutes, bool)
             if not good or not 0 < minutes < math.inf:
                 raise InputError(f"checkpoint_minutes must be a number above 0, found {minutes!r}")
         loss_function(self.loss)
-        put("class_weight", _weights(self.class_weight))
-        put("augment", "none" if self.augment is None else self.augment)
-        put("callbacks", check_callbacks(self.callbacks))
+        self.class_weight = _weights(self.class_weight)
+        self.augment = "none" if self.augment is None else self.augment
+        self.callbacks = check_callbacks(self.callbacks)
         if self.tensorboard:
             tensorboard.check_installed()
             if self.out is None:

@@ -1,30 +1,9 @@
 """Flip telemetry: per binary layer and epoch, how many weights flip, which never did, and how near
 the others are to it.
 
-``telemetry.npz`` in the run folder holds it as plain arrays (no pickles), with E epochs, L binary
-layers in network order and B bins:
-
-================  ==============  =================================================================
-layers            (L,) str        names of the kernels
-weights           (L,) int64      how many each has
-symbol            () str          what the histogram is of: "|m|", "|latent|", ...; "" for nothing
-edges             (B + 1,) float  of the bins, in units of ``unit``: 0, 10^(k/8), infinity
-epoch             (E,) int64      epochs present, counted from 1
-steps             (E,) int64      steps of each
-flips             (E, L) int64    flips in the epoch, every step's added up
-pi                (E, L) float    the paper's pi_t (Eq. 7) of the mean step, see ``pi_t``
-never_flipped     (E, L) float    share of weights without any flip since the run's start, at the
-                                  epoch's end
-against           (E, L) int64    flips of the epoch's last step whose own gradient does not exceed
-                                  Bop's threshold: none, but for roundings of the convex average,
-                                  unless the threshold falls (E23); -1 where nobody counted
-threshold         (E, L) float    of the epoch's last step; NaN for an optimizer without one
-unit              (E, L) float    the threshold where there is one above 0, else 1
-histogram         (E, L, B) int   weights per bin at the epoch's end; bin b holds
-                                  edges[b] * unit <= inertia < edges[b + 1] * unit
-================  ==============  =================================================================
-
-An edge lies at 1, so with a threshold the bins from there on hold what is at or beyond it.
+``telemetry.npz`` in the run folder holds it as the plain arrays that are listed in ``ARRAYS``, of
+E epochs and L binary layers in network order. An edge of the histogram's B bins lies at 1, so with
+a threshold the bins from there on hold what is at or beyond it.
 """
 
 import io
@@ -40,24 +19,26 @@ from minibnn.training.errors import TrainingError
 BINS_PER_DECADE = 8
 # Wide enough for |m| in itself and for |m| / threshold; the ends take what is beyond.
 EDGES = np.array([0.0, *(10.0 ** (k / BINS_PER_DECADE) for k in range(-12 * 8, 6 * 8 + 1)), np.inf])
-_OF_A_RUN = {  # per array, its type and axes: E epochs, L layers, B bins and N of their edges
-    "layers": (np.str_, "L"),
-    "weights": (np.int64, "L"),
-    "symbol": (np.str_, ""),
-    "edges": (np.float64, "N"),
-}
-_OF_EPOCHS = {
-    "epoch": (np.int64, "E"),
-    "steps": (np.int64, "E"),
-    "flips": (np.int64, "EL"),
-    "pi": (np.float64, "EL"),
+ARRAYS = {  # per array, its type and axes: E epochs, L layers, B bins and N of their edges
+    "layers": (np.str_, "L"),  # names of the kernels
+    "weights": (np.int64, "L"),  # how many each has
+    "symbol": (np.str_, ""),  # what the histogram is of: "|m|", "|latent|", ...; "" for nothing
+    "edges": (np.float64, "N"),  # of the bins, in units of ``unit``: 0, 10^(k/8), infinity
+    "epoch": (np.int64, "E"),  # epochs present, counted from 1
+    "steps": (np.int64, "E"),  # steps of each
+    "flips": (np.int64, "EL"),  # flips in the epoch, every step's added up
+    "pi": (np.float64, "EL"),  # the paper's pi_t (Eq. 7) of the mean step, see ``pi_t``
+    # Share of weights without any flip since the run's start, at the epoch's end.
     "never_flipped": (np.float64, "EL"),
+    # Flips of the epoch's last step whose own gradient does not exceed Bop's threshold: none, but
+    # for roundings of the convex average, unless the threshold falls (E23); -1: nobody counted.
     "against": (np.int64, "EL"),
-    "threshold": (np.float64, "EL"),
-    "unit": (np.float64, "EL"),
+    "threshold": (np.float64, "EL"),  # of the last step; NaN for an optimizer without one
+    "unit": (np.float64, "EL"),  # the threshold where there is one above 0, else 1
+    # Weights per bin at the epoch's end; bin b: edges[b] * unit <= inertia < edges[b + 1] * unit.
     "histogram": (np.int64, "ELB"),
 }
-_ARRAYS = _OF_A_RUN | _OF_EPOCHS
+_OF_EPOCHS = [name for name, (_, axes) in ARRAYS.items() if axes.startswith("E")]
 
 
 def pi_t(flips, weights, steps=1):
@@ -147,7 +128,7 @@ class Telemetry:
         values |= {"symbol": self.symbol, "edges": EDGES}
         return {
             name: np.array(values[name], dtype).reshape([sizes[axis] for axis in axes])
-            for name, (dtype, axes) in _ARRAYS.items()
+            for name, (dtype, axes) in ARRAYS.items()
         }
 
     def write(self, path):
@@ -214,14 +195,14 @@ def histogram(optimizer, parameter):
 
 
 def read_telemetry(path):
-    """The arrays of a ``telemetry.npz`` by name, as the top of this module lists them.
+    """The arrays of a ``telemetry.npz`` by name, as ``ARRAYS`` lists them.
 
     Raises InputError, naming ``path``, if the file is missing or damaged.
     """
-    arrays = read_arrays(path, tuple(_ARRAYS))
+    arrays = read_arrays(path, tuple(ARRAYS))
     sizes = {"E": arrays["epoch"].size, "L": arrays["layers"].size, "N": arrays["edges"].size}
     sizes["B"] = sizes["N"] - 1
-    for name, (dtype, axes) in _ARRAYS.items():
+    for name, (dtype, axes) in ARRAYS.items():
         found, shape = arrays[name], tuple(sizes[axis] for axis in axes)
         if found.shape != shape or found.dtype.type is not dtype:
             raise InputError(
