@@ -37,11 +37,12 @@ _OF_THE_START = {  # in words; a resume leaves them as they were
 
 
 def describe(runs, data, settings, run_options=None):
-    """(config.json of each run as if alone, that of the comparison or None).
+    """The config.json of each folder, by its name below ``out``, of which "" is ``out`` itself.
 
-    It is a comparison if there are ``run_options``: for each name, how it would be started alone.
+    With ``run_options``, for each name how it would be started alone, it is a comparison: that of
+    all is in ``out``, and each run's own as if alone in its folder.
     """
-    net, exchange = runs[0].net, runs[0].exchange
+    net, ranks, sync = runs[0].net, runs[0].ranks, runs[0].exchange.sync_batch_norm
     shared = {
         "minibnn": __version__,
         "computed_by": backend.describe(),  # bits repeat where backend and vector path are the same
@@ -51,21 +52,21 @@ def describe(runs, data, settings, run_options=None):
     }
     if net.gradients != "float32":
         shared["machine_dependent"] = net.machine_dependent(data.train_images.dtype)
-    if exchange.ranks.size > 1:
-        shared["mpi"] = {
-            "ranks": exchange.ranks.size,
-            "sync_batch_norm": exchange.sync_batch_norm,
-        }
+    if ranks.size > 1:
+        shared["mpi"] = {"ranks": ranks.size, "sync_batch_norm": sync}
     optimizers = {run.name: run.optimizer.config() for run in runs}
-    own, common = {runs[0].name: settings.options}, None
-    if run_options is not None:
-        own, common = run_options, {"kind": "lockstep"} | shared
-        common |= {"optimizers": optimizers, "options": settings.options}
-    alone = [
-        {"kind": "fit"} | shared | {"name": name, "optimizer": one, "options": own.get(name)}
-        for name, one in optimizers.items()
-    ]
-    return json.loads(json.dumps([alone, common]))  # as they are read again
+
+    def alone(name, options):
+        own = {"name": name, "optimizer": optimizers[name], "options": options}
+        return {"kind": "fit"} | shared | own
+
+    if run_options is None:
+        configs = {"": alone(runs[0].name, settings.options)}
+    else:
+        common = {"optimizers": optimizers, "options": settings.options}
+        configs = {"": {"kind": "lockstep"} | shared | common}
+        configs |= {name: alone(name, run_options.get(name)) for name in optimizers}
+    return json.loads(json.dumps(configs))  # as they are read again
 
 
 def describe_data(data):
@@ -84,15 +85,6 @@ def describe_data(data):
         "classes": len(data.classes),
         "crc32": f"{crc:08x}",
     }
-
-
-def machine_note(config):
-    """A line about what integer gradients promise of a network, or None if they promise all."""
-    layers = config.get("machine_dependent")
-    if not layers:
-        return None
-    some = ", ".join(layers[:5]) + (", ..." if len(layers) > 5 else "")
-    return f"last bits may differ between machines: {some} compute with real numbers"
 
 
 def adopted(found, asked, folder):

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 from minibnn.errors import InputError
 from minibnn.ops.threads import compute_threads
-from minibnn.training import config, plots
+from minibnn.training import plots
+from minibnn.training.config import describe
 from minibnn.training.distributed import ALONE, Ranks
 from minibnn.training.keeper import Keeper
 from minibnn.training.loop import Loop
@@ -157,12 +158,12 @@ def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_option
             runs, parts, batches = _runs(pairs, comparing, data, settings, ranks, sync_batch_norm)
             report = reporter(settings.progress, ranks)
             stack.enter_context(compute_threads(settings.threads))
-            configs, common = config.describe(runs, data, settings, run_options)
-        ranks.check_same(configs[0] | {"options": None}, "settings and data")
+            configs = describe(runs, data, settings, run_options)
+        ranks.check_same(configs[""] | {"options": None}, "settings and data")
         keeper = None
         with ranks.together():
             if settings.out is not None and ranks.first:
-                keeper = Keeper(runs, settings, parts, configs, common, report)
+                keeper = Keeper(runs, settings, parts, configs, report)
                 keeper.open(stack)
         for run in runs:
             run.share()
@@ -173,8 +174,10 @@ def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_option
                 how = f"was stopped by a callback in epoch {runs[0].epoch}"
             report.note(f"the run in {settings.out} {how}")
         else:
-            if note := config.machine_note(configs[0]):
-                report.note(note)
+            if layers := configs[""].get("machine_dependent"):
+                some = ", ".join(layers[:5]) + ", ..." * (len(layers) > 5)
+                does = f"{some} compute with real numbers"
+                report.note(f"last bits may differ between machines: {does}")
             loop.run()
         if keeper:
             figure = keeper.path / ("compare.png" if comparing else "curves.png")

@@ -6,15 +6,9 @@ import signal
 import sys
 from typing import ClassVar
 
-_CAUGHT = {
-    getattr(signal, name): words
-    for name, words in (
-        ("SIGINT", "Ctrl-C"),
-        ("SIGTERM", "SIGTERM"),
-        ("SIGHUP", "SIGHUP (its terminal was closed)"),  # not on Windows
-    )
-    if hasattr(signal, name)
-}
+_CAUGHT = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _CAUGHT[signal.SIGHUP] = "SIGHUP (its terminal was closed)"
 CLOSED = 13  # SIGPIPE, wherever it has a name: what a program ends by when nobody reads it
 SIGNALS = _CAUGHT | {CLOSED: "the end of the program that read its output"}
 

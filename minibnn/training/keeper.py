@@ -22,36 +22,37 @@ from minibnn.training.tensorboard import EventFile
 class Keeper:
     """The run folder of runs that train together, and all that is written there.
 
-    ``configs`` has a config.json for each run; ``common`` is that of a comparison, whose runs
-    have the folders ``out/NAME``. A single run has ``out`` for itself.
+    ``configs`` has a config.json for each folder: ``out``, and of a comparison ``out/NAME`` for
+    each of its runs.
 
     All checkpoints, and the best networks up to them, are written and synced beside the old ones
     before the first is renamed. So after a crash at any moment the old state or the new one can be
     had, for all runs the same: ``_settle`` finishes or discards what a crash left.
     """
 
-    def __init__(self, runs, settings, data, configs, common, report):
-        self.runs, self.settings, self.data, self.report = runs, settings, data, report
-        self.path, force = Path(settings.out), settings.force
-        self.folders = [RunFolder(self.path, settings.resume, force)]
-        self.configs = {self.folders[0]: common or configs[0]}
-        if common:
-            paths = [self.path / run.name for run in runs]  # killed early they may not exist
-            self.folders = [RunFolder(p, settings.resume and p.exists(), force) for p in paths]
-            self.configs |= zip(self.folders, configs, strict=True)
+    def __init__(self, runs, settings, data, configs, report):
+        self.runs, self.settings, self.data = runs, settings, data
+        self.configs, self.report, self.path = configs, report, Path(settings.out)
+        self.all_folders = []
+        for path in (self.path / name for name in configs):
+            # Of a comparison killed early a run's folder may not be there to go on with.
+            resume = settings.resume and (path == self.path or path.exists())
+            self.all_folders.append(RunFolder(path, resume, settings.force))
+        self.folders = self.all_folders[1:] or self.all_folders  # of the runs
         self.files, self.common_file = [], None
         self.events = {}  # TensorBoard's files, by the names of runs
         self._best = {}  # path: bytes, of the best networks that no checkpoint knows of yet
 
     def open(self, stack):
         """Lock the folders until ``stack`` ends, and bring the runs to where they stand there."""
-        for folder, config in self.configs.items():
+        asked = list(zip(self.all_folders, self.configs.values(), strict=True))
+        for folder, config in asked:
             folder.check()
             adopted(folder.read_config(), config, folder.path)  # complain before one is made
-        for folder in self.configs:
+        for folder in self.all_folders:
             stack.enter_context(folder)
         self._settle()
-        for folder, config in self.configs.items():
+        for folder, config in asked:
             config, notes = adopted(folder.read_config(), config, folder.path)
             folder.write_config(config)
             for note in notes if folder.path == self.path else ():
@@ -61,7 +62,7 @@ class Keeper:
             if self.settings.tensorboard:
                 self.events[run.name] = EventFile(run, folder)
                 stack.callback(self.events[run.name].close)
-        if len(self.configs) > len(self.runs):
+        if len(self.all_folders) > len(self.runs):
             self._take_up_common()
         self._saved = time.monotonic()
 

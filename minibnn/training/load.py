@@ -18,18 +18,14 @@ def load(path):
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"path must be a text or a path, found {path!r:.60}")
-    path = Path(path)
-    if path.is_dir():
-        if not (path / CHECKPOINT).exists():
-            raise InputError(_nothing_in(path))
-        path = path / CHECKPOINT
+    path = folder = Path(path)
+    if folder.is_dir():
+        path = folder / CHECKPOINT
+        if not path.exists():
+            read_config(folder)  # which tells a folder that is none of a run
+            names = ", ".join(map(str, compared(folder)))
+            several = f"{folder} compares several runs; name one: {names}"
+            raise InputError(several if names else f"{folder} has no {CHECKPOINT} yet")
     if deploy.DESCRIPTION in member_names(path):
         return deploy.load(path)
     return load_network(path)
-
-
-def _nothing_in(folder):
-    read_config(folder)
-    if runs := compared(folder):
-        return f"{folder} compares several runs; name one: {', '.join(map(str, runs))}"
-    return f"{folder} has no {CHECKPOINT} yet"

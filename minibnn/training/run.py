@@ -208,8 +208,8 @@ class Run:
             text = None
             if not math.isfinite(loss):
                 text = f"the loss is {loss}; {where_not_finite(self.net, x)}"
-            texts = [text for text in self.ranks.gather(text) if text]
-            raise self._error(texts[0] if texts else f"the loss is {total}")
+            texts = [*filter(None, self.ranks.gather(text)), f"the loss is {total}"]
+            raise self._error(texts[0])
         return total / self.ranks.size, int(correct)
 
     def _check_state(self):

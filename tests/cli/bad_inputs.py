@@ -285,8 +285,8 @@ ROWS = {
         "--preset": [
             ("twins", "--preset must be one of sgd-decay-is-bop, ..., found 'twins'"),
             (
-                "inertia --epochs 3",
-                "--preset has its own optimizers and number of steps (--steps): leave --epochs out",
+                "inertia --recipe cema",
+                "--preset has its own optimizers and number of steps (--steps): leave --recipe out",
             ),
         ],
         "--steps": [

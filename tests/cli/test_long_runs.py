@@ -46,20 +46,6 @@ def test_a_run_started_from_python_is_told(fails):
     fails("a holds another run: ", "train", "--resume", "--out", "a", "--dataset", "digits")
 
 
-@pytest.mark.parametrize(
-    ("message", "option", "value"),
-    [
-        ("checkpoint_every must be .* from 1 on, found 0", "every", "0"),
-        ("checkpoint_minutes must be a number above 0, found 0.0", "minutes", "0"),
-        ("checkpoint_minutes must be .* found nan", "minutes", "nan"),
-        ("'soon' is not a valid float", "minutes", "soon"),
-    ],
-)
-def test_bad_options_of_checkpoints(fails, here, message, option, value):
-    fails(message, "train", f"--checkpoint-{option}", value)
-    assert list(here.iterdir()) == []
-
-
 @pytest.fixture
 def small_disk(here):
     """A file system of 900 kB; its folder."""

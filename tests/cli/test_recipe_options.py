@@ -178,32 +178,6 @@ def test_recipes_lists_and_explains(run):
 
 
 @pytest.mark.parametrize(
-    "message, arguments",
-    [
-        (r"must be one of bop-sec51, .* found 'bop'", "train --recipe bop"),
-        (r"must be one of bop-sec51, .* found 'x'", "compare --recipe bop-sec51 --recipe x"),
-        (r"must be one of bop-sec51, .* found 'x'", "compare --optimizer recipe:x"),
-        (r"must be one of bop-sec51, .* found 'x'", "recipes x"),
-        (r"two are named 'cema'", "compare --recipe cema --recipe cema"),
-        (r"width scales --filters .* or --filters, not both", "train --width 0.5 --filters 3"),
-        (r"or --dense-units, not both", "compare --width 0.5 --dense-units 3"),
-        (r"width must be .*\(0, 16\].* found 0", "train --width 0"),
-        (r"width must be .* found nan", "train --width nan"),
-        (r"leaves nothing of filters 64", "train --width 0.001"),
-        (r"--set must be NAME=VALUE, .* found 'gamma'", "train --set gamma"),
-        (r"--set: gamma is given twice", "train --set gamma=1 --set gamma=1"),
-        (r"bop takes gamma, .* found 'lr'", "train --set lr=1"),
-        (r"gamma must be .*\(0, 1\]", "train --recipe bop-sec51 --set gamma=7"),
-        (r"a share of the run up to '100%'", "train --set gamma=step:1:0.1:200%"),
-        (r"leave --recipe out", "compare --preset hysteresis --recipe cema"),
-    ],
-)
-def test_bad_input(fails, here, message, arguments):
-    fails(message, *arguments.split())
-    assert list(here.iterdir()) == []
-
-
-@pytest.mark.parametrize(
     "side, given, model",
     [
         (15, {}, "digits"),

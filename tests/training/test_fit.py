@@ -159,18 +159,9 @@ def test_infinity_inside_names_the_layer():
     ("changes", "message"),
     [
         ({"epochs": 0}, "epochs must be an integer from 1"),
-        ({"epochs": 2.5}, "epochs must be an integer"),
-        ({"batch_size": 0}, "batch_size must be"),
         ({"batch_size": 211}, "batch_size must be an integer from 1 to 210"),
-        ({"seed": -1}, "seed must be"),
-        ({"validation": 500}, "validation images must be"),
-        ({"checkpoint_every": 0}, "checkpoint_every must be"),
-        ({"loss": "mse"}, "loss must be one of softmax_cross_entropy, squared_hinge"),
-        ({"augment": "cutout"}, "augment must be one of"),
-        ({"threads": 0}, "threads must be an integer from 1"),
         ({"threads": 10_000}, "threads must be an integer from 1"),
         ({"name": "../up"}, "run's name must be"),
-        ({"callbacks": [3]}, "callback must be callable"),
         ({"progress": "loud"}, "progress must be"),
     ],
 )
