@@ -37,20 +37,19 @@ class Pace:
     """Where a run stands, how fast it goes and how long it will take.
 
     ``epoch`` of ``epochs`` and ``step`` of ``steps`` are done; ``measured`` images are looked at
-    after each epoch. The speed is that of the last 200 steps, without the first one, which waits
-    for the compiler. What is left counts the measuring too: until that was seen once, an image
-    measured is taken for a third of one trained, then for at most one.
+    after each epoch, and taken for a third of one trained. The speed is that of the last 200
+    steps, without the first one, which waits for the compiler.
     """
 
     def __init__(self, epochs, steps, batch_size, measured, epoch=0, step=0, clock=time.monotonic):
         self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
         self.epoch, self.step = epoch, step
-        self._batches_measured, self._clock = measured / batch_size, clock
+        self._measuring, self._clock = measured / batch_size / 3, clock  # in steps
         self.start_again()
 
     def start_again(self):
         """Forget how fast it was: something else computes from now on."""
-        self._before, self._step_seconds, self._measuring = None, deque(maxlen=200), None
+        self._before, self._step_seconds = None, deque(maxlen=200)
 
     def end_step(self):
         now = self._clock()
@@ -60,10 +59,7 @@ class Pace:
         self.step += 1
 
     def end_epoch(self):
-        before, self._before = self._before, self._clock()
-        if self._step_seconds:
-            most = self._batches_measured * fmean(self._step_seconds)
-            self._measuring = min(self._before - before, most)
+        self._before = self._clock()
         self.epoch, self.step = self.epoch + 1, 0
 
     @property
@@ -76,11 +72,8 @@ class Pace:
         """Seconds left, or None before the second batch."""
         if not self._step_seconds:
             return None
-        step, epochs = fmean(self._step_seconds), self.epochs - self.epoch
-        measuring = self._measuring
-        if measuring is None:
-            measuring = self._batches_measured * step / 3
-        return (epochs * self.steps - self.step) * step + epochs * measuring
+        steps = (self.epochs - self.epoch) * (self.steps + self._measuring) - self.step
+        return steps * fmean(self._step_seconds)
 
     def __str__(self):
         if self.rate is None:

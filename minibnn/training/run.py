@@ -202,7 +202,7 @@ class Run:
             self.history.rows[:] = rows
 
     def _of_whole_batch(self, loss, correct, x):
-        """Mean loss and number of correct answers of the whole batch."""
+        """Mean loss of the whole batch, and how many of its images were classified correctly."""
         total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
         if not math.isfinite(total):
             text = None
