@@ -1,8 +1,9 @@
 """JSON files, read without trusting them."""
 
 import json
-import os
 from pathlib import Path
+
+from minibnn.errors import InputError
 
 MOST_JSON = 1 << 26  # bytes; no description of a run or a sweep comes near
 
@@ -10,14 +11,17 @@ MOST_JSON = 1 << 26  # bytes; no description of a run or a sweep comes near
 def read_json(path):
     """The value in a JSON file.
 
-    Raises OSError if the file cannot be read, and ValueError with a short reason for all that is
-    wrong with its content: no text, no JSON, too deep for the interpreter, too large.
+    InputError if it cannot be read, is too large, no text, no JSON or too deep for the interpreter.
     """
-    with Path(path).open("rb") as file:
-        if os.fstat(file.fileno()).st_size > MOST_JSON:
-            raise ValueError(f"it has more than {MOST_JSON >> 20} MiB")
-        content = file.read()
+    path = Path(path)
+    try:
+        too_large = path.stat().st_size > MOST_JSON
+        content = b"" if too_large else path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    if too_large:
+        raise InputError(f"{path} is damaged: it has more than {MOST_JSON >> 20} MiB")
     try:
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
+        raise InputError(f"{path} is damaged: it is not JSON") from None

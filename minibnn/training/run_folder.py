@@ -146,16 +146,11 @@ def read_config(folder, missing_ok=False):
     Raises InputError if it is missing (unless ``missing_ok``: None) or not readable.
     """
     path = Path(folder) / CONFIG
-    try:
-        config = read_json(path)
-    except FileNotFoundError:
+    if not path.exists():
         if missing_ok:
             return None
-        raise InputError(f"{folder} is no run folder: it has no {CONFIG}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from None
+        raise InputError(f"{folder} is no run folder: it has no {CONFIG}")
+    config = read_json(path)
     if problem := _damage(config):
         raise InputError(f"{path} is damaged: {problem}")
     return config

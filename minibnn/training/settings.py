@@ -61,8 +61,8 @@ class Settings:
                 raise InputError(f"{name} must be at most {MOST}, found {value}")
             setattr(self, name, value)
         if (minutes := self.checkpoint_minutes) is not None:
-            good = isinstance(minutes, int | float) and not isinstance(minutes, bool)
-            if not good or not 0 < minutes < math.inf:
+            number = isinstance(minutes, int | float) and minutes is not True
+            if not (number and 0 < minutes < math.inf):
                 raise InputError(f"checkpoint_minutes must be a number above 0, found {minutes!r}")
         loss_function(self.loss)
         self.class_weight = _weights(self.class_weight)
@@ -76,7 +76,7 @@ class Settings:
     def recorded(self):
         """The settings that config.json keeps."""
         kept = {name: getattr(self, name) for name in RECORDED}
-        if not isinstance(self.loss, str):
+        if callable(self.loss):
             name = getattr(self.loss, "__qualname__", type(self.loss).__qualname__)
             kept["loss"] = f"{self.loss.__module__}.{name}"
         return kept
@@ -95,7 +95,7 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
         raise InputError(f"the network must be a Sequential, found {net!r:.60}")
     if not isinstance(data, Dataset):
         raise InputError(f"the data must be a Dataset of minibnn.data, found {data!r:.60}")
-    batch_size = settings.batch_size
+    batch_size, outputs = settings.batch_size, net.output_shape[-1]
     if batch_size % ranks.size:
         raise InputError(
             f"batch_size must divide by the number of ranks, {ranks.size}, found {batch_size}"
@@ -115,10 +115,8 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
             )
     if settings.validation:
         data = data.split_validation(settings.validation, settings.seed)
-    batches = Batches(
-        data.train_images, data.train_labels, batch_size, settings.seed, augment=settings.augment
-    )
-    outputs = net.output_shape[-1]
+    how = batch_size, settings.seed, settings.augment
+    batches = Batches(data.train_images, data.train_labels, *how)
     for labels in (data.train_labels, data.test_labels):
         check_labels(labels, outputs)
     if settings.class_weight and max(settings.class_weight) >= outputs:
@@ -143,8 +141,7 @@ def _checked(loss):
         answer = loss(logits, labels)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise InputError(f"the loss must return (loss, dlogits), found {answer!r:.60}")
-        if np.shape(answer[1]) != logits.shape:
-            shape = np.shape(answer[1])
+        if (shape := np.shape(answer[1])) != logits.shape:
             raise InputError(f"the loss must return dlogits {logits.shape}, found {shape}")
         return float(answer[0]), np.asarray(answer[1], logits.dtype)
 
