@@ -14,7 +14,6 @@ import pytest
 
 import minibnn as bnn
 from minibnn.cli import commands, main
-from minibnn.cli.compare import name_specs
 from minibnn.training.metrics import read_rows
 
 SMALL = ("--filters", "4", "--dense-units", "16", "--batch-size", "200", "--epochs", "2")
@@ -188,15 +187,6 @@ def test_force(run):
     assert json.loads(Path("here/config.json").read_text())["seed"] == 1
 
 
-def test_names_of_optimizers():
-    assert name_specs(["bop:gamma=1e-2", "bop", "bop", "x=bop:gamma=1,threshold=0"]) == {
-        "bop": "bop:gamma=1e-2",
-        "bop-2": "bop",
-        "bop-3": "bop",
-        "x": "bop:gamma=1,threshold=0",
-    }
-
-
 # -- help ----------------------------------------------------------------------------------------
 
 
@@ -214,14 +204,6 @@ def test_help_names_every_option_and_explains_it(run):
             else:
                 assert option.opts[-1] in out
                 assert option.help, option
-    for command in ("compare", "train"):
-        out = run(command, "--help")[1]
-        for option in (
-            "--dataset", "--data-dir", "--model", "--filters", "--dense-units", "--epochs",
-            "--batch-size", "--seed", "--threads", "--out", "--resume", "--force", "--augment",
-            "--no-augment", "--validation", "--optimizer", "--real-optimizer",
-        ):  # fmt: skip
-            assert option in out
 
 
 def test_without_a_command_the_help_is_shown(run):
@@ -239,17 +221,6 @@ def test_version_and_python_m():
         assert out == f"minibnn {bnn.__version__}\n"
 
 
-def test_help_loads_nothing_heavy():
-    program = (
-        "import sys\nfrom minibnn.cli import main\nmain(['train', '--help'])\n"
-        "print([m for m in ('numpy', 'numba', 'matplotlib', 'rich') if m in sys.modules])"
-    )
-    out = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert out.splitlines()[-1] == "[]"
-
-
 # -- bad input (of options: cli/bad_inputs.py) ---------------------------------------------------
 
 
@@ -265,8 +236,6 @@ def test_bad_folders(run):
     fails(run("train", "--resume", "--out", "a", "--filters", 5), "filters was 4, now 5")
     fails(run("train", "--resume", "--out", "b"), "is a run of minibnn compare, not of train")
     fails(run("compare", "--resume", "--out", "a"), "is a run of minibnn train, not of compare")
-    Path("file").write_text("")
-    fails(run("train", "--out", "file"), "out must be a folder, and file is a file")
     Path("a/checkpoint.npz").write_bytes(before[:1000])
     fails(run("train", "--resume", "--out", "a", "--epochs", 3), "checkpoint.npz is cut off")
 
