@@ -1,6 +1,6 @@
 """``minibnn compare``: several optimizers, one initial network, one stream of batches."""
 
-from itertools import count
+from itertools import chain, count
 
 import click
 
@@ -107,13 +107,9 @@ def name_specs(specs):
                 raise InputError(f"--optimizer: two are named {name!r}, give each its own name")
         else:
             kind, _, rest = text.partition(":")
-            kind = rest.partition(",")[0] if kind.strip() == "recipe" else kind
-            name = kind = kind.strip()
-            for number in count(2):
-                if name not in named:
-                    break
-                name = f"{kind}-{number}"
-            spec = text
+            kind = (rest.partition(",")[0] if kind.strip() == "recipe" else kind).strip()
+            numbered = chain([kind], (f"{kind}-{number}" for number in count(2)))
+            name, spec = next(name for name in numbered if name not in named), text
         named[name] = spec
     return named
 
