@@ -62,8 +62,8 @@ _MOST_CHECKED = 20  # networks built to see that they can be
 @click.option(
     "--threads",
     type=int,
-    help="Processor cores to use in all, with mpi and dask for each cell; the results are the "
-    "same. Default: MINIBNN_NUM_THREADS or all; with mpi a rank's share, with dask 1.",
+    help="Processor cores to use in all; default: MINIBNN_NUM_THREADS or all. With mpi and dask "
+    "those of each cell; default: 1. The results are the same.",
 )
 @click.option(
     "--out",
@@ -102,13 +102,12 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
         plan = Plan(**asked(ctx, grid, scan, random, seeds, changes, options))
         with _folder(plan, how) as out:
             _check_cells(plan.cells, out, how["force"])
-            threads = 1 if executor == "dask" and how["threads"] is None else how["threads"]
             click.echo(f"sweep:   {len(plan.cells)} cells")
             # mpiexec kills its ranks before they could say so; the cells save themselves
             words = " (the same command goes on where it stops)" if executor == "mpi" else ""
             click.echo(f"folder:  {out}{words}")
             with _way_to_go_on(executor, scheduler, out):
-                result = run_plan(plan, out, pool, jobs, threads, how["force"])
+                result = run_plan(plan, out, pool, jobs, how["threads"], how["force"])
     click.echo(f"\n{result}\n")
     for word, name in _FILES.items():
         if (result.folder / name).exists():

@@ -76,10 +76,7 @@ class RunFolder:
         self._lock = _locked(self.path)
         try:
             self.check()  # now that nobody else can change it
-            if self.force:
-                self._clear()
-            if not self.resume:
-                staged(self.checkpoint).unlink(missing_ok=True)
+            self._begin()
             return self
         except BaseException:
             self.__exit__()
@@ -125,19 +122,25 @@ class RunFolder:
         with contextlib.suppress(OSError):  # it holds files that are not ours
             self.path.rmdir()
 
-    def _clear(self):
-        """Remove the files of the run here, and of the runs of a comparison below."""
-        below = []
-        with contextlib.suppress(InputError):  # an unreadable config.json is removed as well
-            below = compared(self.path)
-        for folder in (RunFolder(path, force=True) for path in below):
-            if folder.holds_run():
-                folder.remove()
-        for name in (CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PLOTS):
+    def _begin(self):
+        """Make the folder ready; with ``force`` remove the run here, and those it compares."""
+        if self.force:
+            below = []
+            with contextlib.suppress(InputError):  # an unreadable config.json is removed as well
+                below = compared(self.path)
+            for folder in (RunFolder(path, force=True) for path in below):
+                if folder.holds_run():
+                    folder.remove()
+            self._unlink(CONFIG, METRICS, CHECKPOINT, BEST, TELEMETRY, *PLOTS)
+            for path in self.path.glob(EVENTS):
+                path.unlink()
+        if not self.resume:
+            staged(self.checkpoint).unlink(missing_ok=True)
+
+    def _unlink(self, *names):
+        for name in names:
             (self.path / name).unlink(missing_ok=True)
             staged(self.path / name).unlink(missing_ok=True)
-        for path in self.path.glob(EVENTS):
-            path.unlink()
 
 
 def read_config(folder, missing_ok=False):

@@ -8,8 +8,8 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from minibnn.errors import InputError
-from minibnn.ops.threads import cores
+from minibnn.errors import InputError, integer
+from minibnn.ops.threads import VARIABLE, cores
 
 MPI_START = "mpiexec -n N python -m mpi4py.futures -m minibnn sweep ... --executor mpi"
 
@@ -20,21 +20,15 @@ def divide_cores(cells, jobs=None, total=None):
     ``total`` is MINIBNN_NUM_THREADS if it is None, else all this process may use. InputError for
     a number out of range: more processes than cores would only be slower.
     """
-    most, asked_by = len(cores()), "threads"
-    if total is None:
-        total, asked_by = os.environ.get("MINIBNN_NUM_THREADS") or most, "MINIBNN_NUM_THREADS"
-    total = _integer(asked_by, total, most, "cores of this machine")
-    if jobs is None:
-        jobs = max(1, min(cells, total))
-    jobs = _integer("jobs", jobs, total, "cores to use")
+    most, asked = len(cores()), os.environ.get(VARIABLE)
+    if total is not None:
+        integer(total, "threads", 1, most)
+    elif asked:
+        total = integer(int(asked) if asked.isdecimal() else asked, VARIABLE, 1, most)
+    else:
+        total = most
+    jobs = max(1, min(cells, total)) if jobs is None else integer(jobs, "jobs", 1, total)
     return jobs, total // jobs
-
-
-def _integer(name, value, most, what):
-    with contextlib.suppress(ValueError, TypeError):
-        if not isinstance(value, bool) and 1 <= int(value) <= most:
-            return int(value)
-    raise InputError(f"{name} must be an integer from 1 to {most} ({what}), found {value!r}")
 
 
 def local(jobs):

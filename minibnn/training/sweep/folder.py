@@ -8,14 +8,11 @@
     CELL/          the run folder of each cell, and its log.txt
 """
 
-import json
 import uuid
 from pathlib import Path
 
 from minibnn.errors import InputError
-from minibnn.files.atomic import staged, write_atomic
 from minibnn.files.text import read_json
-from minibnn.training import run_folder
 from minibnn.training.run_folder import SWEEP, RunFolder
 from minibnn.training.sweep.grid import text_of
 from minibnn.training.sweep.worker import LOG
@@ -29,7 +26,7 @@ _IDENTITY = ("grid", "scan", "random", "seed", "seeds", "options")
 _FREE = ("epochs", "data-dir", "checkpoint-every", "checkpoint-minutes", "tensorboard")
 
 
-class SweepFolder:
+class SweepFolder(RunFolder):
     """A locked sweep folder; use as a context manager.
 
     Entering it refuses a folder with another sweep or an ordinary run in it, unless ``force``
@@ -38,36 +35,12 @@ class SweepFolder:
     """
 
     def __init__(self, path, description, force=False):
-        self.path = Path(path)
-        self.description, self.force = description, force
-        self.summary = self.path / SUMMARY
+        super().__init__(path, force=force)
+        self.config, self.description = self.path / SWEEP, description
         self.stop_file = self.path.absolute() / f".stop-{uuid.uuid4().hex[:12]}"
-        self._lock = None
 
-    def __enter__(self):
-        self._check()
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = run_folder._locked(self.path)
-        try:
-            found = self._check()
-            for left in self.path.glob(".stop-*"):  # of a start that was killed
-                left.unlink()
-            if self.force and found is not None:
-                self._clear(found)
-                found = None
-            if found != self.description:
-                text = json.dumps(self.description, indent=2, allow_nan=False) + "\n"
-                write_atomic(self.path / SWEEP, text.encode())
-            return self
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __exit__(self, *_):
-        self._lock.close()
-
-    def _check(self):
-        """The description found here; InputError if this start may not use the folder."""
+    def check(self):
+        """Raise InputError if this start may not use the folder; change nothing."""
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"out must be a folder, and {self.path} is a file")
         if RunFolder(self.path).holds_run():
@@ -75,18 +48,19 @@ class SweepFolder:
         found = read_sweep(self.path, missing_ok=True)
         if found is not None and not self.force:
             check_same_sweep(found, self.description, self.path)
-        return found
 
-    def _clear(self, found):
-        """Remove the sweep's own files, those of its cells included."""
-        for name in found["cells"]:
-            below = RunFolder(self.path / name, force=True)
-            if below.path.parent != self.path or not below.path.is_dir():
-                continue  # sweep.json was edited, or the cell never started
-            below.remove(LOG)
-        for name in (SWEEP, SUMMARY, *FIGURES):
-            (self.path / name).unlink(missing_ok=True)
-            staged(self.path / name).unlink(missing_ok=True)
+    def _begin(self):
+        for left in self.path.glob(".stop-*"):  # of a start that was killed
+            left.unlink()
+        found = read_sweep(self.path, missing_ok=True)
+        if self.force and found is not None:
+            for name in found["cells"]:
+                cell = RunFolder(self.path / name, force=True)
+                if cell.path.parent == self.path and cell.path.is_dir():  # not edited, but begun
+                    cell.remove(LOG)
+            self._unlink(SWEEP, SUMMARY, *FIGURES)
+        if self.force or found != self.description:
+            self.write_config(self.description)
 
 
 def read_sweep(folder, missing_ok=False):
@@ -95,17 +69,19 @@ def read_sweep(folder, missing_ok=False):
     InputError if it is missing (unless ``missing_ok``: None) or not readable.
     """
     path = Path(folder) / SWEEP
-    if not path.exists():
-        if missing_ok:
-            return None
-        raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}")
-    found = read_json(path)
     try:
+        found = read_json(path)
         if found["format"] != FORMAT or found["version"] > VERSION:
             raise InputError(f"{path} was written by a newer minibnn or is no sweep")
         _check_parts(**{part: found[part] for part in (*_IDENTITY, "cells")})
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}") from None
     except InputError:
         raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: not the description of a sweep") from None
     return found

@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
 
 from minibnn.errors import InputError, integer
 from minibnn.tables import Rows
@@ -12,7 +13,7 @@ from minibnn.training.interrupt import StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
-from minibnn.training.sweep.folder import FORMAT, VERSION, SweepFolder
+from minibnn.training.sweep.folder import FORMAT, SUMMARY, VERSION, SweepFolder
 from minibnn.training.sweep.worker import Job, Outcome, ask_to_stop, run_cell
 
 TRIES = 2  # of a cell that crashes or is killed
@@ -90,99 +91,81 @@ def sweep(
 ):
     """Train every cell of a grid, each as ``minibnn train`` would in a folder of its own.
 
-    A second call with the same arguments does only what is missing. A cell is a child process of
-    the executor's worker: if it crashes or is killed it is started once more, from its checkpoint,
-    and after that given up; nothing else is touched. Returns a SweepResult. Raises InputError for
-    what cannot be done, and Interrupted after Ctrl-C or SIGTERM, when the running cells have been
-    saved.
+    ``grid`` is a dict of keys and their values: every combination is a cell. A key is an argument
+    of the binary optimizer (``gamma``), one of the real optimizer (``real.lr``) or an option of
+    ``minibnn train`` (``batch-size``); a value is a number, or a text such as a schedule. In
+    ``scan``, a dict as well, one key at a time takes its values while the others keep those of
+    ``options``, as in section 5.1 of the paper. ``random`` cells of the grid are drawn by ``seed``
+    if given; a key may then have a range, ``"log:1e-5:1e-2"`` or ``"uniform:0:1"``. Every cell is
+    trained with each of ``seeds``. ``options`` are those of ``minibnn train`` that all cells
+    share, by name: ``{"dataset": "digits", "optimizer": "bop:threshold=1e-6", "epochs": 5}``.
 
-    Parameters
-    ----------
-    grid : dict of str to sequence
-        Every combination of these values is a cell. A key is an argument of the binary optimizer
-        (``gamma``), one of the real optimizer (``real.lr``) or an option of ``minibnn train``
-        (``batch-size``); a value is a number, or a text such as a schedule.
-    out : path
-        The sweep's folder.
-    scan : dict of str to sequence
-        One key at a time takes these values while the others keep those of ``options``, as in
-        section 5.1 of the paper.
-    random, seed : int
-        Only ``random`` cells of the grid, drawn by ``seed``; a key may then have a range,
-        ``"log:1e-5:1e-2"`` or ``"uniform:0:1"``, instead of values.
-    seeds : sequence of int
-        Every cell is trained with each of them.
-    options : dict
-        Options of ``minibnn train`` that all cells share, by name: ``{"dataset": "digits",
-        "optimizer": "bop:threshold=1e-6", "epochs": 5}``.
-    executor : concurrent.futures.Executor
-        Any executor of PEP 3148 (processes, MPI, Dask, ...) whose workers see ``out`` at the same
-        path. By default ``jobs`` child processes of this one.
-    jobs : int
-        Cells at a time, without an ``executor``; by default as many as there are cores.
-    threads : int
-        Without an ``executor``: cores to use in all, divided among the jobs; by default
-        MINIBNN_NUM_THREADS, else all. With one: cores for each cell, by default 1.
-    force : bool
-        Replace the sweep in ``out``.
-    progress : None, False or a function
-        By default a line for each cell that ends is printed; False is silent, a function takes
-        the lines.
+    ``out`` is the sweep's folder. A second call with the same arguments does only what is missing;
+    ``force`` replaces the sweep there. ``executor`` is any of PEP 3148 (processes, MPI, Dask, ...)
+    whose workers see ``out`` at the same path; each cell has ``threads`` cores there, by default 1.
+    Without one, ``jobs`` child processes of this one share ``threads`` cores, by default as many
+    as there are cores (or MINIBNN_NUM_THREADS). ``progress`` takes a line for each cell that ends:
+    None prints it, False is silent, and it may be a function.
+
+    A cell is a child process of its worker: if it crashes or is killed it is started once more,
+    from its checkpoint, and after that given up; nothing else is touched. Returns a SweepResult.
+    Raises InputError for what cannot be done, and Interrupted after Ctrl-C or SIGTERM, when the
+    running cells have been saved.
     """
     if out is None:
         raise InputError("a sweep needs a folder: out")
     if executor is not None and jobs is not None:
         raise InputError("jobs belongs to the executor: give one of the two")
     plan = Plan(grid or {}, scan or {}, random, seed, seeds, options or {})
-    threads = 1 if threads is None and executor is not None else threads
     return run_plan(plan, out, executor, jobs, threads, force, progress)
 
 
 def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, progress=None):
-    """``sweep`` for a Plan; ``threads`` None with an executor is each MPI rank's share."""
-    if progress is None or progress is True:
-        progress = _say
-    elif progress is False:
-        progress = _nothing
-    elif not callable(progress):
+    """``sweep`` for a Plan."""
+    say = _say if progress is None else progress or _nothing
+    if not callable(say):
         raise InputError(f"progress must be None, False or a function, found {progress!r}")
     if executor is None:
         executors.divide_cores(len(plan.cells), jobs, threads)  # complain before there is a folder
     with SweepFolder(out, plan.description, force) as folder:
-        session = _Session(folder, plan.cells, progress)
-        session.write()
+        session = _Session(folder.path, plan.cells, say)
         try:
             if missing := session.missing():
                 with contextlib.ExitStack() as stack:
                     if executor is None:
                         jobs, threads = executors.divide_cores(len(missing), jobs, threads)
                         executor = stack.enter_context(executors.local(jobs))
-                    session.run(executor, missing, threads)
+                    job = {"threads": threads or 1, "stop_file": str(folder.stop_file)}
+                    session.run(executor, missing, job)
         except Interrupted:
             with contextlib.suppress(Exception):  # no figure may hide how to go on
-                session.draw()
+                plots.draw_sweep(folder.path, plan.description, session.rows)
             raise
-        finally:
-            session.write()
-        session.draw()
-        return SweepResult(session.rows(), folder.path)
+        plots.draw_sweep(folder.path, plan.description, session.rows)
+        return SweepResult(session.rows, folder.path)
 
 
 class _Session:
     """One start of a sweep: what is submitted, what came back, when to stop."""
 
-    def __init__(self, folder, cells, say):
-        self.folder, self.cells, self._tell = folder, cells, say
-        self.status = {c.name: "done" if c.finished(folder.path) else "waiting" for c in cells}
-        self.errors = {}
-        self._rows = {}  # of the cells that no longer change
+    def __init__(self, folder, cells, tell):
+        self.folder, self.cells, self._tell = folder, cells, tell
+        self._rows = {}  # of summary.csv, by the cells' names
+        for cell in cells:
+            self._note(cell, "done" if cell.finished(folder) else "waiting")
+        table.write_summary(folder / SUMMARY, self.rows)
+
+    @property
+    def rows(self):
+        return list(self._rows.values())
 
     def missing(self):
-        return [cell for cell in self.cells if self.status[cell.name] != "done"]
+        return [cell for cell in self.cells if self._rows[cell.name]["status"] != "done"]
 
-    def run(self, executor, missing, threads):
-        """Bring the missing cells to their end, or raise Interrupted."""
-        self._executor, self._threads = executor, threads
+    def run(self, executor, missing, job):
+        """Bring the missing cells to their end, or raise Interrupted; ``job`` is what all share."""
+        environment = {k: v for k, v in os.environ.items() if k.startswith("MINIBNN_")}
+        self._executor, self._job = executor, job | {"cwd": os.getcwd(), "environment": environment}
         self._tries = dict.fromkeys((cell.name for cell in missing), 0)
         self._over = len(self.cells) - len(missing)
         self._said = time.monotonic()
@@ -194,16 +177,16 @@ class _Session:
                 self._wait(stop)
             finally:
                 if self._pending:  # something unforeseen: no child may be left alone
-                    ask_to_stop(self.folder.stop_file)
+                    ask_to_stop(job["stop_file"])
                 else:
-                    self.folder.stop_file.unlink(missing_ok=True)
+                    Path(job["stop_file"]).unlink(missing_ok=True)
         done = len(self.cells) - len(self.missing())
         if stop.signum and done < len(self.cells):
             raise Interrupted(
                 f"stopped by {stop.name}: {done} of {len(self.cells)} cells are done, the others "
                 "saved as far as they are",
                 stop.signum,
-                self.folder.path,
+                self.folder,
             )
 
     def _wait(self, stop):
@@ -213,24 +196,17 @@ class _Session:
                 wait(self._pending, _LOOK, FIRST_COMPLETED)
                 if stop.signum and not asked:
                     asked = True
-                    ask_to_stop(self.folder.stop_file)
+                    ask_to_stop(self._job["stop_file"])
                     self._say(f"note: {stop.name}: the running cells save and stop")
                 for future in [future for future in self._pending if future.done()]:
                     self._end(self._pending.pop(future), _outcome(future), stop)
                 if time.monotonic() - self._said > _QUIET_SECONDS:
                     self._say(f"{self._over} of {len(self.cells)} cells have ended")
             except KeyboardInterrupt:  # a second Ctrl-C
-                ask_to_stop(self.folder.stop_file, now=True)
+                ask_to_stop(self._job["stop_file"], now=True)
 
     def _submit(self, cell):
-        job = Job(
-            options=cell.options,
-            folder=str(self.folder.path.absolute() / cell.name),
-            cwd=os.getcwd(),
-            environment={k: v for k, v in os.environ.items() if k.startswith("MINIBNN_")},
-            threads=self._threads,
-            stop_file=str(self.folder.stop_file),
-        )
+        job = Job(cell.options, str((self.folder / cell.name).absolute()), **self._job)
         self._tries[cell.name] += 1
         try:
             future = self._executor.submit(run_cell, job)
@@ -241,63 +217,44 @@ class _Session:
 
     def _end(self, cell, outcome, stop):
         """Take in how a cell ended."""
-        folder = (self.folder.path / cell.name).absolute()
-        if outcome.code == 0 and not cell.finished(self.folder.path):
+        folder = (self.folder / cell.name).absolute()
+        if outcome.code == 0 and not cell.finished(self.folder):
             text = "it ended without an error, but before its last epoch"
             if not (folder / CONFIG).exists():
                 text = f"its worker does not share the folder {folder} with this process"
             outcome = Outcome(2, text)
+        again = self._tries[cell.name] < TRIES and outcome.code != 2
         if outcome.code == 0:
-            self._settle(cell, "done")
-            row = self._row(cell)
-            self._count(
-                cell,
+            row = self._note(cell, "done")
+            text = (
                 f"best {row['measured_on']} {100 * row['best_accuracy']:.2f} % in epoch "
                 f"{row['best_epoch']}, last {100 * row['last_accuracy']:.2f} %, "
-                f"{row['seconds']:.1f} s",
+                f"{row['seconds']:.1f} s"
             )
         elif outcome.stopped or stop.signum:
-            self._settle(cell, "stopped" if (folder / ".lock").exists() else "waiting")
-        elif self._tries[cell.name] < TRIES and outcome.code != 2:
+            self._note(cell, "stopped" if (folder / ".lock").exists() else "waiting")
+            text = None
+        elif again:
             self._say(f"note: {cell.name}: {outcome.error}; it is started once more")
-            self._submit(cell)
+            return self._submit(cell)
         else:
-            self.errors[cell.name] = outcome.error
-            self._settle(cell, "failed")
-            self._count(cell, f"FAILED: {outcome.error}")
+            self._note(cell, "failed", outcome.error)
+            text = f"FAILED: {outcome.error}"
+        table.write_summary(self.folder / SUMMARY, self.rows)
+        if text:
+            self._over += 1
+            width = len(str(len(self.cells)))
+            self._say(f"cell {self._over:>{width}}/{len(self.cells)}  {cell.name}  {text}")
 
-    def _settle(self, cell, status):
-        self.status[cell.name] = status
-        self._rows.pop(cell.name, None)
-        self.write()
-
-    def _count(self, cell, text):
-        self._over += 1
-        width = len(str(len(self.cells)))
-        self._say(f"cell {self._over:>{width}}/{len(self.cells)}  {cell.name}  {text}")
+    def _note(self, cell, status, error=None):
+        """The row of a cell as it is now."""
+        history = cell.history(self.folder)
+        self._rows[cell.name] = row = table.row_of(cell, history, status, error)
+        return row
 
     def _say(self, text):
         self._said = time.monotonic()
         self._tell(text)
-
-    def rows(self):
-        """A row per cell, as summary.csv has them."""
-        return [self._row(cell) for cell in self.cells]
-
-    def _row(self, cell):
-        if cell.name in self._rows:
-            return self._rows[cell.name]
-        status, history = self.status[cell.name], cell.history(self.folder.path)
-        row = table.row_of(cell, history, status, self.errors.get(cell.name))
-        if status in ("done", "failed"):
-            self._rows[cell.name] = row
-        return row
-
-    def write(self):
-        table.write_summary(self.folder.summary, self.rows())
-
-    def draw(self):
-        plots.draw_sweep(self.folder.path, self.folder.description, self.rows())
 
 
 def _say(text):

@@ -32,7 +32,7 @@ class Job(NamedTuple):
     folder: str  # the cell's, absolute
     cwd: str
     environment: dict  # MINIBNN_* variables of the sweep's start
-    threads: int | None  # processor cores; None: this MPI rank's share
+    threads: int  # processor cores
     stop_file: str
 
     def text(self):
@@ -53,7 +53,8 @@ def run_cell(job):
     try:
         if _asked_to_stop(job):
             return Outcome(143, "not started", stopped=True)
-        threads = _check_threads(job.threads)
+        if not 1 <= job.threads <= len(cores()):
+            raise ValueError(f"threads must be from 1 to {len(cores())}, found {job.threads}")
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         _wait_for_lock(folder)
@@ -65,7 +66,7 @@ def run_cell(job):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=job.cwd,
-                env=child_environment(os.environ | job.environment, threads),
+                env=child_environment(os.environ | job.environment, job.threads),
                 # Ctrl-C in a terminal goes to the sweep alone, which passes it on.
                 start_new_session=True,
             )
@@ -111,31 +112,6 @@ def child_environment(environment, threads):
     """The environment of a child that is no MPI rank and uses so many cores."""
     own = {k: v for k, v in environment.items() if not k.startswith(_MPI)}
     return own | {"NUMBA_NUM_THREADS": str(threads), "MINIBNN_NUM_THREADS": str(threads)}
-
-
-def _check_threads(threads):
-    """The number of threads of a cell on this worker; ValueError if it has no such number."""
-    most = len(cores())
-    if threads is None:
-        return rank_share(os.environ, most)
-    if not 1 <= threads <= most:
-        raise ValueError(f"threads must be from 1 to {most} on this worker, found {threads}")
-    return threads
-
-
-def rank_share(environment, cores):
-    """The cores of one of the MPI ranks of this machine, at least 1.
-
-    Where all ranks are on one machine, one of them is the master, which only waits.
-    """
-
-    def number(*names):
-        return next((int(environment[n]) for n in names if environment.get(n, "").isdigit()), None)
-
-    here = number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE") or 1
-    ranks = number("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE") or here
-    workers = here - 1 if here == ranks else here
-    return max(1, cores // max(1, workers))
 
 
 def _wait_for_lock(folder):

@@ -7,7 +7,7 @@ import pytest
 
 from minibnn import InputError
 from minibnn.training.sweep import executors
-from minibnn.training.sweep.worker import child_environment, rank_share
+from minibnn.training.sweep.worker import child_environment
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def machine(monkeypatch):
     [
         (8, 100, None, None, (8, 1)), (8, 3, None, None, (3, 2)), (8, 100, 3, None, (3, 2)),
         (8, 100, None, 4, (4, 1)), (8, 100, 2, 5, (2, 2)), (1, 6, None, None, (1, 1)),
-        (8, 0, None, None, (1, 8)), (8, 6, "2", "4", (2, 2)),
+        (8, 0, None, None, (1, 8)),
     ],
 )  # fmt: skip
 def test_cores_are_divided(machine, cores, cells, jobs, total, expected):
     machine(cores)
     found = executors.divide_cores(cells, jobs, total)
     assert found == expected
-    assert found[0] * found[1] <= (int(total) if total else cores)
+    assert found[0] * found[1] <= (total or cores)
 
 
 def test_the_environment_gives_the_total(machine, monkeypatch):
@@ -37,17 +37,17 @@ def test_the_environment_gives_the_total(machine, monkeypatch):
     monkeypatch.setenv("MINIBNN_NUM_THREADS", "6")
     assert executors.divide_cores(100, 2) == (2, 3)
     monkeypatch.setenv("MINIBNN_NUM_THREADS", "many")
-    with pytest.raises(InputError, match=r"MINIBNN_NUM_THREADS must be .* 1 to 8 .*'many'"):
+    with pytest.raises(InputError, match=r"MINIBNN_NUM_THREADS must be .* 1 to 8, .*'many'"):
         executors.divide_cores(100)
 
 
 @pytest.mark.parametrize(
     ("jobs", "total", "message"),
     [
-        (3, None, r"jobs must be an integer from 1 to 2 \(cores to use\), found 3"),
+        (3, None, "jobs must be an integer from 1 to 2, found 3"),
         (2, 1, "jobs must be an integer from 1 to 1"),
         (0, None, "jobs must be"),
-        (None, 3, r"threads must be an integer from 1 to 2 \(cores of this machine\)"),
+        (None, 3, "threads must be an integer from 1 to 2, found 3"),
         (True, None, "jobs must be"),
     ],
 )
@@ -55,20 +55,6 @@ def test_no_more_processes_than_cores(machine, jobs, total, message):
     machine(2)
     with pytest.raises(InputError, match=message):
         executors.divide_cores(6, jobs, total)
-
-
-@pytest.mark.parametrize(
-    ("environment", "cores", "share"),
-    [
-        ({}, 8, 8),
-        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "5", "OMPI_COMM_WORLD_SIZE": "5"}, 8, 2),  # a master
-        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "4", "OMPI_COMM_WORLD_SIZE": "8"}, 8, 2),
-        ({"MPI_LOCALNRANKS": "3", "PMI_SIZE": "3"}, 8, 4),
-        ({"OMPI_COMM_WORLD_LOCAL_SIZE": "9", "OMPI_COMM_WORLD_SIZE": "9"}, 2, 1),
-    ],
-)
-def test_the_share_of_an_mpi_rank(environment, cores, share):
-    assert rank_share(environment, cores) == share
 
 
 def test_a_child_is_no_mpi_rank():
