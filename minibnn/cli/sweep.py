@@ -1,7 +1,6 @@
 """``minibnn sweep``: a grid of runs, each cell an ordinary run folder."""
 
 import contextlib
-import shlex
 from pathlib import Path
 
 import click
@@ -103,11 +102,8 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
         with _folder(plan, how) as out:
             _check_cells(plan.cells, out, how["force"])
             click.echo(f"sweep:   {len(plan.cells)} cells")
-            # mpiexec kills its ranks before they could say so; the cells save themselves
-            words = " (the same command goes on where it stops)" if executor == "mpi" else ""
-            click.echo(f"folder:  {out}{words}")
-            with _way_to_go_on(executor, scheduler, out):
-                result = run_plan(plan, out, pool, jobs, how["threads"], how["force"])
+            click.echo(f"folder:  {out}")
+            result = run_plan(plan, out, pool, jobs, how["threads"], how["force"])
     click.echo(f"\n{result}\n")
     for word, name in _FILES.items():
         if (result.folder / name).exists():
@@ -207,16 +203,14 @@ def _check_cells(cells, out, force):
 
     Also has the data downloaded once.
     """
-    from minibnn import optim
+    from minibnn.optim import Split, parse_optimizer
     from minibnn.training.settings import Settings, training_data
 
-    settled, specs = {}, set()
+    specs = [map(cell.options.get, ("optimizer", "real-optimizer")) for cell in cells]
+    for both in dict.fromkeys(map(tuple, specs)):
+        Split(*(text and parse_optimizer(text) for text in both))
+    settled = {}
     for cell in cells:
-        spec = tuple(cell.options.get(name) for name in ("optimizer", "real-optimizer"))
-        if spec not in specs:
-            specs.add(spec)
-            both = zip(("binary", "real"), spec, strict=True)
-            optim.Split(**{part: optim.parse_optimizer(text) for part, text in both if text})
         sizes = {k: v for k, v in cell.options.items() if k not in ("optimizer", "real-optimizer")}
         folder = Path(out) / cell.name
         if repr(sizes) in settled or (folder.exists() and not force):
@@ -227,25 +221,6 @@ def _check_cells(cells, out, force):
     for options, how in list(settled.values())[:_MOST_CHECKED]:
         with started("train", options, how) as start:
             training_data(start.net, start.data, Settings(**start.arguments))
-
-
-@contextlib.contextmanager
-def _way_to_go_on(executor, scheduler, out):
-    """Has an interrupted sweep say the whole command that goes on with it."""
-    from minibnn.training import Interrupted
-
-    try:
-        yield
-    except Interrupted as stop:
-        if executor == "processes":
-            raise
-        command = f"minibnn sweep --executor {executor}"
-        if executor == "mpi":
-            command = f"mpiexec -n N python -m mpi4py.futures -m {command}"
-        else:
-            command += f" --scheduler {shlex.quote(scheduler)}"
-        text = f"{stop.args[0]}; go on with: {command} --resume --out {shlex.quote(str(out))}"
-        raise Interrupted(text, stop.signum) from None
 
 
 def _add_options_of_train():

@@ -105,7 +105,7 @@ def legends(figure, names, part, more=()):
 
 def label(axes, title, unit, x="epoch"):
     """Title, units and a light grid; epochs are integers."""
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)
     axes.set_xlabel(x)
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)

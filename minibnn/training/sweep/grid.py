@@ -99,13 +99,10 @@ def cell_options(settings, options):
         if key in OPTIONS:
             options[key] = _checked(key, value)
         else:
-            changes.setdefault(_prefix(key), {})[key] = value
-    for prefix, changed in changes.items():
-        option = OPTIMIZERS[prefix]
-        for key in changed:
-            _check_argument(key, options)
-        texts = {key.removeprefix(prefix): text_of(value) for key, value in changed.items()}
-        options[option] = change_arguments(options[option], texts)
+            changes[key] = text_of(value)
+    for key, text in changes.items():
+        option, name = _argument(key, options)
+        options[option] = change_arguments(options[option], {name: text})
         parse_optimizer(options[option])  # complains of values
     return options
 
@@ -128,8 +125,18 @@ def _checked(key, value):
     return value
 
 
-def _prefix(key):
-    return "real." if key.startswith("real.") else ""
+def _argument(key, options):
+    """The option and the argument of it that ``key`` is; InputError if there is none."""
+    known, words = {}, []
+    for prefix, option in OPTIMIZERS.items():
+        if spec := options.get(option):
+            names = {prefix + name: (option, name) for name in _arguments(spec)}
+            known |= names
+            words.append(f"of {spec.partition(':')[0]}: {', '.join(names)}")
+    if key not in known:
+        words.append(f"options: {', '.join(OPTIONS)}")
+        raise InputError(f"{key} is no key of a sweep; {'; '.join(words)}")
+    return known[key]
 
 
 @cache
@@ -138,32 +145,12 @@ def _arguments(spec):
     return tuple(parse_optimizer(spec).arguments)
 
 
-def _check_argument(key, options):
-    """InputError unless ``key`` is an argument of the optimizer that ``options`` name."""
-    option = OPTIMIZERS[_prefix(key)]
-    if option not in options:
-        raise InputError(f"{key} belongs to an optimizer: name it by the option {option}")
-    if key.removeprefix(_prefix(key)) in _arguments(str(options[option])):
-        return
-    known = []
-    for prefix, option in OPTIMIZERS.items():
-        if option in options:
-            spec = str(options[option])
-            names = ", ".join(prefix + name for name in _arguments(spec))
-            known.append(f"of {spec.partition(':')[0]}: {names}")
-    known.append(f"options: {', '.join(OPTIONS)}")
-    raise InputError(f"{key} is no key of a sweep; {'; '.join(known)}")
-
-
 def unvaried(key, options):
-    """The value a key has where it is not varied; None if the options do not say."""
+    """The value a key has where it is not varied; None for an option that nobody set."""
     if key in OPTIONS:
         return options.get(key)
-    spec = options.get(OPTIMIZERS[_prefix(key)])
-    if spec is None:
-        return None
-    _check_argument(key, options)
-    return value_of(getattr(parse_optimizer(spec), key.removeprefix(_prefix(key))))
+    option, name = _argument(key, options)
+    return value_of(getattr(parse_optimizer(options[option]), name))
 
 
 # -- which settings --------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ Both show only cells that are done; of several seeds the mean, and their range a
 
 import statistics
 
+import numpy as np
+
 from minibnn.training.metrics import read_rows
-from minibnn.training.plots.style import COLOURS, new_figure, save
+from minibnn.training.plots.style import label, line, new_figure, save, style
 from minibnn.training.run_folder import METRICS
 from minibnn.training.sweep.grid import text_of
 from minibnn.training.sweep.table import keys_of, mean_and_spread, over_seeds
 
-_STYLES = ("-", "--", ":", "-.")
 _MOST_LINES, _MOST_PANELS = 12, 6
 
 
@@ -40,71 +41,57 @@ def _all_numbers(groups, *keys):
     return all(isinstance(settings[key], int | float) for settings, _ in groups for key in keys)
 
 
-# -- heat map --------------------------------------------------------------------------------------
-
-
 def heat_map(groups, keys, description):
     """Best accuracy over the first two keys; a panel for each setting of the others.
 
     Draws from ranges are points, whose places tell their values.
     """
-    import numpy as np
-
-    (across, down), others = keys[:2], keys[2:]
+    across, down, *others = keys
     shown = {}
     for settings, group in groups:
         shown.setdefault(_words(settings, others), []).append((settings, group))
     shown = dict(list(shown.items())[:_MOST_PANELS])
-    best = [100 * _best(group) for members in shown.values() for _, group in members]
-    low, high = min(best), max(best)
-    spread = {"vmin": low, "vmax": high if high > low else low + 1, "cmap": "cividis"}
+    best = [_best(group) for members in shown.values() for _, group in members]
+    colours = {"vmin": min(best), "vmax": max(max(best), min(best) + 1e-9), "cmap": "cividis"}
     given = {**description["grid"], **description["scan"]}
     kinds = [text_of(given[key][0]).split(":")[0] for key in (across, down)]
     drawn = {"log", "uniform"} & {*kinds} and _all_numbers(groups, across, down)
     figure = new_figure(5.4 * len(shown) + 0.8, 4.6)
-    panels = np.atleast_1d(figure.subplots(1, len(shown)))
-    for axes, (title, members) in zip(panels, shown.items(), strict=True):
-        image = (_scatter if drawn else _grid)(axes, members, across, down, spread)
+    axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    for one, (title, members) in zip(axes, shown.items(), strict=True):
+        label(one, title, down, x=across)
         if drawn:
-            axes.set_xscale("log" if kinds[0] == "log" else "linear")
-            axes.set_yscale("log" if kinds[1] == "log" else "linear")
-        axes.set_xlabel(across)
-        axes.set_ylabel(down)
-        axes.set_title(title, parse_math=False)
+            points = [(s[across], s[down], _best(group)) for s, group in members]
+            x, y, best = zip(*points, strict=True)
+            image = one.scatter(x, y, c=best, s=90, edgecolors="0.3", **colours)
+            one.set_xscale("log" if kinds[0] == "log" else "linear")
+            one.set_yscale("log" if kinds[1] == "log" else "linear")
+        else:
+            image = _grid(one, members, across, down, colours)
     seeds = max(len(group) for _, group in groups)
-    label = f"best {_accuracy(groups)}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
-    figure.colorbar(image, ax=figure.axes, label=label)
+    words = f"best {_accuracy(groups)}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
+    figure.colorbar(image, ax=figure.axes, label=words)
     return figure
 
 
-def _grid(axes, members, across, down, spread):
-    import numpy as np
-
+def _grid(axes, members, across, down, colours):
+    """A coloured cell with its number for each member; what was not tried is grey."""
     x, y = (_sorted({settings[key] for settings, _ in members}) for key in (across, down))
     values = np.full((len(y), len(x)), np.nan)
     for settings, group in members:
         at = y.index(settings[down]), x.index(settings[across])
-        values[at] = 100 * _best(group)
-        _, deviation = mean_and_spread([100 * row["best_accuracy"] for row in group])
-        text = f"{values[at]:.2f}" + (f"\n± {deviation:.2f}" if deviation is not None else "")
-        middle = (spread["vmin"] + spread["vmax"]) / 2
-        colour = "white" if values[at] < middle else "black"
-        axes.text(at[1], at[0], text, ha="center", va="center", color=colour)
+        mean, deviation = mean_and_spread([100 * row["best_accuracy"] for row in group])
+        values[at] = mean
+        text = f"{mean:.2f}" + (f"\n± {deviation:.2f}" if deviation is not None else "")
+        dark = mean < (colours["vmin"] + colours["vmax"]) / 2
+        how = {"ha": "center", "va": "center", "color": "white" if dark else "black"}
+        axes.text(at[1], at[0], text, **how)
     # A value may be a file called $x^.
     axes.set_xticks(range(len(x)), [*map(text_of, x)], parse_math=False)
     axes.set_yticks(range(len(y)), [*map(text_of, y)], parse_math=False)
-    axes.set_facecolor("0.9")  # not tried
-    return axes.imshow(values, origin="lower", aspect="auto", **spread)
-
-
-def _scatter(axes, members, across, down, spread):
-    points = [(settings[across], settings[down], 100 * _best(group)) for settings, group in members]
-    x, y, best = zip(*points, strict=True)
-    axes.grid(alpha=0.3)
-    return axes.scatter(x, y, c=best, s=90, edgecolors="0.3", **spread)
-
-
-# -- curves ----------------------------------------------------------------------------------------
+    axes.set_facecolor("0.9")
+    axes.grid(False)
+    return axes.imshow(values, origin="lower", aspect="auto", **colours)
 
 
 def panels(groups, description):
@@ -125,11 +112,11 @@ def panels(groups, description):
         lines = {}  # cells in which only this key differs
         for i, (settings, _) in enumerate(groups):
             lines.setdefault(_words(settings, others), {})[settings[key]] = i
-        for title, line in lines.items():
-            if len(line) > 1 or not scan:
-                values = _sorted(line) if scan else line
-                found[title] = {_words({key: value}, [key]): line[value] for value in values}
-    seen = {i for line in found.values() for i in line.values()}
+        for title, members in lines.items():
+            if len(members) > 1 or not scan:
+                values = _sorted(members) if scan else members
+                found[title] = {_words({key: value}, [key]): members[value] for value in values}
+    seen = {i for members in found.values() for i in members.values()}
     if alone := [i for i in range(len(groups)) if i not in seen]:
         found[""] = {_words(groups[i][0], keys): i for i in alone}
     return dict(list(found.items())[:_MOST_PANELS])
@@ -138,28 +125,22 @@ def panels(groups, description):
 def curves(folder, groups, shown):
     """Accuracy above, below it the paper's pi_t of the last layer (Eq. 7), by epoch."""
     figure = new_figure(5.4 * len(shown) + 0.4, 7.2)
-    top, bottom = figure.subplots(2, len(shown), squeeze=False, sharex="col", sharey="row")
+    axes = figure.subplots(2, len(shown), squeeze=False, sharex="col", sharey="row")
     shade = "shade: range of the seeds" if any(len(g) > 1 for _, g in groups) else None
-    for upper, lower, (title, lines) in zip(top, bottom, shown.items(), strict=True):
-        for k, (label, i) in enumerate(list(lines.items())[:_MOST_LINES]):
+    for (upper, lower), (title, lines) in zip(axes.T, shown.items(), strict=True):
+        for k, (words, i) in enumerate(list(lines.items())[:_MOST_LINES]):
             group = groups[i][1]
             histories = [read_rows(folder / row["cell"] / METRICS) for row in group]
-            measured = f"{group[0]['measured_on']}_accuracy"
             last_layer = [name for name in histories[0][0] if name.startswith("pi:")][-1]
-            colour = COLOURS[k % len(COLOURS)]
-            how = {"label": label, "color": colour, "linestyle": _STYLES[k // len(COLOURS)]}
-            _line(upper, histories, measured, 100, **how)
+            how = style(k) | {"marker": "", "label": words}
+            _line(upper, histories, f"{group[0]['measured_on']}_accuracy", 100, **how)
             _line(lower, histories, last_layer, 1, **how)
-        upper.set_title(title, parse_math=False)
-        lower.set_xlabel("epoch")
-        lower.xaxis.get_major_locator().set_params(integer=True)
-        upper.grid(alpha=0.3)
-        lower.grid(alpha=0.3)
-        legend = upper.legend(framealpha=0.8, edgecolor="none", title=shade)
-        for text in legend.get_texts():
+        label(upper, title, _accuracy(groups), x="")
+        label(lower, "", r"$\pi_t$ of the last layer, ln(flips/weights + $e^{-9}$)")
+        for text in upper.legend(framealpha=0.8, edgecolor="none", title=shade).get_texts():
             text.set_parse_math(False)
-    top[0].set_ylabel(_accuracy(groups))
-    bottom[0].set_ylabel(r"$\pi_t$ of the last layer, ln(flips/weights + $e^{-9}$)")
+    for one in axes[:, 1:].flat:
+        one.set_ylabel("")
     return figure
 
 
@@ -170,18 +151,15 @@ def _line(axes, histories, column, scale, **how):
         if all(row.get(column) is not None for row in rows):
             epochs.append(rows[0]["epoch"])
             values.append([scale * row[column] for row in rows])
-    marker = "o" if len(epochs) == 1 else None
-    axes.plot(epochs, [statistics.fmean(v) for v in values], linewidth=1.6, marker=marker, **how)
+    line(axes, epochs, [statistics.fmean(v) for v in values], **how)
     if len(histories) > 1:
         low, high = [min(v) for v in values], [max(v) for v in values]
         axes.fill_between(epochs, low, high, color=how["color"], alpha=0.15, linewidth=0)
 
 
-# -- both ------------------------------------------------------------------------------------------
-
-
 def _best(group):
-    return statistics.fmean(row["best_accuracy"] for row in group)
+    """The mean best accuracy in percent."""
+    return 100 * statistics.fmean(row["best_accuracy"] for row in group)
 
 
 def _accuracy(groups):
@@ -196,5 +174,4 @@ def _words(settings, keys):
 
 def _sorted(values):
     """Numbers by size, then words."""
-    numbers = sorted(value for value in values if isinstance(value, int | float))
-    return numbers + sorted((v for v in values if not isinstance(v, int | float)), key=text_of)
+    return sorted(values, key=lambda x: (isinstance(x, str), x))
