@@ -584,7 +584,7 @@ CALLS = {
         ),
         (
             "bnn.training.sweep(SWEEP, folder / 's')",
-            "gamma belongs to an optimizer: name it by ...",
+            "gamma is no key of a sweep; no optimizer; no real-optimizer; options: ...",
         ),
         ("bnn.training.sweep({'gamma': []}, folder / 's', options=BOP)", "gamma has no values"),
     ],

@@ -129,10 +129,10 @@ def _argument(key, options):
     """The option and the argument of it that ``key`` is; InputError if there is none."""
     known, words = {}, []
     for prefix, option in OPTIMIZERS.items():
-        if spec := options.get(option):
-            names = {prefix + name: (option, name) for name in _arguments(spec)}
-            known |= names
-            words.append(f"of {spec.partition(':')[0]}: {', '.join(names)}")
+        spec = options.get(option)
+        names = {prefix + name: (option, name) for name in _arguments(spec)} if spec else {}
+        known |= names
+        words.append(f"of {spec.partition(':')[0]}: {', '.join(names)}" if spec else f"no {option}")
     if key not in known:
         words.append(f"options: {', '.join(OPTIONS)}")
         raise InputError(f"{key} is no key of a sweep; {'; '.join(words)}")

@@ -205,5 +205,5 @@ def test_bad_keys_and_values_are_named(small, key, value, message):
 
 
 def test_a_hyperparameter_needs_its_optimizer():
-    with pytest.raises(InputError, match=r"gamma is no key of a sweep; options: .* optimizer, "):
+    with pytest.raises(InputError, match="gamma is no key of a sweep; no optimizer; "):
         cell_options({"gamma": 1}, {})

@@ -269,7 +269,7 @@ def test_a_figure_that_fails_does_not_hide_an_interruption(
         ({"seeds": []}, "seeds must be different integers"),
         ({"seeds": [-1]}, "a seed must be an integer from 0 to .*, found -1"),
         ({"grid": None}, "something to vary"),
-        ({"options": {"epochs": 1}}, "gamma is no key of a sweep; options: "),
+        ({"options": {"epochs": 1}}, "gamma is no key of a sweep; no optimizer; "),
     ],
 )
 def test_bad_arguments(tmp_path, small, at_once, changes, message, trained):
