@@ -19,9 +19,9 @@ class Batches:
 
     Order and augmentation of epoch e come from a generator seeded with (``seed``, e), drawn for the
     whole epoch before its first batch. So a resumed run needs no random state: ``epoch(e, start)``
-    goes on in the middle. The last partial batch is dropped. Making a batch is one compiled pass
-    over its bytes, too cheap for a thread of its own; only images that stay in their files are
-    decoded by threads, ahead of training.
+    goes on in the middle. The last partial batch is dropped. Making a batch is too cheap for a
+    thread of its own; only images that stay in their files are decoded by threads, ahead of
+    training.
 
     >>> batches = Batches(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10), batch_size=4, seed=0)
     >>> [labels.tolist() for _, labels in batches.epoch(0)]  # two images sit this epoch out
