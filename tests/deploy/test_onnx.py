@@ -91,10 +91,10 @@ def exposed(model, names):
     return twin
 
 
-def agrees(net, weights="bits"):
+def agrees(net):
     """The model gives the network's signs exactly, its predictions and its logits."""
     x = some_images(net)
-    model = export.model(net, weights=weights)
+    model = export.model(net)
     logits = net.forward(x)
     signs = hidden_signs(net, x)
     assert len(signs) == sum(isinstance(layer, nn.Sign) for layer in net.layers)
@@ -157,9 +157,9 @@ def networks(draw):
 # -- the same signs, the same logits --------------------------------------------------------------
 
 
-@given(networks(), st.sampled_from(export.WEIGHTS))
-def test_random_networks(net, weights):
-    agrees(net, weights)
+@given(networks())
+def test_random_networks(net):
+    agrees(net)
 
 
 @pytest.mark.parametrize("pool", [0, 1, 2, 3])
@@ -305,10 +305,7 @@ def test_a_weight_is_a_bit():
     net = small(1000)  # 33 * 27 and 990 * 1000 weights; 891 is no multiple of 8
     bits = sum(p.size for p in net.parameters() if p.binary)
     reals = sum(p.size for p in net.parameters() if not p.binary) + 2 * 1033
-    packed, floats = (len(export.model(net, weights=w).SerializeToString()) for w in export.WEIGHTS)
-    assert packed < bits / 8 + 4 * reals + 5000
-    assert floats > 4 * bits
-    agrees(net, "float32")
+    assert len(export.model(net).SerializeToString()) < bits / 8 + 4 * reals + 5000
 
 
 def test_operators_as_they_stand():
@@ -348,8 +345,6 @@ def test_refused():
 
     with pytest.raises(InputError, match=r"^relu1 \(Odd\) has no form in ONNX here; these kinds"):
         export.model(nn.Sequential([nn.Flatten(), Odd()], (2, 2, 1)))
-    with pytest.raises(InputError, match="weights must be one of bits, float32, found 'int4'"):
-        export.model(small(), weights="int4")
     with pytest.raises(InputError, match=r"image_form must be one of .* found 'floats'"):
         export.model(small(), image_form="floats")
     with pytest.raises(InputError, match="classes must be 10 names, found"):

@@ -22,32 +22,27 @@ from minibnn.nn.inputs import check_image_form, check_names
 
 OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
-WEIGHTS = ("bits", "float32")
 
 
-def model(network, classes=None, weights="bits", image_form=None):
+def model(network, classes=None, image_form=None):
     """The ONNX model of a ``network``, an onnx.ModelProto checked by onnx.checker.
 
     ``classes``, names of the outputs, by default the network's own, are kept in the model's
-    metadata as a JSON list. ``weights`` "bits" keeps a binary kernel as 8 weights to a byte, with
-    five operators behind it that turn bits into ±1 (runtimes do so once, when they load it);
-    "float32" keeps it as numbers, 32 times as large, for a runtime that lacks BitShift or wants
-    kernels to be constants. ``image_form`` is what the network was trained on, by default what it
+    metadata as a JSON list. ``image_form`` is what the network was trained on, by default what it
     tells, see ``minibnn.nn.inputs``: the model makes it of bytes; of "arrays", which bytes cannot
-    tell, it takes these.
+    tell, it takes these. A binary kernel is kept as 8 weights to a byte, with five operators behind
+    it that turn bits into ±1 (runtimes do so once, when they load it).
 
     InputError if a layer has no such form (it says which and why), or onnx is not installed.
     """
     onnx = _onnx()
-    if weights not in WEIGHTS:
-        raise InputError(f"weights must be one of {', '.join(WEIGHTS)}, found {weights!r}")
     image_form = network.image_form if image_form is None else check_image_form(image_form)
     metadata = {"network": network.name, "input": _input_text(network.input_shape, image_form)}
     classes = network.classes if classes is None else classes
     if classes is not None:
         metadata["classes"] = json.dumps(check_names(classes, network.output_shape))
     made = onnx.helper.make_model(
-        translate(network, weights, image_form),
+        translate(network, image_form),
         producer_name="minibnn",
         producer_version=__version__,
         ir_version=IR_VERSION,
@@ -59,9 +54,9 @@ def model(network, classes=None, weights="bits", image_form=None):
     return made
 
 
-def write(network, path, classes=None, weights="bits", image_form=None):
+def write(network, path, classes=None, image_form=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
-    made = model(network, classes, weights, image_form)
+    made = model(network, classes, image_form)
     write_atomic(path, made.SerializeToString(deterministic=True))
 
 

@@ -4,16 +4,12 @@ import numpy as np
 
 
 class Graph:
-    """Operators in the order they run; what adds one returns the name of its output.
+    """Operators in the order they run; what adds one returns the name of its output."""
 
-    ``weights`` is how ``signs`` keeps its arrays: "bits" or "float32".
-    """
-
-    def __init__(self, weights):
+    def __init__(self):
         from onnx import helper, numpy_helper
 
         self.helper, self._tensor = helper, numpy_helper.from_array
-        self.weights = weights
         self.nodes, self.constants = [], {}
 
     def node(self, kind, inputs, name, **attributes):
@@ -36,8 +32,6 @@ class Graph:
 
     def signs(self, name, array, dtype):
         """An array of ±1, which other operators see as numbers of ``dtype``."""
-        if self.weights == "float32":
-            return self.constant(name, array.astype(dtype))
         bits = np.packbits(array.ravel() < 0)[:, None]  # the first is a byte's highest
         places = self.constant("places", np.arange(8, dtype=np.uint8))
         x = self.constant(f"{name}/bytes", bits)

@@ -41,9 +41,9 @@ class Value:
         return np.float64 if self.bound is not None and self.bound >= HALVES else np.float32
 
 
-def translate(network, weights, image_form):
+def translate(network, image_form):
     """The GraphProto of a Sequential network."""
-    walk = _Walk(weights)
+    walk = _Walk()
     value = walk.images("images", network.input_shape, image_form)
     value = walk.real(walk.chain(network.chain, value))
     if len(value.shape) != 1:
