@@ -69,21 +69,19 @@ def read_sweep(folder, missing_ok=False):
     InputError if it is missing (unless ``missing_ok``: None) or not readable.
     """
     path = Path(folder) / SWEEP
-    try:
-        found = read_json(path)
-        if found["format"] != FORMAT or found["version"] > VERSION:
-            raise InputError(f"{path} was written by a newer minibnn or is no sweep")
-        _check_parts(**{part: found[part] for part in (*_IDENTITY, "cells")})
-    except FileNotFoundError:
+    if not path.exists():
         if missing_ok:
             return None
-        raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}") from None
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}")
+    found = read_json(path)
+    try:
+        ours = found["format"] == FORMAT and found["version"] <= VERSION
+        if ours:
+            _check_parts(**{part: found[part] for part in (*_IDENTITY, "cells")})
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: not the description of a sweep") from None
+    if not ours:
+        raise InputError(f"{path} was written by a newer minibnn or is no sweep")
     return found
 
 
