@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibnn.data.augment import AUGMENTATIONS, crop, draw
-from minibnn.data.folder import FolderImages
+from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer
 
 _STREAM = 1  # keeps the draws of the batches apart from others made with the same seed

@@ -32,17 +32,11 @@ class Layout(NamedTuple):
     files: tuple  # five of training data, then the test data
 
 
+_FILES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 BINARY = Layout(
-    "cifar-10-batches-bin",
-    "cifar-10-binary.tar.gz",
-    (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"),
+    "cifar-10-batches-bin", "cifar-10-binary.tar.gz", tuple(f"{name}.bin" for name in _FILES)
 )
-PYTHON = Layout(
-    "cifar-10-batches-py",
-    "cifar-10-python.tar.gz",
-    (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"),
-)
-LAYOUTS = (BINARY, PYTHON)
+PYTHON = Layout("cifar-10-batches-py", "cifar-10-python.tar.gz", _FILES)
 
 
 def load_cifar10(data_dir=None, download=True, progress=None):
@@ -61,7 +55,7 @@ def load_cifar10(data_dir=None, download=True, progress=None):
 
 def find(path):
     """(layout, folder or archive) at ``path``: the folder itself, its parent, or an archive."""
-    for layout in LAYOUTS:
+    for layout in (BINARY, PYTHON):
         for place in (path, path / layout.folder, path / layout.archive):
             is_archive = place.name == layout.archive and place.is_file()
             if is_archive or any((place / name).exists() for name in layout.files):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minibnn.data.checks import check_classes, check_images, check_labels
-from minibnn.data.folder import FolderImages
+from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer
 
 

@@ -32,13 +32,9 @@ class Sequential(Predictor):
     ``gradients`` says how they travel through binary layers: "float32", as in the paper; or "int2"
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
     exactly. Then no weight depends on the machine, its threads or the backend. It may be set at
-    any time.
+    any time. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what the
+    network was trained on, see ``minibnn.nn.inputs``.
 
-    ``fit`` sets two attributes: ``classes``, names of the outputs or None; and ``image_form``, what
-    the network was trained on, see ``minibnn.nn.inputs``. ``name`` is of the network itself.
-
-    Examples
-    --------
     >>> from minibnn import nn
     >>> layers = [nn.Flatten(), nn.BinaryDense(3), nn.BatchNorm()]
     >>> net = nn.Sequential(layers, (2, 2, 1), seed=0)
@@ -97,10 +93,10 @@ class Sequential(Predictor):
         """Make the arrays; InputError, and no array, if they are more than there is memory."""
         sizes = [np.dtype(d).itemsize * prod(s) for d, s in self.arrays().values()]
         if sum(sizes) + 2 * max(sizes, default=0) > machine_memory():  # kernels are drawn in parts
-            most = min(sum(sizes), 10**24)  # an int may be too long for a float
+            most, there = min(sum(sizes), 10**24) / 1e9, machine_memory() / 1e9
             raise InputError(
-                f"{self.name}: its arrays take {most / 1e9:,.1f} GB, and while they are made "
-                f"more memory than the {machine_memory() / 1e9:,.1f} GB there are"
+                f"{self.name}: its arrays take {most:,.1f} GB, and while they are made more memory "
+                f"than the {there:,.1f} GB there are"
             )
         self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self._parameters = self.chain.parameters()

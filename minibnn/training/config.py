@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 
 from minibnn._version import __version__
-from minibnn.data.folder import FolderImages
+from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, one_line
 from minibnn.ops import backend
 from minibnn.optim import schedules

@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 
 import numpy as np
 
-from minibnn.data.folder import FolderImages
+from minibnn.data.folder.images import FolderImages
 from minibnn.training.callbacks import call
 from minibnn.training.compiling import kernels_meanwhile
 from minibnn.training.errors import Interrupted, TrainingError

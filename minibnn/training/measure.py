@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.data.folder import FolderImages
+from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer
 from minibnn.nn import LOSSES
 from minibnn.ops.threads import one_blas_thread

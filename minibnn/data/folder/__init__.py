@@ -3,7 +3,3 @@
 ``listing``: what is there; ``decode``: bytes to RGB; ``crops``: which part; ``prefetch``: threads
 that work ahead; ``images``: all that behind the face of an array.
 """
-
-from minibnn.data.folder.images import FolderImages
-
-__all__ = ["FolderImages"]

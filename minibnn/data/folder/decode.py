@@ -65,15 +65,12 @@ def pillow_errors():
 
 
 def cut(content, plan):
-    """A part of the image in a file's ``content``, resized: a PIL.Image.Image in mode RGB.
+    """A part of the image in a file's ``content``, resized (bicubic): a PIL.Image.Image in RGB.
 
     ``plan(width, height)`` gives the Crop to take of an image of this size. Unreadable if the
-    content is no whole image.
-
-    Resizing is bicubic, as Pillow does it (its support grows when pixels become fewer). Where at
-    least ``GAP`` times the pixels wanted are left in both directions, a JPEG is decoded at 1/2, 1/4
-    or 1/8 of its size, which libjpeg does in a fraction of the time. On photographs that changes
-    the result by less than 1 of 255 in the mean.
+    content is no whole image. Where at least ``GAP`` times the pixels wanted are left in both
+    directions, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, in a fraction of the time. On
+    photographs that changes the result by less than 1 of 255 in the mean.
     """
     image = open_image(content)
     return _take(image, plan(*image.size))

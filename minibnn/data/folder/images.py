@@ -25,12 +25,10 @@ class FolderImages:
     """Images of a folder, or some of them: ``rows`` of a ``listing``.
 
     A slice or an array of row numbers gives a part that is again only a list of files;
-    ``images[i]`` and ``numpy.asarray(images[a:b])`` decode, as evaluation sees them.
-
-    Decoded they are (N, size, size, 3) float32 with ImageNet's mean and deviation: byte b of
-    channel c becomes (b / 255 - MEAN[c]) / DEVIATION[c]. As many threads as ``workers`` says decode
-    and compute that; their number changes nothing. Files that cannot be decoded are noted in
-    ``problems``.
+    ``images[i]`` and ``numpy.asarray(images[a:b])`` decode, as evaluation sees them:
+    (N, size, size, 3) float32 with ImageNet's mean and deviation, so that byte b of channel c
+    becomes (b / 255 - MEAN[c]) / DEVIATION[c]. The number of threads, ``workers``, changes nothing.
+    Files that cannot be decoded are noted in ``problems``.
     """
 
     dtype = np.dtype(np.float32)
