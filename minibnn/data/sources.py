@@ -2,18 +2,20 @@
 
 import sys
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 
 from minibnn.data.cifar10 import load_cifar10
-from minibnn.data.dataset import Dataset, stratified_choice
+from minibnn.data.dataset import Dataset, from_arrays, stratified_choice
 from minibnn.data.digits import load_digits
 from minibnn.data.folder.images import FolderImages, Problems
 from minibnn.data.folder.listing import list_images
-from minibnn.data.npz import load_npz
 from minibnn.errors import InputError, integer, one_line
+from minibnn.files.archive import read_arrays
 from minibnn.ops.threads import cores
 
+_ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 SIZE = 224  # as the published ImageNet networks take them
 MOST_WORKERS = 256
 DATASETS = ("digits", "cifar10", "image-folder", "npz:FILE")
@@ -58,7 +60,12 @@ def load(
     if name == "cifar10":
         return load_cifar10(data_dir, download, progress)
     if isinstance(name, str) and name.startswith("npz:"):
-        return load_npz(name.removeprefix("npz:"))
+        file = name.removeprefix("npz:")
+        arrays = read_arrays(file, _ARRAYS, ("classes",))
+        try:
+            return from_arrays(**arrays, name=Path(file).stem)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
     raise InputError(f"data set must be one of {', '.join(DATASETS)}, found {name!r}")
 
 

@@ -291,12 +291,6 @@ def test_inputs_need_not_be_arrays():
     assert net.forward(pack_signs(x, 1)).dtype == np.int16
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, "0", None])
-def test_seeds_are_whole_numbers(seed):
-    with pytest.raises(InputError, match="seed must be an integer from 0 on"):
-        small(seed)
-
-
 def test_a_layer_belongs_to_one_network():
     net = small()
     with pytest.raises(InputError, match="conv1 already belongs to a network"):
@@ -316,10 +310,8 @@ def test_layers_that_did_not_fit_may_be_tried_again():
     [
         ({"kind": "Sequential", "layers": [{"kind": "LSTM"}], "input_shape": [3]}, "found 'LSTM'"),
         ({"kind": "Sequential", "layers": [{"kind": "Dense", "x": 1}], "input_shape": [3]}, "'x'"),
-        ({"kind": "Sequential", "layers": [7], "input_shape": [3]}, "found 7"),
         ({"kind": "Sequential", "layers": [], "input_shape": [0]}, "input_shape must be positive"),
         ({"kind": "Sequential", "layers": []}, "input_shape"),
-        ({"kind": "Model"}, "dict of kind Sequential"),
     ],
 )
 def test_configurations_that_make_no_network(config, message):
