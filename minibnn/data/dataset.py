@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minibnn.data.checks import check_classes, check_images, check_labels
 from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer
+
+MOST_CLASSES = 1 << 16  # a larger label is a mistake, and names for as many classes a burden
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,8 +128,8 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
     >>> from_arrays(table[:4], [0, 1, 0, 1], table[4:], [0, 1])
     Dataset('arrays': 4 + 2 vectors 5 float32, 2 classes)
     """
-    train_images = check_images(train_images, "train_images")
-    test_images = check_images(test_images, "test_images")
+    train_images = _check_images(train_images, "train_images")
+    test_images = _check_images(test_images, "test_images")
     size = "height, width and channels" if train_images.ndim == 4 else "number of features"
     for what, train, test in (
         ("dtype", train_images.dtype, test_images.dtype),
@@ -138,8 +139,8 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
             raise InputError(
                 f"test_images must have the {what} of train_images, {train}, found {test}"
             )
-    train_labels = check_labels(train_labels, "train_labels", len(train_images))
-    test_labels = check_labels(test_labels, "test_labels", len(test_images))
+    train_labels = _check_labels(train_labels, "train_labels", len(train_images))
+    test_labels = _check_labels(test_labels, "test_labels", len(test_images))
     if classes is None:
         classes = [str(c) for c in range(max(train_labels.max(), test_labels.max()) + 1)]
         if len(missing := np.setdiff1d(np.arange(len(classes)), train_labels)):
@@ -147,7 +148,7 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
                 f"train_labels must hold every class from 0 to {len(classes) - 1}, found none of "
                 f"{missing[0]}: count from 0 without gaps, or name all by classes"
             )
-    classes = check_classes(classes)
+    classes = _check_classes(classes)
     for labels, argument in ((train_labels, "train_labels"), (test_labels, "test_labels")):
         if labels.max() >= len(classes):
             raise InputError(
@@ -172,3 +173,63 @@ def stratified_choice(labels, n, seed):
         for c, share in zip(classes, shares, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def _check_images(images, argument):
+    """Images (N, H, W, C) or vectors (N, F), uint8 or float32, C-contiguous; else InputError."""
+    images = _as_array(images, argument)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim not in (2, 4) or 0 in images.shape:
+        raise InputError(
+            f"{argument} must be images (N, H, W, C) or (N, H, W), or vectors (N, F), not empty, "
+            f"found shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images)
+    if images.dtype.kind != "f":
+        raise InputError(f"{argument} must be uint8 or floats in [-1, 1], found {images.dtype}")
+    if images.ndim == 2:
+        with np.errstate(over="ignore"):
+            images = images.astype(np.float32, order="C")
+        if not np.isfinite(images).all():
+            raise InputError(f"{argument} must be finite as float32, found NaN or infinity")
+        return images
+    low, high = images.min(), images.max()  # NaN if there is one anywhere
+    if not (low >= -1 and high <= 1):
+        raise InputError(f"{argument} must lie in [-1, 1] if floats, found {low:g} to {high:g}")
+    return np.ascontiguousarray(images, np.float32)
+
+
+def _check_labels(labels, argument, count):
+    """Labels as (count,) int64 from 0; InputError if they are not."""
+    labels = _as_array(labels, argument)
+    if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{argument} must be {count} integers (one per image), "
+            f"found {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.min() < 0 or labels.max() >= MOST_CLASSES:
+        raise InputError(
+            f"{argument} must be from 0 to {MOST_CLASSES - 1}, "
+            f"found {labels.min()} to {labels.max()}"
+        )
+    return labels.reshape(count).astype(np.int64)
+
+
+def _check_classes(classes):
+    """Names of the classes as a tuple of str; InputError if they are not different strings."""
+    names = np.asarray(classes)
+    if names.ndim != 1 or names.dtype.kind != "U" or not 0 < names.size <= MOST_CLASSES:
+        raise InputError(f"classes must be a sequence of names (strings), found {classes!r:.60}")
+    names = names.tolist()
+    if len(set(names)) != len(names):
+        raise InputError("classes must be different names, found one of them twice")
+    return tuple(names)
+
+
+def _as_array(values, argument):
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"{argument} must be an array, found rows of different shapes") from error

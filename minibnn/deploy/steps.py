@@ -233,11 +233,7 @@ class LayerStep(Step):
         return Signs(words, self.kernel_shape, self.axis)
 
     def run(self, x):
-        return self.product(x)
-
-    def product(self, x):
-        """What the layer gives; a copy keeps what backward would need, and goes with it."""
-        return copy(self.layer).forward(x)
+        return copy(self.layer).forward(x)  # the copy keeps what backward would need
 
 
 class NormaliseAndSignStep(LayerStep):
@@ -331,7 +327,7 @@ class FirstStep(ProductStep):
 
     def run(self, x):
         if isinstance(x, Signs) or x.dtype != np.uint8:
-            return run(self.options["floats"], self.product(x))
+            return run(self.options["floats"], LayerStep.run(self, x))
         return super().run(x)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.data.checks import MOST_CLASSES
+from minibnn.data.dataset import MOST_CLASSES
 from minibnn.errors import InputError
 from minibnn.files.paths import expanded
 

@@ -22,7 +22,7 @@ class _Product(Layer):
 
     def arrays(self, input_shape):
         shape = self.kernel_shape(input_shape)
-        own = {"kernel": (np.int8 if isinstance(self, _Binary) else np.float32, shape)}
+        own = {"kernel": (self.kernel_type, shape)}
         return own | dict.fromkeys(self.per_output(), (np.float32, shape[-1:]))
 
     def macs(self, input_shape):
@@ -72,6 +72,7 @@ class _Binary:
     """A kernel of signs, and the scale of its outputs, if any."""
 
     takes_fixed = True
+    kernel_type = np.int8
 
     def config(self):
         """Without the quantizer where it is the usual one."""
@@ -193,6 +194,7 @@ class _Real:
     """A real kernel: its start, the bias, and the penalty on its squares."""
 
     bias = None
+    kernel_type = np.float32
 
     def configure(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
