@@ -41,49 +41,29 @@ def weighted_sum(x):
         x.require(max(map(abs, exact)) <= largest, "|m| is above max(|m0|, G)")
 
 
-def memoryless(x, gradients, w, m, **how):
+@E5.claim(BOTH)
+def sign_descent(x):
     """gamma = 1 and tau = 0: the sign of the last gradient."""
-    sign = w
-    run = x.bop(gradients, w, m, gamma=1, **how)
+    rule, average = dialect(x).values()
+    # lerp is exact at gamma = 1 for small integers only
+    gradients = x.gradients(SMALL, *([ANY] if x.exact or average == "convex" else []))
+    sign, m = x.start_bits(), x.weights("m", QUARTERS)
+    run = x.bop(gradients, sign, m, gamma=1, rule=rule, average=average)
     for g, (w, _) in x.beside(gradients, run):
-        sign = hold(-g, np.ones_like(w) if how["rule"] == "larq" else sign)
+        sign = hold(-g, np.ones_like(w) if rule == "larq" else sign)
         x.same_bits(bop=w, minus_sgn_g=sign)
 
 
 @E5.claim(BOTH)
-def sign_descent(x):
-    how = dialect(x)  # lerp is exact at gamma = 1 for small integers only
-    g = x.gradients(SMALL, *([ANY] if x.exact or how["average"] == "convex" else []))
-    memoryless(x, g, x.start_bits(), x.weights("m", QUARTERS), **how)
-
-
-def at_rest(x, gradients, w, *run, **how):
-    for _, (new, m) in x.beside(gradients, x.bop(gradients, w, *run, **how)):
-        x.show(m=m)
-        x.same_bits(before=w, after=new)
-
-
-@E5.claim(BOTH)
-def never(x):
+def never(x, equal=False):
+    """Above, not at it, for the other rules; float32 sums may round above G."""
     g, w, m, rates, _ = drawn_bop(x, SMALL, ANY)
-    largest = max(np.abs(m).max(), np.abs(g).max())
-    # Above, not at it, for the other rules; float32 sums may round above G.
-    above = Fraction(x.one("rule", x.steps.rules) != "strict", 8)
-    above = x.number(above if x.exact else float(above) + float(largest) / 2**18)
-    at_rest(x, g, w, m, rates, largest + above, **dialect(x))
-
-
-def flips_at_equality(x, sign, rule):
-    """m0 = g = tau = 1 times the sign."""
-    one, how = x.number(1), {"rule": rule, "average": "convex"}
-    arrays = x.column(sign), x.signs([sign]), x.array([sign])
-    at_rest(x, *arrays, [one / 2], one, **how)
-
-
-@E5.breaks("lerp at gamma = 1 is not g: m = 1e8 and g = 1e-3 give 0")
-def lerp_at_rate_one(x):
-    how = {"rule": "strict", "average": "lerp"}
-    memoryless(x, x.column(1e-3), x.signs([1]), x.array([1e8]), **how)
+    how, largest = dialect(x), max(np.abs(m).max(), np.abs(g).max())
+    above = Fraction(how["rule"] != "strict" and not equal, 8)
+    above = x.number(above if x.exact or equal else float(above) + float(largest) / 2**18)
+    for _, (new, n) in x.beside(g, x.bop(g, w, m, rates, largest + above, **how)):
+        x.show(m=n)
+        x.same_bits(before=w, after=new)
 
 
 @E5.breaks("m converges to the mean gradient: in float32 at gamma = 1e-7 it stalls at 0.75")
@@ -100,19 +80,15 @@ def above_by_an_ulp(x):
         x.require(m <= g[0], f"|m| is {m[0]}, above max(|m0|, G) = {g[0, 0]}")
 
 
-@E5.shows
-def four_steps(x):
-    """gamma = 1/2, tau = 3/2: m = 2, 2, -3, -3/2."""
-    g = x.column(4, 2, -8, 0)
-    for _, (w, m) in x.beside(g, x.bop(g, x.signs([1]), x.array([0]), 0.5, 1.5)):
-        x.show(m=m, bits=w)
-
-
+E5.shows(weighted_sum, g=(4, 2, -8, 0), threshold=1.5)
+E5.breaks("lerp at gamma = 1 is not g: m = 1e8 and g = 1e-3 give 0")(
+    sign_descent, g=(1e-3,), m=1e8, average="lerp"
+)
 E5.breaks("tau = max(|m0|, G) under the inclusive rule: |m| = tau flips")(
-    flips_at_equality, 1, "inclusive"
+    never, equal=True, g=(1,), m=1, rule="inclusive"
 )
 E5.breaks("tau = max(|m0|, G) under Larq's rule: at a tie -1 becomes +1")(
-    flips_at_equality, -1, "larq"
+    never, equal=True, g=(-1,), m=-1, bits=-1, rule="larq"
 )
 
 
@@ -181,10 +157,10 @@ def flips_apart(x):
 
 
 @E11.claim
-def first_flip(x):
+def first_flip(x, m=0):
     run, _, *least = drawn_spacing(x)
     g, bits = x.gradients(BOUNDED, most=16 if x.exact else 8), x.start_bits()
-    apart(x, g, bits, x.bop(g, bits, 0 * g[0], **run), *least)
+    apart(x, g, bits, x.bop(g, bits, 0 * g[0] + x.number(m), **run), *least)
 
 
 @E11.claim
@@ -201,11 +177,6 @@ def attained(x):
         x.require((w[0] > 0) == (t == n), f"the weight is {w[0]}; it flips back at step {n}")
 
 
-def spacing_of_one(x, gradients, threshold=1.5, m=0, first=0, spacing=4):
-    g, bits = x.column(*gradients), x.signs([1])
-    apart(x, g, bits, x.bop(g, bits, x.array([m]), 0.25, threshold), spacing, first)
-
-
 @E11.breaks("latent SGD near 0 flips at every step")
 def latent_spacing(x):
     g, bits = x.column(1, -2, 2), x.signs([1])
@@ -213,9 +184,9 @@ def latent_spacing(x):
     apart(x, g, bits, run, spacing=2)
 
 
-E11.shows(spacing_of_one, (3, 3, 3, -3, -3, -3, -3, -3))
-E11.breaks("gradients above G")(spacing_of_one, (24, -64))
-E11.breaks("the first flip from m0 = 1")(spacing_of_one, (3,), m=1.25, first=3)
+E11.shows(flips_apart, g=(3, 3, 3, -3, -3, -3, -3, -3), tau=1.5)
+E11.breaks("gradients above G")(flips_apart, g=(24, -64), tau=1.5)
+E11.breaks("the first flip from m0 = 1")(first_flip, m=1.25, g=(3,), tau=1.5)
 
 
 E19 = Entry(
@@ -249,27 +220,29 @@ def penalised(x, w, steps, lam, threshold, gamma, wait=None, **how):
             x.require(idle <= wait, f"a weight rests for more than {wait} steps")
 
 
-def drawn_penalty(x):
+def drawn_penalty(x, ratios, steps):
+    """Bits, a number of steps, lambda, tau, gamma and the dialect."""
     x.arithmetic()
-    bits = x.many("bits", (1, -1), x.one("size", (1, 2, 3)))
-    return bits, x.one("tau", (1.0, 0.5, 2.0)), x.one("gamma", (0.5, 1.0, 0.25)), dialect(x)
+    bits, how = np.ravel(x.many("bits", (1, -1), x.one("size", (1, 2, 3)))), dialect(x)
+    tau, gamma = x.one("tau", (1.0, 0.5, 2.0)), x.one("gamma", (0.5, 1.0, 0.25))
+    lam = tau * x.one("ratio", ratios(how["rule"]))
+    return (bits.tolist(), x.one("steps", steps), lam, tau, gamma), how
 
 
 @E19.claim
 def peace(x):
-    bits, threshold, gamma, how = drawn_penalty(x)
-    ratios = (0.5, 1.0, 0.75) if how["rule"] == "strict" else (0.5, 0.75)  # lambda = tau can tie
-    lam = threshold * x.one("ratio", ratios)
-    penalised(x, bits, x.one("steps", range(1, 9)), lam, threshold, gamma, **how)
+    def ratios(rule):
+        return (0.5, 1.0, 0.75) if rule == "strict" else (0.5, 0.75)  # lambda = tau can tie
+
+    run, how = drawn_penalty(x, ratios, range(1, 9))
+    penalised(x, *run, **how)
 
 
 @E19.claim
-def endless(x):
-    bits, threshold, gamma, how = drawn_penalty(x)
-    ratio = x.one("ratio", (2, 4, 1.5))
-    wait = least_spacing(Fraction(gamma), 1 / Fraction(ratio))  # from -tau at worst
-    steps = x.one("steps", range(9, 17))
-    penalised(x, bits, steps, threshold * ratio, threshold, gamma, wait, **how)
+def endless(x, wait=None):
+    run, how = drawn_penalty(x, lambda rule: (2, 4, 1.5), range(9, 17))
+    wait = wait or least_spacing(Fraction(run[-1]), 1 / Fraction(x.given["ratio"]))  # from -tau
+    penalised(x, *run, wait, **how)
 
 
 @E19.breaks("lambda = tau in float32, the convex average: m rounds above tau")
@@ -280,9 +253,9 @@ def rounded_above(x):
         x.same_bits(before=bits, after=w)
 
 
-E19.shows(penalised, [1], 8, 1.0, 0.5, 0.5, wait=2)
-E19.breaks("lambda above tau: flips without any gradient")(penalised, [1], 8, 1.0, 0.5, 0.5)
+E19.shows(endless, ratio=2, tau=0.5, steps=8)
+E19.breaks("lambda above tau: flips without any gradient")(peace, ratio=2, tau=0.5, steps=8)
 E19.breaks("lambda = tau at gamma = 1 under the inclusive rule")(
-    penalised, [1], 8, 0.5, 0.5, 1.0, rule="inclusive"
+    peace, ratio=1, tau=0.5, steps=8, gamma=1.0, rule="inclusive"
 )
-E19.breaks("lambda = tau: no endless flips")(penalised, [1], 8, 0.5, 0.5, 0.5, wait=7)
+E19.breaks("lambda = tau: no endless flips")(endless, wait=7, ratio=1, tau=0.5, steps=8)

@@ -176,34 +176,26 @@ E23 = Entry(
     source: derived""",
     ports=("bop_step",),
 )
-
-
-def flips_by_gradient(x, gradients, b, m, rates, thresholds, rule="strict", **how):
-    run = x.bop(gradients, b, m, rates, thresholds, rule=rule, **how)
-    for g, tau, (w, m) in x.beside(gradients, thresholds, run):
-        own = b * g > tau if rule == "strict" else b * g >= tau
-        x.tie(b * g == tau)
-        x.show(m=m, bits=w)
-        x.require(own | (w == b), f"a weight of gradient {g} flips at tau = {tau}")
-        b = w
+X = 0.6504953
 
 
 @E23.claim(when=lambda steps: "lerp" in steps.averages or steps.exact)
-def own_gradient(x):
+def own_gradient(x, beyond=False):
     x.arithmetic(*(("float32",) if "lerp" in x.steps.averages else ()), "fraction")
-    gradients, w, m, rates, tau = drawn_bop(x, SMALL, ANY)
-    m = w * np.minimum(w * m, tau)
+    gradients, b, m, rates, tau = drawn_bop(x, SMALL, ANY)
+    m = m if beyond else b * np.minimum(b * m, tau)
     averages = x.steps.averages if x.exact else ["lerp"]
-    how = {"rule": x.one("rule", x.steps.rules), "average": x.one("average", averages)}
+    rule, average = x.one("rule", x.steps.rules), x.one("average", averages)
     rates = rates if x.exact else [min(rate, np.float32(0.999)) for rate in rates]
-    rising = x.array(x.many("rise", (0, 0, 0.25), len(gradients))).cumsum()
-    flips_by_gradient(x, gradients, w, m, rates, [tau + r for r in rising], **how)
-
-
-def own_of_one(x, gradients, m, taus, gamma=0.5):
-    arrays = x.column(*gradients), x.signs([1]), x.array([m])
-    taus = [np.float32(tau) for tau in taus]
-    flips_by_gradient(x, *arrays, [np.float32(gamma)] * len(gradients), taus)
+    rises = np.cumsum(x.each_step("rise", (0, 0, 0.25), gradients))
+    taus = [tau + rise for rise in rises]
+    run = x.bop(gradients, b, m, rates, taus, rule=rule, average=average)
+    for g, tau, (w, n) in x.beside(gradients, taus, run):
+        own = b * g > tau if rule == "strict" else b * g >= tau
+        x.tie(b * g == tau)
+        x.show(m=n, bits=w)
+        x.require(own | (w == b), f"a weight of gradient {g} flips at tau = {tau}")
+        b = w
 
 
 @E23.breaks("latent momentum")
@@ -215,9 +207,9 @@ def by_velocity(x):
         x.require(latent >= 0, f"a weight of gradient {g[0]} flips")
 
 
-E23.shows(own_of_one, (3, 2, -1, -4), 0, [1] * 4)
-E23.breaks("b0 m0 above tau")(own_of_one, (0,), 4, [1])
-E23.breaks("a falling threshold")(own_of_one, (3, 0), 0, [2, 0.5])
+E23.shows(own_gradient, g=(3, 2, -1, -4), threshold=1)
+E23.breaks("b0 m0 above tau")(own_gradient, beyond=True, g=(0,), m=4, threshold=1)
+E23.breaks("a falling threshold")(own_gradient, g=(3, 0), threshold=2, rise=(0, -1.5))
 E23.breaks("float32's convex average: tau = m = g = 0.6504953, gamma = 1e-3")(
-    own_of_one, (0.6504953,), 0.6504953, [0.6504953], 1e-3
+    own_gradient, g=(X,), m=X, threshold=X, gamma=1e-3, average="convex"
 )

@@ -43,36 +43,23 @@ def mask_under_clip(x):
 
 
 @E9.claim
-def dead_beyond_mask(x):
+def dead_beyond_mask(x, clip=None):
     g, latent = x.gradients(SMALL, TENTHS), x.weights("latent", (1.25, -1.25, 1.5, -3.0))
-    stays_beyond(x, g, latent, x.one("lr", RATES))
-
-
-def stays_beyond(x, gradients, latent, lr, **hyper):
-    run = x.sgd(gradients, latent, lr, ste_clip=1.0, **hyper)
-    list(alike(x, gradients, run, repeat(latent)))
+    run = x.sgd(g, latent, x.one("lr", RATES), ste_clip=1.0, clip=clip)
+    list(alike(x, g, run, repeat(latent)))
 
 
 @E9.claim
-def clip_unreached(x):
+def clip_unreached(x, clip=None):
     g, latent, lr = x.gradients(SMALL), x.weights("latent", WITHIN), x.one("lr", EXACT_RATES)
-    beside_clipped(x, g, latent, lr, float(np.abs(latent).max() + lr * np.abs(g).sum(0).max()))
-
-
-def beside_clipped(x, gradients, latent, lr, clip):
-    runs = (x.sgd(gradients, latent, lr, clip=c) for c in (None, clip))
-    list(alike(x, gradients, *runs))
+    clip = clip or float(np.abs(latent).max() + lr * np.abs(g).sum(0).max())
+    list(alike(x, g, *(x.sgd(g, latent, lr, clip=c) for c in (None, clip))))
 
 
 @E9.claim
 def next_flip(x):
-    g, latent = x.gradients(SMALL, TENTHS), x.weights("latent", WITHIN)
-    no_later(x, g, latent, x.one("lr", RATES))
-
-
-def no_later(x, gradients, latent, lr):
-    runs = (x.sgd(gradients, latent, lr, clip=c) for c in (None, 1.0))
-    flips_no_later(x, gradients, latent, *runs)
+    g, latent, lr = x.gradients(SMALL, TENTHS), x.weights("latent", WITHIN), x.one("lr", RATES)
+    flips_no_later(x, g, latent, *(x.sgd(g, latent, lr, clip=c) for c in (None, 1.0)))
 
 
 def flips_no_later(x, gradients, latent, free, held):
@@ -86,18 +73,11 @@ def flips_no_later(x, gradients, latent, free, held):
 
 
 @E9.claim
-def saturated(x):
-    g, start = x.gradients(SMALL), x.start_bits()
-    from_the_clip(x, g, start, x.one("lr", EXACT_RATES))
-
-
-def from_the_clip(x, gradients, start, lr, beyond=0):
+def saturated(x, beyond=0):
     """b w >= c - t lr G; at w = 0 a -1 has flipped, since sign(0) = +1, and a +1 has not."""
-    least, run = (
-        1 / (lr * np.abs(gradients).max() or 1),
-        x.sgd(gradients, start * x.number(1), lr, clip=1.0),
-    )
-    for t, (_, latent) in enumerate(x.beside(gradients, run), 1):
+    g, start, lr = x.gradients(SMALL), x.start_bits(), x.one("lr", EXACT_RATES)
+    run, least = x.sgd(g, start * x.number(1), lr, clip=1.0), 1 / (lr * np.abs(g).max() or 1)
+    for t, (_, latent) in enumerate(x.beside(g, run), 1):
         x.show(latent=latent, bits=x.sign(latent))
         late = (t < least + beyond) | ((t == least) & (start > 0))
         x.require(~(late & (x.sign(latent) != start)), "a saturated weight flips too early")
@@ -113,15 +93,13 @@ def strict_mask(x):
     list(alike(x, g, x.sgd(g, latent, **hyper), other))
 
 
-E9.shows(lambda x: no_later(x, x.column(-3, -1, 1, 2), x.array([0.5]), 0.5))
+E9.shows(next_flip, g=(-3, -1, 1, 2), latent=0.5)
 E9.breaks("(ii) a clip at 1 brings the weight back")(
-    lambda x: stays_beyond(x, x.column(0, 1), x.array([1.5]), 0.5, clip=1.0)
+    dead_beyond_mask, clip=1.0, g=(0, 1), latent=1.5
 )
-E9.breaks("(iii) a clip that is reached")(
-    lambda x: beside_clipped(x, x.column(-3, 1), x.array([0.5]), 0.5, 1.0)
-)
+E9.breaks("(iii) a clip that is reached")(clip_unreached, clip=1.0, g=(-3, 1), latent=0.5)
 E9.breaks('(v) "more than c / (lr G) steps": a -1 flips after exactly that many')(
-    lambda x: from_the_clip(x, x.column(-1, -1), x.signs([-1]), 0.5, beyond=1)
+    saturated, beyond=1, g=(-1, -1), bits=-1
 )
 
 
@@ -146,12 +124,15 @@ ESTIMATORS = {
 BOX = (lambda w: (np.abs(w) <= 1) * 1.0, lambda w: w, 0.0)
 
 
-def beside_image(x, gradients, w, lr, estimator):
+@E10.claim(("float64",))
+def small_rate(x, estimator=None):
     """w under phi, and u = M(w0) under the plain estimator, eight steps for each gradient."""
-    phi, image, slope = estimator
+    gradients = np.repeat(x.gradients(SMALL), 8, axis=0)
+    w, lr = x.weights("latent", QUARTERS), x.one("lr", (1 / 64, 1 / 256))
+    phi, image, slope = estimator or ESTIMATORS[x.one("phi", [*ESTIMATORS])]
     u, bound, size = image(w), 0.0, np.abs(gradients).max()
-    gradients = np.repeat(gradients, 8, axis=0)
-    for g, new in x.beside(gradients, x.sgd(gradients, u, lr)):
+    run = x.sgd(gradients, u, lr)
+    for g, new in x.beside(gradients, run):
         if (np.abs(u) <= bound).any():
             return  # too near 0 to say
         w, u = w - lr * phi(w) * g, new
@@ -163,24 +144,13 @@ def beside_image(x, gradients, w, lr, estimator):
         x.same_bits(sign_w=x.sign(w)[far], sign_u=x.sign(u)[far])
 
 
-@E10.claim(("float64",))
-def small_rate(x):
-    g, w = x.gradients(SMALL), x.weights("latent", QUARTERS)
-    beside_image(x, g, w, x.one("lr", (1 / 64, 1 / 256)), ESTIMATORS[x.one("phi", [*ESTIMATORS])])
-
-
 @E10.claim(EXACT)
-def mirror(x):
-    g, u, lr = x.gradients(SMALL), x.weights("latent", QUARTERS), x.number(x.one("lr", RATES))
-    rational = lambda w: w / (1 - np.abs(w)), lambda u: u / (1 + np.abs(u))
-    beside_mirror(x, g, u, lr, *rational)
-
-
-def beside_mirror(x, gradients, u, lr, image, inverse):
+def mirror(x, image=lambda w: w / (1 - np.abs(w)), inverse=lambda u: u / (1 + np.abs(u))):
     """w <- M^-1(M(w) - lr g) has the bits of SGD on u = M(w)."""
-    w, run = inverse(u), x.sgd(gradients, u, lr)
-    for g, u in x.beside(gradients, run):
-        w = inverse(image(w) - lr * g)
+    g, u, lr = x.gradients(SMALL), x.weights("latent", QUARTERS), x.number(x.one("lr", RATES))
+    w, run = inverse(u), x.sgd(g, u, lr)
+    for gradient, u in x.beside(g, run):
+        w = inverse(image(w) - lr * gradient)
         x.show(w=w, u=u)
         x.same_bits(mirror=x.sign(w), sgd=x.sign(u))
         if x.exact:
@@ -197,13 +167,10 @@ def under_bop(x):
         x.same_bits(without_phi=w, with_phi=v)
 
 
-@E10.breaks("phi = 0 outside a box: a weight that leaves it never comes back")
-def out_of_the_box(x):
-    x.arithmetic("float64")
-    beside_image(x, x.column(-1, 1), x.array([0.9375]), 1 / 16, BOX)
-
-
-E10.shows(lambda x: beside_image(x, x.column(2), x.array([0.75]), 1 / 64, ESTIMATORS["1/(1+|w|)"]))
+E10.shows(small_rate, g=(2,), latent=0.75, numbers="float64")
+E10.breaks("phi = 0 outside a box: a weight that leaves it never comes back")(
+    small_rate, estimator=BOX, g=(-1, 1), latent=0.9375, lr=1 / 16, numbers="float64"
+)
 E10.breaks("mirror descent kept as w = tanh(u) in float32: w saturates at 1")(
-    lambda x: beside_mirror(x, x.column(-16, 17), x.array([0.75]), 1.0, np.arctanh, np.tanh)
+    mirror, image=np.arctanh, inverse=np.tanh, g=(-16, 17), latent=0.75, lr=1.0
 )

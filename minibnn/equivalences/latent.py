@@ -1,7 +1,5 @@
 """Latent weights in other clothes: E3 (inertia), E4 (Bop), E8 (hysteresis)."""
 
-from fractions import Fraction
-
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, STARTS, THRESHOLDS, hold
@@ -29,9 +27,11 @@ E3 = Entry(
 )
 
 
-def beside_inertia(x, gradients, latent, step=None, rounded=lambda latent: latent, **hyper):
+@E3.claim(BOTH)
+def inertia(x, step=None, rounded=lambda latent: latent):
     """Latent SGD, and bits with their inertia; ``rounded`` is how latent weights are kept."""
-    w, velocity = x.sign(latent), LatentSGDState(0 * latent)
+    gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS, STARTS)
+    hyper, w, velocity = sgd_constants(x), x.sign(latent), LatentSGDState(0 * latent)
     step, state = step or x.steps.inertia_sgd_step, InertiaSGDState(np.abs(latent), 0 * latent)
     run = x.run(step, gradients, w, state, **hyper)
     for g, (w, state) in x.beside(gradients, run):
@@ -45,13 +45,7 @@ def beside_inertia(x, gradients, latent, step=None, rounded=lambda latent: laten
             x.same(velocity=velocity.velocity, inertia_velocity=state.velocity)
 
 
-@E3.claim(BOTH)
-def inertia(x):
-    g, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS, STARTS)
-    beside_inertia(x, g, latent, **sgd_constants(x))
-
-
-def symmetric_step(w, g, state, *, lr):
+def symmetric_step(w, g, state, *, lr, **others):
     s = state.inertia - lr * (w * g)
     return np.where(s < 0, -w, w), InertiaSGDState(np.abs(s))
 
@@ -61,21 +55,17 @@ def eighths_below(s):
     return np.floor(8 * s) / 8
 
 
-def step_rounded_down(w, g, state, *, lr):
+def step_rounded_down(w, g, state, *, lr, **others):
     s = eighths_below(state.inertia - lr * (w * g))
     return np.where((s < 0) | ((s == 0) & (w < 0)), -w, w), InertiaSGDState(np.abs(s))
 
 
-def of_one_weight(x, gradients, latent, *arguments, **hyper):
-    beside_inertia(x, x.column(*gradients), x.array([latent]), *arguments, **hyper)
-
-
-E3.shows(of_one_weight, (2, 1, -2, -1), 0.5, lr=0.5, weight_decay=0.5)
+E3.shows(inertia, g=(2, 1, -2, -1), latent=0.5, weight_decay=0.5)
 E3.breaks("the symmetric rule, flip iff s < 0: at s = 0 a -1 must flip")(
-    lambda x: of_one_weight(x, (-1,), -0.5, symmetric_step, lr=x.number(0.5))
+    inertia, step=symmetric_step, g=(-1,), latent=-0.5
 )
 E3.breaks("rounding towards minus infinity is not odd")(
-    of_one_weight, (-0.1,), -0.5, step_rounded_down, eighths_below, lr=np.float32(0.5)
+    inertia, step=step_rounded_down, rounded=eighths_below, g=(-0.1,), latent=-0.5
 )
 
 
@@ -118,7 +108,7 @@ def beside_bop(
     w = bits = x.sign(latent)
     state = BopState(-lam * latent if m is None else m)
     clipping = {"clip": clip} if clip else {}
-    run = x.sgd(gradients, latent, list(rates), weight_decay=lam, decay=decay, **clipping)
+    run = x.sgd(gradients, latent, rates, weight_decay=lam, decay=decay, **clipping)
     for g, lr, latent in x.beside(gradients, rates, run):
         hyper = {"gamma": gamma or lr * lam, "threshold": 0, "rule": rule, "average": average}
         w, state = x.steps.bop_step(w, g, state, **hyper)
@@ -136,15 +126,9 @@ PAIRED = {"convex": "shrink", "lerp": "coupled"}  # forms that round alike
 def drawn_decay(x, lambdas, rates, *palettes):
     """Gradients, latent weights, rates and lambda; somebody else's steps get lr lambda <= 1."""
     g, latent = x.gradients(*palettes), x.weights("latent", QUARTERS)
-    lam = x.number(x.one("lambda", lambdas))
-    rates = x.array(x.many("lr", rates, len(g)))
-    return g, latent, rates / max(lam, x.number(1)) if x.steps.foreign else rates, lam
-
-
-def drawn_clip(x, lam):
-    """Sometimes a clip of the latent weights, and lambda times it for m."""
-    clip = None if x.steps.foreign else x.one("clip", (None, None, 1.0, 0.5))
-    return {"clip": clip, "m_clip": clip and x.number(clip) * lam}
+    lam = x.number(x.one("weight_decay", lambdas))
+    most = max(lam, x.number(1)) if x.steps.foreign else x.number(1)
+    return g, latent, [lr / most for lr in x.each_step("lr", rates, g)], lam
 
 
 def pairs(steps):
@@ -152,11 +136,14 @@ def pairs(steps):
 
 
 @E4.claim(BOTH, when=pairs)
-def decay_is_average(x):
-    run = drawn_decay(x, LAMBDAS, RATES, SMALL, ANY)
+def decay_is_average(x, change=None):
+    """A clip of the latent weights is lambda times it for m."""
+    *run, lam = drawn_decay(x, LAMBDAS, RATES, SMALL, ANY)
     average, rule = x.one("average", pairs(x.steps)), x.one("rule", x.steps.rules)
     how = {"average": average, "rule": rule, "decay": PAIRED[average]}
-    beside_bop(x, *run, **how, **drawn_clip(x, run[-1]))
+    how["clip"] = None if x.steps.foreign else x.one("clip", (None, None, 1.0, 0.5))
+    how["m_clip"] = how["clip"] and x.number(how["clip"]) * lam
+    beside_bop(x, *run, lam, **how | (change or {}))
 
 
 @E4.claim(BOTH)
@@ -167,34 +154,37 @@ def in_any_form(x):
     beside_bop(x, *(run if x.exact else (run[0][:6], run[1], run[2][:6], run[3])), **how)
 
 
-def decay_of_one(x, gradients, lr=0.5, lam=0.5, latent=0.5, rule="larq", **more):
-    rates, lam = [x.number(lr)] * len(gradients), x.number(lam)
-    arrays = x.column(*gradients), x.array([latent])
-    beside_bop(x, *arrays, rates, lam, rule=rule, average="convex", **more)
-
-
-def bits_of_one(x, gradients, **more):
-    x.bits_only = True
-    decay_of_one(x, gradients, **more)
-
-
-E4.shows(decay_of_one, (1, 2, -1, -2, -1, 0))
+E4.shows(decay_is_average, g=(1, 2, -1, -2, -1, 0), latent=0.5, weight_decay=0.5, rule="larq")
 E4.breaks("no weight decay: plain SGD is no Bop, here of gamma 0.1")(
-    bits_of_one, (1, -3, 2), lr=1, lam=0, latent=0, gamma=0.1
+    decay_is_average,
+    {"gamma": 0.1},
+    g=(1, -3, 2),
+    lr=1,
+    weight_decay=0,
+    rule="larq",
+    bits_only=True,
 )
 E4.breaks("Bop starts at m0 = 0 whatever the latent weights are")(
-    lambda x: bits_of_one(x, (0.25,), lr=1, latent=2, m=x.array([0]))
+    decay_is_average,
+    {"m": np.float32([0])},
+    g=(0.25,),
+    lr=1,
+    weight_decay=0.5,
+    latent=2,
+    bits_only=True,
 )
 E4.breaks("a latent weight of exactly 0 reads +1, and the strict rule keeps the bit")(
-    decay_of_one, (-0.5,), latent=-0.5, lam=1, rule="strict", zero="larq"
+    decay_is_average, {"zero": "larq"}, g=(-0.5,), latent=-0.5
 )
 E4.breaks("convex beside coupled: the forms round differently")(
-    decay_of_one, (0.1,) * 3, lr=0.1, latent=0.1, decay="coupled"
+    decay_is_average, {"decay": "coupled"}, g=(0.1,) * 3, lr=0.1, weight_decay=0.5, latent=0.1
 )
 E4.breaks("lambda = 0.3, no power of two: m rounds by itself")(
-    decay_of_one, (0.1,) * 3, lr=0.1, lam=0.3, latent=0.1
+    decay_is_average, g=(0.1,) * 3, lr=0.1, weight_decay=0.3, latent=0.1
 )
-E4.breaks("the latent weights are clipped, m is not")(bits_of_one, (-4, 1, 1), clip=0.5)
+E4.breaks("the latent weights are clipped, m is not")(
+    decay_is_average, {"clip": 0.5}, g=(-4, 1, 1), weight_decay=0.5, latent=0.5, bits_only=True
+)
 
 
 E8 = Entry(
@@ -228,8 +218,8 @@ def drawn_hysteresis(x):
     """Gradients, rates, lambda, threshold, bits and m; on a lattice ties are common."""
     lattice = x.one("lattice", (True, False))
     palettes = (SMALL, (0.5, 1.0), (1.0, 0.5)) if lattice else (ANY, RATES, LAMBDAS)
-    g, lam = x.gradients(palettes[0]), x.number(x.one("lambda", palettes[2]))
-    rates = x.array(x.many("lr", palettes[1], len(g))) / max(lam, x.number(1))
+    g, lam = x.gradients(palettes[0]), x.number(x.one("weight_decay", palettes[2]))
+    rates = [lr / max(lam, x.number(1)) for lr in x.each_step("lr", palettes[1], g)]
     threshold = x.number(x.one("threshold", THRESHOLDS))
     return g, rates, lam, threshold, x.start_bits(), x.weights("m", QUARTERS)
 
@@ -241,62 +231,45 @@ def twins(steps):
 @E8.claim(BOTH)
 def trigger(x):
     gradients, rates, lam, threshold, bits, m = drawn_hysteresis(x)
-    how, gammas = dialect(x), [lr * lam for lr in rates]
-    run = x.bop(gradients, bits, m, gammas, threshold, **how)
-    for _, (w, m) in x.beside(gradients, run):
-        bits = schmitt_trigger(bits, m, threshold, how["rule"])
+    rule, average = dialect(x).values()
+    gammas = [lr * lam for lr in rates]
+    run = x.bop(gradients, bits, m, gammas, threshold, rule=rule, average=average)
+    for _, (w, n) in x.beside(gradients, run):
+        bits = schmitt_trigger(bits, n, threshold, rule)
         x.same_bits(bop=w, trigger=bits)
-
-
-@E8.claim(BOTH, when=twins)
-def band(x):
-    beside_band(x, *drawn_hysteresis(x))
 
 
 def bop_and_twin(x, gradients, rates, lam, threshold, bits, m, step, state, deadband=None):
     """Strict Bop, and a latent twin of the dead band threshold / lambda; both at each step."""
     gammas, theta = [lr * lam for lr in rates], threshold / lam
     bop = x.bop(gradients, bits, m, gammas, threshold, rule="strict", average="convex")
-    hyper = {"lr": list(rates), "weight_decay": lam}
+    hyper = {"lr": rates, "weight_decay": lam}
     hyper["deadband"] = theta if deadband is None else x.number(deadband)
     return x.beside(gradients, bop, x.run(step, gradients, bits, state, **hyper))
 
 
-def beside_band(x, gradients, rates, lam, *run, memory=True, deadband=None):
-    twin = x.steps.schmitt_sgd_step, SchmittSGDState(-run[-1] / lam), deadband
-    for _, (w, m), (bits, state) in bop_and_twin(x, gradients, rates, lam, *run, *twin):
+@E8.claim(BOTH, when=twins)
+def band(x, memory=True, deadband=None):
+    *run, m = drawn_hysteresis(x)
+    twin = x.steps.schmitt_sgd_step, SchmittSGDState(-m / run[2]), deadband
+    for _, (w, m), (bits, state) in bop_and_twin(x, *run, m, *twin):
         x.same_bits(bop=w, band=bits if memory else x.sign(state.latent))
-        x.same(m=m, minus_lambda_latent=-lam * state.latent)
+        x.same(m=m, minus_lambda_latent=-run[2] * state.latent)
 
 
 @E8.claim(EXACT, when=lambda steps: twins(steps) and steps.exact)
-def wells(x):
-    *run, threshold, bits, m = drawn_hysteresis(x)
-    m = bits * np.minimum(m * bits, threshold)  # b m <= tau at the start
-    beside_wells(x, *run, threshold, bits, m)
-
-
-def beside_wells(x, gradients, rates, lam, threshold, bits, m):
+def wells(x, beyond=False):
+    """From b m <= tau at the start."""
+    *run, lam, threshold, bits, m = drawn_hysteresis(x)
+    m = m if beyond else bits * np.minimum(m * bits, threshold)
     theta = threshold / lam
     well = DoubleWellSGDState(-m / lam + theta * bits)
     x.same_bits(sign_of_W0=hold(well.latent, bits), b0=bits)
-    run = gradients, rates, lam, threshold, bits, m, x.steps.double_well_sgd_step, well
+    run += lam, threshold, bits, m, x.steps.double_well_sgd_step, well
     for _, (w, m), (bits, well) in bop_and_twin(x, *run):
         x.same_bits(bop=w, wells=bits)
         x.same_bits(sign_of_W=hold(well.latent, bits), bit=bits)
         x.same(m=m, minus_lambda_w=-lam * (well.latent - theta * bits))
-
-
-def band_of_one(x, gradients, lam=0.5, threshold=0.5, **more):
-    rates, constants = [x.number(1)] * len(gradients), (x.number(lam), x.number(threshold))
-    beside_band(x, x.column(*gradients), rates, *constants, x.signs([1]), x.array([0]), **more)
-
-
-@E8.breaks("the wells start beyond the threshold: b0 m0 > tau")
-def wells_from_beyond(x):
-    x.arithmetic("fraction")
-    half = Fraction(1, 2)
-    beside_wells(x, x.column(0), [Fraction(1)], half, half, x.signs([1]), x.array([1]))
 
 
 @E8.breaks("the wells' bit is sign(W), also at W = 0")
@@ -309,8 +282,11 @@ def sign_of_zero(x):
         x.same_bits(well=w, sign=x.sign(state.latent))
 
 
-E8.shows(band_of_one, (1, 2, -1, -2, -2, 1))
+E8.shows(band, g=(1, 2, -1, -2, -2, 1), lr=1, weight_decay=0.5, threshold=0.5)
 E8.breaks("bits read off sign(w) without memory")(
-    band_of_one, (1,), lam=1, threshold=1, memory=False
+    band, memory=False, g=(1,), lr=1, weight_decay=1, threshold=1
 )
-E8.breaks("another dead band")(band_of_one, (1.5,), deadband=2)
+E8.breaks("another dead band")(band, deadband=2, g=(1.5,), lr=1, weight_decay=0.5, threshold=0.5)
+E8.breaks("the wells start beyond the threshold: b0 m0 > tau")(
+    wells, beyond=True, g=(0,), lr=1, weight_decay=0.5, threshold=0.5, m=1, numbers="fraction"
+)

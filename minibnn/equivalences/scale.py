@@ -40,7 +40,7 @@ def clip_and_mask(x):
 def drawn_bop(x, *palettes):
     """Gradients, bits, m, rates and threshold of a run of Bop."""
     g, m = x.gradients(*palettes), x.weights("m", STARTS)
-    rates = list(x.array(x.many("gamma", RATES, len(g))))
+    rates = x.each_step("gamma", RATES, g)
     return g, x.start_bits(), m, rates, x.number(x.one("threshold", THRESHOLDS))
 
 
@@ -84,9 +84,9 @@ def beside_scaled(x, run, gradients, latent, scale, unscaled=(), **hyper):
 
 
 @E1.claim(BOTH)
-def latent_sgd(x):
+def latent_sgd(x, unscaled=()):
     g, latent, scale = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.weights("C", SCALES)
-    beside_scaled(x, x.sgd, g, latent, scale, **sgd_constants(x))
+    beside_scaled(x, x.sgd, g, latent, scale, unscaled, **sgd_constants(x))
 
 
 @E1.claim(when=library)
@@ -96,26 +96,21 @@ def latent_adam(x):
     beside_scaled(x, x.adam, g, latent, scale, **hyper, **clip_and_mask(x))
 
 
-def one_scaled(x, gradients, latent, unscaled=(), scale=2, **hyper):
-    """One weight of latent SGD, and its scaled twin; their bits are compared alone."""
-    x.bits_only = True
-    arrays = x.column(*gradients), x.array([latent]), x.array([scale])
-    beside_scaled(x, x.sgd, *arrays, unscaled, **hyper)
-
-
-E1.shows(one_scaled, (-1, 1, 0.5, 1), 0.5, lr=0.5, weight_decay=0.25, clip=1.0)
-E1.breaks("the clip keeps its size")(one_scaled, (-1, 1, 0.5), 0.5, ["clip"], lr=1.0, clip=1.0)
+E1.shows(latent_sgd, g=(-1, 1, 0.5, 1), latent=0.5, weight_decay=0.25, clip=1.0)
+E1.breaks("the clip keeps its size")(
+    latent_sgd, unscaled=["clip"], g=(-1, 1, 0.5), latent=0.5, lr=1, clip=1, bits_only=True
+)
 E1.breaks("the straight-through mask keeps its width")(
-    one_scaled, (-1, 2), 0.25, ["ste_clip"], lr=0.5, ste_clip=1.0
+    latent_sgd, unscaled=["ste_clip"], g=(-1, 2), latent=0.25, ste_clip=1, bits_only=True
 )
 E1.breaks("lambda keeps its size")(
-    one_scaled, (0, 0.4), 1.0, ["weight_decay"], lr=0.5, weight_decay=1.0
+    latent_sgd, unscaled=["weight_decay"], g=(0, 0.4), latent=1, weight_decay=1, bits_only=True
 )
 E1.breaks("the start keeps its size: learning rate alone, the usual belief")(
-    one_scaled, (0.75,), 0.5, ["start"], lr=0.5
+    latent_sgd, unscaled=["start"], g=(0.75,), latent=0.5, bits_only=True
 )
 E1.breaks("the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only")(
-    one_scaled, (3, -2), 0.1, scale=0.01, lr=0.1
+    latent_sgd, g=(3, -2), latent=0.1, C=0.01, lr=0.1, bits_only=True
 )
 
 
@@ -149,14 +144,15 @@ def drawn_rates(x):
 
 def schedule(x, gradients):
     powers = (1.0,) if x.one("constant", (True, False)) else (1.0, 0.5, 2.0, 0.25, 4.0)
-    return x.array(x.many("schedule", powers, len(gradients)))
+    return x.array(x.each_step("schedule", powers, gradients))
 
 
 @E2.claim(BOTH)
-def from_zero(x):
+def from_zero(x, start=0, other=None):
     g, rates, c = drawn_rates(x)
     hyper = {} if x.steps.foreign else {"momentum": x.one("momentum", (0, 0.5, 0.9))}
-    same_signs(x, g, *(x.sgd(g, 0 * g[0], list(lr), **hyper) for lr in (rates, c * rates)))
+    start, other = 0 * g[0] + x.number(start), c * rates if other is None else other
+    same_signs(x, g, *(x.sgd(g, start, list(lr), **hyper) for lr in (rates, other)))
 
 
 @E2.claim(when=library)
@@ -166,26 +162,20 @@ def adam_from_zero(x):
 
 
 @E2.claim(when=library)
-def adam_on_scaled_gradients(x):
+def adam_on_scaled_gradients(x, kept=False):
     g, rates, c = drawn_rates(x)
-    beside_scaled_gradients(x, g, list(rates), c, c)
-
-
-def beside_scaled_gradients(x, g, rates, c, of_epsilon):
-    plain = x.adam(g, 0 * g[0], rates, epsilon=np.float32(1e-3))
-    same_signs(x, g, plain, x.adam(c * g, 0 * g[0], rates, epsilon=of_epsilon * np.float32(1e-3)))
+    epsilon = np.float32(1e-3)
+    run = x.adam(g, 0 * g[0], list(rates), epsilon=epsilon)
+    other = x.adam(c * g, 0 * g[0], list(rates), epsilon=epsilon if kept else c * epsilon)
+    same_signs(x, g, run, other)
 
 
 @E2.claim(BOTH)
 def above_the_bound(x):
-    g, latent = x.gradients(SMALL), x.weights("latent", QUARTERS[1:])
-    above = x.one("above", Options((2.0,), (Fraction(9, 8), 2, 1000)))
-    at_a_large_rate(x, g, latent, schedule(x, g), above)
-
-
-def at_a_large_rate(x, gradients, latent, rates, above):
     """A run at ``above`` times max |w0| / |S_t|, and one in which w0 only gives bits."""
-    first, totals = x.sign(latent), np.cumsum(rates[:, None] * gradients, 0)
+    g, latent = x.gradients(SMALL), x.weights("latent", QUARTERS[1:])
+    rates, above = schedule(x, g), x.one("above", Options((2.0,), (Fraction(9, 8), 2, 1000)))
+    first, totals = x.sign(latent), np.cumsum(rates[:, None] * g, 0)
     infinite = np.where(totals == 0, first, x.sign(-totals))
     late, weight = np.nonzero((totals != 0) & (first != infinite))
     bound = max(np.abs(latent[weight] / totals[late, weight]), default=x.number(0))
@@ -193,36 +183,25 @@ def at_a_large_rate(x, gradients, latent, rates, above):
     rate = bound * x.number(above) or x.number(1)
     if not x.exact and bound:  # a power of two, by which float32 multiplies exactly
         rate = np.float32(2.0 ** int(np.frexp(bound)[1]))
-    run = x.sgd(gradients, latent, list(rate * rates))
-    for _, latent, bits in x.beside(gradients, run, infinite):
+    run = x.sgd(g, latent, list(rate * rates))
+    for _, latent, bits in x.beside(g, run, infinite):
         x.show(latent=latent)
         x.same_bits(large=x.sign(latent), infinite=bits)
 
 
-def two_rates(x, gradients, rates, others, latent=0):
-    g, latent = x.column(*gradients), x.array([latent])
-    same_signs(x, g, *(x.sgd(g, latent, [x.number(r) for r in lr]) for lr in (rates, others)))
-
-
-@E2.breaks("a rate 1 % below the bound")
-def a_rate_below_the_bound(x):
-    x.arithmetic("fraction")
-    at_a_large_rate(x, x.column(1), x.array([0.5]), x.array([1]), above=0.99)
-
-
-@E2.breaks("lr = 0.1 is no power-of-two multiple of 1: 0.3 - 0.1 - 0.1 - 0.1 is not 0 (float64)")
-def a_tenth_in_float64(x):
-    x.arithmetic("float64")
-    two_rates(x, (3, -1, -1, -1), [1] * 4, [0.1] * 4)
-
-
-E2.shows(two_rates, (3, -1, -1, -2), [1] * 4, [0.25] * 4)
-E2.breaks("one schedule is constant, the other falls")(
-    two_rates, (1, -2, 0), [1] * 3, [1, 0.1, 0.1]
+E2.shows(from_zero, g=(3, -1, -1, -2), lr=1, C=0.25)
+E2.breaks("lr = 0.1 is no power-of-two multiple of 1: 0.3 - 0.1 - 0.1 - 0.1 is not 0 (float64)")(
+    from_zero, g=(3, -1, -1, -1), lr=1, C=0.1, numbers="float64"
 )
-E2.breaks("a start that is not 0")(two_rates, (1,), [1], [0.25], latent=0.5)
+E2.breaks("one schedule is constant, the other falls")(
+    from_zero, other=(1, 0.1, 0.1), g=(1, -2, 0), lr=1
+)
+E2.breaks("a start that is not 0")(from_zero, start=0.5, g=(1,), lr=1, C=0.25)
+E2.breaks("a rate 1 % below the bound")(
+    above_the_bound, g=(1,), latent=0.5, above=0.99, numbers="fraction"
+)
 E2.breaks("Adam's gradients scaled, its epsilon not")(
-    lambda x: beside_scaled_gradients(x, x.column(1, -1, -2), 1, np.float32(2.0**-12), 1)
+    adam_on_scaled_gradients, kept=True, g=(1, -1, -2), lr=1, C=2.0**-12
 )
 
 
@@ -242,52 +221,43 @@ E6 = Entry(
 )
 
 
-def beside_scaled_bop(x, g, bits, m, rates, threshold, scale, unscaled=(), **dialect):
+@E6.claim(BOTH)
+def scaled(x, unscaled=()):
     """Bop, and each weight by itself, scaled."""
+    g, bits, m, rates, threshold = drawn_bop(x, SMALL, QUARTERS, ANY)
+    scale, how = x.weights("C", SCALES), dialect(x)
     start = m if "m0" in unscaled else scale * m
     taus = [threshold * (1 if "threshold" in unscaled else c) for c in scale]
     each = [
-        x.bop(c * g[:, [i]], bits[[i]], start[[i]], rates, tau, **dialect)
+        x.bop(c * g[:, [i]], bits[[i]], start[[i]], rates, tau, **how)
         for i, (c, tau) in enumerate(zip(scale, taus, strict=True))
     ]
-    plain = x.bop(g, bits, m, rates, threshold, **dialect)
+    plain = x.bop(g, bits, m, rates, threshold, **how)
     for _, (w, m), *ends in x.beside(g, plain, *each):
         v, scaled_m = map(np.concatenate, zip(*ends, strict=True))
         x.same_bits(bits=w, scaled_bits=v)
         x.same(C_m=scale * m, scaled_m=scaled_m)
 
 
-@E6.claim(BOTH)
-def scaled(x):
-    run, scale = drawn_bop(x, SMALL, QUARTERS, ANY), x.weights("C", SCALES)
-    beside_scaled_bop(x, *run, scale, **dialect(x))
-
-
 @E6.claim(BOTH, when=lambda steps: "larq" not in steps.rules or len(steps.rules) > 1)
 def mirrored(x):
     rule = x.one("rule", [rule for rule in x.steps.rules if rule != "larq"])
-    beside_mirrored(x, *drawn_bop(x, SMALL, QUARTERS, ANY), **dialect(x) | {"rule": rule})
-
-
-def beside_mirrored(x, g, bits, m, *constants, **dialect):
-    plain, mirror = (x.bop(s * g, s * bits, s * m, *constants, **dialect) for s in (1, -1))
+    g, bits, m, *constants = drawn_bop(x, SMALL, QUARTERS, ANY)
+    how = dialect(x) | {"rule": rule}
+    plain, mirror = (x.bop(s * g, s * bits, s * m, *constants, **how) for s in (1, -1))
     for _, (w, m), (v, n) in x.beside(g, plain, mirror):
         x.same_bits(negated=-w, mirrored=v)
         x.same(minus_m=-m, mirrored_m=n)
 
 
 @E6.claim(BOTH, when=lambda steps: "convex" in steps.averages)
-def accumulator(x):
-    g, bits, m, _, threshold = drawn_bop(x, SMALL, QUARTERS, ANY)
-    powers = Options((0.5, 1.0, 0.25, 0.125, 2.0**-7), RATES.fractions)
-    rates = [x.number(x.one("power", powers))] * len(g)
-    beside_accumulator(x, g, bits, m, rates, threshold, rule=x.one("rule", x.steps.rules))
-
-
-def beside_accumulator(x, gradients, bits, m, rates, threshold, rule="strict", rescaled=True):
+def accumulator(x, rates=None, rescaled=True):
     """a <- (1 - gamma) a + g with threshold tau / gamma is Bop with m = gamma a."""
-    v, a, before = bits, m / rates[0], rates[0]
-    run = x.bop(gradients, bits, m, rates, threshold, rule=rule, average="convex")
+    gradients, v, m, _, threshold = drawn_bop(x, SMALL, QUARTERS, ANY)
+    powers = Options((0.5, 1.0, 0.25, 0.125, 2.0**-7), RATES.fractions)
+    rates = rates or [x.number(x.one("power", powers))] * len(gradients)
+    rule, a, before = x.one("rule", x.steps.rules), m / rates[0], rates[0]
+    run = x.bop(gradients, v, m, rates, threshold, rule=rule, average="convex")
     for g, gamma, (w, m) in x.beside(gradients, rates, run):
         a = a * (before / gamma) if rescaled else a
         a, before = (1 - gamma) * a + g, gamma
@@ -296,25 +266,12 @@ def beside_accumulator(x, gradients, bits, m, rates, threshold, rule="strict", r
         x.same(m=m, gamma_a=gamma * a)
 
 
-def one_weight(x, gradients, rates=None, m=0, threshold=1):
-    """Gradients, bits, m, rates (1/2 each) and threshold for a single weight."""
-    rates = [x.number(r) for r in rates or [0.5] * len(gradients)]
-    return x.column(*gradients), x.signs([1]), x.array([m]), rates, x.number(threshold)
-
-
-def scaled_by_4(x, gradients, unscaled=(), m=0):
-    beside_scaled_bop(x, *one_weight(x, gradients, m=m), x.array([4]), unscaled)
-
-
-@E6.breaks("the accumulator is not rescaled where gamma falls")
-def fallen_rate(x):
-    run = one_weight(x, (1, 3), [0.5, 0.25], m=1, threshold=1.25)
-    beside_accumulator(x, *run, rescaled=False)
-
-
-E6.shows(scaled_by_4, (3, 2, -1, -6, -6))
-E6.breaks("the threshold keeps its size")(scaled_by_4, (1,), ["threshold"])
-E6.breaks("m0 keeps its size")(scaled_by_4, (0,), ["m0"], m=4)
+E6.shows(scaled, g=(3, 2, -1, -6, -6), threshold=1, C=4)
+E6.breaks("the threshold keeps its size")(scaled, unscaled=["threshold"], g=(1,), threshold=1, C=4)
+E6.breaks("m0 keeps its size")(scaled, unscaled=["m0"], g=(0,), m=4, threshold=1, C=4)
 E6.breaks("Larq's rule has no mirror: at a tie the weight becomes +1")(
-    lambda x: beside_mirrored(x, *one_weight(x, (2,)), rule="larq")
+    mirrored, rule="larq", g=(2,), threshold=1
+)
+E6.breaks("the accumulator is not rescaled where gamma falls")(
+    accumulator, rates=[0.5, 0.25], rescaled=False, g=(1, 3), m=1, threshold=1.25
 )

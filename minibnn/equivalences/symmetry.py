@@ -102,35 +102,28 @@ E31 = Entry(
 )
 
 
-def ordered(x, gradients, low, high, **hyper):
-    runs = (x.sgd(gradients, w, **hyper) for w in (low, high))
-    for _, low, high in x.beside(gradients, *runs):
+def drawn_pair(x):
+    x.arithmetic()
+    gradients, low = x.gradients(SMALL, ANY), x.weights("low", STARTS)
+    return gradients, (low, low + np.abs(x.weights("above", STARTS)))
+
+
+@E31.claim
+def latent_order(x, ste_clip=None):
+    gradients, pair = drawn_pair(x)
+    hyper = {"lr": x.one("lr", RATES), "clip": x.one("clip", (None, 1.0)), "ste_clip": ste_clip}
+    hyper["weight_decay"] = x.one("weight_decay", RATES)
+    for _, low, high in x.beside(gradients, *(x.sgd(gradients, w, **hyper) for w in pair)):
         x.show(low=low, high=high)
         x.require(low <= high, "the order has changed")
 
 
-def drawn_pair(x):
-    x.arithmetic()
-    gradients, low = x.gradients(SMALL, ANY), x.weights("low", STARTS)
-    return gradients, low, low + np.abs(x.weights("above", STARTS))
-
-
 @E31.claim
-def latent_order(x):
-    run = drawn_pair(x)
-    hyper = {"lr": x.one("lr", RATES), "clip": x.one("clip", (None, 1.0))}
-    ordered(x, *run, weight_decay=x.one("weight_decay", RATES), **hyper)
-
-
-@E31.claim
-def bop_order(x):
-    gradients, low, high = drawn_pair(x)
-    bop_ordered(x, gradients, low, high, x.one("gamma", RATES), x.one("rule", x.steps.rules))
-
-
-def bop_ordered(x, gradients, low, high, gamma, rule="strict", average="convex"):
-    bits, how = x.signs([1] * len(low)), {"rule": rule, "average": average}
-    runs = (x.bop(gradients, bits, m, gamma, threshold=0.5, **how) for m in (low, high))
+def bop_order(x, average="convex"):
+    gradients, pair = drawn_pair(x)
+    bits, hyper = x.signs([1] * len(pair[0])), {"threshold": 0.5, "average": average}
+    hyper |= {"gamma": x.one("gamma", RATES), "rule": x.one("rule", x.steps.rules)}
+    runs = (x.bop(gradients, bits, m, **hyper) for m in pair)
     for _, (b, low), (c, high) in x.beside(gradients, *runs):
         x.show(low=low, high=high)
         x.require((low <= high) & (b >= c), "the order has changed")
@@ -139,22 +132,17 @@ def bop_ordered(x, gradients, low, high, gamma, rule="strict", average="convex")
 @E31.claim(BOTH)
 def no_later(x):
     gradients, start, lr = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.one("lr", RATES)
-    decays = x.many("decay", (0, 0.5, 1.0), len(gradients))
+    decays = x.each_step("decay", (0, 0.5, 1.0), gradients)
     held = x.sgd(gradients, start, lr, weight_decay=decays, clip=1.0)
     flips_no_later(x, gradients, start, x.sgd(gradients, start, lr), held)
 
 
-def pair(x, low, high, g, **hyper):
-    ordered(x, x.column(g), x.array([low]), x.array([high]), **hyper)
-
-
-@E31.breaks("lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2")
-def ulp_apart(x):
-    m = x.array([0.13])
-    above = np.nextafter(m, np.float32(9))
-    bop_ordered(x, x.column(-2.2), m, above, np.float32(0.1), average="lerp")
-
-
-E31.shows(pair, 0.25, 0.5, 1, lr=0.5, weight_decay=0.5)
-E31.breaks("a mask of 1/2 stops the higher weight alone")(pair, 0.5, 0.75, -1, lr=1, ste_clip=0.5)
-E31.breaks("gamma = 3/2")(lambda x: bop_ordered(x, x.column(0), x.array([0.5]), x.array([1]), 1.5))
+ULP = np.spacing(np.float32(0.13))
+E31.shows(latent_order, g=(1,), low=0.25, above=0.25)
+E31.breaks("a mask of 1/2 stops the higher weight alone")(
+    latent_order, ste_clip=0.5, g=(-1,), low=0.5, above=0.25, lr=1, weight_decay=0
+)
+E31.breaks("lerp in float32 crosses: m = 0.13 and one ulp above, g = -2.2")(
+    bop_order, average="lerp", g=(-2.2,), low=0.13, above=ULP, gamma=0.1
+)
+E31.breaks("gamma = 3/2")(bop_order, g=(0,), low=0.5, above=0.5, gamma=1.5)
