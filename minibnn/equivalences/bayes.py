@@ -22,19 +22,15 @@ E18 = Entry(
 )
 
 
-def beside_dual_averaging(x, gradients, latent, lr):
-    run, totals = x.sgd(gradients, latent, lr), np.cumsum(gradients, 0)
-    for _, latent, total in x.beside(gradients, run, totals):
+@E18.claim(BOTH)
+def dual_averaging(x, start=0):
+    powers = Options((1.0, 0.5, 0.25, 2.0, 16.0), (*RATES.fractions, Fraction(7)))
+    g, lr = x.gradients(SMALL, *([ANY] if x.exact else [])), x.number(x.one("lr", powers))
+    run, totals = x.sgd(g, 0 * g[0] + x.number(start), lr), np.cumsum(g, 0)
+    for _, latent, total in x.beside(g, run, totals):
         x.show(latent=latent, total=total)
         best = [min((1, -1), key=lambda b: b * s) for s in total]  # at a tie +1
         x.same_bits(sign=x.sign(latent), argmin=x.signs(best))
-
-
-@E18.claim(BOTH)
-def dual_averaging(x):
-    powers = Options((1.0, 0.5, 0.25, 2.0, 16.0), (*RATES.fractions, Fraction(7)))
-    g = x.gradients(SMALL, *([ANY] if x.exact else []))
-    beside_dual_averaging(x, g, 0 * g[0], x.number(x.one("lr", powers)))
 
 
 @E18.claim(EXACT, when=lambda steps: not steps.foreign)
@@ -51,14 +47,10 @@ def bayes(x):
         x.same(m=m, scaled_natural=factor * natural)
 
 
-def dual_of_one(x, gradients, latent=0, lr=0.5):
-    beside_dual_averaging(x, x.column(*gradients), x.array([latent]), lr)
-
-
-E18.shows(dual_of_one, (2, -1, -1, -3))
-E18.breaks("a start that is not 0")(dual_of_one, (1,), latent=2)
+E18.shows(dual_averaging, g=(2, -1, -1, -3), lr=0.5)
+E18.breaks("a start that is not 0")(dual_averaging, start=2, g=(1,), lr=0.5)
 E18.breaks("lr = 0.1 in float32: 0.3 - 0.1 - 0.1 - 0.1 is not 0")(
-    dual_of_one, (3, -1, -1, -1), lr=0.1
+    dual_averaging, g=(3, -1, -1, -1), lr=0.1
 )
 
 
@@ -82,7 +74,16 @@ def with_prior(gradients, latent, centre, rates, lam):
         yield latent
 
 
-def beside_prior(x, gradients, latent, centre, rates, lam, shifted=True):
+def drawn_prior(x, *palettes):
+    """Gradients, rates with lr lambda <= 1, and lambda."""
+    gradients, lam = x.gradients(*palettes), x.number(x.one("weight_decay", LAMBDAS))
+    return gradients, [lr / max(lam, 1) for lr in x.each_step("lr", RATES, gradients)], lam
+
+
+@E25.claim(EXACT)
+def prior(x, shifted=True):
+    gradients, rates, lam = drawn_prior(x, SMALL, ANY)
+    latent, centre = x.weights("latent", QUARTERS), x.weights("centre", QUARTERS)
     plain, gammas = -lam * (latent - centre), [lr * lam for lr in rates]
     direction = gradients - lam * centre if shifted else gradients
     bop = x.bop(direction, x.sign(latent), -lam * latent, gammas, rule="larq")
@@ -95,39 +96,16 @@ def beside_prior(x, gradients, latent, centre, rates, lam, shifted=True):
 
 
 @E25.claim(EXACT)
-def prior(x):
-    gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
-    rates = x.array(x.many("lr", RATES, len(gradients)))
-    lam = x.number(x.one("lambda", LAMBDAS))
-    beside_prior(x, gradients, latent, x.weights("centre", QUARTERS), rates / max(lam, 1), lam)
-
-
-def frozen(x, gradients, latent, *prior):
-    first, run = x.sign(latent), with_prior(gradients, latent, *prior)
+def never_flips(x):
+    """lambda |c| = G + beyond."""
+    gradients, rates, lam = drawn_prior(x, SMALL)
+    latent, beyond = x.weights("latent", QUARTERS[1:]), x.one("beyond", (Fraction(1, 8), 1))
+    first = x.sign(latent)
+    centre = (np.abs(gradients).max() + x.number(beyond)) / lam * first
+    run = with_prior(gradients, latent, centre, rates, lam)
     for _, latent in x.beside(gradients, run):
         x.show(latent=latent)
         x.same_bits(first=first, now=x.sign(latent))
-
-
-@E25.claim(EXACT)
-def never_flips(x):
-    gradients, lam = x.gradients(SMALL), x.number(x.one("lambda", LAMBDAS))
-    latent = x.weights("latent", QUARTERS[1:])
-    beyond = (np.abs(gradients).max() + x.number(x.one("beyond", (Fraction(1, 8), 1)))) / lam
-    rates = x.array(x.many("lr", RATES, len(gradients))) / max(lam, 1)
-    frozen(x, gradients, latent, beyond * x.sign(latent), rates, lam)
-
-
-@E25.breaks("lambda |c| below G: a gradient of 3 flips the weight")
-def weak_prior(x):
-    """lambda |c| = 2.5 < G = 3 from w0 = 1."""
-    frozen(x, x.column(3), x.array([0.5]), x.array([2.5]), [1], 1)
-
-
-@E25.breaks("the prior is left out of Bop's gradient")
-def unshifted(x):
-    x.bits_only = True
-    beside_prior(x, x.column(1), x.array([1]), x.array([4]), [1], np.float32(0.5), shifted=False)
 
 
 @E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)")
@@ -137,7 +115,13 @@ def penalty_on_bits(x):
     x.same(backpropagated=0.5 * (1 - 3), slope=slope)
 
 
-E25.shows(lambda x: beside_prior(x, x.column(1, 3, -2), x.array([1]), x.array([2]), [0.5] * 3, 0.5))
+E25.shows(prior, g=(1, 3, -2), latent=1, centre=2, weight_decay=0.5)
+E25.breaks("the prior is left out of Bop's gradient")(
+    prior, shifted=False, g=(1,), latent=1, centre=4, lr=1, weight_decay=0.5, bits_only=True
+)
+E25.breaks("lambda |c| = 2.5 below G = 3: the gradient flips the weight")(
+    never_flips, g=(3,), latent=0.5, lr=1, beyond=-0.5
+)
 
 
 E26 = Entry(
@@ -166,34 +150,31 @@ def bayes_step(lam, g, u, temperature, rate, n=1, kl=1.0, prior=0):
     return lam - np.float32(rate) * (np.float32(n) * s * g + np.float32(kl) * (lam - prior)), w
 
 
-def beside_bayes(x, gradients, lam, noise, temperature, rate):
-    s, latent = GUARD / np.float32(temperature) / GUARD, lam
+@E26.claim
+def published(x):
+    gradients, temperature = x.gradients(SMALL, ANY), np.float32(x.one("T", (1e-10, 1e-8)))
+    starts = tuple(s * v for v in (12.0, 10.0, 14.5, 20.0) for s in (1, -1))
+    lam = latent = x.weights("start", starts)
+    noise = x.many("u", (0.5, 2.0**-24, 1 - 2.0**-24, 0.1, 0.9), *gradients.shape)
+    noise = np.broadcast_to(np.float32(noise), gradients.shape)
+    s, rate = GUARD / temperature / GUARD, np.float32(x.one("a", (2.0**-7, 0.01, 2.0**-10)))
     x.tie(np.abs(lam) == 10)
-    for g, u in x.beside(gradients, noise):
+    for g, u in x.beside(gradients * temperature, noise):  # s is 1 / temperature
         if (np.abs(lam) < 10).any() and len(x.rows) > 1:
             return
-        bits, g = x.sign(latent), g * np.float32(temperature)  # s is 1 / temperature
+        bits = x.sign(latent)
         lam, w = bayes_step(lam, g, u, temperature, rate)
-        latent = latent - np.float32(rate) * (np.float32(1) * s * g + (latent - 0))
+        latent = latent - rate * (np.float32(1) * s * g + (latent - 0))
         x.same_bits(sample=w, sign=bits)
         x.same(bayes=lam, latent=latent)
 
 
-@E26.claim
-def published(x):
-    gradients = x.gradients(SMALL, ANY)
-    start = x.weights("lambda", tuple(s * v for v in (12.0, 10.0, 14.5, 20.0) for s in (1, -1)))
-    noise = np.float32(x.many("u", (0.5, 2.0**-24, 1 - 2.0**-24, 0.1, 0.9), *gradients.shape))
-    temperature = x.one("T", (1e-10, 1e-8))
-    beside_bayes(x, gradients, start, noise, temperature, x.one("a", (2.0**-7, 0.01, 2.0**-10)))
-
-
-def one_bayes(x, start=12.0, temperature=1e-10, u=0.25, g=1):
-    arrays = x.column(g, g, g), x.array([start]), np.full((3, 1), u, np.float32)
-    beside_bayes(x, *arrays, temperature, 0.01)
-
-
-E26.shows(one_bayes)
-E26.breaks("T = 1e-2 from lambda = 1: s moves with lambda")(one_bayes, 1.0, 1e-2)
-E26.breaks("a start of 1: the noise decides the sample")(one_bayes, 1.0, u=0.01)
-E26.breaks("u = 0, of chance 2^-24: the noise is -infinity")(one_bayes, u=0.0)
+ONES = (1, 1, 1)
+E26.shows(published, g=ONES, u=0.25, a=0.01)
+E26.breaks("T = 1e-2 from lambda = 1: s moves with lambda")(
+    published, g=ONES, start=1.0, T=1e-2, u=0.25, a=0.01
+)
+E26.breaks("a start of 1: the noise decides the sample")(
+    published, g=ONES, start=1.0, u=0.01, a=0.01
+)
+E26.breaks("u = 0, of chance 2^-24: the noise is -infinity")(published, g=ONES, u=0.0, a=0.01)

@@ -239,33 +239,31 @@ def trigger(x):
         x.same_bits(bop=w, trigger=bits)
 
 
-def bop_and_twin(x, gradients, rates, lam, threshold, bits, m, step, state, deadband=None):
+def bop_and_twin(x, step, state, gradients, rates, lam, threshold, bits, m, deadband=None):
     """Strict Bop, and a latent twin of the dead band threshold / lambda; both at each step."""
-    gammas, theta = [lr * lam for lr in rates], threshold / lam
-    bop = x.bop(gradients, bits, m, gammas, threshold, rule="strict", average="convex")
-    hyper = {"lr": rates, "weight_decay": lam}
-    hyper["deadband"] = theta if deadband is None else x.number(deadband)
+    bop = x.bop(gradients, bits, m, [lr * lam for lr in rates], threshold)
+    theta = threshold / lam if deadband is None else x.number(deadband)
+    hyper = {"lr": rates, "weight_decay": lam, "deadband": theta}
     return x.beside(gradients, bop, x.run(step, gradients, bits, state, **hyper))
 
 
 @E8.claim(BOTH, when=twins)
 def band(x, memory=True, deadband=None):
-    *run, m = drawn_hysteresis(x)
-    twin = x.steps.schmitt_sgd_step, SchmittSGDState(-m / run[2]), deadband
-    for _, (w, m), (bits, state) in bop_and_twin(x, *run, m, *twin):
+    _, _, lam, *_, m = run = drawn_hysteresis(x)
+    twin = x.steps.schmitt_sgd_step, SchmittSGDState(-m / lam)
+    for _, (w, m), (bits, state) in bop_and_twin(x, *twin, *run, deadband):
         x.same_bits(bop=w, band=bits if memory else x.sign(state.latent))
-        x.same(m=m, minus_lambda_latent=-run[2] * state.latent)
+        x.same(m=m, minus_lambda_latent=-lam * state.latent)
 
 
 @E8.claim(EXACT, when=lambda steps: twins(steps) and steps.exact)
 def wells(x, beyond=False):
     """From b m <= tau at the start."""
-    *run, lam, threshold, bits, m = drawn_hysteresis(x)
-    m = m if beyond else bits * np.minimum(m * bits, threshold)
-    theta = threshold / lam
+    g, rates, lam, threshold, bits, m = drawn_hysteresis(x)
+    m, theta = m if beyond else bits * np.minimum(m * bits, threshold), threshold / lam
     well = DoubleWellSGDState(-m / lam + theta * bits)
     x.same_bits(sign_of_W0=hold(well.latent, bits), b0=bits)
-    run += lam, threshold, bits, m, x.steps.double_well_sgd_step, well
+    run = x.steps.double_well_sgd_step, well, g, rates, lam, threshold, bits, m
     for _, (w, m), (bits, well) in bop_and_twin(x, *run):
         x.same_bits(bop=w, wells=bits)
         x.same_bits(sign_of_W=hold(well.latent, bits), bit=bits)

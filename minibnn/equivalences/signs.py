@@ -23,47 +23,36 @@ E32 = Entry(
 )
 
 
-def adam_on(x, signs, c, epsilon=0.0):
+@E32.claim
+def adam(x, epsilon=0.0):
     """Latent Adam on gradients of size 1 and of size c, and on the mean of signs."""
-    c, hyper, zero = np.float32(c), {"lr": 0.25, "epsilon": epsilon}, 0 * signs[0]
-    plain, other = (
-        x.run(x.steps.latent_adam_step, s * signs, zero, LatentAdamState(zero, zero), **hyper)
-        for s in (np.float32(1), c)
-    )
-    for _, (a, state), (b, _) in x.beside(signs, plain, other):
+    signs, c = x.gradients((1, -1)), np.float32(x.one("c", (0.5, 0.25, 2.0**-6)))
+    hyper, zero = {"lr": 0.25, "epsilon": epsilon}, 0 * signs[0]
+    start = zero, LatentAdamState(zero, zero)
+    runs = (x.run(x.steps.latent_adam_step, s * signs, *start, **hyper) for s in (c / c, c))
+    for _, (a, state), (b, _) in x.beside(signs, *runs):
         x.tie(a == 0)
         x.same(latent=a, of_scaled=b)
-        if c != 1 and not epsilon:
+        if not epsilon:
             corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
             x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
 
 
 @E32.claim
-def adam(x):
-    adam_on(x, x.gradients((1, -1)), x.one("c", (0.5, 0.25, 2.0**-6)))
-
-
-def counting(x, signs, start, lr, clip):
-    values = int(2 * clip / lr) + 1
+def counter(x, clip=1.0):
+    signs, lr = x.gradients((1, -1), most=16), x.one("lr", (0.5, 0.25, 0.125))
+    start, values = np.float32(lr) * x.weights("start", (0, 1, -1, 2, -2)), int(2 * clip / lr) + 1
     for _, latent in x.beside(signs, x.sgd(signs, start, lr, clip=clip)):
         place = (latent + x.number(clip)) / x.number(lr)
         x.show(latent=latent)
         x.require((place == np.rint(place)) & (place < values), f"{latent[0]} is off the lattice")
 
 
-@E32.claim
-def counter(x):
-    signs, lr = x.gradients((1, -1), most=16), x.one("lr", (0.5, 0.25, 0.125))
-    counting(x, signs, np.float32(lr) * x.weights("start", (0, 1, -1, 2, -2)), lr, 1.0)
-
-
-E32.shows(lambda x: adam_on(x, x.column(1, -1, 1), 0.5))
-E32.breaks("a zero gradient: v is no longer c^2")(lambda x: adam_on(x, x.column(1, 0), 0.5))
-E32.breaks("epsilon = 1e-3")(lambda x: adam_on(x, x.column(1, 1), 2.0**-6, 1e-3))
-E32.breaks("lr = 0.1")(
-    lambda x: counting(x, x.column(-1, -1, -1, 1, 1, 1, 1), x.array([0]), 0.1, 1.0)
-)
-E32.breaks("a start off the lattice")(lambda x: counting(x, x.column(1), x.array([0.25]), 0.5, 0.5))
+E32.shows(adam, g=(1, -1, 1))
+E32.breaks("a zero gradient: v is no longer c^2")(adam, g=(1, 0))
+E32.breaks("epsilon = 1e-3")(adam, epsilon=1e-3, g=(1, 1), c=2.0**-6)
+E32.breaks("lr = 0.1")(counter, g=(-1, -1, -1, 1, 1, 1, 1), lr=0.1)
+E32.breaks("a start off the lattice")(counter, clip=0.5, g=(1,), start=0.5)
 
 
 E33 = Entry(
@@ -84,11 +73,13 @@ def powers_of_two(exponents):
     return np.array([Fraction(2) ** int(e) for e in exponents], object)
 
 
-def beside_annealed(x, gradients, betas, stored="primal"):
+@E33.claim(EXACT)
+def annealed(x, stored="primal"):
     """x = (E - 1) / (E + 1), E the odds (1 + x) / (1 - x), times 2^(-2 beta g) at each step."""
+    gradients = x.gradients(SMALL)
+    betas = x.each_step("beta", (1, 2, 3), gradients)
     odds, plus, minus = (0 * gradients[0] + s for s in (1, Fraction(1, 2), Fraction(1, 2)))
-    rates = list(betas) if stored == "primal" else 1
-    sgd = x.sgd(gradients, 0 * gradients[0], rates)
+    sgd = x.sgd(gradients, 0 * gradients[0], betas if stored == "primal" else 1)
     for g, beta, latent in x.beside(gradients, betas, sgd):
         odds = odds * powers_of_two(-2 * beta * g)
         value, factor = (odds - 1) / (odds + 1), powers_of_two(-beta * g)
@@ -96,17 +87,6 @@ def beside_annealed(x, gradients, betas, stored="primal"):
         x.show(x=value)
         x.same(tanh=value, softmax=(plus - minus) / (plus + minus))
         x.same_bits(mirror=x.sign(value), sgd=x.sign(latent))
-
-
-@E33.claim(EXACT)
-def annealed(x):
-    gradients = x.gradients(SMALL)
-    beside_annealed(x, gradients, x.many("beta", (1, 2, 3), len(gradients)))
-
-
-def two_steps(x, stored="primal"):
-    x.arithmetic("fraction")
-    beside_annealed(x, x.column(3, -2), (1, 2), stored)
 
 
 @E33.breaks("the public primal step in float32: -1 absorbs")
@@ -119,8 +99,10 @@ def absorbed(x):
     x.same_bits(stays=x.sign(value), sgd=x.signs([1]))
 
 
-E33.shows(two_steps)
-E33.breaks("the primal form taken for the stable one, at beta = 1, 2")(two_steps, "image")
+E33.shows(annealed, g=(3, -2), beta=(1, 2), numbers="fraction")
+E33.breaks("the primal form taken for the stable one, at beta = 1, 2")(
+    annealed, stored="image", g=(3, -2), beta=(1, 2), numbers="fraction"
+)
 
 
 E34 = Entry(
@@ -143,20 +125,16 @@ def clamp_step(latent, g, bound, lr):
     return latent - lr * (g * inside.astype(g.dtype))
 
 
-def beside_clamp(x, gradients, latent, bound, lr):
-    other, bound, lr = latent, np.float32(bound), np.float32(lr)
-    for g in x.over(gradients):
-        x.same_bits(sign=x.sign(latent), clamped=x.sign(np.clip(latent, -bound, bound)))
-        other = clamp_step(other, g, bound, lr)
-        latent, _ = x.steps.latent_sgd_step(latent, g, None, lr=lr, ste_clip=bound)
-        x.tie(np.abs(latent) == bound)
-        x.same(masked=latent, clamped_latent=other)
-
-
 @E34.claim
 def mask(x):
-    latent, bound = x.weights("latent", QUARTERS), x.one("Q", (1.0, 0.5, 0.3, 2.0))
-    beside_clamp(x, x.gradients(SMALL, ANY), latent, bound, x.one("lr", RATES))
+    latent, bound = x.weights("latent", QUARTERS), np.float32(x.one("Q", (1.0, 0.5, 0.3, 2.0)))
+    gradients, lr, other = x.gradients(SMALL, ANY), np.float32(x.one("lr", RATES)), latent
+    run = x.sgd(gradients, latent, lr, ste_clip=bound)
+    for g, latent in x.beside(gradients, run):
+        other = clamp_step(other, g, bound, lr)
+        x.tie(np.abs(latent) == bound)
+        x.same(masked=latent, clamped_latent=other)
+        x.same_bits(sign=x.sign(latent), clamped=x.sign(np.clip(latent, -bound, bound)))
 
 
 @E34.breaks('"ReCU revives the tail": its own gradient is cut')
@@ -172,7 +150,7 @@ def folded_clamp(x):
     x.same_bits(sign=x.sign(x.array([2])), clamped=x.sign(np.clip(x.array([2]), 1, -1)))
 
 
-E34.shows(lambda x: beside_clamp(x, x.column(1, -1), x.array([0.5]), 1.0, 0.5))
+E34.shows(mask, g=(1, -1), latent=0.5)
 
 
 E36 = Entry(
