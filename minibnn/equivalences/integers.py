@@ -30,11 +30,11 @@ E27 = Entry(
 
 def drawn_integer(x):
     shift, rounding = x.one("j", (1, 2, 3, 8)), x.one("rounding", ("zero", "nearest"))
-    quanta = x.one("Q", (3, 127))
-    size, steps = x.one("size", range(1, 4)), x.one("steps", range(1, 17))
+    quanta, steps = x.one("Q", (3, 127)), x.one("steps", range(1, 17))
+    size = x.one("size", range(1, 4))
     q = np.int16(x.many("q", (0, 1, -1, 2, -3, quanta, -quanta), steps, size))
-    theta, bits = x.one("theta", (0, 1, 2, 3, 7, 12, 255)), np.int8(x.many("bits", (1, -1), size))
-    return q, bits, shift, theta, rounding, max(quanta, 3)
+    theta = x.one("theta", (0, 1, 2, 3, 7, 12, 255))
+    return q, x.start_bits(), shift, theta, rounding, quanta
 
 
 def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16):
@@ -49,7 +49,8 @@ def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16):
 @E27.claim
 def bounded_and_near(x):
     q, bits, shift, theta, rounding, most = drawn_integer(x)
-    exact, off = 0 * q[0] * Fraction(1), 2 ** (shift - (rounding == "nearest"))
+    off = 2 ** (shift - 1) if rounding == "nearest" else 2**shift - 1
+    exact = 0 * q[0] * Fraction(1)
     for g, (w, a) in x.beside(q, integers(x, q, bits, shift, theta, rounding)):
         exact = exact - exact / 2**shift + [Fraction(int(v)) for v in g]
         error = np.abs([int(v) for v in a] - exact)
@@ -89,12 +90,6 @@ def quantised_afterwards(x):
     x.same_bits(one_order=one, another=other)
 
 
-def four_steps(x):
-    q = np.int16([[3], [3], [3], [-3]])
-    for _, (w, a) in x.beside(q, integers(x, q, np.int8([1]), 2, 7)):
-        x.show(a=a, bits=w)
-
-
 @E27.breaks("rounding down, the arithmetic shift, is not odd")
 def floored(x):
     x.same_bits(minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1)
@@ -105,7 +100,7 @@ def scaled_integers(x):
     x.same_bits(three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1))
 
 
-E27.shows(four_steps)
+E27.shows(bounded_and_near, q=[[3], [3], [3], [-3]], j=2, theta=7)
 
 
 E28 = Entry(
@@ -122,14 +117,11 @@ E28 = Entry(
 )
 
 
-def by_sign(x, bits, m, eta):
-    ((w, m),) = x.bop([m], bits, 0 * m, gamma=1)
-    x.same_bits(bop=w, by_sign=x.sign(bits - x.number(eta) * np.sign(m)))
-
-
 @E28.claim
 def signs(x):
-    by_sign(x, x.start_bits(), x.weights("m", SMALL, QUARTERS), x.one("eta", (1.125, 2, 100)))
+    bits, m, eta = x.start_bits(), x.weights("m", SMALL, QUARTERS), x.one("eta", (1.125, 2, 100))
+    ((w, m),) = x.bop([m], bits, 0 * m, gamma=1)
+    x.same_bits(bop=w, by_sign=x.sign(bits - x.number(eta) * np.sign(m)))
 
 
 @E28.claim
@@ -159,8 +151,8 @@ def sign_of_average(x):
     x.same_bits(sign_of_average=np.sign(0.5 * 4 + 0.5 * -1), average_of_signs=np.sign(0.5 - 0.5))
 
 
-E28.shows(lambda x: by_sign(x, x.signs([1, -1, 1]), x.array([2, -1, 0]), 2))
-E28.breaks("eta = 1: a +1 never flips")(lambda x: by_sign(x, x.signs([1]), x.array([2]), 1))
+E28.shows(signs, bits=[1, -1, 1], m=[2, -1, 0], eta=2)
+E28.breaks("eta = 1: a +1 never flips")(signs, m=2, eta=1)
 E28.breaks("unequal sizes: 3, -1, -1")(vote_of, 3, -1, -1)
 E28.breaks("an even number of workers: 3, -1")(vote_of, 3, -1)
 
@@ -180,14 +172,11 @@ E29 = Entry(
 )
 
 
-def shares(x, parts, k):
-    x.same(sum_of_parts=sum(g / x.number(k) for g in parts), part_of_sum=sum(parts) / x.number(k))
-
-
 @E29.claim
 def divided(x):
     k = x.one("k", (2, 4, 8))
-    shares(x, x.array(x.many("g", x.palette("g", SMALL, ANY), k, 2)), k)
+    parts = x.array(x.many("g", x.palette("g", SMALL, ANY), k, 2))
+    x.same(sum_of_parts=sum(g / x.number(k) for g in parts), part_of_sum=sum(parts) / x.number(k))
 
 
 @E29.claim(EXACT)
@@ -203,46 +192,37 @@ def leak_once(x):
         x.same(m=m, scaled=gamma * a / k)
 
 
-def many_and_one(x, parts, gamma, weights, once=None):
+@E29.claim(EXACT)
+def weighted(x, weights=None, once=None):
     """k averages from m = 0, and one of a rate ``once`` on a weighted sum."""
-    once = once or 1 - (1 - gamma) ** len(parts)
+    k, gamma = x.one("k", (2, 3, 4)), x.one("gamma", RATES)
+    parts = x.array(x.many("g", SMALL, k, 2))
+    weights = weights or [gamma * (1 - gamma) ** (k - i) for i in range(1, k + 1)]
     total = sum(weight * g for weight, g in zip(weights, parts, strict=True)) / sum(weights)
     start = x.signs([1] * len(total)), 0 * total
     *_, (_, many) = x.bop(parts, *start, gamma, threshold=10**6)
-    ((_, one),) = x.bop([total], *start, once, threshold=10**6)
+    ((_, one),) = x.bop([total], *start, once or 1 - (1 - gamma) ** k, threshold=10**6)
     x.same(many=many, one=one)
 
 
 @E29.claim(EXACT)
-def weighted(x):
-    k, gamma = x.one("k", (2, 3, 4)), x.one("gamma", RATES)
-    weights = [gamma * (1 - gamma) ** (k - i) for i in range(1, k + 1)]
-    many_and_one(x, x.array(x.many("g", SMALL, k, 2)), gamma, weights)
-
-
-def of_means(x, parts, once=None):
-    x.arithmetic("fraction")
-    many_and_one(x, x.column(*parts), Fraction(1, 4), [1] * len(parts), once)
-
-
-def in_one_step(x, parts, latent, lr, **hyper):
-    *_, many = x.sgd(parts, latent, lr, **hyper)
-    (one,) = x.sgd([sum(parts)], latent, lr, **hyper)
+def undecayed(x, decay=0):
+    parts, latent, lr = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS), x.one("lr", RATES)
+    *_, many = x.sgd(parts, latent, lr, weight_decay=decay)
+    (one,) = x.sgd([sum(parts)], latent, lr, weight_decay=decay)
     x.same(many=many, one=one)
 
 
-@E29.claim(EXACT)
-def undecayed(x):
-    in_one_step(x, x.gradients(SMALL, ANY), x.weights("latent", QUARTERS), x.one("lr", RATES))
-
-
-E29.shows(lambda x: shares(x, x.column(1, 3), 2))
-E29.breaks("k = 3 in float32")(lambda x: shares(x, x.column(3.5, 1.3, 0.1), 3))
-E29.breaks("k averages taken for one on the plain mean")(of_means, (1, 0))
-E29.breaks("k averages taken for k gamma")(of_means, (1,) * 4, Fraction(1))
-E29.breaks("latent SGD with decay")(
-    lambda x: in_one_step(x, x.column(2, 0), x.array([1]), 0.5, weight_decay=1)
+QUARTER = {"gamma": Fraction(1, 4), "numbers": "fraction"}
+E29.shows(divided, g=[[1], [3]])
+E29.breaks("k = 3 in float32")(divided, k=3, g=[[3.5], [1.3], [0.1]])
+E29.breaks("k averages taken for one on the plain mean")(
+    weighted, weights=[1, 1], g=[[1], [0]], **QUARTER
 )
+E29.breaks("k averages taken for k gamma")(
+    weighted, weights=[1] * 4, once=1, k=4, g=[[1]] * 4, **QUARTER
+)
+E29.breaks("latent SGD with decay")(undecayed, decay=1, g=(2, 0), latent=1)
 
 
 E35 = Entry(
@@ -259,12 +239,9 @@ E35 = Entry(
 
 
 @E35.claim
-def odd_flips(x):
-    counted_flips(x, x.gradients(SMALL, ANY), x.start_bits(), x.one("gamma", RATES))
-
-
-def counted_flips(x, gradients, start, gamma, missed=0):
+def odd_flips(x, missed=0):
     """On an optimizer's own count, which telemetry sums up."""
+    gradients, start, gamma = x.gradients(SMALL, ANY), x.start_bits(), x.one("gamma", RATES)
     p = Parameter("kernel", start, binary=True)
     optimizer, flips, total = optim.Bop(float(gamma), 0.25), 0 * start, -missed
     for p.grad in x.over(gradients):
@@ -277,9 +254,5 @@ def counted_flips(x, gradients, start, gamma, missed=0):
         x.require(differ <= total and (total - differ) % 2 == 0, f"{differ} differ, {total} flips")
 
 
-def of_ones(x, **more):
-    counted_flips(x, x.column(2, -2, -2), x.signs([1]), 0.5, **more)
-
-
-E35.shows(of_ones)
-E35.breaks("a flip is not counted")(of_ones, missed=1)
+E35.shows(odd_flips, g=(2, -2, -2))
+E35.breaks("a flip is not counted")(odd_flips, missed=1, g=(2, -2, -2))

@@ -53,11 +53,12 @@ def coupled_of(r1, r2):
 
 
 @E7.claim(EXACT)
-def coupled(x):
+def coupled(x, momentum=None):
     g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
     r1, r2 = x.one("r1", ROOTS), x.one("r2", ROOTS)
-    rates = {"gamma": 1 - r1, "alpha": 1 - r2}
-    beside_cascade(x, g, latent, -1, -latent, rates, **coupled_of(r1, r2))
+    rates, hyper = {"gamma": 1 - r1, "alpha": 1 - r2}, coupled_of(r1, r2)
+    hyper["momentum"] = momentum or hyper["momentum"]
+    beside_cascade(x, g, latent, -1, -latent, rates, **hyper)
 
 
 def after_an_impulse(x, latent, steps, **hyper):
@@ -77,14 +78,6 @@ def impulse(x):
     after_an_impulse(x, x.array([Fraction(1, 8)]), x.one("steps", range(9, 17)), **hyper)
 
 
-def cascade_of_one(x, gradients, r1=Fraction(1, 2), r2=Fraction(1, 3), **hyper):
-    x.arithmetic("fraction")
-    latent, rates = x.array([0.5]), {"gamma": 1 - r1, "alpha": 1 - r2}
-    beside_cascade(
-        x, x.column(*gradients), latent, -1, -latent, rates, **coupled_of(r1, r2) | hyper
-    )
-
-
 @E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings")
 def complex_poles(x):
     x.arithmetic("float64")
@@ -92,9 +85,9 @@ def complex_poles(x):
     after_an_impulse(x, x.array([0]), 99, **hyper)
 
 
-E7.shows(cascade_of_one, (1, -2, 0, 1))
+E7.shows(coupled, g=(1, -2, 0, 1), latent=0.5, r2=Fraction(1, 3), numbers="fraction")
 E7.breaks("coupled decay taken for the decoupled cascade")(
-    cascade_of_one, (1, 0), *ROOTS[4:1:-2], momentum=Fraction(9, 10)
+    coupled, ROOTS[4], g=(1, 0), latent=0.5, r1=ROOTS[4], r2=ROOTS[2], numbers="fraction"
 )
 
 
@@ -133,26 +126,23 @@ def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
     return rows
 
 
-def drawn_run(x, *palettes):
-    """Gradients, bits, m and v = 1."""
-    g, w, m = x.gradients(*palettes or (TENTHS,)), x.start_bits(), x.weights("m", QUARTERS)
-    return g, w, m, np.ones_like(m)
+STRICT, FEW = ("strict",), (1, -1, 2, -2, 0.25)
 
 
-def drawn_second(x, **fixed):
-    """Constants of Bop2ndOrder: drawn, but for the fixed ones."""
+def drawn_second(x, *palettes, **options):
+    """Gradients, bits, m and v = 1; and constants of Bop2ndOrder, some of other options."""
     hyper = {
-        "gamma": x.one("gamma", RATES),
-        "sigma": x.one("sigma", (0.25, 1.0, 2.0**-4, 2.0**-6)),
-        "threshold": x.one("threshold", (0.5, 0.25, 0.125, 0.0)),
-        "average": x.one("average", x.steps.averages),
-        "rule": x.one("rule", x.steps.rules),
+        "gamma": RATES,
+        "sigma": (0.25, 1.0, 2.0**-4, 2.0**-6),
+        "threshold": (0.5, 0.25, 0.125, 0.0),
+        "epsilon": (1e-10,),
+        "average": x.steps.averages,
+        "rule": x.steps.rules,
     }
-    return in_float32(hyper | {"epsilon": 1e-10} | fixed)
-
-
-def in_float32(hyper):
-    return {name: v if isinstance(v, str) else np.float32(v) for name, v in hyper.items()}
+    hyper = {name: x.one(name, each) for name, each in (hyper | options).items()}
+    hyper = {name: v if isinstance(v, str) else np.float32(v) for name, v in hyper.items()}
+    g, w, m = x.gradients(*palettes or (TENTHS,)), x.start_bits(), x.weights("m", QUARTERS)
+    return (g, w, m, np.ones_like(m)), hyper
 
 
 def second(x, gradients, w, m, v, threshold, **hyper):
@@ -175,104 +165,74 @@ def beside_plain(x, g, w, m, v, size=1, **hyper):
 
 @E14.claim
 def without_sigma(x):
-    beside_plain(x, *drawn_run(x), **drawn_second(x, sigma=0))
+    run, hyper = drawn_second(x, sigma=(0,))
+    beside_plain(x, *run, **hyper)
 
 
 @E14.claim
 def without_threshold(x):
-    beside_plain(x, *drawn_run(x), **drawn_second(x, threshold=0, rule="strict"))
+    run, hyper = drawn_second(x, threshold=(0,), rule=STRICT)
+    beside_plain(x, *run, **hyper)
 
 
 @E14.claim
 def one_size(x):
     size = np.float32(x.one("G", (2.0, 1.0, 0.5, 8.0)))
-    g, w, m, one = drawn_run(x, (size, -size))
-    beside_plain(x, g, w, m, size * size * one, size, **drawn_second(x, rule="strict"))
+    (g, w, m, one), hyper = drawn_second(x, (size, -size), rule=STRICT)
+    beside_plain(x, g, w, m, size * size * one, size, **hyper)
 
 
 @E14.claim
 def descent_of_signs(x):
-    g, sign, m, _ = drawn_run(x, SMALL[:5])
-    hyper = drawn_second(x, gamma=1, sigma=1, rule="strict")
+    (g, sign, m, _), hyper = drawn_second(x, SMALL[:5], gamma=(1,), sigma=(1,), rule=STRICT)
     run = second(x, g, sign, 0 * m, 0 * m, **hyper)
     for gradient, (w, _) in x.beside(g, run):
         sign = hold(-gradient, sign)
         x.same_bits(second=w, minus_sgn_g=sign)
 
 
-def beside_scaled_second(x, g, w, m, v, c=1, start=1, **hyper):
-    """Bop2ndOrder on g, and on C g from (C m0, C^2 v0)."""
+@E14.claim
+def scale(x, start=None):
+    (g, w, m, v), hyper = drawn_second(x, epsilon=(0,))
+    c = np.float32(x.one("C", POWERS))
+    start = c if start is None else start
     scaled = second(x, c * g, w, start * m, start * start * v, **hyper)
-    same_bits(x, g, second(x, g, w, m, v, **hyper), scaled)
-
-
-def same_bits(x, g, *runs):
-    for _, (w, _), (other, _) in x.beside(g, *runs):
+    plain = second(x, g, w, m, v, **hyper)
+    for _, (w, _), (other, _) in x.beside(g, plain, scaled):
         x.same_bits(second=w, other=other)
 
 
 @E14.claim
-def scale(x):
-    c = np.float32(x.one("C", POWERS))
-    beside_scaled_second(x, *drawn_run(x), c, c, **drawn_second(x, epsilon=0))
-
-
-@E14.claim
-def unbiased(x):
-    run, gamma = drawn_run(x), x.one("power", (0.5, 0.25, 2.0**-6))
-    beside_unbiased(x, *run, **drawn_second(x, epsilon=0, gamma=gamma))
-
-
-def beside_unbiased(x, *run, threshold, factor=None, **hyper):
+def unbiased(x, factor=None):
     """The form "unbiased", its threshold times sqrt(sigma) / gamma."""
+    run, hyper = drawn_second(x, gamma=(0.5, 0.25, 2.0**-6), epsilon=(0,))
     factor = factor or np.sqrt(hyper["sigma"]) / hyper["gamma"]
-    other = second(x, *run, threshold * factor, form="unbiased", **hyper)
-    same_bits(x, run[0], second(x, *run, threshold, **hyper), other)
+    changed = hyper | {"form": "unbiased", "threshold": hyper["threshold"] * np.float32(factor)}
+    runs = second(x, *run, **hyper), second(x, *run, **changed)
+    for _, (w, _), (other, _) in x.beside(run[0], *runs):
+        x.same_bits(second=w, other=other)
 
 
 @E14.claim
 def storm(x):
     """m / sqrt(v) = sgn(g) gamma / sqrt(sigma) at the first step."""
-    hyper = drawn_second(x, threshold=x.one("tau", (2.0**-10, 0.5, 2.0, 1e-6)), rule="strict")
-    first_step(x, x.gradients((1, -1, 2, -2, 0.25), most=1), x.start_bits(), **hyper)
-
-
-def first_step(x, gradients, w, **hyper):
+    thresholds = 2.0**-10, 0.5, 2.0, 1e-6
+    (g, w, m, _), hyper = drawn_second(x, FEW, threshold=thresholds, rule=STRICT)
     storms = float(hyper["gamma"]) / float(hyper["sigma"]) ** 0.5 > hyper["threshold"]
-    zero = 0 * gradients[0]
-    for g, (new, state) in x.beside(gradients, second(x, gradients, w, zero, zero, **hyper)):
-        x.tie((new != w) & storms)
-        x.show(m=state.m, v=state.v)
-        x.same_bits(second=new, stormed=np.where((g * w > 0) & storms, -w, w))
+    ((new, state),) = second(x, g[:1], w, 0 * m, 0 * m, **hyper)
+    x.tie((new != w) & storms)
+    x.show(m=state.m, v=state.v)
+    x.same_bits(second=new, stormed=np.where((g[0] * w > 0) & storms, -w, w))
 
 
-SECOND = {"gamma": 0.5, "sigma": 0.25, "threshold": 0.5, "epsilon": 0, "average": "convex"}
-
-
-def second_of_one(x, run, *gradients, rule="strict", **hyper):
-    g, one, hyper = x.column(*gradients), x.array([1]), in_float32(SECOND | hyper)
-    run(x, g, x.signs([1]), 0 * one, one, rule=rule, **hyper)
-
-
-def first_of_one(x):
-    hyper = SECOND | {"gamma": 1e-6, "sigma": 1e-2, "threshold": 1e-6}
-    first_step(x, x.column(1), x.signs([1]), **hyper)
-
-
-E14.shows(first_of_one)
+E14.shows(storm, g=(1,), gamma=1e-6, sigma=1e-2, threshold=1e-6, epsilon=0)
 E14.breaks("epsilon = 1e-10 is not scaled along with C = 2^-40")(
-    second_of_one,
-    beside_scaled_second,
-    1,
-    c=2.0**-40,
-    start=2.0**-40,
-    epsilon=1e-10,
-    threshold=0.25,
+    scale, g=(1,), threshold=0.25, epsilon=1e-10, C=2.0**-40
 )
 E14.breaks("v0 is not scaled along: g = 1 and 4 from v0 = 1")(
-    second_of_one, beside_scaled_second, 1, c=4, sigma=2.0**-4
+    scale, start=1, g=(1,), sigma=2.0**-4, C=4
 )
-E14.breaks("sigma > 0 is not Bop")(second_of_one, beside_plain, 4, 4, sigma=0.5, threshold=1)
+E14.breaks("sigma > 0 is not Bop")(without_sigma, g=(4, 4), sigma=0.5, threshold=1)
 E14.breaks('"unbiased" with the threshold left as it was: not a bias correction')(
-    second_of_one, beside_unbiased, 1, factor=1, sigma=0.0625, threshold=0.3
+    unbiased, factor=1, g=(1,), sigma=0.0625, threshold=0.3
 )

@@ -77,7 +77,7 @@ def bold_is_a_well(x):
 @E22.claim(EXACT)
 def without_wells(x):
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
-    held, lr, lam = x.sign(latent), x.one("lr", RATES), x.one("lambda", LAMBDAS)
+    held, lr, lam = x.sign(latent), x.one("lr", RATES), x.one("weight_decay", LAMBDAS)
     sgd = x.sgd(gradients, latent, lr, weight_decay=lam, decay="coupled")
     run = well(x, gradients, held, latent, lr, lam, 0, "none")
     for _, (bits, latent), free in x.beside(gradients, run, sgd):
@@ -91,7 +91,7 @@ def own_gradient(x):
     """From b W = depth >= 0."""
     gradients, before = x.gradients(SMALL), x.start_bits()
     latent = before * np.abs(x.weights("depth", QUARTERS))
-    lam, theta = x.number(x.one("lambda", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
+    lam, theta = x.number(x.one("weight_decay", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
     lr, jump = x.number(x.one("lr", RATES)) / 3, x.one("jump", ("none", "wells", "bottom"))
     run = well(x, gradients, before, latent, lr, lam, theta, jump)
     for g, (bits, latent) in x.beside(gradients, run):
@@ -151,26 +151,22 @@ E24 = Entry(
 )
 
 
-def beside_directed(x, gradients, latent, lr, lam, direction, m=None):
-    zero, m = 0 * latent, -lam * latent if m is None else m
-    hyper = {"lr": lr, "weight_decay": lam, "direction": direction}
+@E24.claim(BOTH)
+def directions(x, m=None):
+    gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
+    lr, lam = x.number(x.one("lr", RATES)), x.number(x.one("weight_decay", LAMBDAS))
+    names = ("lion", "signum", "nesterov") + ("adamw",) * (not x.exact)
+    how, zero = {"direction": x.one("direction", names)}, 0 * latent
+    hyper = {"lr": lr, "weight_decay": lam} | how
     step, start = x.steps.latent_direction_step, DirectionState(zero, zero)
     latents = x.run(step, gradients, latent, start, **hyper)
-    hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq", "direction": direction}
-    step, start = x.steps.directed_bop_step, DirectedBopState(m, zero, zero)
-    bop = x.run(step, gradients, x.sign(latent), start, **hyper)
+    hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq"} | how
+    start = DirectedBopState(-lam * latent if m is None else zero + x.number(m), zero, zero)
+    bop = x.run(x.steps.directed_bop_step, gradients, x.sign(latent), start, **hyper)
     for _, (latent, _), (w, state) in x.beside(gradients, latents, bop):
         x.tie(state.m == 0)
         x.same_bits(latent_sign=x.sign(latent), bop=w)
         x.same(minus_lambda_latent=-lam * latent, m=state.m)
-
-
-@E24.claim(BOTH)
-def directions(x):
-    gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
-    lr, lam = x.number(x.one("lr", RATES)), x.number(x.one("lambda", LAMBDAS))
-    names = ("lion", "signum", "nesterov") + ("adamw",) * (not x.exact)
-    beside_directed(x, gradients, latent, lr, lam, x.one("direction", names))
 
 
 @E24.claim(BOTH)
@@ -215,20 +211,12 @@ def inside_the_sign(x):
     x.same_bits(at_w_1=np.float32(signs[0]), at_w_quarter=np.float32(signs[1]))
 
 
-def of_tenths(x, lam=0.5, **more):
-    arrays = x.column(0.1, 0.1, 0.1), x.array([0.1])
-    beside_directed(x, *arrays, np.float32(0.1), np.float32(lam), "nesterov", **more)
-
-
-@E24.breaks("Bop starts at m0 = 0")
-def from_zero(x):
-    x.bits_only = True
-    of = x.column(-1, 1), x.array([2])
-    beside_directed(x, *of, np.float32(0.5), np.float32(0.5), "lion", m=x.array([0]))
-
-
-E24.shows(of_tenths)
-E24.breaks("lambda = 0.3, no power of two")(of_tenths, 0.3)
+TENTH = {"g": (0.1, 0.1, 0.1), "latent": 0.1, "lr": 0.1, "direction": "nesterov"}
+E24.shows(directions, **TENTH, weight_decay=0.5)
+E24.breaks("lambda = 0.3, no power of two")(directions, **TENTH, weight_decay=0.3)
+E24.breaks("Bop starts at m0 = 0")(
+    directions, m=0, g=(-1, 1), latent=2, weight_decay=0.5, bits_only=True
+)
 
 
 E37 = Entry(
@@ -250,15 +238,19 @@ def scale_of(latent):
     return np.abs(latent).sum() / type(latent[0])(len(latent))
 
 
-def beside_scaled_kernel(x, gradients, latent, c, lr_power=2, unscaled=(), **hyper):
+@E37.claim(BOTH)
+def squared_rate(x, lr_power=2, unscaled=()):
+    gradients, a, c = x.gradients(SMALL, ANY), x.weights("latent", STARTS), x.one("C", SCALES)
+    hyper = {"lr": x.one("lr", RATES), "weight_decay": x.one("weight_decay", RATES)}
+    hyper |= {name: x.one(name, (None, 1.0, 0.5)) for name in ("clip", "ste_clip")}
     powers = {"lr": lr_power, "weight_decay": -2, "clip": 1, "ste_clip": 1}
-    scaled = scaled_constants(x, hyper, c, unscaled, powers)
-    a, b, state = latent, c * latent, LatentSGDState(None)
+    c = x.number(c)
+    b, scaled = c * a, scaled_constants(x, hyper, c, unscaled, powers)
     for g in x.over(gradients):
         if not np.any(a):
             return  # alpha = 0: no kernel
         a, b = (
-            x.steps.latent_sgd_step(w, g / scale_of(w), state, **how)[0]
+            x.steps.latent_sgd_step(w, g / scale_of(w), LatentSGDState(None), **how)[0]
             for w, how in ((a, hyper), (b, scaled))
         )
         x.tie(a == 0)
@@ -266,19 +258,10 @@ def beside_scaled_kernel(x, gradients, latent, c, lr_power=2, unscaled=(), **hyp
         x.same(C_latent=c * a, scaled_latent=b)
 
 
-@E37.claim(BOTH)
-def squared_rate(x):
-    g, latent = x.gradients(SMALL, ANY), x.weights("latent", STARTS)
-    c = x.number(x.one("C", SCALES))
-    hyper = {"lr": x.one("lr", RATES), "weight_decay": x.one("weight_decay", RATES)}
-    hyper |= {name: x.one(name, (None, 1.0, 0.5)) for name in ("clip", "ste_clip")}
-    beside_scaled_kernel(x, g, latent, c, **hyper)
-
-
 @E37.claim(EXACT)
 def kernel_is_bop(x):
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS[1:])
-    lr, lam = x.one("lr", RATES), x.one("lambda", LAMBDAS)
+    lr, lam = x.one("lr", RATES), x.one("weight_decay", LAMBDAS)
     w, state = x.sign(latent), BopState(-lam * latent)
     for g in x.over(gradients):
         if not np.any(latent):
@@ -293,16 +276,12 @@ def kernel_is_bop(x):
         x.same(minus_lambda_latent=-lam * latent, m=state.m)
 
 
-def kernel_of_one(x, gradients, latent=0.5, c=2, **more):
-    x.bits_only = True
-    beside_scaled_kernel(x, x.column(*gradients), x.array([latent]), x.number(c), **more)
-
-
-E37.shows(kernel_of_one, (1, -1, 0.5), lr=0.25, weight_decay=0.5)
-E37.breaks("E1's law: the rate times C")(kernel_of_one, (0.75,), lr_power=1, lr=0.5)
+ALONE = {"latent": 0.5, "weight_decay": 0, "bits_only": True}
+E37.shows(squared_rate, g=(1, -1, 0.5), latent=0.5, lr=0.25)
+E37.breaks("E1's law: the rate times C")(squared_rate, lr_power=1, g=(0.75,), **ALONE)
 E37.breaks("the clip keeps its size")(
-    kernel_of_one, (-1, 0.75), lr=1.0, clip=1.0, unscaled=["clip"]
+    squared_rate, unscaled=["clip"], g=(-1, 0.75), lr=1.0, clip=1.0, **ALONE
 )
 E37.breaks("the mask keeps its width")(
-    kernel_of_one, (1,), 0.75, lr=1.0, ste_clip=1.0, unscaled=["ste_clip"]
+    squared_rate, unscaled=["ste_clip"], g=(1,), lr=1.0, ste_clip=1.0, **ALONE | {"latent": 0.75}
 )
