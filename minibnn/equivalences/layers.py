@@ -44,7 +44,8 @@ def drawn_normalisation(x, *palettes):
     shape = x.one("samples", range(2, 7)), x.one("size", range(1, 4))
     z, dy = x.many("z", x.palette("z", *palettes), *shape), x.many("dy", QUARTERS, *shape)
     beta = x.many("beta", QUARTERS, shape[1])
-    return np.float32(z), np.float32(dy), beta, x.one("epsilon", (1e-3, 1e-5, 1.0))
+    z, dy = (np.float32(each).reshape(len(each), -1) for each in (z, dy))
+    return z, dy, beta, x.one("epsilon", (1e-3, 1e-5, 1.0))
 
 
 def both_normalised(x, z, dy, beta, epsilon, a, scaled_epsilon=None):
@@ -58,16 +59,13 @@ def both_normalised(x, z, dy, beta, epsilon, a, scaled_epsilon=None):
     return plain, y, y_scaled, plain.backward(dy), scaled.backward(dy)
 
 
-def absorbed(x, z, dy, beta, epsilon, a, **more):
-    _, y, y_scaled, dx, dx_scaled = both_normalised(x, z, dy, beta, epsilon, a, **more)
+@E15.claim
+def power_of_two(x, scaled_epsilon=None):
+    run, a = drawn_normalisation(x, SMALL, TENTHS), np.float32(x.one("a", POWERS))
+    _, y, y_scaled, dx, dx_scaled = both_normalised(x, *run, a, scaled_epsilon)
     x.same(y=y, y_scaled=y_scaled)
     x.same(dx=dx, a_dx_scaled=a * dx_scaled)
     x.same_bits(sign=Sign().forward(y).unpack(), sign_scaled=Sign().forward(y_scaled).unpack())
-
-
-@E15.claim
-def power_of_two(x):
-    absorbed(x, *drawn_normalisation(x, SMALL, TENTHS), np.float32(x.one("a", POWERS)))
 
 
 @E15.claim
@@ -80,18 +78,14 @@ def any_scale(x):
     x.require(error <= 2.0**-20 * size, f"batch norm moves by {error.max():.2g}")
 
 
-def absorbed_in_one(x, z, a=4.0, **more):
-    dy = np.float32([[k % 2] for k in range(len(z))])
-    absorbed(x, np.float32(z)[:, None], dy, [0.5], 1e-3, np.float32(a), **more)
-
-
-E15.shows(absorbed_in_one, (3, -1, 2, 0))
+ODD = {"dy": (0, 1, 0), "beta": [0.5]}
+E15.shows(power_of_two, z=(3, -1, 2), a=4.0, **ODD)
 E15.breaks("epsilon = 1e-3 stays, a = 2^-6")(
-    absorbed_in_one, (1, 0, 0, 0), 2.0**-6, scaled_epsilon=1e-3
+    power_of_two, scaled_epsilon=1e-3, z=(1, 0, 0), a=2.0**-6, **ODD
 )
-E15.breaks("a < 0")(absorbed_in_one, (3, -1), -4.0)
+E15.breaks("a < 0")(power_of_two, z=(3, -1, 2), a=-4.0, **ODD)
 E15.breaks("a differs between the samples, as XNOR-Net's K map does over space")(
-    absorbed_in_one, (3, -1, 2), [[1.0], [4.0], [1.0]]
+    power_of_two, z=(3, -1, 2), a=[[1.0], [4.0], [1.0]], **ODD
 )
 
 
@@ -136,14 +130,11 @@ def folded(x, z, mean, variance, beta, gamma, epsilon, thresholds=None, n=63):
         x.require(False, f"z = {z[row]}: layers give {expected[row]}, the threshold {folded[row]}")
 
 
-def all_sums(n, channels):
-    return np.arange(-n, n + 1, dtype=np.int16)[:, None] + np.zeros(channels, np.int16)
-
-
 @E16.claim
-def threshold(x):
+def threshold(x, thresholds=None):
     channels, n = drawn_channels(x), x.one("inputs", (5, 9, 31))
-    folded(x, all_sums(n, len(channels[0])), *channels, n=n)
+    sums = np.arange(-n, n + 1, dtype=np.int16)[:, None] + np.zeros(len(channels[0]), np.int16)
+    folded(x, sums, *channels, thresholds, n)
 
 
 @E16.claim
@@ -159,13 +150,10 @@ def after_a_dense_layer(x):
 
 
 @E16.claim
-def pooled(x):
-    channels = drawn_channels(x)
-    pooled_before(x, x.many("z", range(-4, 5), 4, len(channels[0])), *channels)
-
-
-def pooled_before(x, z, mean, variance, beta, gamma, epsilon, rising=None):
+def pooled(x, rising=None):
     """Pool, normalise, sign: on the signs of the four pixels an OR of +1, or an AND."""
+    mean, variance, beta, gamma, epsilon = drawn_channels(x)
+    z = x.many("z", range(-4, 5), 4, len(mean))
     layer = normalisation(beta, epsilon, gamma, np.float32(mean), np.float32(variance))
     z = np.int16(z).reshape(1, 2, 2, -1)
     y = layer.forward(MaxPool2D(2).forward(z))
@@ -181,18 +169,20 @@ def pooled_before(x, z, mean, variance, beta, gamma, epsilon, rising=None):
     x.same_bits(pooled_first=pooled_first, combined=np.where(rising, *bits))
 
 
-@E16.breaks("the closed form floor(T): z = 49 passes in the program, T is below 49")
-def closed_form(x):
+def closed_form(gamma=-1.4311614, beta=64.40226):
     """floor(mean - beta sqrt(variance + epsilon) / gamma) in float64, for gamma < 0."""
-    gamma, beta = -1.4311614, 64.40226
     level = math.floor(4 - beta * math.sqrt(1.0 + 1e-30) / gamma)
-    thresholds = Thresholds(np.array([level], np.int32), np.array([False]))
-    folded(x, all_sums(63, 1), [4.0], [1.0], [beta], [gamma], 1e-30, thresholds)
+    return Thresholds(np.array([level], np.int32), np.array([False]))
 
 
-E16.shows(folded, all_sums(3, 1), [4.0], [1.0], [2.0], [1.0], 1e-30)
+CHANNEL = {"mean": [4.0], "beta": [2.0], "scaled": True, "gamma": [1.0]}
+CLOSED = CHANNEL | {"beta": [64.40226], "gamma": [-1.4311614]}
+E16.shows(threshold, inputs=3, **CHANNEL)
+E16.breaks("the closed form floor(T): z = 49 passes in the program, T is below 49")(
+    threshold, closed_form(), inputs=63, **CLOSED
+)
 E16.breaks("gamma < 0, combined as for gamma > 0")(
-    pooled_before, [[0], [1], [3], [9]], [4.0], [1.0], [2.0], [-1.0], 1e-30, rising=True
+    pooled, rising=True, z=[[0], [1], [3], [9]], **CHANNEL | {"gamma": [-1.0]}
 )
 
 
@@ -277,7 +267,7 @@ def drawn_net(x):
     first = np.int8(x.many("first", (1, -1), inputs, hidden))
     beta = np.float32(x.many("beta", (0.125, -0.125, 0.3, -0.3, 0.7, 0.0), hidden))
     second = np.int8(x.many("second", (1, -1), hidden, 2))
-    data = np.float32(x.many("x", (1, -1), samples, inputs))
+    data = np.float32(x.many("data", (1, -1), samples, inputs))
     return (first, beta, second), data, np.array(x.many("labels", (0, 1), samples))
 
 
@@ -292,11 +282,12 @@ def negation(unit, count):
 
 
 @E17.claim
-def negated_unit(x):
+def negated_unit(x, optimizer=None, change=None):
     values, data, labels = drawn_net(x)
-    hidden, optimizer = len(values[1]), bop_and_sgd(x.one("gamma", (0.5, 1.0, 0.1)))
-    sign = negation(x.one("unit", range(hidden)), hidden)
-    trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), sign=sign)
+    image = {"sign": negation(x.one("unit", range(len(values[1]))), len(values[1]))}
+    optimizer = optimizer or bop_and_sgd(x.one("gamma", (0.5, 1.0, 0.1)))
+    image["steps"] = x.one("steps", (1, 2))
+    trained_alike(x, values, data, labels, optimizer, **image | (change or {}))
 
 
 @E17.claim
@@ -308,28 +299,25 @@ def exchanged_units(x):
     trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), **image)
 
 
-FIRST, DATA = ((1, -1), (1, 1), (-1, 1)), ((1, 1, 1), (-1, 1, 1), (1, -1, -1))
-
-
-def negated_in_one(x, unit=0, first=FIRST, beta=(0.125, -0.3), data=DATA, optimizer=None, **more):
-    values = np.int8(first), np.float32(beta), np.int8([[1, -1], [1, 1]])
-    how = {"optimizer": optimizer or bop_and_sgd(), "sign": negation(unit, 2)} | more
-    trained_alike(x, values, np.float32(data), np.array([0, 1, 0]), **how)
-
-
-@E17.breaks("a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1")
-def zero_pre_activation(x):
-    first, data = [[1, 1], [1, 1], [-1, 1]], [[1, 1, 1], [1, 1, -1], [1, -1, -1]]
-    negated_in_one(x, 1, first, [0.125, 0.0], data, zeros=True)
-
-
-@E17.breaks("Larq's rule at threshold 0, no pre-activation 0: dead weights")
-def larq_on_dead_weights(x):
-    """Two equal samples: all gradients are 0, and m = 0 = threshold sets every weight to +1."""
-    data, optimizer = [[1, 1, 1]] * 3, bop_and_sgd(threshold=0.0, rule="larq")
-    negated_in_one(x, data=data, optimizer=optimizer)
-
-
-E17.shows(negated_in_one)
-E17.breaks("the bits out of the unit are kept")(negated_in_one, outgoing=False)
-E17.breaks("beta is kept")(negated_in_one, beta=(0.7, -0.3), steps=3, offset=False)
+NET = {
+    "first": ((1, -1), (1, 1), (-1, 1)),
+    "beta": (0.125, -0.3),
+    "second": ((1, -1), (1, 1)),
+    "data": ((1, 1, 1), (-1, 1, 1), (1, -1, -1)),
+    "labels": (0, 1, 0),
+    "steps": 2,
+}
+# Equal samples: all gradients are 0, and m = 0 = threshold sets every weight to +1.
+DEAD = NET | {"data": ((1, 1, 1),) * 3}
+ZERO = {"first": ((1, 1), (1, 1), (-1, 1)), "data": ((1, 1, 1), (1, 1, -1), (1, -1, -1))}
+E17.shows(negated_unit, **NET)
+E17.breaks("the bits out of the unit are kept")(negated_unit, change={"outgoing": False}, **NET)
+E17.breaks("beta is kept")(
+    negated_unit, change={"offset": False}, **NET | {"beta": (0.7, -0.3), "steps": 3}
+)
+E17.breaks("a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1")(
+    negated_unit, change={"zeros": True}, unit=1, **NET | ZERO | {"beta": (0.125, 0.0)}
+)
+E17.breaks("Larq's rule at threshold 0, no pre-activation 0: dead weights")(
+    negated_unit, bop_and_sgd(threshold=0.0, rule="larq"), **DEAD
+)

@@ -4,7 +4,7 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import QUARTERS, RATES, SMALL
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.nn import Parameter
 from minibnn.optim import BopState, CEMAState
 
@@ -109,17 +109,6 @@ def mean(x, arrays):
     return sum(arrays[1:], arrays[0]) / x.number(len(arrays))
 
 
-def beside_workers(x, samples, w, shards, threshold, many):
-    """Bop on the mean of all samples (S, steps, n), and bits of ``many(x, means, w, hyper)``."""
-    hyper = {"gamma": x.number(0.5), "threshold": x.number(threshold)}
-    means = [mean(x, shard) for shard in np.split(samples, np.cumsum(shards)[:-1])]
-    whole = mean(x, samples)
-    one = x.bop(whole, w, 0 * whole[0], **hyper)
-    for _, (bits, m), v in x.beside(whole, one, many(x, means, w, hyper)):
-        x.show(m=m)
-        x.same_bits(one_worker=bits, many=v)
-
-
 def by_gradients(x, means, w, hyper):
     """Workers average their gradients."""
     g = mean(x, means)
@@ -145,35 +134,34 @@ def by_votes(x, means, w, hyper):
         yield x.sign(sum(bits.astype(int) for bits, _ in ends))
 
 
-def drawn_samples(x):
-    x.arithmetic()
+@E13.claim(BOTH)
+def mean_gradient(x, many=by_gradients, shards=None):
+    """Bop on the mean of all samples (S, steps, n), and bits of ``many(x, means, w, hyper)``."""
     workers, size = x.one("workers", (2, 3) if x.exact else (2, 4)), x.one("per_worker", (1, 2))
     shape = workers * size, x.one("steps", range(1, 5)), x.one("size", (1, 2))
-    samples = x.array(x.many("samples", SMALL, *shape))
-    return samples, x.start_bits(), [size] * workers, x.one("threshold", (0, 0.5, 0.25))
+    samples, w = x.array(x.many("samples", SMALL, *shape)), x.start_bits()
+    shards = shards or [size] * workers
+    means = [mean(x, shard) for shard in np.split(samples, np.cumsum(shards)[:-1])]
+    threshold = x.number(x.one("threshold", (0, 0.5, 0.25)))
+    whole, hyper = mean(x, samples), {"gamma": x.number(0.5), "threshold": threshold}
+    one = x.bop(whole, w, 0 * whole[0], **hyper)
+    for _, (bits, m), v in x.beside(whole, one, many(x, means, w, hyper)):
+        x.show(m=m)
+        x.same_bits(one_worker=bits, many=v)
 
 
-@E13.claim
-def mean_gradient(x):
-    beside_workers(x, *drawn_samples(x), by_gradients)
-
-
-@E13.claim
+@E13.claim(BOTH)
 def mean_average(x):
-    beside_workers(x, *drawn_samples(x), by_averages)
+    mean_gradient(x, many=by_averages)
 
 
-def workers_of_one(x, samples, shards, threshold=0.5, many=by_gradients):
-    """``samples[s]`` are the gradients of sample s at the steps."""
-    samples = x.array(samples)[..., None]
-    beside_workers(x, samples, x.signs([1]), shards, threshold, many)
-
-
-E13.shows(workers_of_one, [(3, 1, -4), (1, 1, 0)], [1, 1])
+E13.shows(mean_gradient, samples=[[[3], [1], [-4]], [[1], [1], [0]]], threshold=0.5)
 E13.breaks("shards of 1 and 3 samples, all workers weighted alike")(
-    workers_of_one, [(4,), (0,), (0,), (0,)], [1, 3], threshold=0.75
+    mean_gradient, shards=[1, 3], samples=[[[4]], [[0]], [[0]], [[0]]], threshold=0.75
 )
-E13.breaks("a vote on local flips")(workers_of_one, [(8,), (0,), (0,)], [1, 1, 1], many=by_votes)
+E13.breaks("a vote on local flips")(
+    mean_gradient, many=by_votes, shards=[1] * 3, samples=[[[8]], [[0]], [[0]]], threshold=0.5
+)
 E13.breaks("float32 sums that round: 2^24 + 1 + 1 - 2^24 in another order")(
-    workers_of_one, [(2**24,), (1,), (1,), (-(2**24),)], [2, 2], threshold=0
+    mean_gradient, shards=[2, 2], samples=[[[2**24]], [[1]], [[1]], [[-(2**24)]]]
 )

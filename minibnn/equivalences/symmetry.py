@@ -6,13 +6,7 @@ from minibnn import optim
 from minibnn.equivalences.case import ANY, RATES, SMALL, STARTS
 from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.equivalences.estimators import flips_no_later
-from minibnn.equivalences.layers import (
-    drawn_net,
-    larq_on_dead_weights,
-    negated_in_one,
-    negation,
-    trained_alike,
-)
+from minibnn.equivalences.layers import DEAD, NET, drawn_net, negation, trained_alike
 
 E30 = Entry(
     """E30 Every optimizer has the symmetries of the network
@@ -43,11 +37,13 @@ OPTIMIZERS = {
     "directed-bop": lambda: optim.DirectedBop(direction="nesterov", gamma=0.5, threshold=1e-3),
     "integer-bop": lambda: optim.IntegerBop(shift=1, threshold=3, unit=2.0**-8),
 }
+LARQ = {"larq at 0": lambda: optim.Bop(gamma=0.5, threshold=0.0, rule="larq")}
 REAL = {"sgd": lambda: optim.SGD(lr=0.25), "adam": lambda: optim.Adam(lr=0.05)}
 
 
 def image_trained(x, values, data, labels, **image):
-    binary, real = OPTIMIZERS[x.one("binary", [*OPTIMIZERS])], REAL[x.one("real", [*REAL])]
+    binary = (OPTIMIZERS | LARQ)[x.one("binary", [*OPTIMIZERS])]
+    real = REAL[x.one("real", [*REAL])]
 
     def optimizer():
         return optim.Split(binary=binary(), real=real())
@@ -56,10 +52,10 @@ def image_trained(x, values, data, labels, **image):
 
 
 @E30.claim
-def negated_units(x):
+def negated_units(x, outgoing=True):
     values, *rest = drawn_net(x)
     sign = np.int8(x.many("sign", (-1, 1), len(values[1])))
-    image_trained(x, values, *rest, sign=sign)
+    image_trained(x, values, *rest, sign=sign, outgoing=outgoing)
 
 
 @E30.claim
@@ -83,9 +79,9 @@ def max_pooled(x):
     x.same_bits(negated=-z.max(), of_negated=(-z).max())
 
 
-E30.shows(negated_in_one)
-E30.breaks("the bits out of the unit are kept")(negated_in_one, outgoing=False)
-E30.breaks("Larq's rule at tau = 0")(larq_on_dead_weights)
+E30.shows(negated_units, sign=(-1, 1), **NET)
+E30.breaks("the bits out of the unit are kept")(negated_units, outgoing=False, sign=(-1, 1), **NET)
+E30.breaks("Larq's rule at tau = 0")(negated_units, binary="larq at 0", sign=(-1, 1), **DEAD)
 
 
 E31 = Entry(
