@@ -8,11 +8,11 @@ from minibnn import optim
 from minibnn.equivalences.bayes import GUARD, bayes_step
 from minibnn.nn import softmax_cross_entropy
 
-LR, WEIGHT_DECAY = 1.28, 2.0**-7  # so gamma = 0.01
+LR, WEIGHT_DECAY = 1.28, 2.0**-7
+GAMMA = LR * WEIGHT_DECAY  # 0.01
 THRESHOLD = 2.0**-15
 SCALE = 4.0  # of latent weights
 LOSS_SCALE = 2.0**10
-ADAM = {"lr": 0.01, "epsilon": 1e-7}
 
 
 @dataclass(frozen=True)
@@ -54,87 +54,66 @@ class Side:
 
 
 def _side(name, words, binary, loss_scale=1.0, **more):
-    real = optim.Adam(lr=ADAM["lr"], epsilon=ADAM["epsilon"] * loss_scale)
+    real = optim.Adam(lr=0.01, epsilon=1e-7 * loss_scale)
     return Side(name, words, optim.Split(binary=binary, real=real), loss_scale, **more)
 
 
-def start_latents(optimizer, net):
-    """The latent weights with which a latent optimizer starts on ``net``, by parameter name."""
+def scaled_latents(factor, optimizer, net):
+    """``factor`` times the latent weights with which a latent optimizer starts on ``net``."""
     optimizer.prepare([p for p in net.parameters() if p.binary])
     arrays = optimizer.state_dict().items()
-    return {key.removesuffix("/latent"): a for key, a in arrays if key.endswith("/latent")}
+    latents = {key.removesuffix("/latent"): a for key, a in arrays if key.endswith("/latent")}
+    return {name: np.float32(factor) * latent for name, latent in latents.items()}
 
 
 def _sgd_decay_is_bop(net):
     hyper = {"lr": LR, "decay": "shrink", "clip": None}
-    latents = start_latents(optim.LatentSGD(**hyper), net)
-    m0 = {name: np.float32(-WEIGHT_DECAY) * latent for name, latent in latents.items()}
-    bop = optim.Bop(gamma=LR * WEIGHT_DECAY, threshold=0.0, rule="larq", initial=m0)
+    words = f"latent SGD, lr {LR:g}, weight decay {WEIGHT_DECAY:g}, no clip"
+    sgd = optim.LatentSGD(**hyper, weight_decay=WEIGHT_DECAY)
+    m0 = scaled_latents(-WEIGHT_DECAY, optim.LatentSGD(**hyper), net)
+    bop = optim.Bop(gamma=GAMMA, threshold=0.0, rule="larq", initial=m0)
     return [
-        _side(
-            "latent-sgd",
-            f"latent SGD, lr {LR:g}, weight decay {WEIGHT_DECAY:g}, no clip",
-            optim.LatentSGD(**hyper, weight_decay=WEIGHT_DECAY),
-        ),
-        _side("bop", f"Bop, gamma {LR * WEIGHT_DECAY:g}, threshold 0, m0 = -decay * w0", bop),
+        _side("latent-sgd", words, sgd),
+        _side("bop", f"Bop, gamma {GAMMA:g}, threshold 0, m0 = -decay * w0", bop),
         _side("control", "latent SGD without weight decay", optim.LatentSGD(**hyper)),
     ]
 
 
 def _latent_scale(net):
-    latents = start_latents(optim.LatentSGD(), net)
     hyper = {"momentum": 0.9, "decay": "coupled"}
     base = {"lr": 0.3, "weight_decay": 1e-3, "clip": 1.0, "ste_clip": 1.0}
-    scaled = {name: x * SCALE for name, x in base.items()} | {"weight_decay": 1e-3 / SCALE}
-    larger = {name: np.float32(SCALE) * np.abs(latent) for name, latent in latents.items()}
-    alone = base | {"lr": base["lr"] * SCALE}
+    larger = {name: x * SCALE for name, x in base.items()} | {"weight_decay": 1e-3 / SCALE}
+    start = {name: np.abs(w) for name, w in scaled_latents(SCALE, optim.LatentSGD(), net).items()}
+    scaled = optim.LatentSGD(**hyper, **larger, initial=start)
+    alone = optim.LatentSGD(**hyper, **base | {"lr": larger["lr"]})
+    words = f"rate, start, clip and mask times {SCALE:g}, decay divided by it"
     return [
         _side("latent-sgd", "latent SGD, lr 0.3, momentum 0.9", optim.LatentSGD(**hyper, **base)),
-        _side(
-            "scaled",
-            f"rate, start, clip and mask times {SCALE:g}, decay divided by it",
-            optim.LatentSGD(**hyper, **scaled, initial=larger),
-        ),
-        _side("control", f"the rate alone times {SCALE:g}", optim.LatentSGD(**hyper, **alone)),
+        _side("scaled", words, scaled),
+        _side("control", f"the rate alone times {SCALE:g}", alone),
     ]
 
 
 def _loss_scale(net):
-    gamma = LR * WEIGHT_DECAY
-    plain, scaled = (optim.Bop(gamma, THRESHOLD * factor) for factor in (1.0, LOSS_SCALE))
+    plain, scaled = (optim.Bop(GAMMA, THRESHOLD * factor) for factor in (1.0, LOSS_SCALE))
+    both = f"loss, threshold and Adam's epsilon times {LOSS_SCALE:g}"
+    kept = f"loss and Adam's epsilon times {LOSS_SCALE:g}, the threshold kept"
     return [
         _side("bop", f"Bop, threshold {THRESHOLD:.3g}", plain),
-        _side(
-            "scaled", f"loss, threshold and Adam's epsilon times {LOSS_SCALE:g}", scaled, LOSS_SCALE
-        ),
-        _side(
-            "control",
-            f"loss and Adam's epsilon times {LOSS_SCALE:g}, the threshold kept",
-            plain.copy(),
-            LOSS_SCALE,
-        ),
+        _side("scaled", both, scaled, LOSS_SCALE),
+        _side("control", kept, plain.copy(), LOSS_SCALE),
     ]
 
 
 def _hysteresis(net):
-    schmitt = {"lr": LR, "weight_decay": WEIGHT_DECAY}
-    deadband = THRESHOLD / WEIGHT_DECAY
+    theta = THRESHOLD / WEIGHT_DECAY
+    bop = optim.Bop(GAMMA, THRESHOLD)
+    band, none = (optim.SchmittSGD(LR, WEIGHT_DECAY, deadband=width) for width in (theta, 0.0))
+    words = f"latent SGD with decay whose bit holds while |w| <= {theta:.3g}"
     return [
-        _side(
-            "bop",
-            f"Bop, gamma {LR * WEIGHT_DECAY:g}, threshold {THRESHOLD:.3g}",
-            optim.Bop(LR * WEIGHT_DECAY, THRESHOLD),
-        ),
-        _side(
-            "schmitt-sgd",
-            f"latent SGD with decay whose bit holds while |w| <= {deadband:.3g}",
-            optim.SchmittSGD(**schmitt, deadband=deadband),
-        ),
-        _side(
-            "control",
-            "the same without memory: the bit follows the sign",
-            optim.SchmittSGD(**schmitt, deadband=0.0),
-        ),
+        _side("bop", f"Bop, gamma {GAMMA:g}, threshold {THRESHOLD:.3g}", bop),
+        _side("schmitt-sgd", words, band),
+        _side("control", "the same without memory: the bit follows the sign", none),
     ]
 
 
@@ -149,24 +128,19 @@ def _inertia(net):
 
 def _directed(direction, lr):
     """Latent weights along a direction under decay, and Bop on that direction."""
-    decay = 2.0**-3
+    decay, name = 2.0**-3, {"adamw": "AdamW", "lion": "Lion", "signum": "Signum"}[direction]
 
     def sides(net):
-        hyper = {"direction": direction, "lr": lr}
-        latent = optim.LatentDirection(**hyper, weight_decay=decay)
-        m0 = {name: np.float32(-decay) * w for name, w in start_latents(latent, net).items()}
-        bop = {"direction": direction, "gamma": lr * decay, "threshold": 0.0, "rule": "larq"}
-        name = {"adamw": "AdamW", "lion": "Lion", "signum": "Signum"}[direction]
-        words = f"latent {name}, lr {lr:g}, weight decay {decay:g}"
-        latent = optim.LatentDirection(**hyper, weight_decay=decay)
+        latent = optim.LatentDirection(direction=direction, lr=lr, weight_decay=decay)
+        m0 = scaled_latents(-decay, latent.copy(), net)
+        hyper = {"direction": direction, "gamma": lr * decay, "threshold": 0.0, "rule": "larq"}
+        bop, control = optim.DirectedBop(**hyper, initial=m0), optim.DirectedBop(**hyper)
         return [
-            _side(f"latent-{direction}", words, latent),
             _side(
-                "bop",
-                "Bop on its direction, m0 = -decay * w0",
-                optim.DirectedBop(**bop, initial=m0),
+                f"latent-{direction}", f"latent {name}, lr {lr:g}, weight decay {decay:g}", latent
             ),
-            _side("control", "the same Bop from m0 = 0", optim.DirectedBop(**bop)),
+            _side("bop", "Bop on its direction, m0 = -decay * w0", bop),
+            _side("control", "the same Bop from m0 = 0", control),
         ]
 
     return sides
@@ -248,15 +222,11 @@ def _integers(net):
 
         return _side(name, words, binary, begin=begin, **more)
 
+    late = "every batch in reverse, float32 sums quantised afterwards"
     return [
         side("integer-bop", "Bop in integers, 8-bit gradients", "int8"),
         side("backwards", "every batch in reverse", "int8", backwards=True),
-        side(
-            "control",
-            "every batch in reverse, float32 sums quantised afterwards",
-            "float32",
-            backwards=True,
-        ),
+        side("control", late, "float32", backwards=True),
     ]
 
 
