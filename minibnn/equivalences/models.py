@@ -24,18 +24,30 @@ RATE, THRESHOLD, START = "rate", "threshold", "start"
 
 @dataclass(frozen=True)
 class Model:
-    """A step function with its constants, {name: "rate", "threshold" or "start"}, and choices.
+    """A step function with the names of its constants, the start last, and choices of words.
 
-    ``begin(constants, bits)`` returns the first (w, state) where ``bits`` are asked for, and
-    ``step(w, g, state, constants, choice)`` the next; the state is a tuple of arrays, and all are
-    arrays with an entry for every candidate.
+    ``step(w, g, state, constants, choice)`` returns the next (w, state); the state is a tuple of
+    arrays, all arrays have an entry for every candidate. ``latent``: the start has the bits' signs.
     """
 
     name: str
-    constants: dict
-    begin: object
+    names: str
     step: object
+    latent: bool = False
     choices: dict = field(default_factory=dict)
+
+    @property
+    def constants(self):
+        """{name: "rate", "threshold" or "start"}; a threshold by its name, tau or the like."""
+        *names, start = self.names.split()
+        bounds = ("threshold", "tau", "theta")
+        kinds = {n: THRESHOLD if any(b in n for b in bounds) else RATE for n in names}
+        return kinds | {start: START}
+
+    def begin(self, constants, bits):
+        """The first (w, state), where ``bits`` are asked for."""
+        start = constants[self.names.split()[-1]]
+        return binarize(start) if self.latent else bits, (start,)
 
     def combinations(self):
         """Every choice, as a tuple of (name, word)."""
@@ -46,16 +58,6 @@ class Model:
 
     def first_choice(self):
         return dict(self.combinations()[0])
-
-
-def from_sign(name):
-    """Begin with the signs of a latent weight."""
-    return lambda c, bits: (binarize(c[name]), (c[name],))
-
-
-def from_bits(name):
-    """Begin with the bits asked for, and a state."""
-    return lambda c, bits: (bits, (c[name],))
 
 
 def sgd(w, g, state, c, choice):
@@ -108,37 +110,17 @@ def diode(w, g, state, c, choice):
 
 RULE = {"rule": ("strict", "inclusive", "larq")}
 COMPARED = ("s < 0", "s <= 0")
+COMPARISONS = {"flip_of_plus": COMPARED, "flip_of_minus": COMPARED, "next": ("|s|", "s")}
 _ALL = (
-    Model("sgd", {"lr": RATE, "w0": START}, from_sign("w0"), sgd),
-    Model("sgd-decay", {"lr": RATE, "lam": RATE, "w0": START}, from_sign("w0"), sgd),
-    Model("sign-sgd-decay", {"lr": RATE, "lam": RATE, "w0": START}, from_sign("w0"), sign_sgd),
-    Model("bop", {"gamma": RATE, "threshold": THRESHOLD, "m0": START}, from_bits("m0"), bop, RULE),
-    Model(
-        "accumulator",
-        {"gamma": RATE, "theta": THRESHOLD, "a0": START},
-        from_bits("a0"),
-        accumulator,
-    ),
-    Model(
-        "inertia",
-        {"lr": RATE, "inertia0": START},
-        from_bits("inertia0"),
-        inertia,
-        {"flip_of_plus": COMPARED, "flip_of_minus": COMPARED, "next": ("|s|", "s")},
-    ),
-    Model(
-        "schmitt-sgd",
-        {"lr": RATE, "lam": RATE, "theta": THRESHOLD, "w0": START},
-        from_bits("w0"),
-        schmitt,
-    ),
-    Model(
-        "bayesbinn",
-        {"a": RATE, "rho": RATE, "N": RATE, "s": RATE, "lambda0": START},
-        from_sign("lambda0"),
-        bayes,
-    ),
-    Model("diode", {"rate": RATE, "lr": RATE, "s0": START}, from_bits("s0"), diode),
+    Model("sgd", "lr w0", sgd, latent=True),
+    Model("sgd-decay", "lr lam w0", sgd, latent=True),
+    Model("sign-sgd-decay", "lr lam w0", sign_sgd, latent=True),
+    Model("bop", "gamma threshold m0", bop, choices=RULE),
+    Model("accumulator", "gamma theta a0", accumulator),
+    Model("inertia", "lr inertia0", inertia, choices=COMPARISONS),
+    Model("schmitt-sgd", "lr lam theta w0", schmitt),
+    Model("bayesbinn", "a rho N s lambda0", bayes, latent=True),
+    Model("diode", "rate lr s0", diode),
 )
 MODELS = {model.name: model for model in _ALL}
 
@@ -166,19 +148,14 @@ def model_of(named):
 def of_function(step):
     """The Model of ``step(w, g, state, *, constants)``, which returns (w, state).
 
-    Its keywords are constants, those with threshold or tau in their names thresholds; the state, an
-    array, starts at the constant ``start``.
+    Its keywords are constants, those with threshold, tau or theta in their names thresholds; the
+    state, an array, starts at the constant ``start``.
     """
-    names = [
-        name
-        for name, parameter in inspect.signature(step).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
-    bounds = ("threshold", "tau", "theta")
-    kinds = {n: THRESHOLD if any(b in n for b in bounds) else RATE for n in names}
+    parameters = inspect.signature(step).parameters.values()
+    names = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
     def run(w, g, state, c, choice):
         w, new = step(w, g, state[0], **{name: c[name] for name in names})
         return w, (new,)
 
-    return Model(step.__name__, kinds | {"start": START}, from_bits("start"), run)
+    return Model(step.__name__, " ".join([*names, "start"]), run)
