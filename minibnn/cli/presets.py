@@ -9,7 +9,7 @@ _OWN = ("recipe", "optimizer", "epochs", "real_optimizer", "validation", "resume
 
 
 def run_preset(ctx, name, steps, options, how):
-    """Run the preset, print its table, keep table, settings and figure; exit 1 if it fails."""
+    """Run the preset, print its table, keep settings and figure; exit 1 if it fails."""
     from minibnn.equivalences.networks import PRESETS, compare_sides
     from minibnn.ops.threads import compute_threads
     from minibnn.training.run_folder import RunFolder
@@ -45,7 +45,6 @@ def run_preset(ctx, name, steps, options, how):
                 augment=arguments["augment"],
                 after_step=lambda *_: bar.update(1),
             )
-            keep(folder.path, result)
             draw(folder.path / "compare.png", result)
     click.echo(f"\n{table(result)}\n\n{verdict(result)}")
     click.echo(f"figure: {start.out}/compare.png")
@@ -82,22 +81,6 @@ def verdict(result):
         f"{len(result.layers)} layers were equal ({result.flips:,} flips on the way).\n"
         f"The {control} drifts apart: {result.sentence(control)}."
     )
-
-
-def keep(folder, result):
-    """differences.csv: a row per step and network, signs that differ by layer, and the loss."""
-    from minibnn.files.atomic import write_atomic
-
-    lines = [["step", "name", "loss", "differing", *(f"differing:{x}" for x in result.layers)]]
-    for step in range(result.steps):
-        for name, losses in result.losses.items():
-            counts = [""] * (1 + len(result.layers))
-            if name in result.differing:
-                counts = result.differing[name][step].tolist()
-                counts = [sum(counts), *counts]
-            lines.append([step + 1, name, float(losses[step]), *counts])
-    text = "".join(",".join(map(str, line)) + "\n" for line in lines)
-    write_atomic(folder / "differences.csv", text.encode())
 
 
 def draw(path, result):

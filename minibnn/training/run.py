@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 from minibnn.files import checkpoint
 from minibnn.optim import NonFiniteError
 from minibnn.training.distributed import ALONE
@@ -174,12 +174,16 @@ class Run:
             )
         try:
             self.load_state(meta, arrays)
-        except (InputError, KeyError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is from another model or optimizer: {error}") from None
 
     def load_state(self, meta, arrays):
-        """Take over what ``state`` gave; InputError or KeyError if it does not fit."""
-        _check_position(meta)
+        """Take over what ``state`` gave; KeyError, TypeError or ValueError if it does not fit."""
+        sums, layers = meta["sums"], self.telemetry.layers
+        flips = {name: integer(sums["flips"][name], name, 0) for name in layers}
+        counts = {name: integer(sums[name], name, 0) for name in ("correct", "seen")}
+        sums = {"loss": float(sums["loss"]), **counts, "flips": flips}
+        epoch, step = (integer(meta[name], name, 0) for name in ("epoch", "step"))
         parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():
             part, _, name = name.partition("/")
@@ -187,9 +191,8 @@ class Run:
         self.net.load_state_dict(parts["network"])
         self.optimizer.load_state_dict(parts["optimizer"])
         self.telemetry.load_state_dict(parts["flipped"])
-        self.epoch, self.step, self.stopped = meta["epoch"], meta["step"], meta["stopped"]
-        flips = {name: meta["sums"]["flips"][name] for name in self.telemetry.layers}
-        self.sums = meta["sums"] | {"flips": flips}
+        self.epoch, self.step, self.stopped = epoch, step, meta["stopped"] is True
+        self.sums = sums
 
     def share(self):
         """Give all ranks the state and the rows of rank 0."""
@@ -248,17 +251,3 @@ def where_not_finite(net, x, training=True):
 
 def _prefixed(**parts):
     return {f"{part}/{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
-
-
-def _check_position(meta):
-    """InputError unless a checkpoint says in numbers where its run stands."""
-    try:
-        sums = meta["sums"]
-        counts = [meta["epoch"], meta["step"], sums["correct"], sums["seen"]]
-        counts += sums["flips"].values()
-        fits = all(type(number) is int and number >= 0 for number in counts)
-        fits = fits and type(meta["stopped"]) is bool and type(sums["loss"]) in (int, float)
-    except (AttributeError, TypeError):
-        fits = False
-    if not fits:
-        raise InputError("its epoch, step and sums are not the numbers of a run")

@@ -1,7 +1,7 @@
 """minibnn verify and minibnn compare --preset, as a person meets them."""
 
-import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -90,16 +90,12 @@ def test_preset(run):
     code, out, _ = run("compare", "--preset", "hysteresis", *SMALL)
     assert code == 0
     assert "preset:  hysteresis (E8)" in out
-    assert "signs differ after 8 steps" in out
+    twin, control = re.findall(r"([\d,]+) of [\d,]+ signs differ after 8 steps", out)[:2]
+    assert twin == "0" != control
     assert "After every one of 8 steps all" in out
     assert "The control drifts apart" in out
     folder = Path("runs/compare-digits-1")
     assert (folder / "compare.png").stat().st_size > 10_000
-    with open(folder / "differences.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * 8
-    assert {row["differing"] for row in rows if row["name"] == "schmitt-sgd"} == {"0"}
-    assert any(int(row["differing"]) for row in rows if row["name"] == "control")
     config = json.loads((folder / "config.json").read_text())
     assert config["preset"] == "hysteresis" and config["steps"] == 8
 
