@@ -30,13 +30,14 @@ def run(capsys):
 
 @pytest.fixture
 def fails(run, capsys):
-    """Run a command line that must end with 2 and one line that matches."""
+    """Run a command line that must end with 2 and one line that matches; returns its output."""
 
     def fails(message, *arguments):
-        code, _, err = run(*arguments)
+        code, out, err = run(*arguments)
         assert code == 2, err
         assert re.search(message, err), err
         assert err.startswith("minibnn: ")
         assert err.count("\n") == 1
+        return out
 
     return fails

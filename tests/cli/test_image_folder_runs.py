@@ -16,23 +16,14 @@ SMALL = ("--filters", 4, "--dense-units", 16, "--batch-size", 8)
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with empty images and a data set beside."""
-    write_tree(tmp_path / "data", FILES)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
-    return tmp_path
+def images(here):
+    write_tree(here / "data", FILES)
 
 
 @pytest.fixture
-def run(capsys):
-    """Run ``minibnn train`` on a folder; returns (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        code = main([str(a) for a in ("train", *arguments)])
-        return code, *capsys.readouterr()
-
-    return run
+def run(run):
+    """Run ``minibnn train``."""
+    return lambda *arguments: run("train", *arguments)
 
 
 def test_a_run_says_what_it_left_out_and_can_be_resumed(run):

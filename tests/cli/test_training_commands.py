@@ -13,40 +13,10 @@ import numpy as np
 import pytest
 
 import minibnn as bnn
-from minibnn.cli import commands, main
+from minibnn.cli import commands
 from minibnn.training.metrics import read_rows
 
 SMALL = ("--filters", "4", "--dense-units", "16", "--batch-size", "200", "--epochs", "2")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Every test in a folder of its own, with empty figures."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MINIBNN_DATA", raising=False)
-    monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
-    return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command line; returns (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        code = main([str(a) for a in arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
-def fails(result, message):
-    """Exit 2 and one line ``minibnn: ...`` that matches."""
-    code, _, err = result
-    assert code == 2, err
-    assert re.search(message, err), err
-    assert err.startswith("minibnn: ")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
 
 
 # -- what works ----------------------------------------------------------------------------------
@@ -163,11 +133,11 @@ def test_resume_of_a_finished_run_without_its_metrics(run):
 
 @pytest.mark.parametrize("option", ["image_size", "epochs", "width", "filters"])
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**400, [1], {}, "x"])
-def test_resume_of_options_that_are_none(run, option, value):
+def test_resume_of_options_that_are_none(option, value, fails):
     Path("a").mkdir()
     options = {"command": "train", option: value}
     Path("a/config.json").write_text(json.dumps({"epochs": 2, "options": options}))
-    fails(run("train", "--resume", "--out", "a"), "")
+    fails("", "train", "--resume", "--out", "a")
 
 
 def test_resume_of_a_comparison(run):
@@ -224,29 +194,27 @@ def test_version_and_python_m():
 # -- bad input (of options: cli/bad_inputs.py) ---------------------------------------------------
 
 
-def test_bad_folders(run):
+def test_bad_folders(run, fails):
     run("train", *SMALL, "--out", "a")
     run("compare", *SMALL, "--out", "b")
     before = Path("a/checkpoint.npz").read_bytes()
-    fails(run("train", *SMALL, "--out", "a"), "a already holds a run; .*resume.*force")
-    fails(
-        run("train", "--resume", "--out", "a", "--seed", 9), "network.seed was 0, now 9|seed was 0"
-    )
-    fails(run("train", "--resume", "--out", "a", "--epochs", 1), "epochs may only be raised")
-    fails(run("train", "--resume", "--out", "a", "--filters", 5), "filters was 4, now 5")
-    fails(run("train", "--resume", "--out", "b"), "is a run of minibnn compare, not of train")
-    fails(run("compare", "--resume", "--out", "a"), "is a run of minibnn train, not of compare")
+    fails("a already holds a run; .*resume.*force", "train", *SMALL, "--out", "a")
+    fails("network.seed was 0, now 9|seed was 0", "train", "--resume", "--out", "a", "--seed", 9)
+    fails("epochs may only be raised", "train", "--resume", "--out", "a", "--epochs", 1)
+    fails("filters was 4, now 5", "train", "--resume", "--out", "a", "--filters", 5)
+    fails("is a run of minibnn compare, not of train", "train", "--resume", "--out", "b")
+    fails("is a run of minibnn train, not of compare", "compare", "--resume", "--out", "a")
     Path("a/checkpoint.npz").write_bytes(before[:1000])
-    fails(run("train", "--resume", "--out", "a", "--epochs", 3), "checkpoint.npz is cut off")
+    fails("checkpoint.npz is cut off", "train", "--resume", "--out", "a", "--epochs", 3)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(run):
+def test_a_folder_that_may_not_be_written(fails):
     Path("locked").mkdir(mode=0o500)
-    fails(run("train", *SMALL, "--out", "locked/run"), "Permission denied")
+    fails("Permission denied", "train", *SMALL, "--out", "locked/run")
 
 
-def test_a_diverging_run_says_where(run, monkeypatch):
+def test_a_diverging_run_says_where(monkeypatch, fails):
     from minibnn import nn
 
     loss = nn.LOSSES["softmax_cross_entropy"]
@@ -255,7 +223,7 @@ def test_a_diverging_run_says_where(run, monkeypatch):
         return np.float32("nan"), loss(logits, labels)[1]
 
     monkeypatch.setitem(nn.LOSSES, "softmax_cross_entropy", broken)
-    fails(run("train", *SMALL), r"bop, epoch 1, step 1: the loss is nan; .*no checkpoint in runs")
+    fails(r"bop, epoch 1, step 1: the loss is nan; .*no checkpoint in runs", "train", *SMALL)
 
 
 # -- Ctrl-C --------------------------------------------------------------------------------------
