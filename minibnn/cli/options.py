@@ -20,9 +20,8 @@ DATA_DIR = click.option(
     "--data-dir",
     metavar="FOLDER",
     shell_complete=files,
-    help="Where the images are: of cifar10 the official files' folder, its parent or the archive "
-    "(default: the environment variable MINIBNN_DATA, else a download); of an image-folder the "
-    "folder that holds train/ and val/.",
+    help="Where the images are: cifar10's official files or archive (default: the environment "
+    "variable MINIBNN_DATA, else a download), or the folder that holds train/ and val/.",
 )
 IMAGE_SIZE = click.option(
     "--image-size", type=int, help="Cut the images of an image-folder to N x N. Default: 224."
@@ -38,61 +37,54 @@ _TRAINING = (
     dataset_option(
         default="digits",
         help="Images to learn: digits (8x8, comes with minibnn), cifar10 (32x32, downloaded once), "
-        "image-folder (files in train/CLASS/ and val/CLASS/ of --data-dir, as ImageNet has them) "
-        "or npz:FILE, your own (a NumPy file with train_images, train_labels, test_images, "
-        "test_labels).",
+        "image-folder (train/CLASS/* and val/CLASS/* in --data-dir) or npz:FILE (a NumPy file with "
+        "train_images, train_labels, test_images, test_labels).",
     ),
     DATA_DIR,
     IMAGE_SIZE,
     click.option(
         "--test-share",
         type=float,
-        help="Of an image-folder that has CLASS/* and no train/: how much of each class is for "
-        "testing, such as 0.2.",
+        help="How much of each class of an image-folder without train/ is for testing: 0.2.",
     ),
     click.option(
         "--model",
         shell_complete=names("minibnn.zoo.MODELS"),
-        help="Network: binarynet (the paper's, for images of 16x16 and more), digits (a small "
-        "sibling), or for ImageNet binary_alexnet, xnornet, birealnet and birealnet_magnitude "
-        "(for latent optimizers). Default: digits for images below 16x16, binarynet below 64x64, "
-        "birealnet from there on, or the recipe's.",
+        help="Network: binarynet (the paper's), digits (a small sibling), or for ImageNet "
+        "binary_alexnet, xnornet, birealnet and birealnet_magnitude (for latent optimizers). "
+        "Default: the recipe's, or digits below 16x16, binarynet below 64x64, else birealnet.",
     ),
     click.option("--filters", type=int, help="Filters of its first convolution."),
     click.option("--dense-units", type=int, help="Units of its hidden dense layers."),
     click.option(
         "--width",
         type=float,
-        help="Scale filters and dense units alike: 0.25 makes 32 and 256 of binarynet's 128 and "
-        "1024.",
+        help="Scale filters and dense units: 0.25 makes 32 and 256 of binarynet's 128 and 1024.",
     ),
     click.option("--epochs", default=15, help="Passes over the training images."),
     click.option("--batch-size", default=50, help="Images per step."),
     click.option(
         "--seed",
         default=0,
-        help="Of all that is random: first weights, order of the images, augmentation. The same "
-        "seed gives the same weights.",
+        help="Of all that is random: first weights, order of the images, augmentation.",
     ),
     click.option(
         "--gradients",
         default="float32",
-        help="How gradients travel through binary layers: float32, as in the paper, or rounded to "
-        "integers of 2 to 10 bits, int2 to int10. int8 trains about as well, faster, and to the "
-        "same bits on every machine.",
+        help="Of binary layers: float32, as in the paper, or rounded to integers, int2 to int10. "
+        "int8 trains about as well, faster, and to the same bits on every machine.",
     ),
     click.option(
         "--augment/--no-augment",
         default=None,
-        help="Shift and mirror the training images at random, as the paper's code does; of an "
-        "image-folder, cut out 8 to 100 % of each and mirror. Default: for cifar10 and "
-        "image-folder.",
+        help="Shift and mirror the training images at random; of an image-folder, cut out 8 to "
+        "100 % of each and mirror. Default: for cifar10 and image-folder.",
     ),
     click.option(
         "--validation",
         default=0,
-        help="Hold so many training images out to watch the training by; the test images are then "
-        "measured at the end only.",
+        help="Hold so many training images out and measure on them after each epoch; on the test "
+        "images then at the end only.",
     ),
     click.option(
         "--real-optimizer",
@@ -117,19 +109,18 @@ _TRAINING = (
     click.option(
         "--checkpoint-minutes",
         type=float,
-        help="Save in the middle of an epoch too, so many minutes after the last time: what a "
-        "power cut may cost. The results are the same.",
+        help="Save in the middle of an epoch too, so many minutes after the last time.",
     ),
     click.option(
         "--tensorboard/--no-tensorboard",
-        help="Write metrics and histograms for TensorBoard into the run folder too, after every "
-        "epoch (tensorboard --logdir runs). Needs the extra: pip install minibnn[tensorboard].",
+        help="Write event files for TensorBoard into the run folder too. Needs the extra: pip "
+        "install minibnn[tensorboard].",
     ),
     click.option(
         "--resume",
         is_flag=True,
-        help="Go on with the run in --out, exactly as if it had not stopped. Options left out "
-        "are those it was started with; --epochs may be raised.",
+        help="Go on with the run in --out, exactly as if it had not stopped, by the options it "
+        "was started with; --epochs may be raised.",
     ),
     click.option("--force", is_flag=True, help="Replace the run in --out."),
 )

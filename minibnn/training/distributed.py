@@ -141,13 +141,10 @@ class Ranks:
         try:
             yield
         except Exception as caught:
+            if self.size == 1:
+                raise
             error = caught
-        if self.size == 1:
-            if error:
-                raise error
-            return
-        text = None if error is None else str(error) or type(error).__name__
-        texts = self.gather(text)
+        texts = self.gather(None if error is None else str(error) or type(error).__name__)
         failed = [rank for rank, text in enumerate(texts) if text is not None]
         if not failed:
             return
