@@ -149,9 +149,6 @@ class Telemetry:
         self.rows.clear()
         if not path.exists():
             return
-        if epochs == 0:
-            path.unlink()
-            return
         arrays = read_telemetry(path)
         if list(arrays["layers"]) != self.layers or list(arrays["weights"]) != list(self.weights):
             raise InputError(f"{path} is from another network")

@@ -248,7 +248,7 @@ def test_evaluation_is_that_of_one_rank():
             with pytest.raises(LookupError):
                 bnn.evaluate(net, data, batch_size=100, ranks=ranks)
     assert bnn.evaluate(net, data, batch_size=100, ranks=ranks) == bnn.evaluate(net, data)
-    sizes = [sum(len(labels) for _, labels in own) for own in shares]
+    sizes = [sum(len(labels) for _, labels, _ in own) for own in shares]
     assert sizes == [100, 100, 160]
 
 
