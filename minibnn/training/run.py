@@ -57,8 +57,8 @@ class Run:
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch, or this rank's piece of it.
 
-        Returns the loss and how many signs flipped. Raises TrainingError, naming layer or
-        parameter, if loss or a gradient is not finite; on all ranks, if on one.
+        Returns the loss and how many signs flipped. TrainingError, naming layer or parameter, if
+        loss or a gradient is not finite; on all ranks, if on one.
         """
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)
@@ -91,12 +91,8 @@ class Run:
         return loss, sum(flips.values())
 
     def end_epoch(self):
-        """The row of the epoch just done, without test or validation; sums start anew.
-
-        Raises TrainingError if NaN or infinity got into the network (a sign would hide it), or if
-        the ranks no longer agree.
-        """
-        self._check_state()
+        """The row of the epoch just done, without test or validation; sums start anew."""
+        self._check_state()  # a sign would hide NaN
         if len(set(self.ranks.gather(self.net.digest()))) > 1:
             raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
         sums, layers = self.sums, self.sums["flips"]
@@ -122,10 +118,7 @@ class Run:
         return row
 
     def measure(self, row, part, data, batch_size):
-        """Put loss and accuracy (and top 5) on ``part`` ("test", "validation") into ``row``.
-
-        Raises TrainingError if the loss is not finite.
-        """
+        """Put loss and accuracy (and top 5) on ``part`` ("test", "validation") into ``row``."""
         start = time.perf_counter()
         images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
         how = {"batch_size": batch_size, "loss": self.loss, "ranks": self.ranks}
@@ -163,15 +156,10 @@ class Run:
         return meta, arrays
 
     def restore(self, path):
-        """Go back to the state in a checkpoint file.
-
-        Raises InputError if it cannot be read or is from another network or optimizer.
-        """
+        """Go back to the state in a checkpoint file; InputError if that does not fit."""
         meta, arrays = checkpoint.read(path)
         if "best" in meta or "epoch" not in meta:
-            raise InputError(
-                f"{path} holds a network alone (like a best.npz), no run to go on with"
-            )
+            raise InputError(f"{path} holds a network alone (like a best.npz), not a run")
         try:
             self.load_state(meta, arrays)
         except (KeyError, TypeError, ValueError) as error:

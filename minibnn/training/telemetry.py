@@ -57,8 +57,8 @@ class Telemetry:
     """What the binary layers of a run did: ``rows``, one per epoch, as in ``telemetry.npz``.
 
     It also keeps a bit per binary weight: whether any step has flipped it yet. Signs are compared
-    as packed words, which the next forward product needs in any case, so that a step costs two
-    passes over a bit per weight. Values that somebody assigns between steps are no flips.
+    as packed words, which the next forward product needs in any case. Values that somebody assigns
+    between steps are no flips.
     """
 
     def __init__(self, parameters=()):
@@ -93,9 +93,9 @@ class Telemetry:
             flipped[...] = words
 
     def measure(self, epoch, steps, flips, optimizer):
-        """Add the row of an epoch just done; ``flips`` are those of each layer.
+        """Add the row of an epoch just done with the ``flips`` of each layer.
 
-        Returns the columns pi:LAYER and never_flipped:LAYER of metrics.csv, as a dict.
+        Returns the columns pi:LAYER and never_flipped:LAYER of metrics.csv.
         """
         flips = np.array(flips, np.int64)
         flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
@@ -141,11 +141,7 @@ class Telemetry:
             raise TrainingError(f"writing {path} failed: {error.strerror or error}") from error
 
     def resume(self, path, epochs):
-        """Take the rows of the first ``epochs`` epochs from ``path``, and cut the file to them.
-
-        A missing file is that of a run whose telemetry was not written: it has no rows then.
-        InputError if the file is damaged or another network's.
-        """
+        """Take the rows of the first ``epochs`` epochs from the file, if there, and cut it to them."""
         self.rows.clear()
         if not path.exists():
             return
