@@ -141,7 +141,7 @@ class Telemetry:
             raise TrainingError(f"writing {path} failed: {error.strerror or error}") from error
 
     def resume(self, path, epochs):
-        """Take the rows of the first ``epochs`` epochs from the file, if there, and cut it to them."""
+        """Take the rows of the first ``epochs`` epochs from ``path``, and cut the file to them."""
         self.rows.clear()
         if not path.exists():
             return

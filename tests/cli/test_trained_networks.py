@@ -279,11 +279,12 @@ def test_images_become_what_a_network_was_trained_on(run, tmp_path, form, scale,
     for k in range(20):
         Image.fromarray(digits.test_images[k, ..., 0]).save(tmp_path / f"{k}.png")
     files = [tmp_path / f"{k}.png" for k in range(20)]
-    result = run("predict", tmp_path / form, *files, "--json")
+    command = "predict", tmp_path / form, *files, "--json"
     if scale != 255:
-        fails(result, "was trained on floats, and how they came from images is not known")
+        fails("was trained on floats, and how they came from images is not known", *command)
         return
-    assert result[0] == 0
-    found = [one["index"] for one in json.loads(result[1])]
+    code, out, _ = run(*command)
+    assert code == 0
+    found = [one["index"] for one in json.loads(out)]
     assert found == net.predict(test[:20]).argmax(1).tolist()
     fails(r"found bytes \(divide them by", "evaluate", tmp_path / form, "--dataset", "digits")
