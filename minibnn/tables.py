@@ -92,6 +92,10 @@ class Rows(Shown):
         """The rows, in order."""
         return iter(self.rows)
 
+    def total(self, column):
+        """Sum of a column of numbers."""
+        return sum(row[column] for row in self.rows)
+
     def to_dict(self):
         """The rows' columns as lists, None where a row has no such entry: see ``columns_of``."""
         return columns_of(self.rows)

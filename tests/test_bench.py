@@ -104,7 +104,7 @@ def test_speedups_are_of_the_same_run(report, part):
 
 def test_multiply_adds_are_those_of_the_plain_layers(report):
     net = zoo.binarynet(filters=FILTERS, dense_units=8 * FILTERS)
-    costs = {row.layer: row.binary_macs + row.real_macs for row in net.summary().rows}
+    costs = {row["layer"]: row["binary_macs"] + row["real_macs"] for row in net.summary()}
     for row in report["products"]["layers"]:
         assert row["macs"] == BATCH * costs[row["layer"]]
         assert row["macs"] == math.prod(row["shape"])

@@ -71,19 +71,19 @@ def test_network_summaries():
     head, *lines, total = html(found).rows
     assert head[:4] == ["layer", "kind", "output", "1-bit"]
     for row, line in zip(found, lines, strict=True):
-        assert line[:3] == [row.layer, row.kind, "x".join(map(str, row.output))]
-        assert line[3] == (f"{row.bits:,}" if row.bits else "-")
+        assert line[:3] == [row["layer"], row["kind"], "x".join(map(str, row["output"]))]
+        assert line[3] == (f"{row['bits']:,}" if row["bits"] else "-")
     assert total[3] == f"{found.total('bits'):,}"
     columns = found.to_dict()
-    assert columns["layer"] == [row.layer for row in found]
-    assert columns["packed"] == [row.packed for row in found]
+    assert columns["layer"] == [row["layer"] for row in found]
+    assert columns["packed"] == [row["packed"] for row in found]
     assert len(found) == len(net.layers)
     packed = pack(net).summary()
     head, *lines, total = html(packed).rows
     for row, line in zip(packed, lines, strict=True):
-        assert line[0].strip() == row.step
-        assert line[-1] == (f"{row.nbytes:,}" if row.nbytes else "-")
-    assert total[-1] == f"{packed.nbytes:,}"
+        assert line[0].strip() == row["step"]
+        assert line[-1] == (f"{row['nbytes']:,}" if row["nbytes"] else "-")
+    assert total[-1] == f"{packed.total('nbytes'):,}"
     assert sum(packed.to_dict()["bits"]) == packed.bits == found.total("bits")
 
 

@@ -89,7 +89,7 @@ def test_imagenet_networks_are_those_of_the_zoo(name):
     net = zoo.MODELS[name](filters=filters, **sizes)
     layers = known.sized(filters, units)
     assert layers == [plain(layer) for layer in net.config()["layers"]]
-    ours = [row.output for row in net.summary().rows if row.kind != "Residual"]
+    ours = [row["output"] for row in net.summary() if row["kind"] != "Residual"]
     assert [output for *_, output in networks.walk(layers, net.input_shape)] == ours
     kernels = networks.first_kernels(layers, known.picture)
     own = [p for p in net.parameters() if p.name.endswith("/kernel")]

@@ -9,7 +9,7 @@ from minibnn.errors import InputError
 
 def test_binarynet_is_the_one_of_the_papers_code():
     net = zoo.binarynet()
-    outputs = {row.layer: row.output for row in net.summary().rows}
+    outputs = {row["layer"]: row["output"] for row in net.summary()}
     assert [outputs[f"conv{k}"][0] for k in range(1, 7)] == [30, 30, 15, 15, 7, 7]
     assert [outputs[f"conv{k}"][2] for k in range(1, 7)] == [128, 128, 256, 256, 512, 512]
     assert [outputs[f"max_pool{k}"][0] for k in range(1, 4)] == [15, 7, 3]

@@ -99,7 +99,7 @@ def test_scales_are_saved_copied_and_no_parameters(tmp_path):
         assert_array_equal(twin.predict(x), net.predict(x))
         assert [p.scale.tolist() for p in kernels(twin)] == [p.scale.tolist() for p in kernels(net)]
     assert not any("scale" in p.name for p in net.parameters())
-    assert net.summary().rows[0].floats == 5
+    assert net.summary().rows[0]["floats"] == 5
     assert nn.Sequential.from_config(net.config()).config() == net.config()
 
 

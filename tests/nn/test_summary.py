@@ -19,8 +19,10 @@ def test_costs_by_hand():
     )
     summary = net.summary()
     found = {
-        row.layer: (row.output, row.bits, row.floats, row.binary_macs, row.real_macs)
-        for row in summary.rows
+        row["layer"]: tuple(
+            row[key] for key in ("output", "bits", "floats", "binary_macs", "real_macs")
+        )
+        for row in summary
     }
     assert found == {
         "conv1": ((6, 6, 8), 72, 0, 0, 36 * 72),

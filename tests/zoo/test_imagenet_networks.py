@@ -123,8 +123,8 @@ def test_layer_by_layer(name):
     layers = {layer.name: layer for layer in net.chain.walk()}
     found = []
     for row in summary.rows:
-        own = [] if row.kind == "Residual" else layers[row.layer].parameters()
-        found.append((row.kind, row.output, sum(p.size for p in own)))
+        own = [] if row["kind"] == "Residual" else layers[row["layer"]].parameters()
+        found.append((row["kind"], row["output"], sum(p.size for p in own)))
     assert found == list(rows(table))
     assert summary.total("bits") + summary.total("floats") == total
     assert net.output_shape == (1000,)
@@ -273,6 +273,6 @@ def test_sizes_that_do_not_fit():
 
 def test_other_images_and_classes():
     net = zoo.birealnet((65, 48, 1), classes=5, filters=4)
-    outputs = [row.output for row in net.summary().rows if row.kind == "Residual"]
+    outputs = [row["output"] for row in net.summary() if row["kind"] == "Residual"]
     assert outputs[::4] == [(17, 12, 4), (9, 6, 8), (5, 3, 16), (3, 2, 32)]
     assert net.output_shape == (5,)
