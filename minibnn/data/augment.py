@@ -13,11 +13,7 @@ AUGMENTATIONS = ("none", "paper")
 
 
 def draw(rng, count, pad=PAD):
-    """Random crops and flips for ``count`` images.
-
-    Returns offsets (count, 2) uint8 in 0..2 pad (top and left corner of the crop in the padded
-    image) and flips (count,) bool.
-    """
+    """Random offsets (count, 2) uint8 in 0..2 pad, and flips (count,) bool."""
     offsets = rng.integers(0, 2 * pad, (count, 2), dtype=np.uint8, endpoint=True)
     return offsets, rng.integers(0, 2, count, dtype=np.uint8).astype(bool)
 

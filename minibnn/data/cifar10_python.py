@@ -19,10 +19,9 @@ _MORE_OPERATIONS = 1000  # for the rest
 
 
 def decode_python(content, where, records):
-    """(records, 3072) pixels and a list of labels of a batch file's ``content``.
+    """(records, 3072) pixels and a list of labels; InputError, naming ``where``, if there are none.
 
-    Raises InputError, naming ``where``, if it is anything but a pickled dict of "data", a uint8
-    array, and "labels", a list of integers (their range is the caller's to check).
+    The ``content`` is that of a pickled dict of "data", a uint8 array, and "labels", integers.
     """
     try:
         found = _literals(content, _OPERATIONS * records + _MORE_OPERATIONS)

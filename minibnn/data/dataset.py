@@ -159,12 +159,10 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
 
 
 def stratified_choice(labels, n, seed):
-    """Ascending indices of ``n`` entries of ``labels``, each class with its share.
-
-    Shares are rounded down and the rest goes to the largest remainders (lowest class first).
-    """
+    """Ascending indices of ``n`` entries of ``labels``, each class with its share."""
     classes, counts = np.unique(labels, return_counts=True)
     shares, remainders = np.divmod(counts * n, len(labels))
+    # Shares are rounded down; the rest goes to the largest remainders, the lowest class first.
     largest = np.argsort(-remainders, kind="stable")[: n - shares.sum()]
     shares[largest] += 1
     rng = np.random.default_rng(integer(seed, "seed"))

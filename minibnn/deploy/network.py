@@ -45,11 +45,7 @@ class PackedNetwork(Predictor):
         self.name, self.image_form, self.dataset = name, check_image_form(image_form), dataset
 
     def forward(self, x):
-        """The outputs (B, *output_shape): those of the network it was.
-
-        x is (B, *input_shape), uint8, float32, float64 or Signs. InputError for another shape or
-        type, and for NaN and infinity.
-        """
+        """The outputs (B, *output_shape): those of the network it was, for the same x."""
         return run(self.steps, self.checked(x))
 
     def encode(self):
@@ -66,10 +62,7 @@ class PackedNetwork(Predictor):
         return archive.encode(members)
 
     def save(self, path):
-        """Write the file ``path``; ``minibnn.deploy.load`` reads it.
-
-        InputError if that fails; nothing half-written remains.
-        """
+        """Write the file ``path``, whole or not at all; ``minibnn.deploy.load`` reads it."""
         save(path, self.encode())
 
     def summary(self):

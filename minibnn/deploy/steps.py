@@ -125,10 +125,7 @@ def walk(steps, depth=0):
 
 
 def plan(description, given):
-    """Steps without arrays for a Value, from what ``describe`` gave; steps stay as they are.
-
-    Raises InputError for anything else, naming the step.
-    """
+    """Steps without arrays for a Value, from what ``describe`` gave; steps stay as they are."""
     if not isinstance(description, list):
         raise InputError(f"steps must be a list, found {description!r:.60}")
     steps = []

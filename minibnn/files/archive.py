@@ -38,10 +38,7 @@ class Damaged(ValueError):
 
 
 def encode(members):
-    """The bytes of an archive of ``members``, a dict of str to array of any dtype but object.
-
-    The checksum is added.
-    """
+    """The bytes of an archive of ``members``, a dict of arrays, to which a checksum is added."""
     members = {name: np.array(array, order="C") for name, array in members.items()}
     members[CHECKSUM] = checksum(members)
     file = io.BytesIO()

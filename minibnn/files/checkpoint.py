@@ -20,10 +20,7 @@ NETWORK = "network/"  # begins the names of a network's arrays
 
 
 def encode(meta, arrays):
-    """The bytes of a file: ``meta`` for JSON, and arrays of any dtype but object, by name.
-
-    The keys format, version and signs of meta are set here.
-    """
+    """The bytes of a file: ``meta`` for JSON, and arrays by name."""
     members, signs = {}, {}
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
@@ -38,10 +35,7 @@ def encode(meta, arrays):
 
 
 def read(path):
-    """The description, and the arrays with signs unpacked to int8.
-
-    InputError if the file is missing, cut off, damaged, something else or of a newer version.
-    """
+    """The description, and the arrays with signs unpacked to int8; InputError without them."""
     with archive.opened(path, "network or checkpoint of minibnn") as file:
         if "meta" not in file.declared:
             raise archive.Damaged("it has no array 'meta'")

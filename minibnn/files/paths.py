@@ -6,10 +6,7 @@ from minibnn.errors import InputError
 
 
 def expanded(path):
-    """The Path, with ``~`` or ``~NAME`` at its start as that home folder.
-
-    Raises InputError if there is no such home.
-    """
+    """The Path, with ``~`` or ``~NAME`` at its start as that home folder; InputError if none."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -139,10 +139,7 @@ class Sequential(Predictor):
         return y
 
     def backward(self, dy, need_dx=False):
-        """Set ``grad`` of every parameter from dy = dL/dy of the last forward pass.
-
-        Returns dL/dx (B, *input_shape) if ``need_dx``, else None.
-        """
+        """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None."""
         for p in self._parameters:
             p.grad = None  # its memory, which the kernels take again, serves the new one
         dx = self.chain.backward(dy, need_dx)
@@ -244,10 +241,7 @@ class Sequential(Predictor):
         return twin
 
     def save(self, path):
-        """Write configuration and arrays to the file ``path``; ``minibnn.load`` reads it.
-
-        InputError if that fails; nothing half-written remains.
-        """
+        """Write the file ``path``, whole or not at all; ``minibnn.load`` reads it."""
         arrays = {checkpoint.NETWORK + name: array for name, array in self.state_dict().items()}
         save(path, checkpoint.encode({"network": self.config()}, arrays))
 
@@ -270,10 +264,7 @@ def _shape(values):
 
 
 def load_network(path):
-    """The network in a file of ``Sequential.save``, or of a checkpoint.
-
-    InputError if ``path`` is missing, damaged or something else.
-    """
+    """The network in a file ``path`` of ``Sequential.save`` or of a checkpoint; else InputError."""
     meta, arrays = checkpoint.read(path)
     prefix = checkpoint.NETWORK
     own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

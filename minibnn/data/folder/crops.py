@@ -30,11 +30,7 @@ class Crop(NamedTuple):
 
 
 def random_crop(width, height, size, seed, epoch, index):
-    """The training crop of image ``index`` in an epoch: ``size`` x ``size``.
-
-    Its draws depend on (seed, epoch, index) only, so neither on the other images nor on who
-    makes it.
-    """
+    """The training crop of image ``index``: drawn by seed, epoch and index, whoever makes it."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, epoch, index)))
     mirror = bool(rng.integers(2))
     box = random_box(width, height, rng.random((TRIES, 4)))
@@ -44,9 +40,8 @@ def random_crop(width, height, size, seed, epoch, index):
 def random_box(width, height, draws):
     """A box (left, upper, right, lower) of a random area, shape and place inside an image.
 
-    ``draws`` (n, 4) in [0, 1) has a row for each attempt: area, shape, and the place in x and y.
-    The box has whole pixels and is never empty. If no attempt fits into the image, it is the
-    middle: the largest box of a permitted shape.
+    ``draws`` (n, 4) in [0, 1) has a row for each attempt: area, shape, and the place in x and y. If
+    none fits into the image, the box is the middle: the largest one of a permitted shape.
     """
     low, high = math.log(ASPECT[0]), math.log(ASPECT[1])
     for area, shape, x, y in draws.tolist():
@@ -63,10 +58,7 @@ def random_box(width, height, draws):
 
 
 def centre_crop(width, height, size):
-    """The evaluation crop: the shorter side resized to size + margin, then the middle.
-
-    The margin is 32 pixels for a size of 224, and in proportion for others.
-    """
+    """The evaluation crop: the shorter side resized to size + margin, then the middle."""
     shorter = size + round(size * MARGIN)
     scale = shorter / min(width, height)
     resized = tuple(max(shorter, round(side * scale)) for side in (width, height))

@@ -110,11 +110,10 @@ def _take(image, crop):
 
 
 def to_rgb(image):
-    """The image in mode RGB, decoded.
+    """The image in mode RGB, decoded; it is not turned by EXIF data, as elsewhere with ImageNet.
 
     Grey is repeated, of 16 bits the upper 8 are kept, CMYK is converted without a profile,
     transparency is dropped (the colours below it stay), of several frames the first is taken.
-    Turning by EXIF data is not done, as elsewhere with ImageNet.
     """
     from PIL import Image
 

@@ -129,8 +129,7 @@ class FolderImages:
     def _prefetched(self, places, load):
         """Yield (images, labels) of each slice of ``places``.
 
-        Threads call ``load(place)`` ahead of time, which gives a list of an image or none, its
-        label, and the names of files that could not be decoded.
+        Threads call ``load(place)`` ahead of time: [image] or [], its label, names of broken files.
         """
         decode.prepare()
         largest = max((here.stop - here.start for here in places), default=1)
@@ -161,10 +160,7 @@ class FolderImages:
         )
 
     def decode(self, row, draws=None):
-        """The image (H, W, 3) float32 in a ``row`` of the listing; None if it cannot be decoded.
-
-        Its middle or, with ``draws``, which are seed, epoch and index, a ``random_crop``.
-        """
+        """The middle of the image in a ``row`` or, by ``draws``, a ``random_crop``; else None."""
         name, path = self.listing.names[row], self.listing.path(row)
         if name in self.problems.found:
             return None

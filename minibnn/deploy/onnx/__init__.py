@@ -63,7 +63,6 @@ def write(network, path, classes=None, image_form=None):
 def describe(path):
     """What the ONNX file ``path`` says of itself, as a dict of texts.
 
-    Producer, opset, operators, and its own metadata: of ``write`` network, input and classes.
     InputError if it is no ONNX model, or onnx is not installed.
     """
     onnx = _onnx("reading")

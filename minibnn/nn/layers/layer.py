@@ -46,17 +46,11 @@ class Layer:
         raise NotImplementedError
 
     def backward(self, dy, need_dx=True):
-        """dL/dx of the last forward pass, None without ``need_dx``; dy is dL/dy, of floats.
-
-        Overwrites ``grad`` of the layer's parameters.
-        """
+        """dL/dx from dy = dL/dy, None without ``need_dx``; overwrites ``grad`` of parameters."""
         raise NotImplementedError
 
     def build(self, input_shape, rng):
-        """Create the parameters from a Generator; InputError if the ``input_shape`` does not fit.
-
-        ``rng`` draws their random start.
-        """
+        """Create the parameters, drawn by ``rng``; InputError if ``input_shape`` does not fit."""
 
     def arrays(self, input_shape):
         """What ``build`` would make of an ``input_shape``: dict of name to (dtype, shape)."""
