@@ -61,6 +61,12 @@ _TRAINING = (
         type=float,
         help="Scale filters and dense units: 0.25 makes 32 and 256 of binarynet's 128 and 1024.",
     ),
+    click.option(
+        "--bn-momentum",
+        type=float,
+        help="How much the moving statistics of batch normalisation keep per step, in [0, 1), of "
+        "binarynet and digits. Default: 0.99, or the recipe's.",
+    ),
     click.option("--epochs", default=15, help="Passes over the training images."),
     click.option("--batch-size", default=50, help="Images per step."),
     click.option(

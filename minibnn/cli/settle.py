@@ -12,6 +12,7 @@ from minibnn.errors import InputError
 HOW = ("out", "resume", "force", "threads")  # how to run, not what
 LARGE = 64  # pixels: from here on images are ImageNet's rather than CIFAR-10's
 SIZES = ("filters", "dense_units")  # of a network, where it has them
+NETWORK = (*SIZES, "bn_momentum")  # its arguments that are options
 _GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)  # the latter by a sweep's cell
 
 
@@ -112,7 +113,8 @@ def recipe_options(names):
 
     several = isinstance(names, tuple)
     first, *_ = chosen = [recipe(name) for name in (names if several else [names])]
-    shared = {option: getattr(first, option) for option in ("dataset", "epochs", "batch_size")}
+    names = ("dataset", "epochs", "batch_size", "gradients")
+    shared = {option: getattr(first, option) for option in names}
     if several:  # each with its own real optimizer
         return shared | {"optimizer": [f"{one.name}=recipe:{one.name}" for one in chosen]}
     return shared | {"optimizer": first.optimizer, "real_optimizer": first.real_optimizer}
@@ -150,13 +152,16 @@ def network_options(options, input_shape):
     if augment is None:
         augment = recipe.augment if recipe else options["dataset"] in ("cifar10", "image-folder")
     arguments = inspect.signature(MODELS[model]).parameters
+    recipe = recipe if recipe and recipe.model == model else None
     own = {name: arguments[name].default for name in SIZES if name in arguments}
-    if recipe and recipe.model == model:
+    if recipe:
         own |= recipe.sizes
-    for name in SIZES:
-        if options[name] is not None and name not in own:
-            raise InputError(f"--{name.replace('_', '-')}: {model} has no such size")
     if options["width"] is not None:
         own = recipes.scaled(own, options["width"])
-    sizes = {name: own.get(name) if options[name] is None else options[name] for name in SIZES}
-    return {"model": model, "augment": augment, **sizes}
+    if "bn_momentum" in arguments:
+        own["bn_momentum"] = recipe.bn_momentum if recipe else None
+    for name in NETWORK:
+        if options[name] is not None and name not in own:
+            raise InputError(f"--{name.replace('_', '-')}: {model} has no such setting")
+    network = {name: own.get(name) if options[name] is None else options[name] for name in NETWORK}
+    return {"model": model, "augment": augment, **network}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import click
 
-from minibnn.cli.settle import SIZES, network_options, recipes_of
+from minibnn.cli.settle import NETWORK, network_options, recipes_of
 from minibnn.errors import InputError
 
 _SETTINGS = (  # options that go to fit as they are
@@ -81,7 +81,7 @@ def _network(options, images):
     from minibnn.zoo import MODELS
 
     make, shape = MODELS[options["model"]], images.input_shape
-    sizes = {name: options[name] for name in SIZES if options[name] is not None}
+    sizes = {name: options[name] for name in NETWORK if options[name] is not None}
     how = {"seed": options["seed"], "gradients": options["gradients"]}
     try:
         return make(shape, len(images.classes), **how, **sizes)

@@ -24,18 +24,23 @@ class Recipe:
     model: str = "binarynet"  # in ``zoo.MODELS``
     sizes: dict = field(default_factory=lambda: {"filters": 128, "dense_units": 1024})
     augment: bool = True  # by the paper's random crops and flips
+    gradients: str = "float32"
+    bn_momentum: float | None = None  # of batch normalisation; None: the network's own
     input_shape: tuple = (32, 32, 3)  # of the data set it was published for
     classes: int = 10
 
-    def build(self, input_shape=None, classes=None, width=1.0, seed=0, gradients="float32"):
+    def build(self, input_shape=None, classes=None, width=1.0, seed=0, gradients=None):
         """Its network, a new one, and its optimizer, an ``optim.Split``.
 
-        ``input_shape`` and ``classes`` are the recipe's by default; ``width`` scales filters and
-        dense units; ``seed`` and ``gradients`` are as in ``Sequential``.
+        ``input_shape``, ``classes`` and ``gradients`` are the recipe's by default; ``width`` scales
+        filters and dense units; ``seed`` and ``gradients`` are as in ``Sequential``.
         """
-        sizes = scaled(self.sizes, width)
+        own = scaled(self.sizes, width)
+        if self.bn_momentum is not None:
+            own["bn_momentum"] = self.bn_momentum
         shape, classes = tuple(input_shape or self.input_shape), classes or self.classes
-        net = MODELS[self.model](shape, classes, seed=seed, gradients=gradients, **sizes)
+        gradients = gradients or self.gradients
+        net = MODELS[self.model](shape, classes, seed=seed, gradients=gradients, **own)
         parts = {"binary": self.optimizer, "real": self.real_optimizer}
         return net, optim.Split(**{k: optim.parse_optimizer(text) for k, text in parts.items()})
 

@@ -2,12 +2,13 @@
 
 Optimizers are written as on the command line. Spans of their schedules are shares of the run, so a
 recipe run for fewer epochs than it was published with keeps the form of its schedules: 20 % of 500
-epochs is the paper's "every 100 epochs". Here are those for CIFAR-10; ``recipes_imagenet`` has the
-others.
+epochs is the paper's "every 100 epochs". Here are the published ones for CIFAR-10;
+``recipes_imagenet`` and ``recipes_budget`` have the others.
 """
 
 from minibnn.errors import InputError
 from minibnn.zoo.recipe import Recipe, scaled
+from minibnn.zoo.recipes_budget import BUDGET
 from minibnn.zoo.recipes_imagenet import IMAGENET
 
 __all__ = ["RECIPES", "SMALLEST", "Recipe", "recipe", "scaled"]
@@ -143,4 +144,4 @@ _CIFAR10 = (
         ),
     ),
 )
-RECIPES = {one.name: one for one in (*_CIFAR10, *IMAGENET)}
+RECIPES = {one.name: one for one in (*_CIFAR10, *BUDGET, *IMAGENET)}

@@ -163,7 +163,7 @@ TRAINING = {  # options of train, compare and sweep
             "4 --width 0.5",
             "--width scales --filters and --dense-units: give it or --dense-units, not both",
         ),
-        ("4 --model birealnet", "--dense-units: birealnet has no such size"),
+        ("4 --model birealnet", "--dense-units: birealnet has no such setting"),
         ("few", NOT_WHOLE.format("few")),
     ],
     "--width": [
