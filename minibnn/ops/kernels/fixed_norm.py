@@ -110,7 +110,7 @@ def _entries(simd, u, gate, x, units, constants, mode, out):
             _store_rest(mode, rest, scale, to, place + WORD * whole, channels - WORD * whole)
 
 
-@kernel
+@kernel(inner=True)
 def _store_rest(mode, rest, scale, out, place, count):
     sizes = rest.view(np.int32)
     for c in range(count):

@@ -175,7 +175,7 @@ def _products(
             )  # fmt: skip
 
 
-@kernel
+@kernel(inner=True)
 def _sweep_columns(
     simd, height, pooled, x, start, first, last, w, base, out, place, where, signed, level, turned
 ):  # fmt: skip
@@ -192,7 +192,7 @@ def _sweep_columns(
         )  # fmt: skip
 
 
-@kernel
+@kernel(inner=True)
 def _sweep(
     simd, height, width, pooled, x, start, first, last, w, base, out, place, where, signed, level,
     turned,

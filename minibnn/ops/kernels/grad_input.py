@@ -181,7 +181,7 @@ def _sweep_columns(simd, tables, start, rows, limit, w, out, place):
         _sweep_rows(simd, TWO, tables, start, rows, limit, w, 0, out, place)
 
 
-@kernel
+@kernel(inner=True)
 def _sweep_rows(simd, width, tables, start, rows, limit, w, column, out, place):
     """``rows`` are the first and last + 1."""
     first, last = rows

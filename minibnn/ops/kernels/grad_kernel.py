@@ -149,14 +149,15 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
 
     ``sources`` names the plane of each tap, or, with ``where``, those of each tap's four places.
     Returns an array of ``shape``: float32, of dy Fixed too, or with ``fixed`` the sums as Fixed.
+    The kernel sees 32 bits of either, and a unit of 0 where they are integers: one compilation.
     """
     _, stretch, lanes = planes.shape
     outputs, own = shape[-1], numbers(dy)
     taps = len(sources) // (PLACES if len(where) else 1)
     if extra is None:
         extra = np.zeros((taps, outputs), own.sum)
-    dw = empty(shape, own.sum if fixed else np.float32)
-    unit = dy.unit if isinstance(dy, Fixed) and not fixed else 1
+    dw = empty(shape, np.int32 if fixed else np.float32)
+    unit = 0 if fixed else dy.unit if isinstance(dy, Fixed) else 1
     units = 4 if outputs >= WIDE else 1
     outs = steps(units * UNIT, taps * lanes)
     starts = (sources.astype(np.int64) * stretch * lanes).astype(np.int32)
@@ -167,11 +168,11 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
         _buffer("block", STRETCH * WORD, values.dtype),
         _buffer("places", STRETCH * WORD, np.uint8),
         _buffer("sums", units * taps * lanes, own.sum),
-        _buffer("results", units * taps * lanes, dw.dtype),
+        _buffer("results", units * taps * lanes, np.int32),
     )
     _units(
         own.path, planes, starts, outs, values, places, own.entries, own.limit, buffers, extra,
-        dw.dtype.type(unit), dw.reshape(-1),
+        np.float32(unit), dw.view(np.int32).reshape(-1),
     )  # fmt: skip
     return dy.like(dw) if fixed else dw
 
@@ -235,7 +236,7 @@ def _units(simd, planes, sources, outs, dy, where, entries, limit, buffers, extr
         _store(simd, total, lanes, column, count, extra, buffers.results[thread], unit, dw)
 
 
-@kernel
+@kernel(inner=True)
 def _turn_block(simd, numbers, begin, end, outputs, column, count, block):
     """The task's outputs of some pixels, (outputs, pixels); outputs that do not exist are 0."""
     pitch, whole = STRETCH * WORD, 0
@@ -249,7 +250,7 @@ def _turn_block(simd, numbers, begin, end, outputs, column, count, block):
             block[r * pitch + p] = numbers[at] if r < count else numbers.dtype.type(0)
 
 
-@kernel
+@kernel(inner=True)
 def _sweep_all(simd, table, rows, limit, words, sources, first, depth, lanes, total, outs):
     tables, out = Stretches(table, rows, ZERO), Lines(total, outs)
     w = Columns(words, ZERO, 1, depth, lanes)
@@ -266,7 +267,7 @@ def _sweep_all(simd, table, rows, limit, words, sources, first, depth, lanes, to
                     left += 32
 
 
-@kernel
+@kernel(inner=True)
 def _sweep_chosen(
     simd, table, rows, mask, mask_rows, limit, words, sources, first, depth, lanes, total, outs
 ):
@@ -292,11 +293,11 @@ def _sweep_chosen(
                     left += 32
 
 
-@kernel
+@kernel(inner=True)
 def _store(simd, total, lanes, column, count, extra, results, unit, dw):
     """Sums (outputs, taps, lanes), less ``extra``, in units, turned around into dw.
 
-    dw holds (taps * I, outputs) numbers; its type is that in which the sums are rounded.
+    dw holds the bits of (taps * I, outputs) numbers: floats, or integers if ``unit`` is 0.
     """
     taps, outputs = extra.shape
     pitch, inputs = taps * lanes, len(dw) // (taps * outputs)
@@ -304,8 +305,12 @@ def _store(simd, total, lanes, column, count, extra, results, unit, dw):
         for t in range(taps):
             at, less = (r * taps + t) * lanes, extra[t, column + r]
             row, to = total[at : at + inputs], results[at : at + inputs]
+            floats = to.view(np.float32)
             for k in range(inputs):
-                to[k] = dw.dtype.type(total.dtype.type(row[k] - less)) * unit
+                if unit == 0:
+                    to[k] = row[k] - less
+                else:
+                    floats[k] = np.float32(total.dtype.type(row[k] - less)) * unit
     for t in range(taps):
         whole = inputs // UNIT * UNIT
         for i in range(0, whole, UNIT):

@@ -178,7 +178,7 @@ def _images(simd, dy, where, plan, first, last, steps, tables, masks, values, w,
         )  # fmt: skip
 
 
-@kernel(counts=True)
+@kernel(counts=True, inner=True)
 def _image(simd, dy, where, plan, first, last, steps, table, mask, values, w, dx):
     """Row after row of windows, and the pixels that meet them."""
     x_count = max(last[1, 0], last[1, 1]) - min(first[1, 0], first[1, 1])
@@ -220,7 +220,7 @@ def _windows(simd, dy, where, plan, row, slot, values, table, mask):
             mask[at * mask_pixel : (at + 1) * mask_pixel] = 0
 
 
-@kernel
+@kernel(inner=True)
 def _window(simd, dy, where, plan, source, values, table, place, masks, mask_place):
     """The nine tables and two masks of one window."""
     outputs, depth, entries = plan.outputs, plan.depth, plan.entries
@@ -251,7 +251,7 @@ def _window(simd, dy, where, plan, source, values, table, place, masks, mask_pla
             masks[mask_place + c * depth + d] = word
 
 
-@kernel
+@kernel(inner=True)
 def _row(
     simd, steps, plan, y, from_x, count, table, table_rows, mask, mask_rows, w, dx, place, outs
 ):  # fmt: skip
@@ -270,7 +270,7 @@ def _row(
                 _pixels(simd, ONE, top, steps, plan, y, from_x, tables, masks, w, column, out, to)
 
 
-@kernel
+@kernel(inner=True)
 def _pixels(simd, height, x, steps, plan, y, from_x, tables, masks, words, column, out, place):
     depth, limit = plan.depth, plan.limit
     for r in range(len(height)):

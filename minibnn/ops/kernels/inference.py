@@ -106,7 +106,7 @@ def _compare(simd, z, level, turned, signs):
         _compare_rows(simd, z[own], level, turned, signs[own])
 
 
-@kernel
+@kernel(inner=True)
 def _compare_rows(simd, z, level, turned, signs):
     rows, channels = z.shape
     depth, whole = signs.shape[1], channels // WORD
@@ -160,7 +160,7 @@ def _byte_signs(simd, x, own, w, level, turned, signs):
         _compare_rows(simd, np.dot(windows, w), level, turned, signs[n, first : first + count])
 
 
-@kernel
+@kernel(inner=True)
 def _windows(image, own, first, out):
     """Of each output pixel from ``first`` on, the window it sums: 2 b - 255 for bytes b."""
     height, width, channels = image.shape

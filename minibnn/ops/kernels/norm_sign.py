@@ -50,7 +50,7 @@ def _tiled(simd, x, unit, mean, factor, beta, limit, signs, gate):
             _words(x[own], unit, mean, factor, beta, limit, signs[own], gate[own], whole)
 
 
-@kernel
+@kernel(inner=True)
 def _words(x, unit, mean, factor, beta, limit, signs, gate, first):
     """Words ``first`` and later of each row, number by number."""
     dtype = mean.dtype.type

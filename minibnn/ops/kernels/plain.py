@@ -35,7 +35,7 @@ def popcount_tile(height, width, x, start, row, w, column, base, out, place):
             out.array[place + out.rows[r] + lane - column] = full - 2 * differ
 
 
-@kernel
+@kernel(inner=True)
 def add_word(total, tables, at, word, entries):
     """total + the signed sum that a word looks up, see ``word_tables.word_tables``."""
     for n in range(NIBBLES):

@@ -42,7 +42,7 @@ def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="
     return dx
 
 
-@kernel
+@kernel(inner=True)
 def _span(output, stride, before, pool, size):
     """First and last entry + 1 of a window, and of those that exist."""
     first = output * stride - before

@@ -139,7 +139,7 @@ def _copy(e, x, at, out, place, count):
         e.store(e.load(e.floats, x, at, k), out, place, k)
 
 
-@kernel(counts=True)
+@kernel(counts=True, inner=True)
 def _gather(x, own, first, count, out):
     """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
 

@@ -39,7 +39,7 @@ def numbers(dy):
     return Numbers(path, np.ascontiguousarray(dy.integers), np.int16, np.int32, entries, limit)
 
 
-@kernel(counts=True)
+@kernel(counts=True, inner=True)
 def build_tables(simd, values, at, count, depth, entries, tables, place):
     """Tables of values[at + i], i < count, word after word; zeros fill up ``depth`` words."""
     whole = count // WORD
