@@ -18,7 +18,7 @@ from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
 from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import WIDTHS
+from minibnn.ops.fixed import WIDTHS, Fixed
 
 
 class Sequential(Predictor):
@@ -136,7 +136,7 @@ class Sequential(Predictor):
         y = self.chain.forward(self.checked(x), training)
         if training and self._gradients != "float32" and not isinstance(y, Signs):
             return as_array(y).astype(np.float64)
-        return y
+        return as_array(y) if isinstance(y, Fixed) else y
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None."""

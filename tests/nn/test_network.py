@@ -166,6 +166,17 @@ def test_bytes_and_the_floats_they_stand_for_agree():
     assert_allclose(net.forward(x), net.forward(floats), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("layers", [None, [nn.BinaryConv2D(3, 3)]])
+def test_the_width_of_gradients_does_not_show_in_evaluation(layers):
+    net = small() if layers is None else nn.Sequential(layers, (8, 8, 3))
+    x = np.random.default_rng(3).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    expected = net.forward(x)
+    net.gradients = "int8"
+    found = net.forward(x)
+    assert found.dtype == expected.dtype == np.float32
+    assert_array_equal(found, expected)
+
+
 def test_what_forward_and_backward_return_is_the_callers():
     net = small()
     x, labels = batch()

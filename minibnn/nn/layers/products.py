@@ -130,8 +130,7 @@ class BinaryDense(_Binary, _Dense):
 
     def forward(self, x, training=False):
         self.x = x = operand(x)
-        fixed = training and bool(self.gradient_bits)
-        return self.times_scale(ops.binary_dense(x, self.kernel.signs, fixed))
+        return self.times_scale(ops.binary_dense(x, self.kernel.signs, bool(self.gradient_bits)))
 
     def backward(self, dy, need_dx=True):
         dy = self.of_sums(dy)
@@ -172,8 +171,8 @@ class BinaryConv2D(_Binary, _Convolution):
 
     def forward(self, x, training=False):
         self.x = x = operand(x)
-        fixed = training and bool(self.gradient_bits)
-        return self.times_scale(ops.binary_conv2d(x, self.kernel.signs, *self.geometry, fixed))
+        geometry = *self.geometry, bool(self.gradient_bits)
+        return self.times_scale(ops.binary_conv2d(x, self.kernel.signs, *geometry))
 
     def backward(self, dy, need_dx=True, where=None):
         """``Layer.backward(dy, need_dx)``; ``where`` tells the maxima of pooling in this pass."""
