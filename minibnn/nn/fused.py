@@ -29,8 +29,9 @@ def fuse(layers):
         steps.append(step)
     for before, step in pairwise(steps):
         layer = before.first if isinstance(before, ConvolveAndPool) else before
-        if isinstance(step, NormaliseAndSign) and isinstance(layer, BinaryConv2D | BinaryDense):
-            step.rounds_for = layer if layer.kernel.scale is None else None
+        norm = step.first if isinstance(step, NormaliseAndSign) else step
+        if type(norm) is BatchNorm and isinstance(layer, BinaryConv2D | BinaryDense):
+            norm.rounds_for = layer if layer.kernel.scale is None else None
     return steps
 
 
@@ -75,8 +76,6 @@ class ConvolveAndPool(_Pair):
 class NormaliseAndSign(_Pair):
     """Batch normalisation and its sign: only the signs and a bit for the estimator are kept."""
 
-    rounds_for = None  # the binary layer before, for which dx is rounded to integers here already
-
     @staticmethod
     def fits(first, second):
         return (
@@ -94,7 +93,4 @@ class NormaliseAndSign(_Pair):
     def backward(self, dy, need_dx=True):
         if self.kept is None:
             return self.first.backward(self.second.backward(dy), need_dx)
-        norm, layer = self.first, self.rounds_for
-        rounds = norm.training and layer is not None and layer.across is norm.across
-        bits = norm.gradient_bits if rounds else None
-        return norm.backward(dy, need_dx, self.kept, bits)
+        return self.first.backward(dy, need_dx, self.kept)

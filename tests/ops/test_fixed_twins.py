@@ -303,6 +303,7 @@ def _(rng):
     for x, mean, variance in normalised(rng):
         for dy, gamma in product(signals(rng, x), (None, real(rng, len(mean)))):
             yield dy, x, mean, variance, 1e-3, gamma
+            yield dy, x, mean, variance, 1e-3, gamma, None, 8
 
 
 @cases("batch_norm_sign_grad")

@@ -30,6 +30,7 @@ class BatchNorm(Layer):
     arguments = ("scale", "center", "momentum", "epsilon")
     kept = ("moving_mean", "moving_variance")
     takes_fixed = True
+    rounds_for = None  # the binary layer before, for which dx is rounded to integers here already
 
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
         if not isinstance(momentum, Real) or not 0 <= momentum < 1:
@@ -90,21 +91,20 @@ class BatchNorm(Layer):
         self.x, self.training, self.mean, self.variance = x, training, mean, variance
         return x, mean, variance, self.beta.value, self.epsilon, gamma
 
-    def backward(self, dy, need_dx=True, gate=None, bits=None):
-        """``Layer.backward(dy, need_dx)``, also of a sign behind it in the same pass.
-
-        ``gate`` and ``bits`` are as in ``ops.batch_norm_sign_grad``.
-        """
+    def backward(self, dy, need_dx=True, gate=None):
+        """``Layer.backward(dy, need_dx)``; ``gate`` is that of a sign in the same pass."""
         if self.gradient_bits and self.training:  # sums are exact then
             dy = dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
         elif isinstance(dy, Fixed):
             dy = dy.floats()
-        gamma = self.gamma.value if self.scale else None
-        kept = self.x, self.mean, self.variance, self.epsilon, gamma, self.across
+        gamma, layer = self.gamma.value if self.scale else None, self.rounds_for
+        rounds = self.training and layer is not None and layer.across is self.across
+        bits = self.gradient_bits if rounds else None
+        kept = self.x, self.mean, self.variance, self.epsilon, gamma, self.across, bits
         if gate is None:
             dx, self.gamma.grad, self.beta.grad = ops.batch_norm_grad(dy, *kept)
         else:
-            dx, self.gamma.grad, self.beta.grad = ops.batch_norm_sign_grad(dy, gate, *kept, bits)
+            dx, self.gamma.grad, self.beta.grad = ops.batch_norm_sign_grad(dy, gate, *kept)
         if not self.training:  # the statistics are fixed: a plain scaling
             dy = dy if gate is None else np.where(gate.unpack() > 0, dy, dy.dtype.type(0))
             dx = dy * bn_factor(self.variance, self.epsilon, gamma)

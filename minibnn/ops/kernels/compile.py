@@ -98,8 +98,9 @@ def kernel(function=None, counts=False, inner=False, **options):
     """``numba.njit`` with a cache on disk and without the GIL; other options are njit's.
 
     An ``inner`` kernel is called by kernels only: a tenth of all compilation is the ways in from
-    Python. Only kernels that are parallel, make arrays or return some count references (``counts``): two
-    threads that count those of one array at every call spend more time on that than on sums.
+    Python. Only kernels that are parallel, make arrays or return some count references
+    (``counts``): two threads that count those of one array at every call spend more time on that
+    than on sums.
 
     A parallel one waits for its turn where Numba's threads are a workqueue, which would end the
     process if two Python threads came at once.

@@ -50,8 +50,8 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     return y
 
 
-def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
-    return batch_norm_sign_grad(dy, None, x, mean, variance, epsilon, gamma, across)
+def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
+    return batch_norm_sign_grad(dy, None, x, mean, variance, epsilon, gamma, across, bits)
 
 
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):

@@ -9,7 +9,6 @@ import numpy as np
 
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
-from minibnn.ops.reference.fixed import to_fixed
 from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad
 from minibnn.ops.reference.pooling import max_pool2d, max_pool2d_grad
 from minibnn.ops.reference.products import (
@@ -65,11 +64,9 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     """``batch_norm_grad`` of what the gate of ``batch_norm_sign`` lets pass of dy.
 
-    x, ``mean``, ``variance``, ``epsilon``, ``gamma`` and ``across`` are those of
-    ``batch_norm_grad``. With ``bits``, for which dy is Fixed, dx is rounded by ``to_fixed``.
+    x and what follows are as in ``batch_norm_grad``.
     """
     entries = dy.integers if isinstance(dy, Fixed) else dy
     passed = np.where(gate.unpack() > 0, entries, entries.dtype.type(0))
     passed = dy.like(passed) if isinstance(dy, Fixed) else passed
-    dx, dgamma, dbeta = batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across)
-    return dx if bits is None else to_fixed(dx, bits, across), dgamma, dbeta
+    return batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across, bits)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibnn.ops.fixed import Fixed
+from minibnn.ops.reference.fixed import to_fixed
 from minibnn.ops.rounding import bn_factor, fixed_sums, integer_statistics
 
 
@@ -49,14 +50,15 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     return (x - mean) * factor + beta.astype(mean.dtype)
 
 
-def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
+def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     """(dx, dgamma, dbeta), through the batch's own mean and variance.
 
     With xhat = (x - mean) / sqrt(variance + epsilon) and N entries per channel:
     dbeta = sum dy, dgamma = sum dy xhat, dx = factor (dy - dbeta / N - xhat dgamma / N).
 
-    dy is (..., C) floats, and dx is like it; or Fixed, then x is not floats and dx is float32. mean
-    and variance are those of x, as ``batch_statistics`` gives them; gamma may be None.
+    dy is (..., C) floats, and dx is like it; or Fixed, then x is not floats and dx is float32, or
+    with ``bits`` rounded by ``to_fixed``. mean and variance are those of x, as
+    ``batch_statistics`` gives them; gamma may be None.
 
     dgamma and dbeta (C,) are summed in float64 and rounded once; of Fixed, from exact sums
     (``fixed_sums``). Of a piece of a batch (``across`` as in ``batch_statistics``) they are the
@@ -73,8 +75,8 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None):
         u, z = (a.astype(np.int64) for a in (dy.integers, getattr(x, "integers", x)))
         sums = np.stack([u.sum(axes), (u * z).sum(axes)])
         dgamma, dbeta, mean_dy, mean_dy_xhat = fixed_sums(sums, dy, x, mean, inverse, n, across)
-        dx = dy.floats() - mean_dy - xhat * mean_dy_xhat
-        return factor * dx, dgamma, dbeta
+        dx = factor * (dy.floats() - mean_dy - xhat * mean_dy_xhat)
+        return dx if bits is None else to_fixed(dx, bits, across), dgamma, dbeta
     sums = np.stack([dy.sum(axes, dtype=np.float64), (dy * xhat).sum(axes, dtype=np.float64)])
     dbeta, dgamma = sums.astype(dy.dtype)
     per_entry = dy.dtype.type(1 / (n * across.size if across else n))
