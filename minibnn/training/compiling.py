@@ -120,8 +120,7 @@ class _Job:
 
     def end(self):
         if self._child is not None:
-            if self._child.poll() is None:  # what it has compiled so far is kept
-                self._child.terminate()
+            self._child.kill()  # kindly asked it would finish its batch; what is on disk is whole
             self._child.wait()
             self._folder.cleanup()
 
