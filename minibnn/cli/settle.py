@@ -160,8 +160,8 @@ def network_options(options, input_shape):
         own = recipes.scaled(own, options["width"])
     if "bn_momentum" in arguments:
         own["bn_momentum"] = recipe.bn_momentum if recipe else None
-    for name in NETWORK:
-        if options[name] is not None and name not in own:
+    given = {name: options[name] for name in NETWORK if options.get(name) is not None}
+    for name in given:
+        if name not in own:
             raise InputError(f"--{name.replace('_', '-')}: {model} has no such setting")
-    network = {name: own.get(name) if options[name] is None else options[name] for name in NETWORK}
-    return {"model": model, "augment": augment, **network}
+    return {"model": model, "augment": augment, **dict.fromkeys(NETWORK), **own, **given}

@@ -81,10 +81,10 @@ def _network(options, images):
     from minibnn.zoo import MODELS
 
     make, shape = MODELS[options["model"]], images.input_shape
-    sizes = {name: options[name] for name in NETWORK if options[name] is not None}
+    own = {name: options[name] for name in NETWORK if options[name] is not None}
     how = {"seed": options["seed"], "gradients": options["gradients"]}
     try:
-        return make(shape, len(images.classes), **how, **sizes)
+        return make(shape, len(images.classes), **how, **own)
     except InputError as error:
         shape = "x".join(map(str, shape))
         raise InputError(f"--model {options['model']} of images {shape}: {error}") from None

@@ -13,7 +13,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.files.archive import read_arrays
 from minibnn.files.atomic import write_atomic
-from minibnn.ops.bits import Signs
+from minibnn.ops.bits import Signs, packed_shape
 from minibnn.training.errors import TrainingError
 
 BINS_PER_DECADE = 8
@@ -67,8 +67,9 @@ class Telemetry:
         self.weights = np.array([p.size for p in parameters], np.int64)
         self.symbol = ""
         self.rows = []
-        self._flipped = [np.zeros_like(p.signs.words) for p in parameters]
-        self._before = self.signs()  # the last step
+        shapes = (packed_shape(p.shape, len(p.shape) - 2) for p in parameters)
+        self._flipped = [np.zeros(shape, np.uint32) for shape in shapes]
+        self._before = None  # the last step; words, if there was one
 
     def signs(self):
         """The words of all signs, to be given to ``add_step`` after an optimizer's step."""
@@ -100,7 +101,7 @@ class Telemetry:
         flips = np.array(flips, np.int64)
         flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
         found = [histogram(optimizer, p) for p in self.parameters]
-        pairs = zip(self.parameters, self._before, strict=True)
+        pairs = zip(self.parameters, self._before or self.signs(), strict=True)
         self.symbol = next((symbol for symbol, *_ in found if symbol), self.symbol)
         row = {
             "epoch": epoch,

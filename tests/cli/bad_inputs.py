@@ -166,6 +166,12 @@ TRAINING = {  # options of train, compare and sweep
         ("4 --model birealnet", "--dense-units: birealnet has no such setting"),
         ("few", NOT_WHOLE.format("few")),
     ],
+    "--bn-momentum": [
+        ("1", ONE + "momentum must be in [0, 1), found 1.0"),
+        ("nan", ONE + "momentum must be in [0, 1), found nan"),
+        ("0.9 --model birealnet", "--bn-momentum: birealnet has no such setting"),
+        ("low", NOT_WHOLE.replace("integer", "float").format("low")),
+    ],
     "--width": [
         ("0", "width must be a number in (0, 16], such as 0.25, found 0.0"),
         ("17", "width must be a number in (0, 16], such as 0.25, found 17.0"),

@@ -200,6 +200,16 @@ def test_the_network_fits_the_images(side, given, model):
     assert found["augment"]
 
 
+@pytest.mark.parametrize("more, momentum", [((), 0.9), (("--bn-momentum", "0.5"), 0.5)])
+def test_a_recipe_has_its_own_gradients_and_momentum(run, here, cifar, more, momentum):
+    small = ("--width", "0.02", "--epochs", "1", "--batch-size", "20", "--out", "r")
+    code, _, err = run("train", "--recipe", "cifar10-quick", *small, *more)
+    assert (code, err) == (0, "")
+    network = config("r")["network"]
+    momenta = {layer["momentum"] for layer in network["layers"] if "momentum" in layer}
+    assert (network["gradients"], momenta) == ("int8", {momentum})
+
+
 def test_a_folder_of_large_images_gets_the_imagenet_network(run, here):
     files = names("train", "abc", 3) | names("val", "abc", 1)
     write_tree(here / "images", files)

@@ -31,7 +31,7 @@ def test_doctests():
 def test_the_list():
     assert list(RECIPES) == [
         "bop-sec51", "bop-sec52", "latent-adam", "latent-adam-default", "latent-sgd", "bop2nd",
-        "cema", "bop-sec53-alexnet", "bop-sec53-xnornet", "bop-sec53-birealnet",
+        "cema", "cifar10-quick", "bop-sec53-alexnet", "bop-sec53-xnornet", "bop-sec53-birealnet",
         "latent-adam-birealnet",
     ]  # fmt: skip
     for name, recipe in CIFAR10.items():
@@ -104,6 +104,17 @@ def test_build_makes_network_and_optimizer():
     }
     assert optimizer is not recipe.build(width=0.25)[1]
     assert recipe.settings(epochs=3) == {"epochs": 3, "batch_size": 100, "augment": "paper"}
+
+
+def test_recipes_for_a_budget_end_with_next_to_no_flips_and_integers_only():
+    recipe = RECIPES["cifar10-quick"]
+    assert (recipe.epochs, recipe.batch_size, recipe.gradients) == (10, 100, "int8")
+    gammas = [hyper("cifar10-quick", 10, 100, epoch)["gamma"] for epoch in (0, 5, 10)]
+    assert gammas == pytest.approx([1e-3, (1e-3 + 1e-5) / 2, 1e-5], rel=1e-12)
+    net, _ = recipe.build(width=0.02)
+    assert net.gradients == "int8"
+    assert {layer.momentum for layer in net.layers if isinstance(layer, bnn.nn.BatchNorm)} == {0.9}
+    assert recipe.build(width=0.02, gradients="float32")[0].gradients == "float32"
 
 
 @pytest.mark.parametrize("name", CIFAR10)
