@@ -64,7 +64,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     """``batch_norm_grad`` of what the gate of ``batch_norm_sign`` lets pass of dy.
 
-    x and what follows are as in ``batch_norm_grad``.
+    x, ``mean``, ``variance``, ``epsilon``, ``gamma``, ``across`` and ``bits`` are as there.
     """
     entries = dy.integers if isinstance(dy, Fixed) else dy
     passed = np.where(gate.unpack() > 0, entries, entries.dtype.type(0))
