@@ -35,9 +35,8 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     minibnn evaluate runs/train-digits-1
     minibnn evaluate digits.bnn.npz --out confusion.png
     """
-    from minibnn.cli.trained import images_for, load_trained, loss_of
+    from minibnn.cli.trained import images_for, load_trained
     from minibnn.ops.threads import compute_threads
-    from minibnn.training.measure import measure
     from minibnn.training.plots import check_figure_path
 
     if out is not None:
@@ -45,13 +44,7 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     trained = load_trained(network)
     images = images_for(trained, network, dataset, data_dir, image_size)
     with compute_threads(threads):
-        found = measure(
-            trained.network,
-            images,
-            batch_size=batch_size,
-            loss=loss_of(trained),
-            classes=trained.classes,
-        )
+        found = trained.measure(images, batch_size)
     if out is not None:
         from minibnn.training.plots.confusion import draw_confusion
 

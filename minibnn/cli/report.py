@@ -99,19 +99,11 @@ def _loader(own_dir):
 
 def _confusion(folder, load):
     """Measured on the test images of a run's network, or why it cannot be."""
-    from minibnn.cli.trained import images_for, load_trained, loss_of
-    from minibnn.training.measure import measure
+    from minibnn.cli.trained import images_for, load_trained
 
     try:
         trained = load_trained(folder)
-        images = images_for(trained, folder, load=load)
-        return measure(
-            trained.network,
-            images,
-            batch_size=trained.config.get("batch_size") or 100,  # what fitted in training
-            loss=loss_of(trained),
-            classes=trained.classes,
-        )
+        return trained.measure(images_for(trained, folder, load=load))
     except InputError as error:
         return str(error)
 

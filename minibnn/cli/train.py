@@ -124,9 +124,9 @@ def change_settings(options, changes):
 
 def summary(history, out):
     """The last and the best epoch, in a line each, as far as metrics.csv in ``out`` has them."""
-    from minibnn.training.metrics import row_text
+    from minibnn.training.metrics import measured_on, row_text
 
-    part = "validation" if history.last.get("validation_accuracy") is not None else "test"
+    part = measured_on(history)
     best = history.best(f"{part}_accuracy")
     if not best:
         return f"{out}/metrics.csv does not tell the {part} accuracy of any epoch"

@@ -17,6 +17,15 @@ class Trained(NamedTuple):
     dataset: str | None  # what it was trained on, as ``data.load`` takes it
     config: dict  # config.json of its run; empty for a file that is not in a run folder
 
+    def measure(self, images, batch_size=None):
+        """The Measured of a Dataset's test images: by the loss it was trained by, if it is ours."""
+        from minibnn.nn import LOSSES
+        from minibnn.training.measure import measure
+
+        batch_size = batch_size or self.config.get("batch_size") or 100  # what fitted in training
+        how = {"loss": loss} if (loss := self.config.get("loss")) in LOSSES else {}
+        return measure(self.network, images, batch_size=batch_size, classes=self.classes, **how)
+
 
 def load_trained(path):
     """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``.
@@ -50,14 +59,6 @@ def load_pretrained(name):
 
     packed = pretrained(name)
     return Trained(packed, packed.classes, packed.dataset, {})
-
-
-def loss_of(trained):
-    """The name of the loss to measure by: what it was trained by, if that is one of ours."""
-    from minibnn.nn import LOSSES
-
-    name = trained.config.get("loss")
-    return name if name in LOSSES else "softmax_cross_entropy"
 
 
 def images_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):

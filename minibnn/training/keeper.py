@@ -27,7 +27,7 @@ class Keeper:
 
     All checkpoints, and the best networks up to them, are written and synced beside the old ones
     before the first is renamed. So after a crash at any moment the old state or the new one can be
-    had, for all runs the same: ``_settle`` finishes or discards what a crash left.
+    had, for all runs the same: ``_finish`` ends or discards what a crash left.
     """
 
     def __init__(self, runs, settings, data, configs, report):
@@ -51,7 +51,7 @@ class Keeper:
             adopted(folder.read_config(), config, folder.path)  # complain before one is made
         for folder in self.all_folders:
             stack.enter_context(folder)
-        self._settle()
+        self._finish()
         for folder, config in asked:
             config, notes = adopted(folder.read_config(), config, folder.path)
             folder.write_config(config)
@@ -66,7 +66,7 @@ class Keeper:
             self._take_up_common()
         self._saved = time.monotonic()
 
-    def _settle(self):
+    def _finish(self):
         """Finish or discard a save that a crash cut short."""
         paths = [path for folder in self.folders for path in (folder.checkpoint, folder.best)]
         renaming = not staged(paths[0]).exists()  # so all were complete beside the old ones
@@ -136,7 +136,7 @@ class Keeper:
             for path, data in self._best.items():
                 stage(path, data)
         except OSError as error:
-            for other in (*self._best, *reversed(paths)):  # the first last: _settle goes by it
+            for other in (*self._best, *reversed(paths)):  # the first last: _finish goes by it
                 staged(other).unlink(missing_ok=True)
             raise TrainingError(f"saving {path} failed: {error.strerror or error}") from error
         for path in (*paths, *self._best):
