@@ -24,10 +24,7 @@ class EarlyStopping:
     """
 
     def __init__(
-        self,
-        column: str = "validation_accuracy",
-        patience: int = 10,
-        min_delta: float = 0.0,
+        self, column: str = "validation_accuracy", patience: int = 10, min_delta: float = 0.0
     ):
         if not isinstance(patience, Real) or patience < 1:
             raise InputError(f"patience must be 1 or more, found {patience!r}")

@@ -8,14 +8,7 @@ from minibnn.files.atomic import commit, stage, staged
 from minibnn.training.config import adopted
 from minibnn.training.errors import TrainingError
 from minibnn.training.metrics import MetricsFile, measured_on
-from minibnn.training.run_folder import (
-    BEST,
-    CHECKPOINT,
-    CONFIG,
-    METRICS,
-    TELEMETRY,
-    RunFolder,
-)
+from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY, RunFolder
 from minibnn.training.tensorboard import EventFile
 
 

@@ -69,15 +69,9 @@ TRAINING = {  # options of train, compare and sweep
             "bop: gamma: schedule step:1.0:0.1:200%: a span is a positive number of steps, such "
             "as 5000, of epochs, such as '100ep', or a share of the run up to '100%'; found '200%'",
         ),
-        (
-            "bop:threshold=-1",
-            "bop: threshold must be a number in [0, inf) or ...; found '-1'",
-        ),
+        ("bop:threshold=-1", "bop: threshold must be a number in [0, inf) or ...; found '-1'"),
         ("bop:rule=lax", "bop: rule must be one of strict, inclusive, larq; found 'lax'"),
-        (
-            "latent-adam:lr=inf",
-            "latent-adam: lr must be a number in (0, inf) or ...; found 'inf'",
-        ),
+        ("latent-adam:lr=inf", "latent-adam: lr must be a number in (0, inf) or ...; found 'inf'"),
         (
             "latent-sgd:initial=-1",
             "latent-sgd: initial must be a number >= 0, glorot_uniform, glorot_normal or a dict "
@@ -138,27 +132,18 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--filters": [
         ("0", ONE + "filters must be an integer from 1 on, found 0"),
-        (
-            "-4",
-            ONE + "filters must be an integer from 1 on, found -4",
-        ),
+        ("-4", ONE + "filters must be an integer from 1 on, found -4"),
         (
             "1000000000",
             ONE + "digits: its arrays take 18,000,0... GB, and while "
             "they are made more memory than the ... GB there are",
         ),
-        (
-            "4 --width 0.5",
-            "--width scales ... and --dense-units: give it or --filters, not both",
-        ),
+        ("4 --width 0.5", "--width scales ... and --dense-units: give it or --filters, not both"),
         ("1e3", NOT_WHOLE.format("1e3")),
     ],
     "--dense-units": [
         ("0", ONE + "units must be an integer from 1 on, found 0"),
-        (
-            "100000000000000",
-            ONE + "digits: its arrays take ... GB, ...",
-        ),
+        ("100000000000000", ONE + "digits: its arrays take ... GB, ..."),
         (
             "4 --width 0.5",
             "--width scales --filters and --dense-units: give it or --dense-units, not both",
@@ -200,10 +185,7 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--validation": [
         ("-1", "validation must be an integer from 0 on, found -1"),
-        (
-            "1437",
-            "the number of validation images must be an integer from 1 to 1436, found 1437",
-        ),
+        ("1437", "the number of validation images must be an integer from 1 to 1436, found 1437"),
         ("half", NOT_WHOLE.format("half")),
     ],
     "--real-optimizer": [
@@ -332,10 +314,7 @@ ROWS = {
             ("gama=1", KEYS.format("gama")),
             ("gamma=2", "bop: gamma must be a number in (0, 1] or a schedule; found '2'"),
             ("gamma=1,1.0", "gamma has the value 1 twice"),
-            (
-                "gamma=log:1e-3:1",
-                "gamma=log:1e-3:1 is a range to draw from: it needs --random N",
-            ),
+            ("gamma=log:1e-3:1", "gamma=log:1e-3:1 is a range to draw from: it needs --random N"),
             ("epochs=0", "epochs must be an integer from 1 on, found 0"),
             ("batch-size=1.5", "batch-size must be an integer from 1 on, found 1.5"),
             ("width=0", "width must be a number in (0, 16], found 0"),
@@ -361,10 +340,7 @@ ROWS = {
         ],
         "--random": [
             ("0 --grid gamma=1", "random must be an integer from 1 on, found 0"),
-            (
-                "20000 --grid gamma=log:1e-5:1e-2",
-                "a sweep of 20,000 cells: 10,000 are the most",
-            ),
+            ("20000 --grid gamma=log:1e-5:1e-2", "a sweep of 20,000 cells: 10,000 are the most"),
             ("9 --grid gamma=1", "random must be at most 1, the size of the grid, found 9"),
             (
                 "2 --grid gamma=log:0:1",
@@ -390,10 +366,7 @@ ROWS = {
         "--jobs": [
             ("0", "jobs must be an integer from 1 to 1 (cores to use), found 0"),
             ("999", "jobs must be an integer from 1 to 1 (cores to use), found 999"),
-            (
-                "2 --executor mpi",
-                "--jobs belongs to --executor processes; mpi has its own workers",
-            ),
+            ("2 --executor mpi", "--jobs belongs to --executor processes; mpi has its own workers"),
             ("x", NOT_WHOLE.format("x")),
         ],
         "--scheduler": [("tcp://host:8786", "--scheduler belongs to --executor dask")],
@@ -436,7 +409,7 @@ ROWS = {
             ],
             ("", "Missing argument 'RUN|FILE'. (see minibnn info --help)"),
             ("net.npz run", "Got unexpected extra argument (run) (see minibnn info --help)"),
-        ],
+        ]
     },
     "evaluate": {
         "RUN|FILE": [*TRAINED, ("", "Missing argument 'RUN|FILE'. (see minibnn ... --help)")],
@@ -480,7 +453,7 @@ ROWS = {
             ("net.npz text.txt/a --to larq", "text.txt/a: the folder text.txt does not exist"),
         ],
         "--to": [
-            ("tflite", "Invalid value for '--to': 'tflite' is not one of 'packed', ... (...)"),
+            ("tflite", "Invalid value for '--to': 'tflite' is not one of 'packed', ... (...)")
         ],
     },
     "predict": {
@@ -502,10 +475,7 @@ ROWS = {
     },
     "recipes": {"[name]": [("bop", RECIPES + "'bop'"), ("''", RECIPES + "''")]},
     "verify": {
-        "[ids ...]": [
-            ("E99", STATEMENTS.format("'E99'")),
-            ("E1 ''", STATEMENTS.format("''")),
-        ],
+        "[ids ...]": [("E99", STATEMENTS.format("'E99'")), ("E1 ''", STATEMENTS.format("''"))],
         "--examples": [
             ("0", "examples must be an integer from 1 on, found 0"),
             ("all", NOT_WHOLE.format("all")),
@@ -515,10 +485,7 @@ ROWS = {
             ("x", NOT_WHOLE.format("x")),
         ],
         "--backend": [
-            (
-                "torch",
-                "Invalid value for '--backend': 'torch' is not one of 'reference', ... (...)",
-            ),
+            ("torch", "Invalid value for '--backend': 'torch' is not one of 'reference', ... (...)")
         ],
         "--explain": [
             ("E99", STATEMENTS.format("'E99'")),
@@ -545,12 +512,7 @@ ROWS = {
             ("a.png", "--figure belongs to --only scaling"),
             ("a.gif --only scaling", FIGURE + "a.gif"),
         ],
-        "--only": [
-            (
-                "disk",
-                "Invalid value for '--only': 'disk' is not one of 'products', ...",
-            ),
-        ],
+        "--only": [("disk", "Invalid value for '--only': 'disk' is not one of 'products', ...")],
         "--filters": [
             ("0", "Invalid value for '--filters': 0 is not in the range 1<=x<=4096. (...)"),
             ("5000", "Invalid value for '--filters': 5000 is not in the range 1<=x<=4096. (...)"),

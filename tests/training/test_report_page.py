@@ -177,9 +177,7 @@ def test_no_text_becomes_markup(alone):
     config = {**found.config, "options": {"recipe": NASTY}, "minibnn": NASTY, "network": network}
     away = Record(f"{NASTY}2", found.record.folder, found.record.history)
     text = page(
-        NASTY,
-        [Subject(record, config, confusion), Subject(away, config, NASTY)],
-        commands=[NASTY],
+        NASTY, [Subject(record, config, confusion), Subject(away, config, NASTY)], commands=[NASTY]
     )
     assert "<script" not in text
     assert NASTY not in text
