@@ -8,7 +8,6 @@ import pytest
 from image_files import names, write_tree
 
 import minibnn as bnn
-from minibnn.cli.compare import name_specs, read_spec
 from minibnn.cli.settle import network_options
 from minibnn.training.metrics import read_rows
 
@@ -144,16 +143,6 @@ def test_a_run_below_a_comparison_is_resumed_without_its_options(run):
         assert [row["name"] for row in rows] == [name] * 4
     slow = [Path(out, "slow/checkpoint.npz").read_bytes() for out in ("parts", "whole")]
     assert slow[0] == slow[1]  # it has no schedule over the run
-
-
-def test_names_and_texts_of_specs():
-    assert name_specs(["recipe:cema", "recipe:cema,gamma=1", "x=recipe:cema"]) == {
-        "cema": "recipe:cema",
-        "cema-2": "recipe:cema,gamma=1",
-        "x": "recipe:cema",
-    }
-    assert read_spec("bop:gamma=1") == ("bop:gamma=1", "adam:lr=0.01")
-    assert read_spec("recipe:bop-sec51, gamma=1", "sgd") == ("bop:gamma=1,threshold=1e-6", "sgd")
 
 
 def test_recipes_lists_and_explains(run):
