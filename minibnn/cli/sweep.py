@@ -74,7 +74,7 @@ _MOST_CHECKED = 20  # networks built to see that they can be
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with the sweep in --out; options left out are those it was started with.",
+    help="Go on with the sweep in --out; --epochs may be raised.",
 )
 @click.option("--force", is_flag=True, help="Replace the sweep in --out.")
 @click.pass_context
@@ -95,10 +95,9 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
     """
     options, how = what_and_how(options)
     with _executor(executor, scheduler, jobs) as pool:
-        from minibnn.training.sweep.run import Plan, run_plan
+        from minibnn.training.sweep.run import run_plan
 
-        asked = _resumed if how["resume"] else _asked
-        plan = Plan(**asked(ctx, grid, scan, random, seeds, changes, options))
+        plan = _plan(ctx, grid, scan, random, seeds, changes, options)
         with _folder(plan, how) as out:
             _check_cells(plan.cells, out, how["force"])
             click.echo(f"sweep:   {len(plan.cells)} cells")
@@ -128,54 +127,32 @@ def _executor(name, scheduler, jobs):
     return executors.dask(scheduler) if name == "dask" else contextlib.nullcontext()
 
 
-def _asked(ctx, grid, scan, random, seeds, changes, options):
-    """The arguments of a Plan."""
+def _plan(ctx, grid, scan, random, seeds, changes, options):
+    """The Plan that was asked for, or that of the sweep to go on with."""
+    from minibnn.training.sweep.folder import read_sweep
     from minibnn.training.sweep.grid import read_texts
+    from minibnn.training.sweep.run import Plan
 
+    if ctx.params["resume"]:
+        if ctx.params["force"]:
+            raise InputError("resume goes on with a sweep, force discards it: choose one")
+        if ctx.params["out"] is None:
+            raise InputError("--resume needs --out FOLDER, the sweep to go on with")
+        own = {"grid": grid, "scan": scan, "random": random, "seeds": seeds, "set": changes}
+        for name, value in own.items():
+            if value not in (None, ()):
+                raise InputError(f"--resume goes on with the sweep as it is: leave --{name} out")
+        found = read_sweep(ctx.params["out"])
+        seed, random, seeds = found["seed"] or 0, found["random"], found["seeds"]
+        given = {name: x for name, x in options.items() if name in ctx.obj and name != "seed"}
+        return Plan(found["grid"], found["scan"], random, seed, seeds, found["options"] | given)
     grid, scan = read_texts(grid, "--grid"), read_texts(scan, "--scan")
     options |= change_settings(options, changes)
     seed = options.pop("seed")
     if "recipe" in (*grid, *scan):  # each sets what was not given
         options = {name: x for name, x in options.items() if name in ctx.obj}
-    return {
-        "grid_values": grid,
-        "scan": scan,
-        "random": random,
-        "seed": seed,
-        "seeds": [seed] if seeds is None else _integers(seeds),
-        "options": _hyphens({name: x for name, x in options.items() if x is not None}),
-    }
-
-
-def _resumed(ctx, grid, scan, random, seeds, changes, options):
-    """The same of a sweep to go on with; what was left out is as it has it."""
-    from minibnn.training.sweep.folder import read_sweep
-    from minibnn.training.sweep.grid import read_texts
-
-    if ctx.params["force"]:
-        raise InputError("resume goes on with a sweep, force discards it: choose one")
-    if ctx.params["out"] is None:
-        raise InputError("--resume needs --out FOLDER, the sweep to go on with")
-    if changes:
-        raise InputError("--resume goes on with the sweep as it is: leave --set out")
-    found = read_sweep(ctx.params["out"])
-    given = {name: x for name, x in options.items() if name in ctx.obj and name != "seed"}
-    return {
-        "grid_values": read_texts(grid, "--grid") or found["grid"],
-        "scan": read_texts(scan, "--scan") or found["scan"],
-        "random": found["random"] if random is None else random,
-        "seed": found["seed"] or 0,
-        "seeds": found["seeds"] if seeds is None else _integers(seeds),
-        "options": found["options"] | _hyphens(given),
-    }
-
-
-def _hyphens(options):
-    return {name.replace("_", "-"): value for name, value in options.items()}
-
-
-def _underscores(options):
-    return {name.replace("-", "_"): value for name, value in options.items()}
+    options = {name: x for name, x in options.items() if x is not None}
+    return Plan(grid, scan, random, seed, [seed] if seeds is None else _integers(seeds), options)
 
 
 def _integers(text):
@@ -215,7 +192,8 @@ def _check_cells(cells, out, force):
         folder = Path(out) / cell.name
         if repr(sizes) in settled or (folder.exists() and not force):
             continue
-        options = _underscores(cell.options) | {"out": str(folder), "force": force}
+        options = {name.replace("-", "_"): value for name, value in cell.options.items()}
+        options |= {"out": str(folder), "force": force}
         context = train.make_context("train", [], default_map=options)
         settled[repr(sizes)] = what_and_how(context.params)
     for options, how in list(settled.values())[:_MOST_CHECKED]:

@@ -212,6 +212,7 @@ def test_folders_that_are_refused(run, fails, here_and_now):
           "gamma=1e-1", *SMALL, "--out", "s")  # fmt: skip
     fails("s holds another sweep: options: filters was 2, now 3", "sweep", "--resume", "--out",
           "s", "--filters", 3)  # fmt: skip
-    fails("--resume goes on with the sweep as it is: leave --set out", "sweep", "--resume", "--out",
-          "s", "--set", "gamma=1")  # fmt: skip
+    for option in ("--set", "--grid", "--scan"):
+        fails(f"--resume goes on with the sweep as it is: leave {option} out", "sweep", "--resume",
+              "--out", "s", option, "gamma=1")  # fmt: skip
     fails("holds a run, not a sweep", "sweep", *GRID, "--out", "s/gamma=0.1_seed=0")

@@ -56,7 +56,7 @@ class Plan:
     """A sweep that has been checked: its cells, and what sweep.json says of it."""
 
     def __init__(self, grid_values, scan, random, seed, seeds, options):
-        options = {grid.key_name(name): value for name, value in options.items()}
+        options = {name.replace("_", "-"): value for name, value in options.items()}
         seeds, (seed,) = _seeds(seeds), _seeds([seed])
         points, grid_values, scan = grid.points(grid_values, scan, options, random, seed)
         grid.check_size(len(points) * len(seeds))
