@@ -4,14 +4,7 @@ import json
 
 import pytest
 
-from minibnn.bench import (
-    clock,
-    networks,
-    peaks,
-    roofline,
-    run,
-    trace,
-)
+from minibnn.bench import clock, networks, peaks, roofline, run, trace
 from minibnn.bench import products as product_room
 from minibnn.bench.run import GRADIENTS
 from minibnn.ops.kernels.simd import use_simd
@@ -58,7 +51,7 @@ def test_limits_of_pooled_products():
 def test_peaks_of_a_path_without_tables_of_floats():
     use_simd("generic")
     try:
-        rates = peaks.peak_rates(1, clock.LEAST)
+        rates = peaks.peak_rates(1, clock.ONCE)
     finally:
         use_simd(None)
     assert {kind: rate is not None for kind, rate in rates.items()} == {
@@ -72,7 +65,7 @@ def test_peaks_of_a_path_without_tables_of_floats():
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_blas_takes_any_product(product):
     case = product_room.Product("dense1", product, (3, 5, 2), False, True, "", "", None)
-    assert product_room.blas_seconds(case, 1, clock.LEAST) > 0
+    assert product_room.blas_seconds(case, 1, clock.ONCE) > 0
 
 
 @pytest.mark.parametrize("kind", GRADIENTS)
@@ -90,26 +83,16 @@ def test_a_step_taken_apart_trains_the_same(kind):
 def test_roofline_has_every_product_and_pass(passes):
     rows = passes["rows"]
     found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
-    how = {"quick": True, "filters": FILTERS, "batch_size": BATCH, "effort": "least"}
+    how = {"quick": True, "filters": FILTERS, "batch_size": BATCH, "effort": clock.ONCE}
     layers = run(("products",), **how)["products"]["layers"]
     expected = {(r["layer"], r["product"]): r["macs"] for r in layers}
     assert found == expected
-    parts = [r["operation"] for r in rows if r["operation"].startswith("batch_norm_grad:")]
-    if passes["gradients"] == "int8":  # in order, the last layer's is not rounded yet
-        kinds = ("exact sums", "largest entry", "rounding")
-        assert parts[:2] == ["batch_norm_grad: exact sums", "batch_norm_grad: values"]
-        assert parts[2:] == [f"batch_norm_grad: {kind}" for _ in range(8) for kind in kinds]
-    else:
-        assert not parts
     assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1
     assert {"batch_norm_sign", "batch_norm_sign_grad", "softmax_cross_entropy"} <= {
         r["operation"] for r in rows
     }
     for row in rows:
-        assert row["seconds"] > 0
-        if not parts or row["operation"] not in ("batch_norm_sign_grad", "batch_norm_grad"):
-            assert row["bytes"] > 0
-            assert row["limit_seconds"] > 0
+        assert min(row["seconds"], row["bytes"], row["limit_seconds"]) > 0
     summed = trace.by_pass(rows, roofline.FIELDS).values()
     assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))
     assert sum(r["macs"] for r in summed) == sum(expected.values())
@@ -123,6 +106,3 @@ def test_roofline_in_markdown(passes):
     assert f", {passes['gradients']} gradients: " in text
     assert "| kernel gradient | conv6 |" in text
     json.dumps(passes, allow_nan=False)
-
-
-# -- scaling --------------------------------------------------------------------------------------

@@ -5,18 +5,7 @@ from contextlib import contextmanager
 from statistics import median
 from typing import NamedTuple
 
-
-class Effort(NamedTuple):
-    """How often to repeat: at least ``least`` times, then until ``seconds`` or ``most``."""
-
-    least: int
-    most: int
-    seconds: float
-
-
-FULL = Effort(3, 50, 0.25)
-QUICK = Effort(3, 10, 0.05)
-LEAST = Effort(1, 1, 0.0)  # one run, to try things out
+FULL, QUICK, ONCE = 0.25, 0.05, 0.0  # seconds for which a measurement is repeated
 
 
 class Setting(NamedTuple):
@@ -26,7 +15,7 @@ class Setting(NamedTuple):
     filters: int = 128
     batch_size: int = 50
     gradients: tuple = ("float32", "int8")
-    effort: Effort = FULL
+    effort: float = FULL
     quick: bool = False
     cold: bool = False
 
@@ -34,14 +23,14 @@ class Setting(NamedTuple):
 def measure(call, effort=FULL, warm=1):
     """Seconds of ``call()`` as a dict: their median, the least and the most of ``runs``.
 
-    ``warm`` runs before do not count (they may compile).
+    These are 3 to 50 runs, as many as ``effort`` seconds allow, or a single one for ONCE. ``warm``
+    runs before do not count (they may compile).
     """
     for _ in range(warm):
         call()
     seconds, start = [], time.perf_counter()
-    while len(seconds) < effort.least or (
-        len(seconds) < effort.most and time.perf_counter() - start < effort.seconds
-    ):
+    least = 1 if effort == ONCE else 3
+    while len(seconds) < least or (len(seconds) < 50 and time.perf_counter() - start < effort):
         before = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - before)
@@ -55,19 +44,27 @@ def rate(images, call, effort):
     return {"images_per_s": images / found["seconds"], **found}
 
 
-class Compiling:
-    """``seconds`` that Numba has compiled for."""
+def add_speedups(rows, same):
+    """To the rows of int8 gradients, "speedup": over the float32 row that ``same`` calls the same.
 
-    seconds = 0.0
+    ``same`` gives a row's key; a row says "gradients" and "seconds".
+    """
+    float32 = {same(row): row["seconds"] for row in rows if row["gradients"] == "float32"}
+    for row in rows:
+        if row["gradients"] == "int8" and same(row) in float32:
+            row["speedup"] = float32[same(row)] / row["seconds"]
 
 
 @contextmanager
 def compiling():
-    """A Compiling that counts inside; code found in the cache on disk is not compiled."""
+    """A dict whose "seconds" Numba has compiled for inside, known at the end.
+
+    Code found in the cache on disk is not compiled.
+    """
     from numba.core import event
 
-    spent, listener = Compiling(), event.TimingListener()
+    spent, listener = {"seconds": 0.0}, event.TimingListener()
     with event.install_listener("numba:compile", listener):
         yield spent
     if listener.done:
-        spent.seconds = listener.duration
+        spent["seconds"] = listener.duration

@@ -1,5 +1,6 @@
 """What a measurement was made on."""
 
+import contextlib
 import os
 import platform
 import sys
@@ -41,12 +42,7 @@ def describe(threads):
 
 def cpu_name():
     """The processor's own name, as far as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _told("cpuinfo", "model name") or platform.processor() or platform.machine()
 
 
 def peak_memory():
@@ -55,14 +51,20 @@ def peak_memory():
     Where there is one, the system's count for this very program: ``ru_maxrss`` also remembers the
     process that started it.
     """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return 1024 * int(line.split()[1])
+    if peak := _told("self/status", "VmHWM"):
+        return 1024 * int(peak.split()[0])
     try:
         import resource
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _told(file, name):
+    """What a file in Linux's /proc says first of ``name``, or None."""
+    with contextlib.suppress(OSError):
+        for line in (Path("/proc") / file).read_text().splitlines():
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    return None

@@ -40,10 +40,9 @@ def peak_rates(threads, effort=FULL):
     for own in (numbers(values), numbers(to_fixed(values, 8))):
         kind = own.table.__name__
         able = kind == "int16" or vector_path() != "generic"
-        peaks[f"{kind} table"] = _table(own, threads, effort) if able else None
-        for places in (TWO, FOUR):
-            rate = _select(own, places, threads, effort) if able else None
-            peaks[f"{kind} select {len(places)}"] = rate
+        for name, places in (("table", ()), ("select 2", TWO), ("select 4", FOUR)):
+            rate = _looked_up(own, places, threads, effort) if able else None
+            peaks[f"{kind} {name}"] = rate
     return peaks
 
 
@@ -92,34 +91,25 @@ def _popcount(threads, effort):
     return threads * rounds * rows * LANES * pitch * WORD / seconds
 
 
-def _table(own, threads, effort):
-    height, taps, depth = HEIGHT, 4, DEPTH
-    rng = np.random.default_rng(0)
-    operands = (
-        Stretches(_tables(own), _steps(height, depth * own.entries), _steps(taps, 0)),
-        own.limit,
-        _columns(rng, taps, taps, depth),
-        Lines(np.zeros(threads * height * LANES, own.sum), _steps(height, LANES)),
-    )
-    seconds = measure(lambda: _run_table(simd(), *operands, threads, CALLS), effort)["seconds"]
-    return threads * CALLS * height * LANES * taps * depth * WORD / seconds
+def _looked_up(own, places, threads, effort):
+    """Of the tile that looks up, after choosing among ``places``; of that of tables if none."""
+    rng, taps, rounds = np.random.default_rng(0), len(places) or 4, CALLS * (4 if places else 1)
+    tables = np.zeros(HEIGHT * DEPTH * own.entries, own.table)
+    all_row_tables(simd(), own.values, HEIGHT, DEPTH * WORD, DEPTH, own.entries, tables)
+    steps = _steps(1 if places else taps, 0)
+    x = Stretches(tables, _steps(HEIGHT, DEPTH * own.entries), steps)
+    w = _columns(rng, 1 if places else taps, taps, DEPTH)
+    out = Lines(np.zeros(threads * HEIGHT * LANES, own.sum), _steps(HEIGHT, LANES))
+    masks = Stretches(_words(rng, HEIGHT * taps * DEPTH), _steps(HEIGHT, taps * DEPTH), steps)
 
+    def run():
+        if places:
+            _run_select(simd(), places, x, masks, own.limit, w, out, threads, rounds)
+        else:
+            _run_table(simd(), x, own.limit, w, out, threads, rounds)
 
-def _select(own, places, threads, effort):
-    height, depth = HEIGHT, DEPTH
-    rng = np.random.default_rng(0)
-    pitch = len(places) * depth
-    operands = (
-        Stretches(_tables(own), _steps(height, depth * own.entries), _steps(1, 0)),
-        Stretches(_words(rng, height * pitch), _steps(height, pitch), _steps(1, 0)),
-        own.limit,
-        _columns(rng, 1, len(places), depth),
-        Lines(np.zeros(threads * height * LANES, own.sum), _steps(height, LANES)),
-    )
-    seconds = measure(lambda: _run_select(simd(), places, *operands, threads, 4 * CALLS), effort)[
-        "seconds"
-    ]
-    return threads * 4 * CALLS * height * LANES * depth * WORD * len(places) / seconds
+    seconds = measure(run, effort)["seconds"]
+    return threads * rounds * HEIGHT * LANES * taps * DEPTH * WORD / seconds
 
 
 def _words(rng, count):
@@ -129,12 +119,6 @@ def _words(rng, count):
 def _columns(rng, taps, planes, depth):
     words, starts = _words(rng, planes * depth * LANES), _steps(planes, depth * LANES)
     return Columns(words, starts, taps, depth, LANES)
-
-
-def _tables(own):
-    tables = np.zeros(HEIGHT * DEPTH * own.entries, own.table)
-    all_row_tables(simd(), own.values, HEIGHT, DEPTH * WORD, DEPTH, own.entries, tables)
-    return tables
 
 
 def _steps(count, pitch):

@@ -7,6 +7,7 @@ also where 2x2 max pooling follows and the product is the pooled one, which leav
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minibnn import nn
-from minibnn.bench.clock import measure
+from minibnn.bench.clock import add_speedups, measure
 from minibnn.bench.networks import binarynet
 from minibnn.bench.run import GRADIENTS
 from minibnn.ops.backend import ops
@@ -56,13 +57,7 @@ def measure_products(setting):
         rows.append(row)
     found = {"layers": rows, "totals": _totals(rows)}
     for part in found.values():
-        float32 = {
-            (r["layer"], r["product"]): r["seconds"] for r in part if r["gradients"] == "float32"
-        }
-        for row in part:
-            before = float32.get((row["layer"], row["product"]))
-            if row["gradients"] == "int8" and before:
-                row["speedup"] = before / row["seconds"]
+        add_speedups(part, lambda row: (row["layer"], row["product"]))
     return found
 
 
@@ -108,17 +103,16 @@ def blas_seconds(case, threads, effort):
         return measure(lambda: np.matmul(a, b, out=out), effort)["seconds"]
 
 
-def products(net, batch_size, gradients=tuple(GRADIENTS), seed=0):
+def products(net, batch_size, gradients=tuple(GRADIENTS)):
     """Yield the Products of ``net``'s layers with a binary kernel, in layer order.
 
     Those that take a gradient come once for each type of ``gradients``, one after the other.
     """
     shape, signs = net.input_shape, False
-    layers = list(net.layers)
-    for layer, after in zip(layers, [*layers[1:], None], strict=True):
+    for layer, after in pairwise([*net.layers, None]):
         if isinstance(layer, nn.BinaryConv2D | nn.BinaryDense):
             pooled = signs and isinstance(after, nn.MaxPool2D)
-            rng = np.random.default_rng(seed)
+            rng = np.random.default_rng(0)
             yield from _products(layer, (batch_size, *shape), signs, pooled, gradients, rng)
         shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
 

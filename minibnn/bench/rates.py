@@ -15,7 +15,7 @@ def measure_rates(setting):
 
     Training, once with each type of gradients, is forward, loss, backward and the steps of Bop and
     Adam; inference is the forward pass of the same network in evaluation mode; packed, that of the
-    network on bits and thresholds. A "speedup" is over float32 of the same row.
+    network on bits and thresholds.
     """
     rows, effort = [], setting.effort
     for filters in WIDTHS if setting.filters in WIDTHS else (setting.filters,):
@@ -30,8 +30,5 @@ def measure_rates(setting):
                         row[f"training {kind}"] = rate(size, training.step, effort)
                     row["inference"] = rate(size, training.infer, effort)
                     row["packed"] = rate(size, on_bits, effort)
-                if "training float32" in row and "training int8" in row:
-                    mine = row["training int8"]
-                    mine["speedup"] = row["training float32"]["seconds"] / mine["seconds"]
                 rows.append(row)
     return rows

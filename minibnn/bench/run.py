@@ -2,14 +2,13 @@
 
 import time
 
-from minibnn.bench.clock import FULL, LEAST, QUICK, Setting, compiling
+from minibnn.bench.clock import FULL, QUICK, Setting, compiling
 from minibnn.errors import InputError
 
 SECTIONS = ("products", "rates", "startup", "scaling")
 USUAL = SECTIONS[:3]  # scaling takes as long as the others together
 GRADIENTS = {"float32": None, "int8": 8}  # of a network: bits, if they are rounded
-SCHEMA = 3  # of the report; raised when a field changes its meaning
-EFFORTS = {"full": FULL, "quick": QUICK, "least": LEAST}
+SCHEMA = 4  # of the report; raised when a field changes its meaning
 
 
 def run(
@@ -28,7 +27,7 @@ def run(
 
     ``sections`` are out of SECTIONS, ``gradients`` out of GRADIENTS (scaling takes the last);
     InputError for others. With ``quick`` there are fewer runs, and ``rates`` takes ``batch_size``
-    alone; ``effort``, "full", "quick" or "least", says otherwise how often to repeat. ``cold`` also
+    alone; ``effort`` says otherwise for how many seconds to repeat a measurement. ``cold`` also
     times compiling everything anew. ``threads`` is MINIBNN_NUM_THREADS by default, else all.
     ``filters`` and ``batch_size`` are of the BinaryNet measured. ``told`` is a function that takes
     the tables, texts, as they are done.
@@ -47,7 +46,7 @@ def run(
 
     jobs = (measure_products, measure_rates, measure_startup, measure_scaling)
     begin = time.perf_counter()
-    effort = EFFORTS[effort or ("quick" if quick else "full")]
+    effort = (QUICK if quick else FULL) if effort is None else effort
     with compute_threads(threads), backend.using("numba"), compiling() as compiled:
         import numba
 
@@ -69,7 +68,7 @@ def run(
             if name in sections:
                 report[name] = job(setting)
                 told(tables.section(name, report[name]))
-    report["compile_seconds"] = compiled.seconds
+    report["compile_seconds"] = compiled["seconds"]
     report["seconds"] = time.perf_counter() - begin
     told(tables.footer(report))
     return report

@@ -78,7 +78,7 @@ def first_steps(gradients, filters, batch_size, threads, steps):
         "import_seconds": imported - begin,
         "build_seconds": built - imported,
         "first_step_seconds": stepped - built,
-        "compile_seconds": compiled.seconds,
+        "compile_seconds": compiled["seconds"],
         "peak_bytes": peak_memory(),
     }
 

@@ -19,7 +19,7 @@ def header(report):
         f"{plural(about['threads'], 'thread')}, {PATHS[about['vector_path']]}",
         ", ".join(f"{name} {v}" for name, v in about["versions"].items() if v),
         f"BinaryNet on 32x32x3 images, filters {asked['filters']}, dense units "
-        f"{8 * asked['filters']}, batch {asked['batch']} where nothing else is said; medians",
+        f"{8 * asked['filters']}, batch {asked['batch']} unless stated otherwise; medians",
     ]
     load = about["load_average"]
     if load is not None and load > 0.5 * about["cores"]:
@@ -41,92 +41,91 @@ def section(name, found):
     return "".join(f"\n{table}\n" for table in made[name](found))
 
 
+def _table(rows, columns, left, title, notes=()):
+    """A Table of ``columns``, a dict: heading -> what makes a row's text."""
+    lines = [[text(row) for text in columns.values()] for row in rows]
+    return Table([*columns], lines, left, title, notes=notes)
+
+
 def _products(found):
-    lines = []
-    for product in HEADINGS:
-        for row in [*found["layers"], *found["totals"]]:
-            if row["product"] == product:
-                lines.append(
-                    [
-                        product,
-                        row["layer"] + "*" * row.get("pooled", False),
-                        row["gradients"],
-                        "x".join(map(str, row.get("shape", ()))),
-                        f"{1e3 * row['seconds']:.3g}",
-                        f"{row['speedup']:.2f}" if "speedup" in row else "",
-                        short(row["gmacs_per_s"]),
-                        short(row["blas_gmacs_per_s"]),
-                        f"{row['gmacs_per_s'] / row['blas_gmacs_per_s']:.1f}",
-                    ]
-                )
-    head = ["product", "layer", "gradient", "rows x summed x columns", "ms", "speedup", "G/s"]
+    rows = sorted([*found["layers"], *found["totals"]], key=lambda r: HEADINGS.index(r["product"]))
+    columns = {
+        "product": lambda r: r["product"],
+        "layer": lambda r: r["layer"] + "*" * r.get("pooled", False),
+        "gradient": lambda r: r["gradients"],
+        "rows x summed x columns": lambda r: "x".join(map(str, r.get("shape", ()))),
+        "ms": lambda r: f"{1e3 * r['seconds']:.3g}",
+        "speedup": lambda r: f"{r['speedup']:.2f}" if "speedup" in r else "",
+        "G/s": lambda r: short(r["gmacs_per_s"]),
+        "BLAS": lambda r: short(r["blas_gmacs_per_s"]),
+        "times": lambda r: f"{r['gmacs_per_s'] / r['blas_gmacs_per_s']:.1f}",
+    }
     notes = [
         "G/s: multiply-adds. Speedup: over float32. BLAS: float32, on matrices that lie ready.",
         "* with 2x2 max pooling in one, counted as the plain convolution.",
     ]
-    return [Table([*head, "BLAS", "times"], lines, 3, "Products", notes=notes)]
+    return [_table(rows, columns, 3, "Products", notes)]
 
 
 def _rates(rows):
+    def speed(kind):
+        return lambda row: short(row[kind]["images_per_s"])
+
     kinds = [field for field, value in rows[0].items() if isinstance(value, dict)]
-    lines = []
-    for row in rows:
-        line = [str(row["filters"]), str(row["batch"]), str(row["threads"])]
-        for kind in kinds:
-            times = row[kind].get("speedup")
-            speed = short(row[kind]["images_per_s"])
-            line.append(f"{speed} ({times:.2f})" if times else speed)
-        lines.append(line)
+    columns = {field: lambda r, f=field: str(r[f]) for field in ("filters", "batch", "threads")}
     notes = [
-        "Training: forward, loss, backward, Bop and Adam (in brackets: times float32's).",
+        "Training: forward, loss, backward, Bop and Adam.",
         "Inference: evaluation mode. Packed: the same on bits and thresholds.",
     ]
-    head = ["filters", "batch", "threads", *kinds]
-    return [Table(head, lines, 0, "BinaryNet, images/s", notes=notes)]
+    columns |= {kind: speed(kind) for kind in kinds}
+    return [_table(rows, columns, 0, "BinaryNet, images/s", notes)]
 
 
 def _startup(found):
-    lines = []
-    for kind, one in found.items():
-        warm, cold, memory = one["warm"], one.get("cold"), one["memory"]["peak_bytes"]
-        fields = ("seconds", "import_seconds", "build_seconds", "first_step_seconds")
-        line = [kind, *(f"{warm[field]:.2f}" for field in fields)]
-        line.append(f"{memory / 1e6:.0f}" if memory else "-")
-        if cold:
-            line += [f"{cold['seconds']:.1f}", f"{cold['compile_seconds']:.1f}"]
-        lines.append(line)
-    head = ["gradients", "first step, s", "imports", "network", "step", "peak memory, MB"]
-    head += ["nothing compiled, s", "compiling"] if cold else []
+    def seconds(part, field, form=".2f"):
+        return lambda one: format(one[1][part][field], form) if part in one[1] else ""
+
+    def megabytes(one):
+        peak = one[1]["memory"]["peak_bytes"]
+        return f"{peak / 1e6:.0f}" if peak else "-"
+
+    columns = {
+        "gradients": lambda one: one[0],
+        "first step, s": seconds("warm", "seconds"),
+        "imports": seconds("warm", "import_seconds"),
+        "network": seconds("warm", "build_seconds"),
+        "step": seconds("warm", "first_step_seconds"),
+        "peak memory, MB": megabytes,
+    }
+    if any("cold" in one for one in found.values()):
+        columns["nothing compiled, s"] = seconds("cold", "seconds", ".1f")
+        columns["compiling"] = seconds("cold", "compile_seconds", ".1f")
     notes = ["From the start of Python to the end of the first step, compiled code on disk."]
-    return [Table(head, lines, 1, "To the first training step, and memory", notes=notes)]
+    return [_table(found.items(), columns, 1, "To the first training step, and memory", notes)]
 
 
 def _scaling(found):
-    most = found["threads"][-1]["threads"]
-    lines = [
-        [
-            str(row["threads"]),
-            short(row["images_per_s"]),
-            f"{row['times']:.2f}",
-            f"{100 * row['efficiency']:.0f} %",
-        ]
-        for row in found["threads"]
-    ]
-    passes = [
-        [
-            row["pass"],
-            f"{1e3 * row['one']:.2f}",
-            f"{1e3 * row['all']:.2f}",
-            "-" if row["serial_share"] is None else f"{100 * row['serial_share']:.0f} %",
-        ]
-        for row in found["passes"]
-    ]
+    threads = {
+        "threads": lambda r: str(r["threads"]),
+        "images/s": lambda r: short(r["images_per_s"]),
+        "times": lambda r: f"{r['times']:.2f}",
+        "efficiency": lambda r: f"{100 * r['efficiency']:.0f} %",
+    }
+    passes = {
+        "pass": lambda r: r["pass"],
+        "ms on 1 thread": lambda r: f"{1e3 * r['one']:.2f}",
+        f"on {found['threads'][-1]['threads']}": lambda r: f"{1e3 * r['all']:.2f}",
+        "serial share": lambda r: percent(r["serial_share"]),
+    }
     title = f"Training on more threads, {found['gradients']} gradients"
-    head = ["pass", "ms on 1 thread", f"on {most}", "serial share"]
     return [
-        Table(["threads", "images/s", "times", "efficiency"], lines, 0, title),
-        Table(head, passes, 1, "A step, pass by pass"),
+        _table(found["threads"], threads, 0, title),
+        _table(found["passes"], passes, 1, "A step, pass by pass"),
     ]
+
+
+def percent(share):
+    return "-" if share is None else f"{100 * share:.0f} %"
 
 
 def plural(count, word):

@@ -10,27 +10,18 @@ import numpy as np
 from minibnn.ops import backend
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
-from minibnn.ops.kernels import fixed_norm
 
-# Which product of ``bench.products`` an operation is.
-OPERATIONS = {
-    "binary_conv2d": "forward",
-    "binary_conv2d_pool": "forward",
-    "binary_dense": "forward",
-    "binary_conv2d_grad_input": "input gradient",
-    "binary_conv2d_pool_grad_input": "input gradient",
-    "binary_dense_grad_input": "input gradient",
-    "binary_conv2d_grad_kernel": "kernel gradient",
-    "binary_conv2d_pool_grad_kernel": "kernel gradient",
-    "binary_dense_grad_kernel": "kernel gradient",
-}
 
-# What a pass of batch normalisation's gradient from integers makes of its entries, by mode.
-ENTRIES = {
-    fixed_norm.VALUES: "values",
-    fixed_norm.LARGEST: "largest entry",
-    fixed_norm.ROUNDED: "rounding",
-}
+def product_of(operation):
+    """Which product of ``bench.products`` an operation is, "" of others.
+
+    >>> product_of("binary_conv2d_pool_grad_input"), product_of("binary_dense"), product_of("batch")
+    ('input gradient', 'forward', '')
+    """
+    if not operation.startswith(("binary_conv2d", "binary_dense")):
+        return ""
+    _, grad, side = operation.partition("_grad_")
+    return f"{side} gradient" if grad else "forward"
 
 
 def traced(training, steps):
@@ -50,7 +41,7 @@ def traced(training, steps):
             seen[place, *call[:2]].append(call[2:])
     rows, first = [], None
     for (_, layer, operation), found in seen.items():
-        product = OPERATIONS.get(operation, "")
+        product = product_of(operation)
         first = first or (layer if product else None)
         kind = "convolutions" if layer.startswith("conv") else "dense layers"
         kind = f"{product} of {'first layer' if layer == first else kind}"
@@ -79,16 +70,26 @@ def by_pass(rows, fields):
 
 def one_step(training):
     """Train once, operation by operation; (layer, operation, seconds, bytes moved) of each."""
-    chain, recorder = training.net.chain, _Recorder()
-    timed, entries = recorder.timed, fixed_norm._entries
-    passes = {
-        "_exact_sums": timed("batch_norm_grad: exact sums", fixed_norm._exact_sums),
-        "_entries": lambda *a: timed("batch_norm_grad: " + ENTRIES[a[-2]], entries)(*a),
-    }
+    chain, calls, layer = training.net.chain, [], [""]
+
+    def timed(name, operation):
+        """``operation`` of the backend, noted whenever it is called."""
+
+        def call(*arguments, **options):
+            begin = time.perf_counter()
+            result = operation(*arguments, **options)
+            seconds = time.perf_counter() - begin
+            if not any(result is a for a in arguments):  # else nothing was to be done
+                moved = _bytes((arguments, tuple(options.values()), result))
+                calls.append((layer[0], name, seconds, moved))
+            return result
+
+        return call if callable(operation) else operation
+
+    own = {"backend": backend.backend_name()} | vars(backend.ops)
     with (
-        patch.object(backend.ops, "__dict__", recorder.operations()),
-        patch.object(chain, "steps", [_Step(step, recorder) for step in chain.steps]),
-        patch.multiple(fixed_norm, **passes),
+        patch.object(backend.ops, "__dict__", {k: timed(k, v) for k, v in own.items()}),
+        patch.object(chain, "steps", [_Step(step, layer) for step in chain.steps]),
     ):
         training.differentiate()
     parameters = training.net.parameters()
@@ -96,56 +97,23 @@ def one_step(training):
     training.optimizer.step(parameters)
     moved = 2 * training.optimizer.state_bytes()
     moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
-    return [*recorder.calls, ("", "optimizer_steps", time.perf_counter() - begin, moved)]
-
-
-class _Recorder:
-    """Passes every operation on and notes what it took.
-
-    Of one whose passes are timed too, what is left: the time of its own, and no bytes.
-    """
-
-    def __init__(self):
-        self.calls, self.layer, self._inside = [], "", 0.0
-
-    def operations(self):
-        """Those of the active backend, by name, each noted whenever it is called."""
-        own = {"backend": backend.backend_name()} | vars(backend.ops)
-        return {k: self.timed(k, v) if callable(v) else v for k, v in own.items()}
-
-    def timed(self, name, operation):
-        """``operation``, noted as ``name`` whenever it is called."""
-
-        def call(*arguments, **options):
-            inside, begin = self._inside, time.perf_counter()
-            result = operation(*arguments, **options)
-            seconds = time.perf_counter() - begin
-            if any(result is a for a in arguments):  # nothing was to be done
-                return result
-            own, moved = seconds, _bytes((arguments, tuple(options.values()), result))
-            if self._inside > inside:
-                own, moved = seconds - (self._inside - inside), 0
-            self._inside = inside + seconds
-            self.calls.append((self.layer, name, own, moved))
-            return result
-
-        return call
+    return [*calls, ("", "optimizer_steps", time.perf_counter() - begin, moved)]
 
 
 class _Step:
-    """A step that tells the recorder which layer's operations follow.
+    """A step that notes in ``layer`` whose operations follow.
 
     That is its first one that has a name: fused pairs go by their first.
     """
 
-    def __init__(self, step, recorder):
-        self._step, self._recorder = step, recorder
+    def __init__(self, step, layer):
+        self._step, self._layer = step, layer
         while hasattr(step, "first"):
             step = step.first
         self._name = step.name
 
     def __getattr__(self, name):
-        self._recorder.layer = self._name
+        self._layer[0] = self._name
         return getattr(self._step, name)
 
 

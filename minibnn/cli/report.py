@@ -1,6 +1,6 @@
 """``minibnn report``: one page about runs, to keep and to send."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -43,25 +43,29 @@ def report(runs, out, title, confusion, data_dir, threads):
     minibnn report runs/compare-cifar10-1 --out comparison.html
     minibnn report runs/bop runs/latent-adam --title "Bop and Adam"
     """
+    from minibnn import data
     from minibnn.ops.threads import compute_threads, thread_count
     from minibnn.training.report import check_report_path, write_report
 
     thread_count(threads)
     if out is not None:
         check_report_path(out)
+    from minibnn.training.metrics import results_of
     from minibnn.training.plots import find_runs
     from minibnn.training.report import MOST_DRAWN, Subject
     from minibnn.training.run_folder import read_config
 
-    records = _best_first(find_runs(runs), MOST_DRAWN)
+    records = find_runs(runs)
+    if len(records) > MOST_DRAWN:  # those of the best runs are drawn
+        records.sort(key=lambda r: results_of(r.history)["best_accuracy"] or 0.0, reverse=True)
     out = check_report_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "report.html")
-    load = _loader(data_dir)
+    load = cache(partial(data.load, download=False, progress=False))  # each data set once
     subjects = []
     with compute_threads(threads):
         for k, record in enumerate(records):
             found = "left out (--no-confusion)"
             if confusion and k < MOST_DRAWN:
-                found = _confusion(record.folder, load)
+                found = _confusion(record.folder, data_dir, load)
             config = read_config(record.folder, missing_ok=True) or {}
             subjects.append(Subject(record, config, found))
     title = title or ", ".join(dict.fromkeys(Path(run).resolve().name for run in runs))
@@ -72,38 +76,13 @@ def report(runs, out, title, confusion, data_dir, threads):
             click.echo(printable(f"{subject.record.folder}: no confusion, {subject.confusion}"))
 
 
-def _best_first(records, most):
-    """The records as they are or, where not all can be drawn, those of the best runs first."""
-    if len(records) <= most:
-        return records
-
-    def accuracy(record):
-        rows = record.history.rows
-        part = "test" if rows[-1].get("validation_accuracy") is None else "validation"
-        return record.history.best(f"{part}_accuracy").get(f"{part}_accuracy") or 0.0
-
-    return sorted(records, key=accuracy, reverse=True)
-
-
-def _loader(own_dir):
-    """``data.load`` that reads every data set once and downloads none."""
-    from minibnn import data
-
-    @cache
-    def load(name, data_dir, **options):
-        data_dir = own_dir or data_dir
-        return data.load(name, data_dir, download=False, progress=False, **options)
-
-    return load
-
-
-def _confusion(folder, load):
+def _confusion(folder, data_dir, load):
     """Measured on the test images of a run's network, or why it cannot be."""
     from minibnn.cli.trained import images_for, load_trained
 
     try:
         trained = load_trained(folder)
-        return trained.measure(images_for(trained, folder, load=load))
+        return trained.measure(images_for(trained, folder, data_dir=data_dir, load=load))
     except InputError as error:
         return str(error)
 

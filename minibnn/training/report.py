@@ -12,7 +12,7 @@ from html import escape
 from minibnn._version import __version__
 from minibnn.files.atomic import write_atomic
 from minibnn.nn import Sequential
-from minibnn.tables import html_of
+from minibnn.tables import Table, html_of
 from minibnn.training.about import describing_a_run, digest_of, settings_of
 from minibnn.training.measure import Measured
 from minibnn.training.metrics import closing_table
@@ -53,8 +53,7 @@ th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--rule); vertical
 thead th { color: var(--grey); }
 tfoot td { border-top: 2px solid var(--rule); font-weight: 600; }
 div + div > table { margin-top: 1.25rem; }
-.settings td { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
-.settings th { text-align: left; }
+.settings td { white-space: normal; min-width: 8rem; overflow-wrap: anywhere; }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 0.4rem;
   padding: 0.75rem; overflow-x: auto; font-size: 0.85rem; }
 pre.command { white-space: pre-wrap; }
@@ -198,20 +197,10 @@ def _settings(subjects):
         with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
             digest = digest_of(subject.record.folder) if subject.record.folder else {}
             found.append(settings_of(subject.config) | digest)
-    rows = []
-    for name in dict.fromkeys(name for settings in found for name in settings):
-        texts = [settings.get(name, "-") for settings in found]
-        if len(set(texts)) == 1:
-            cells = f'<td colspan="{len(texts)}">{escape(texts[0])}</td>'
-        else:
-            cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
-        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
-    head = ""
-    if len(labels) > 1:
-        names = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
-        head = f'<thead><tr><th scope="col">setting</th>{names}</tr></thead>'
-    body = f"<tbody>{''.join(rows)}</tbody>"
-    return [f'<div class="scroll"><table class="settings">{head}{body}</table></div>']
+    names = dict.fromkeys(name for settings in found for name in settings)
+    lines = [[name, *(settings.get(name, "-") for settings in found)] for name in names]
+    table = Table(["setting", *labels], lines, left=1 + len(labels))
+    return [f'<div class="settings">{table.html()}</div>']
 
 
 def _networks(subjects):

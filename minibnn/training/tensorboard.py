@@ -1,13 +1,9 @@
 """Event files for TensorBoard, written through tensorboardX (the extra ``tensorboard``).
 
-Each start of a run adds one file to the run folder, from its first epoch on: per epoch one event,
-whose step is the epoch's number. Scalars are the columns of metrics.csv, the part after the colon
-or the word before the underscore last: ``loss/train``, ``accuracy/test``, ``pi/conv1/kernel``.
-Histograms are those of ``telemetry.npz`` on an axis of decimal logarithms, ``log10 inertia/LAYER``:
-TensorBoard's own axis is linear, on which inertia would be one bar.
-
-A start after a crash begins with TensorBoard's mark that later steps of earlier files are void, so
-that epochs done again do not appear twice.
+Each start of a run adds one file to the run folder: per epoch one event, whose step is the epoch's
+number. Scalars are the columns of metrics.csv (``loss/train``, ``pi/conv1/kernel``), histograms
+those of telemetry.npz. TensorBoard's axis of histograms is linear, on which inertia would be one
+bar: so they are of its decimal logarithm.
 """
 
 import contextlib
@@ -59,10 +55,11 @@ class EventFile:
         name = EVENTS.replace("*", f"{int(now):010d}.{before:04d}")
         # Not tensorboardX's SummaryWriter, whose thread would keep errors and events to itself.
         self._writer = RecordWriter(str(self.path / name))
+        self._write(Event(file_version="brain.Event:2", wall_time=now))
         late = [] if before else self.run.history.rows[:-1]
+        # Later steps of earlier files are void: epochs done again after a crash appear once.
         first = late[0]["epoch"] if late else self.run.epoch
         start = SessionLog(status=SessionLog.START)
-        self._write(Event(file_version="brain.Event:2", wall_time=now))
         self._write(Event(step=first, session_log=start, wall_time=now))
         for row in late:
             self._write(event_of(self.run, row))
