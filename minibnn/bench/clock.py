@@ -44,17 +44,6 @@ def rate(images, call, effort):
     return {"images_per_s": images / found["seconds"], **found}
 
 
-def add_speedups(rows, same):
-    """To the rows of int8 gradients, "speedup": over the float32 row that ``same`` calls the same.
-
-    ``same`` gives a row's key; a row says "gradients" and "seconds".
-    """
-    float32 = {same(row): row["seconds"] for row in rows if row["gradients"] == "float32"}
-    for row in rows:
-        if row["gradients"] == "int8" and same(row) in float32:
-            row["speedup"] = float32[same(row)] / row["seconds"]
-
-
 @contextmanager
 def compiling():
     """A dict whose "seconds" Numba has compiled for inside, known at the end.

@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minibnn import nn
-from minibnn.bench.clock import add_speedups, measure
+from minibnn.bench.clock import measure
 from minibnn.bench.networks import binarynet
 from minibnn.bench.run import GRADIENTS
 from minibnn.ops.backend import ops
@@ -57,7 +57,11 @@ def measure_products(setting):
         rows.append(row)
     found = {"layers": rows, "totals": _totals(rows)}
     for part in found.values():
-        add_speedups(part, lambda row: (row["layer"], row["product"]))
+        seconds = {(r["layer"], r["product"], r["gradients"]): r["seconds"] for r in part}
+        for row in part:
+            before = seconds.get((row["layer"], row["product"], "float32"))
+            if row["gradients"] == "int8" and before:
+                row["speedup"] = before / row["seconds"]
     return found
 
 
