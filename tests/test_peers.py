@@ -91,7 +91,7 @@ def test_imagenet_networks_are_those_of_the_zoo(name):
     assert layers == [plain(layer) for layer in net.config()["layers"]]
     ours = [row["output"] for row in net.summary() if row["kind"] != "Residual"]
     assert [output for *_, output in networks.walk(layers, net.input_shape)] == ours
-    kernels = networks.first_kernels(layers, known.picture)
+    kernels = networks.first_kernels(layers, known.image)
     own = [p for p in net.parameters() if p.name.endswith("/kernel")]
     assert [(k.shape, k.dtype == np.int8) for k in kernels] == [(p.shape, p.binary) for p in own]
     recipe = next(r for r in zoo.RECIPES.values() if r.model == name)
@@ -107,8 +107,8 @@ def test_ours_on_an_imagenet_network():
     assert len(ready["flips"]) == 8 and min(ready["flips"]) > 0
     known = networks.NETWORKS["binary_alexnet"]
     layers = known.sized(FILTERS, known.units(FILTERS))
-    kernels = sum(k.size for k in networks.first_kernels(layers, known.picture))
-    norms = [out[-1] for layer, _, out in networks.walk(layers, known.picture)
+    kernels = sum(k.size for k in networks.first_kernels(layers, known.image))
+    norms = [out[-1] for layer, _, out in networks.walk(layers, known.image)
              if layer["kind"] == "BatchNorm"]  # fmt: skip
     assert ready["counts"] == {"trained": kernels + 2 * sum(norms), "logits": 1000}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+FIGURES = ("quick.png", "bits.png", "long.png", "scans.png", "full.png")
 FOLDER = Path(__file__).resolve().parents[1] / "examples" / "results"
 
 
@@ -24,7 +25,7 @@ def test_the_table_is_that_of_the_kept_files():
     assert f"{make.BEGIN}\n{make.table()}\n{make.END}" in readme
     for folder in make.LONG.values():
         assert f"`{folder}`" in readme
-    for name in ("long.png", "scans.png", "full.png"):
+    for name in FIGURES:
         assert f"]({name})" in readme
         assert (FOLDER / name).read_bytes()[:4] == b"\x89PNG"
 
@@ -49,7 +50,7 @@ def test_figures_are_drawn_from_the_kept_files_alone(tmp_path):
     make = [sys.executable, tmp_path / "results" / "make.py", "draw"]
     subprocess.run(make, check=True, timeout=300, cwd=Path(__file__).resolve().parents[1])
     found = {p.name for p in (tmp_path / "results").glob("*.png")}
-    assert found == {"long.png", "scans.png", "full.png"}
+    assert found == set(FIGURES)
     assert (tmp_path / "results" / "README.md").read_text("utf-8") == (
         FOLDER / "README.md"
     ).read_text("utf-8")

@@ -13,9 +13,9 @@ import step
 import tensorflow as tf
 
 
-def binarynet(kernels, quantizer=None, pictures=tf.uint8):
-    layers = [tf.keras.layers.Input(step.PICTURE, dtype=pictures)]
-    if pictures == tf.uint8:
+def binarynet(kernels, quantizer=None, images=tf.uint8):
+    layers = [tf.keras.layers.Input(step.IMAGE, dtype=images)]
+    if images == tf.uint8:
         layers.append(tf.keras.layers.Lambda(lambda x: (2 * tf.cast(x, tf.float32) - 255) / 255))
     for k, kernel in enumerate(kernels):
         options = {

@@ -32,7 +32,7 @@ class Converted(Larq):
     def kernels(self):
         """Those of the trained network; it is converted with them, for floats in [-1, 1]."""
         kernels = super().kernels()
-        net = binarynet(kernels, quantizer="ste_sign", pictures=tf.float32)
+        net = binarynet(kernels, quantizer="ste_sign", images=tf.float32)
         for ours, theirs in zip(normalisations(self.net), normalisations(net), strict=True):
             theirs.set_weights(ours.get_weights())
         self.interpreter = Interpreter(lce.convert_keras_model(net), num_threads=self.threads)

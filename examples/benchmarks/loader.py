@@ -43,7 +43,7 @@ def make_folder(root, count, seed=0):
 
 
 def rates(data, batch_size, epoch):
-    """Pictures a second: training's crops, and the middles that evaluation sees."""
+    """Images a second: training's crops, and the middles that evaluation sees."""
     batches = bnn.data.Batches(data.train_images, data.train_labels, batch_size, 0, "paper")
     found = []
     for stream in (batches.epoch(epoch), data.test_images.batches(batch_size)):
@@ -68,7 +68,7 @@ class Training:
         self.optimizer.step(self.net.parameters())
 
     def rates(self, data, batch_size, steps, epoch):
-        """Pictures a second: the same batch again and again, and fed by the loader."""
+        """Images a second: the same batch again and again, and fed by the loader."""
         batches = bnn.data.Batches(data.train_images, data.train_labels, batch_size, 0, "paper")
         stream = batches.epoch(epoch)
         images, labels = next(stream)

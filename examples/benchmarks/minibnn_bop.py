@@ -28,7 +28,7 @@ class Minibnn:
             "minibnn": bnn.__version__, "NumPy": numpy.__version__, "Numba": numba.__version__
         }  # fmt: skip
         known = NETWORKS.get(network)
-        shape, classes = (known.picture, known.classes) if known else (step.PICTURE, step.CLASSES)
+        shape, classes = (known.image, known.classes) if known else (step.IMAGE, step.CLASSES)
         sizes = {"filters": filters, "dense_units": dense_units, "gradients": self.gradients}
         if network == "birealnet":
             del sizes["dense_units"]

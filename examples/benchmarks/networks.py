@@ -81,7 +81,7 @@ class Network:
     title: str
     filters: int
     dense_units: int = 4096
-    picture: tuple = (224, 224, 3)
+    image: tuple = (224, 224, 3)
     classes: int = 1000
     lr: float = 2.5e-3  # of Adam, at the start; gamma and threshold are those of ``step``
 
@@ -103,7 +103,7 @@ NETWORKS = {
 def walk(layers, shape):
     """(layer, shape of its input, of its output) in the order of minibnn's parameters.
 
-    Shapes are those of one picture, (H, W, C) or (features,); what is inside a Residual comes
+    Shapes are those of one image, (H, W, C) or (features,); what is inside a Residual comes
     instead of it, its body first.
     """
     for layer in layers:

@@ -1,6 +1,6 @@
 """The paper's ImageNet networks in PyTorch, built from what ``networks.py`` says of them.
 
-NCHW in channels-last memory. Where "same" padding is uneven (strides 2 and 4), pictures are padded
+NCHW in channels-last memory. Where "same" padding is uneven (strides 2 and 4), images are padded
 before the layer: PyTorch's own padding is the same on both sides and would move every window.
 """
 
@@ -38,7 +38,7 @@ class Weights(torch.nn.Module):
         if self.kernel.ndim == 2:
             return F.linear(x, self.kernel, self.bias)
         if self.layer["padding"] == "valid" and x.shape[1:] == self.kernel.shape[1:]:
-            # One window is all of the picture: twice as fast as conv2d. Channels are last.
+            # One window is all of the image: twice as fast as conv2d. Channels are last.
             x, kernel = (a.permute(0, 2, 3, 1).flatten(1) for a in (x, self.kernel))
             return F.linear(x, kernel, self.bias)[:, :, None, None]
         x, padding = padded(x, self.layer)
@@ -103,8 +103,8 @@ class Network(torch.nn.Module):
         super().__init__()
         known = networks.NETWORKS[name]
         layers = known.sized(filters, dense_units)
-        kernels = iter(networks.first_kernels(layers, known.picture))
-        outputs = (output for _, _, output in networks.walk(layers, known.picture))
+        kernels = iter(networks.first_kernels(layers, known.image))
+        outputs = (output for _, _, output in networks.walk(layers, known.image))
 
         def chain(layers):
             return torch.nn.Sequential(*map(module, layers))
@@ -129,5 +129,5 @@ class Network(torch.nn.Module):
         binary = {id(kernel) for kernel in self.kernels}
         return [p for p in self.parameters() if id(p) not in binary]
 
-    def forward(self, pictures):
-        return self.layers(pictures)
+    def forward(self, images):
+        return self.layers(images)

@@ -79,8 +79,8 @@ class BinaryNet(torch.nn.Module):
     def reals(self):
         return [norm.beta for norm in self.norms]
 
-    def forward(self, pictures):
-        x = (2 * pictures.float() - 255) / 255
+    def forward(self, images):
+        x = (2 * images.float() - 255) / 255
         for k, (kernel, norm) in enumerate(zip(self.kernels, self.norms, strict=True)):
             x = SteSign.apply(x) if k else x
             if kernel.ndim == 4:
@@ -131,8 +131,8 @@ class PyTorch:
         self.adam = torch.optim.Adam(net.reals(), lr=lr, eps=1e-7, fused=True)
         if EXACT:
             self.adam = KerasAdam(net.reals(), lr)
-        pictures, labels = step.batch(batch_size, network)
-        self.x = torch.from_numpy(np.moveaxis(pictures, -1, 1))  # NCHW, channels last in memory
+        images, labels = step.batch(batch_size, network)
+        self.x = torch.from_numpy(np.moveaxis(images, -1, 1))  # NCHW, channels last in memory
         self.labels = torch.from_numpy(labels)
         self.low_precision = low_precision
         self.loss, self.bop, self.logits = self._loss, bop, net.forward

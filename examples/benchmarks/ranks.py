@@ -5,7 +5,7 @@ turn; the others sleep while rank 0 is alone. Every rank keeps to a core of its 
 of ``minibnn train``: making the batch, forward, backward, the exchange of gradients, the update.
 
     python ranks.py --data-dir FOLDER       (starts mpiexec; CIFAR-10 is in the folder)
-    mpiexec -n 4 python ranks.py            (on random pictures of that size)
+    mpiexec -n 4 python ranks.py            (on random images of that size)
 """
 
 import argparse
@@ -39,15 +39,15 @@ ALLOWED = {
 
 
 class Trainer:
-    """A network on some ranks, trained on the pictures epoch after epoch; a context manager."""
+    """A network on some ranks, trained on the images epoch after epoch; a context manager."""
 
-    def __init__(self, name, ranks, pictures, labels, batch_size, filters):
+    def __init__(self, name, ranks, images, labels, batch_size, filters):
         net = bnn.zoo.binarynet(SHAPE, CLASSES, filters=filters, dense_units=8 * filters)
         optimizer = bnn.optim.Split(
             binary=bnn.optim.Bop(gamma=GAMMA, threshold=THRESHOLD), real=bnn.optim.Adam(lr=LR)
         )
         self.ranks = ranks
-        self.batches = Batches(pictures, labels, batch_size, 0, "paper")
+        self.batches = Batches(images, labels, batch_size, 0, "paper")
         optimizer.bind(len(self.batches), len(self.batches))
         optimizer.prepare(net.parameters())
         self.run = Run(name, net, optimizer, LOSSES["softmax_cross_entropy"], ranks)
@@ -174,8 +174,8 @@ def text(report):
     return "\n".join(lines)
 
 
-def pictures(folder, ranks):
-    """Training pictures and labels: CIFAR-10's, or random ones."""
+def images(folder, ranks):
+    """Training images and labels: CIFAR-10's, or random ones."""
     if folder:
         data = bnn.data.load("cifar10", folder, progress=None if ranks.first else False)
         return data.train_images, data.train_labels
@@ -223,7 +223,7 @@ def main():
     if asked.bind:
         keep_to_a_core(ranks)
     with ranks.guard(), compute_threads(1):
-        data = pictures(asked.data_dir, ranks)
+        data = images(asked.data_dir, ranks)
         report = measure(
             ranks, data, asked.batch_size, asked.filters, asked.rounds, asked.steps,
             say=lambda words: ranks.first and print(words, file=sys.stderr, flush=True),

@@ -5,7 +5,7 @@ dense layers without biases; max pooling stands before batch normalisation, whic
 the sign of every layer's input but the first's is taken, its gradient passes where |x| <= 1. A step
 is: bytes to [-1, 1], forward, softmax cross-entropy, backward, Bop on the binary kernels, Adam on
 the offsets of batch normalisation. Every peer starts from the same kernels and trains on the same
-pictures, so that the losses and flips of its first steps show that it does the same.
+images, so that the losses and flips of its first steps show that it does the same.
 
 With ``--network`` it is one of the paper's ImageNet networks instead, as ``networks.py`` describes
 them, on random floats of 224x224; Adam then trains all that is real, at the rate of the recipes.
@@ -30,7 +30,7 @@ import numpy as np
 from networks import NETWORKS
 from networks import first_kernels as first_kernels_of
 
-PICTURE, CLASSES = (32, 32, 3), 10
+IMAGE, CLASSES = (32, 32, 3), 10
 GAMMA, THRESHOLD, LR = 1e-4, 1e-8, 0.01  # section 5.2 of the paper
 EPSILON, MOMENTUM = 1e-3, 0.99  # of batch normalisation
 POOLED = (1, 3, 5)  # the convolutions followed by 2x2 max pooling
@@ -39,8 +39,8 @@ WARM = 3  # training steps before anything is timed
 
 def kernel_shapes(filters, dense_units):
     """Shapes of the kernels, HWIO and [inputs, units]."""
-    f, height = filters, PICTURE[0] - 2
-    widths = (PICTURE[2], f, f, 2 * f, 2 * f, 4 * f, 4 * f)
+    f, height = filters, IMAGE[0] - 2
+    widths = (IMAGE[2], f, f, 2 * f, 2 * f, 4 * f, 4 * f)
     shapes = [(3, 3, *pair) for pair in pairwise(widths)]
     units = ((height // 8) ** 2 * 4 * f, dense_units, dense_units, CLASSES)
     return shapes + list(pairwise(units))
@@ -53,13 +53,13 @@ def first_kernels(filters, dense_units, seed=0):
 
 
 def batch(size, network="binarynet", seed=0):
-    """Random pictures, NHWC, and labels: bytes, or for an ImageNet network normalised floats."""
+    """Random images, NHWC, and labels: bytes, or for an ImageNet network normalised floats."""
     rng = np.random.default_rng([seed, size])
     if network == "binarynet":
-        return rng.integers(0, 256, (size, *PICTURE), np.uint8), rng.integers(0, CLASSES, size)
+        return rng.integers(0, 256, (size, *IMAGE), np.uint8), rng.integers(0, CLASSES, size)
     known = NETWORKS[network]
-    pictures = rng.standard_normal((size, *known.picture), np.float32)
-    return pictures, rng.integers(0, known.classes, size)
+    images = rng.standard_normal((size, *known.image), np.float32)
+    return images, rng.integers(0, known.classes, size)
 
 
 def kernels_of(network, filters, dense_units):
@@ -67,7 +67,7 @@ def kernels_of(network, filters, dense_units):
     if network == "binarynet":
         return first_kernels(filters, dense_units)
     known = NETWORKS[network]
-    return first_kernels_of(known.sized(filters, dense_units), known.picture)
+    return first_kernels_of(known.sized(filters, dense_units), known.image)
 
 
 def main(make, networks=("binarynet",)):

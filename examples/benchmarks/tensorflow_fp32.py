@@ -34,8 +34,8 @@ class TensorFlow:
         self._train = tf.function(self._train_step)
         self._infer = tf.function(lambda x: self._logits(x, training=False))
 
-    def _logits(self, pictures, training):
-        x = (2 * tf.cast(pictures, tf.float32) - 255) / 255
+    def _logits(self, images, training):
+        x = (2 * tf.cast(images, tf.float32) - 255) / 255
         for k, w in enumerate(self.w):
             x = ste_sign(x) if k else x
             if w.shape.rank == 4:

@@ -14,6 +14,7 @@ import os
 import platform
 import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -21,12 +22,20 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 RUNS, KEPT = Path("runs/results"), HERE / "kept"
 NARROW = "--width 0.25 --batch-size 100 --seed 0"
+WIDTHS = ("int2", "int3", "int4", "int6", "int8", "float32")  # of gradients
+BITS = (
+    "--recipe cifar10-quick --width 0.125 --epochs 4 --seeds 0,1 "
+    f"--grid gradients={','.join(reversed(WIDTHS))}"
+)
 COMMANDS = {
     "bop": f"compare --recipe bop-sec51 --recipe bop-sec52 {NARROW} --epochs 30",
     "latent": f"compare --recipe latent-adam --recipe latent-sgd {NARROW} --epochs 30",
     "scans": f"sweep --recipe bop-sec51 {NARROW} --epochs 10 "
     "--scan gamma=1e-2,1e-3,1e-4 --scan threshold=0,1e-6,1e-5",
     "full": "train --recipe bop-sec52 --epochs 15 --seed 0",
+    "quick": "train --recipe cifar10-quick --seed 0",
+    "bits-bop": f"sweep {BITS}",
+    "bits-latent-sgd": f"sweep {BITS} --optimizer latent-sgd:lr=cosine:3:0,momentum=0.9",
 }
 LONG = {  # runs of the same length on the same batches, by their name in the figures
     "bop-sec51": "bop/bop-sec51",
@@ -39,6 +48,7 @@ REPORTED = {  # by the paper, at full width after 500 epochs
     "latent/latent-adam": "90.9 %",
     "full": "91.3 %",
 }
+OPTIMIZERS = ("bop", "latent-sgd")  # of the runs with several widths of gradients
 SMALL = ("config.json", "metrics.csv", "telemetry.npz", "sweep.json", "summary.csv")
 BEGIN, END = "<!-- make.py draw: begin -->", "<!-- make.py draw: end -->"
 
@@ -88,6 +98,8 @@ def draw():
     description = json.loads((scans / "sweep.json").read_text("utf-8"))
     draw_sweep(scans, description, read_summary(scans / "summary.csv"))
     (scans / "curves.png").replace(HERE / "scans.png")
+    plot("quick.png", [KEPT / "quick"])
+    draw_bits()
     readme = HERE / "README.md"
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -98,6 +110,48 @@ def draw():
 def plot(name, folders):
     command = [sys.executable, "-m", "minibnn", "plot", *map(str, folders)]
     subprocess.run([*command, "--out", str(HERE / name)], check=True)
+
+
+def accuracies(optimizer):
+    """Test accuracies of all seeds after the last epoch, by the width of gradients."""
+    from minibnn.training.sweep.table import read_summary
+
+    found = {width: [] for width in WIDTHS}
+    for cell in read_summary(KEPT / f"bits-{optimizer}" / "summary.csv"):
+        if cell["status"] == "done":
+            found[cell["gradients"]].append(cell["last_accuracy"])
+    return found
+
+
+def draw_bits():
+    """Accuracy against the width of gradients: a mark per seed, lines through the means."""
+    from minibnn.training.plots import style
+
+    figure = style.new_figure(6, 3.5)
+    axes = figure.subplots()
+    for k, optimizer in enumerate(OPTIMIZERS):
+        found, look = accuracies(optimizer), style.style(k)
+        means = [100 * statistics.mean(found[width]) for width in WIDTHS]
+        axes.plot(range(len(WIDTHS)), means, label=optimizer, **look | {"marker": ""})
+        for place, width in enumerate(WIDTHS):
+            marks = [100 * accuracy for accuracy in found[width]]
+            axes.plot([place] * len(marks), marks, **look | {"linestyle": ""})
+    axes.set_xticks(range(len(WIDTHS)), WIDTHS)
+    axes.set_xlabel("gradients through binary layers")
+    axes.set_ylabel("test accuracy in %")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    style.save(figure, HERE / "bits.png")
+
+
+def bits_table():
+    """The accuracies behind that figure, in Markdown."""
+    lines = [f"| gradients | {' | '.join(OPTIMIZERS)} |", "| --- | --- | --- |"]
+    both = [accuracies(optimizer) for optimizer in OPTIMIZERS]
+    for width in reversed(WIDTHS):
+        cells = (", ".join(map(percent, found[width])) for found in both)
+        lines.append(f"| {width} | {' | '.join(cells)} |")
+    return lines
 
 
 def table():
@@ -112,9 +166,10 @@ def table():
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     cells = sorted(p.parent.relative_to(KEPT).as_posix() for p in KEPT.glob("scans/*/metrics.csv"))
-    for folder in (*LONG.values(), *cells, "full"):
+    for folder in ("quick", *LONG.values(), *cells, "full"):
         if (KEPT / folder / "metrics.csv").exists():
             lines.append(f"| {' | '.join(row(folder))} |")
+    lines += ["", "Width of gradients, each seed's test accuracy:", "", *bits_table()]
     lines += ["", *(f"- `{name}`: `minibnn {command}`" for name, command in COMMANDS.items())]
     return "\n".join(lines)
 
