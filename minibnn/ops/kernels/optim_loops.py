@@ -21,7 +21,7 @@ NONE, WELLS, BOTTOM = 0, 1, 2
 ADAMW, LION, SIGNUM, NESTEROV = 0, 1, 2, 3
 
 compiled = kernel(parallel=True, error_model="numpy")
-inlined = kernel(error_model="numpy")
+inlined = kernel(error_model="numpy", inner=True)
 
 
 @inlined
