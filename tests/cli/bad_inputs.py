@@ -296,7 +296,7 @@ ROWS = {
             ("0.5", NOT_WHOLE.format("0.5")),
         ],
         "--threads": [
-            ("0", "threads must be an integer from 1 to ... (cores of this machine), found 0"),
+            ("0", "threads must be an integer from 1 to ..., found 0"),
             ("4096", "threads must be an integer from 1 to ..., found 4096"),
             ("all", NOT_WHOLE.format("all")),
         ],
@@ -364,8 +364,8 @@ ROWS = {
             ("mpi", "the executor mpi ..."),
         ],
         "--jobs": [
-            ("0", "jobs must be an integer from 1 to 1 (cores to use), found 0"),
-            ("999", "jobs must be an integer from 1 to 1 (cores to use), found 999"),
+            ("0", "jobs must be an integer from 1 to 1, found 0"),
+            ("999", "jobs must be an integer from 1 to 1, found 999"),
             ("2 --executor mpi", "--jobs belongs to --executor processes; mpi has its own workers"),
             ("x", NOT_WHOLE.format("x")),
         ],
