@@ -112,6 +112,7 @@ def test_explanation(entry):
     words = explanation(entry)
     assert words.startswith(f"{entry.id}  {entry.title}")
     assert "None" not in words
+    assert max(map(len, words.splitlines())) < 600
     assert entry.shown().rows
     for name in entry.shown().rows[0]:
         assert name in words

@@ -99,11 +99,14 @@ def latent(change):
 
 def strict_mask(w, g, hyper):
     wide = hyper.get("ste_clip")
-    return (
-        w,
-        g if wide is None else np.where(np.abs(w) < wide, g, 0 * g),
-        hyper | {"ste_clip": None},
-    )
+    g = g if wide is None else np.where(np.abs(w) < wide, g, 0 * g)
+    return w, g, hyper | {"ste_clip": None}
+
+
+STRICT_MASK = latent(strict_mask)
+NO_MASK = latent(lambda w, g, h: (w, g, h | {"ste_clip": None}))
+SIGN_DESCENT = latent(lambda w, g, h: (w, np.sign(g), h))
+HALF_RATE = latent(lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2}))
 
 
 def clip_before(w, g, state, *, clip=None, **hyper):
@@ -119,15 +122,13 @@ def average_of_clipped(w, g, state, **hyper):
 
 
 WRONG = {
-    ("E9", "latent_sgd_step", "strict mask"): latent(strict_mask),
-    ("E9", "latent_sgd_step", "no mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": None})),
+    ("E9", "latent_sgd_step", "strict mask"): STRICT_MASK,
+    ("E9", "latent_sgd_step", "no mask"): NO_MASK,
     ("E9", "latent_sgd_step", "clip before the step"): clip_before,
     ("E9", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, 8 * np.sign(g), h)),
-    ("E10", "latent_sgd_step", "half the rate"): latent(
-        lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2})
-    ),
+    ("E10", "latent_sgd_step", "half the rate"): HALF_RATE,
     ("E13", "bop_step", "clipped gradients"): average_of_clipped,
-    ("E18", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, np.sign(g), h)),
+    ("E18", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
     ("E3", "inertia_sgd_step", "flips at s = 0 whatever the bit"): inertia(
         lambda m, flip: flip | (m == 0)
     ),
@@ -243,19 +244,17 @@ WRONG |= {
     ("E27", "integer_bop_step", "no leak"): no_leak,
     ("E28", "bop_step", "any sign"): any_sign,
     ("E29", "bop_step", "start ignored"): start_ignored,
-    ("E29", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, np.sign(g), h)),
+    ("E29", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
     ("E31", "latent_sgd_step", "a mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": 0.5})),
     ("E31", "bop_step", "start mirrored"): lambda w, g, s, **h: optim.bop_step(
         w, g, s._replace(m=np.abs(s.m)), **h
     ),
     ("E32", "latent_adam_step", "no root"): adam_without_root,
-    ("E32", "latent_sgd_step", "half the rate"): latent(
-        lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2})
-    ),
+    ("E32", "latent_sgd_step", "half the rate"): HALF_RATE,
     ("E33", "latent_sgd_step", "clipped"): latent(lambda w, g, h: (w, g, h | {"clip": 1.0})),
-    ("E34", "latent_sgd_step", "strict mask"): latent(strict_mask),
-    ("E34", "latent_sgd_step", "no mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": None})),
-    ("E37", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, np.sign(g), h)),
+    ("E34", "latent_sgd_step", "strict mask"): STRICT_MASK,
+    ("E34", "latent_sgd_step", "no mask"): NO_MASK,
+    ("E37", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
     ("E37", "bop_step", "start ignored"): start_ignored,
 }
 

@@ -65,11 +65,10 @@ def test_verify_fails_with_1_and_a_case_to_paste(run, monkeypatch):
     assert """CATALOGUE["E4"].check({'claim': 'never', 'n': 0})""" in out
 
 
-@pytest.mark.parametrize("id", CATALOGUE)
-def test_explain(run, id):
-    code, out, err = run("verify", "--explain", id)
+def test_explain(run):
+    code, out, err = run("verify", "--explain", "e4")
     assert (code, err) == (0, "")
-    assert out.startswith(f"{id}  {CATALOGUE[id].title}")
+    assert out.startswith(f"E4  {CATALOGUE['E4'].title}")
     assert "It breaks, as it must" in out
     assert max(map(len, out.splitlines())) < 600
 

@@ -35,10 +35,6 @@ def test_some_of_it():
     assert [row.id for row in verify("E2", examples=5).rows] == ["E2"]
 
 
-def test_on_the_compiled_steps():
-    assert verify(examples=10, backend="numba").ok
-
-
 def false_entry():
     """E4 with a claim that fails where the first gradient is at least 2."""
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from minibnn.errors import InputError
 from minibnn.ops.kernels import optim as kernels
 from minibnn.optim import BopState, bop_step
 
@@ -66,15 +65,6 @@ def test_four_steps_by_hand(step):
 
 
 @STEPS
-def test_the_two_averages_round_differently(step):
-    hyper = {"gamma": 1.0, "threshold": 1.0}
-    convex = step(np.int8([1]), np.float32([1e-3]), state(1e8), **hyper)[1].m
-    lerp = step(np.int8([1]), np.float32([1e-3]), state(1e8), average="lerp", **hyper)[1].m
-    assert convex == np.float32(1e-3)
-    assert lerp == 0  # 1e8 + (1e-3 - 1e8) in float32
-
-
-@STEPS
 def test_gamma_is_rounded_once_and_its_complement_is_computed_in_float32(step):
     """1 - float32(0.99) is not float32(0.01)."""
     m, zero = np.float32([1]), np.zeros(1, np.float32)
@@ -103,9 +93,3 @@ def test_fractions_of_the_thirds():
     assert list(w) == [1, -1]  # an exact tie, which no binary float can meet
     w, (m,) = bop_step(w, np.array([Fraction(1)] * 2), BopState(m), **hyper)
     assert list(w) == [-1, -1]
-
-
-def test_unknown_words():
-    for key in ("rule", "average"):
-        with pytest.raises(InputError, match=f"{key} must be one of .*'lark'"):
-            bop_step(W, G, BopState(M), gamma=0.5, threshold=0, **{key: "lark"})

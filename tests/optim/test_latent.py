@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from minibnn.errors import InputError
 from minibnn.ops.kernels import optim as kernels
 from minibnn.optim import AdamState, LatentSGDState, latent_adam_step, latent_sgd_step
 
@@ -86,13 +85,6 @@ def test_velocity_is_left_alone_without_momentum(step):
     velocity = np.float32([7])
     latent, state = step(np.float32([1]), np.float32([2]), LatentSGDState(velocity), lr=0.5)
     assert latent == 0 and state.velocity == 7
-
-
-@SGD
-def test_unknown_decay(step):
-    one = np.ones(1, np.float32)
-    with pytest.raises(InputError, match="decay must be one of shrink, coupled, decoupled"):
-        step(one, one, None, lr=1, decay="l2")
 
 
 @ADAM

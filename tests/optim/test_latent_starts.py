@@ -130,52 +130,6 @@ def test_inertia_class_walks_with_the_latent_class(each_backend):
         assert_array_equal(magnitude, inertia.state_dict()[f"{KERNEL}/inertia"])
 
 
-def test_hysteresis_classes_walk_with_bop(each_backend):
-    lam, lr, threshold = 0.5, 0.25, 0.25
-    twin = {"lr": lr, "weight_decay": lam, "deadband": threshold / lam}
-    optimizers = [
-        optim.Bop(gamma=lr * lam, threshold=threshold),
-        optim.SchmittSGD(**twin),
-        optim.DoubleWellSGD(**twin),
-    ]
-    ps = [kernel((9, 11)) for _ in optimizers]
-    flipped = 0
-    for step in range(12):
-        g = np.random.default_rng(step).integers(-3, 4, (9, 11)) + ps[0].value
-        for p in ps:
-            p.grad = g.astype(np.float32)
-        counts = [optimizer.step([p]) for optimizer, p in zip(optimizers, ps, strict=True)]
-        assert counts[0] == counts[1]
-        flipped += counts[0][KERNEL]
-        assert_array_equal(ps[0].value, ps[1].value)
-        if step < 5:  # the double well is exact on fractions; floats stay exact for a few steps
-            assert_array_equal(ps[0].value, ps[2].value)
-    assert flipped > 20
-
-
-@pytest.mark.parametrize(("decay", "average"), [("shrink", "convex"), ("coupled", "lerp")])
-def test_decayed_latent_sgd_walks_with_bop_started_at_minus_lambda_latent(
-    decay, average, each_backend
-):
-    """gamma = lr * lambda, threshold 0, and a power of two for lambda: equal bit for bit."""
-    lr, lam = 0.3, 0.25
-    p, q = kernel((9, 11)), kernel((9, 11))
-    sgd = optim.LatentSGD(lr=lr, weight_decay=lam, decay=decay, clip=None)
-    start_at = {KERNEL: -lam * start(sgd, p)}
-    bop = optim.Bop(gamma=lr * lam, threshold=0, rule="larq", average=average, initial=start_at)
-    flips = 0
-    for step in range(30):
-        g = np.random.default_rng(step).normal(size=p.shape) + 0.5 * p.value
-        p.grad = q.grad = g.astype(np.float32)
-        count = sgd.step([p])
-        assert count == bop.step([q])
-        flips += count[KERNEL]
-        assert_array_equal(p.value, q.value)
-        m, latent = bop.state_dict()[f"{KERNEL}/m"], sgd.state_dict()[f"{KERNEL}/latent"]
-        assert_array_equal(m, -np.float32(lam) * latent)
-    assert flips > 100
-
-
 def test_start_arrays_without_a_name_are_refused():
     for make in (optim.LatentSGD, optim.Bop, optim.SchmittSGD):
         with pytest.raises(InputError, match="or a dict of arrays by parameter name"):

@@ -108,16 +108,6 @@ def test_zero_gradients_from_a_zero_start_flip_nothing(case, form):
         assert_array_equal(case.bits(value), before)
 
 
-def test_larq_sets_dead_weights_to_plus_one_at_threshold_zero():
-    case = next(case for case in CASES if case.hyper.get("rule") == "larq")
-    w, zero = np.int8([1, -1]), np.zeros(2, np.float32)
-    for form in ("numpy", "compiled"):
-        step = form_of(case, form)
-        state = type(inputs(case)[2])(zero)
-        assert_array_equal(step(w, zero, state, gamma=0.5, threshold=0)[0], [1, -1])
-        assert_array_equal(step(w, zero, state, gamma=0.5, threshold=0, rule="larq")[0], [1, 1])
-
-
 @pytest.mark.parametrize("case", [c for c in CASES if c.exact], ids=lambda c: c.label)
 def test_runs_exactly_on_fractions(case):
     """Against float64 on dyadic numbers short enough that no step of theirs rounds."""
