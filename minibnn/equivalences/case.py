@@ -195,6 +195,12 @@ class Case:
         """(g, what each of the runs has then) at each step, which has a row of its own."""
         return zip(self.over(gradients), *runs, strict=False)
 
+    def alike(self, gradients, **runs):
+        """Two runs of bits, or of (bits, ...), that have the same bits after each step."""
+        for _, *ends in self.beside(gradients, *runs.values()):
+            bits = (end[0] if isinstance(end, tuple) else end for end in ends)
+            self.same_bits(**dict(zip(runs, bits, strict=True)))
+
     # -- what came of it
 
     def show(self, **cells):

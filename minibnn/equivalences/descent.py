@@ -57,8 +57,7 @@ def binary_connect(x):
     """w0 = 1/2 at rate 1/4 flips by adding up gradients that never exceed tau = 4."""
     g, latent = x.column(1, 1, 1), x.array([0.5])
     bop, sgd = x.bop(g, x.signs([1]), 0 * latent, 1, threshold=4), x.sgd(g, latent, lr=0.25)
-    for _, (w, _), latent in x.beside(g, bop, sgd):
-        x.same_bits(bop=w, binary_connect=x.sign(latent))
+    x.alike(g, bop=bop, binary_connect=map(x.sign, sgd))
 
 
 def flushed(b, m, tau):

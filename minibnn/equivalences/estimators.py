@@ -163,8 +163,7 @@ def under_bop(x):
     gradients, w = x.gradients(SMALL), x.start_bits()
     half, threshold = np.float32(0.5), np.float32(x.one("threshold", (0.5, 1, 0)))
     runs = (x.bop(c * gradients, w, 0 * gradients[0], 0.25, c * threshold) for c in (1, half))
-    for _, (w, _), (v, _) in x.beside(gradients, *runs):
-        x.same_bits(without_phi=w, with_phi=v)
+    x.alike(gradients, **dict(zip(("without_phi", "with_phi"), runs, strict=True)))
 
 
 E10.shows(small_rate, g=(2,), latent=0.75, numbers="float64")

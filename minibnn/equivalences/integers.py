@@ -74,9 +74,8 @@ def in_every_order(x):
     x.same_bits(forwards=np.cumsum(q, 0)[-1], backwards=np.cumsum(q[::-1], 0)[-1])
 
 
-@E27.breaks("int16 at j = 9 overflows")
+@E27.breaks("int16 at j = 9 overflows: 2^9 * 127 is beyond 16 bits")
 def overflown(x):
-    """j = 9 and Q = 127: 2^9 * 127 is beyond 16 bits."""
     q = np.full((400, 1), 127, np.int16)
     runs = (integers(x, q, np.int8([-1]), 9, 0, dtype=dtype) for dtype in (np.int16, np.int32))
     for _, (_, a), (_, b) in x.beside(q, *runs):

@@ -197,9 +197,7 @@ def scale(x, start=None):
     c = np.float32(x.one("C", POWERS))
     start = c if start is None else start
     scaled = second(x, c * g, w, start * m, start * start * v, **hyper)
-    plain = second(x, g, w, m, v, **hyper)
-    for _, (w, _), (other, _) in x.beside(g, plain, scaled):
-        x.same_bits(second=w, other=other)
+    x.alike(g, second=second(x, g, w, m, v, **hyper), scaled=scaled)
 
 
 @E14.claim
@@ -208,9 +206,7 @@ def unbiased(x, factor=None):
     run, hyper = drawn_second(x, gamma=(0.5, 0.25, 2.0**-6), epsilon=(0,))
     factor = factor or np.sqrt(hyper["sigma"]) / hyper["gamma"]
     changed = hyper | {"form": "unbiased", "threshold": hyper["threshold"] * np.float32(factor)}
-    runs = second(x, *run, **hyper), second(x, *run, **changed)
-    for _, (w, _), (other, _) in x.beside(run[0], *runs):
-        x.same_bits(second=w, other=other)
+    x.alike(run[0], biased=second(x, *run, **hyper), unbiased=second(x, *run, **changed))
 
 
 @E14.claim

@@ -17,6 +17,7 @@ from minibnn.optim import (
     LatentSGDState,
 )
 
+JUMPS = ("none", "wells", "bottom")
 E22 = Entry(
     """E22 One double well, three jumps
 
@@ -43,10 +44,8 @@ def well(x, gradients, bits, latent, lr, lam, theta, jump):
 @E22.claim(EXACT)
 def rebnn_is_bop(x):
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
-    eta, alpha = x.one("eta", RATES), x.one("alpha", SCALES)
-    gamma = x.one("gamma", LAMBDAS)
-    w = bits = x.sign(latent)
-    state = BopState(-gamma * latent)
+    eta, alpha, gamma = x.one("eta", RATES), x.one("alpha", SCALES), x.one("gamma", LAMBDAS)
+    w, bits, state = x.sign(latent), x.sign(latent), BopState(-gamma * latent)
     run = well(x, alpha * gradients, bits, latent, eta, gamma, alpha, "none")
     for g, (new, latent) in x.beside(gradients, run):
         a, bits = alpha * (g - gamma * bits), new
@@ -56,22 +55,18 @@ def rebnn_is_bop(x):
         x.same(minus_gamma_W=-gamma * latent, m=state.m)
 
 
-def bold_beside_well(x, gradients, bits, eta):
-    b, bold, state = bits, BoldState(0 * gradients[0], 0), DoubleWellSGDState(x.number(1) * bits)
+@E22.claim(EXACT)
+def bold_is_a_well(x):
+    gradients, b, eta = x.gradients(SMALL, QUARTERS), x.start_bits(), x.one("eta", (1, 0.5, 0.25))
+    bits, bold, state = b, BoldState(0 * gradients[0]), DoubleWellSGDState(x.number(1) * b)
     for g in x.over(gradients):
-        beta = x.number(Fraction(bold.kept, len(b)))
-        hyper = {"lr": eta, "weight_decay": (1 - beta) / eta, "deadband": 1, "jump": "bottom"}
+        decay = (1 - x.number(Fraction(bold.kept, len(b)))) / x.number(eta)
+        hyper = {"lr": eta, "weight_decay": decay, "deadband": 1, "jump": "bottom"}
         bits, state = x.steps.double_well_sgd_step(bits, g, state, **hyper)
         b, bold = x.steps.bold_step(b, g, bold, lr=eta)
         x.tie(state.latent == bits)
         x.same_bits(bold=b, well=bits)
         x.same(b_minus_a=b - bold.a, W=state.latent)
-
-
-@E22.claim(EXACT)
-def bold_is_a_well(x):
-    g, bits = x.gradients(SMALL, QUARTERS), x.start_bits()
-    bold_beside_well(x, g, bits, x.number(x.one("eta", (1, 0.5, 0.25))))
 
 
 @E22.claim(EXACT)
@@ -89,30 +84,27 @@ def without_wells(x):
 @E22.claim(EXACT)
 def own_gradient(x):
     """From b W = depth >= 0."""
-    gradients, before = x.gradients(SMALL), x.start_bits()
+    gradients, before, jump = x.gradients(SMALL), x.start_bits(), x.one("jump", JUMPS)
     latent = before * np.abs(x.weights("depth", QUARTERS))
     lam, theta = x.number(x.one("weight_decay", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
-    lr, jump = x.number(x.one("lr", RATES)) / 3, x.one("jump", ("none", "wells", "bottom"))
-    run = well(x, gradients, before, latent, lr, lam, theta, jump)
+    run = well(x, gradients, before, latent, x.number(x.one("lr", RATES)) / 3, lam, theta, jump)
     for g, (bits, latent) in x.beside(gradients, run):
-        own = before * g >= lam * theta if jump == "bottom" else before * g > lam * theta
-        x.tie(before * g == lam * theta)
+        tie, own = before * g == lam * theta, before * g > lam * theta
+        x.tie(tie)
         x.show(W=latent)
+        own |= tie & (jump == "bottom")
         x.require(own | (bits == before), "a flip's own gradient is too small")
         before = bits
 
 
-def two_jumps(x, first, second):
+def two_jumps(x, *jumps):
     g, one = x.column(3, -1.75), x.array([1])
-    runs = (well(x, g, x.signs([1]), one, 0.5, 1, 1, jump) for jump in (first, second))
-    for _, (bits, _), (other, _) in x.beside(g, *runs):
-        x.same_bits(**{first: bits, second: other})
+    x.alike(g, **{jump: well(x, g, x.signs([1]), one, 0.5, 1, 1, jump) for jump in jumps})
 
 
 def bold(x, gradients):
     """Bits of BOLD, all +1 at the start."""
-    state = BoldState(0 * gradients[0], 0)
-    bits = x.signs([1] * len(gradients[0]))
+    state, bits = BoldState(0 * gradients[0]), x.signs([1] * len(gradients[0]))
     return (w for w, _ in x.run(x.steps.bold_step, gradients, bits, state, lr=1))
 
 
@@ -120,18 +112,16 @@ def bold(x, gradients):
 def bold_is_no_bop(x):
     """Bop's accumulator of gamma = 1/2 and threshold 1."""
     g = x.column(1.5, -1)
-    for _, w, (v, _) in x.beside(g, bold(x, g), x.bop(g, x.signs([1]), 0 * g[0], 0.5, 0.5)):
-        x.same_bits(bold=w, bop=v)
+    x.alike(g, bold=bold(x, g), bop=x.bop(g, x.signs([1]), 0 * g[0], 0.5, 0.5))
 
 
 @E22.breaks("BOLD tensor by tensor, and together: beta is another")
 def bold_by_tensors(x):
     g = x.array([[1, 0.75], [0, 0.125], [0, 0.125]])
-    for _, w, alone in x.beside(g, bold(x, g), bold(x, g[:, 1:])):
-        x.same_bits(in_one_tensor=w[1:], alone=alone)
+    x.alike(g, in_one_tensor=(w[1:] for w in bold(x, g)), alone=bold(x, g[:, 1:]))
 
 
-E22.shows(lambda x: bold_beside_well(x, x.column(0.5, 0.75, -1, 0), x.signs([1]), 1))
+E22.shows(bold_is_a_well, g=(0.5, 0.75, -1, 0))
 E22.breaks("ReBNN taken for Bop: only it flips back at once")(two_jumps, "none", "wells")
 E22.breaks("ReBNN taken for BOLD")(two_jumps, "none", "bottom")
 
@@ -172,21 +162,14 @@ def directions(x, m=None):
 @E24.claim(BOTH)
 def diode_is_bop(x):
     gradients, m = x.gradients(SMALL, ANY), x.weights("m", QUARTERS)
-    v, state = x.sign(-m), BopState(m)
+    v, state, beta = x.sign(-m), BopState(m), x.one("beta_2", (0.5, 0.75, 0.0))
     lr, c = x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
-    beta = x.one("beta_2", (0.5, 0.75, 0.0))
-    diode, scaled = (
-        x.run(
-            x.steps.diode_step,
-            gradients,
-            v,
-            DiodeState(0 * m, s * m),
-            lr=s * lr,
-            beta_1=0.5,
-            beta_2=beta,
-        )
-        for s in (x.number(1), c)
+    hyper, starts = (
+        {"beta_1": 0.5, "beta_2": beta},
+        (DiodeState(0 * m, m), DiodeState(0 * m, c * m)),
     )
+    diode = x.run(x.steps.diode_step, gradients, v, starts[0], lr=lr, **hyper)
+    scaled = x.run(x.steps.diode_step, gradients, v, starts[1], lr=c * lr, **hyper)
     how = {"gamma": 1 - beta, "threshold": 0, "rule": "larq", "average": "lerp"}
     for _, (w, one), (u, other) in x.beside(gradients, diode, scaled):
         v, state = x.steps.bop_step(v, lr * np.sign(one.momentum), state, **how)
@@ -199,16 +182,14 @@ def diode_is_bop(x):
 
 @E24.breaks("L2 inside Adam's gradient")
 def inside_adam(x):
-    """L2 in the gradient of Adam: its first moment after one step depends on |w|."""
-    moments = [0.1 * (1 + 0.0 + w / 2) for w in (1, 4)]
-    x.same(moment_of_1=np.float32(moments[0]), moment_of_4=np.float32(moments[1]))
+    """Its first moment after one step at g = 1 depends on |w|."""
+    x.same(**{f"moment_at_w_{w}": np.float32(0.1 * (1 + w / 2)) for w in (1, 4)})
 
 
 @E24.breaks("decay inside Lion's sign")
 def inside_the_sign(x):
     """sgn(g + lambda w) at g = -1/2, lambda = 1: not a function of bits and gradients."""
-    signs = [np.sign(-0.5 + w) for w in (1, 0.25)]
-    x.same_bits(at_w_1=np.float32(signs[0]), at_w_quarter=np.float32(signs[1]))
+    x.same_bits(at_w_1=np.sign(-0.5 + 1), at_w_quarter=np.sign(-0.5 + 0.25))
 
 
 TENTH = {"g": (0.1, 0.1, 0.1), "latent": 0.1, "lr": 0.1, "direction": "nesterov"}
