@@ -200,8 +200,8 @@ E17 = Entry(
 )
 
 
-def two_layers(first, second, beta):
-    """A trained dense network: signs (I, H) and (H, C), offsets (H,)."""
+def two_layers(first, beta, second):
+    """A trained dense network: signs (I, H), offsets (H,), signs (H, C)."""
     hidden, classes = second.shape
     layers = [BinaryDense(hidden), BatchNorm(), Sign(), BinaryDense(classes), BatchNorm()]
     net = Sequential(layers, (len(first),))
@@ -225,15 +225,15 @@ def image_of(values, sign=ONE, order=slice(None), outgoing=True, offset=True, ro
 
     ``rows`` are signs of the input features; ``outgoing`` and ``offset`` tell what is negated too.
     """
-    first, beta, second, last = values
+    first, beta, second, *rest = values
     first, beta = first * np.reshape(rows, (-1, 1)) * sign, beta * sign if offset else beta
     second = second * np.reshape(sign, (-1, 1)) if outgoing else second
-    return first[:, order], beta[order], second[order], last
+    return first[:, order], beta[order], second[order], *rest
 
 
 def trained_alike(x, values, data, labels, optimizer, steps=2, zeros=False, exact=True, **image):
     """A network and its image, trained on the same batch: images of each other after each step."""
-    nets = [two_layers(v[0], v[2], v[1]) for v in ((*values, 0), image_of((*values, 0), **image))]
+    nets = [two_layers(*values), two_layers(*image_of(values, **image))]
     optimizers = [optimizer(), optimizer()]
     for _ in range(steps):
         x.rows.append({"step": len(x.rows) + 1})
