@@ -97,9 +97,8 @@ class Discovery(Shown):
         if not self.conjectures:
             words = " and ".join(f"({text(g)})" for g in self.parted) or "none short enough"
             length = f" of length {len(self.parted[0])}" if self.parted else ""
-            lines.append(
-                f"no candidate has the same bits; all part by the gradients{length}: {words}"
-            )
+            part = f"all part by the gradients{length}: {words}"
+            lines.append(f"no candidate has the same bits; {part}")
         return "\n".join(lines)
 
     def explanation(self):
@@ -128,10 +127,8 @@ class Candidates:
 
     def keep(self, constants, gradients, bits, exact=False):
         """Drop those that have other bits; bits[0] are those before the first step."""
-        for choice in self.alive:
-            self.alive[choice] = self.alive[choice][
-                :, self.same(choice, constants, gradients, bits, exact)
-            ]
+        for choice, rows in self.alive.items():
+            self.alive[choice] = rows[:, self.same(choice, constants, gradients, bits, exact)]
 
     def same(self, choice, constants, gradients, bits, exact=False):
         """Indices of a choice's candidates with these bits."""
@@ -157,15 +154,14 @@ class Candidates:
 
     def found(self):
         """The living as {constant: text}, with choices that matter, shortest first."""
-        rows = []
+        living = []
         for choice, indices in self.alive.items():
             for column in indices.T:
                 terms = [t[k] for t, k in zip(self.terms.values(), column, strict=True)]
                 words = dict(zip(self.terms, map(str, terms), strict=True)) | dict(choice)
-                rows.append(
-                    (sum(len(t.powers) for t in terms), sum(map(len, words.values())), words)
-                )
-        return [words for *_, words in sorted(rows, key=lambda row: row[:2])]
+                size = sum(len(t.powers) for t in terms), sum(map(len, words.values()))
+                living.append((size, words))
+        return [words for _, words in sorted(living, key=lambda each: each[0])]
 
 
 def run_of(model, constants, gradients, exact=False):
@@ -221,9 +217,7 @@ def discover(a, b, given=(), seed=0, keep_trivial=False):
             traces.append(Trace(constants, gradients, bits, len(candidates)))
     found = candidates.found()
     if given and not keep_trivial:
-        found = [
-            words for words in found if any(set(given) & set(v.split()) for v in words.values())
-        ]
+        found = [words for words in found if set(given) & set(" ".join(words.values()).split())]
     parted = () if found else smallest_parting(a, Candidates(b, known), known)
     seconds = time.perf_counter() - start
     return Discovery(a.name, b.name, count, tuple(found), parted, tuple(traces), seconds)
@@ -239,12 +233,9 @@ def smallest_parting(a, candidates, known, longest=3):
             for gradients in product(SMALLEST, repeat=length):
                 bits = run_of(a, {name: each[name] for name in a.constants}, gradients)
                 alive = {c: candidates.same(c, each, gradients, bits) for c in candidates.alive}
-                killed[gradients] = np.concatenate(
-                    [
-                        np.isin(np.arange(rows.shape[1]), alive[c], invert=True)
-                        for c, rows in candidates.alive.items()
-                    ]
-                )
+                every = {c: np.arange(rows.shape[1]) for c, rows in candidates.alive.items()}
+                lost = [np.isin(every[c], alive[c], invert=True) for c in every]
+                killed[gradients] = np.concatenate(lost)
             if np.any(list(killed.values()), axis=0).all():
                 return cover(killed)
     return ()

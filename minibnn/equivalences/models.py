@@ -51,10 +51,8 @@ class Model:
 
     def combinations(self):
         """Every choice, as a tuple of (name, word)."""
-        return [
-            tuple(zip(self.choices, words, strict=True))
-            for words in product(*self.choices.values())
-        ]
+        every = product(*self.choices.values())
+        return [tuple(zip(self.choices, words, strict=True)) for words in every]
 
     def first_choice(self):
         return dict(self.combinations()[0])

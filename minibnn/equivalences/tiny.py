@@ -85,10 +85,8 @@ def trained_errors(optimizer, x, labels, h, seed, steps=300):
         dz = -labels * (labels * (hidden.astype(int) @ v) < 2) / np.float32(len(x))
         dv = (hidden.T @ dz).astype(np.float32)
         dw = ((dz[:, None] * v * (np.abs(a) <= 3)).T @ x).astype(np.float32)  # straight through
-        (w, first), (v, second) = (
-            optimizer(value, g, state)
-            for value, g, state in zip((w, v), (dw, dv), states, strict=True)
-        )
+        w, first = optimizer(w, dw, states[0])
+        v, second = optimizer(v, dv, states[1])
         states = first, second
         least = min(least, int((outputs(w, v, x) != labels).sum()))
     return least
@@ -106,12 +104,11 @@ def gaps(count=8, seeds=10, h=3, steps=300):
     """{optimizer: int array (tasks, seeds)} of errors above the optimum, and the optima."""
     chosen = list(tasks(count))
     optima = [least_errors(x, labels, h) for x, labels in chosen]
-    return {
-        name: np.array(
-            [
-                [trained_errors(run, x, labels, h, seed, steps) - best for seed in range(seeds)]
-                for (x, labels), best in zip(chosen, optima, strict=True)
-            ]
-        )
+    found = {
+        name: [
+            [trained_errors(run, x, labels, h, seed, steps) for seed in range(seeds)]
+            for x, labels in chosen
+        ]
         for name, run in OPTIMIZERS.items()
-    }, optima
+    }
+    return {name: np.array(errors) - np.c_[optima] for name, errors in found.items()}, optima

@@ -48,7 +48,7 @@ def test_double_well_jumps_and_holds_at_zero(step):
     [("step:8:0.5:10", "step:2:0.5:10"), ("linear:0:8:32", "linear:0:2:32")],
 )
 def test_twins_are_bop_while_the_threshold_changes(deadband, threshold, each_backend):
-    """Whole numbers and powers of two, so nothing rounds: the wells carry their weights along."""
+    """Integers and powers of two, so nothing rounds: the wells carry their weights along."""
     lam, rng = 0.25, np.random.default_rng(0)
     twins = {"lr": 0.5, "weight_decay": lam, "deadband": deadband}
     optimizers = [
