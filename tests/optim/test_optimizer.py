@@ -141,18 +141,6 @@ def test_copy_and_state_dict_share_no_memory(text, each_backend):
 
 
 @every_optimizer
-def test_number_of_threads_changes_nothing(text, use_backend, use_threads):
-    use_backend("numba")
-    results = []
-    for threads in (1, 2):
-        use_threads(threads)
-        optimizer, ps = make(text)
-        run(optimizer, ps, range(3))
-        results.append(values(ps))
-    assert_equal_dicts(*results)
-
-
-@every_optimizer
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_gradient_that_is_no_number_stops_before_anything_is_written(text, bad, each_backend):
     optimizer, ps = make(text)
