@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, Options
-from minibnn.equivalences.entry import BOTH, EXACT, Entry
+from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 
 E18 = Entry(
     """E18 Dual views of latent weights
@@ -117,7 +117,7 @@ def penalty_on_bits(x):
 
 E25.shows(prior, g=(1, 3, -2), latent=1, centre=2, weight_decay=0.5)
 E25.breaks("the prior is left out of Bop's gradient")(
-    prior, shifted=False, g=(1,), latent=1, centre=4, lr=1, weight_decay=0.5, bits_only=True
+    prior, shifted=False, g=(1,), latent=1, centre=4, lr=1, weight_decay=0.5, **BITS
 )
 E25.breaks("lambda |c| = 2.5 below G = 3: the gradient flips the weight")(
     never_flips, g=(3,), latent=0.5, lr=1, beyond=-0.5

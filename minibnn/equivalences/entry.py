@@ -10,6 +10,7 @@ from minibnn.equivalences.case import Broken, Case
 from minibnn.ops.backend import using
 
 BOTH, EXACT = ("float32", "fraction"), ("fraction",)  # what a claim computes in
+BITS = {"bits_only": True}  # of a counterexample: real numbers part at once
 _FIELDS = ("if", "class", "why", "source")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, STARTS, THRESHOLDS, hold
-from minibnn.equivalences.entry import BOTH, EXACT, Entry
+from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 from minibnn.equivalences.scale import dialect, sgd_constants
 from minibnn.optim import (
     BopState,
@@ -86,35 +86,25 @@ E4 = Entry(
 )
 
 
-def beside_bop(
-    x,
-    gradients,
-    latent,
-    rates,
-    lam,
-    rule,
-    average,
-    decay="shrink",
-    zero=None,
-    m=None,
-    gamma=None,
-    clip=None,
-    m_clip=None,
-):
+def beside_bop(x, gradients, latent, rates, lam, how):
     """Latent SGD with decay, and Bop with threshold 0: the same bits, and m = -lambda w.
 
-    ``zero`` is the rule by which a latent weight of 0 is read.
+    ``how`` has the dialect and the form of decay; it may have clips, another m0 or gamma, and the
+    rule by which a latent weight of 0 is read.
     """
     w = bits = x.sign(latent)
-    state = BopState(-lam * latent if m is None else m)
-    clipping = {"clip": clip} if clip else {}
-    run = x.sgd(gradients, latent, rates, weight_decay=lam, decay=decay, **clipping)
+    state, hyper = (
+        BopState(how.get("m", -lam * latent)),
+        {"weight_decay": lam, "decay": how["decay"]},
+    )
+    hyper |= {"clip": how["clip"]} if how.get("clip") else {}
+    run = x.sgd(gradients, latent, rates, **hyper)
+    hyper = {"threshold": 0, "rule": how["rule"], "average": how["average"]}
     for g, lr, latent in x.beside(gradients, rates, run):
-        hyper = {"gamma": gamma or lr * lam, "threshold": 0, "rule": rule, "average": average}
-        w, state = x.steps.bop_step(w, g, state, **hyper)
-        if m_clip is not None:
-            state = BopState(np.clip(state.m, -m_clip, m_clip))
-        bits = x.sign(latent) if (zero or rule) == "larq" else hold(latent, bits)
+        w, state = x.steps.bop_step(w, g, state, gamma=how.get("gamma", lr * lam), **hyper)
+        if how.get("m_clip"):
+            state = BopState(np.clip(state.m, -how["m_clip"], how["m_clip"]))
+        bits = x.sign(latent) if how.get("zero", how["rule"]) == "larq" else hold(latent, bits)
         x.show(latent=latent)
         x.same_bits(sign=bits, bop=w)
         x.same(minus_lambda_latent=-lam * latent, m=state.m)
@@ -123,9 +113,9 @@ def beside_bop(
 PAIRED = {"convex": "shrink", "lerp": "coupled"}  # forms that round alike
 
 
-def drawn_decay(x, lambdas, rates, *palettes):
+def drawn_decay(x, lambdas, rates, *palettes, most=8):
     """Gradients, latent weights, rates and lambda; somebody else's steps get lr lambda <= 1."""
-    g, latent = x.gradients(*palettes), x.weights("latent", QUARTERS)
+    g, latent = x.gradients(*palettes, most=most), x.weights("latent", QUARTERS)
     lam = x.number(x.one("weight_decay", lambdas))
     most = max(lam, x.number(1)) if x.steps.foreign else x.number(1)
     return g, latent, [lr / most for lr in x.each_step("lr", rates, g)], lam
@@ -143,35 +133,22 @@ def decay_is_average(x, change=None):
     how = {"average": average, "rule": rule, "decay": PAIRED[average]}
     how["clip"] = None if x.steps.foreign else x.one("clip", (None, None, 1.0, 0.5))
     how["m_clip"] = how["clip"] and x.number(how["clip"]) * lam
-    beside_bop(x, *run, lam, **how | (change or {}))
+    beside_bop(x, *run, lam, how | (change or {}))
 
 
 @E4.claim(BOTH)
 def in_any_form(x):
     """Exact arithmetic: fractions, or float32 on a lattice of quarters and powers of two."""
-    run = drawn_decay(x, (1.0, 0.5), (0.5, 1.0), SMALL)
-    how = dialect(x) | {"decay": x.one("decay", x.steps.decays)}
-    beside_bop(x, *(run if x.exact else (run[0][:6], run[1], run[2][:6], run[3])), **how)
+    run = drawn_decay(x, (1.0, 0.5), (0.5, 1.0), SMALL, most=8 if x.exact else 6)
+    beside_bop(x, *run, dialect(x) | {"decay": x.one("decay", x.steps.decays)})
 
 
 E4.shows(decay_is_average, g=(1, 2, -1, -2, -1, 0), latent=0.5, weight_decay=0.5, rule="larq")
 E4.breaks("no weight decay: plain SGD is no Bop, here of gamma 0.1")(
-    decay_is_average,
-    {"gamma": 0.1},
-    g=(1, -3, 2),
-    lr=1,
-    weight_decay=0,
-    rule="larq",
-    bits_only=True,
+    decay_is_average, {"gamma": 0.1}, g=(1, -3, 2), lr=1, weight_decay=0, rule="larq", **BITS
 )
 E4.breaks("Bop starts at m0 = 0 whatever the latent weights are")(
-    decay_is_average,
-    {"m": np.float32([0])},
-    g=(0.25,),
-    lr=1,
-    weight_decay=0.5,
-    latent=2,
-    bits_only=True,
+    decay_is_average, {"m": np.float32([0])}, g=(0.25,), lr=1, weight_decay=0.5, latent=2, **BITS
 )
 E4.breaks("a latent weight of exactly 0 reads +1, and the strict rule keeps the bit")(
     decay_is_average, {"zero": "larq"}, g=(-0.5,), latent=-0.5
@@ -183,7 +160,7 @@ E4.breaks("lambda = 0.3, no power of two: m rounds by itself")(
     decay_is_average, g=(0.1,) * 3, lr=0.1, weight_decay=0.3, latent=0.1
 )
 E4.breaks("the latent weights are clipped, m is not")(
-    decay_is_average, {"clip": 0.5}, g=(-4, 1, 1), weight_decay=0.5, latent=0.5, bits_only=True
+    decay_is_average, {"clip": 0.5}, g=(-4, 1, 1), weight_decay=0.5, latent=0.5, **BITS
 )
 
 

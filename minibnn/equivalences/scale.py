@@ -14,7 +14,7 @@ from minibnn.equivalences.case import (
     THRESHOLDS,
     Options,
 )
-from minibnn.equivalences.entry import BOTH, Entry
+from minibnn.equivalences.entry import BITS, BOTH, Entry
 from minibnn.optim.bop import flip_signs
 
 
@@ -98,19 +98,19 @@ def latent_adam(x):
 
 E1.shows(latent_sgd, g=(-1, 1, 0.5, 1), latent=0.5, weight_decay=0.25, clip=1.0)
 E1.breaks("the clip keeps its size")(
-    latent_sgd, unscaled=["clip"], g=(-1, 1, 0.5), latent=0.5, lr=1, clip=1, bits_only=True
+    latent_sgd, unscaled=["clip"], g=(-1, 1, 0.5), latent=0.5, lr=1, clip=1, **BITS
 )
 E1.breaks("the straight-through mask keeps its width")(
-    latent_sgd, unscaled=["ste_clip"], g=(-1, 2), latent=0.25, ste_clip=1, bits_only=True
+    latent_sgd, unscaled=["ste_clip"], g=(-1, 2), latent=0.25, ste_clip=1, **BITS
 )
 E1.breaks("lambda keeps its size")(
-    latent_sgd, unscaled=["weight_decay"], g=(0, 0.4), latent=1, weight_decay=1, bits_only=True
+    latent_sgd, unscaled=["weight_decay"], g=(0, 0.4), latent=1, weight_decay=1, **BITS
 )
 E1.breaks("the start keeps its size: learning rate alone, the usual belief")(
-    latent_sgd, unscaled=["start"], g=(0.75,), latent=0.5, bits_only=True
+    latent_sgd, unscaled=["start"], g=(0.75,), latent=0.5, **BITS
 )
 E1.breaks("the paper's C = 0.01, no power of two: 0.1 - 0.3 + 0.2 is 0 in one run only")(
-    latent_sgd, g=(3, -2), latent=0.1, C=0.01, lr=0.1, bits_only=True
+    latent_sgd, g=(3, -2), latent=0.1, C=0.01, lr=0.1, **BITS
 )
 
 

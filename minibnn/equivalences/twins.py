@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS, hold
-from minibnn.equivalences.entry import BOTH, EXACT, Entry
+from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 from minibnn.equivalences.scale import scaled_constants
 from minibnn.optim import (
     BoldState,
@@ -195,9 +195,7 @@ def inside_the_sign(x):
 TENTH = {"g": (0.1, 0.1, 0.1), "latent": 0.1, "lr": 0.1, "direction": "nesterov"}
 E24.shows(directions, **TENTH, weight_decay=0.5)
 E24.breaks("lambda = 0.3, no power of two")(directions, **TENTH, weight_decay=0.3)
-E24.breaks("Bop starts at m0 = 0")(
-    directions, m=0, g=(-1, 1), latent=2, weight_decay=0.5, bits_only=True
-)
+E24.breaks("Bop starts at m0 = 0")(directions, m=0, g=(-1, 1), latent=2, weight_decay=0.5, **BITS)
 
 
 E37 = Entry(
@@ -257,7 +255,7 @@ def kernel_is_bop(x):
         x.same(minus_lambda_latent=-lam * latent, m=state.m)
 
 
-ALONE = {"latent": 0.5, "weight_decay": 0, "bits_only": True}
+ALONE = {"latent": 0.5, "weight_decay": 0, **BITS}
 E37.shows(squared_rate, g=(1, -1, 0.5), latent=0.5, lr=0.25)
 E37.breaks("E1's law: the rate times C")(squared_rate, lr_power=1, g=(0.75,), **ALONE)
 E37.breaks("the clip keeps its size")(
