@@ -143,12 +143,13 @@ def in_any_form(x):
     beside_bop(x, *run, dialect(x) | {"decay": x.one("decay", x.steps.decays)})
 
 
+ZERO = np.zeros(1, np.float32)
 E4.shows(decay_is_average, g=(1, 2, -1, -2, -1, 0), latent=0.5, weight_decay=0.5, rule="larq")
 E4.breaks("no weight decay: plain SGD is no Bop, here of gamma 0.1")(
     decay_is_average, {"gamma": 0.1}, g=(1, -3, 2), lr=1, weight_decay=0, rule="larq", **BITS
 )
 E4.breaks("Bop starts at m0 = 0 whatever the latent weights are")(
-    decay_is_average, {"m": np.float32([0])}, g=(0.25,), lr=1, weight_decay=0.5, latent=2, **BITS
+    decay_is_average, {"m": ZERO}, g=(0.25,), lr=1, weight_decay=0.5, latent=2, **BITS
 )
 E4.breaks("a latent weight of exactly 0 reads +1, and the strict rule keeps the bit")(
     decay_is_average, {"zero": "larq"}, g=(-0.5,), latent=-0.5
