@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import warnings
 from pathlib import Path
 
@@ -203,12 +204,12 @@ def _locked(folder):
     """The open lock file of ``folder``, holding the process's number while locked."""
     file = open(folder / ".lock", "a+b", buffering=0)
     if not try_lock(file):
-        number = b""
+        owner = b""
         with file, contextlib.suppress(OSError):  # Windows shows nobody else what is locked
             file.seek(0)
-            number = file.read(20).strip()
-        number = number.decode("ascii", "replace") or "unknown"
-        raise InputError(f"{folder} is in use by a process (number {number})")
+            owner = file.read(20)
+        owner = _process(owner.decode("ascii", "replace").strip())
+        raise InputError(f"{folder} is in use by {owner}")
     with contextlib.suppress(OSError):  # a full disk is told by what is written next
         file.truncate(0)
         file.write(b"%d\n" % os.getpid())
@@ -227,3 +228,18 @@ def try_lock(file):
             stacklevel=2,
         )
         return True
+
+
+def _process(number):
+    """Words for a process of which the number is known: also its command line, if that is."""
+    if not number.isdecimal():
+        return "another process (number unknown)"
+    if int(number) == os.getpid():
+        return "this process already"
+    command = b""
+    with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
+        command = Path(f"/proc/{number}/cmdline").read_bytes()
+    text = shlex.join(command.decode("utf-8", "replace").rstrip("\0").split("\0"))
+    if len(text) > 300:  # a command tells most at its ends
+        text = f"{text[:150]}...{text[-150:]}"
+    return f"another process (number {number}{f': {text}' if command else ''})"

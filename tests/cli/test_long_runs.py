@@ -107,3 +107,27 @@ def test_a_closed_terminal_is_a_hang_up(here, words, run):
     assert not list(here.glob("*/.stop-*"))
     with RunFolder(here / run, resume=True):  # free again
         pass
+
+
+HOLDS = """
+import sys, time
+from minibnn.training.run_folder import RunFolder
+with RunFolder("a"):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_in_use_names_the_process_and_its_command(fails, here):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, "train", "--data-dir", "d" * 500, "--out", "a folder"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline() == b"locked\n"
+        what = rf"a is in use by another process \(number {process.pid}"
+        if Path("/proc/self/cmdline").exists():
+            what += r": \S*python\S* -c .*\.\.\.d+ --out 'a folder'\)"
+        fails(what, "train", *SMALL, "--out", "a")
+        process.stdin.close()

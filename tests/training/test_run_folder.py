@@ -126,7 +126,9 @@ def test_a_folder_in_use_is_refused_and_names_the_process(tmp_path, start_python
         f"with RunFolder({str(out)!r}):\n    print('locked', flush=True)\n    time.sleep(60)"
     )
     assert process.stdout.readline() == "locked\n"
-    with pytest.raises(bnn.InputError, match=rf"in use by a process \(number {process.pid}\)"):
+    with pytest.raises(
+        bnn.InputError, match=rf"in use by another process \(number {process.pid}: .*python"
+    ):
         fit(out)
     process.kill()
     process.wait()
