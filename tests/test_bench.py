@@ -279,18 +279,3 @@ def test_json_is_all_that_is_printed(least, capsys):
     assert " thread" in out  # or threads
     assert "kernel gradient" in out
     assert "s in all, of which" in out
-
-
-def test_wrong_options_are_one_line(capsys):
-    for options, message in (
-        (["--only", "speed"], "'speed' is not one of"),
-        (["--filters", "0"], "--filters"),
-        (["--threads", "4096"], "threads must be an integer from 1 to"),
-        (["--gradients", "int7"], "'int7' is not one of"),
-        (["--figure", "a.png"], "--figure belongs to --only scaling"),
-        (["--only", "scaling", "--figure", "a.gif"], "a figure must end in .png, .pdf or .svg"),
-    ):
-        assert main(["bench", *options]) == 2
-        err = capsys.readouterr().err
-        assert message in err
-        assert err.count("\n") == 1

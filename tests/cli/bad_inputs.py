@@ -372,12 +372,8 @@ ROWS = {
         "--scheduler": [("tcp://host:8786", "--scheduler belongs to --executor dask")],
         "--resume": [
             ("", "--resume needs --out FOLDER, the sweep to go on with"),
-            ("--out none", "none is no sweep's folder: it has no sweep.json"),
+            ("--out none", "--resume goes on with the sweep as it is: leave --grid out"),
             ("--force --out none", "resume goes on with a sweep, force discards it: choose one"),
-            (
-                "--out none --set gamma=1",
-                "--resume goes on with the sweep as it is: leave --set out",
-            ),
         ],
     },
     "plot": {

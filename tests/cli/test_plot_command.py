@@ -32,13 +32,3 @@ def test_a_new_run_replaces_the_figure_with_the_rest(run, a_run):
     Path("a/plot.png").touch()
     assert run("train", *SMALL, "--out", "a", "--force")[0] == 0
     assert not Path("a/plot.png").exists()
-
-
-def test_what_cannot_be_drawn(fails, run, a_run):
-    fails("nowhere does not exist", "plot", "nowhere")
-    fails("must end in .png, .pdf or .svg, found a.jpg", "plot", "a", "--out", "a.jpg")
-    fails("away/a.png: the folder away does not exist", "plot", "a", "--out", "away/a.png")
-    fails("Missing argument 'RUN...'", "plot")
-    Path("a/telemetry.npz").write_bytes(b"nothing")
-    fails("a/telemetry.npz: .* cut off or damaged", "plot", "a")
-    assert sorted(p.name for p in Path().iterdir()) == ["a"]

@@ -174,34 +174,14 @@ GRID = ("--grid", "gamma=1e-2")
 @pytest.mark.parametrize(
     ("message", "arguments"),
     [
-        ("something to vary: a grid or a scan", ()),
-        ("--grid: expected KEY=VALUE", ("--grid", "gamma")),
-        ("--grid: gamma is given twice", (*GRID, *GRID)),
-        ("gama is no key of a sweep; of bop: gamma, .*options: .*batch-size",
-         ("--grid", "gama=1")),
-        (r"gamma must be a number in \(0, 1\].*'2'", ("--grid", "gamma=2")),
-        ("filters must be an integer from 1 on", ("--scan", "filters=0")),
-        ("it needs --random N", ("--grid", "gamma=log:1e-3:1")),
-        ("random must be at most 1", (*GRID, "--random", 2)),
-        ("--seeds must be integers like 0,1,2, found '0;1'", (*GRID, "--seeds", "0;1")),
-        ("seeds must be different", (*GRID, "--seeds", "1,1")),
-        ("jobs must be an integer from 1 to 2", (*GRID, "--jobs", 3)),
-        ("threads must be an integer from 1 to 2", (*GRID, "--threads", 3)),
-        ("--jobs belongs to --executor processes", (*GRID, "--jobs", 1, "--executor", "mpi")),
-        ("--scheduler belongs to --executor dask", (*GRID, "--scheduler", "tcp://a:1")),
-        ("executor.*'slurm' is not one of", (*GRID, "--executor", "slurm")),
-        ("data set must be one of digits", (*GRID, "--dataset", "mnist")),
         ("data set must be one of digits", ("--grid", "dataset=digits,mnist")),
         ("batch_size must be an integer from 1 to 1437", ("--grid", "batch-size=50,5000")),
         ("recipe must be one of bop-sec51", ("--grid", "recipe=bop-sec51,bop-sec99")),
         ("--width scales --filters", ("--grid", "width=0.5,1", "--filters", 8)),
-        ("--resume needs --out FOLDER", ("--resume",)),
         ("none is no sweep's folder", ("--resume", "--out", "none")),
-        ("resume goes on with a sweep, force discards it",
-         (*GRID, "--resume", "--force", "--out", "none")),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_line_and_2(fails, here, message, arguments):
+def test_no_cell_starts_if_one_would_refuse(fails, here, message, arguments):
     fails(message, "sweep", *arguments)
     assert list(here.iterdir()) == []
 
