@@ -99,7 +99,9 @@ def load(path):
             if name not in (DESCRIPTION, archive.CHECKSUM):
                 wanted, found = (d.get(name, ("absent", "")) for d in (needed, members.declared))
                 if wanted != found:
-                    raise InputError(f"{name} must be {wanted[0]} {wanted[1]}, found {found}")
+                    raise InputError(
+                        f"{name} must be {wanted[0]} {wanted[1]}, found {found[0]} {found[1]}"
+                    )
         arrays = members.read_all(verified=True)
         for step, _ in walk(packed.steps):
             step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})

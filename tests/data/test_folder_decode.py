@@ -150,7 +150,7 @@ FILES = {
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
     st.floats(0, 1),
 )
-def test_damaged_files_give_a_image_or_a_reason(kind, changes, length):
+def test_damaged_files_give_an_image_or_a_reason(kind, changes, length):
     content = bytearray(FILES[kind])
     for place, byte in changes:
         content[int(place * len(content))] = byte
@@ -181,7 +181,7 @@ def test_a_bomb_is_refused_before_it_is_decoded_and_without_a_warning(side):
     assert "is more than" in str(caught.value) or "exceeds limit" in str(caught.value)
 
 
-def test_warnings_as_errors_do_not_change_what_is_a_image():
+def test_warnings_as_errors_do_not_change_what_is_an_image():
     """Odd EXIF data, as some of ImageNet's files have: Pillow warns and goes on."""
     exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\xff\xff\0\0"
     content = GOOD[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + GOOD[2:]

@@ -142,7 +142,7 @@ def test_what_is_no_image(tmp_path):
         read_image(path, (8, 8, 1))
 
 
-def test_a_image_that_unpacks_to_too_much(tmp_path):
+def test_an_image_that_unpacks_to_too_much(tmp_path):
     file = io.BytesIO()
     Image.new("1", (9000, 9000)).save(file, "PNG")
     (tmp_path / "bomb.png").write_bytes(file.getvalue())

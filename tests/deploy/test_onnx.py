@@ -316,7 +316,7 @@ def test_operators_as_they_stand():
     assert_array_equal(found, net.forward(x))
 
 
-def test_thresholds_are_no_whole_numbers():
+def test_thresholds_are_no_integers():
     """So a sum that a runtime rounds a little is still on the right side."""
     model = export.model(small())
     (threshold,) = (c for c in model.graph.initializer if c.name == "sign1/threshold")

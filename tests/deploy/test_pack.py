@@ -244,21 +244,6 @@ def test_what_it_says_of_itself():
     assert f"{packed.nbytes:,}" in text.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("x", "message"),
-    [
-        (np.zeros((2, 8, 8, 3), np.uint8), r"shape \(N, 8, 8, 1\), found \(2, 8, 8, 3\)"),
-        (np.zeros((8, 8, 1), np.uint8), r"found \(8, 8, 1\)"),
-        (np.zeros((2, 8, 8, 1), np.int64), "uint8 bytes or float32, found int64"),
-    ],
-)
-def test_inputs_that_do_not_fit(x, message):
-    net = bnn.zoo.digits_net(filters=8, dense_units=32)
-    for one in (net, pack(net)):  # the same words
-        with pytest.raises(InputError, match=message):
-            one.forward(x)
-
-
 def test_layers_that_cannot_be_packed():
     class Odd(nn.ReLU):
         pass

@@ -143,7 +143,7 @@ def test_a_layer_comes_back_from_its_configuration(name):
 # -- kernels ----------------------------------------------------------------------------------
 
 
-def test_binary_layers_on_signs_give_whole_numbers():
+def test_binary_layers_on_signs_give_integers():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 5, 5, 33))
     conv = built(nn.BinaryConv2D(4, 3), (5, 5, 33))
@@ -157,7 +157,7 @@ def test_binary_layers_on_signs_give_whole_numbers():
     )
 
 
-def test_real_layers_take_signs_bytes_and_whole_numbers():
+def test_real_layers_take_signs_bytes_and_integers():
     rng = np.random.default_rng(1)
     raw = rng.integers(0, 256, (2, 5), dtype=np.uint8)
     dense = built(nn.Dense(3), (5,))
@@ -306,7 +306,7 @@ def test_max_pool_keeps_bytes_bytes_and_average_pools_read_them():
     assert_allclose(y, naive.avg_pool2d(numbers, (2, 2), (2, 2), "valid"), rtol=1e-5, atol=1e-6)
 
 
-def test_residual_adds_whole_numbers_as_floats():
+def test_residual_adds_integers_as_floats():
     layer = built(nn.Residual([nn.Sign(), nn.BinaryConv2D(3, 3)]), (4, 4, 3))
     x = np.full((1, 4, 4, 3), 32767, np.int16)
     y = layer.forward(x)

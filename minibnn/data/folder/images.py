@@ -92,9 +92,9 @@ class FolderImages:
         """
 
         def load(place):
-            row = self.rows[place]
-            image = self.decode(row)
-            return ([], place, [self.listing.names[row]]) if image is None else ([image], place, [])
+            image = self.decode(self.rows[place])
+            lost = [self.listing.names[self.rows[place]]] if image is None else []
+            return image, place, lost
 
         starts = range(0, len(self), batch_size)
         places = [slice(start, min(start + batch_size, len(self))) for start in starts]
@@ -120,7 +120,7 @@ class FolderImages:
                 row = self.rows[which]
                 draws = {"seed": seed, "epoch": epoch, "index": int(row)} if augment else None
                 if (image := self.decode(row, draws)) is not None:
-                    return [image], labels[which], lost
+                    return image, labels[which], lost
                 lost.append(self.listing.names[row])
             raise InputError(f"{self.problems.line(lost[0])}; and so are all other training images")
 
@@ -129,7 +129,7 @@ class FolderImages:
     def _prefetched(self, places, load):
         """Yield (images, labels) of each slice of ``places``.
 
-        Threads call ``load(place)`` ahead of time: [image] or [], its label, names of broken files.
+        Threads call ``load(place)`` ahead of time: image or None, its label, and broken files.
         """
         decode.prepare()
         largest = max((here.stop - here.start for here in places), default=1)
@@ -138,12 +138,15 @@ class FolderImages:
         every = (place for here in places for place in range(here.start, here.stop))
         with closing(prefetch(load, every, self.workers, ahead)) as loaded:
             for here in places:
-                batch = list(islice(loaded, here.stop - here.start))
-                self.problems.report([name for _, _, lost in batch for name in lost])
-                images = [image for found, _, _ in batch for image in found]
-                labels = [label for found, label, _ in batch if found]
-                images = np.array(images, np.float32).reshape(-1, *self.shape[1:])
-                yield images, np.array(labels, np.int64)
+                images = np.empty((here.stop - here.start, *self.shape[1:]), np.float32)
+                labels, lost = [], []
+                for image, label, names in islice(loaded, len(images)):
+                    lost += names
+                    if image is not None:
+                        images[len(labels)] = image
+                        labels.append(label)
+                self.problems.report(lost)
+                yield images[: len(labels)], np.array(labels, np.int64)
 
     def check_readable(self):
         """InputError unless one of the images can be decoded; stops at the first that can."""
