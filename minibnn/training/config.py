@@ -11,12 +11,6 @@ from minibnn.errors import InputError, one_line
 from minibnn.ops import backend
 from minibnn.optim import schedules
 
-# Recorded, but no reason to refuse a resume: how the run was started, and what computes it.
-_NOT_IDENTITY = (
-    *("options", "epochs", "checkpoint_every", "checkpoint_minutes", "minibnn", "computed_by"),
-    *("mpi", "machine_dependent"),
-)
-
 
 def _backend_words(computed_by):
     return "on " + (" ".join(map(str, (computed_by or {}).values())) or "an unknown backend")
@@ -34,6 +28,8 @@ _OF_THE_START = {  # in words; a resume leaves them as they were
     "computed_by": _backend_words,
     "mpi": _ranks_words,
 }
+# Recorded, but no reason to refuse a resume.
+_ASIDE = ("options", "epochs", "checkpoint_every", "checkpoint_minutes", "machine_dependent")
 
 
 def describe(runs, data, settings, run_options=None):
@@ -96,11 +92,9 @@ def adopted(found, asked, folder):
     """
     if found is None:
         return asked, []
-    known, wanted = (
-        {key: value for key, value in config.items() if key not in _NOT_IDENTITY}
-        for config in (found, asked)
-    )
-    for key, was, now in differences(known, wanted):
+    aside = {*_ASIDE, *_OF_THE_START}
+    own = ({k: v for k, v in config.items() if k not in aside} for config in (found, asked))
+    for key, was, now in differences(*own):
         raise InputError(f"{folder} holds another run: {key} was {was}, now {now}")
     before, epochs = found.get("epochs") or 0, asked["epochs"]
     if before > epochs:
