@@ -6,11 +6,11 @@ that against their length and the file's.
 """
 
 import json
+from math import prod
 
 import numpy as np
 
 from minibnn.deploy.steps import IMAGES, Value, plan, run, walk
-from minibnn.deploy.summary import summarize
 from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.files.atomic import save
@@ -57,7 +57,7 @@ class PackedNetwork(Predictor):
         if len(text) > MOST_DESCRIPTION:
             raise InputError(f"{self.name} is too long a network to be described in a file")
         members = {DESCRIPTION: np.frombuffer(text, np.uint8)}
-        for step, _ in walk(self.steps):
+        for step in walk(self.steps):
             members |= {f"{step.name}/{key}": array for key, array in step.arrays.items()}
         return archive.encode(members)
 
@@ -65,14 +65,16 @@ class PackedNetwork(Predictor):
         """Write the file ``path``, whole or not at all; ``minibnn.deploy.load`` reads it."""
         save(path, self.encode())
 
-    def summary(self):
-        """Table of the steps; ``print`` it."""
-        return summarize(self)
+    @property
+    def binary_weights(self):
+        """How many weights are one bit."""
+        kernels = ((step, step.arrays.get("kernel", np.empty(0))) for step in walk(self.steps))
+        return sum(prod(step.kernel_shape) for step, k in kernels if k.dtype == np.uint32)
 
     @property
     def nbytes(self):
         """Bytes of all its arrays."""
-        return sum(array.nbytes for step, _ in walk(self.steps) for array in step.arrays.values())
+        return sum(array.nbytes for step in walk(self.steps) for array in step.arrays.values())
 
     def __repr__(self):
         return (
@@ -90,7 +92,7 @@ def load(path):
     with archive.opened(path, "packed network") as members:
         packed = _planned(members)
         needed = {}
-        for step, _ in walk(packed.steps):
+        for step in walk(packed.steps):
             for key, (dtype, shape) in step.needs().items():
                 found = np.dtype(dtype), shape
                 if needed.setdefault(f"{step.name}/{key}", found) != found:
@@ -103,7 +105,7 @@ def load(path):
                         f"{name} must be {wanted[0]} {wanted[1]}, found {found[0]} {found[1]}"
                     )
         arrays = members.read_all(verified=True)
-        for step, _ in walk(packed.steps):
+        for step in walk(packed.steps):
             step.fill({key: arrays[f"{step.name}/{key}"] for key in step.needs()})
         return packed
 

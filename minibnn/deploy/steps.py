@@ -116,12 +116,12 @@ def run(steps, x):
     return x
 
 
-def walk(steps, depth=0):
-    """Every step and how deep it is inside others, those inside behind the one they are in."""
+def walk(steps):
+    """Every step, those inside others behind the one they are in."""
     for step in steps:
-        yield step, depth
+        yield step
         for key in step.of.chains:
-            yield from walk(step.options[key], depth + 1)
+            yield from walk(step.options[key])
 
 
 def plan(description, given):

@@ -152,9 +152,9 @@ def _network(net):
         "input_shape": list(net.input_shape),
         "output_shape": list(net.output_shape),
     }
-    summary = net.summary()
     if isinstance(net, PackedNetwork):
-        return found | {"binary_weights": summary.bits, "packed_bytes": net.nbytes}
+        return found | {"binary_weights": net.binary_weights, "packed_bytes": net.nbytes}
+    summary = net.summary()
     fields = {
         **{"binary_weights": "bits", "real_numbers": "floats", "packed_bytes": "packed"},
         **{"float32_bytes": "float32", "binary_macs": "binary_macs", "real_macs": "real_macs"},
