@@ -98,21 +98,6 @@ def loss(q, c, b):
     return b @ q @ b / 2 + c @ b
 
 
-def descends(x, q, c, b, m, tau, rates, rule="strict", to_rest=False):
-    """Bop on L, thresholds ``tau[t]``; then gamma = 1 until nothing flips."""
-    state, rates = BopState(m), [*rates, *[1] * (2 ** len(b) if to_rest else 0)]
-    for t, gamma in enumerate(rates):
-        before, threshold = b, tau[min(t, len(tau) - 1)]
-        hyper = {"gamma": gamma, "threshold": threshold, "rule": rule}
-        b, state = x.steps.bop_step(b, q @ b + c, state, **hyper)
-        x.rows.append({"step": t + 1, "b": b, "m": state.m, "loss": loss(q, c, b)})
-        x.tie(np.abs(state.m) == threshold)
-        fallen = loss(q, c, b) < loss(q, c, before)
-        x.require(fallen or (b == before).all(), "a flip has not lowered the loss")
-    if to_rest:
-        x.require(b * (q @ b + c) <= tau[-1], "b g > tau at rest")
-
-
 def drawn_quadratic(x):
     x.arithmetic("fraction")
     n = x.one("size", (1, 2, 3))
@@ -133,32 +118,35 @@ def change_of_loss(x):
 
 
 @E21.claim
-def descent(x):
+def descent(x, taus=(), rule="strict", beyond=False):
+    """Thresholds at their least or above; any gamma_t, then gamma = 1 until nothing flips."""
     q, c, b = drawn_quadratic(x)
     tau = np.diag(q) + np.abs(q).sum(1) - np.abs(np.diag(q))
     tau = np.maximum(tau, Fraction(0)) + x.array(x.many("slack", (0, 0.5, 1), len(b)))
-    m = b * np.minimum(b * x.array(x.many("m", QUARTERS, len(b))), tau)
-    rates = [x.number(r) for r in x.many("gamma", RATES, x.one("steps", range(1, 9)))]
-    descends(x, q, c, b, m, [tau], rates, to_rest=True)
+    taus, m = [0 * tau + each for each in taus] or [tau], x.weights("m", QUARTERS)
+    state = BopState(m if beyond else b * np.minimum(b * m, taus[0]))
+    rates = [*x.many("gamma", RATES, x.one("steps", range(1, 9))), *[1] * 2 ** len(b)]
+    for t, gamma in enumerate(rates):
+        before, tau = b, taus[min(t, len(taus) - 1)]
+        hyper = {"gamma": gamma, "threshold": tau, "rule": rule}
+        b, state = x.steps.bop_step(b, q @ b + c, state, **hyper)
+        x.rows.append({"step": t + 1, "b": b, "m": state.m, "loss": loss(q, c, b)})
+        x.tie(np.abs(state.m) == tau)
+        fallen = loss(q, c, b) < loss(q, c, before)
+        x.require(fallen or (b == before).all(), "a flip has not lowered the loss")
+    x.require(b * (q @ b + c) <= tau, "b g > tau at rest")
 
 
-def of_small(x, q, c, tau, m=0, steps=2, gamma=0.5, **more):
-    """From all +1 and m0 = m."""
-    x.arithmetic("fraction")
-    q, c, b = x.array(q), x.array(c), x.array([1] * len(c))
-    tau = [x.array([each] * len(c)) for each in tau]
-    descends(x, q, c, b, m * b, tau, [x.number(gamma)] * steps, **more)
-
-
-E21.shows(of_small, [[1, 1], [1, 1]], [2, 0], [2], steps=4, gamma=1)
+HALF = 0.5  # of Q, which is what is drawn and its mirror image
+E21.shows(descent, size=2, Q=[[HALF] * 2] * 2, c=[2, 0], gamma=[1] * 4)
 E21.breaks("tau below the curvature, at Q_ii = 0: ++ and -- alternate")(
-    of_small, [[0, 1], [1, 0]], [0, 0], [0]
+    descent, taus=[0], size=2, Q=[[0, HALF], [HALF, 0]], c=[0, 0]
 )
 E21.breaks("the inclusive rule: a flip at b m = tau leaves the loss as it is")(
-    of_small, [[1]], [0], [1], gamma=1, rule="inclusive"
+    descent, taus=[1], rule="inclusive", Q=[[HALF]], c=[0], gamma=[1]
 )
-E21.breaks("b0 m0 above tau")(of_small, [[0]], [-1], [0], m=9)
-E21.breaks("a falling tau")(of_small, [[0]], [-1], [4, 0], m=4, steps=2)
+E21.breaks("b0 m0 above tau")(descent, taus=[0], beyond=True, Q=[[0]], c=[-1], m=9)
+E21.breaks("a falling tau")(descent, taus=[4, 0], Q=[[0]], c=[-1], m=4, gamma=[0.5, 0.5])
 
 
 E23 = Entry(

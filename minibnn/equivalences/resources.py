@@ -48,14 +48,11 @@ def storage_table():
     return [(name, measured_bytes(make), reals, bit) for name, (reals, bit, make) in STORED.items()]
 
 
-def counted(x, name, shape=(3, 3), reals=None):
-    found = measured_bytes(STORED[name][2], shape) / 4
-    x.same(**{name: found, "stored": STORED[name][0] if reals is None else reals})
-
-
 @E12.claim
-def count(x):
-    counted(x, x.one("optimizer", tuple(STORED)), x.many("shape", (3, 1, 2, 5), 2))
+def count(x, reals=None):
+    name, shape = x.one("optimizer", tuple(STORED)), x.many("shape", (3, 1, 2, 5), 2)
+    stored, _, make = STORED[name]
+    x.same(**{name: measured_bytes(make, shape) / 4, "stored": reals or stored})
 
 
 def bit_beside(x, gradients, run):
@@ -67,9 +64,9 @@ def bit_beside(x, gradients, run):
 
 
 @E12.claim
-def redundant_bit(x):
+def redundant_bit(x, threshold=0):
     g, w, m = x.gradients(SMALL), x.start_bits(), x.weights("m", QUARTERS)
-    bit_beside(x, g, x.bop(g, w, m, x.one("gamma", RATES)))
+    bit_beside(x, g, x.bop(g, w, m, x.one("gamma", RATES), threshold))
 
 
 @E12.claim
@@ -81,14 +78,11 @@ def redundant_bit_of_cascade(x):
     bit_beside(x, g, ((w, state.inertia) for w, state in run))
 
 
-@E12.breaks("tau = 1: the bit is not in m")
-def bit_under_threshold(x):
-    g = x.column(1)
-    bit_beside(x, g, x.bop(g, x.signs([1]), x.array([0]), 0.5, threshold=1))
-
-
-E12.shows(counted, "Bop")
-E12.breaks('"Adam stores the two averages": and the latent weight')(counted, "LatentAdam", reals=2)
+E12.shows(count, optimizer="Bop")
+E12.breaks("tau = 1: the bit is not in m")(redundant_bit, threshold=1, g=(1,))
+E12.breaks('"Adam stores the two averages": and the latent weight')(
+    count, reals=2, optimizer="LatentAdam"
+)
 
 
 E13 = Entry(

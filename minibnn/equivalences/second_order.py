@@ -61,10 +61,12 @@ def coupled(x, momentum=None):
     beside_cascade(x, g, latent, -1, -latent, rates, **hyper)
 
 
-def after_an_impulse(x, latent, steps, **hyper):
+@E7.claim(EXACT)
+def impulse(x, hyper=None, start=Fraction(1, 8)):
     """A gradient of 1, then none: at most one change of sign."""
-    bits, changes, gradients = x.sign(latent), 0, x.column(1, *[0] * steps)
-    run = x.sgd(gradients, latent, **hyper)
+    hyper = hyper or coupled_of(x.one("r1", ROOTS), x.one("r2", ROOTS))
+    latent, gradients = x.array([start]), x.column(1, *[0] * x.one("steps", range(9, 17)))
+    bits, changes, run = x.sign(latent), 0, x.sgd(gradients, latent, **hyper)
     for _, latent in x.beside(gradients, run):
         before, bits = bits, hold(latent, bits)
         changes += np.count_nonzero(bits != before)
@@ -72,20 +74,11 @@ def after_an_impulse(x, latent, steps, **hyper):
         x.require(changes <= 1, f"one impulse changed a sign {changes} times")
 
 
-@E7.claim(EXACT)
-def impulse(x):
-    hyper = coupled_of(x.one("r1", ROOTS), x.one("r2", ROOTS))
-    after_an_impulse(x, x.array([Fraction(1, 8)]), x.one("steps", range(9, 17)), **hyper)
-
-
-@E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings")
-def complex_poles(x):
-    x.arithmetic("float64")
-    hyper = {"lr": 0.01, "momentum": 0.9, "weight_decay": 1, "decay": "coupled"}
-    after_an_impulse(x, x.array([0]), 99, **hyper)
-
-
+COMPLEX = {"lr": 0.01, "momentum": 0.9, "weight_decay": 1, "decay": "coupled"}
 E7.shows(coupled, g=(1, -2, 0, 1), latent=0.5, r2=Fraction(1, 3), numbers="fraction")
+E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings")(
+    impulse, COMPLEX, start=0, steps=99, numbers="float64"
+)
 E7.breaks("coupled decay taken for the decoupled cascade")(
     coupled, ROOTS[4], g=(1, 0), latent=0.5, r1=ROOTS[4], r2=ROOTS[2], numbers="fraction"
 )
