@@ -15,8 +15,7 @@ from minibnn.ops.thresholds import Thresholds, sign_thresholds
 def normalisation(beta, epsilon, gamma=None, mean=None, variance=None):
     """A BatchNorm layer that stands by itself, with these numbers."""
     layer = BatchNorm(scale=gamma is not None, epsilon=epsilon)
-    layer.name = "batch_norm"
-    layer.build((len(beta),), None)
+    Sequential([layer], (len(beta),))  # builds it
     layer.beta.assign(np.float32(beta))
     if gamma is not None:
         layer.gamma.assign(np.float32(gamma))
@@ -143,8 +142,7 @@ def after_a_dense_layer(x):
     size = x.one("size", (1, 2, 3))
     inputs, w = np.int8(x.many("x", (1, -1), 3, 5)), np.int8(x.many("w", (1, -1), 5, size))
     layer = BinaryDense(size)
-    layer.name = "dense"
-    layer.build((5,), np.random.default_rng(0))
+    Sequential([layer], (5,))
     layer.kernel.assign(w)
     folded(x, layer.forward(ops.pack_signs(inputs, 1)), *channels, n=5)
 
@@ -158,15 +156,12 @@ def pooled(x, rising=None):
     z = np.int16(z).reshape(1, 2, 2, -1)
     y = layer.forward(MaxPool2D(2).forward(z))
     x.tie(y == 0)
-    words = Sign().forward(layer.forward(z)).words.reshape(4, -1)
-    channel = np.arange(z.shape[-1])  # bit 1 means -1: an OR of +1 is an AND of words
-    both = np.bitwise_and.reduce(words), np.bitwise_or.reduce(words)
-    bits = [np.int8(1) - 2 * (w[channel // 32] >> (channel % 32) & 1).astype(np.int8) for w in both]
-    if rising is None:
-        rising = np.ones(len(channel), bool) if gamma is None else layer.gamma.value >= 0
+    signs = Sign().forward(layer.forward(z)).unpack().reshape(4, -1)
+    rising = rising or gamma is None or layer.gamma.value >= 0
     x.show(z=z)
     pooled_first = Sign().forward(y).unpack().reshape(-1)
-    x.same_bits(pooled_first=pooled_first, combined=np.where(rising, *bits))
+    either, both = signs.max(0), signs.min(0)  # OR and AND of +1
+    x.same_bits(pooled_first=pooled_first, combined=np.where(rising, either, both))
 
 
 def closed_form(gamma=-1.4311614, beta=64.40226):
