@@ -102,13 +102,3 @@ def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
 def test_wrong_arguments(wrong, words):
     with pytest.raises(InputError, match=words):
         optim.IntegerBop(**wrong)
-
-
-def test_a_majority_vote_is_bop_on_the_sum_of_signs():
-    random = np.random.default_rng(2)
-    w, g = random.choice(np.int8([-1, 1]), 300), random.integers(-2, 3, (5, 300)).astype(np.float32)
-    new, state = optim.majority_vote_step(w, g, None, threshold=1)
-    votes = np.sign(g).sum(0)
-    zero = optim.BopState(np.zeros(300, np.float32))
-    assert_array_equal(new, optim.bop_step(w, votes, zero, gamma=1, threshold=1)[0])
-    assert state is None and (new != w).any()

@@ -60,19 +60,6 @@ def test_epsilon_stands_outside_the_root(step):
     assert w == 1
 
 
-@BOP2ND
-def test_is_bop_where_v_is_kept_at_one(step):
-    random = np.random.default_rng(0)
-    w = w2 = random.choice(np.int8([-1, 1]), 200)
-    state, state2 = BopState(zeros(200)), Bop2ndState(zeros(200), zeros(200) + 1)
-    for _ in range(20):
-        g = random.normal(size=200).astype(np.float32)
-        w, state = bop_step(w, g, state, gamma=0.1, threshold=0.1)
-        w2, state2 = step(w2, g, state2, gamma=0.1, sigma=0, threshold=0.1)
-        assert_array_equal(w, w2)
-        assert_array_equal(state.m, state2.m)
-
-
 @pytest.mark.parametrize("step", [cema_step, kernels.cema_step], ids=["numpy", "compiled"])
 def test_cema_by_hand(step):
     """Momentum 2, then -5; inertia 1/2, then 3/4 * 1/2 - 1/4 * 5."""
