@@ -193,7 +193,7 @@ class Case:
 
     def beside(self, gradients, *runs):
         """(g, what each of the runs has then) at each step, which has a row of its own."""
-        return zip(self.over(gradients), *runs, strict=False)
+        return zip(self.over(gradients), *runs, strict=True)
 
     def alike(self, gradients, **runs):
         """Two runs of bits, or of (bits, ...), that have the same bits after each step."""

@@ -1,7 +1,5 @@
 """What one does to latent weights or their gradient: E9 (clip, mask), E10 (estimators)."""
 
-from itertools import repeat
-
 import numpy as np
 
 from minibnn.equivalences.case import QUARTERS, RATES, SMALL, TENTHS
@@ -46,7 +44,7 @@ def mask_under_clip(x):
 def dead_beyond_mask(x, clip=None):
     g, latent = x.gradients(SMALL, TENTHS), x.weights("latent", (1.25, -1.25, 1.5, -3.0))
     run = x.sgd(g, latent, x.one("lr", RATES), ste_clip=1.0, clip=clip)
-    list(alike(x, g, run, repeat(latent)))
+    list(alike(x, g, run, [latent] * len(g)))
 
 
 @E9.claim
