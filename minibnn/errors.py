@@ -29,6 +29,13 @@ def integer(value, name, low=0, high=None):
     raise InputError(f"{name} must be an integer {span}, found {value!r:.60}")
 
 
+def one_of(value, name, known):
+    """``value``, one of the ``known`` words; else InputError, calling it ``name``."""
+    if isinstance(value, str) and value in known:
+        return value
+    raise InputError(f"{name} must be one of {', '.join(known)}, found {value!r:.60}")
+
+
 def one_line(text):
     """Text as one line that any terminal shows as it is.
 

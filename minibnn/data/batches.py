@@ -4,7 +4,7 @@ import numpy as np
 
 from minibnn.data.augment import AUGMENTATIONS, crop, draw
 from minibnn.data.folder.images import FolderImages
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, integer, one_of
 
 _STREAM = 1  # keeps the draws of the batches apart from others made with the same seed
 
@@ -31,10 +31,7 @@ class Batches:
     def __init__(self, images, labels, batch_size, seed=0, augment=None):
         if len(images) != len(labels):
             raise InputError(f"labels must be {len(images)}, one per image, found {len(labels)}")
-        if augment not in (None, *AUGMENTATIONS):
-            raise InputError(
-                f"augment must be one of {', '.join(AUGMENTATIONS)}, found {augment!r}"
-            )
+        augment = one_of("none" if augment is None else augment, "augment", AUGMENTATIONS)
         self.in_files = isinstance(images, FolderImages)
         if augment == "paper" and len(images.shape) != 4:
             raise InputError(f"augment 'paper' works on images, found shape {images.shape}")
@@ -45,7 +42,7 @@ class Batches:
         self.images, self.labels = images, labels
         self.batch_size = integer(batch_size, "batch_size", 1, len(images))
         self.seed = integer(seed, "seed")
-        self.augment = "none" if augment is None else augment
+        self.augment = augment
 
     @property
     def steps_per_epoch(self):

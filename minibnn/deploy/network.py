@@ -11,10 +11,10 @@ from math import prod
 import numpy as np
 
 from minibnn.deploy.steps import IMAGES, Value, plan, run, walk
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.files import archive
 from minibnn.files.atomic import save
-from minibnn.nn.inputs import Predictor, check_image_form, check_names
+from minibnn.nn.inputs import IMAGE_FORMS, Predictor, check_names
 
 FORMAT, VERSION = "minibnn packed network", 1
 DESCRIPTION = "packed"  # the member that holds it, JSON in UTF-8
@@ -42,7 +42,8 @@ class PackedNetwork(Predictor):
         self.classes = check_names(classes, self.output_shape)
         if dataset is not None and not isinstance(dataset, str):
             raise InputError(f"dataset must be a name, found {dataset!r:.60}")
-        self.name, self.image_form, self.dataset = name, check_image_form(image_form), dataset
+        self.name, self.dataset = name, dataset
+        self.image_form = one_of(image_form, "image_form", IMAGE_FORMS)
 
     def forward(self, x):
         """The outputs (B, *output_shape): those of the network it was, for the same x."""

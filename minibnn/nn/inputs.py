@@ -66,13 +66,6 @@ class Predictor:
         return x
 
 
-def check_image_form(form):
-    """One of ``IMAGE_FORMS``, or InputError."""
-    if form not in IMAGE_FORMS:
-        raise InputError(f"image_form must be one of {IMAGE_FORMS}, found {form!r:.60}")
-    return form
-
-
 def check_names(classes, output_shape):
     """Names of a network's outputs as a tuple, or None; InputError if they are not one for each."""
     if classes is None:

@@ -7,12 +7,12 @@ from math import prod
 
 import numpy as np
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, integer, one_of
 from minibnn.files import checkpoint
 from minibnn.files.atomic import save
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
-from minibnn.nn.inputs import Predictor, check_image_form, check_names
+from minibnn.nn.inputs import IMAGE_FORMS, Predictor, check_names
 from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
@@ -105,7 +105,7 @@ class Sequential(Predictor):
     def _adopt(self, frozen=None, classes=None, image_form=None):
         """What a configuration tells beside layers."""
         self.classes = check_names(classes, self.output_shape)
-        self.image_form = check_image_form(image_form or "bytes")
+        self.image_form = one_of(image_form or "bytes", "image_form", IMAGE_FORMS)
         own = {p.name: p for p in self.parameters()}
         for name in frozen or ():
             if name not in own:

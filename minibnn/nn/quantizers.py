@@ -19,7 +19,7 @@ from numbers import Real
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.ops.backend import ops
 
 
@@ -84,21 +84,11 @@ def get_quantizer(which):
     if QUANTIZERS.get(getattr(which, "name", None)) is type(which):
         return which
     options = dict(which) if isinstance(which, dict) else {"name": which}
-    name = options.pop("name", None)
-    if not isinstance(name, str) or name not in QUANTIZERS:
-        raise InputError(f"quantizer must be one of {', '.join(QUANTIZERS)}, found {name!r:.60}")
+    name = one_of(options.pop("name", None), "quantizer", QUANTIZERS)
     try:
         return QUANTIZERS[name](**options)
     except TypeError:
         raise InputError(f"quantizer {name} does not take {', '.join(options)}") from None
-
-
-def check_kernel_quantizer(name):
-    """``name`` itself, or InputError if it is none of ``KERNEL_QUANTIZERS``."""
-    if not isinstance(name, str) or name not in KERNEL_QUANTIZERS:
-        known = ", ".join(KERNEL_QUANTIZERS)
-        raise InputError(f"kernel_quantizer must be one of {known}, found {name!r}")
-    return name
 
 
 def quantizer_config(quantizer):

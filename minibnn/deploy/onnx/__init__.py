@@ -16,9 +16,9 @@ from pathlib import Path
 
 from minibnn._version import __version__
 from minibnn.deploy.onnx.layers import translate
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.files.atomic import write_atomic
-from minibnn.nn.inputs import check_image_form, check_names
+from minibnn.nn.inputs import IMAGE_FORMS, check_names
 
 OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
@@ -36,7 +36,8 @@ def model(network, classes=None, image_form=None):
     InputError if a layer has no such form (it says which and why), or onnx is not installed.
     """
     onnx = _onnx()
-    image_form = network.image_form if image_form is None else check_image_form(image_form)
+    image_form = network.image_form if image_form is None else image_form
+    one_of(image_form, "image_form", IMAGE_FORMS)
     metadata = {"network": network.name, "input": _input_text(network.input_shape, image_form)}
     classes = network.classes if classes is None else classes
     if classes is not None:

@@ -5,10 +5,10 @@ from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, integer, one_of
 from minibnn.nn.layers.layer import Layer, as_array, as_floats, expect_axes, operand
 from minibnn.nn.parameter import Parameter
-from minibnn.nn.quantizers import KERNEL_QUANTIZERS, check_kernel_quantizer
+from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.initial import INITIALIZERS
@@ -126,7 +126,7 @@ class BinaryDense(_Binary, _Dense):
 
     def __init__(self, units, kernel_quantizer="ste_sign"):
         self.units = integer(units, "units", 1)
-        self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
+        self.kernel_quantizer = one_of(kernel_quantizer, "kernel_quantizer", KERNEL_QUANTIZERS)
 
     def forward(self, x, training=False):
         self.x = x = operand(x)
@@ -163,7 +163,7 @@ class BinaryConv2D(_Binary, _Convolution):
         kernel_quantizer="ste_sign",
     ):  # fmt: skip
         super().__init__(filters, kernel_size, strides, padding)
-        self.kernel_quantizer = check_kernel_quantizer(kernel_quantizer)
+        self.kernel_quantizer = one_of(kernel_quantizer, "kernel_quantizer", KERNEL_QUANTIZERS)
         if pad_value not in (0, 1):
             raise InputError(f"pad_value must be 0 or 1, found {pad_value!r}")
         self.pad_value = int(pad_value)
@@ -197,12 +197,7 @@ class _Real:
 
     def configure(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
-        if not isinstance(kernel_initializer, str) or kernel_initializer not in INITIALIZERS:
-            raise InputError(
-                f"kernel_initializer must be one of {', '.join(INITIALIZERS)}, "
-                f"found {kernel_initializer!r}"
-            )
-        self.kernel_initializer = kernel_initializer
+        self.kernel_initializer = one_of(kernel_initializer, "kernel_initializer", INITIALIZERS)
         if not isinstance(l2, (int, float)) or not 0 <= l2 < math.inf:
             raise InputError(f"l2 must be a number from 0 on, found {l2!r}")
         self.l2 = float(l2)
