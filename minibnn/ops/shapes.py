@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, integer, one_of
 
 PADDINGS = ("same", "valid")
 
@@ -60,7 +60,7 @@ def windows(image, kernel, strides, padding):
     ``valid`` keeps to the image; ``same`` makes ceil(image / stride) windows (TensorFlow's rule).
     Raises InputError if a kernel without padding does not fit.
     """
-    check_padding(padding)
+    one_of(padding, "padding", PADDINGS)
     sizes = [_along(*axis, padding) for axis in zip(image, kernel, strides, strict=True)]
     (rows, top, bottom), (columns, left, right) = sizes
     if rows < 1 or columns < 1:
@@ -78,13 +78,6 @@ def _along(size, kernel, stride, padding):
     count = -(-size // stride)
     total = max((count - 1) * stride + kernel - size, 0)
     return count, total // 2, total - total // 2
-
-
-def check_padding(padding):
-    """``padding`` itself, or InputError if it is neither ``same`` nor ``valid``."""
-    if padding not in PADDINGS:
-        raise InputError(f"padding must be one of {', '.join(PADDINGS)}, found {padding!r}")
-    return padding
 
 
 def pair(value, name):

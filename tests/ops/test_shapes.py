@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minibnn.errors import InputError
-from minibnn.ops.shapes import check_padding, pair, windows
+from minibnn.ops.shapes import pair, windows
 
 size = st.integers(1, 9)
 
@@ -51,9 +51,6 @@ def test_pairs_that_are_none(value):
         pair(value, "strides")
 
 
-def test_pairs_and_paddings():
+def test_pairs():
     assert pair(3, "strides") == (3, 3)
     assert pair([np.int64(2), 1], "strides") == (2, 1)
-    assert check_padding("valid") == "valid"
-    with pytest.raises(InputError, match="padding must be one of same, valid, found 'full'"):
-        check_padding("full")

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.nn.layers.layer import Layer, as_floats, expect_axes
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import LOSS_WIDTH, Fixed
-from minibnn.ops.shapes import check_padding, pair, windows
+from minibnn.ops.shapes import PADDINGS, pair, windows
 
 
 class _Pooling(Layer):
@@ -18,7 +18,7 @@ class _Pooling(Layer):
     def __init__(self, pool_size=2, strides=None, padding="valid"):
         self.pool_size = pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, "strides")
-        self.padding = check_padding(padding)
+        self.padding = one_of(padding, "padding", PADDINGS)
         self.geometry = self.pool_size, self.strides, self.padding
 
     def windows_on(self, input_shape):

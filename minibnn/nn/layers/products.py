@@ -12,7 +12,7 @@ from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.initial import INITIALIZERS
-from minibnn.ops.shapes import check_padding, pair, windows
+from minibnn.ops.shapes import PADDINGS, pair, windows
 
 
 class _Product(Layer):
@@ -52,7 +52,7 @@ class _Convolution(_Product):
         self.filters = integer(filters, "filters", 1)
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
-        self.padding = check_padding(padding)
+        self.padding = one_of(padding, "padding", PADDINGS)
         self.geometry = self.strides, self.padding
 
     def kernel_shape(self, input_shape):
