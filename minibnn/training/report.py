@@ -18,7 +18,6 @@ from minibnn.training.measure import Measured
 from minibnn.training.metrics import closing_table
 from minibnn.training.plots import Record
 from minibnn.training.plots.confusion import confusion_figure
-from minibnn.training.plots.curves import curves_figure
 from minibnn.training.plots.runs import runs_figure
 from minibnn.training.plots.style import check_file, encoded
 from minibnn.training.run_folder import CONFIG
@@ -95,8 +94,7 @@ def page(title, subjects, sweeps=(), commands=()):
     drawn = subjects[:MOST_DRAWN]
     sections = {
         "Results": _results(subjects, sweeps),
-        "Curves": _curves(drawn, len(subjects)),
-        "Layers": _layers([subject.record for subject in drawn]),
+        "Curves": _curves([subject.record for subject in drawn], len(subjects)),
         "Confusion": [part for subject in drawn for part in _confusion(subject)],
         "Configuration": _settings(subjects),
         "Networks": _networks(subjects),
@@ -160,22 +158,13 @@ def _results(subjects, sweeps):
     return parts
 
 
-def _curves(subjects, count):
-    histories = {subject.record.label: subject.record.history for subject in subjects}
-    left_out = count > len(subjects)
-    note = [_paragraph(f"{len(subjects)} of {count} runs are drawn.")] if left_out else []
-    caption = "Accuracy, loss, flips and, of runs that were compared, agreement"
-    return [*note, _figure(curves_figure(histories), caption)]
-
-
-def _layers(records):
-    missing = [record.label for record in records if record.telemetry is None]
-    parts = []
-    if len(missing) < len(records):
-        caption = f"Flips and inertia of every binary layer. {_PI_T}"
-        parts.append(_figure(runs_figure(records, overview=False), caption))
-    if missing:
-        parts.append(_paragraph(f"Without telemetry, so not drawn here: {', '.join(missing)}."))
+def _curves(records, count):
+    caption = f"Accuracy, loss and flips; flips and inertia of every binary layer. {_PI_T}"
+    parts = [_figure(runs_figure(records), caption)]
+    if count > len(records):
+        parts.append(_paragraph(f"{len(records)} of {count} runs are drawn."))
+    if missing := [record.label for record in records if record.telemetry is None]:
+        parts.append(_paragraph(f"Without telemetry of their layers: {', '.join(missing)}."))
     return parts
 
 

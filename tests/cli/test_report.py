@@ -104,7 +104,7 @@ def test_nothing_is_downloaded(run, monkeypatch):
 def test_a_run_without_telemetry_or_config(run):
     Path("a/telemetry.npz").unlink()
     assert run("report", "a")[0] == 0
-    assert "Without telemetry, so not drawn here: a." in Path("a/report.html").read_text()
+    assert "Without telemetry of their layers: a." in Path("a/report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_in_a_browser(tmp_path, monkeypatch):
             browser.open(tmp_path / "run/report.html", width, dark=dark)
             assert browser.requests() == []
             assert browser.complaints() == []
-            assert browser.evaluate("document.images.length") == 2 + 2
+            assert browser.evaluate("document.images.length") == 1 + 2
             assert browser.evaluate(BLANK) == 0
             assert browser.evaluate(WIDE.replace("WIDTH", str(width))) == []
             assert browser.evaluate("document.documentElement.scrollWidth") == width

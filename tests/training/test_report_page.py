@@ -11,7 +11,6 @@ from small_runs import compare, fit, small_data
 from minibnn.training import load
 from minibnn.training.measure import measure
 from minibnn.training.plots import Record, find_runs
-from minibnn.training.plots.curves import curves_figure
 from minibnn.training.plots.runs import runs_figure
 from minibnn.training.plots.style import encoded
 from minibnn.training.report import MOST_DRAWN, Subject, check_report_path, page, write_report
@@ -51,14 +50,9 @@ def alone(folder):
 
 @pytest.fixture(scope="module")
 def pages(folder, alone):
-    """The text of the comparison's page and of one of the comparison and the run."""
-    both = subjects(folder / "both")
-    commands = ["minibnn compare --epochs 2"]
-    return {
-        "both": page("A title", both, commands=commands),
-        "all": page("x", [*both, alone]),
-        "alone": page("x", [alone]),
-    }
+    """The text of the comparison's page and of the run's."""
+    both = page("A title", subjects(folder / "both"), commands=["minibnn compare --epochs 2"])
+    return {"both": both, "alone": page("x", [alone])}
 
 
 @pytest.fixture
@@ -91,14 +85,14 @@ def test_a_comparison(folder, pages):
     assert [root.find("head/title").text, root.find("body/header/h1").text] == ["A title"] * 2
     headings = [one[0].text for one in root.iter("section")]
     assert headings == [
-        "Results", "Curves", "Layers", "Confusion", "Configuration", "Networks",
+        "Results", "Curves", "Confusion", "Configuration", "Networks",
         "The command that repeats it",
     ]  # fmt: skip
     (results,) = section(root, "Results").iter("table")
     assert [row[0] for row in rows(results)] == ["run", "bop", "latent-sgd"]
     last = find_runs([folder / "both"])[0].history.last
     assert f"{100 * last['test_accuracy']:.2f} %" in rows(results)[1]
-    for heading, count in (("Curves", 1), ("Layers", 1), ("Confusion", 2)):
+    for heading, count in (("Curves", 1), ("Confusion", 2)):
         captions = [words(one) for one in section(root, heading).iter("figcaption")]
         assert len(captions) == count
         assert captions == [image.get("alt") for image in section(root, heading).iter("img")]
@@ -117,12 +111,9 @@ def drawn(root):
 
 def test_figures_are_matplotlibs_own(folder, pages):
     figures = drawn(parsed(pages["both"]))
-    found = subjects(folder / "both")
-    records = [subject.record for subject in found]
-    curves, layers, *_ = figures.values()
-    histories = {record.label: record.history for record in records}
-    assert curves == encoded(curves_figure(histories), ".svg").decode()
-    assert layers == encoded(runs_figure(records, overview=False), ".svg").decode()
+    curves, *_ = figures.values()
+    records = find_runs([folder / "both"])
+    assert curves == encoded(runs_figure(records), ".svg").decode()
     for text in figures.values():
         assert ElementTree.fromstring(text).tag.endswith("}svg")
 
@@ -154,8 +145,9 @@ def test_why_there_is_no_confusion(folder, undrawn):
     assert "Not measured: the images are away" in words(section(root, "Confusion"))
 
 
-def test_settings(pages):
-    table = next(section(parsed(pages["all"]), "Configuration").iter("table"))
+def test_settings(folder, alone, undrawn):
+    three = [*subjects(folder / "both", confusion=False), alone]
+    table = next(section(parsed(page("x", three)), "Configuration").iter("table"))
     found = {row[0]: row[1:] for row in rows(table)}
     assert found["setting"] == ["bop", "latent-sgd", "alone"]
     assert found["seed"] == ["1"] * 3
@@ -186,7 +178,7 @@ def test_no_text_becomes_markup(alone):
     assert words(root.find(".//pre[@class='command']")) == NASTY
     assert names[3] in rows(list(section(root, "Confusion").iter("table"))[1])[0]
     assert f"Not measured: {NASTY}" in words(section(root, "Confusion"))
-    assert f"Without telemetry, so not drawn here: {NASTY}2." in words(section(root, "Layers"))
+    assert f"Without telemetry of their layers: {NASTY}2." in words(section(root, "Curves"))
 
 
 @pytest.mark.parametrize("which", ["both", "alone"])

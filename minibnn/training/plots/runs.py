@@ -35,8 +35,8 @@ def draw_runs(path, records, title=None):
     save(runs_figure(records, title), path, dpi=110)
 
 
-def runs_figure(records, title=None, overview=True):
-    """The figure that ``draw_runs`` writes; without the overview, what is known by layer."""
+def runs_figure(records, title=None):
+    """The figure that ``draw_runs`` writes."""
     layers, left_out = chosen_layers(records)
     kinds = [kind for kind in dict.fromkeys(map(histogram_kind, records)) if kind]
     rows = [
@@ -45,20 +45,18 @@ def runs_figure(records, title=None, overview=True):
         *(partial(_histograms, kind=kind) for kind in kinds),
     ]
     rows = rows if layers else []
-    heights = [3.4] * overview + [2.3 * len(rows)] * bool(rows)
+    heights = [3.4] + [2.3 * len(rows)] * bool(rows)
     figure = new_figure(max(13.0, 1.5 + 1.75 * len(layers)), 0.8 + sum(heights))
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     histories = {record.label: record.history for record in records}
-    if overview:
-        draw_metrics(parts[0].subplots(1, 4 if compared_pairs(histories) else 3), histories)
+    draw_metrics(parts[0].subplots(1, 4 if compared_pairs(histories) else 3), histories)
     if rows:
         grid = parts[-1].subplots(len(rows), len(layers), squeeze=False, sharex="row", sharey="row")
         for axes, draw in zip(grid, rows, strict=True):
             draw(axes, records, layers)
         _name_layers(grid[0], records, layers)
-    part = part_of(histories) if overview else None
-    legends(figure, histories, part, _kinds_of_lines(records, kinds))
+    legends(figure, histories, part_of(histories), _kinds_of_lines(records, kinds))
     notes = [one_line(title)] if title else []
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")

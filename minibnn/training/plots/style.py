@@ -88,7 +88,7 @@ def column_line(axes, history, column, scale=1, **how):
 def legends(figure, names, part, more=()):
     """Outside of the axes: the runs above them, kinds of lines and ``more`` of them below.
 
-    ``part`` is whose accuracy is drawn ("test" or "validation"), None if nobody's.
+    ``part`` is whose accuracy is drawn ("test" or "validation").
     """
     from matplotlib.lines import Line2D
 
@@ -96,11 +96,10 @@ def legends(figure, names, part, more=()):
     handles = [Line2D([], [], label=name, **style(k)) for k, name in enumerate(names)]
     figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
     handles = []
-    for images, dash in ((part, "-"), ("training", ":")) if part else ():
+    for images, dash in ((part, "-"), ("training", ":")):
         handles.append(Line2D([], [], label=f"{images} images", color="0.4", linestyle=dash))
     handles += more
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
 
 
 def label(axes, title, unit, x="epoch"):
