@@ -229,7 +229,6 @@ CALLS = {
     "deploy.pack": [
         ("bnn.deploy.pack('net')", "what is packed must be a Sequential, found 'net'"),
         ("bnn.deploy.pack(net, classes=['a'])", "classes must ..."),
-        ("bnn.deploy.pack(net, image_form='jpeg')", "image_form must be one of ..., found 'jpeg'"),
     ],
     "deploy.PackedNetwork": [
         (

@@ -33,11 +33,11 @@ class Batches:
             raise InputError(f"labels must be {len(images)}, one per image, found {len(labels)}")
         augment = one_of("none" if augment is None else augment, "augment", AUGMENTATIONS)
         self.in_files = isinstance(images, FolderImages)
-        if augment == "paper" and len(images.shape) != 4:
-            raise InputError(f"augment 'paper' works on images, found shape {images.shape}")
-        if augment == "paper" and images.dtype != np.uint8 and not self.in_files:
+        is_bytes = len(images.shape) == 4 and images.dtype == np.uint8
+        if augment == "paper" and not (is_bytes or self.in_files):
+            found = f"found {images.dtype} {images.shape}"
             raise InputError(
-                f"augment 'paper' works on bytes: images must be uint8, found {images.dtype}"
+                f"augment 'paper' works on images in bytes, uint8 (N, H, W, C), {found}"
             )
         self.images, self.labels = images, labels
         self.batch_size = integer(batch_size, "batch_size", 1, len(images))

@@ -24,13 +24,13 @@ from minibnn.errors import InputError
 from minibnn.ops.rounding import BYTE_SCALE
 
 
-def pack(network, classes=None, image_form=None, dataset=None):
+def pack(network, classes=None, dataset=None):
     """A trained network, a Sequential, as bits and integer thresholds: a PackedNetwork.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
-    ``classes``, names of the outputs, and ``image_form``, what it takes (``nn.inputs``),
-    are the network's own by default; ``dataset`` names what it was trained on. InputError for a
-    layer that cannot be packed, naming it, and for statistics that are not finite.
+    ``classes``, names of the outputs, are the network's own by default; ``dataset`` names what it
+    was trained on. InputError for a layer that cannot be packed, naming it, and for statistics that
+    are not finite.
 
     >>> import numpy as np
     >>> from minibnn import zoo
@@ -44,8 +44,8 @@ def pack(network, classes=None, image_form=None, dataset=None):
     given = Value(IMAGES, tuple(network.input_shape))
     steps = steps_of(network.layers, given)
     classes = network.classes if classes is None else classes
-    image_form = network.image_form if image_form is None else image_form
-    return PackedNetwork(steps, network.input_shape, classes, network.name, image_form, dataset)
+    about = classes, network.name, network.image_form, dataset
+    return PackedNetwork(steps, network.input_shape, *about)
 
 
 def steps_of(layers, given):

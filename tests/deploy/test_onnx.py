@@ -231,12 +231,15 @@ def test_images_of_an_image_folder():
     net = nn.Sequential([*layers, nn.Flatten(), nn.BinaryDense(4)], (16, 16, 3))
     x = np.arange(768, dtype=np.uint8).reshape(1, 16, 16, 3)  # each byte in each channel
     floats = normalise(x[0])[np.newaxis]
-    model = exposed(export.model(net, image_form="image-folder"), ["images/normalised"])
+    net.image_form = "image-folder"
+    model = exposed(export.model(net), ["images/normalised"])
     logits, normalised = run(model, x)
     assert_array_equal(normalised, floats.transpose(0, 3, 1, 2))
     assert_array_equal(logits, net.forward(floats))
     with pytest.raises(InputError, match="RGB images"):
-        export.model(nn.Sequential([nn.Flatten()], (4,)), image_form="image-folder")
+        vectors = nn.Sequential([nn.Flatten()], (4,))
+        vectors.image_form = "image-folder"
+        export.model(vectors)
 
 
 def test_vectors_of_more_bytes_than_float32_adds():
@@ -345,8 +348,6 @@ def test_refused():
 
     with pytest.raises(InputError, match=r"^relu1 \(Odd\) has no form in ONNX here; these kinds"):
         export.model(nn.Sequential([nn.Flatten(), Odd()], (2, 2, 1)))
-    with pytest.raises(InputError, match=r"image_form must be one of .* found 'floats'"):
-        export.model(small(), image_form="floats")
     with pytest.raises(InputError, match="classes must be 10 names, found"):
         export.model(small(), classes=["a", "b"])
 

@@ -360,4 +360,4 @@ def test_names_of_classes_and_image_forms():
     with pytest.raises(InputError, match="classes must be 3 names"):
         PackedNetwork(steps, (6, 4, 3), classes=["a", "b"])
     with pytest.raises(InputError, match="image_form must be one of"):
-        pack(small(), image_form="floats")
+        PackedNetwork(steps, (6, 4, 3), image_form="floats")

@@ -24,20 +24,19 @@ OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know
 
 
-def model(network, classes=None, image_form=None):
+def model(network, classes=None):
     """The ONNX model of a ``network``, an onnx.ModelProto checked by onnx.checker.
 
     ``classes``, names of the outputs, by default the network's own, are kept in the model's
-    metadata as a JSON list. ``image_form`` is what the network was trained on, by default what it
-    tells, see ``minibnn.nn.inputs``: the model makes it of bytes; of "arrays", which bytes cannot
-    tell, it takes these. A binary kernel is kept as 8 weights to a byte, with five operators behind
-    it that turn bits into ±1 (runtimes do so once, when they load it).
+    metadata as a JSON list. The model makes what the network was trained on, its ``image_form``, of
+    bytes; of "arrays", which bytes cannot tell, it takes these. A binary kernel is kept as 8
+    weights to a byte, with five operators behind it that turn bits into ±1 (runtimes do so once,
+    when they load it).
 
     InputError if a layer has no such form (it says which and why), or onnx is not installed.
     """
     onnx = _onnx()
-    image_form = network.image_form if image_form is None else image_form
-    one_of(image_form, "image_form", IMAGE_FORMS)
+    image_form = one_of(network.image_form, "image_form", IMAGE_FORMS)
     metadata = {"network": network.name, "input": _input_text(network.input_shape, image_form)}
     classes = network.classes if classes is None else classes
     if classes is not None:
@@ -55,9 +54,9 @@ def model(network, classes=None, image_form=None):
     return made
 
 
-def write(network, path, classes=None, image_form=None):
+def write(network, path, classes=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
-    made = model(network, classes, image_form)
+    made = model(network, classes)
     write_atomic(path, made.SerializeToString(deterministic=True))
 
 
