@@ -205,7 +205,7 @@ class Problems:
 
 
 @functools.cache
-def _scale_and_offset(width):
+def scale_and_offset(width):
     """Per value of a row of ``width`` pixels: one long loop is much faster than many of three."""
     mean, deviation = np.array(MEAN), np.array(DEVIATION)
     scale, offset = 1 / (255 * deviation), -mean / deviation
@@ -215,7 +215,7 @@ def _scale_and_offset(width):
 def normalise(image):
     """An RGB image as (H, W, 3) float32: byte * scale + offset, each rounded."""
     pixels = np.asarray(image)
-    scale, offset = _scale_and_offset(pixels.shape[1])
+    scale, offset = scale_and_offset(pixels.shape[1])
     out = pixels.reshape(len(pixels), -1) * scale
     out += offset
     return out.reshape(pixels.shape)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minibnn import nn
-from minibnn.data.folder.images import DEVIATION, MEAN
+from minibnn.data.folder.images import scale_and_offset
 from minibnn.deploy.fold import fold, spread
 from minibnn.deploy.onnx.graph import Graph
 from minibnn.deploy.steps import SUMS, Scale, ThresholdStep
@@ -81,8 +81,7 @@ class _Walk(Graph):
     def _normalised(self, value):
         if value.shape[2:] != (3,):
             raise InputError(f"an image folder has RGB images, found inputs of {value.shape}")
-        mean, deviation = np.array(MEAN), np.array(DEVIATION)
-        scale, offset = np.float32(1 / (255 * deviation)), np.float32(-mean / deviation)
+        scale, offset = scale_and_offset(1)
         value = self._with("Mul", value, "images/scale", scale, "images/scaled")
         return self._with("Add", value, "images/offset", offset, "images/normalised")
 
