@@ -45,21 +45,11 @@ def names(part, classes, count):
 
 
 def write_enlarged(root, parts, classes, side=224):
-    """Small images enlarged, in several formats, and a broken file: an image folder.
+    """Small images enlarged to ``side``, a quarter wider, in several formats: an image folder.
 
-    Parameters
-    ----------
-    parts : {"train": (images, labels), "val": (images, labels)}
-        Bytes (N, H, W, 3), as CIFAR-10 has them.
-    classes : sequence of str
-    side : int
-        Of the files' images: about this high and a quarter wider.
-
-    Returns
-    -------
-    Path of the folder. Of every ten images one is grey, one CMYK, one a PNG of 16 bits (grey),
-    one a PNG with a palette and one a PNG with transparency; the others are ordinary JPEGs. The
-    first class's train/ has a broken one more.
+    ``parts`` is {"train": (images, labels), "val": ...} with bytes (N, H, W, 3). Of every ten
+    images one is grey, one CMYK, one a PNG of 16 bits (grey), one a PNG with a palette and one a
+    PNG with transparency; the others are ordinary JPEGs. The first class has a broken one more.
     """
     kinds = {  # by the image's number modulo 10
         1: lambda image: (encoded(image.convert("L"), "JPEG"), "jpg"),

@@ -108,11 +108,8 @@ def test_checkpoint_of_an_odd_version(tmp_path, version):
 @pytest.mark.parametrize(
     "layer",
     [
-        {"kind": "Sign", "quantizer": {"name": "ste_sign", "clip_value": "a"}},
         {"kind": "Sign", "quantizer": {"name": []}},
-        {"kind": "BatchNorm", "epsilon": float("inf")},
         {"kind": "BatchNorm", "momentum": None},
-        {"kind": "BinaryDense", "units": 3, "kernel_quantizer": []},
         {"kind": "Dense", "units": 3, "kernel_initializer": {}},
         {"kind": "Residual", "body": 5},
         {"kind": []},
