@@ -1,4 +1,4 @@
-"""``minibnn recipes``: the published recipes, and where their figures come from."""
+"""``minibnn recipes``: how others and we trained, and where the figures come from."""
 
 import textwrap
 
@@ -7,7 +7,7 @@ import click
 from minibnn.cli.completion import names
 
 
-@click.command(short_help="List the published training recipes.")
+@click.command(short_help="List training recipes.")
 @click.argument(
     "name", required=False, metavar="[name]", shell_complete=names("minibnn.zoo.RECIPES")
 )
@@ -42,12 +42,15 @@ def explain(recipe):
     in_files = recipe.dataset == "image-folder"
     augmentation = "cut out and mirrored" if in_files else "shifted and mirrored"
     size = "x".join(map(str, recipe.input_shape[:2]))
+    keeps = recipe.bn_momentum
+    momentum = "" if keeps is None else f", batch normalisation of momentum {keeps}"
     rows = {
         "source": recipe.source,
         "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
         "images": f"{recipe.dataset}, {recipe.classes} classes, {size}, "
         f"{augmentation if recipe.augment else 'as they are'}",
-        "network": f"{recipe.model}, {sizes}",
+        "network": f"{recipe.model}, {sizes}{momentum}",
+        "gradients": recipe.gradients,
         "binary weights": recipe.optimizer,
         "real parameters": recipe.real_optimizer,
         "epochs": f"{recipe.epochs}, in batches of {recipe.batch_size}",

@@ -31,7 +31,8 @@ def test_doctests():
 def test_the_list():
     assert list(RECIPES) == [
         "bop-sec51", "bop-sec52", "latent-adam", "latent-adam-default", "latent-sgd", "bop2nd",
-        "cema", "cifar10-quick", "bop-sec53-alexnet", "bop-sec53-xnornet", "bop-sec53-birealnet",
+        "cema", "cifar10-quick", "cifar10-hour", "cifar10-night", "cifar10-quick-latent",
+        "bop-sec53-alexnet", "bop-sec53-xnornet", "bop-sec53-birealnet",
         "latent-adam-birealnet",
     ]  # fmt: skip
     for name, recipe in CIFAR10.items():
