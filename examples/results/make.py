@@ -48,6 +48,7 @@ REPORTED = {  # by the paper, at full width after 500 epochs
     "latent/latent-adam": "90.9 %",
     "full": "91.3 %",
 }
+IMAGES, GOALS = 50_000, (0.75, 0.8)  # of an epoch; test accuracies
 OPTIMIZERS = ("bop", "latent-sgd")  # of the runs with several widths of gradients
 SMALL = ("config.json", "metrics.csv", "telemetry.npz", "sweep.json", "summary.csv")
 BEGIN, END = "<!-- make.py draw: begin -->", "<!-- make.py draw: end -->"
@@ -100,6 +101,7 @@ def draw():
     (scans / "curves.png").replace(HERE / "scans.png")
     plot("quick.png", [KEPT / "quick"])
     draw_bits()
+    draw_minutes()
     readme = HERE / "README.md"
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -154,6 +156,52 @@ def bits_table():
     return lines
 
 
+def course():
+    """Test accuracies of ``quick``, epoch by epoch."""
+    with open(KEPT / "quick" / "metrics.csv", newline="", encoding="utf-8") as file:
+        return [float(epoch["test_accuracy"]) for epoch in csv.DictReader(file)]
+
+
+def rates():
+    """Measured training images/s of each framework, of ``examples/benchmarks/run.py``."""
+    return json.loads((KEPT / "rates.json").read_text("utf-8"))
+
+
+def minutes_to(goal, rate):
+    """Minutes of training until the test accuracy of ``quick`` is that good; None if never."""
+    passed = [epoch for epoch, accuracy in enumerate(course(), 1) if accuracy >= goal]
+    return passed[0] * IMAGES / rate / 60 if passed else None
+
+
+def minutes_table():
+    """Time to accuracy, in Markdown."""
+    about = rates()
+    lines = [f"{about['machine']}, training alone.", ""]
+    lines.append("| | images/s |" + "".join(f" to {100 * goal:.0f} % |" for goal in GOALS))
+    lines.append("| --- | ---: |" + " ---: |" * len(GOALS))
+    for name, rate in about["images_per_s"].items():
+        cells = [minutes_to(goal, rate) for goal in GOALS]
+        words = (f"{m:.0f} min" if m else "not reached" for m in cells)
+        lines.append(f"| {name} | {rate:.0f} | {' | '.join(words)} |")
+    return lines
+
+
+def draw_minutes():
+    """Test accuracy of ``quick`` against minutes, at every framework's rate."""
+    from minibnn.training.plots import style
+
+    figure = style.new_figure(6, 3.5)
+    axes, accuracy = figure.subplots(), [100 * x for x in course()]
+    for k, (name, rate) in enumerate(rates()["images_per_s"].items()):
+        minutes = [epoch * IMAGES / rate / 60 for epoch in range(1, len(accuracy) + 1)]
+        axes.plot(minutes, accuracy, label=name, **style.style(k))
+    axes.set_xlabel("minutes of training on two cores")
+    axes.set_ylabel("test accuracy in %")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    style.save(figure, HERE / "minutes.png")
+
+
 def table():
     """Every run with its figures, in Markdown."""
     about = json.loads((KEPT / "machine.json").read_text("utf-8"))
@@ -169,6 +217,7 @@ def table():
     for folder in ("quick", *LONG.values(), *cells, "full"):
         if (KEPT / folder / "metrics.csv").exists():
             lines.append(f"| {' | '.join(row(folder))} |")
+    lines += ["", "Time to accuracy, by the epochs of `quick`:", "", *minutes_table()]
     lines += ["", "Width of gradients, each seed's test accuracy:", "", *bits_table()]
     lines += ["", *(f"- `{name}`: `minibnn {command}`" for name, command in COMMANDS.items())]
     return "\n".join(lines)
