@@ -608,9 +608,12 @@ CALLS = {
     "zoo.pretrained": [
         (
             "bnn.zoo.pretrained('lenet')",
-            "a pretrained network must be one of digits, found 'lenet'",
+            "a pretrained network must be one of digits, binarynet-cifar10, found 'lenet'",
         ),
-        ("bnn.zoo.pretrained(None)", "a pretrained network must be one of digits, found None"),
+        (
+            "bnn.zoo.pretrained(None)",
+            "a pretrained network must be one of digits, binarynet-cifar10, found None",
+        ),
     ],
     "zoo.binary_alexnet": [
         ("bnn.zoo.binary_alexnet(filters=0)", "filters must be an integer from 1 on, found 0"),

@@ -114,14 +114,16 @@ def plot(name, folders):
     subprocess.run([*command, "--out", str(HERE / name)], check=True)
 
 
-def accuracies(optimizer):
-    """Test accuracies of all seeds after the last epoch, by the width of gradients."""
+def by_width():
+    """{optimizer: {width of gradients: test accuracies of the seeds}}, of what is kept."""
     from minibnn.training.sweep.table import read_summary
 
-    found = {width: [] for width in WIDTHS}
-    for cell in read_summary(KEPT / f"bits-{optimizer}" / "summary.csv"):
-        if cell["status"] == "done":
-            found[cell["gradients"]].append(cell["last_accuracy"])
+    found = {}
+    for optimizer in OPTIMIZERS:
+        for cell in read_summary(KEPT / f"bits-{optimizer}" / "summary.csv"):
+            if cell["status"] == "done":
+                own = found.setdefault(optimizer, {})
+                own.setdefault(cell["gradients"], []).append(cell["last_accuracy"])
     return found
 
 
@@ -131,13 +133,13 @@ def draw_bits():
 
     figure = style.new_figure(6, 3.5)
     axes = figure.subplots()
-    for k, optimizer in enumerate(OPTIMIZERS):
-        found, look = accuracies(optimizer), style.style(k)
-        means = [100 * statistics.mean(found[width]) for width in WIDTHS]
-        axes.plot(range(len(WIDTHS)), means, label=optimizer, **look | {"marker": ""})
-        for place, width in enumerate(WIDTHS):
+    for k, (optimizer, found) in enumerate(by_width().items()):
+        look, done = style.style(k), [width for width in WIDTHS if width in found]
+        means = [100 * statistics.mean(found[width]) for width in done]
+        axes.plot([WIDTHS.index(w) for w in done], means, label=optimizer, **look | {"marker": ""})
+        for width in done:
             marks = [100 * accuracy for accuracy in found[width]]
-            axes.plot([place] * len(marks), marks, **look | {"linestyle": ""})
+            axes.plot([WIDTHS.index(width)] * len(marks), marks, **look | {"linestyle": ""})
     axes.set_xticks(range(len(WIDTHS)), WIDTHS)
     axes.set_xlabel("gradients through binary layers")
     axes.set_ylabel("test accuracy in %")
@@ -148,10 +150,10 @@ def draw_bits():
 
 def bits_table():
     """The accuracies behind that figure, in Markdown."""
-    lines = [f"| gradients | {' | '.join(OPTIMIZERS)} |", "| --- | --- | --- |"]
-    both = [accuracies(optimizer) for optimizer in OPTIMIZERS]
+    found = by_width()
+    lines = [f"| gradients | {' | '.join(found)} |", "| --- |" + " --- |" * len(found)]
     for width in reversed(WIDTHS):
-        cells = (", ".join(map(percent, found[width])) for found in both)
+        cells = (", ".join(map(percent, own.get(width, []))) or "-" for own in found.values())
         lines.append(f"| {width} | {' | '.join(cells)} |")
     return lines
 

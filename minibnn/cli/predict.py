@@ -18,7 +18,8 @@ _AT_A_TIME = 64  # images in memory
     "--model",
     metavar="NAME",
     shell_complete=names("minibnn.zoo.PRETRAINED"),
-    help="Instead of FILE|RUN: a network that comes with minibnn: digits.",
+    help="Instead of FILE|RUN: a network that comes with minibnn, digits or binarynet-cifar10 "
+    "(airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck).",
 )
 @click.option(
     "--top",
@@ -38,6 +39,7 @@ def predict(network, images, model, top, threads, as_json):
     outputs. Files that cannot be read are named, the others answered; then the exit code is 2.
 
     \b
+    minibnn predict --model binarynet-cifar10 photo.jpg
     minibnn predict --model digits seven.png
     minibnn predict model.bnn.npz cat.png dog.jpg
     minibnn predict runs/train-cifar10-1 cat.png --top 3 --json

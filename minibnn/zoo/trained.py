@@ -27,6 +27,13 @@ PRETRAINED = {
         "minibnn compare --gradients int8",
         "ec2ba543f159",
     ),
+    "binarynet-cifar10": Pretrained(
+        "binarynet-cifar10.bnn.npz",
+        "14e8a51f85b443f2b70139efeccad72301a2cd8c8ee205a9281ca106ed5e3507",
+        0.8159,
+        "minibnn train --recipe cifar10-quick",
+        "bd3d838ed1df",
+    ),
 }
 
 

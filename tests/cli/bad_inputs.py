@@ -453,7 +453,9 @@ ROWS = {
         ],
     },
     "predict": {
-        "--model": [("lenet x.png", "a pretrained network must be one of digits, found 'lenet'")],
+        "--model": [
+            ("lenet x.png", "a pretrained network must be one of digits, ..., found 'lenet'")
+        ],
         "FILE|RUN": [(f"{words} image.png", line) for words, line in TRAINED[:2]],
         "IMAGE...": [
             ("bits.npz", "Missing argument 'IMAGE...'. (see minibnn predict --help)"),

@@ -1,5 +1,7 @@
 """Networks that come with the package: their file, their record and what they answer."""
 
+import csv
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,38 @@ def test_the_digits_network_is_as_accurate_as_its_record_says():
     result = bnn.evaluate(net, data.test_images, data.test_labels)
     assert round(result.accuracy, 4) == bnn.zoo.PRETRAINED["digits"].accuracy
     assert net.classes == tuple(data.classes)
+
+
+def test_the_cifar10_network_on_its_first_test_images(shared_cifar):
+    data, net = bnn.data.load("cifar10", shared_cifar), bnn.zoo.pretrained("binarynet-cifar10")
+    assert net.classes == tuple(data.classes)
+    answers = net.predict(data.test_images[:500]).argmax(axis=1)
+    assert np.count_nonzero(answers == data.test_labels[:500]) == 398
+
+
+@pytest.mark.slow
+def test_the_cifar10_network_on_all_of_them(shared_cifar, use_backend):
+    use_backend("numba")
+    data, net = bnn.data.load("cifar10", shared_cifar), bnn.zoo.pretrained("binarynet-cifar10")
+    accuracy = bnn.evaluate(net, data.test_images, data.test_labels).accuracy
+    assert round(accuracy, 4) == bnn.zoo.PRETRAINED["binarynet-cifar10"].accuracy
+
+
+def test_the_record_of_the_cifar10_network_is_in_the_results():
+    results = module.Path(__file__).parents[2] / "examples" / "results"
+    record = bnn.zoo.PRETRAINED["binarynet-cifar10"]
+    assert f"`{record.digest}`" in (results / "README.md").read_text(encoding="utf-8")
+    *_, last = csv.DictReader((results / "kept/quick/metrics.csv").read_text().splitlines())
+    assert float(last["test_accuracy"]) == record.accuracy
+    assert record.command == f"minibnn train --recipe {last['name']}"
+
+
+def test_predict_takes_photos_of_any_size(tmp_path, capsys):
+    photo = np.random.default_rng(0).integers(0, 256, (300, 480, 3), dtype=np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.jpg")
+    assert main(["predict", "--model", "binarynet-cifar10", str(tmp_path / "photo.jpg")]) == 0
+    name = capsys.readouterr().out.split(": ")[1].split()[0]
+    assert name in bnn.zoo.pretrained("binarynet-cifar10").classes
 
 
 def test_the_record_is_that_of_the_first_command():
@@ -51,4 +85,4 @@ def test_predict_without_images_or_with_an_unknown_model(capsys):
     assert main(["predict", "some.npz"]) == 2
     assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
     assert main(["predict", "--model", "lenet", "x.png"]) == 2
-    assert "must be one of digits, found 'lenet'" in capsys.readouterr().err
+    assert "must be one of digits, binarynet-cifar10, found 'lenet'" in capsys.readouterr().err
