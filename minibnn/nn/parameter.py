@@ -1,6 +1,5 @@
 """What an optimizer trains: a binary kernel of ±1, or an array of floats."""
 
-from contextlib import contextmanager
 from operator import attrgetter
 
 import numpy as np
@@ -46,8 +45,7 @@ class Parameter:
     def assign(self, array):
         """Replace the value by an ``array`` like it; InputError, and no change, if it is none."""
         checked = self.check(array)
-        with self.writable() as own:
-            own[...] = checked
+        self.writable()[...] = checked
         self.version += 1
 
     def check(self, array):
@@ -67,13 +65,10 @@ class Parameter:
         if self.scale is not None:
             self.scale[...] = self._magnitude(latent)
 
-    @contextmanager
     def writable(self):
-        """The array itself, for an optimizer's step; packed forms are made anew afterwards."""
-        try:
-            yield self._array
-        finally:
-            self._packed.clear()
+        """The array itself, to be written to at once; packed forms are made anew afterwards."""
+        self._packed.clear()
+        return self._array
 
     @property
     def signs(self):

@@ -182,14 +182,14 @@ class LatentOptimizer(MagnitudeOptimizer):
         hyper, g = self.at_layer_rate(p, hyper), self._gradient(p)
         latent, *inner = self._states[p.name]
         state = self.inner_class(*inner)
-        with p.writable() as w:
-            if kernels:
-                flips, state = getattr(kernels, self.update)(latent, g, state, w=w, **hyper)
-            else:
-                latent, state = type(self).step_function(latent, g, state, **hyper)
-                new = binarize(latent, w.dtype.type)  # Eq. 2
-                flips = np.count_nonzero(w != new)
-                w[...] = new
+        w = p.writable()
+        if kernels:
+            flips, state = getattr(kernels, self.update)(latent, g, state, w=w, **hyper)
+        else:
+            latent, state = type(self).step_function(latent, g, state, **hyper)
+            new = binarize(latent, w.dtype.type)  # Eq. 2
+            flips = np.count_nonzero(w != new)
+            w[...] = new
         self._states[p.name] = self.state_class(latent, *state)
         p.rescale(latent)
         return int(flips)

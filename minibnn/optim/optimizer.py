@@ -204,14 +204,13 @@ class StepOptimizer(Optimizer):
 
     def _move(self, p, hyper, kernels):
         """One step of one parameter; returns the number of entries it flipped."""
-        state, g = self._states[p.name], self._gradient(p)
-        with p.writable() as value:
-            if kernels:
-                flips, state = getattr(kernels, self.update)(value, g, state, **hyper)
-            else:
-                new, state = type(self).step_function(value, g, state, **hyper)
-                flips = np.count_nonzero(value != new) if p.binary else 0
-                value[...] = new
+        state, g, value = self._states[p.name], self._gradient(p), p.writable()
+        if kernels:
+            flips, state = getattr(kernels, self.update)(value, g, state, **hyper)
+        else:
+            new, state = type(self).step_function(value, g, state, **hyper)
+            flips = np.count_nonzero(value != new) if p.binary else 0
+            value[...] = new
         self._states[p.name] = state
         return int(flips)
 
