@@ -36,7 +36,3 @@ class Training:
         loss, dlogits = nn.softmax_cross_entropy(logits, self.labels)
         self.net.backward(dlogits)
         return float(loss)
-
-    def infer(self):
-        """Logits in evaluation mode."""
-        return self.net.forward(self.x)

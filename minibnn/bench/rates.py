@@ -21,6 +21,7 @@ def measure_rates(setting):
     for filters in WIDTHS if setting.filters in WIDTHS else (setting.filters,):
         for size in (setting.batch_size,) if setting.quick else BATCHES:
             training = Training(binarynet(filters), size)
+            real = partial(training.net.forward, training.x)
             on_bits = partial(deploy.pack(training.net).forward, training.x)
             for threads in sorted({1, setting.threads}):
                 row = {"filters": filters, "batch": size, "threads": threads}
@@ -28,7 +29,7 @@ def measure_rates(setting):
                     for kind in setting.gradients:
                         training.net.gradients = kind
                         row[f"training {kind}"] = rate(size, training.step, effort)
-                    row["inference"] = rate(size, training.infer, effort)
+                    row["inference"] = rate(size, real, effort)
                     row["packed"] = rate(size, on_bits, effort)
                 rows.append(row)
     return rows

@@ -6,6 +6,8 @@ pass is the later of the two. Arrays that stay in a cache may beat the copy, whi
 do not.
 """
 
+from operator import itemgetter
+
 from minibnn.bench.networks import Training, binarynet
 from minibnn.bench.peaks import copy_rate, limits, peak_rates
 from minibnn.bench.products import products
@@ -52,43 +54,32 @@ def roofline_markdown(found):
     """The tables of a roofline for a README."""
     rows, total = found["rows"], sum(row["seconds"] for row in found["rows"])
     passes = sorted(by_pass(rows, FIELDS).values(), key=lambda row: -row["seconds"])
+    products = [row for name in HEADINGS for row in rows if row["product"] == name]
     peaks = ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)
-    head = ("ms", "share", "at the limit, ms", "G multiply-adds/s", "GB/s")
-    lines = [
+    words = (
         f"BinaryNet, filters {found['filters']}, batch {found['batch']}, "
         f"{plural(found['threads'], 'thread')}, {found['gradients']} gradients: "
         f"{1e3 * found['seconds']:.1f} ms a step, "
         f"{found['batch'] / found['seconds']:.0f} images/s; the passes below take "
         f"{1e3 * total:.1f} ms. Peaks: {peaks} G multiply-adds/s; copy "
-        f"{found['copy_gb_per_s']:.1f} GB/s.",
-        "",
-        *_lines(("pass", *head), [(row["pass"], *_cells(row, total)) for row in passes]),
-        "",
-        *_lines(
-            ("product", "layer", *head, "limit"),
-            [
-                (row["product"], row["layer"], *_cells(row, total), row["limit"])
-                for product in HEADINGS
-                for row in rows
-                if row["product"] == product
-            ],
-        ),
-    ]
-    return "\n".join(lines)
-
-
-def _cells(row, total):
-    seconds = row["seconds"]
-    return (
-        f"{1e3 * seconds:.2f}",
-        f"{100 * seconds / total:.1f} %",
-        f"{1e3 * row['limit_seconds']:.2f}",
-        f"{row['macs'] / seconds / 1e9:.0f}" if row["macs"] else "",
-        f"{row['bytes'] / seconds / 1e9:.1f}",
+        f"{found['copy_gb_per_s']:.1f} GB/s."
     )
+    numbers = {
+        "ms": lambda r: f"{1e3 * r['seconds']:.2f}",
+        "share": lambda r: f"{100 * r['seconds'] / total:.1f} %",
+        "at the limit, ms": lambda r: f"{1e3 * r['limit_seconds']:.2f}",
+        "G multiply-adds/s": lambda r: f"{r['macs'] / r['seconds'] / 1e9:.0f}" if r["macs"] else "",
+        "GB/s": lambda r: f"{r['bytes'] / r['seconds'] / 1e9:.1f}",
+    }
+    named = {name: itemgetter(name) for name in ("product", "layer")}
+    tables = [
+        _markdown(passes, {"pass": itemgetter("pass")} | numbers, 1),
+        _markdown(products, named | numbers | {"limit": itemgetter("limit")}, 2),
+    ]
+    return "\n\n".join([words, *tables])
 
 
-def _lines(head, rows):
-    text = sum(cell in ("pass", "product", "layer") for cell in head)
-    rule = ["---"] * text + ["---:"] * (len(head) - text)
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+def _markdown(rows, columns, left):
+    lines = [[text(row) for text in columns.values()] for row in rows]
+    rule = ["---"] * left + ["---:"] * (len(columns) - left)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rule, *lines))
