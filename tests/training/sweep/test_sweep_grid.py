@@ -183,8 +183,3 @@ def test_a_schedule_is_a_value(small):
 def test_bad_keys_and_values_are_named(small, key, value, message):
     with pytest.raises(InputError, match=message):
         cell_options({key: value}, small)
-
-
-def test_a_hyperparameter_needs_its_optimizer():
-    with pytest.raises(InputError, match="gamma is no key of a sweep; no optimizer; "):
-        cell_options({"gamma": 1}, {})
