@@ -206,7 +206,7 @@ def _image(simd, dy, where, plan, first, last, steps, table, mask, values, w, dx
                 )  # fmt: skip
 
 
-@kernel
+@kernel(inner=True)
 def _windows(simd, dy, where, plan, row, slot, values, table, mask):
     """A row of windows, into the ring's slots from ``slot`` on; outside of the image they are 0."""
     pixel, mask_pixel = KINDS * plan.depth * plan.entries, MASKS * plan.depth
