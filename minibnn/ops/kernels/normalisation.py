@@ -64,14 +64,14 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
     inverse = bn_factor(variance, epsilon)
     factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
     sums, dx = np.zeros((-(-n // PART), 2, channels), np.float64), empty(shape, dtype)
-    operands = dy, x, mean, inverse
-    if gate is not None:
-        operands = dy, gate.words.reshape(n, -1), x, mean, inverse
-    (_grad_sums if gate is None else _gated_sums)(*operands, sums)
+    words = -(-channels // WORD)
+    gate = np.zeros((n, words), np.uint32) if gate is None else gate.words.reshape(n, words)
+    operands = dy, gate, x, mean, inverse
+    _grad_sums(*operands, sums)
     own = sums.sum(0)  # of dy and of dy xhat
     total, n = (across.sum(own), n * across.size) if across else (own, n)
     means = total.astype(dtype) * dtype.type(1 / n)
-    (_grad if gate is None else _gated_grad)(*operands, factor, *means, dx.reshape(-1, channels))
+    _grad(*operands, factor, *means, dx.reshape(-1, channels))
     dbeta, dgamma = own.astype(dtype)
     return dx, dgamma, dbeta
 
@@ -106,27 +106,7 @@ def _affine(x, unit, mean, factor, beta, y):
 
 
 @kernel(parallel=True)
-def _grad_sums(dy, x, mean, inverse, sums):
-    for part in prange(len(sums)):
-        sums[part] = 0
-        for r in range(part * PART, min((part + 1) * PART, len(x))):
-            for c in range(x.shape[1]):
-                xhat = (dy.dtype.type(x[r, c]) - mean[c]) * inverse[c]
-                sums[part, 0, c] += np.float64(dy[r, c])
-                sums[part, 1, c] += np.float64(dy[r, c] * xhat)
-
-
-@kernel(parallel=True)
-def _grad(dy, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
-    for part in prange(-(-len(x) // PART)):
-        for r in range(part * PART, min((part + 1) * PART, len(x))):
-            for c in range(x.shape[1]):
-                xhat = (dy.dtype.type(x[r, c]) - mean[c]) * inverse[c]
-                dx[r, c] = factor[c] * (dy[r, c] - mean_dy[c] - xhat * mean_dy_xhat[c])
-
-
-@kernel(parallel=True)
-def _gated_sums(dy, gate, x, mean, inverse, sums):
+def _grad_sums(dy, gate, x, mean, inverse, sums):
     dtype, channels = dy.dtype.type, dy.shape[1]
     for part in prange(len(sums)):
         for r in range(part * PART, min((part + 1) * PART, len(dy))):
@@ -142,7 +122,7 @@ def _gated_sums(dy, gate, x, mean, inverse, sums):
 
 
 @kernel(parallel=True)
-def _gated_grad(dy, gate, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
+def _grad(dy, gate, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
     dtype, channels = dy.dtype.type, dy.shape[1]
     for part in prange(-(-len(dy) // PART)):
         for r in range(part * PART, min((part + 1) * PART, len(dy))):
