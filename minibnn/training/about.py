@@ -183,7 +183,7 @@ def settings_of(config):
         found |= {"network": network["name"], "gradients": network.get("gradients")}
     found |= {label: config.get(key) for label, key in _SETTINGS.items()}
     if computed_by := config.get("computed_by"):
-        found["computed by"] = list(computed_by.values())
+        found["computed by"] = [x for x in computed_by.values() if x is not None]
     return {label: _text(value) for label, value in found.items() if value not in (None, "")}
 
 
