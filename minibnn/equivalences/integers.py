@@ -26,15 +26,14 @@ E27 = Entry(
     why: One rounding is off by less than 1, and errors shrink by 1 - 2^-j: at most 2^j in all.
     source: derived"""
 )
+SIZES, THETAS = range(1, 4), (0, 1, 2, 3, 7, 12, 255)
 
 
 def drawn_integer(x):
     shift, rounding = x.one("j", (1, 2, 3, 8)), x.one("rounding", ("zero", "nearest"))
-    quanta, steps = x.one("Q", (3, 127)), x.one("steps", range(1, 17))
-    size = x.one("size", range(1, 4))
+    quanta, steps, size = x.one("Q", (3, 127)), x.one("steps", range(1, 17)), x.one("size", SIZES)
     q = np.int16(x.many("q", (0, 1, -1, 2, -3, quanta, -quanta), steps, size))
-    theta = x.one("theta", (0, 1, 2, 3, 7, 12, 255))
-    return q, x.start_bits(), shift, theta, rounding, quanta
+    return q, x.start_bits(), shift, x.one("theta", THETAS), rounding, quanta
 
 
 def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16):
@@ -76,10 +75,8 @@ def in_every_order(x):
 
 @E27.breaks("int16 at j = 9 overflows: 2^9 * 127 is beyond 16 bits")
 def overflown(x):
-    q = np.full((400, 1), 127, np.int16)
-    runs = (integers(x, q, np.int8([-1]), 9, 0, dtype=dtype) for dtype in (np.int16, np.int32))
-    for _, (_, a), (_, b) in x.beside(q, *runs):
-        x.same(in_16_bits=a, in_32=b)
+    q, run = np.full((400, 1), 127, np.int16), (np.int8([-1]), 9, 0, "zero")
+    x.alike(q, in_16_bits=integers(x, q, *run), in_32=integers(x, q, *run, np.int32))
 
 
 @E27.breaks("the sum is quantised, not its summands")

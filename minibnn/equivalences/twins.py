@@ -164,12 +164,9 @@ def diode_is_bop(x):
     gradients, m = x.gradients(SMALL, ANY), x.weights("m", QUARTERS)
     v, state, beta = x.sign(-m), BopState(m), x.one("beta_2", (0.5, 0.75, 0.0))
     lr, c = x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
-    hyper, starts = (
-        {"beta_1": 0.5, "beta_2": beta},
-        (DiodeState(0 * m, m), DiodeState(0 * m, c * m)),
-    )
-    diode = x.run(x.steps.diode_step, gradients, v, starts[0], lr=lr, **hyper)
-    scaled = x.run(x.steps.diode_step, gradients, v, starts[1], lr=c * lr, **hyper)
+    step, hyper = x.steps.diode_step, {"beta_1": 0.5, "beta_2": beta}
+    diode = x.run(step, gradients, v, DiodeState(0 * m, m), lr=lr, **hyper)
+    scaled = x.run(step, gradients, v, DiodeState(0 * m, c * m), lr=c * lr, **hyper)
     how = {"gamma": 1 - beta, "threshold": 0, "rule": "larq", "average": "lerp"}
     for _, (w, one), (u, other) in x.beside(gradients, diode, scaled):
         v, state = x.steps.bop_step(v, lr * np.sign(one.momentum), state, **how)
