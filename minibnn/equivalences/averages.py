@@ -149,13 +149,18 @@ TAUS = (0.75, 1.5, 0.375, 0, 2.25)
 
 
 @E11.claim
-def flips_apart(x, start=0):
-    """From any m; or from m0 = 0, where the first flip has to wait too."""
-    run, _, spacing, first = drawn_spacing(x)
+def flips_apart(x):
+    run, _, spacing, _ = drawn_spacing(x)
     g, m = x.gradients(BOUNDED, most=16 if x.exact else 8), x.weights("m", QUARTERS[:9])
-    bits, from_zero = x.start_bits(), x.one("from_zero", (False, True))
-    m = 0 * m + x.number(start) if from_zero else m
-    apart(x, g, bits, x.bop(g, bits, m, **run), spacing, first if from_zero else 0)
+    bits = x.start_bits()
+    apart(x, g, bits, x.bop(g, bits, m, **run), spacing)
+
+
+@E11.claim
+def first_flip(x, m=0):
+    run, _, *waits = drawn_spacing(x)
+    g, bits = x.gradients(BOUNDED, most=16 if x.exact else 8), x.start_bits()
+    apart(x, g, bits, x.bop(g, bits, 0 * g[0] + x.number(m), **run), *waits)
 
 
 @E11.claim
@@ -181,7 +186,7 @@ def latent_spacing(x):
 
 E11.shows(flips_apart, g=(3, 3, 3, -3, -3, -3, -3, -3), tau=1.5)
 E11.breaks("gradients above G")(flips_apart, g=(24, -64), tau=1.5)
-E11.breaks("the first flip from m0 = 1")(flips_apart, start=1.25, from_zero=True, g=(3,), tau=1.5)
+E11.breaks("the first flip from m0 = 1")(first_flip, m=1.25, g=(3,), tau=1.5)
 
 
 E19 = Entry(
