@@ -12,6 +12,7 @@ from small_runs import fit, optimizer, small_net
 
 import minibnn as bnn
 from minibnn.data import Batches
+from minibnn.ops import reference
 from minibnn.ops.backend import ops
 from minibnn.training.distributed import Ranks
 from minibnn.training.run import Run
@@ -92,7 +93,7 @@ def record_terms(terms):
 
         return grad_kernel
 
-    for name in vars(ops):
+    for name in reference.__all__:
         if name.endswith("grad_kernel"):
             setattr(ops, name, recording(getattr(ops, name)))
 
