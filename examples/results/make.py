@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 RUNS, KEPT = Path("runs/results"), HERE / "kept"
 NARROW = "--width 0.25 --batch-size 100 --seed 0"
-WIDTHS = ("int2", "int3", "int4", "int6", "int8", "float32")  # of gradients
+WIDTHS = ("int2", "int3", "int4", "int5", "int6", "int8", "float32")  # of gradients
 BITS = (
     "--recipe cifar10-quick --width 0.125 --epochs 4 --seeds 0,1 "
     f"--grid gradients={','.join(reversed(WIDTHS))}"
