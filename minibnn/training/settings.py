@@ -69,9 +69,9 @@ class Settings:
         self.augment = "none" if self.augment is None else self.augment
         self.callbacks = check_callbacks(self.callbacks)
         if self.tensorboard:
-            tensorboard.check_installed()
             if self.out is None:
                 raise InputError("tensorboard=True writes into the run folder: name one (out)")
+            tensorboard.check_installed()
 
     def recorded(self):
         """The settings that config.json keeps."""
