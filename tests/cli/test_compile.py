@@ -5,6 +5,7 @@ import pytest
 from minibnn.cli import main
 from minibnn.ops import backend
 from minibnn.ops.kernels import compile as kernels
+from minibnn.ops.kernels import optim  # noqa: F401  before its folder is another
 
 
 @pytest.fixture(autouse=True)
