@@ -10,8 +10,8 @@ outputs dy are shaped like the outputs. An operand x, (B, I) or NHWC, is one of
 A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients. With
 more threads BLAS would add in another order.
 
-Gradients by binary layers may be Fixed: then the same products run on integers held in float64, in
-which their sums are exact. InputError where so many terms would not fit (``check_sum``).
+Gradients by binary layers may be Fixed: then the same products run on integers held in floats wide
+enough for their sums to be exact. InputError where so many terms would not fit (``check_sum``).
 """
 
 import math
@@ -20,7 +20,7 @@ import numpy as np
 
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed, check_sum, width_of
-from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
+from minibnn.ops.rounding import BYTE_SCALE, EXACT, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
 from minibnn.ops.threads import one_blas_thread
 
@@ -205,7 +205,7 @@ def _correlate(x, w, strides, padding, pad_value):
     x = np.pad(x, seen.borders, constant_values=pad_value)
     y = 0
     for tap, (rows, columns) in seen.taps:
-        y = y + x[:, rows, columns].reshape(len(x), -1, x.shape[3]) @ w[tap]
+        y += x[:, rows, columns].reshape(len(x), -1, x.shape[3]) @ w[tap]
     return y.reshape(len(x), *seen.output, w.shape[3])
 
 
@@ -224,8 +224,8 @@ def _spread(dy, w_t, input_shape, strides, padding):
 
 
 def _exactly(product, *operands):
-    """A product of integers, int32: in float64 their sums are exact."""
-    operands = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in operands]
+    """A product of integers, int32: sums of up to 24 bits are exact in float32."""
+    operands = [a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in operands]
     return product(*operands).astype(np.int32)
 
 
@@ -233,8 +233,10 @@ def _grad_kernel(product, x, dy, fixed, *geometry):
     """x's integers times dy's, summed over the batch; of real x in floats."""
     if not isinstance(x, Signs) and x.dtype != np.uint8:
         return product(x, dy.floats(x.dtype.type), *geometry)
-    integers, unit = _array_and_unit(x, np.float64)
-    sums = product(integers, dy.integers.astype(np.float64), *geometry)
+    largest = (1 if isinstance(x, Signs) else 255) * width_of(dy) * math.prod(dy.shape[:-1])
+    dtype = np.float32 if largest <= EXACT else np.float64
+    integers, unit = _array_and_unit(x, dtype)
+    sums = product(integers, dy.integers.astype(dtype), *geometry)
     sums = sums.astype(np.int32 if unit == 1 else np.int64)
     dw = Fixed(sums, dy.exponent, round(1 / unit))
     return dw if fixed else dw.floats()
