@@ -1,13 +1,12 @@
-"""Statements about layers, on the layers of this library: E15, E16, E17."""
+"""Statements about layers, on the layers of this library: E15, E16."""
 
 import math
 
 import numpy as np
 
-from minibnn import optim
 from minibnn.equivalences.case import POWERS, QUARTERS, SMALL, TENTHS
 from minibnn.equivalences.entry import Entry
-from minibnn.nn import BatchNorm, BinaryDense, MaxPool2D, Sequential, Sign, softmax_cross_entropy
+from minibnn.nn import BatchNorm, BinaryDense, MaxPool2D, Sequential, Sign
 from minibnn.ops.backend import ops
 from minibnn.ops.thresholds import Thresholds, sign_thresholds
 
@@ -178,141 +177,4 @@ E16.breaks("the closed form floor(T): z = 49 passes in the program, T is below 4
 )
 E16.breaks("gamma < 0, combined as for gamma > 0")(
     pooled, rising=True, z=[[0], [1], [3], [9]], **CHANNEL | {"gamma": [-1.0]}
-)
-
-
-E17 = Entry(
-    """E17 Symmetries of a network
-
-    Negating the bits into a hidden unit, the bits out of it and its beta changes nothing, through
-    training by Bop. Nor does an exchange of hidden units.
-
-    if: no pre-activation of exactly 0 (sign(0) = +1); not Larq's rule at threshold 0, which sets
-        dead weights to +1; exchange: sums of fixed order (the compiled kernels), else to rounding
-    class: B, T
-    why: Negation commutes with rounding, and the gradients negate too.
-    source: derived"""
-)
-
-
-def two_layers(first, beta, second):
-    """A trained dense network: signs (I, H), offsets (H,), signs (H, C)."""
-    hidden, classes = second.shape
-    layers = [BinaryDense(hidden), BatchNorm(), Sign(), BinaryDense(classes), BatchNorm()]
-    net = Sequential(layers, (len(first),))
-    for p, value in zip(net.parameters(), (first, beta, second), strict=False):
-        p.assign(value)
-    return net
-
-
-def pre_activation(net, data):
-    kernel, beta = net.parameters()[:2]
-    z = ops.binary_dense(data, kernel.signs)
-    mean, variance = (a.astype(np.float32) for a in ops.batch_statistics(z))
-    return ops.batch_norm(z, mean, variance, beta.value, net.layers[1].epsilon)
-
-
-ONE = np.int8(1)
-
-
-def image_of(values, sign=ONE, order=slice(None), outgoing=True, offset=True, rows=ONE):
-    """Parameters of a network's image: hidden units negated by ``sign``, then in ``order``.
-
-    ``rows`` are signs of the input features; ``outgoing`` and ``offset`` tell what is negated too.
-    """
-    first, beta, second, *rest = values
-    first, beta = first * np.reshape(rows, (-1, 1)) * sign, beta * sign if offset else beta
-    second = second * np.reshape(sign, (-1, 1)) if outgoing else second
-    return first[:, order], beta[order], second[order], *rest
-
-
-def trained_alike(x, values, data, labels, optimizer, steps=2, zeros=False, exact=True, **image):
-    """A network and its image, trained on the same batch: images of each other after each step."""
-    nets = [two_layers(*values), two_layers(*image_of(values, **image))]
-    optimizers = [optimizer(), optimizer()]
-    for _ in range(steps):
-        x.rows.append({"step": len(x.rows) + 1})
-        at_zero = pre_activation(nets[0], data) == 0
-        x.tie(at_zero)
-        if at_zero.any() and not zeros:
-            return  # sign(0) = +1 has no mirror image
-        inputs = data, data * image.get("rows", ONE)
-        logits = [net.forward(x, training=True) for net, x in zip(nets, inputs, strict=True)]
-        for net, out, each in zip(nets, logits, optimizers, strict=True):
-            net.backward(softmax_cross_entropy(out, labels)[1])
-            each.step(net.parameters())
-        alike(x, "logits", *logits, exact or len(x.rows) == 1)
-        ours, theirs = ([p.value for p in net.parameters()] for net in nets)
-        names = [p.name for p in nets[0].parameters()]
-        for name, a, b in zip(names, image_of(ours, **image), theirs, strict=True):
-            alike(x, name, a, b, exact or a.dtype == np.int8)
-
-
-def alike(x, name, a, b, exact):
-    if exact:
-        x.same(**{name: a, f"{name} of the image": b})
-    else:
-        x.require(np.allclose(a, b, rtol=1e-4, atol=1e-5), f"{name}: {a} and {b}")
-
-
-def drawn_net(x):
-    """Values (first, beta, second), data and labels of a small network."""
-    inputs, hidden = x.one("inputs", (3, 5)), x.one("hidden", (2, 3, 4))
-    samples = x.one("n", range(2, 7))
-    first = np.int8(x.many("first", (1, -1), inputs, hidden))
-    beta = np.float32(x.many("beta", (0.125, -0.125, 0.3, -0.3, 0.7, 0.0), hidden))
-    second = np.int8(x.many("second", (1, -1), hidden, 2))
-    data = np.float32(x.many("data", (1, -1), samples, inputs))
-    return (first, beta, second), data, np.array(x.many("labels", (0, 1), samples))
-
-
-def bop_and_sgd(gamma=0.5, threshold=1e-3, rule="strict"):
-    binary = optim.Bop(gamma=gamma, threshold=threshold, rule=rule)
-    return lambda: optim.Split(binary=binary.copy(), real=optim.SGD(lr=0.25))
-
-
-def negation(unit, count):
-    """+1, but for the unit -1."""
-    return np.where(np.arange(count) == unit, np.int8(-1), np.int8(1))
-
-
-@E17.claim
-def negated_unit(x, optimizer=None, change=None):
-    values, data, labels = drawn_net(x)
-    image = {"sign": negation(x.one("unit", range(len(values[1]))), len(values[1]))}
-    optimizer = optimizer or bop_and_sgd(x.one("gamma", (0.5, 1.0, 0.1)))
-    image["steps"] = x.one("steps", (1, 2))
-    trained_alike(x, values, data, labels, optimizer, **image | (change or {}))
-
-
-@E17.claim
-def exchanged_units(x):
-    values, data, labels = drawn_net(x)
-    optimizer, hidden = bop_and_sgd(x.one("gamma", (0.5, 1.0, 0.1))), len(values[1])
-    # BLAS may round a column differently at another place; the compiled sums have one order.
-    image = {"order": np.roll(np.arange(hidden), 1), "exact": x.steps.backend == "numba"}
-    trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), **image)
-
-
-NET = {
-    "first": ((1, -1), (1, 1), (-1, 1)),
-    "beta": (0.125, -0.3),
-    "second": ((1, -1), (1, 1)),
-    "data": ((1, 1, 1), (-1, 1, 1), (1, -1, -1)),
-    "labels": (0, 1, 0),
-    "steps": 2,
-}
-# Equal samples: all gradients are 0, and m = 0 = threshold sets every weight to +1.
-DEAD = NET | {"data": ((1, 1, 1),) * 3}
-ZERO = {"first": ((1, 1), (1, 1), (-1, 1)), "data": ((1, 1, 1), (1, 1, -1), (1, -1, -1))}
-E17.shows(negated_unit, **NET)
-E17.breaks("the bits out of the unit are kept")(negated_unit, change={"outgoing": False}, **NET)
-E17.breaks("beta is kept")(
-    negated_unit, change={"offset": False}, **NET | {"beta": (0.7, -0.3), "steps": 3}
-)
-E17.breaks("a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1")(
-    negated_unit, change={"zeros": True}, unit=1, **NET | ZERO | {"beta": (0.125, 0.0)}
-)
-E17.breaks("Larq's rule at threshold 0, no pre-activation 0: dead weights")(
-    negated_unit, bop_and_sgd(threshold=0.0, rule="larq"), **DEAD
 )

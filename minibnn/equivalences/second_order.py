@@ -7,8 +7,43 @@ import numpy as np
 from minibnn import optim
 from minibnn.equivalences.case import POWERS, QUARTERS, RATES, SMALL, TENTHS, hold
 from minibnn.equivalences.entry import EXACT, Entry
+from minibnn.equivalences.scale import dialect
 from minibnn.nn import Parameter
 from minibnn.optim import Bop2ndState, CEMAState
+
+
+def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
+    """Rows of (deviation of normal gradients, share of weights that Bop2ndOrder and Bop flip).
+
+    At the first step, with the defaults of the classes.
+    """
+    random = np.random.default_rng(seed)
+    signs = 1 - 2 * random.integers(0, 2, size, dtype=np.int8)
+    draws = random.standard_normal(size)
+
+    def share(optimizer, deviation):
+        p = Parameter("kernel", signs, binary=True)
+        p.grad = np.float32(deviation * draws)
+        return optimizer.step([p])["kernel"] / size
+
+    return [(d, share(optim.Bop2ndOrder(), d), share(optim.Bop(), d)) for d in deviations]
+
+
+SIGMAS, TAUS, STRICT = (0.25, 1.0, 2.0**-4, 2.0**-6), (0.5, 0.25, 0.125, 0.0), ("strict",)
+
+
+def drawn_second(x, *palettes, **options):
+    """Gradients, bits, m and v = 1, and constants of Bop2ndOrder; ``options`` are other ones."""
+    options = {"gamma": RATES, "sigma": SIGMAS, "threshold": TAUS, "epsilon": (1e-10,)} | options
+    hyper = {name: x.one(name, each) for name, each in options.items()} | dialect(x)
+    g, w, m = x.gradients(*palettes or (TENTHS,)), x.start_bits(), x.weights("m", QUARTERS)
+    return (g, w, m, np.ones_like(m)), hyper
+
+
+def second(x, g, w, m, v, **hyper):
+    """(w, state) of Bop2ndOrder."""
+    return x.run(x.steps.bop2nd_step, g, w, Bop2ndState(m, v), **hyper)
+
 
 E7 = Entry(
     """E7 Momentum SGD with decay is two averages, sometimes
@@ -87,10 +122,10 @@ E7.breaks("coupled decay taken for the decoupled cascade")(
 E14 = Entry(
     """E14 When Bop2ndOrder is Bop, and its zero start
 
-    b m / (sqrt(v) + epsilon) > tau flips. It is Bop if sigma = 0 and v0 = 1; if tau = 0 and v > 0;
-    if |g| = G and v0 = G^2, at threshold tau G. gamma = sigma = 1, tau < 1: sign descent.
-    epsilon = 0: g -> C g, m0 -> C m0, v0 -> C^2 v0 changes nothing at fixed tau. From m = v = 0
-    step one flips every weight that agrees with its gradient if gamma / sqrt(sigma) > tau.
+    b m / (sqrt(v) + epsilon) > tau flips. It is Bop of threshold tau G from v0 = G^2 if sigma = 0
+    or |g| = G, and for any v > 0 if tau = 0. epsilon = 0: g -> C g, m0 -> C m0, v0 -> C^2 v0
+    changes nothing at fixed tau. From m = v = 0 step one flips every weight that agrees with its
+    gradient if gamma / sqrt(sigma) > tau, and at gamma = sigma = 1 every step does: sign descent.
     m / gamma and v / sigma, the published "unbiased" form: the threshold tau gamma / sqrt(sigma).
 
     if: as stated; epsilon = 0 for the scale and the "unbiased" form
@@ -100,128 +135,61 @@ E14 = Entry(
 )
 
 
-def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
-    """Rows of (deviation of normal gradients, share of weights that Bop2ndOrder and Bop flip).
-
-    At the first step, with the defaults of the classes.
-    """
-    random = np.random.default_rng(seed)
-    signs = 1 - 2 * random.integers(0, 2, size, dtype=np.int8)
-    draws = random.standard_normal(size)
-    rows = []
-    for deviation in deviations:
-        shares = []
-        for optimizer in (optim.Bop2ndOrder(), optim.Bop()):
-            p = Parameter("kernel", signs, binary=True)
-            p.grad = (deviation * draws).astype(np.float32)
-            shares.append(optimizer.step([p])["kernel"] / size)
-        rows.append((deviation, *shares))
-    return rows
+IS_BOP = {"sigma = 0": {"sigma": (0,)}, "tau = 0": {"threshold": (0,)}, "|g| = G": {}}
 
 
-STRICT, FEW = ("strict",), (1, -1, 2, -2, 0.25)
-
-
-def drawn_second(x, *palettes, **options):
-    """Gradients, bits, m and v = 1; and constants of Bop2ndOrder, some of other options."""
-    hyper = {
-        "gamma": RATES,
-        "sigma": (0.25, 1.0, 2.0**-4, 2.0**-6),
-        "threshold": (0.5, 0.25, 0.125, 0.0),
-        "epsilon": (1e-10,),
-        "average": x.steps.averages,
-        "rule": x.steps.rules,
-    }
-    hyper = {name: x.one(name, each) for name, each in (hyper | options).items()}
-    hyper = {name: v if isinstance(v, str) else np.float32(v) for name, v in hyper.items()}
-    g, w, m = x.gradients(*palettes or (TENTHS,)), x.start_bits(), x.weights("m", QUARTERS)
-    return (g, w, m, np.ones_like(m)), hyper
-
-
-def second(x, gradients, w, m, v, threshold, **hyper):
-    """(w, state) of Bop2ndOrder."""
-    run = x.run(x.steps.bop2nd_step, gradients, w, Bop2ndState(m, v), threshold=threshold, **hyper)
-    for w, state in run:
-        x.tie(np.abs(state.m) == threshold)
-        yield w, state
-
-
-def beside_plain(x, g, w, m, v, size=1, **hyper):
-    """Bop2ndOrder, and Bop at the threshold times ``size``."""
-    how = {name: hyper[name] for name in ("gamma", "rule", "average")}
-    bop = x.bop(g, w, m, threshold=np.float32(size) * hyper["threshold"], **how)
-    run = second(x, g, w, m, v, **hyper)
+@E14.claim
+def is_bop(x):
+    """From v0 = G^2, and Bop at the threshold times G."""
+    where, size = x.one("where", [*IS_BOP]), x.one("G", (1.0, 2.0, 0.5, 8.0))
+    palette = (size, -size) if where == "|g| = G" else TENTHS
+    (g, w, m, one), hyper = drawn_second(x, palette, **IS_BOP[where])
+    bop = x.bop(g, w, m, hyper["gamma"], size * hyper["threshold"], **dialect(x))
+    run = second(x, g, w, m, np.float32(size**2) * one, **hyper)
     for _, (w, state), (other, m) in x.beside(g, run, bop):
         x.same_bits(second=w, bop=other)
         x.same(second_m=state.m, bop_m=m)
 
 
 @E14.claim
-def without_sigma(x):
-    run, hyper = drawn_second(x, sigma=(0,))
-    beside_plain(x, *run, **hyper)
-
-
-@E14.claim
-def without_threshold(x):
-    run, hyper = drawn_second(x, threshold=(0,), rule=STRICT)
-    beside_plain(x, *run, **hyper)
-
-
-@E14.claim
-def one_size(x):
-    size = np.float32(x.one("G", (2.0, 1.0, 0.5, 8.0)))
-    (g, w, m, one), hyper = drawn_second(x, (size, -size), rule=STRICT)
-    beside_plain(x, g, w, m, size * size * one, size, **hyper)
-
-
-@E14.claim
-def descent_of_signs(x):
-    (g, sign, m, _), hyper = drawn_second(x, SMALL[:5], gamma=(1,), sigma=(1,), rule=STRICT)
-    run = second(x, g, sign, 0 * m, 0 * m, **hyper)
-    for gradient, (w, _) in x.beside(g, run):
-        sign = hold(-gradient, sign)
-        x.same_bits(second=w, minus_sgn_g=sign)
-
-
-@E14.claim
-def scale(x, start=None):
+def scale(x):
     (g, w, m, v), hyper = drawn_second(x, epsilon=(0,))
-    c = np.float32(x.one("C", POWERS))
-    start = c if start is None else start
+    c = x.one("C", POWERS)
+    start = x.one("start", (c,))
     scaled = second(x, c * g, w, start * m, start * start * v, **hyper)
     x.alike(g, second=second(x, g, w, m, v, **hyper), scaled=scaled)
 
 
 @E14.claim
-def unbiased(x, factor=None):
-    """The form "unbiased", its threshold times sqrt(sigma) / gamma."""
+def unbiased(x):
     run, hyper = drawn_second(x, gamma=(0.5, 0.25, 2.0**-6), epsilon=(0,))
-    factor = factor or np.sqrt(hyper["sigma"]) / hyper["gamma"]
-    changed = hyper | {"form": "unbiased", "threshold": hyper["threshold"] * np.float32(factor)}
+    factor = x.one("factor", (hyper["sigma"] ** 0.5 / hyper["gamma"],))
+    changed = hyper | {"form": "unbiased", "threshold": hyper["threshold"] * factor}
     x.alike(run[0], biased=second(x, *run, **hyper), unbiased=second(x, *run, **changed))
 
 
 @E14.claim
 def storm(x):
-    """m / sqrt(v) = sgn(g) gamma / sqrt(sigma) at the first step."""
-    thresholds = 2.0**-10, 0.5, 2.0, 1e-6
-    (g, w, m, _), hyper = drawn_second(x, FEW, threshold=thresholds, rule=STRICT)
-    storms = float(hyper["gamma"]) / float(hyper["sigma"]) ** 0.5 > hyper["threshold"]
-    ((new, state),) = second(x, g[:1], w, 0 * m, 0 * m, **hyper)
-    x.tie((new != w) & storms)
-    x.show(m=state.m, v=state.v)
-    x.same_bits(second=new, stormed=np.where((g[0] * w > 0) & storms, -w, w))
+    """m / sqrt(v) = sgn(g) gamma / sqrt(sigma) at the first step, and at all if both are 1."""
+    every, how = x.one("every step", (False, True)), {"threshold": (2.0**-10, 0.5, 2.0, 1e-6)}
+    how |= {"gamma": (1,), "sigma": (1,)} if every else {}
+    (g, bits, m, _), hyper = drawn_second(x, (1, -1, 2, -2, 0.25, 0), rule=STRICT, **how)
+    storms = hyper["gamma"] / hyper["sigma"] ** 0.5 > hyper["threshold"]
+    gradients = g if every else g[:1]
+    run = second(x, gradients, bits, 0 * m, 0 * m, **hyper)
+    for g, (w, state) in x.beside(gradients, run):
+        x.tie((w != bits) & storms)
+        x.show(m=state.m, v=state.v)
+        bits = np.where((g * bits > 0) & storms, -bits, bits)
+        x.same_bits(second=w, stormed=bits)
 
 
 E14.shows(storm, g=(1,), gamma=1e-6, sigma=1e-2, threshold=1e-6, epsilon=0)
 E14.breaks("epsilon = 1e-10 is not scaled along with C = 2^-40")(
     scale, g=(1,), threshold=0.25, epsilon=1e-10, C=2.0**-40
 )
-E14.breaks("v0 is not scaled along: g = 1 and 4 from v0 = 1")(
-    scale, start=1, g=(1,), sigma=2.0**-4, C=4
-)
-E14.breaks("sigma > 0 is not Bop")(without_sigma, g=(4, 4), sigma=0.5, threshold=1)
+E14.breaks("v0 is not scaled along: g = 1 and 4")(scale, g=(1,), sigma=2.0**-4, C=4, start=1)
+E14.breaks("sigma > 0 is not Bop")(is_bop, g=(4, 4), sigma=0.5, threshold=1)
 E14.breaks('"unbiased" with the threshold left as it was: not a bias correction')(
     unbiased, factor=1, g=(1,), sigma=0.0625, threshold=0.3
 )

@@ -1,4 +1,4 @@
-"""Symmetry and order: E30 (every optimizer has the network's symmetries), E31 (order is kept)."""
+"""Symmetry and order: E17, E30 (of a network, in training), E31 (order is kept)."""
 
 import numpy as np
 
@@ -6,7 +6,140 @@ from minibnn import optim
 from minibnn.equivalences.case import ANY, RATES, SMALL, STARTS
 from minibnn.equivalences.entry import BOTH, Entry
 from minibnn.equivalences.estimators import flips_no_later
-from minibnn.equivalences.layers import DEAD, NET, drawn_net, negation, trained_alike
+from minibnn.nn import BatchNorm, BinaryDense, Sequential, Sign, softmax_cross_entropy
+
+BOP = ("bop:gamma=0.5,threshold=1e-3", "bop:gamma=1,threshold=1e-3", "bop:gamma=0.1,threshold=1e-3")
+OPTIMIZERS = (
+    BOP[0],
+    "bop:gamma=0.5,threshold=1e-3,rule=inclusive,average=lerp",
+    "bop2nd:gamma=0.5,sigma=0.25,threshold=0.3",
+    "cema:gamma=0.5,alpha=0.25",
+    "latent-sgd:lr=1,momentum=0.5,weight_decay=0.1,decay=coupled",
+    "latent-sgd:lr=1,clip=1,ste_clip=0.5",
+    "latent-adam:lr=0.3",
+    "inertia-sgd:lr=1,momentum=0.5",
+    "schmitt-sgd:lr=0.5,weight_decay=0.5,deadband=0.01",
+    "double-well-sgd:lr=0.5,weight_decay=0.5,deadband=0.01",
+    "bold:lr=8",
+    "latent-direction:direction=lion,lr=0.1,weight_decay=0.5",
+    "directed-bop:direction=nesterov,gamma=0.5,threshold=1e-3",
+    "integer-bop:shift=1,threshold=3,unit=0.00390625",
+)
+ONE = np.int8(1)
+
+
+def drawn_net(x):
+    """Bits (I, H), offsets (H,) and bits (H, 2) of a dense network, data and labels."""
+    inputs, hidden = x.one("inputs", (3, 5)), x.one("hidden", (2, 3, 4))
+    samples = x.one("n", range(2, 7))
+    first = np.int8(x.many("first", (1, -1), inputs, hidden))
+    beta = np.float32(x.many("beta", (0.125, -0.125, 0.3, -0.3, 0.7, 0.0), hidden))
+    second = np.int8(x.many("second", (1, -1), hidden, 2))
+    data = np.float32(x.many("data", (1, -1), samples, inputs))
+    return (first, beta, second), data, np.array(x.many("labels", (0, 1), samples))
+
+
+def network(values):
+    first, _, second = values
+    layers = [BinaryDense(second.shape[0]), BatchNorm(), Sign(), BinaryDense(2), BatchNorm()]
+    net = Sequential(layers, (len(first),))
+    for p, value in zip(net.parameters(), values, strict=False):
+        p.assign(value)
+    return net
+
+
+def image_of(values, factors, order):
+    """The factors times the values of parameters, then the hidden units in this order."""
+    first, beta, second, *rest = (v * f for v, f in zip(values, (*factors, ONE), strict=False))
+    return first[:, order], beta[order], second[order], *rest
+
+
+def trained_alike(x, drawn, factors=(ONE, ONE, ONE), order=slice(None), rows=ONE, zeros=False):
+    """A network and its image, trained on one batch: images of each other after each step.
+
+    ``rows`` are signs of the input features. With ``order`` real numbers are compared to rounding,
+    but for compiled sums, which have one order.
+    """
+    values, data, labels = drawn
+    text, real = x.one("binary", BOP), optim.parse_optimizer(x.one("real", ("sgd:lr=0.25",)))
+    split = optim.Split(binary=optim.parse_optimizer(text), real=real)
+    nets, optimizers = (
+        [network(values), network(image_of(values, factors, order))],
+        [split, split.copy()],
+    )
+    exact = isinstance(order, slice) or x.steps.backend == "numba"
+    for step in range(x.one("steps", (1, 2))):
+        x.rows.append({"step": step + 1})
+        at_zero = nets[0].layers[1].forward(nets[0].layers[0].forward(data, True), True) == 0
+        x.tie(at_zero)
+        if at_zero.any() and not zeros:
+            return  # sign(0) = +1 has no mirror image
+        logits = [net.forward(z, True) for net, z in zip(nets, (data, data * rows), strict=True)]
+        for net, out, each in zip(nets, logits, optimizers, strict=True):
+            net.backward(softmax_cross_entropy(out, labels)[1])
+            each.step(net.parameters())
+        alike(x, "logits", *logits, exact or step == 0)
+        ours, theirs = ([p.value for p in net.parameters()] for net in nets)
+        names = [p.name for p in nets[0].parameters()]
+        for name, a, b in zip(names, image_of(ours, factors, order), theirs, strict=True):
+            alike(x, name, a, b, exact or a.dtype == np.int8)
+
+
+def alike(x, name, a, b, exact):
+    if exact:
+        x.same(**{name: a, f"{name} of the image": b})
+    else:
+        x.require(np.allclose(a, b, rtol=1e-4, atol=1e-5), f"{name}: {a} and {b}")
+
+
+E17 = Entry(
+    """E17 Symmetries of a network
+
+    Negating the bits into a hidden unit, the bits out of it and its beta changes nothing, through
+    training by Bop. Nor does an exchange of hidden units.
+
+    if: no pre-activation of exactly 0 (sign(0) = +1); not Larq's rule at threshold 0, which sets
+        dead weights to +1; exchange: sums of fixed order (the compiled kernels), else to rounding
+    class: B, T
+    why: Negation commutes with rounding, and the gradients negate too.
+    source: derived"""
+)
+
+
+@E17.claim
+def negated_units(x, kept=(), zeros=False):
+    drawn = drawn_net(x)
+    sign = np.int8(x.many("sign", (-1, 1), len(drawn[0][1])))
+    factors = {"bits in": sign, "beta": sign, "bits out": sign[:, None]} | dict.fromkeys(kept, ONE)
+    trained_alike(x, drawn, factors.values(), zeros=zeros)
+
+
+@E17.claim
+def exchanged_units(x):
+    drawn = drawn_net(x)
+    trained_alike(x, drawn, order=np.roll(np.arange(len(drawn[0][1])), 1))
+
+
+NET = {
+    "first": ((1, -1), (1, 1), (-1, 1)),
+    "beta": (0.125, -0.3),
+    "second": ((1, -1), (1, 1)),
+    "data": ((1, 1, 1), (-1, 1, 1), (1, -1, -1)),
+    "labels": (0, 1, 0),
+    "sign": (-1, 1),
+    "steps": 2,
+}
+# Equal samples: all gradients are 0, and m = 0 = threshold sets every weight to +1.
+DEAD = NET | {"data": ((1, 1, 1),) * 3, "binary": "bop:gamma=0.5,threshold=0,rule=larq"}
+ZERO = NET | {"first": ((1, 1), (1, 1), (-1, 1)), "beta": (0.125, 0.0), "sign": (1, -1)}
+E17.shows(negated_units, **NET)
+E17.breaks("the bits out of the unit are kept")(negated_units, kept=["bits out"], **NET)
+E17.breaks("beta is kept")(negated_units, kept=["beta"], **NET | {"beta": (0.7, -0.3), "steps": 3})
+E17.breaks("a pre-activation of exactly 0: z = 3, 1, -1 has the mean 1")(
+    negated_units, zeros=True, **ZERO | {"data": ((1, 1, 1), (1, 1, -1), (1, -1, -1))}
+)
+E17.breaks("Larq's rule at threshold 0, no pre-activation 0: dead weights")(negated_units, **DEAD)
+
 
 E30 = Entry(
     """E30 Every optimizer has the symmetries of the network
@@ -15,54 +148,31 @@ E30 = Entry(
     library, with SGD or Adam for the real parameters, trains the mirror image, bit for bit.
     Likewise an input feature and its row.
 
-    if: no pre-activation and no latent weight exactly 0; Larq's rule not at a tie b m = tau; masks,
-        clips and roundings odd; no max pooling or ReLU between
+    if: E17's, for every optimizer; no latent weight exactly 0; masks, clips and roundings odd; no
+        max pooling or ReLU between
     class: B
     why: Each step is an odd function of (bits, state, gradient), and the gradients negate.
     source: derived; the function's symmetry is folklore"""
 )
-OPTIMIZERS = {
-    "bop": lambda: optim.Bop(gamma=0.5, threshold=1e-3),
-    "inclusive": lambda: optim.Bop(gamma=0.5, threshold=1e-3, rule="inclusive", average="lerp"),
-    "bop2nd": lambda: optim.Bop2ndOrder(gamma=0.5, sigma=0.25, threshold=0.3),
-    "cema": lambda: optim.CEMA(gamma=0.5, alpha=0.25),
-    "latent-sgd": lambda: optim.LatentSGD(lr=1.0, momentum=0.5, weight_decay=0.1, decay="coupled"),
-    "masked": lambda: optim.LatentSGD(lr=1.0, clip=1.0, ste_clip=0.5),
-    "latent-adam": lambda: optim.LatentAdam(lr=0.3),
-    "inertia-sgd": lambda: optim.InertiaSGD(lr=1.0, momentum=0.5),
-    "schmitt-sgd": lambda: optim.SchmittSGD(lr=0.5, weight_decay=0.5, deadband=0.01),
-    "double-well-sgd": lambda: optim.DoubleWellSGD(lr=0.5, weight_decay=0.5, deadband=0.01),
-    "bold": lambda: optim.Bold(lr=8.0),
-    "lion": lambda: optim.LatentDirection(direction="lion", lr=0.1, weight_decay=0.5),
-    "directed-bop": lambda: optim.DirectedBop(direction="nesterov", gamma=0.5, threshold=1e-3),
-    "integer-bop": lambda: optim.IntegerBop(shift=1, threshold=3, unit=2.0**-8),
-}
-LARQ = {"larq at 0": lambda: optim.Bop(gamma=0.5, threshold=0.0, rule="larq")}
-REAL = {"sgd": lambda: optim.SGD(lr=0.25), "adam": lambda: optim.Adam(lr=0.05)}
 
 
-def image_trained(x, values, data, labels, **image):
-    binary = (OPTIMIZERS | LARQ)[x.one("binary", [*OPTIMIZERS])]
-    real = REAL[x.one("real", [*REAL])]
-
-    def optimizer():
-        return optim.Split(binary=binary(), real=real())
-
-    trained_alike(x, values, data, labels, optimizer, x.one("steps", (1, 2)), **image)
+def drawn_optimizers(x):
+    x.one("binary", OPTIMIZERS)
+    x.one("real", ("sgd:lr=0.25", "adam:lr=0.05"))
 
 
 @E30.claim
-def negated_units(x, outgoing=True):
-    values, *rest = drawn_net(x)
-    sign = np.int8(x.many("sign", (-1, 1), len(values[1])))
-    image_trained(x, values, *rest, sign=sign, outgoing=outgoing)
+def by_any_optimizer(x):
+    drawn_optimizers(x)
+    negated_units(x)
 
 
 @E30.claim
 def negated_input(x):
-    values, data, labels = drawn_net(x)
-    inputs = data.shape[1]
-    image_trained(x, values, data, labels, rows=negation(x.one("feature", range(inputs)), inputs))
+    drawn_optimizers(x)
+    drawn = drawn_net(x)
+    rows = np.int8(x.many("row", (-1, 1), len(drawn[0][0])))
+    trained_alike(x, drawn, (rows[:, None], ONE, ONE), rows=rows)
 
 
 @E30.breaks("a latent weight of exactly 0")
@@ -79,9 +189,8 @@ def max_pooled(x):
     x.same_bits(negated=-z.max(), of_negated=(-z).max())
 
 
-E30.shows(negated_units, sign=(-1, 1), **NET)
-E30.breaks("the bits out of the unit are kept")(negated_units, outgoing=False, sign=(-1, 1), **NET)
-E30.breaks("Larq's rule at tau = 0")(negated_units, binary="larq at 0", sign=(-1, 1), **DEAD)
+E30.shows(by_any_optimizer, **NET)
+E30.breaks("Larq's rule at tau = 0")(negated_units, **DEAD)
 
 
 E31 = Entry(
