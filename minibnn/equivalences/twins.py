@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS, hold
+from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS
 from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 from minibnn.equivalences.scale import scaled_constants
 from minibnn.optim import (
@@ -16,15 +16,31 @@ from minibnn.optim import (
     DoubleWellSGDState,
     LatentSGDState,
 )
+from minibnn.optim.hysteresis import JUMPS
 
-JUMPS = ("none", "wells", "bottom")
+
+def well(x, gradients, bits, latent, lr, lam, theta, jump):
+    """(bits, W) of the double well."""
+    hyper = {"lr": lr, "weight_decay": lam, "deadband": theta, "jump": jump}
+    start = DoubleWellSGDState(latent)
+    for w, state in x.run(x.steps.double_well_sgd_step, gradients, bits, start, **hyper):
+        x.tie(state.latent == 0)
+        yield w, state.latent
+
+
+def bold(x, gradients):
+    """Bits of BOLD, all +1 at the start."""
+    state, bits = BoldState(0 * gradients[0]), x.signs([1] * len(gradients[0]))
+    return (w for w, _ in x.run(x.steps.bold_step, gradients, bits, state, lr=1))
+
+
 E22 = Entry(
     """E22 One double well, three jumps
 
-    W <- W - lr (g + lambda (W - theta b)); where b W < 0 the bit flips, and W stays (ReBNN: lr =
-    eta, lambda = gamma, theta = alpha, gradient alpha g; Bop(0) on alpha (g - gamma b)), or gains
-    2 theta b (Bop, E8), or falls to theta b (BOLD: theta = 1, W = b - a, lr lambda_t = 1 - beta_t,
-    a flip also at W = 0). theta = 0 is SGD with L2. A flip needs b g > lambda theta (BOLD: >=).
+    W <- W - lr (g + lambda (W - theta b)); where b W < 0 the bit flips, and W stays (Bop(0) on
+    g - lambda theta b, SGD with L2 if theta = 0; ReBNN: lr = eta, lambda = gamma, theta = alpha,
+    gradient alpha g), gains 2 theta b (Bop, E8) or falls to theta b (BOLD: theta = 1, W = b - a,
+    lr lambda_t = 1 - beta_t, a flip also at W = 0). A flip needs b g > lambda theta (BOLD: >=).
 
     if: the same tie (hold with strict); Bop: b0 m0 <= tau; BOLD: a0 = 0, one beta per tensor
     class: Q
@@ -33,26 +49,18 @@ E22 = Entry(
 )
 
 
-def well(x, gradients, bits, latent, lr, lam, theta, jump):
-    """(bits, W) of the double well."""
-    hyper = {"lr": lr, "weight_decay": lam, "deadband": theta, "jump": jump}
-    start = DoubleWellSGDState(latent)
-    for w, state in x.run(x.steps.double_well_sgd_step, gradients, bits, start, **hyper):
-        yield w, state.latent
-
-
 @E22.claim(EXACT)
 def rebnn_is_bop(x):
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
-    eta, alpha, gamma = x.one("eta", RATES), x.one("alpha", SCALES), x.one("gamma", LAMBDAS)
-    w, bits, state = x.sign(latent), x.sign(latent), BopState(-gamma * latent)
-    run = well(x, alpha * gradients, bits, latent, eta, gamma, alpha, "none")
+    lr, lam = x.one("lr", RATES), x.one("weight_decay", LAMBDAS)
+    theta, w = x.number(x.one("theta", (0, 1, 0.5, 7))), x.sign(latent)
+    bits, state = w, BopState(-lam * latent)
+    run = well(x, gradients, bits, latent, lr, lam, theta, "none")
     for g, (new, latent) in x.beside(gradients, run):
-        a, bits = alpha * (g - gamma * bits), new
-        w, state = x.steps.bop_step(w, a, state, gamma=eta * gamma, threshold=0)
-        x.tie(latent == 0)
+        direction, bits = g - lam * theta * bits, new
+        w, state = x.steps.bop_step(w, direction, state, gamma=lr * lam, threshold=0)
         x.same_bits(rebnn=bits, bop=w)
-        x.same(minus_gamma_W=-gamma * latent, m=state.m)
+        x.same(minus_lambda_W=-lam * latent, m=state.m)
 
 
 @E22.claim(EXACT)
@@ -64,35 +72,20 @@ def bold_is_a_well(x):
         hyper = {"lr": eta, "weight_decay": decay, "deadband": 1, "jump": "bottom"}
         bits, state = x.steps.double_well_sgd_step(bits, g, state, **hyper)
         b, bold = x.steps.bold_step(b, g, bold, lr=eta)
-        x.tie(state.latent == bits)
         x.same_bits(bold=b, well=bits)
         x.same(b_minus_a=b - bold.a, W=state.latent)
 
 
 @E22.claim(EXACT)
-def without_wells(x):
-    gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
-    held, lr, lam = x.sign(latent), x.one("lr", RATES), x.one("weight_decay", LAMBDAS)
-    sgd = x.sgd(gradients, latent, lr, weight_decay=lam, decay="coupled")
-    run = well(x, gradients, held, latent, lr, lam, 0, "none")
-    for _, (bits, latent), free in x.beside(gradients, run, sgd):
-        held = hold(free, held)
-        x.same_bits(well=bits, sgd=held)
-        x.same(W=latent, latent=free)
-
-
-@E22.claim(EXACT)
 def own_gradient(x):
     """From b W = depth >= 0."""
-    gradients, before, jump = x.gradients(SMALL), x.start_bits(), x.one("jump", JUMPS)
-    latent = before * np.abs(x.weights("depth", QUARTERS))
+    gradients, before = x.gradients(SMALL), x.start_bits()
+    jump, latent = x.one("jump", JUMPS), before * np.abs(x.weights("depth", QUARTERS))
     lam, theta = x.number(x.one("weight_decay", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
     run = well(x, gradients, before, latent, x.number(x.one("lr", RATES)) / 3, lam, theta, jump)
     for g, (bits, latent) in x.beside(gradients, run):
-        tie, own = before * g == lam * theta, before * g > lam * theta
-        x.tie(tie)
         x.show(W=latent)
-        own |= tie & (jump == "bottom")
+        own = before * g >= lam * theta if jump == "bottom" else before * g > lam * theta
         x.require(own | (bits == before), "a flip's own gradient is too small")
         before = bits
 
@@ -102,15 +95,8 @@ def two_jumps(x, *jumps):
     x.alike(g, **{jump: well(x, g, x.signs([1]), one, 0.5, 1, 1, jump) for jump in jumps})
 
 
-def bold(x, gradients):
-    """Bits of BOLD, all +1 at the start."""
-    state, bits = BoldState(0 * gradients[0]), x.signs([1] * len(gradients[0]))
-    return (w for w, _ in x.run(x.steps.bold_step, gradients, bits, state, lr=1))
-
-
-@E22.breaks("BOLD taken for Bop")
+@E22.breaks("BOLD taken for Bop, whose accumulator has gamma = 1/2 and the threshold 1")
 def bold_is_no_bop(x):
-    """Bop's accumulator of gamma = 1/2 and threshold 1."""
     g = x.column(1.5, -1)
     x.alike(g, bold=bold(x, g), bop=x.bop(g, x.signs([1]), 0 * g[0], 0.5, 0.5))
 
@@ -147,12 +133,11 @@ def directions(x, m=None):
     lr, lam = x.number(x.one("lr", RATES)), x.number(x.one("weight_decay", LAMBDAS))
     names = ("lion", "signum", "nesterov") + ("adamw",) * (not x.exact)
     how, zero = {"direction": x.one("direction", names)}, 0 * latent
-    hyper = {"lr": lr, "weight_decay": lam} | how
     step, start = x.steps.latent_direction_step, DirectionState(zero, zero)
-    latents = x.run(step, gradients, latent, start, **hyper)
-    hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq"} | how
+    latents = x.run(step, gradients, latent, start, lr=lr, weight_decay=lam, **how)
+    how |= {"gamma": lr * lam, "threshold": 0, "rule": "larq"}
     start = DirectedBopState(-lam * latent if m is None else zero + x.number(m), zero, zero)
-    bop = x.run(x.steps.directed_bop_step, gradients, x.sign(latent), start, **hyper)
+    bop = x.run(x.steps.directed_bop_step, gradients, x.sign(latent), start, **how)
     for _, (latent, _), (w, state) in x.beside(gradients, latents, bop):
         x.tie(state.m == 0)
         x.same_bits(latent_sign=x.sign(latent), bop=w)
