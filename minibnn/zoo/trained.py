@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from minibnn.deploy import PackedNetwork
 from minibnn.deploy import load as load_packed
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 
 
 class Pretrained(NamedTuple):
@@ -48,11 +48,7 @@ def pretrained(name: str) -> PackedNetwork:
     >>> pretrained("digits").predict(images).argmax(axis=1) == labels
     array([ True,  True,  True,  True,  True])
     """
-    if name not in PRETRAINED:
-        raise InputError(
-            f"a pretrained network must be one of {', '.join(PRETRAINED)}, found {name!r:.60}"
-        )
-    record = PRETRAINED[name]
+    record = PRETRAINED[one_of(name, "a pretrained network", PRETRAINED)]
     path = Path(__file__).with_name(record.file)
     if sha256(path.read_bytes()).hexdigest() != record.sha256:
         raise InputError(f"{path} is not the network {name} on record: install minibnn anew")

@@ -11,7 +11,7 @@ OPTIMIZERS = (
     "schmitt-sgd, double-well-sgd, bold, diode, latent-direction, directed-bop, integer-bop, sgd, "
     "adam; found "
 )
-RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ...; found "
+RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ..., found "
 DATASETS = "data set must be one of digits, cifar10, image-folder, npz:FILE, found "
 MODELS = "--model must be one of binarynet, digits, binary_alexnet, xnornet, ..., found "
 CORES = "threads must be an integer from 1 to ... (what this machine offers), found "

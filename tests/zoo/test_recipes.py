@@ -8,8 +8,7 @@ import pytest
 import minibnn as bnn
 from minibnn import optim
 from minibnn.zoo import MODELS, RECIPES, recipes
-from minibnn.zoo import recipe as recipe_module
-from minibnn.zoo.recipes_imagenet import IMAGENET
+from minibnn.zoo.recipes import IMAGENET
 
 CIFAR10 = {name: one for name, one in RECIPES.items() if one not in IMAGENET}
 
@@ -24,8 +23,8 @@ def hyper(name, epochs, batch_size, epoch, part="binary"):
 
 
 def test_doctests():
-    assert doctest.testmod(recipe_module).failed == 0
-    assert doctest.testmod(recipe_module).attempted > 1
+    assert doctest.testmod(recipes).failed == 0
+    assert doctest.testmod(recipes).attempted > 1
 
 
 def test_the_list():
