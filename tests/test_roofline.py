@@ -64,8 +64,7 @@ def test_peaks_of_a_path_without_tables_of_floats():
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_blas_takes_any_product(product):
-    case = product_room.Product("dense1", product, (3, 5, 2), False, True, "", "", None)
-    assert product_room.blas_seconds(case, 1, clock.ONCE) > 0
+    assert product_room.blas_seconds(product, (3, 5, 2), 1, clock.ONCE) > 0
 
 
 @pytest.mark.parametrize("kind", GRADIENTS)
@@ -83,7 +82,7 @@ def test_a_step_taken_apart_trains_the_same(kind):
 def test_roofline_has_every_product_and_pass(passes):
     rows = passes["rows"]
     found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
-    how = {"quick": True, "filters": FILTERS, "batch_size": BATCH, "effort": clock.ONCE}
+    how = {"filters": FILTERS, "batch_size": BATCH, "effort": clock.ONCE}
     layers = run(("products",), **how)["products"]["layers"]
     expected = {(r["layer"], r["product"]): r["macs"] for r in layers}
     assert found == expected
@@ -93,7 +92,7 @@ def test_roofline_has_every_product_and_pass(passes):
     }
     for row in rows:
         assert min(row["seconds"], row["bytes"], row["limit_seconds"]) > 0
-    summed = trace.by_pass(rows, roofline.FIELDS).values()
+    summed = trace.summed(rows, ["pass"], roofline.FIELDS)
     assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))
     assert sum(r["macs"] for r in summed) == sum(expected.values())
 

@@ -16,8 +16,11 @@ class Setting(NamedTuple):
     batch_size: int = 50
     gradients: tuple = ("float32", "int8")
     effort: float = FULL
-    quick: bool = False
     cold: bool = False
+
+    @property
+    def quick(self):
+        return self.effort < FULL
 
 
 def measure(call, effort=FULL, warm=1):

@@ -10,9 +10,9 @@ from operator import itemgetter
 
 from minibnn.bench.networks import Training, binarynet
 from minibnn.bench.peaks import copy_rate, limits, peak_rates
-from minibnn.bench.products import products
-from minibnn.bench.tables import HEADINGS, plural
-from minibnn.bench.trace import by_pass, traced
+from minibnn.bench.products import PRODUCTS, products
+from minibnn.bench.tables import plural
+from minibnn.bench.trace import summed, traced
 from minibnn.ops import backend
 from minibnn.ops.threads import compute_threads
 
@@ -25,13 +25,11 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
 
     with compute_threads(threads), backend.using("numba"):
         threads = numba.get_num_threads()
-        net = binarynet(filters, gradients)
-        known = {
-            (p.layer, p.product): (p.macs, p.limit) for p in products(net, batch_size, (gradients,))
-        }
+        training = Training(binarynet(filters, gradients), batch_size)
+        known = {(p.layer, p.product): (p.macs, p.limit) for p in products(training)}
         peaks, copied = peak_rates(threads), copy_rate()
         rates = limits(peaks)
-        whole, rows = traced(Training(net, batch_size), steps)
+        whole, rows = traced(training, steps)
     for row in rows:
         macs, limit = known.get((row["layer"], row["product"]), (0, ""))
         at_peak = macs / rates[limit] if rates.get(limit) else 0.0
@@ -53,8 +51,8 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
 def roofline_markdown(found):
     """The tables of a roofline for a README."""
     rows, total = found["rows"], sum(row["seconds"] for row in found["rows"])
-    passes = sorted(by_pass(rows, FIELDS).values(), key=lambda row: -row["seconds"])
-    products = [row for name in HEADINGS for row in rows if row["product"] == name]
+    passes = sorted(summed(rows, ["pass"], FIELDS), key=lambda row: -row["seconds"])
+    products = [row for name in PRODUCTS for row in rows if row["product"] == name]
     peaks = ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)
     words = (
         f"BinaryNet, filters {found['filters']}, batch {found['batch']}, "

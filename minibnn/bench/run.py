@@ -2,40 +2,38 @@
 
 import time
 
-from minibnn.bench.clock import FULL, QUICK, Setting, compiling
-from minibnn.errors import InputError
+from minibnn.bench.clock import FULL, Setting, compiling
+from minibnn.errors import one_of
 
 SECTIONS = ("products", "rates", "startup", "scaling")
 USUAL = SECTIONS[:3]  # scaling takes as long as the others together
-GRADIENTS = {"float32": None, "int8": 8}  # of a network: bits, if they are rounded
+GRADIENTS = ("float32", "int8")
 SCHEMA = 4  # of the report; raised when a field changes its meaning
 
 
 def run(
     sections=USUAL,
     *,
-    quick=False,
+    effort=FULL,
     cold=False,
     threads=None,
     filters=128,
     batch_size=50,
-    gradients=tuple(GRADIENTS),
-    effort=None,
+    gradients=GRADIENTS,
     told=lambda text: None,
 ):
     """Measure; returns a dict that fits into JSON, whose names end with their unit.
 
     ``sections`` are out of SECTIONS, ``gradients`` out of GRADIENTS (scaling takes the last);
-    InputError for others. With ``quick`` there are fewer runs, and ``rates`` takes ``batch_size``
-    alone; ``effort`` says otherwise for how many seconds to repeat a measurement. ``cold`` also
-    times compiling everything anew. ``threads`` is MINIBNN_NUM_THREADS by default, else all.
-    ``filters`` and ``batch_size`` are of the BinaryNet measured. ``told`` is a function that takes
-    the tables, texts, as they are done.
+    InputError for others. ``effort`` is for how many seconds to repeat a measurement; with less
+    than FULL ``rates`` takes ``batch_size`` alone. ``cold`` also times compiling everything anew.
+    ``threads`` is MINIBNN_NUM_THREADS by default, else all. ``filters`` and ``batch_size`` are of
+    the BinaryNet measured. ``told`` is a function that takes the tables, texts, as they are done.
     """
-    asked = {"sections": (sections, SECTIONS), "gradients": (gradients, GRADIENTS)}
-    for name, (given, known) in asked.items():
-        if unknown := sorted(set(given) - set(known)):
-            raise InputError(f"{name} must be some of {', '.join(known)}, found {unknown[0]!r}")
+    for name in sections:
+        one_of(name, "a section", SECTIONS)
+    for name in gradients:
+        one_of(name, "gradients", GRADIENTS)
     from minibnn.bench import machine, tables
     from minibnn.bench.products import measure_products
     from minibnn.bench.rates import measure_rates
@@ -46,17 +44,16 @@ def run(
 
     jobs = (measure_products, measure_rates, measure_startup, measure_scaling)
     begin = time.perf_counter()
-    effort = (QUICK if quick else FULL) if effort is None else effort
     with compute_threads(threads), backend.using("numba"), compiling() as compiled:
         import numba
 
         count = numba.get_num_threads()
-        setting = Setting(count, filters, batch_size, tuple(gradients), effort, quick, cold)
+        setting = Setting(count, filters, batch_size, tuple(gradients), effort, cold)
         report = {
             "schema": SCHEMA,
             "settings": {
                 "sections": list(sections),
-                "quick": quick,
+                "quick": setting.quick,
                 "filters": filters,
                 "batch": batch_size,
                 "gradients": list(gradients),

@@ -6,7 +6,7 @@ tn = t1 (s + (1 - s) / n). Waiting for memory or for other threads counts as ser
 
 from minibnn.bench.clock import rate
 from minibnn.bench.networks import Training, binarynet
-from minibnn.bench.trace import by_pass, traced
+from minibnn.bench.trace import summed, traced
 from minibnn.ops.threads import compute_threads
 
 
@@ -19,9 +19,9 @@ def measure_scaling(setting):
         with compute_threads(count):
             run = rate(setting.batch_size, training.step, setting.effort)
             if count in (1, setting.threads):
-                traces[count] = by_pass(
-                    traced(training, 3 if setting.effort else 1)[1], ["seconds"]
-                )
+                _, calls = traced(training, 3 if setting.effort else 1)
+                passes = summed(calls, ["pass"], ["seconds"])
+                traces[count] = {row["pass"]: row["seconds"] for row in passes}
         times = run["images_per_s"] / (rows[0]["images_per_s"] if rows else run["images_per_s"])
         rows.append({"threads": count, "times": times, "efficiency": times / count, **run})
     return {
@@ -32,10 +32,10 @@ def measure_scaling(setting):
 
 
 def _passes(one, many, threads):
-    """Rows of passes, the slowest on one thread first."""
+    """Rows of passes, the slowest on one thread first, of {pass: seconds}."""
     rows = []
-    for name in sorted(one, key=lambda name: -one[name]["seconds"]):
-        alone, together = one[name]["seconds"], many[name]["seconds"]
+    for name, alone in sorted(one.items(), key=lambda item: -item[1]):
+        together = many[name]
         share = None
         if threads > 1:
             share = min(max((threads * together / alone - 1) / (threads - 1), 0.0), 1.0)

@@ -15,66 +15,66 @@ from statistics import median
 
 from minibnn.errors import InputError
 
-STEPS = 3  # of the process whose memory is looked at
+STEPS = 3  # of a process; only the first is timed
 
 
 def measure_startup(setting):
     """A dict per type of gradients: "warm" and "memory", and "cold" if the setting asks for it.
 
     Warm is from starting Python to the end of the first step with compiled code on disk, the
-    medians of one or three processes; a first one that had to compile is not among them. Memory is
-    the most bytes a process held that made STEPS steps. Cold finds nothing compiled.
+    medians of one or three processes; a first one, which may have to compile, is not among them.
+    Memory is the most bytes that one held in STEPS steps. Cold finds nothing compiled.
     """
     found = {}
     for kind in setting.gradients:
         size = kind, setting.filters, setting.batch_size, setting.threads
-        first = _process(*size, 1)
-        runs = [] if first["compile_seconds"] else [first]
-        runs += [_process(*size, 1) for _ in range((1 if setting.quick else 3) - len(runs))]
+        _process(*size)
+        runs = [_process(*size) for _ in range(1 if setting.quick else 3)]
         fields = ("seconds", "import_seconds", "build_seconds", "first_step_seconds")
         warm = {field: median(run[field] for run in runs) for field in fields}
-        memory = _process(*size, STEPS)["peak_bytes"]
-        found[kind] = {"warm": warm, "memory": {"peak_bytes": memory, "steps": STEPS}}
+        memory = {"peak_bytes": runs[0]["peak_bytes"], "steps": STEPS}
+        found[kind] = {"warm": warm, "memory": memory}
         if setting.cold:
             with tempfile.TemporaryDirectory(prefix="minibnn-bench-") as folder:
-                found[kind]["cold"] = _process(*size, 1, NUMBA_CACHE_DIR=folder)
+                found[kind]["cold"] = _process(*size, NUMBA_CACHE_DIR=folder)
     return found
 
 
 def _process(*arguments, **variables):
-    """What ``first_steps`` finds in a process of its own, and how long that took in all."""
+    """What ``first_steps`` finds in a process of its own, and how long it took from its start."""
     import minibnn
 
     here = str(Path(minibnn.__file__).parents[1])  # a child finds the package that runs here
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
     own = {"PYTHONPATH": path, "MINIBNN_BACKEND": "numba"} | variables
     command = [sys.executable, "-m", "minibnn.bench.startup", *map(str, arguments)]
-    start = time.perf_counter()
+    start = time.time()
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | own)
-    seconds = time.perf_counter() - start
     if done.returncode:
         why = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise InputError(f"the process that trains a first step failed: {why[-1]}")
-    return json.loads(done.stdout) | {"seconds": seconds}
+    found = json.loads(done.stdout)
+    return found | {"seconds": found["end_of_first_step"] - start}
 
 
-def first_steps(gradients, filters, batch_size, threads, steps):
-    """Import, build and train ``steps`` steps; a dict of seconds, and the most memory held."""
-    begin = time.perf_counter()
+def first_steps(gradients, filters, batch_size, threads):
+    """Import, build and train STEPS steps; a dict of seconds, and the most memory held."""
+    begin = time.time()
     from minibnn.bench.clock import compiling
     from minibnn.bench.machine import peak_memory
     from minibnn.bench.networks import Training, binarynet
     from minibnn.ops.threads import compute_threads
 
-    imported = time.perf_counter()
+    imported = time.time()
     with compute_threads(threads), compiling() as compiled:
         training = Training(binarynet(filters, gradients), batch_size)
-        built = time.perf_counter()
+        built = time.time()
         training.step()
-        stepped = time.perf_counter()
-        for _ in range(steps - 1):
+        stepped = time.time()
+        for _ in range(STEPS - 1):
             training.step()
     return {
+        "end_of_first_step": stepped,
         "import_seconds": imported - begin,
         "build_seconds": built - imported,
         "first_step_seconds": stepped - built,

@@ -1,14 +1,7 @@
 """A report as tables for a person."""
 
+from minibnn.bench.products import PRODUCTS
 from minibnn.tables import Table
-
-PATHS = {
-    "avx512vbmi": "AVX-512 with VBMI",
-    "avx512": "AVX-512",
-    "avx2": "AVX2",
-    "generic": "no vector path of its own",
-}
-HEADINGS = ("forward", "input gradient", "kernel gradient")
 
 
 def header(report):
@@ -16,7 +9,7 @@ def header(report):
     about, asked = report["machine"], report["settings"]
     lines = [
         f"{about['cpu']}, {about['cores']} cores, {about['system']}; "
-        f"{plural(about['threads'], 'thread')}, {PATHS[about['vector_path']]}",
+        f"{plural(about['threads'], 'thread')}, vector path {about['vector_path']}",
         ", ".join(f"{name} {v}" for name, v in about["versions"].items() if v),
         f"BinaryNet on 32x32x3 images, filters {asked['filters']}, dense units "
         f"{8 * asked['filters']}, batch {asked['batch']} unless stated otherwise; medians",
@@ -48,7 +41,7 @@ def _table(rows, columns, left, title, notes=()):
 
 
 def _products(found):
-    rows = sorted([*found["layers"], *found["totals"]], key=lambda r: HEADINGS.index(r["product"]))
+    rows = sorted([*found["layers"], *found["totals"]], key=lambda r: PRODUCTS.index(r["product"]))
     columns = {
         "product": lambda r: r["product"],
         "layer": lambda r: r["layer"] + "*" * r.get("pooled", False),

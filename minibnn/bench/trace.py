@@ -2,18 +2,29 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from statistics import median
+from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 
 from minibnn.ops import backend
-from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import Fixed
+
+
+class Call(NamedTuple):
+    """One call of an operation in a training step."""
+
+    layer: str  # that makes it, such as "conv2"; "" of the optimizer
+    operation: str
+    seconds: float
+    bytes: int  # read and written once
+    again: Callable  # makes the same call on the same operands
 
 
 def product_of(operation):
-    """Which product of ``bench.products`` an operation is, "" of others.
+    """Which product of a layer an operation is, "" of others.
 
     >>> product_of("binary_conv2d_pool_grad_input"), product_of("binary_dense"), product_of("batch")
     ('input gradient', 'forward', '')
@@ -28,7 +39,7 @@ def traced(training, steps):
     """The median seconds of whole steps, and a dict per operation of one taken apart, in order.
 
     ``pass`` is the name under which operations of all layers are added up, ``product`` that of
-    ``bench.products``, "" of others; ``bytes`` are those read and written once.
+    ``product_of``.
     """
     for _ in range(2):
         training.step()
@@ -38,11 +49,10 @@ def traced(training, steps):
         training.step()
         whole.append(time.perf_counter() - begin)
         for place, call in enumerate(one_step(training)):
-            seen[place, *call[:2]].append(call[2:])
-    rows, first = [], None
-    for (_, layer, operation), found in seen.items():
+            seen[place, call.layer, call.operation, call.bytes].append(call.seconds)
+    rows, first = [], training.net.layers[0].name
+    for (_, layer, operation, moved), seconds in seen.items():
         product = product_of(operation)
-        first = first or (layer if product else None)
         kind = "convolutions" if layer.startswith("conv") else "dense layers"
         kind = f"{product} of {'first layer' if layer == first else kind}"
         rows.append(
@@ -51,25 +61,26 @@ def traced(training, steps):
                 "operation": operation,
                 "product": product,
                 "pass": kind if product else operation.replace("_", " "),
-                "bytes": found[0][1],
-                "seconds": median(seconds for seconds, _ in found),
+                "bytes": moved,
+                "seconds": median(seconds),
             }
         )
     return median(whole), rows
 
 
-def by_pass(rows, fields):
-    """Rows of the same pass of all layers, their ``fields`` added up: ``{pass: row}``."""
+def summed(rows, keys, fields):
+    """A row for each combination of ``keys``, with the sums of ``fields``."""
     totals = {}
     for row in rows:
-        total = totals.setdefault(row["pass"], {"pass": row["pass"], **dict.fromkeys(fields, 0)})
+        group = {key: row[key] for key in keys}
+        total = totals.setdefault(tuple(group.values()), group | dict.fromkeys(fields, 0))
         for field in fields:
             total[field] += row[field]
-    return totals
+    return [*totals.values()]
 
 
 def one_step(training):
-    """Train once, operation by operation; (layer, operation, seconds, bytes moved) of each."""
+    """Train once, operation by operation; the Calls."""
     chain, calls, layer = training.net.chain, [], [""]
 
     def timed(name, operation):
@@ -81,7 +92,8 @@ def one_step(training):
             seconds = time.perf_counter() - begin
             if not any(result is a for a in arguments):  # else nothing was to be done
                 moved = _bytes((arguments, tuple(options.values()), result))
-                calls.append((layer[0], name, seconds, moved))
+                again = partial(operation, *arguments, **options)
+                calls.append(Call(layer[0], name, seconds, moved, again))
             return result
 
         return call if callable(operation) else operation
@@ -93,11 +105,13 @@ def one_step(training):
     ):
         training.differentiate()
     parameters = training.net.parameters()
+    step = partial(training.optimizer.step, parameters)
     begin = time.perf_counter()
-    training.optimizer.step(parameters)
+    step()
+    seconds = time.perf_counter() - begin
     moved = 2 * training.optimizer.state_bytes()
     moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
-    return [*calls, ("", "optimizer_steps", time.perf_counter() - begin, moved)]
+    return [*calls, Call("", "optimizer_steps", seconds, moved, step)]
 
 
 class _Step:
@@ -118,10 +132,7 @@ class _Step:
 
 
 def _bytes(value):
-    if isinstance(value, Signs):
-        return value.words.nbytes
-    if isinstance(value, Fixed):
-        return value.integers.nbytes
-    if isinstance(value, np.ndarray):
-        return value.nbytes
-    return sum(map(_bytes, value)) if isinstance(value, tuple) else 0
+    if isinstance(value, tuple):
+        return sum(map(_bytes, value))
+    array = getattr(value, "words", getattr(value, "integers", value))  # of Signs, of Fixed
+    return array.nbytes if isinstance(array, np.ndarray) else 0

@@ -2,11 +2,9 @@
 
 import click
 
+from minibnn.bench.run import GRADIENTS, SECTIONS, USUAL
 from minibnn.cli.options import JSON, THREADS
 from minibnn.errors import InputError
-
-SECTIONS = ("products", "rates", "startup", "scaling")
-GRADIENTS = ("float32", "int8")
 
 
 @click.command(short_help="Measure how fast it is on this machine.")
@@ -72,11 +70,16 @@ def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, t
         if "scaling" not in only:
             raise InputError("--figure belongs to --only scaling")
         check_figure_path(figure)
-    from minibnn.bench import run
+    from minibnn.bench import clock, run
 
-    how = {"quick": quick, "cold": cold, "told": (lambda text: None) if as_json else click.echo}
-    how["gradients"] = (gradients,) if gradients else GRADIENTS
-    report = run(only, **how, **size) if only else run(**how, **size)
+    report = run(
+        only or USUAL,
+        effort=clock.QUICK if quick else clock.FULL,
+        cold=cold,
+        gradients=(gradients,) if gradients else GRADIENTS,
+        told=(lambda text: None) if as_json else click.echo,
+        **size,
+    )
     if as_json:
         click.echo(json.dumps(report, indent=2))
     if figure is not None:
