@@ -64,7 +64,7 @@ def test_peaks_of_a_path_without_tables_of_floats():
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_blas_takes_any_product(product):
-    assert product_room.blas_seconds(product, (3, 5, 2), 1, clock.ONCE) > 0
+    assert product_room.blas_seconds(product, 3, 5, 2, 1, clock.ONCE) > 0
 
 
 @pytest.mark.parametrize("kind", GRADIENTS)
@@ -90,7 +90,10 @@ def test_roofline_has_every_product_and_pass(passes):
     assert {"batch_norm_sign", "batch_norm_sign_grad", "softmax_cross_entropy"} <= {
         r["operation"] for r in rows
     }
+    table = {"float32": "float32 ", "int8": "int16 "}[passes["gradients"]]
     for row in rows:
+        if row["product"] and row["product"] != "forward" and row["signs"]:
+            assert roofline.limit_of(row, passes["gradients"]).startswith(table)
         assert min(row["seconds"], row["bytes"], row["limit_seconds"]) > 0
     summed = trace.summed(rows, ["pass"], roofline.FIELDS)
     assert sum(r["seconds"] for r in summed) == pytest.approx(sum(r["seconds"] for r in rows))

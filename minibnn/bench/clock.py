@@ -22,6 +22,11 @@ class Setting(NamedTuple):
     def quick(self):
         return self.effort < FULL
 
+    @property
+    def steps(self):
+        """How many training steps to take apart."""
+        return {FULL: 9, QUICK: 3}.get(self.effort, 1)
+
 
 def measure(call, effort=FULL, warm=1):
     """Seconds of ``call()`` as a dict: their median, the least and the most of ``runs``.

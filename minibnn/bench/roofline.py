@@ -10,10 +10,11 @@ from operator import itemgetter
 
 from minibnn.bench.networks import Training, binarynet
 from minibnn.bench.peaks import copy_rate, limits, peak_rates
-from minibnn.bench.products import PRODUCTS, products
+from minibnn.bench.products import PRODUCTS
 from minibnn.bench.tables import plural
 from minibnn.bench.trace import summed, traced
 from minibnn.ops import backend
+from minibnn.ops.kernels.grad_windows import fits_windows
 from minibnn.ops.threads import compute_threads
 
 FIELDS = ("macs", "bytes", "seconds", "limit_seconds")
@@ -26,15 +27,15 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
     with compute_threads(threads), backend.using("numba"):
         threads = numba.get_num_threads()
         training = Training(binarynet(filters, gradients), batch_size)
-        known = {(p.layer, p.product): (p.macs, p.limit) for p in products(training)}
         peaks, copied = peak_rates(threads), copy_rate()
         rates = limits(peaks)
         whole, rows = traced(training, steps)
     for row in rows:
-        macs, limit = known.get((row["layer"], row["product"]), (0, ""))
-        at_peak = macs / rates[limit] if rates.get(limit) else 0.0
+        row.setdefault("macs", 0)
+        rate = rates[limit_of(row, gradients)] if row["product"] else None
+        at_peak = row["macs"] / rate if rate else 0.0
         at_memory = row["bytes"] / copied
-        row["macs"], row["limit_seconds"] = macs, max(at_peak, at_memory)
+        row["limit_seconds"] = max(at_peak, at_memory)
         row["limit"] = "peak" if at_peak > at_memory else "memory"
     return {
         "seconds": whole,
@@ -46,6 +47,20 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
         "peaks_gmacs_per_s": {k: v and v / 1e9 for k, v in peaks.items()},
         "rows": rows,
     }
+
+
+def limit_of(row, gradients):
+    """The name of the peak, as in ``peaks.limits``, that a product is held against."""
+    tables = "float32" if gradients == "float32" else "int16"
+    kernel = row["product"] == "kernel gradient"
+    if not row["signs"]:
+        return "int16 bytes" if kernel and tables == "int16" else "sgemm"
+    if row["product"] == "forward":
+        return "popcount"
+    if row["pooled"] and kernel:
+        return f"{tables} select windows"
+    by_windows = row["pooled"] and fits_windows((1, 1), row["shape"][1] // 9)  # of 3x3 kernels
+    return f"{tables} {'select pixels' if by_windows else 'table'}"
 
 
 def roofline_markdown(found):

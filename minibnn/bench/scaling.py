@@ -19,7 +19,7 @@ def measure_scaling(setting):
         with compute_threads(count):
             run = rate(setting.batch_size, training.step, setting.effort)
             if count in (1, setting.threads):
-                _, calls = traced(training, 3 if setting.effort else 1)
+                _, calls = traced(training, setting.steps)
                 passes = summed(calls, ["pass"], ["seconds"])
                 traces[count] = {row["pass"]: row["seconds"] for row in passes}
         times = run["images_per_s"] / (rows[0]["images_per_s"] if rows else run["images_per_s"])

@@ -2,14 +2,14 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from functools import partial
+from math import prod
 from statistics import median
 from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 
+from minibnn.nn import BinaryConv2D, BinaryDense
 from minibnn.ops import backend
 
 
@@ -20,7 +20,6 @@ class Call(NamedTuple):
     operation: str
     seconds: float
     bytes: int  # read and written once
-    again: Callable  # makes the same call on the same operands
 
 
 def product_of(operation):
@@ -38,8 +37,11 @@ def product_of(operation):
 def traced(training, steps):
     """The median seconds of whole steps, and a dict per operation of one taken apart, in order.
 
-    ``pass`` is the name under which operations of all layers are added up, ``product`` that of
-    ``product_of``.
+    ``pass`` is the name under which operations of all layers are added up. Of a product, ``shape``
+    is that of the matrix product it amounts to (rows, length of the sums, columns) and ``macs`` are
+    its multiply-adds: those of the plain convolution, also where 2x2 max pooling is part of it
+    (``pooled``) and leaves some of them out. ``signs`` tells whether its input is signs; that of a
+    first layer is bytes.
     """
     for _ in range(2):
         training.step()
@@ -49,23 +51,30 @@ def traced(training, steps):
         training.step()
         whole.append(time.perf_counter() - begin)
         for place, call in enumerate(one_step(training)):
-            seen[place, call.layer, call.operation, call.bytes].append(call.seconds)
-    rows, first = [], training.net.layers[0].name
-    for (_, layer, operation, moved), seconds in seen.items():
-        product = product_of(operation)
-        kind = "convolutions" if layer.startswith("conv") else "dense layers"
-        kind = f"{product} of {'first layer' if layer == first else kind}"
-        rows.append(
-            {
-                "layer": layer,
-                "operation": operation,
-                "product": product,
-                "pass": kind if product else operation.replace("_", " "),
-                "bytes": moved,
-                "seconds": median(seconds),
-            }
-        )
+            seen[place, call.layer, call.operation].append(call)
+    rows, shapes, first = [], _shapes(training), training.net.layers[0].name
+    for (_, layer, operation), calls in seen.items():
+        product, seconds = product_of(operation), median(call.seconds for call in calls)
+        row = {"layer": layer, "operation": operation, "product": product}
+        row |= {"pass": operation.replace("_", " "), "bytes": calls[0].bytes, "seconds": seconds}
+        if product:
+            kind = "convolutions" if layer.startswith("conv") else "dense layers"
+            row["pass"] = f"{product} of {'first layer' if layer == first else kind}"
+            row |= {"shape": shapes[layer], "macs": prod(shapes[layer])}
+            row |= {"pooled": "_pool" in operation, "signs": layer != first}
+        rows.append(row)
     return median(whole), rows
+
+
+def _shapes(training):
+    """{layer: [rows, length of the sums, columns]} of all layers with a binary kernel."""
+    found, shape = {}, training.net.input_shape
+    for layer in training.net.layers:
+        shape = layer.output_shape(shape)
+        if isinstance(layer, BinaryConv2D | BinaryDense):
+            *inner, columns = layer.kernel.shape
+            found[layer.name] = [len(training.x) * prod(shape[:-1]), prod(inner), columns]
+    return found
 
 
 def summed(rows, keys, fields):
@@ -92,8 +101,7 @@ def one_step(training):
             seconds = time.perf_counter() - begin
             if not any(result is a for a in arguments):  # else nothing was to be done
                 moved = _bytes((arguments, tuple(options.values()), result))
-                again = partial(operation, *arguments, **options)
-                calls.append(Call(layer[0], name, seconds, moved, again))
+                calls.append(Call(layer[0], name, seconds, moved))
             return result
 
         return call if callable(operation) else operation
@@ -105,13 +113,12 @@ def one_step(training):
     ):
         training.differentiate()
     parameters = training.net.parameters()
-    step = partial(training.optimizer.step, parameters)
     begin = time.perf_counter()
-    step()
+    training.optimizer.step(parameters)
     seconds = time.perf_counter() - begin
     moved = 2 * training.optimizer.state_bytes()
     moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
-    return [*calls, Call("", "optimizer_steps", seconds, moved, step)]
+    return [*calls, Call("", "optimizer_steps", seconds, moved)]
 
 
 class _Step:
