@@ -2,9 +2,9 @@
 
 import numpy as np
 from numba import prange
-from threadpoolctl import threadpool_limits
 
 from minibnn.bench.clock import FULL, measure
+from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.fixed import to_fixed
@@ -35,7 +35,8 @@ def peak_rates(threads, effort=FULL):
     those of int8 gradients. None where a path has no tables. "sgemm" is float32 BLAS on large
     square matrices.
     """
-    peaks = {"sgemm": _sgemm(threads, effort), "popcount": _popcount(threads, effort)}
+    square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
+    peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
     values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
     for own in (numbers(values), numbers(to_fixed(values, 8))):
         kind = own.table.__name__
@@ -68,12 +69,6 @@ def copy_rate(effort=FULL):
     source = np.ones(COPIED // 2, np.uint8)
     target = np.zeros_like(source)
     return 2 * source.nbytes / measure(lambda: _copy(source, target), effort)["seconds"]
-
-
-def _sgemm(threads, effort):
-    a, b, out = (np.ones((SQUARE, SQUARE), np.float32) for _ in range(3))
-    with threadpool_limits(limits=threads, user_api="blas"):
-        return SQUARE**3 / measure(lambda: np.matmul(a, b, out=out), effort)["seconds"]
 
 
 def _popcount(threads, effort):

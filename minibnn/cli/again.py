@@ -1,51 +1,39 @@
-"""The command line that repeats a run, from what its config.json or sweep.json tells."""
+"""The command line that repeats a run or a sweep, from its config.json or sweep.json."""
 
 import shlex
 
 
 def command_of(config):
-    """The ``minibnn train`` or ``compare`` that trains the same again, with all that was settled.
+    """The ``minibnn train``, ``compare`` or ``sweep`` that does the same again, all spelled out.
 
-    None if the run of this config.json was not started by a command.
+    None of a run that was not started by a command.
     """
-    from minibnn.cli.compare import compare
-    from minibnn.cli.train import train
+    from minibnn.cli import commands
 
-    options = config.get("options")
-    command = options.get("command") if isinstance(options, dict) else None
-    if command not in ("train", "compare"):
+    options, words = config.get("options"), []
+    if not isinstance(options, dict):
         return None
-    words = []
+    if "grid" in config:  # a sweep.json
+        name = "sweep"
+        for option in ("grid", "scan"):
+            for key, values in config[option].items():
+                words += [f"--{option}", f"{key}={','.join(map(str, values))}"]
+        if config["random"] is not None:
+            words += ["--random", str(config["random"]), "--seed", str(config["seed"])]
+        words += ["--seeds", ",".join(map(str, config["seeds"]))]
+        options = {key.replace("-", "_"): value for key, value in options.items()}
+    elif (name := options.get("command")) not in ("train", "compare"):
+        return None
     if config.get("kind") == "preset":
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
         options = options | {"epochs": None}
-    return _command(train if command == "train" else compare, words, options)
-
-
-def sweep_command_of(description):
-    """The ``minibnn sweep`` that a sweep.json describes."""
-    from minibnn.cli.sweep import sweep
-
-    words = []
-    for option in ("grid", "scan"):
-        for key, values in description[option].items():
-            words += [f"--{option}", f"{key}={','.join(map(str, values))}"]
-    if description["random"] is not None:
-        words += ["--random", str(description["random"]), "--seed", str(description["seed"])]
-    words += ["--seeds", ",".join(map(str, description["seeds"]))]
-    options = {key.replace("-", "_"): value for key, value in description["options"].items()}
-    return _command(sweep, words, options)
-
-
-def _command(command, words, options):
-    """The words, and those for every option that is not its default."""
     recipe = options.get("recipe")
     recipe = recipe if isinstance(recipe, str) else None  # compare's are optimizers now
     if recipe is not None:
         words = ["--recipe", recipe, *words]
     # filters and dense units stand here as the width has scaled them
     done = {"recipe", "width"} if options.get("filters") else {"recipe"}
-    for parameter in command.params:
+    for parameter in commands.commands[name].params:
         value, default = options.get(parameter.name), parameter.default
         default = list(default) if isinstance(default, tuple) else default
         if parameter.name in done or value is None or (value == default and recipe is None):
@@ -57,4 +45,4 @@ def _command(command, words, options):
             continue
         for one in value if isinstance(value, list) else [value]:
             words += [parameter.opts[0], str(one)]
-    return shlex.join(["minibnn", command.name, *words])
+    return shlex.join(["minibnn", name, *words])

@@ -7,7 +7,7 @@ import click
 from minibnn.cli.completion import names
 from minibnn.cli.options import BOP, LATENT_SGD, REAL, training_options
 from minibnn.cli.presets import run_preset
-from minibnn.cli.settle import TrainingCommand, what_and_how
+from minibnn.cli.settle import TrainingCommand
 from minibnn.cli.start import started
 from minibnn.errors import InputError
 
@@ -64,16 +64,15 @@ def compare(ctx, preset, steps, **options):
     from minibnn.training.distributed import refuse_ranks
 
     refuse_ranks("compare")
-    options, how = what_and_how(options)
     if preset is not None:
-        return run_preset(ctx, preset, steps, options, how)
+        return run_preset(ctx, preset, steps, options)
     if steps is not None:
         raise InputError("--steps belongs to --preset; without one, choose --epochs")
     specs, real = name_specs(options["optimizer"]), options["real_optimizer"]
     texts = {name: read_spec(spec, real) for name, spec in specs.items()}
     parse = optim.parse_optimizer
     optimizers = {name: optim.Split(*map(parse, both)) for name, both in texts.items()}
-    with started("compare", options, how) as start:
+    with started("compare", options) as start:
         start.announce()
         run_options = {  # those of minibnn train for each run alone
             name: start.options

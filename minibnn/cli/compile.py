@@ -41,15 +41,13 @@ def compile(models, widths, optimizers):
     of CPU that compiled them; another kind compiles its own.
     """
     from minibnn import optim, zoo
-    from minibnn.errors import InputError
+    from minibnn.errors import InputError, one_of
     from minibnn.ops.kernels.compile import cache_folder
     from minibnn.training.compiling import compile_kernels
 
-    if unknown := set(models) - set(zoo.MODELS):
-        raise InputError(f"--model must be one of {', '.join(zoo.MODELS)}, found {min(unknown)!r}")
-    splits = [
-        optim.Split(optim.parse_optimizer(text), optim.parse_optimizer(REAL)) for text in optimizers
-    ]
+    for model in models:
+        one_of(model, "--model", zoo.MODELS)
+    splits = [optim.Split(*map(optim.parse_optimizer, (text, REAL))) for text in optimizers]
     if (folder := cache_folder()) is None:
         raise InputError("kernels cannot be kept: set NUMBA_CACHE_DIR to a folder to write to")
     for model in models:

@@ -23,13 +23,12 @@ def info(path, as_json):
     minibnn info digits.bnn.npz
     minibnn info runs/train-digits-1 --json
     """
-    from minibnn.cli.again import command_of, sweep_command_of
+    from minibnn.cli.again import command_of
     from minibnn.training.about import about
 
     found = about(path)
     if "config" in found:
-        again = sweep_command_of if found["kind"] == "sweep" else command_of
-        found["command"] = again(found["config"])
+        found["command"] = command_of(found["config"])
     click.echo(json.dumps(found, indent=2) if as_json else text(found))
 
 

@@ -3,19 +3,18 @@
 import click
 
 from minibnn.cli.start import started
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 
 _OWN = ("recipe", "optimizer", "epochs", "real_optimizer", "validation", "resume", "tensorboard")
 
 
-def run_preset(ctx, name, steps, options, how):
+def run_preset(ctx, name, steps, options):
     """Run the preset, print its table, keep settings and figure; exit 1 if it fails."""
     from minibnn.equivalences.networks import PRESETS, compare_sides
     from minibnn.ops.threads import compute_threads
     from minibnn.training.run_folder import RunFolder
 
-    if name not in PRESETS:
-        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, found {name!r}")
+    one_of(name, "--preset", PRESETS)
     for option in ctx.obj.intersection(_OWN):
         raise InputError(
             f"--preset has its own optimizers and number of steps (--steps): leave "
@@ -23,13 +22,13 @@ def run_preset(ctx, name, steps, options, how):
         )
     if steps is None:
         steps = 100 if options["dataset"] == "cifar10" else 200
-    with started("compare", options | {"epochs": 1}, how) as start:
+    with started("compare", options | {"epochs": 1}) as start:
         start.announce()
         click.echo(f"preset:  {name} ({PRESETS[name].entry}): {PRESETS[name].words}")
         arguments = start.arguments
         with (
-            RunFolder(start.out, force=how["force"]) as folder,
-            compute_threads(how["threads"]),
+            RunFolder(start.out, force=options["force"]) as folder,
+            compute_threads(options["threads"]),
             click.progressbar(length=steps, label="steps:  ") as bar,
         ):
             folder.write_config(

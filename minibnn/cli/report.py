@@ -45,16 +45,14 @@ def report(runs, out, title, confusion, data_dir, threads):
     """
     from minibnn import data
     from minibnn.ops.threads import compute_threads, thread_count
-    from minibnn.training.report import check_report_path, write_report
+    from minibnn.training.metrics import results_of
+    from minibnn.training.plots import find_runs
+    from minibnn.training.report import MOST_DRAWN, Subject, check_report_path, write_report
+    from minibnn.training.run_folder import read_config
 
     thread_count(threads)
     if out is not None:
         check_report_path(out)
-    from minibnn.training.metrics import results_of
-    from minibnn.training.plots import find_runs
-    from minibnn.training.report import MOST_DRAWN, Subject
-    from minibnn.training.run_folder import read_config
-
     records = find_runs(runs)
     if len(records) > MOST_DRAWN:  # those of the best runs are drawn
         records.sort(key=lambda r: results_of(r.history)["best_accuracy"] or 0.0, reverse=True)
@@ -92,20 +90,20 @@ def _sweeps_and_commands(runs, subjects):
 
     Of a folder that is no run itself these are the commands of the runs below it.
     """
-    from minibnn.cli.again import command_of, sweep_command_of
+    from minibnn.cli.again import command_of
     from minibnn.training.run_folder import read_config
     from minibnn.training.sweep.folder import SUMMARY, read_sweep
     from minibnn.training.sweep.table import read_summary
 
-    sweeps, commands = [], []
+    sweeps, configs = [], []
     for run in map(Path, runs):
         if (sweep := read_sweep(run, missing_ok=True)) is not None:
-            commands.append(sweep_command_of(sweep))
+            configs.append(sweep)
             if rows := read_summary(run / SUMMARY):
                 sweeps.append((sweep, rows))
         elif (config := read_config(run, missing_ok=True)) is not None:
-            commands.append(command_of(config))
+            configs.append(config)
         else:
             below = [s for s in subjects if run.resolve() in s.record.folder.resolve().parents]
-            commands += [command_of(subject.config) for subject in below]
-    return sweeps, [command for command in dict.fromkeys(commands) if command is not None]
+            configs += [subject.config for subject in below]
+    return sweeps, [*filter(None, dict.fromkeys(map(command_of, configs)))]

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 from minibnn.cli.options import REAL
 from minibnn.errors import InputError
 
-HOW = ("out", "resume", "force", "threads")  # how to run, not what
+HOW = ("out", "resume", "force", "threads")  # options that say how to run, not what
 LARGE = 64  # pixels: from here on images are ImageNet's rather than CIFAR-10's
 SIZES = ("filters", "dense_units")  # of a network, where it has them
 NETWORK = (*SIZES, "bn_momentum")  # its arguments that are options
@@ -45,12 +45,6 @@ class TrainingCommand(click.Command):
             ctx.params["name"] = settings["name"]
         ctx.obj = given
         return ctx
-
-
-def what_and_how(options):
-    """Options that describe a run, as config.json keeps them, and those that say how to run it."""
-    what = {name: list(x) if isinstance(x, tuple) else x for name, x in options.items()}
-    return what, {name: what.pop(name) for name in HOW}
 
 
 def _settings(ctx, given):
@@ -104,28 +98,26 @@ def _options_before(ctx, given):
     return before
 
 
+def recipes_of(names):
+    """The Recipes of a name, or of several; none of None."""
+    from minibnn.zoo.recipes import recipe
+
+    return [recipe(name) for name in ([names] if isinstance(names, str) else names or ())]
+
+
 def recipe_options(names):
     """What recipes set, by the names of the options, except those that depend on the images.
 
     ``names`` is one of train's, or a tuple of compare's: the first one sets what all share.
     """
-    from minibnn.zoo.recipes import recipe
-
-    several = isinstance(names, tuple)
-    first, *_ = chosen = [recipe(name) for name in (names if several else [names])]
-    names = ("dataset", "epochs", "batch_size", "gradients")
-    shared = {option: getattr(first, option) for option in names}
-    if several:  # each with its own real optimizer
-        return shared | {"optimizer": [f"{one.name}=recipe:{one.name}" for one in chosen]}
-    return shared | {"optimizer": first.optimizer, "real_optimizer": first.real_optimizer}
-
-
-def recipes_of(options):
-    """A list of the recipes that the options name; the first sets what several share."""
-    from minibnn.zoo.recipes import recipe
-
-    names = options["recipe"] or []
-    return [recipe(name) for name in ([names] if isinstance(names, str) else names)]
+    first, *_ = chosen = recipes_of(names)
+    shared = ("dataset", "epochs", "batch_size", "gradients")
+    if isinstance(names, str):
+        shared = (*shared, "optimizer", "real_optimizer")
+    found = {option: getattr(first, option) for option in shared}
+    if isinstance(names, tuple):  # each with its own real optimizer
+        found["optimizer"] = [f"{one.name}=recipe:{one.name}" for one in chosen]
+    return found
 
 
 def network_options(options, input_shape):
@@ -142,12 +134,11 @@ def network_options(options, input_shape):
             "your own in Python (nn.Sequential) and train it by fit"
         )
     side = min(input_shape[:2])
-    recipe = next(iter(recipes_of(options)), None) if side >= recipes.SMALLEST else None
-    model = options["model"] or (recipe.model if recipe else None)
-    if model is None:  # BinaryNet's first dense layer grows with the image
-        model = (
-            "digits" if side < recipes.SMALLEST else "binarynet" if side < LARGE else "birealnet"
-        )
+    small = side < recipes.SMALLEST
+    recipe = next(iter(recipes_of(options["recipe"])), None) if not small else None
+    # BinaryNet's first dense layer grows with the image.
+    usual = "digits" if small else "binarynet" if side < LARGE else "birealnet"
+    model = options["model"] or (recipe.model if recipe else usual)
     augment = options["augment"]
     if augment is None:
         augment = recipe.augment if recipe else options["dataset"] in ("cifar10", "image-folder")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import click
 
-from minibnn.cli.settle import NETWORK, network_options, recipes_of
-from minibnn.errors import InputError
+from minibnn.cli.settle import HOW, NETWORK, network_options, recipes_of
+from minibnn.errors import InputError, one_of
 
 _SETTINGS = (  # options that go to fit as they are
     *("epochs", "batch_size", "seed", "validation", "checkpoint_every", "checkpoint_minutes"),
@@ -16,7 +16,10 @@ _SETTINGS = (  # options that go to fit as they are
 
 
 class Start(NamedTuple):
-    """Network, data, run folder, options and the keyword arguments that fit and lockstep share."""
+    """Network, data, run folder, options, and the keyword arguments that fit and lockstep share.
+
+    The options are those that config.json keeps: what is run, not how.
+    """
 
     net: object
     data: object
@@ -29,7 +32,7 @@ class Start(NamedTuple):
         weights = sum(p.size for p in self.net.parameters() if p.binary)
         click.echo(f"data:    {self.data!r}")
         click.echo(f"network: {self.net.name}, {weights:,} binary weights")
-        for recipe in recipes_of(self.options):
+        for recipe in recipes_of(self.options["recipe"]):
             click.echo(f"recipe:  {_recipe_words(recipe, self.options, self.data)}")
         if ranks > 1:
             each = self.options["batch_size"] // ranks
@@ -38,11 +41,10 @@ class Start(NamedTuple):
 
 
 @contextmanager
-def started(command, options, how, ranks=None):
+def started(command, options, ranks=None):
     """The Start of a ``command``; a run folder made for one that fails is removed again.
 
-    ``options`` and ``how`` are those of ``what_and_how``. Of several ``ranks`` only the first looks
-    at the run folder, or says anything.
+    Of several ``ranks`` only the first looks at the run folder, or says anything.
     """
     from minibnn import data, zoo
     from minibnn.ops.threads import thread_count
@@ -50,14 +52,13 @@ def started(command, options, how, ranks=None):
     from minibnn.training.settings import Settings
 
     first = ranks is None or ranks.first
-    settings = {name: options[name] for name in _SETTINGS}
-    Settings(**settings, out=how["out"] or "runs")  # complain before a download
-    threads = thread_count(how["threads"])
-    if how["out"] is not None and first:
-        RunFolder(how["out"], how["resume"], how["force"]).check()
-    model = options["model"]
-    if model not in (None, *zoo.MODELS):
-        raise InputError(f"--model must be one of {', '.join(zoo.MODELS)}, found {model!r}")
+    settings, out = {name: options[name] for name in _SETTINGS}, options["out"]
+    Settings(**settings, out=out or "runs")  # complain before a download
+    threads = thread_count(options["threads"])
+    if out is not None and first:
+        RunFolder(out, options["resume"], options["force"]).check()
+    if options["model"] is not None:
+        one_of(options["model"], "--model", zoo.MODELS)
     images = data.load(
         options["dataset"],
         options["data_dir"],
@@ -66,15 +67,15 @@ def started(command, options, how, ranks=None):
         workers=threads,
         progress=None if first else False,
     )
-    options = options | network_options(options, images.input_shape)
-    net = _network(options, images)
-    out = nullcontext(how["out"])
-    if how["out"] is None and first:
-        out = new_folder(command, folder_name(options["dataset"]))
-    with out as folder:
-        arguments = settings | how | {"out": folder, "options": {"command": command, **options}}
-        arguments["augment"] = "paper" if options["augment"] else None
-        yield Start(net, images, folder, options, arguments)
+    how = {name: options[name] for name in HOW}
+    what = {name: value for name, value in options.items() if name not in HOW}
+    what |= network_options(options, images.input_shape)
+    net = _network(what, images)
+    made = out is None and first
+    with new_folder(command, folder_name(what["dataset"])) if made else nullcontext(out) as folder:
+        arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
+        arguments["augment"] = "paper" if what["augment"] else None
+        yield Start(net, images, folder, what, arguments)
 
 
 def _network(options, images):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.completion import files
-from minibnn.cli.settle import TrainingCommand, what_and_how
+from minibnn.cli.settle import HOW, TrainingCommand
 from minibnn.cli.start import folder_name, started
 from minibnn.cli.train import change_settings, train
 from minibnn.errors import InputError
@@ -58,25 +57,6 @@ _MOST_CHECKED = 20  # networks built to see that they can be
     metavar="ADDRESS",
     help="Of the Dask cluster, such as tcp://host:8786, or its scheduler file.",
 )
-@click.option(
-    "--threads",
-    type=int,
-    help="Processor cores to use in all; default: MINIBNN_NUM_THREADS or all. With mpi and dask "
-    "those of each cell; default: 1. The results are the same.",
-)
-@click.option(
-    "--out",
-    metavar="FOLDER",
-    shell_complete=files,
-    help="Where sweep.json, summary.csv, the figures and a folder for each cell go. Default: a "
-    "new folder in runs/. The same sweep goes on where it was.",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the sweep in --out; --epochs may be raised.",
-)
-@click.option("--force", is_flag=True, help="Replace the sweep in --out.")
 @click.pass_context
 def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **options):
     """Train a network with every setting of a grid, as minibnn train would each of them.
@@ -89,11 +69,12 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
     mpiexec -n 5 python -m mpi4py.futures -m minibnn sweep --executor mpi --grid ...
     minibnn sweep --executor dask --scheduler tcp://host:8786 --grid ...
 
-    Every cell is a run folder. A second start of the same sweep trains what is missing. A cell
-    that crashes or is killed is started once more from its checkpoint. Ctrl-C saves the cells that
-    run and says how to go on.
+    Every cell is a run folder in --out, beside sweep.json, summary.csv and the figures. A second
+    start of the same sweep trains what is missing. A cell that crashes or is killed is started once
+    more from its checkpoint. Ctrl-C saves the cells that run and says how to go on. Processes share
+    the cores to use; with mpi and dask each cell has so many, by default 1.
     """
-    options, how = what_and_how(options)
+    how = {name: options.pop(name) for name in HOW}
     with _executor(executor, scheduler, jobs) as pool:
         from minibnn.training.sweep.run import run_plan
 
@@ -195,9 +176,9 @@ def _check_cells(cells, out, force):
         options = {name.replace("-", "_"): value for name, value in cell.options.items()}
         options |= {"out": str(folder), "force": force}
         context = train.make_context("train", [], default_map=options)
-        settled[repr(sizes)] = what_and_how(context.params)
-    for options, how in list(settled.values())[:_MOST_CHECKED]:
-        with started("train", options, how) as start:
+        settled[repr(sizes)] = context.params
+    for options in list(settled.values())[:_MOST_CHECKED]:
+        with started("train", options) as start:
             training_data(start.net, start.data, Settings(**start.arguments))
 
 

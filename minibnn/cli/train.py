@@ -7,7 +7,7 @@ import click
 
 from minibnn.cli.completion import names
 from minibnn.cli.options import BOP, training_options
-from minibnn.cli.settle import TrainingCommand, what_and_how
+from minibnn.cli.settle import TrainingCommand
 from minibnn.cli.start import started
 from minibnn.errors import InputError
 
@@ -71,17 +71,16 @@ def train(changes, mpi, **options):
     ranks = Ranks() if mpi is False else Ranks.world(required=mpi)
     with ranks.guard(), contextlib.ExitStack() as stack:
         with ranks.together():
-            options, how = what_and_how(options)
             options |= change_settings(options, changes)
             options.setdefault("name", options["recipe"])
             texts = options["optimizer"], options["real_optimizer"]
             optimizer = optim.Split(*map(optim.parse_optimizer, texts))
-        if ranks.size > 1 and how["threads"] is None and not os.environ.get("MINIBNN_NUM_THREADS"):
-            how["threads"] = ranks.threads()
+        if ranks.size > 1 and not (options["threads"] or os.environ.get("MINIBNN_NUM_THREADS")):
+            options["threads"] = ranks.threads()
         for turn in (True, False):  # rank 0 first: it may have to download the data
             with ranks.together():
                 if ranks.first is turn:
-                    start = stack.enter_context(started("train", options, how, ranks))
+                    start = stack.enter_context(started("train", options, ranks))
         if ranks.first:
             start.announce(ranks.size)
         history = fit(

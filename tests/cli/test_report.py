@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from minibnn.cli import main
-from minibnn.cli.again import command_of, sweep_command_of
+from minibnn.cli.again import command_of
 from minibnn.cli.compare import compare
-from minibnn.cli.settle import network_options, what_and_how
+from minibnn.cli.settle import HOW, network_options
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 
@@ -129,14 +129,15 @@ def test_a_damaged_config(fails, change):
 
 
 def settled(command, words, shape=None):
-    options, _ = what_and_how(command.make_context(command.name, list(words)).params)
+    options = command.make_context(command.name, list(words)).params
+    options = {k: list(x) if isinstance(x, tuple) else x for k, x in options.items()}
     options = {name: x for name, x in options.items() if name not in NOT_KEPT}
     return options | (network_options(options, shape) if shape else {})
 
 
 NOT_KEPT = (
-    *("changes", "mpi", "preset", "steps", "grid", "scan", "random", "seeds", "executor", "jobs"),
-    "scheduler",
+    *(*HOW, "changes", "mpi", "preset", "steps", "grid", "scan", "random", "seeds"),
+    *("executor", "jobs", "scheduler"),
 )
 DIGITS, CIFAR = (8, 8, 1), (32, 32, 3)
 COMMANDS = [
@@ -179,7 +180,7 @@ def test_kept_runs_are_repeated_by_what_their_config_says(name):
 
 def test_a_sweep_is_repeated_by_what_it_says():
     description = json.loads((KEPT / "scans" / "sweep.json").read_text())
-    words = shlex.split(sweep_command_of(description))
+    words = shlex.split(command_of(description))
     found = settled(sweep, words[2:])
     for key, value in description["options"].items():
         assert found[key.replace("-", "_")] == value, key
