@@ -252,10 +252,10 @@ CALLS = {
         ("bnn.equivalences.verify(['E1'], seed=-1)", "seed must be an integer from 0 on, ..."),
         (
             "bnn.equivalences.verify(['E1'], rule='lax')",
-            "rule must be one of strict, ...; found 'lax'",
+            "rule must be one of strict, ..., found 'lax'",
         ),
-        ("bnn.equivalences.verify(['E1'], average='x')", "average must be one of ...; found 'x'"),
-        ("bnn.equivalences.verify(['E1'], backend='x')", "backend must be one of ...; found 'x'"),
+        ("bnn.equivalences.verify(['E1'], average='x')", "average must be one of ..., found 'x'"),
+        ("bnn.equivalences.verify(['E1'], backend='x')", "backend must be one of ..., found 'x'"),
         ("bnn.equivalences.verify(5)", "ids must be ..., found 5"),
         ("bnn.equivalences.verify(['E1'], bop_step=3)", "bop_step must be callable, found 3"),
     ],
@@ -402,7 +402,7 @@ CALLS = {
             "bop: gamma must be a number in (0, 1] or a schedule; found True",
         ),
         ("optim.Bop(threshold=-1)", "bop: threshold must be a number in [0, inf) ...; found -1"),
-        ("optim.Bop(rule='lax')", "bop: rule must be one of strict, inclusive, larq; found 'lax'"),
+        ("optim.Bop(rule='lax')", "bop: rule must be one of strict, inclusive, larq, found 'lax'"),
         ("optim.Bop(initial='big')", "bop: initial must be ...; found 'big'"),
         (
             "both().step(fresh().parameters())",
@@ -412,7 +412,7 @@ CALLS = {
     "optim.Bop2ndOrder": [
         ("optim.Bop2ndOrder(gamma=2)", GAMMA.format("bop2nd")),
         ("optim.Bop2ndOrder(sigma=0)", "bop2nd: sigma must be a number in (0, 1] ...; found 0"),
-        ("optim.Bop2ndOrder(form='x')", "bop2nd: form must be one of ...; found 'x'"),
+        ("optim.Bop2ndOrder(form='x')", "bop2nd: form must be one of ..., found 'x'"),
     ],
     "optim.CEMA": [
         ("optim.CEMA(gamma=2)", GAMMA.format("cema")),
@@ -421,7 +421,7 @@ CALLS = {
     "optim.LatentSGD": [
         ("optim.LatentSGD(lr=-1)", LR.format("latent-sgd")),
         ("optim.LatentSGD(momentum=1)", "latent-sgd: momentum must be ...; found 1"),
-        ("optim.LatentSGD(decay='x')", "latent-sgd: decay must be one of ...; found 'x'"),
+        ("optim.LatentSGD(decay='x')", "latent-sgd: decay must be one of ..., found 'x'"),
         ("optim.LatentSGD(clip=0)", "latent-sgd: clip must be ...; found 0"),
         ("optim.LatentSGD(seed=-1)", "latent-sgd: seed must be an integer from 0 on, found -1"),
     ],
@@ -437,7 +437,7 @@ CALLS = {
     ],
     "optim.DoubleWellSGD": [
         ("optim.DoubleWellSGD(lr=-1)", LR.format("double-well-sgd")),
-        ("optim.DoubleWellSGD(jump='x')", "double-well-sgd: jump must be one of ...; found 'x'"),
+        ("optim.DoubleWellSGD(jump='x')", "double-well-sgd: jump must be one of ..., found 'x'"),
     ],
     "optim.Bold": [("optim.Bold(lr=-1)", LR.format("bold"))],
     "optim.Diode": [("optim.Diode(lr=-1)", LR.format("diode"))],
@@ -493,7 +493,7 @@ CALLS = {
     ],
     "optim.linear": [("optim.linear(1, steps=0)", SPAN.format("0"))],
     "optim.parse_optimizer": [
-        ("optim.parse_optimizer('rop')", "optimizer must be one of bop, ...; found 'rop'"),
+        ("optim.parse_optimizer('rop')", "optimizer must be one of bop, ..., found 'rop'"),
         (
             "optim.parse_optimizer('bop:gamma')",
             "optimizer 'bop:gamma': expected NAME=VALUE, found 'gamma'",
@@ -513,13 +513,13 @@ CALLS = {
         ("optim.read_arguments('a=1,a=2')", "a is given twice"),
     ],
     "optim.from_config": [
-        ("optim.from_config({'kind': 'x'})", "optimizer must be one of ...; found 'x'"),
+        ("optim.from_config({'kind': 'x'})", "optimizer must be one of ..., found 'x'"),
         ("optim.from_config({'kind': 'bop', 'lr': 1})", "bop takes gamma, ...; found 'lr'"),
         ("optim.from_config({'kind': 'split', 'x': 1})", "split takes binary, real; found 'x'"),
         ("optim.from_config(None)", "an optimizer's configuration must be a dict, found None"),
-        ("optim.from_config({'kind': []})", "optimizer must be one of ...; found []"),
+        ("optim.from_config({'kind': []})", "optimizer must be one of ..., found []"),
     ],
-    "optim.describe": [("optim.describe(['x'])", "optimizer must be one of ...; found 'x'")],
+    "optim.describe": [("optim.describe(['x'])", "optimizer must be one of ..., found 'x'")],
     "optim.bop_step": [
         (
             "optim.bop_step(w, g, optim.BopState(g), gamma=1, threshold=0, rule='x')",
@@ -533,19 +533,19 @@ CALLS = {
     "optim.bop2nd_step": [
         (
             "optim.bop2nd_step(w, g, optim.Bop2ndState(g, g), form='x', **SECOND)",
-            "form must be one of ...; found 'x'",
+            "form must be one of ..., found 'x'",
         ),
     ],
     "optim.latent_sgd_step": [
         (
             "optim.latent_sgd_step(g, g, optim.LatentSGDState(None), **DECAY)",
-            "decay must be one of ...; found 'x'",
+            "decay must be one of ..., found 'x'",
         ),
     ],
     "optim.inertia_sgd_step": [
         (
             "optim.inertia_sgd_step(w, g, optim.InertiaSGDState(abs(g)), **DECAY)",
-            "decay must be one of ...; found 'x'",
+            "decay must be one of ..., found 'x'",
         ),
     ],
     "training.EarlyStopping": [

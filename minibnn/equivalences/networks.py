@@ -12,7 +12,7 @@ import numpy as np
 
 from minibnn.data import Batches
 from minibnn.equivalences.presets import PRESETS
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.training.run import Run
 
 
@@ -63,9 +63,7 @@ def compare_sides(name, net, data, *, steps, batch_size=50, seed=0, augment=None
     times; then ``after_step(step, differing)`` is called, with the Comparison's counts so far.
     InputError for a preset that does not exist.
     """
-    if name not in PRESETS:
-        raise InputError(f"preset must be one of {', '.join(PRESETS)}; found {name!r}")
-    sides = tuple(PRESETS[name].sides(net))
+    sides = tuple(PRESETS[one_of(name, "preset", PRESETS)].sides(net))
     runs = [Run(side.name, side.copy_of(net), side.optimizer, side.loss) for side in sides]
     parameters = [run.net.parameters() for run in runs]
     kernels = [k for k, p in enumerate(parameters[0]) if p.binary]

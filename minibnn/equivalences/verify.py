@@ -9,7 +9,7 @@ from minibnn.equivalences.catalogue import CATALOGUE
 from minibnn.equivalences.report import FAILED, PASSED, SKIPPED, Report, Row
 from minibnn.equivalences.search import search
 from minibnn.equivalences.steps import library_steps
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, integer, one_of
 from minibnn.ops.backend import BACKENDS
 from minibnn.optim.bop import AVERAGES, RULES
 
@@ -52,13 +52,9 @@ def verify(
     for name, function in (("bop_step", bop_step), ("latent_sgd_step", latent_sgd_step)):
         if function is not None and not callable(function):
             raise InputError(f"{name} must be callable, found {function!r:.60}")
-    for name, value, valid in (
-        ("rule", rule, RULES),
-        ("average", average, AVERAGES),
-        ("backend", backend, tuple(BACKENDS)),
-    ):
-        if value not in valid:
-            raise InputError(f"{name} must be one of {', '.join(valid)}; found {value!r}")
+    one_of(rule, "rule", RULES)
+    one_of(average, "average", AVERAGES)
+    one_of(backend, "backend", BACKENDS)
     examples, seed = integer(examples, "examples", 1), integer(seed, "seed")
     entries = chosen(ids)
     start, ports, steps = time.perf_counter(), [], None

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import numpy as np
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, integer, one_of
 from minibnn.optim.schedules import ExponentialDecay, Schedule, parse
 
 
@@ -36,7 +36,7 @@ class Number:
 
     def check(self, name, value):
         found = value
-        if self.optional and (value is None or str(value).lower() == "none"):
+        if self.optional and is_none(value):
             return None
         if isinstance(value, str):
             try:
@@ -65,6 +65,10 @@ class Number:
         return above and below
 
 
+def is_none(value):
+    return value is None or str(value).lower() == "none"
+
+
 def _float32(value):
     try:
         with np.errstate(over="ignore"):
@@ -89,15 +93,10 @@ class Choice:
     words: tuple
     optional: bool = False
 
-    def __str__(self):
-        return f"one of {', '.join(self.words)}" + " or none" * self.optional
-
     def check(self, name, value):
-        if isinstance(value, str) and value in self.words:
-            return value
-        if self.optional and (value is None or str(value).lower() == "none"):
+        if self.optional and is_none(value):
             return None
-        raise InputError(f"{name} must be {self}; found {value!r}")
+        return one_of(value, name, (*self.words, "none") if self.optional else self.words)
 
 
 class Natural:

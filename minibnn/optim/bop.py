@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.optim.arguments import Choice, NotNegative, Rate, SignedStart
 from minibnn.optim.optimizer import StepOptimizer
@@ -28,24 +28,20 @@ def moving_average(m, g, gamma, average="convex"):
     Both forms are the same in exact arithmetic and round differently: in float32 about a third
     of single updates differ in the last bit.
     """
-    if average == "convex":
-        return (1 - gamma) * m + gamma * g  # Eq. 5
-    if average == "lerp":
+    if one_of(average, "average", AVERAGES) == "lerp":
         return m + gamma * (g - m)  # Larq
-    raise InputError(f"average must be one of {', '.join(AVERAGES)}; found {average!r}")
+    return (1 - gamma) * m + gamma * g  # Eq. 5
 
 
 def flip_signs(w, m, threshold, rule="strict"):
     """w with the entries negated whose m is large and has their sign."""
     agreement = w * m  # |m| where the signs agree, -|m| where not
-    if rule == "strict":  # Algorithm 2: |m| > tau; a tie keeps w
-        return np.where(agreement > threshold, -w, w)
-    if rule == "inclusive":  # Eq. 6: |m| >= tau; sgn(0) = 0 agrees with no sign
+    if one_of(rule, "rule", RULES) == "inclusive":  # Eq. 6: |m| >= tau; sgn(0) = 0 agrees with none
         return np.where((agreement >= threshold) & (agreement > 0), -w, w)
+    flipped = np.where(agreement > threshold, -w, w)  # Algorithm 2: |m| > tau; a tie keeps w
     if rule == "larq":  # sign(-sgn(w m - tau) w): a tie sets +1, whatever w was
-        flipped = np.where(agreement > threshold, -w, w)
         return np.where(agreement == threshold, constant(1, w.dtype), flipped)
-    raise InputError(f"rule must be one of {', '.join(RULES)}; found {rule!r}")
+    return flipped
 
 
 def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):

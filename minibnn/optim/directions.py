@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.ops.hyperparameters import adam_rate, constants
 from minibnn.optim.arguments import (
     Bound,
@@ -50,7 +50,7 @@ def direction_of(g, state, direction, beta_1, beta_2, epsilon):
     g + beta_1 v with v <- beta_1 v + g.
     """
     m, v, t = state
-    if direction == "adamw":
+    if one_of(direction, "direction", DIRECTIONS) == "adamw":
         m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * (g * g)
         rate = adam_rate(g.dtype.type(1), beta_1, beta_2, t + 1)
         return rate * m / (np.sqrt(v) + epsilon), DirectionState(m, v, t + 1)
@@ -59,11 +59,9 @@ def direction_of(g, state, direction, beta_1, beta_2, epsilon):
     elif direction == "signum":
         m = beta_1 * m + (1 - beta_1) * g
         a = np.sign(m)
-    elif direction == "nesterov":
+    else:
         m = beta_1 * m + g
         a = g + beta_1 * m
-    else:
-        raise InputError(f"direction must be one of {', '.join(DIRECTIONS)}; found {direction!r}")
     return a, DirectionState(m, v, t + 1)
 
 

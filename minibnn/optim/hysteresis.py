@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.ops.hyperparameters import constants
 from minibnn.optim.arguments import Choice, NotNegative, Positive, SignedStart
 from minibnn.optim.optimizer import StepOptimizer
@@ -27,9 +27,8 @@ class SchmittSGDState(NamedTuple):
 def schmitt_sgd_step(w, g, state, *, lr, weight_decay, deadband):
     """Latent SGD with weight decay whose bit holds while |latent| <= deadband.
 
-    w is ±1, int8 or float; g = dL/dw and the latent weights are floats of one type. lr and
-    weight_decay are epsilon and lambda, deadband >= 0 is half the width of the band. Returns
-    (w, state), the inputs are untouched.
+    w, g and what it returns, (w, state), are as in ``bop_step``. lr and weight_decay are epsilon
+    and lambda, deadband >= 0 is half the width of the band.
 
     >>> state = SchmittSGDState(np.float32([0.5, 0.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
@@ -55,7 +54,7 @@ def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband, jump="wells
     deadband. Where the latent weight changes sign, 2 * deadband * (the new sign) is added; at 0
     the bit holds. That is jump="wells", which is Bop; with "none" the latent weight stays where it
     is (ReBNN), with "bottom" it falls to the bottom of the other well, and flips at 0 too (BOLD).
-    w and g are as in ``schmitt_sgd_step``, and so is the result.
+    w, g and (w, state) are as in ``bop_step``.
 
     >>> state = DoubleWellSGDState(np.float32([1.5, 1.5]))
     >>> hyper = {"lr": 0.5, "weight_decay": 0, "deadband": 1}
@@ -66,13 +65,11 @@ def double_well_sgd_step(w, g, state, *, lr, weight_decay, deadband, jump="wells
     bottom = theta * w  # of the well of this sign
     latent = state.latent - lr * (g + lam * (state.latent - bottom))
     flip = w * latent < 0
-    if jump == "wells":
+    if one_of(jump, "jump", JUMPS) == "wells":
         latent = np.where(flip, latent - 2 * bottom, latent)
     elif jump == "bottom":
         flip = w * latent <= 0
         latent = np.where(flip, -bottom, latent)
-    elif jump != "none":
-        raise InputError(f"jump must be one of {', '.join(JUMPS)}; found {jump!r}")
     return np.where(flip, -w, w), DoubleWellSGDState(latent)
 
 
@@ -86,8 +83,8 @@ class BoldState(NamedTuple):
 def bold_step(w, g, state, *, lr):
     """One step of BOLD: a <- beta a + lr g; where w a >= 1 the weight flips and a falls to 0.
 
-    beta is the share of the tensor's weights that did not flip at the last step. w and g are as in
-    ``schmitt_sgd_step``, and so is the result.
+    beta is the share of the tensor's weights that did not flip at the last step. w, g and
+    (w, state) are as in ``bop_step``.
 
     >>> state = BoldState(np.zeros(2, np.float32))
     >>> bold_step(np.int8([1, 1]), np.float32([2, 1]), state, lr=0.5)
@@ -112,6 +109,14 @@ class _Hysteresis(StepOptimizer):
         start = super().start_values(p)
         return start * p.value if isinstance(self.initial, float) else start
 
+    def edge(self):
+        """How far a latent weight may be on the other side of 0."""
+        return 0
+
+    def _assigned(self, p):
+        latent = self._states[p.name].latent
+        latent[p.value * latent < -self.edge()] *= -1
+
 
 @dataclass(eq=False)
 class SchmittSGD(_Hysteresis):
@@ -127,10 +132,8 @@ class SchmittSGD(_Hysteresis):
     step_function = schmitt_sgd_step
     inert = "latent", "deadband", "|latent|"
 
-    def _assigned(self, p):
-        latent = self._states[p.name].latent
-        wrong = p.value * latent < -self.in_force("deadband")  # outside, on the other side
-        latent[wrong] = -latent[wrong]
+    def edge(self):
+        return self.in_force("deadband")
 
 
 @dataclass(eq=False)
@@ -149,11 +152,6 @@ class DoubleWellSGD(_Hysteresis):
 
     def start_values(self, p):
         return super().start_values(p) + self.in_force("deadband") * p.value
-
-    def _assigned(self, p):
-        latent = self._states[p.name].latent
-        wrong = p.value * latent < 0
-        latent[wrong] = -latent[wrong]
 
     def _move(self, p, hyper, kernels):
         before, now = self.in_force("deadband"), np.float32(hyper["deadband"])

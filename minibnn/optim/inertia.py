@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.optim.latent import DECAYS, TINY, SGDArguments, masked
 
@@ -23,10 +23,9 @@ def inertia_sgd_step(
     """``latent_sgd_step`` on latent = w * inertia, multiplied by w: the same bits, bit for bit.
 
     With s = inertia - lr * w * g the weight flips where s < 0, and where s = 0 if it was -1
-    (sign(0) = +1); the new inertia is |s|. w is ±1, int8 or float; a -1 of inertia 0 has no latent
-    twin, as w * inertia would be a +1. lr, momentum, weight_decay, decay, clip and ste_clip are
-    those of ``latent_sgd_step``. Returns (w, state), the inputs are untouched. Also exact on
-    object arrays of ``fractions.Fraction``.
+    (sign(0) = +1); the new inertia is |s|. A -1 of inertia 0 has no latent twin, as w * inertia
+    would be a +1. w, g and what it returns, (w, state), are as in ``bop_step``; lr, momentum,
+    weight_decay, decay, clip and ste_clip are those of ``latent_sgd_step``.
 
     >>> w, state = np.int8([1, -1]), InertiaSGDState(np.float32([0.5, 0.5]))
     >>> w, state = inertia_sgd_step(w, np.float32([2, 2]), state, lr=0.5)
@@ -35,18 +34,18 @@ def inertia_sgd_step(
     """
     inertia, velocity = state
     lr, mu, lam = constants(inertia.dtype, lr, momentum, weight_decay)
+    one_of(decay, "decay", DECAYS)
+    decay = decay if np.any(weight_decay) else None
     push = w * masked(g, inertia, ste_clip)  # Eq. 4: the gradient as seen along w
-    if np.any(weight_decay) and decay == "coupled":
+    if decay == "coupled":
         push = push + lam * inertia
     if np.any(momentum):
         push = mu * (w * velocity) + push
         velocity = w * push
-    if np.any(weight_decay) and decay == "decoupled":
+    if decay == "decoupled":
         push = push + lam * inertia
-    if np.any(weight_decay) and decay == "shrink":
+    if decay == "shrink":
         inertia = (1 - lr * lam) * inertia
-    elif decay not in DECAYS:
-        raise InputError(f"decay must be one of {', '.join(DECAYS)}; found {decay!r}")
     s = inertia - lr * push
     flip = (s < 0) | ((s == 0) & (w < 0))
     inertia = np.abs(s)

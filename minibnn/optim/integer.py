@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.optim.arguments import Choice, Natural, Positive
 from minibnn.optim.optimizer import StepOptimizer
 
@@ -21,6 +21,7 @@ class IntegerBopState(NamedTuple):
 
 def leak(a, shift, rounding="zero"):
     """a / 2^shift as an integer, toward zero, or to nearest with ties away from zero."""
+    one_of(rounding, "rounding", ROUNDINGS)
     half = 1 << (shift - 1) if rounding == "nearest" and shift else 0
     size = (np.abs(a.astype(np.int64)) + half) >> shift
     return np.where(a < 0, -size, size).astype(a.dtype)
@@ -38,8 +39,6 @@ def integer_bop_step(w, q, state, *, shift, threshold, rounding="zero"):
     >>> integer_bop_step(np.int8([1, 1]), np.int16([3, 3]), state, shift=2, threshold=7)
     (array([-1,  1], dtype=int8), IntegerBopState(a=array([ 8, -2], dtype=int16)))
     """
-    if rounding not in ROUNDINGS:
-        raise InputError(f"rounding must be one of {', '.join(ROUNDINGS)}; found {rounding!r}")
     a = state.a - leak(state.a, shift, rounding) + q.astype(state.a.dtype)
     return np.where(w * a.astype(np.int64) > threshold, -w, w), IntegerBopState(a)
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.ops.bits import binarize
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.ops.initial import fans, glorot_normal
@@ -88,18 +88,18 @@ def latent_sgd_step(
     array([-0.75 , -1.125], dtype=float32)
     """
     lr, mu, lam = constants(latent.dtype, lr, momentum, weight_decay)
+    one_of(decay, "decay", DECAYS)
+    decay = decay if np.any(weight_decay) else None
     g = masked(g, latent, ste_clip)
-    if np.any(weight_decay) and decay == "coupled":
+    if decay == "coupled":
         g = g + lam * latent  # gradient of L + lambda/2 |w|^2
     if np.any(momentum):
         g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
-    if np.any(weight_decay) and decay == "decoupled":
+    if decay == "decoupled":
         g = g + lam * latent
-    if np.any(weight_decay) and decay == "shrink":
+    if decay == "shrink":
         latent = (1 - lr * lam) * latent
-    elif decay not in DECAYS:
-        raise InputError(f"decay must be one of {', '.join(DECAYS)}; found {decay!r}")
     return clipped(latent - lr * g, clip), state  # Algorithm 1 with A(g) = -g
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.optim.bop import Bop
 from minibnn.optim.directions import Diode, DirectedBop, LatentDirection
 from minibnn.optim.hysteresis import Bold, DoubleWellSGD, SchmittSGD
@@ -13,12 +13,11 @@ from minibnn.optim.real import SGD, Adam
 from minibnn.optim.second_order import CEMA, Bop2ndOrder
 from minibnn.optim.split import Split
 
-BINARY = (
+_CLASSES = (
     *(Bop, LatentSGD, LatentAdam, Bop2ndOrder, CEMA, InertiaSGD, SchmittSGD, DoubleWellSGD),
-    *(Bold, Diode, LatentDirection, DirectedBop, IntegerBop),
+    *(Bold, Diode, LatentDirection, DirectedBop, IntegerBop, SGD, Adam),
 )
-REAL = (SGD, Adam)
-OPTIMIZERS = {cls.kind: cls for cls in (*BINARY, *REAL)}
+OPTIMIZERS = {cls.kind: cls for cls in _CLASSES}
 
 
 def parse_optimizer(text: str):
@@ -95,24 +94,18 @@ def describe(kinds=None):
     >>> describe(["bop"])
     'bop:gamma=0.0001,threshold=1e-08,rule=strict,average=convex,initial=0.0'
     """
-    return "\n".join(_signature(_class(kind)) for kind in kinds or OPTIMIZERS)
-
-
-def _signature(cls):
-    defaults = {p.name: p.default for p in inspect.signature(cls).parameters.values()}
-    shown = (f"{name}={'none' if x is None else x}" for name, x in defaults.items())
-    return f"{cls.kind}:" + ",".join(shown)
+    lines = []
+    for kind in kinds or OPTIMIZERS:
+        cls = OPTIMIZERS[one_of(kind, "optimizer", OPTIMIZERS)]
+        defaults = {p.name: p.default for p in inspect.signature(cls).parameters.values()}
+        shown = (f"{name}={'none' if x is None else x}" for name, x in defaults.items())
+        lines.append(f"{kind}:" + ",".join(shown))
+    return "\n".join(lines)
 
 
 def _build(kind, arguments):
-    cls = _class(kind)
+    cls = OPTIMIZERS[one_of(kind, "optimizer", OPTIMIZERS)]
     for name in arguments:
         if name not in cls.arguments:
             raise InputError(f"{kind} takes {', '.join(cls.arguments)}; found {name!r}")
     return cls(**arguments)
-
-
-def _class(kind):
-    if not isinstance(kind, str) or kind not in OPTIMIZERS:
-        raise InputError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; found {kind!r}")
-    return OPTIMIZERS[kind]

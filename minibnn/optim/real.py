@@ -63,15 +63,14 @@ class MomentumOptimizer(StepOptimizer):
     """An optimizer with the argument ``momentum``; its state has a velocity unless that is 0."""
 
     def __setattr__(self, name, value):
-        before = vars(self).get("momentum")
+        if name == "momentum" and vars(self).get("_states"):
+            now = self.arguments[name].check(f"{self.kind}: {name}", value)
+            if bool(now) != bool(self.momentum):
+                raise InputError(
+                    f"{self.kind}: momentum, once trained with, cannot become {now} from "
+                    f"{self.momentum}: without momentum no velocity is kept"
+                )
         super().__setattr__(name, value)
-        now = vars(self).get("momentum")
-        if vars(self).get("_states") and bool(now) != bool(before):
-            object.__setattr__(self, "momentum", before)
-            raise InputError(
-                f"{self.kind}: momentum, once trained with, cannot become {now} from {before}: "
-                f"without momentum no velocity is kept"
-            )
 
     def kept(self):
         return tuple(f for f in super().kept() if f != "velocity" or self.momentum)

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import one_of
 from minibnn.ops.hyperparameters import constants
 from minibnn.optim.arguments import Choice, Divisor, NotNegative, Rate, RateDivisor
 from minibnn.optim.bop import Average, Rule, flip_signs, moving_average
@@ -36,11 +36,10 @@ def bop2nd_step(
 ):
     """One step of Bop2ndOrder (Suarez-Ramirez et al., "Bop and Beyond", 2021).
 
-    w is ±1, int8 or float; g = dL/dw and the averages are floats of one type. gamma and sigma are
-    the rates of m and v in (0, 1], threshold >= 0 is for |m| / (sqrt(v) + epsilon). The form
-    "unbiased" is the published code's m / gamma and v / sigma, which is a rescaled threshold and
-    not Adam's bias correction. rule and average are those of ``bop_step``; the published code has
-    "lerp" and Larq's tie. Returns (w, state), the inputs are untouched.
+    w, g, rule, average and what it returns, (w, state), are as in ``bop_step``; the published code
+    has "lerp" and Larq's tie. gamma and sigma are the rates of m and v in (0, 1], threshold >= 0 is
+    for |m| / (sqrt(v) + epsilon). The form "unbiased" is the published code's m / gamma and
+    v / sigma, which is a rescaled threshold and not Adam's bias correction.
 
     >>> state = Bop2ndState(np.zeros(1, np.float32), np.zeros(1, np.float32))
     >>> hyper = {"gamma": 0.5, "sigma": 0.25, "epsilon": 0}  # m / sqrt(v) = 1 / 1
@@ -58,13 +57,9 @@ def bop2nd_step(
 
 def evidence(m, v, gamma, sigma, epsilon, form):
     """What Bop2ndOrder holds against its threshold; the constants are of m's number type."""
-    if form == "biased":
-        first, second = m, v
-    elif form == "unbiased":
-        first, second = m / gamma, v / sigma
-    else:
-        raise InputError(f"form must be one of {', '.join(FORMS)}; found {form!r}")
-    return first / (np.sqrt(second) + epsilon)
+    if one_of(form, "form", FORMS) == "unbiased":
+        m, v = m / gamma, v / sigma
+    return m / (np.sqrt(v) + epsilon)
 
 
 class CEMAState(NamedTuple):
@@ -77,9 +72,8 @@ class CEMAState(NamedTuple):
 def cema_step(w, g, state, *, gamma, alpha):
     """One step of the cascaded average of Quist, Li and van Gemert (2023); it has no threshold.
 
-    w is ±1, int8 or float; g = dL/dw and the averages are floats of one type. gamma and alpha are
-    the rates of the first and the second average, in (0, 1]. Returns (w, state), the inputs are
-    untouched. Also exact on object arrays of ``fractions.Fraction``.
+    w, g and what it returns, (w, state), are as in ``bop_step``. gamma and alpha are the rates of
+    the first and the second average, in (0, 1]. Also exact on Fractions.
 
     >>> state = CEMAState(np.zeros(2, np.float32), np.zeros(2, np.float32))
     >>> w, state = cema_step(np.int8([1, -1]), np.float32([4, 4]), state, gamma=0.5, alpha=0.25)

@@ -70,7 +70,7 @@ TRAINING = {  # options of train, compare and sweep
             "as 5000, of epochs, such as '100ep', or a share of the run up to '100%'; found '200%'",
         ),
         ("bop:threshold=-1", "bop: threshold must be a number in [0, inf) or ...; found '-1'"),
-        ("bop:rule=lax", "bop: rule must be one of strict, inclusive, larq; found 'lax'"),
+        ("bop:rule=lax", "bop: rule must be one of strict, inclusive, larq, found 'lax'"),
         ("latent-adam:lr=inf", "latent-adam: lr must be a number in (0, inf) or ...; found 'inf'"),
         (
             "latent-sgd:initial=-1",

@@ -65,7 +65,7 @@ def test_steps_go_on_over_the_end_of_an_epoch(digits):
 
 
 def test_unknown_preset(digits):
-    with pytest.raises(InputError, match=r"preset must be one of sgd-decay-is-bop, .*; found 'x'"):
+    with pytest.raises(InputError, match=r"preset must be one of sgd-decay-is-bop, .*, found 'x'"):
         compare_sides("x", small_net(), digits, steps=1)
 
 

@@ -93,7 +93,7 @@ def test_report_as_plain_data():
         ({"examples": 2.5}, "examples"),
         ({"seed": -1}, "seed must be an integer from 0 on"),
         ({"seed": True}, "seed"),
-        ({"rule": "geq"}, "rule must be one of strict, inclusive, larq; found 'geq'"),
+        ({"rule": "geq"}, "rule must be one of strict, inclusive, larq, found 'geq'"),
         ({"average": "ema"}, "average must be one of convex, lerp"),
         ({"backend": "torch"}, "backend must be one of reference, numba"),
     ],

@@ -27,7 +27,7 @@ def test_arguments_are_attributes_and_stay_checked():
         (lambda: optim.Bop(gamma=[0.1]), r"found \[0.1\]"),
         (lambda: optim.Bop(threshold=-1e-9), r"threshold must be a number in \[0, inf\)"),
         (lambda: optim.Bop(gamma=optim.linear(2.0, 0.0)), r"gamma .*found PolynomialDecay"),
-        (lambda: optim.Bop(rule="eq6"), "rule must be one of strict, inclusive, larq; found 'eq6'"),
+        (lambda: optim.Bop(rule="eq6"), "rule must be one of strict, inclusive, larq, found 'eq6'"),
         (lambda: optim.LatentSGD(momentum=1), r"momentum must be a number in \[0, 1\)"),
         (lambda: optim.LatentSGD(lr=-1), r"lr must be a number in \(0, inf\)"),
         (lambda: optim.LatentSGD(clip=0), "clip must be .* or none; found 0"),

@@ -96,7 +96,7 @@ def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
     [
         ({"shift": 9}, "shift must be an integer from 0 to 8; found 9"),
         ({"unit": 0.3}, "unit must be a power of two; found 0.3"),
-        ({"rounding": "floor"}, "rounding must be one of zero, nearest; found 'floor'"),
+        ({"rounding": "floor"}, "rounding must be one of zero, nearest, found 'floor'"),
     ],
 )
 def test_wrong_arguments(wrong, words):

@@ -21,7 +21,7 @@ class Words(dict):
         self.name = name
 
     def __missing__(self, word):
-        raise InputError(f"{self.name} must be one of {', '.join(self)}; found {word!r}")
+        raise InputError(f"{self.name} must be one of {', '.join(self)}, found {word!r}")
 
 
 RULES = Words("rule", strict=loops.STRICT, inclusive=loops.INCLUSIVE, larq=loops.LARQ)
