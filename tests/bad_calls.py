@@ -428,7 +428,7 @@ CALLS = {
     "optim.LatentAdam": [
         ("optim.LatentAdam(lr=-1)", LR.format("latent-adam")),
         ("optim.LatentAdam(beta_1=1)", "latent-adam: beta_1 must be ...; found 1"),
-        ("optim.LatentAdam(lr_scaling='x')", "latent-adam: lr_scaling must be ...; found 'x'"),
+        ("optim.LatentAdam(lr_scaling='x')", "latent-adam: lr_scaling must be ..., found 'x'"),
     ],
     "optim.InertiaSGD": [("optim.InertiaSGD(lr=-1)", LR.format("inertia-sgd"))],
     "optim.SchmittSGD": [
