@@ -220,10 +220,10 @@ CALLS = {
     ],
     "deploy.load": [
         ("bnn.deploy.load(folder / 'none.npz')", "...none.npz does not exist"),
-        ("bnn.deploy.load(folder)", "... is a folder, not a packed network"),
+        ("bnn.deploy.load(folder)", "... is a folder, not a network or checkpoint of minibnn"),
         (
             "bnn.deploy.load(folder / 'text.txt')",
-            "... is cut off or damaged, or no packed network: ...",
+            "... is cut off or damaged, or no network or checkpoint of minibnn: ...",
         ),
     ],
     "deploy.pack": [

@@ -39,15 +39,14 @@ def export(run, file, form, force):
         raise InputError(f"{file} exists already; replace it (--force) or name another file")
     if not file.parent.is_dir():
         raise InputError(f"{file}: the folder {file.parent} does not exist")
+    from minibnn import deploy
     from minibnn.cli.trained import PUBLIC, load_trained
 
     network, classes, dataset, _ = load_trained(run)
-    if not hasattr(network, "layers"):
+    if isinstance(network, deploy.PackedNetwork):
         raise InputError(f"{run} is packed already: name the run it comes from")
     if form == "packed":
-        from minibnn.deploy import pack
-
-        pack(network, classes, dataset=dataset if dataset in PUBLIC else None).save(file)
+        deploy.pack(network, classes, dataset=dataset if dataset in PUBLIC else None).save(file)
         weights = sum(p.size for p in network.parameters() if p.binary)
         about = f"{file.stat().st_size:,} bytes, {weights:,} binary weights"
     elif form == "onnx":

@@ -32,19 +32,19 @@ def load_trained(path):
 
     Raises InputError if there is none.
     """
-    from minibnn.deploy import network as deploy
-    from minibnn.files.archive import member_names
+    from minibnn.deploy import PackedNetwork
+    from minibnn.nn import Sequential, load_network
 
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
-    if not path.is_dir() and deploy.DESCRIPTION in member_names(path):
-        packed = deploy.load(path)
-        return Trained(packed, packed.classes, packed.dataset, {})
+    network = None if path.is_dir() else load_network(path, (Sequential, PackedNetwork))
+    if isinstance(network, PackedNetwork):
+        return Trained(network, network.classes, network.dataset, {})
     from minibnn.training.load import load
     from minibnn.training.run_folder import read_config
 
-    network = load(path)
+    network = network or load(path)
     config = read_config(path if path.is_dir() else path.parent, missing_ok=True) or {}
     if config.get("network") != json.loads(json.dumps(network.config())):
         return Trained(network, network.classes, None, {})  # it lies beside another run

@@ -11,29 +11,26 @@ from copy import copy
 import numpy as np
 
 from minibnn import nn
-from minibnn.deploy.steps import KINDS, Scale, translate
+from minibnn.errors import InputError
+from minibnn.nn.layers.layer import as_array
+from minibnn.nn.layers.threshold import Threshold
+from minibnn.ops.backend import ops
 from minibnn.ops.thresholds import where_sign_changes
 
 
-def spread(layers):
-    """The layers, and behind each binary one the Scale of its outputs if there is one."""
-    for layer in layers:
-        yield layer
-        if type(layer) in (nn.BinaryConv2D, nn.BinaryDense) and layer.kernel.scale is not None:
-            scale = Scale()
-            scale.name, scale.scale = f"{layer.name}_scale", layer.kernel.scale.copy()
-            yield scale
+def fold(layers, channels, most, scale=None, unit=None):
+    """(what the layers up to the first Sign become, how many layers these are), or None.
 
-
-def fold(layers, given, unit=None):
-    """Steps for the layers up to the first Sign, for integers given, and of how many layers.
-
-    With ``unit`` the layers see float32(z) * unit: 1 / 255 for sums over bytes. None where this is
+    They are given integers of ``channels``, at most ``most`` large, and see them times ``scale``,
+    one per channel, if there is one. With ``unit`` they see float32(z) * unit: 1 / 255 for sums
+    over bytes. A Threshold and perhaps pooling and Flatten is what they become. None where this is
     no comparison: there is no sign, another layer comes before it, or pooling stands where neither
     order is exact.
     """
     program, first_pools, last_pools, flat = [], [], [], []
-    rising = np.ones(given.shape[-1], bool)
+    rising = np.ones(channels, bool)
+    if scale is not None:
+        program, rising = [lambda x: ops.scale_channels(as_array(x), scale)], ~(scale < 0)
     for layer in layers:
         if type(layer) is nn.Sign:
             break
@@ -41,15 +38,11 @@ def fold(layers, given, unit=None):
             return None
         if type(layer) is nn.MaxPool2D:
             (first_pools if rising.all() and not last_pools else last_pools).append(layer)
-        elif type(layer) in (Scale, nn.BatchNorm, nn.ReLU):
-            factor = layer.scale if type(layer) is Scale else None
-            if type(layer) is nn.BatchNorm:
-                translate(layer, given)  # refuses statistics that are not finite
-                factor = layer.gamma.value if layer.scale else None
-            turns = factor is not None and factor < 0
+        elif type(layer) in (nn.BatchNorm, nn.ReLU):
+            turns = type(layer) is nn.BatchNorm and layer.scale and layer.gamma.value < 0
             if last_pools and np.any(turns):
                 return None
-            program.append(layer)
+            program.append(copy(layer).forward)  # the network keeps what its backward pass needs
             rising = rising ^ turns
         elif type(layer) is nn.Flatten:
             flat.append(layer)
@@ -57,27 +50,30 @@ def fold(layers, given, unit=None):
             return None
     else:
         return None
-    found = _levels(program, rising, given.most, unit)
+    found = _levels(program, rising, most, unit)
     if found is None:
         return None
-    steps = _steps(first_pools, given)
-    last = steps[-1].output if steps else given
-    steps.append(KINDS["threshold"].make(layer.name, last, {}).fill_levels(*found))
-    steps += _steps(last_pools, steps[-1].output)
-    steps += _steps(flat, steps[-1].output)
-    return steps, layers.index(layer) + 1
+    threshold = Threshold()
+    threshold.load_state(found)
+    return [*first_pools, threshold, *last_pools, *flat], layers.index(layer) + 1
 
 
-def _steps(layers, given):
-    steps = []
-    for layer in layers:
-        steps.append(translate(layer, given))
-        given = steps[-1].output
-    return steps
+def check_statistics(network):
+    """InputError unless scales and batch normalisations are finite, with variances above 0."""
+    for layer in network.chain.walk():
+        arrays = {f"{layer.name}/{key}": array for key, array in layer.state().items()}
+        if isinstance(layer, nn.BatchNorm):
+            arrays |= {p.name: p.value for p in layer.parameters()}
+            variance = layer.moving_variance
+            if (variance < 0).any() or not (variance + np.float32(layer.epsilon)).all():
+                raise InputError(f"{layer.name}: moving_variance + epsilon must be above 0")
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise InputError(f"{name} holds NaN or infinity")
 
 
 def _levels(program, rising, most, unit):
-    """(level, rising): where the sign of the program changes for integers from -most to most.
+    """State of the Threshold: where the sign changes among the integers from -most to most.
 
     None if a number on the way is not finite: only what is finite is monotone.
     """
@@ -86,13 +82,14 @@ def _levels(program, rising, most, unit):
     level = where_sign_changes(lambda z: ~(_run(program, z, unit)[0] < 0), rising, -most, most)
     first = np.where(rising, level, -level)
     constant = (first == -most) | (first > most)
-    return np.where(constant, first, level), rising | constant
+    level, rising = np.where(constant, first, level), rising | constant
+    return {"level": level.astype(np.int32), "direction": np.where(rising, 1, -1).astype(np.int8)}
 
 
 def _run(program, z, unit):
     y, finite = z.astype(np.int32)[None], True
     y = y if unit is None else y.astype(np.float32) * unit
-    for layer in program:
-        y = copy(layer).forward(y)  # the network keeps what it has for its own backward pass
+    for step in program:
+        y = step(y)
         finite = finite and bool(np.isfinite(y).all())
     return y[0], finite

@@ -1,27 +1,59 @@
-"""``pack``: a network's layers as steps on bits.
+"""A trained network as bits and integer thresholds; FORMAT.md beside this module has its file.
 
-Layers are translated one by one. Behind a binary product of signs, everything up to the next sign
-is one comparison with an integer per channel (``fold``); where it is none, the layers are taken
-over as they are, and are exact too. At last neighbours that the backend can do in one pass become
-one step.
+Behind a binary product of signs, everything up to the next sign is one comparison with an integer
+per channel (``fold``). Where it is none, the layers are taken over as they are, and are exact too.
 """
 
+import math
+
+import numpy as np
+
 from minibnn import nn
-from minibnn.deploy.fold import fold, spread
-from minibnn.deploy.network import PackedNetwork
-from minibnn.deploy.steps import (
-    BYTE,
-    IMAGES,
-    KINDS,
-    SIGNS,
-    SUMS,
-    ThresholdStep,
-    Value,
-    of_layer,
-    translate,
-)
+from minibnn.deploy.fold import check_statistics, fold
 from minibnn.errors import InputError
+from minibnn.nn.fused import BINARY, MultiplyAndCompare, fuse, halves
+from minibnn.nn.layers.layer import ours
+from minibnn.nn.network import load_network
 from minibnn.ops.rounding import BYTE_SCALE
+
+BYTE = 255  # the largest magnitude of 2 b - 255
+_KEEP_INTEGERS = *BINARY, nn.MaxPool2D, nn.Flatten, nn.ReLU
+
+
+class PackedNetwork(nn.Sequential):
+    """What ``pack`` makes of a network and ``load`` reads: a Sequential that cannot be trained.
+
+    ``dataset`` names what it was trained on, if that is one everybody has.
+    """
+
+    def load_state_dict(self, arrays):
+        """Put back the ``arrays`` of ``state_dict``; InputError, and no change, if they misfit."""
+        super().load_state_dict(arrays)
+        check_statistics(self)
+        self.on_bytes = None  # first step for bytes, and the steps behind it
+        if self.layers and type(self.layers[0]) in BINARY:
+            product, *behind = self.layers
+            channels, most = product.kernel.shape[-1], BYTE * _terms(product)
+            found, done = fold(behind, channels, most, product.scale, BYTE_SCALE) or ([], 0)
+            if len(found) == 1 or (len(found) == 2 and halves(found[0])):
+                first = MultiplyAndCompare(product, *found)
+                self.on_bytes = first, fuse(behind[done:])
+
+    def _run(self, x, training):
+        if training:
+            raise InputError(f"{self.name} is packed: train the network it comes from")
+        if self.on_bytes is None or not isinstance(x, np.ndarray) or x.dtype != np.uint8:
+            return super()._run(x, training)
+        first, steps = self.on_bytes
+        x = first.compare(x)
+        for step in steps:
+            x = step.forward(x)
+        return x
+
+    @property
+    def nbytes(self):
+        """Bytes of all its arrays, a bit for each weight."""
+        return self.summary().total("packed")
 
 
 def pack(network, classes=None, dataset=None):
@@ -32,108 +64,85 @@ def pack(network, classes=None, dataset=None):
     was trained on. InputError for a layer that cannot be packed, naming it, and for statistics that
     are not finite.
 
-    >>> import numpy as np
     >>> from minibnn import zoo
     >>> net = zoo.digits_net(filters=4, dense_units=8)
     >>> images = np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1)
     >>> bool((pack(net).forward(images) == net.forward(images)).all())
     True
     """
-    if not isinstance(network, nn.Sequential):
+    if not isinstance(network, nn.Sequential) or isinstance(network, PackedNetwork):
         raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
-    given = Value(IMAGES, tuple(network.input_shape))
-    steps = steps_of(network.layers, given)
+    check_statistics(network)
+    configs, sources = _packed(network.layers, network.input_shape, False)
+    packed = PackedNetwork(configs, network.input_shape, name=network.name)
     classes = network.classes if classes is None else classes
-    about = classes, network.name, network.image_form, dataset
-    return PackedNetwork(steps, network.input_shape, *about)
+    packed.tell(classes=classes, image_form=network.image_form, dataset=dataset)
+    arrays, layers = {}, [one for one in packed.chain.walk() if not one.inner_chains()]
+    for layer, source in zip(layers, sources, strict=True):
+        held = source.state() | {p.name.rpartition("/")[2]: p.value for p in source.parameters()}
+        arrays |= {f"{layer.name}/{key}": array for key, array in held.items()}
+    packed.load_state_dict({name: arrays[name] for name in packed.arrays()})
+    return packed
 
 
-def steps_of(layers, given):
-    """The steps that do what the layers do on a Value."""
-    steps, rest = [], list(spread(layers))
-    while rest:
-        made, done = _next(rest, given)
-        steps += made
-        del rest[:done]
-        given = steps[-1].output if steps else given
-    return _joined(steps)
+def load(path):
+    """The PackedNetwork in the file ``path`` of ``PackedNetwork.save``.
 
-
-def _next(layers, given):
-    """Steps of the first layers, and of how many."""
-    first = layers[0]
-    if given.kind == SUMS and (folded := fold(layers, given)) is not None:
-        return folded
-    if given.kind == IMAGES and (made := _first_product(layers, given)) is not None:
-        return made
-    if type(first) is nn.Sign and given.kind == SIGNS:
-        return [], 1
-    if [type(layer) for layer in layers[:2]] == [nn.BatchNorm, nn.Sign]:
-        return [of_layer(KINDS["batch_norm_sign"], first, given)], 2
-    if type(first) is nn.Residual:
-        body, shortcut = (steps_of(chain.layers, given) for chain in first.inner_chains())
-        inner = {"body": body, "shortcut": shortcut}
-        return [KINDS["residual"].make(first.name, given, inner)], 1
-    return [translate(first, given)], 1
-
-
-def _first_product(layers, given):
-    """A binary product of images and the signs behind it: other steps for bytes and floats.
-
-    None where there is none, or the signs of its sums over bytes are no plain comparison.
+    InputError if it is missing, cut off, damaged or something else, and where its sizes do not add
+    up: then nothing of these sizes was allocated.
     """
-    if type(layers[0]) not in (nn.BinaryDense, nn.BinaryConv2D):
-        return None
-    product = translate(layers[0], given)
-    sums = Value(SUMS, product.output.shape, BYTE * product.terms)
-    folded = fold(layers[1:], sums, BYTE_SCALE)
-    if folded is None:
-        return None
-    (*before, threshold), done = folded
-    pool = len(before) == 1 and _halves(before[0])
-    if not isinstance(threshold, ThresholdStep) or (before and not pool):
-        return None
-    floats = steps_of(layers[1 : 1 + done], product.output)
-    return [_merged("first", product, threshold, pool, floats=floats)], 1 + done
+    return load_network(path, (PackedNetwork,))
 
 
-# -- one pass for neighbours ---------------------------------------------------------------------
+def _packed(layers, shape, signs):
+    """(configurations of the packed layers, the layers that hold their arrays).
+
+    The ``layers`` are given inputs of a ``shape``, which are Signs or not.
+    """
+    configs, sources = [], []
+    for layer, scale in _folded(layers, shape, signs):
+        config = {"kind": "Sign"} if type(layer) is nn.Sign else layer.config()
+        if type(layer) in BINARY:
+            config["kernel_quantizer"] = "ste_sign" if scale is None else "magnitude_aware_sign"
+        if isinstance(layer, nn.Residual):
+            for part, chain in zip(("body", "shortcut"), layer.inner_chains(), strict=True):
+                config[part], inner = _packed(chain.layers, shape, signs)
+                sources += inner
+        else:
+            sources.append(layer)
+        configs.append(config)
+        shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
+    return configs, sources
 
 
-def _joined(steps):
-    """Products and the comparisons behind them as single steps."""
-    joined, rest = [], list(steps)
+def _folded(layers, shape, signs):
+    """Pairs (layer, scale of its outputs or None), with Thresholds where ``fold`` finds them."""
+    found, rest = [], list(layers)
+    most = None  # the largest magnitude of what the next layer is given, if these are integers
     while rest:
-        first, second, third = [*rest, None, None][:3]
-        made, done = first, 1
-        if first.given.kind == SIGNS and first.kind == "binary_dense":
-            if isinstance(second, ThresholdStep):
-                made, done = _merged("threshold", first, second), 2
-        elif first.given.kind == SIGNS and first.kind == "binary_conv2d":
-            if _halves(second) and isinstance(third, ThresholdStep):
-                made, done = _merged("threshold", first, third, True), 3
-            elif isinstance(second, ThresholdStep):
-                # Where all channels rise, the order of pooling and comparison does not matter.
-                pool = _halves(third) and bool(second.thresholds.rising.all())
-                made, done = _merged("threshold", first, second, pool), 2 + pool
-        joined.append(made)
+        first, scale, product = rest[0], None, type(rest[0]) in BINARY
+        if not ours(type(first)):
+            kind = type(first).__name__
+            raise InputError(f"{first.name} cannot be packed: {kind} is no layer of minibnn's")
+        if product:
+            most, scale = _terms(first) if signs else None, first.scale
+        channels = (first.output_shape(shape) if product else shape)[-1]
+        folded = None if most is None else fold(rest[product:], channels, most, scale)
+        if folded is None:
+            new, done = [first], 1
+            most = most if scale is None and type(first) in _KEEP_INTEGERS else None
+        else:
+            new, done = folded[0], product + folded[1]
+            if len(new) == 1 and new[0].thresholds.rising.all() and halves(*rest[done : done + 1]):
+                new, done = [rest[done], *new], done + 1  # pooling commutes with what rises
+            new, scale, most = [*rest[:product], *new], None, None
+        for layer in new:
+            found.append((layer, scale))
+            shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
         del rest[:done]
-    return joined
+    return found
 
 
-def _halves(step):
-    """Whether a step is the pooling that convolutions can do themselves."""
-    return (
-        step is not None
-        and step.kind == "max_pool2d"
-        and step.layer.geometry == ((2, 2), (2, 2), "valid")
-    )
-
-
-def _merged(what, product, threshold, pool=False, **options):
-    """A product and a comparison as one step: "first" of images, or "threshold" of signs."""
-    shape = product.kind.removeprefix("binary_")
-    kind = KINDS[f"first_{shape}" if what == "first" else f"binary_{shape}_threshold"]
-    options |= {"pool": pool} if "pool" in kind.fields else {}
-    step = kind.make(product.name, product.given, product.options | options)
-    return step.fill(product.arrays | threshold.arrays)
+def _terms(product):
+    """How many products are added up for each output of a layer."""
+    return math.prod(product.kernel.shape[:-1])

@@ -1,8 +1,10 @@
 """Layers one after another: the loops that Sequential and Residual share."""
 
+from math import prod
+
 from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
-from minibnn.nn.layers.layer import KINDS, Layer, as_array, as_floats
+from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats
 from minibnn.ops.backend import ops
 
 
@@ -27,6 +29,8 @@ class Chain:
 
     def build(self, input_shape, rng):
         for layer in self.layers:
+            if prod(input_shape) > MOST_NUMBERS:
+                raise InputError(f"{layer.name}: inputs of shape {input_shape} are too large")
             layer.build(input_shape, rng)
             input_shape = layer.output_shape(input_shape)
         self.steps = fuse(self.layers)

@@ -20,6 +20,12 @@ from minibnn.nn.summary import summarize
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import WIDTHS, Fixed
 
+# What a configuration tells of a network beside its layers, and what it is where it tells nothing.
+_USUAL = {
+    **{"gradients": "float32", "frozen": [], "classes": None},
+    **{"image_form": "bytes", "dataset": None},
+}
+
 
 class Sequential(Predictor):
     """Layers one after another on inputs of one shape.
@@ -33,7 +39,7 @@ class Sequential(Predictor):
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
     exactly. Then no weight depends on the machine, its threads or the backend. It may be set at
     any time. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what the
-    network was trained on, see ``minibnn.nn.inputs``.
+    network was trained on, see ``minibnn.nn.inputs``. ``dataset``, or None, names the data.
 
     >>> from minibnn import nn
     >>> layers = [nn.Flatten(), nn.BinaryDense(3), nn.BatchNorm()]
@@ -42,7 +48,7 @@ class Sequential(Predictor):
     (5, 3)
     """
 
-    classes, image_form = None, "bytes"
+    classes, image_form, dataset = None, "bytes", None
 
     def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
         try:
@@ -102,10 +108,13 @@ class Sequential(Predictor):
         self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
 
-    def _adopt(self, frozen=None, classes=None, image_form=None):
+    def tell(self, frozen=None, classes=None, image_form=None, dataset=None):
         """What a configuration tells beside layers."""
         self.classes = check_names(classes, self.output_shape)
         self.image_form = one_of(image_form or "bytes", "image_form", IMAGE_FORMS)
+        if dataset is not None and not isinstance(dataset, str):
+            raise InputError(f"dataset must be a name, found {dataset!r:.60}")
+        self.dataset = dataset
         own = {p.name: p for p in self.parameters()}
         for name in frozen or ():
             if name not in own:
@@ -133,10 +142,13 @@ class Sequential(Predictor):
         batch's own statistics, and moves the moving ones. With integer gradients the output then
         is float64, of which losses are the same bits on every machine.
         """
-        y = self.chain.forward(self.checked(x), training)
+        y = self._run(self.checked(x), training)
         if training and self._gradients != "float32" and not isinstance(y, Signs):
             return as_array(y).astype(np.float64)
         return as_array(y) if isinstance(y, Fixed) else y
+
+    def _run(self, x, training):
+        return self.chain.forward(x, training)
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None."""
@@ -196,17 +208,16 @@ class Sequential(Predictor):
     def config(self):
         """A plain dict (JSON) to rebuild the network from, without its arrays."""
         config = {
-            "kind": "Sequential",
+            "kind": type(self).__name__,
             "name": self.name,
             "input_shape": list(self.input_shape),
             "seed": self.seed,
             "layers": copy.deepcopy(self.chain.config()),
         }
-        usual = {"gradients": "float32", "frozen": [], "classes": None, "image_form": "bytes"}
-        about = {name: getattr(self, name) for name in ("gradients", "classes", "image_form")}
+        about = {key: getattr(self, key) for key in _USUAL if key != "frozen"}
         about["frozen"] = [p.name for p in self.parameters() if not p.trainable]
         check_own(self)
-        return config | {name: about[name] for name in usual if about[name] != usual[name]}
+        return config | {key: about[key] for key in _USUAL if about[key] != _USUAL[key]}
 
     @classmethod
     def from_config(cls, config, check=None):
@@ -216,16 +227,16 @@ class Sequential(Predictor):
         an InputError where the file that is to fill them holds others.
         """
         options = dict(config) if isinstance(config, dict) else {}
-        if options.pop("kind", None) != "Sequential" or "layers" not in options:
-            raise InputError("a network's configuration must be a dict of kind Sequential")
+        if options.pop("kind", None) != cls.__name__ or "layers" not in options:
+            raise InputError(f"a network's configuration must be a dict of kind {cls.__name__}")
         network = cls.__new__(cls)
-        about = {key: options.pop(key, None) for key in ("frozen", "classes", "image_form")}
+        about = {key: options.pop(key, None) for key in _USUAL if key != "gradients"}
         try:
             network._configure(**options)
             if check is not None:
                 check(network.arrays())
             network._build()
-            network._adopt(**about)
+            network.tell(**about)
         except InputError:
             raise
         except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
@@ -236,7 +247,7 @@ class Sequential(Predictor):
 
     def copy(self):
         """An independent network with the same arrays."""
-        twin = Sequential.from_config(self.config())
+        twin = self.from_config(self.config())
         twin.load_state_dict(self.state_dict())
         return twin
 
@@ -250,7 +261,7 @@ class Sequential(Predictor):
         return summarize(self)
 
     def __repr__(self):
-        return f"<Sequential {self.name} {self.input_shape} -> {self.output_shape}>"
+        return f"<{type(self).__name__} {self.name} {self.input_shape} -> {self.output_shape}>"
 
 
 def _shape(values):
@@ -263,8 +274,11 @@ def _shape(values):
     return shape
 
 
-def load_network(path):
-    """The network in a file ``path`` of ``Sequential.save`` or of a checkpoint; else InputError."""
+def load_network(path, kinds=(Sequential,)):
+    """The network in a file ``path`` of ``Sequential.save`` or of a checkpoint; else InputError.
+
+    ``kinds`` are the classes it may be of.
+    """
     meta, arrays = checkpoint.read(path)
     prefix = checkpoint.NETWORK
     own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
@@ -276,8 +290,11 @@ def load_network(path):
             if found != wanted:
                 raise InputError(f"array {name} must have shape {wanted}, found {found}")
 
+    config = meta.get("network")
     try:
-        network = Sequential.from_config(meta.get("network"), check)
+        kind = config.get("kind") if isinstance(config, dict) else None
+        one_of(kind, "the kind of network", names := {kind.__name__: kind for kind in kinds})
+        network = names[kind].from_config(config, check)
         network.load_state_dict(own)
     except InputError as error:
         raise InputError(f"{path} does not fit its own configuration: {error}") from None

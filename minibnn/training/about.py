@@ -4,7 +4,7 @@ import json
 from contextlib import contextmanager
 from pathlib import Path
 
-from minibnn.deploy.network import DESCRIPTION, PackedNetwork
+from minibnn.deploy import PackedNetwork
 from minibnn.errors import InputError
 from minibnn.files import checkpoint
 from minibnn.files.archive import member_names
@@ -117,7 +117,7 @@ def _file(path):
 
         texts = {name: _text(value) for name, value in onnx.describe(path).items()}
         return {"kind": "ONNX model", "settings": texts}
-    if not {DESCRIPTION, "meta"} & {*member_names(path)} and path.name != CHECKPOINT:
+    if "meta" not in member_names(path) and path.name != CHECKPOINT:
         raise InputError(
             f"{path} is no run folder, checkpoint, saved, packed or ONNX network: nothing that "
             "minibnn wrote"
@@ -152,8 +152,6 @@ def _network(net):
         "input_shape": list(net.input_shape),
         "output_shape": list(net.output_shape),
     }
-    if isinstance(net, PackedNetwork):
-        return found | {"binary_weights": net.binary_weights, "packed_bytes": net.nbytes}
     summary = net.summary()
     fields = {
         **{"binary_weights": "bits", "real_numbers": "floats", "packed_bytes": "packed"},

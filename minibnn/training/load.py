@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-from minibnn.deploy import network as deploy
+from minibnn.deploy import PackedNetwork
 from minibnn.errors import InputError
-from minibnn.files.archive import member_names
-from minibnn.nn import load_network
+from minibnn.nn import Sequential, load_network
 from minibnn.training.run_folder import CHECKPOINT, compared, read_config
 
 
@@ -26,6 +25,4 @@ def load(path):
             names = ", ".join(map(str, compared(folder)))
             several = f"{folder} compares several runs; name one: {names}"
             raise InputError(several if names else f"{folder} has no {CHECKPOINT} yet")
-    if deploy.DESCRIPTION in member_names(path):
-        return deploy.load(path)
-    return load_network(path)
+    return load_network(path, (Sequential, PackedNetwork))

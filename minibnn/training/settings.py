@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minibnn.data import Batches, Dataset
+from minibnn.deploy import PackedNetwork
 from minibnn.errors import InputError, integer
 from minibnn.nn import BatchNorm, Sequential
 from minibnn.nn.layers.layer import as_floats
@@ -91,7 +92,7 @@ class Settings:
 
 def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
     """(the data with its validation part, the Batches); InputError if they do not fit ``net``."""
-    if not isinstance(net, Sequential):
+    if not isinstance(net, Sequential) or isinstance(net, PackedNetwork):
         raise InputError(f"the network must be a Sequential, found {net!r:.60}")
     if not isinstance(data, Dataset):
         raise InputError(f"the data must be a Dataset of minibnn.data, found {data!r:.60}")

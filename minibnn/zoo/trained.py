@@ -22,14 +22,14 @@ class Pretrained(NamedTuple):
 PRETRAINED = {
     "digits": Pretrained(
         "digits.bnn.npz",
-        "f5da099680c93250ef1edae3e4ab90581208caa624b4b72ae92fc0f013bfaf38",
+        "0ce2d8a9f9480e35c06d008fe65c5c7c961c71db7f8ceb2c4b7581ff965425d2",
         0.9778,
         "minibnn compare --gradients int8",
         "ec2ba543f159",
     ),
     "binarynet-cifar10": Pretrained(
         "binarynet-cifar10.bnn.npz",
-        "14e8a51f85b443f2b70139efeccad72301a2cd8c8ee205a9281ca106ed5e3507",
+        "92a7cb738bc411bde126d5a8ff948e9d225ef96d739e36bf1c26beace4a505f3",
         0.8159,
         "minibnn train --recipe cifar10-quick",
         "bd3d838ed1df",

@@ -369,8 +369,8 @@ def test_no_option_of_a_layer_is_overlooked():
         "MaxPool2D": pool,
         "ReLU": set(),
         "Residual": set(),
-        "Scale": set(),  # of a kernel_quantizer
         "Sign": {"quantizer"},
+        "Threshold": set(),
     }
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from test_pack import same, some_images
 
 import minibnn as bnn
 from minibnn import nn
-from minibnn.deploy import PackedNetwork, load, network, pack
+from minibnn.deploy import load, pack
 from minibnn.errors import InputError
-from minibnn.files import archive
+from minibnn.files import archive, checkpoint
+from minibnn.nn.layers.layer import KINDS, ours
 
 SETTINGS = {"suppress_health_check": [*HealthCheck]}
 
@@ -43,8 +45,13 @@ def packed():
 
 
 @pytest.fixture(scope="module")
-def content(packed):
-    return packed.encode()
+def content(packed, tmp_path_factory):
+    return written(packed, tmp_path_factory.mktemp("written"))
+
+
+def written(network, folder):
+    network.save(folder / "net")
+    return (folder / "net").read_bytes()
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def test_a_network_comes_back(packed, path):
     assert again.nbytes == packed.nbytes
     for x in some_images((6, 4, 3), 1):
         same(again.forward(x), packed.forward(x))
-    assert again.encode() == path.read_bytes()
+    assert written(again, path.parent) == path.read_bytes()
     assert repr(bnn.load(path)) == repr(packed)  # the package's load knows it too
 
 
@@ -72,7 +79,7 @@ def test_any_network_comes_back(tmp_path_factory, net):
         path = tmp_path_factory.mktemp("p") / "net"
         packed.save(path)
         again = load(path)
-        assert again.encode() == path.read_bytes()
+        assert written(again, path.parent.parent) == path.read_bytes()
         for x in some_images(net.input_shape, 0):
             same(again.forward(x), packed.forward(x))
 
@@ -87,50 +94,47 @@ def test_binarynet_takes_its_bits_and_three_percent(tmp_path):
 
 def test_it_is_a_plain_npz(path):
     with np.load(path, allow_pickle=False) as arrays:
-        assert arrays["conv2/kernel"].shape == (3, 3, 1, 33)
-        assert arrays["conv2/kernel"].dtype == np.uint32
-        assert arrays["conv2/level"].dtype == np.int16
-        description = json.loads(arrays["packed"].tobytes())
-    assert description["version"] == 1
-    kinds = [step["kind"] for step in description["steps"]]
+        assert arrays["network/conv2/kernel"].shape == (-(-9 * 5 * 33 // 8),)
+        assert arrays["network/conv2/kernel"].dtype == np.uint8
+        assert arrays["network/threshold1/level"].dtype == np.int32
+        meta = json.loads(arrays["meta"].tobytes())
+    assert meta["version"] == 1
+    kinds = [layer["kind"] for layer in meta["network"]["layers"]]
     assert kinds == [
-        "first_conv2d", "binary_conv2d_threshold", "flatten", "binary_dense", "batch_norm",
+        "BinaryConv2D", "BatchNorm", "Sign", "BinaryConv2D", "MaxPool2D", "Threshold", "Flatten",
+        "BinaryDense", "BatchNorm",
     ]  # fmt: skip
 
 
-def test_the_page_on_the_format_knows_every_step():
-    from pathlib import Path
-
-    from minibnn.deploy.steps import KINDS
-
-    page = Path(network.__file__).with_name("FORMAT.md").read_text("utf-8")
+def test_the_page_on_the_format_knows_every_layer_and_option():
+    page = (Path(bnn.deploy.__file__).parent / "FORMAT.md").read_text("utf-8")
+    training = {"momentum", "kernel_initializer", "l2", "quantizer"}
     for kind in KINDS.values():
-        assert f"`{kind.name}`" in page, kind
-        for option in (*kind.fields, *kind.chains):
-            assert f"`{option}`" in page, option
+        if ours(kind) and kind is not nn.Layer and kind.__name__[0] != "_":
+            assert f"`{kind.__name__}`" in page
+            assert all(f"`{option}`" in page for option in {*kind.arguments} - training), kind
 
 
 def by_the_page(path, images):
     """The outputs of ``small`` for bytes, by what FORMAT.md says and plain loops."""
     with zipfile.ZipFile(path) as members:
-        raw = {m.filename[:-4]: members.read(m) for m in members.infolist()}
+        raw = {m.filename[8:-4]: members.read(m) for m in members.infolist()}  # not "network/"
 
     def array(name, dtype, *shape):
         start = 10 + int.from_bytes(raw[name][8:10], "little")
         return np.frombuffer(raw[name][start:], dtype).reshape(shape)
 
-    def kernel(name, inputs, words, *shape):
-        """±1 [..., inputs, outputs] from words [..., ceil(inputs / 32), outputs]."""
-        bits = array(name, "<u4", *shape[:-1], words, shape[-1])
-        k = np.arange(inputs)
-        chosen = bits[..., k // 32, :] >> (k % 32)[:, None].astype(np.uint32)
-        return 1 - 2 * (chosen & 1).astype(np.int64)
+    def signs(name, *shape):
+        bits = np.unpackbits(array(name, "u1", -1), bitorder="little")
+        return (1 - 2 * bits[: np.prod(shape)].astype(np.int64)).reshape(shape)
 
-    def signs(z, name):
-        count = z.shape[-1]
-        level = array(f"{name}/level", "<i2", count)  # for sums up to 27 * 255, and 45
-        falling = np.unpackbits(array(f"{name}/falling", "u1", -1), bitorder="little")[:count]
-        return np.where(np.where(falling, z <= level, z >= level), 1, -1)
+    def normalised(x, name):
+        keys, count = ("moving_mean", "moving_variance", "beta"), x.shape[-1]
+        mean, variance, beta = (array(f"{name}/{key}", "<f4", count) for key in keys)
+        factor = np.float32(1) / np.sqrt(variance + np.float32(1e-3))
+        if name == "batch_norm1":
+            factor = factor * array(f"{name}/gamma", "<f4", count)
+        return (x.astype(np.float32) - mean) * factor + beta
 
     def conv(x, w):
         height, width = x.shape[:2]
@@ -141,18 +145,15 @@ def by_the_page(path, images):
                 y[i, j] = np.tensordot(x[i : i + 3, j : j + 3], w, 3)
         return y
 
-    outputs = []
+    outputs, level = [], array("threshold1/level", "<i4", 33)
+    direction = signs("threshold1/direction", 33)
     for image in images.astype(np.int64):
-        x = signs(conv(2 * image - 255, kernel("conv1/kernel", 3, 1, 3, 3, 5)), "conv1")
-        z = conv(x, kernel("conv2/kernel", 5, 1, 3, 3, 33))
+        z = conv(2 * image - 255, signs("conv1/kernel", 3, 3, 3, 5))
+        x = normalised(z.astype(np.float32) * np.float32(1 / 255), "batch_norm1")
+        z = conv(np.where(x >= 0, 1, -1), signs("conv2/kernel", 3, 3, 5, 33))
         z = z.reshape(3, 2, 2, 2, 33).max((1, 3))
-        z = signs(z, "conv2").reshape(-1) @ kernel("dense1/kernel", 198, 7, 3)
-        mean, variance, beta = (
-            array(f"batch_norm3/{key}", "<f4", 3)
-            for key in ("moving_mean", "moving_variance", "beta")
-        )
-        factor = np.float32(1) / np.sqrt(variance + np.float32(1e-3))
-        outputs.append((z.astype(np.float32) - mean) * factor + beta)
+        x = np.where(direction * z >= direction * level, 1, -1).reshape(-1)
+        outputs.append(normalised(x @ signs("dense1/kernel", 198, 3), "batch_norm2"))
     return np.array(outputs)
 
 
@@ -198,52 +199,44 @@ def test_flipped_bits_anywhere(path, content, data):
         assert "\n" not in str(error)
         return
     # Some bytes of a zip mean nothing (its attributes): then nothing may have changed.
-    assert again.encode() == content
+    assert written(again, path.parent) == content
 
 
-def edited(content, change, **arrays):
-    """The file with ``change`` applied to its description, its checksum made anew."""
-    with np.load(io.BytesIO(content)) as found:
-        members = {name: found[name] for name in found.files if name != "checksum"} | arrays
-    description = json.loads(members["packed"].tobytes())
-    description = change(description) or description
-    members["packed"] = np.frombuffer(json.dumps(description).encode(), np.uint8)
-    return archive.encode({name: a for name, a in members.items() if a is not None})
+def edited(path, content, change, **arrays):
+    """The file with ``change`` applied to its network, its checksum made anew."""
+    path.write_bytes(content)
+    meta, found = checkpoint.read(path)
+    meta["network"] = change(meta["network"]) or meta["network"]
+    found |= {f"network/{name}": array for name, array in arrays.items()}
+    return checkpoint.encode(meta, {name: a for name, a in found.items() if a is not None})
 
 
 HOSTILE = [
-    lambda d: d["steps"][1].update(filters=1 << 40),
-    lambda d: d["steps"][1].update(filters=34),
-    lambda d: d["steps"][1].update(filters=0),
-    lambda d: d["steps"][1].update(filters="33"),
-    lambda d: d["steps"][1].update(kernel_size=[1 << 30, 1 << 30]),
-    lambda d: d["steps"][1].update(kernel_size=[3]),
-    lambda d: d["steps"][1].update(kernel_size={"a": 1}),
-    lambda d: d["steps"][1].update(strides=[1 << 62, 1]),
-    lambda d: d["steps"][1].update(padding=["same"]),
-    lambda d: d["steps"][1].update(pad_value=2),
-    lambda d: d["steps"][1].update(pool=1),
-    lambda d: d["steps"][1].update(more=1),
-    lambda d: d["steps"][1].pop("pool") and None,
-    lambda d: d["steps"][1].update(kind="binary_conv2d"),
-    lambda d: d["steps"][1].update(kind="__class__"),
-    lambda d: d["steps"][1].update(kind=["binary_conv2d"]),
-    lambda d: d["steps"][1].update(name="conv1"),
-    lambda d: d["steps"][1].update(name="../conv"),
-    lambda d: d["steps"][1].update(name=7),
-    lambda d: d["steps"].pop() and None,
-    lambda d: d["steps"].append(d["steps"][1]),
-    lambda d: d["steps"].append({"kind": "flatten"}),
-    lambda d: d["steps"].append(None),
-    lambda d: d["steps"].insert(0, d["steps"].pop()),
-    lambda d: d["steps"][0].update(floats=[]),
-    lambda d: d["steps"][0].update(floats=None),
-    lambda d: d["steps"][0].update(floats=[dict(d["steps"][0])]),
-    lambda d: d["steps"][0].pop("floats") and None,
-    lambda d: d["steps"][-1].update(epsilon=0.0),
-    lambda d: d["steps"][-1].update(epsilon=float("inf")),
-    lambda d: d["steps"][-1].update(epsilon="1e-3"),
-    lambda d: d["steps"][-1].update(scale=True),
+    lambda d: d["layers"][3].update(filters=1 << 40),
+    lambda d: d["layers"][3].update(filters=34),
+    lambda d: d["layers"][3].update(filters=0),
+    lambda d: d["layers"][3].update(filters="33"),
+    lambda d: d["layers"][3].update(kernel_size=[1 << 30, 1 << 30]),
+    lambda d: d["layers"][3].update(kernel_size=[3]),
+    lambda d: d["layers"][3].update(kernel_size={"a": 1}),
+    lambda d: d["layers"][3].update(strides=[1 << 62, 1]),
+    lambda d: d["layers"][3].update(padding=["same"]),
+    lambda d: d["layers"][3].update(pad_value=2),
+    lambda d: d["layers"][3].update(kernel_quantizer=["ste_sign"]),
+    lambda d: d["layers"][3].update(more=1),
+    lambda d: d["layers"][3].pop("filters") and None,
+    lambda d: d["layers"][3].update(kind="Conv2D"),
+    lambda d: d["layers"][3].update(kind="__class__"),
+    lambda d: d["layers"][3].update(kind=["BinaryConv2D"]),
+    lambda d: d["layers"].pop() and None,
+    lambda d: d["layers"].append(d["layers"][3]),
+    lambda d: d["layers"].append({"kind": "Threshold"}),
+    lambda d: d["layers"].append(None),
+    lambda d: d["layers"].insert(0, d["layers"].pop()),
+    lambda d: d["layers"][-1].update(epsilon=0.0),
+    lambda d: d["layers"][-1].update(epsilon=1e308),
+    lambda d: d["layers"][-1].update(epsilon="1e-3"),
+    lambda d: d["layers"][-1].update(scale=True),
     lambda d: d.update(input_shape=[1 << 31, 1 << 31, 3]),
     lambda d: d.update(input_shape=[10**4, 10**4, 3]),
     lambda d: d.update(input_shape=[6, 4]),
@@ -251,18 +244,15 @@ HOSTILE = [
     lambda d: d.update(input_shape=[-6, 4, 3]),
     lambda d: d.update(input_shape=[6.0, 4, 3]),
     lambda d: d.update(input_shape=None),
-    lambda d: d.update(steps={}),
+    lambda d: d.update(layers={}),
     lambda d: d.update(classes=["a"]),
     lambda d: d.update(classes=[1, 2, 3]),
     lambda d: d.update(classes="abc"),
     lambda d: d.update(image_form="else"),
     lambda d: d.update(dataset=7),
-    lambda d: d.update(name=None),
-    lambda d: d.update(version=2),
-    lambda d: d.update(version="1"),
-    lambda d: d.update(format="else"),
+    lambda d: d.update(kind="Sequential"),
+    lambda d: d.update(kind=["PackedNetwork"]),
     lambda d: d.update(more=1),
-    lambda d: d.pop("classes") and None,
     lambda d: [d],
     lambda d: "text",
 ]
@@ -271,59 +261,60 @@ HOSTILE = [
 @pytest.mark.parametrize("change", HOSTILE)
 def test_descriptions_that_lie(path, content, change):
     """With a right checksum: nobody but the reader's own rules stands in the way."""
-    refused(path, edited(content, change))
+    refused(path, edited(path, content, change), "does not fit its own configuration")
 
 
 def test_shapes_that_no_array_bounds(path):
     """Averaging takes any image, so its size must be bounded by itself."""
-    net = nn.Sequential([nn.GlobalAvgPool2D()], (4, 4, 1))
-    content = pack(net).encode()
+    content = written(pack(nn.Sequential([nn.GlobalAvgPool2D()], (4, 4, 1))), path.parent)
     path.write_bytes(content)
     assert load(path).output_shape == (1,)
-    refused(path, edited(content, lambda d: d.update(input_shape=[1 << 20, 1 << 20, 1])), "shape")
+    lie = edited(path, content, lambda d: d.update(input_shape=[1 << 20, 1 << 20, 1]))
+    refused(path, lie, "too large")
     net = nn.Sequential([nn.AvgPool2D(4, padding="same")], (4, 4, 1))
-    content = pack(net).encode()
+    content = written(pack(net), path.parent)
     for option, size in (("pool_size", 1 << 30), ("strides", 1 << 62)):
         change = {option: [size, size]}
-        lie = edited(content, lambda d, change=change: d["steps"][0].update(change))
+        lie = edited(path, content, lambda d, change=change: d["layers"][0].update(change))
         refused(path, lie, "too large")
 
 
 def test_nesting_without_end(path, content):
     def nest(description):
-        step = {"kind": "flatten", "name": "f"}
-        for k in range(300):
-            step = {"kind": "residual", "name": f"r{k}", "body": [step], "shortcut": []}
-        description["steps"] = [step]
+        layer = {"kind": "Flatten"}
+        for _ in range(300):
+            layer = {"kind": "Residual", "body": [layer], "shortcut": None}
+        description["layers"] = [layer]
 
-    refused(path, edited(content, nest))
-    members = {"packed": np.frombuffer(b"[" * 200_000, np.uint8)}
+    refused(path, edited(path, content, nest))
+    members = {"meta": np.frombuffer(b"[" * 200_000, np.uint8)}
     refused(path, archive.encode(members))
 
 
 @pytest.mark.parametrize(
     ("name", "array"),
     [
-        ("conv2/kernel", np.zeros((3, 3, 1, 32), np.uint32)),
-        ("conv2/kernel", np.zeros((3, 3, 1, 33), np.int32)),
-        ("conv2/kernel", np.full((3, 3, 1, 33), 1 << 5, np.uint32)),  # a bit that is no channel's
-        ("conv2/level", np.zeros(33, np.int32)),
-        ("conv2/falling", np.zeros(4, np.uint8)),
-        ("batch_norm3/moving_mean", np.float32([0, np.nan, 0])),
-        ("batch_norm3/moving_variance", np.float32([1, -1, 1])),
-        ("batch_norm3/moving_variance", np.float64([1, 1, 1])),
-        ("batch_norm3/beta", None),
-        ("conv7/kernel", np.zeros(3, np.uint32)),
+        ("conv2/kernel", np.ones((3, 3, 5, 32), np.int8)),
+        ("conv2/kernel", np.zeros((3, 3, 5, 33), np.int8)),
+        ("threshold1/level", np.zeros(33, np.int16)),
+        ("threshold1/level", np.zeros(32, np.int32)),
+        ("threshold1/direction", np.zeros(33, np.int8)),
+        ("threshold1/direction", np.full(33, -128, np.int8)),
+        ("batch_norm2/moving_mean", np.float32([0, np.nan, 0])),
+        ("batch_norm2/moving_variance", np.float32([1, -1, 1])),
+        ("batch_norm2/moving_variance", np.array(["1", "1", "1"])),
+        ("batch_norm2/beta", None),
+        ("conv7/kernel", np.ones(3, np.int8)),
     ],
 )
 def test_arrays_that_do_not_fit(path, content, name, array):
-    refused(path, edited(content, lambda d: None, **{name: array}), name.split("/")[0])
+    refused(path, edited(path, content, lambda d: None, **{name: array}), name.split("/")[0])
 
 
 def test_a_wrong_checksum(path, content):
     with np.load(io.BytesIO(content)) as found:
         members = {name: found[name] for name in found.files}
-    members["conv2/level"] = members["conv2/level"] + np.int16(1)
+    members["network/threshold1/level"] += 1
     with path.open("wb") as opened:
         np.savez(opened, **members)
     refused(path, path.read_bytes(), "checksum")
@@ -335,9 +326,9 @@ def test_other_files(tmp_path):
     with pytest.raises(InputError, match=r"is a folder"):
         load(tmp_path)
     small().save(tmp_path / "net.npz")
-    with pytest.raises(InputError, match=r"net.npz .*no packed network"):
+    with pytest.raises(InputError, match=r"net.npz .*PackedNetwork, found 'Sequential'"):
         load(tmp_path / "net.npz")
-    np.savez(tmp_path / "pickle.npz", packed=np.array([print], object))
+    np.savez(tmp_path / "pickle.npz", meta=np.array([print], object))
     with pytest.raises(InputError, match="pickled objects: refused"):
         load(tmp_path / "pickle.npz")
 
@@ -353,11 +344,3 @@ def test_a_failed_write_leaves_nothing(tmp_path, packed, monkeypatch):
         packed.save(tmp_path / "net")
     assert [p.name for p in tmp_path.iterdir()] == ["net"]
     assert (tmp_path / "net").read_bytes() == before
-
-
-def test_names_of_classes_and_image_forms():
-    steps = pack(small()).steps
-    with pytest.raises(InputError, match="classes must be 3 names"):
-        PackedNetwork(steps, (6, 4, 3), classes=["a", "b"])
-    with pytest.raises(InputError, match="image_form must be one of"):
-        PackedNetwork(steps, (6, 4, 3), image_form="floats")

@@ -80,4 +80,4 @@ def test_other_content_with_a_right_checksum(fuzz, reads, arrays, tmp_path):
         outputs = found.forward(np.zeros((1, *found.input_shape), np.uint8))
         assert outputs.shape == (1, *found.output_shape)
 
-    fuzz(changed_arrays(arrays, ["packed"]), attempt)
+    fuzz(changed_arrays(arrays, ["meta"]), attempt)

@@ -102,7 +102,7 @@ def test_what_is_no_network(saved, tmp_path):
     with pytest.raises(InputError, match=r"array\.npy is cut off or damaged"):
         nn.load_network(tmp_path / "array.npy")
     rewrite(path, network=net.config() | {"kind": "else"})
-    with pytest.raises(InputError, match="must be a dict of kind Sequential"):
+    with pytest.raises(InputError, match="network must be one of Sequential, found 'else'"):
         nn.load_network(path)
 
 

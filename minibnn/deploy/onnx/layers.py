@@ -7,11 +7,10 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.data.folder.images import scale_and_offset
-from minibnn.deploy.fold import fold, spread
+from minibnn.deploy.fold import fold
 from minibnn.deploy.onnx.graph import Graph
-from minibnn.deploy.steps import SUMS, Scale, ThresholdStep
-from minibnn.deploy.steps import Value as Sums
 from minibnn.errors import InputError
+from minibnn.nn.layers.threshold import Threshold
 from minibnn.ops.rounding import BYTE_SCALE, bn_factor
 
 HALVES = 2**23  # below, float32 holds every integer and every half between two
@@ -22,7 +21,8 @@ class Value:
     """What lies between two layers of the graph, where images are NCHW: ONNX convolves those.
 
     With a ``bound`` the graph holds integers z, |z| <= bound, of which the layers see
-    float32(z) * unit if there is a unit: bytes are 2 b - 255 until they are normalised.
+    float32(z) * unit if there is a unit: bytes are 2 b - 255 until they are normalised. A
+    ``scale`` of its channels is not in it yet.
     """
 
     name: str  # in the graph
@@ -30,6 +30,7 @@ class Value:
     bound: int | None = None
     unit: np.float32 | None = None
     operand: bool = False  # signs or bytes: its products with signs are sums of integers, too
+    scale: np.ndarray | None = None
 
     @property
     def signs(self):
@@ -86,7 +87,7 @@ class _Walk(Graph):
         return self._with("Add", value, "images/offset", offset, "images/normalised")
 
     def chain(self, chain, value):
-        rest = list(spread(chain.layers))
+        rest = list(chain.layers)
         while rest:
             value, done = self.folded(rest, value) or (self.layer(rest[0], value), 1)
             del rest[:done]
@@ -99,22 +100,21 @@ class _Walk(Graph):
                 f"{layer.name} ({type(layer).__name__}) has no form in ONNX here; "
                 f"these kinds have one: {kinds}"
             )
+        value = value if value.scale is None else self.real(value)
         return _KINDS[type(layer)](self, layer, value)
 
     def folded(self, layers, value):
         """What comes before the next sign as one comparison, and of how many layers; or None."""
         if value.bound is None or value.signs:
             return None
-        found = fold(layers, Sums(SUMS, value.shape, value.bound), value.unit)
+        found = fold(layers, value.shape[-1], value.bound, value.scale, value.unit)
         if found is None:
             return None
-        steps, done = found
-        for step in steps:
-            name = layers[done - 1].name if step is steps[-1] else f"{step.name}/first"
-            if isinstance(step, ThresholdStep):
-                value = self.threshold(step, value, name)
-            else:
-                value = _KINDS[type(step.layer)](self, step.layer, value, name)
+        made, done = found
+        for k, layer in enumerate(made, start=1):
+            name = layers[done - 1].name
+            name = name if k == len(made) else f"{layer.name or name}/first"
+            value = _KINDS[type(layer)](self, layer, value, name)
         return value, done
 
     # -- products -----------------------------------------------------------------------------
@@ -151,9 +151,10 @@ class _Walk(Graph):
 
     def _product(self, layer, value, terms):
         """Name of the left operand, and what kind of Value the product will be."""
+        scale = layer.kernel.scale
         if layer.kernel.binary and value.operand:
-            return value.name, Value("", (), value.bound * terms, value.unit)
-        return self.real(value).name, Value("", ())
+            return value.name, Value("", (), value.bound * terms, value.unit, scale=scale)
+        return self.real(value).name, Value("", (), scale=scale)
 
     def _kernel(self, layer, array, dtype):
         if layer.kernel.binary:
@@ -167,9 +168,6 @@ class _Walk(Graph):
 
     # -- normalisation and sign ---------------------------------------------------------------
 
-    def scale(self, layer, value):
-        return self._with("Mul", self.real(value), f"{layer.name}/factor", layer.scale, layer.name)
-
     def norm(self, layer, value):
         """Subtract, multiply, add: three roundings, in the order of ``batch_norm``."""
         value, name = self.real(value), layer.name
@@ -179,13 +177,13 @@ class _Walk(Graph):
         value = self._with("Mul", value, f"{name}/factor", factor, f"{name}/scaled")
         return self._with("Add", value, f"{name}/beta", layer.beta.value, name)
 
-    def threshold(self, step, value, name):
+    def threshold(self, layer, value, name):
         """+1 from the level on, upwards where ``rising``, else downwards.
 
         Halfway to the next integer there is no tie, and a runtime whose convolution rounds a
         little does no harm.
         """
-        level, rising = step.thresholds.level, step.thresholds.rising
+        level, rising = layer.level, layer.direction > 0
         halfway = np.where(rising, level - 0.5, level + 0.5).astype(value.dtype)
         plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above")
         if not rising.all():
@@ -247,15 +245,16 @@ class _Walk(Graph):
 
     def real(self, value):
         """The floats that the layers here see."""
-        if value.bound is None:
-            return value
         x = value.name
         if value.dtype is np.float64:
             x = self.cast(x, np.float32, f"{value.name}/float32")
         if value.unit is not None:
             unit = self.constant("byte_scale", value.unit)
             x = self.node("Mul", [x, unit], f"{value.name}/real")
-        return Value(x, value.shape)
+        real = Value(x, value.shape)
+        if value.scale is None:
+            return real
+        return self._with("Mul", real, f"{value.name}/factor", value.scale, f"{value.name}/scaled")
 
     def _with(self, kind, value, constant, array, name):
         """An operator with a number per channel, (C,), beside NCHW or (B, C)."""
@@ -277,7 +276,7 @@ _KINDS = {
     nn.ReLU: _Walk.relu,
     nn.Residual: _Walk.residual,
     nn.Sign: _Walk.sign,
-    Scale: _Walk.scale,
+    Threshold: _Walk.threshold,
 }
 
 

@@ -1,13 +1,17 @@
 """What all layers share: their names, configurations, and the kinds of array they take."""
 
+from math import prod
+
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.rounding import BYTE_SCALE
+from minibnn.ops.shapes import PADDINGS, pair, windows
 
 KINDS = {}  # every layer by its kind, as configurations name it
+MOST_NUMBERS = 1 << 26  # of one sample between two layers; more is a damaged file
 
 
 def ours(it):
@@ -113,6 +117,26 @@ class Layer:
     def __repr__(self):
         options = ", ".join(f"{key}={getattr(self, key)!r}" for key in self.arguments)
         return f"{type(self).__name__}({options})"
+
+
+class _Windowed(Layer):
+    """What convolutions and pools share: windows on images; arguments are named as in Keras."""
+
+    def __init__(self, window, name, strides, padding):
+        self.window = pair(window, name)
+        self.strides = pair(strides, "strides")
+        self.padding = one_of(padding, "padding", PADDINGS)
+
+    def windows_on(self, input_shape):
+        """The Windows on images of ``input_shape``."""
+        expect_axes(self, input_shape, 3)
+        found = windows(tuple(input_shape[:2]), self.window, self.strides, self.padding)
+        if max(prod(found.padded), *self.strides) > MOST_NUMBERS:
+            raise InputError(f"{self.name}: windows of {self.window} by {self.strides} too large")
+        return found
+
+    def output_shape(self, input_shape):
+        return (*self.windows_on(input_shape).output, input_shape[2])
 
 
 def as_array(x):

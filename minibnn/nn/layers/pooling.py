@@ -2,32 +2,22 @@
 
 import numpy as np
 
-from minibnn.errors import InputError, one_of
-from minibnn.nn.layers.layer import Layer, as_floats, expect_axes
+from minibnn.errors import InputError
+from minibnn.nn.layers.layer import Layer, _Windowed, as_floats, expect_axes
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import LOSS_WIDTH, Fixed
-from minibnn.ops.shapes import PADDINGS, pair, windows
 
 
-class _Pooling(Layer):
+class _Pooling(_Windowed):
     """Geometry of both pools; ``strides=None`` means the pool's own size."""
 
     arguments = ("pool_size", "strides", "padding")
 
     def __init__(self, pool_size=2, strides=None, padding="valid"):
-        self.pool_size = pair(pool_size, "pool_size")
-        self.strides = self.pool_size if strides is None else pair(strides, "strides")
-        self.padding = one_of(padding, "padding", PADDINGS)
+        super().__init__(pool_size, "pool_size", pool_size if strides is None else strides, padding)
+        self.pool_size = self.window
         self.geometry = self.pool_size, self.strides, self.padding
-
-    def windows_on(self, input_shape):
-        """The Windows on images of ``input_shape``."""
-        expect_axes(self, input_shape, 3)
-        return windows(tuple(input_shape[:2]), *self.geometry)
-
-    def output_shape(self, input_shape):
-        return (*self.windows_on(input_shape).output, input_shape[2])
 
 
 class MaxPool2D(_Pooling):
@@ -56,7 +46,7 @@ class MaxPool2D(_Pooling):
 
     def _largest_signs(self, x):
         """On bits, where 1 means -1, the maximum is AND; the padding must not win, so it is 1."""
-        seen = windows(x.shape[1:3], *self.geometry)
+        seen = self.windows_on(x.shape[1:])
         words = np.pad(x.words, seen.borders, constant_values=~np.uint32(0))
         taps = [words[:, rows, columns] for _, (rows, columns) in seen.taps]
         return Signs(np.bitwise_and.reduce(taps), (len(x), *seen.output, x.shape[3]), 3)

@@ -6,13 +6,12 @@ from operator import attrgetter
 import numpy as np
 
 from minibnn.errors import InputError, integer, one_of
-from minibnn.nn.layers.layer import Layer, as_array, as_floats, expect_axes, operand
+from minibnn.nn.layers.layer import Layer, _Windowed, as_array, as_floats, expect_axes, operand
 from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.initial import INITIALIZERS
-from minibnn.ops.shapes import PADDINGS, pair, windows
 
 
 class _Product(Layer):
@@ -43,29 +42,22 @@ class _Dense(_Product):
         return (self.units,)
 
 
-class _Convolution(_Product):
-    """Shapes of both convolutions; arguments are named as in Keras."""
+class _Convolution(_Product, _Windowed):
+    """Shapes of both convolutions."""
 
     prefix = "conv"
 
     def __init__(self, filters, kernel_size, strides, padding):
-        self.filters = integer(filters, "filters", 1)
-        self.kernel_size = pair(kernel_size, "kernel_size")
-        self.strides = pair(strides, "strides")
-        self.padding = one_of(padding, "padding", PADDINGS)
+        super().__init__(kernel_size, "kernel_size", strides, padding)
+        self.filters, self.kernel_size = integer(filters, "filters", 1), self.window
         self.geometry = self.strides, self.padding
 
     def kernel_shape(self, input_shape):
         expect_axes(self, input_shape, 3)
         return (*self.kernel_size, input_shape[2], self.filters)  # HWIO
 
-    def windows_on(self, input_shape):
-        """The Windows on images of ``input_shape``."""
-        expect_axes(self, input_shape, 3)
-        return windows(tuple(input_shape[:2]), self.kernel_size, self.strides, self.padding)
-
     def output_shape(self, input_shape):
-        return (*self.windows_on(input_shape).output, self.filters)
+        return (*super().output_shape(input_shape)[:2], self.filters)
 
 
 class _Binary:
