@@ -74,9 +74,10 @@ def pack(network, classes=None, dataset=None):
         raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
     check_statistics(network)
     configs, sources = _packed(network.layers, network.input_shape, False)
-    packed = PackedNetwork(configs, network.input_shape, name=network.name)
-    classes = network.classes if classes is None else classes
-    packed.tell(classes=classes, image_form=network.image_form, dataset=dataset)
+    config = {"kind": "PackedNetwork", "layers": configs, "input_shape": network.input_shape}
+    config |= {"name": network.name, "image_form": network.image_form, "dataset": dataset}
+    config["classes"] = network.classes if classes is None else classes
+    packed = PackedNetwork.from_config(config)
     arrays, layers = {}, [one for one in packed.chain.walk() if not one.inner_chains()]
     for layer, source in zip(layers, sources, strict=True):
         held = source.state() | {p.name.rpartition("/")[2]: p.value for p in source.parameters()}

@@ -108,7 +108,7 @@ class Sequential(Predictor):
         self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
 
-    def tell(self, frozen=None, classes=None, image_form=None, dataset=None):
+    def _adopt(self, frozen=None, classes=None, image_form=None, dataset=None):
         """What a configuration tells beside layers."""
         self.classes = check_names(classes, self.output_shape)
         self.image_form = one_of(image_form or "bytes", "image_form", IMAGE_FORMS)
@@ -236,7 +236,7 @@ class Sequential(Predictor):
             if check is not None:
                 check(network.arrays())
             network._build()
-            network.tell(**about)
+            network._adopt(**about)
         except InputError:
             raise
         except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
