@@ -7,11 +7,11 @@ from minibnn.bench.clock import FULL, measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, numbers
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, popcount_tile
+from minibnn.ops.reference import to_fixed
 
 TWO, FOUR = (0,) * 2, (0,) * 4
 PLAIN, FRESH = (), ()

@@ -79,8 +79,3 @@ def pack_signs(x, axis):
     bits = np.ascontiguousarray(np.pad(bits, [(0, 0)] * (x.ndim - 1) + [(0, missing)]))
     words = np.ascontiguousarray(np.moveaxis(bits.view("<u4"), -1, axis)).astype(np.uint32)
     return Signs(words, x.shape, axis)
-
-
-def unpack_signs(signs, dtype=np.int8):
-    """The ±1 array of ``signs.shape`` and ``dtype`` behind packed Signs."""
-    return signs.unpack(dtype)

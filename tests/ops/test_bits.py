@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from minibnn.ops.bits import Signs, binarize, pack_signs, packed_shape, unpack_signs
+from minibnn.ops.bits import Signs, binarize, pack_signs, packed_shape
 
 
 def test_both_zeros_are_plus_one():
@@ -39,7 +39,7 @@ def test_packing_is_the_naive_one_and_comes_back(n, others, axis, seed):
     assert packed.axis == axis % 3
     assert_array_equal(packed.words, naive.pack(x, axis % 3))  # unused bits are 0, too
     for dtype in (np.int8, np.int32, np.float32, np.float64):
-        back = unpack_signs(packed, dtype)
+        back = packed.unpack(dtype)
         assert back.dtype == dtype
         assert_array_equal(back, naive.sign(x))
 

@@ -25,11 +25,9 @@ from operands import (
     not_finite,
     output_shape,
     pooled,
-    preactivations,
     real,
     signs,
     tuple_of,
-    zeros_and_clips,
 )
 
 from minibnn.ops import kernels, reference
@@ -51,28 +49,6 @@ def cases(*names):
 
 def zeros(*shape, dtype=np.int8):
     return Fixed(np.zeros(shape, dtype))
-
-
-# -- rounding ---------------------------------------------------------------------------------
-
-
-@cases("to_fixed")
-def _(rng):
-    for shape, bits in product((*SHAPES, (3, 70, 90)), (2, 3, 7, 8, 9, 10, 16, 20)):
-        yield real(rng, *shape), bits
-        yield real(rng, *shape).astype(np.float64), bits
-        yield integers(rng, 30, *shape), bits
-    yield np.float32([0.5, 1.5, 2.5, -0.5, -1.5, 127]), 8  # ties
-    yield integers(rng, 8, 5), 8
-    yield integers(rng, 10, 5), 9
-    for bad in (np.nan, np.inf, -np.inf):
-        yield np.float32([1, bad, 2]), 8
-        yield np.r_[np.zeros(20_000), bad, np.ones(20_000)], 10
-    yield not_finite(3, dtype=np.int32), 8
-    yield np.zeros((3, 4), np.float32), 8
-    yield np.float32([1e-45, -1e-38, 0]), 8
-    yield np.float32([3e38, -1]), 8
-    yield real(rng, 9, 65)[::2].T, 8
 
 
 # -- products ---------------------------------------------------------------------------------
@@ -206,7 +182,7 @@ def _(rng):
     yield signs(rng, 2, 6, 7, 5, axis=3), not_finite(*dy.shape), where, (3, 3)
 
 
-# -- pooling, the estimator, normalisation ----------------------------------------------------
+# -- pooling, normalisation -------------------------------------------------------------------
 
 
 @cases("max_pool2d_grad")
@@ -222,18 +198,6 @@ def _(rng):
         (1, 1),
     )
     yield not_finite(1, 2, 2, 1), np.zeros((1, 2, 2, 1), np.uint8), (1, 4, 4, 1)
-
-
-@cases("ste_sign_grad")
-def _(rng):
-    for shape, bits, option in product(SHAPES, (8, 10, 20), ((), (0.1,), (1,), (None,))):
-        for x in preactivations(rng, *shape):
-            x = zeros_and_clips(x)
-            x.flat[4::7] = 0.1  # in floats not the number that Python calls 0.1
-            yield integers(rng, bits, *shape), x, *option
-    dy = integers(rng, 8, 65, 3)
-    yield dy.like(dy.integers.T), real(rng, 65, 3).T
-    yield not_finite(2), np.float32([0, 2])
 
 
 LONG = (1100, 37)  # several parts of rows, channels that fill no word

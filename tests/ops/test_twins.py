@@ -37,7 +37,7 @@ from operands import (
 )
 
 from minibnn.ops import kernels, reference
-from minibnn.ops.bits import Signs, pack_signs, unpack_signs
+from minibnn.ops.bits import Signs, pack_signs
 from minibnn.ops.kernels.simd import vector_paths
 from minibnn.ops.shapes import windows
 from minibnn.ops.thresholds import Thresholds
@@ -46,7 +46,6 @@ TOLERANCE = 2e-6
 NAMES = reference.__all__
 CASES = {}  # name -> function(rng) that yields argument tuples
 EXACT = {
-    "add",
     "batch_norm",
     "batch_norm_sign",
     "binary_conv2d on bytes",
@@ -56,13 +55,8 @@ EXACT = {
     "binary_dense_threshold",
     "max_pool2d",
     "pack_signs",
-    "relu",
-    "relu_grad",
-    "scale_channels",
     "sign",
-    "ste_sign_grad",
     "threshold_sign",
-    "unpack_signs",
 }
 
 
@@ -148,22 +142,12 @@ def _(rng):
     yield signs(rng, 7, 65, axis=1), real(rng, 9, 7).T
 
 
-@cases("dense", "dense_grad_kernel")
-def _(rng, swap=False):
-    for B, I, O in DENSE:
-        for x in kinds(rng, B, I)[1:]:
-            yield x, real(rng, *((B, O) if swap else (I, O)))
-    yield real(rng, 65, 7).T, real(rng, *((7, 65) if swap else (65, 7)))
-
-
-CASES["dense_grad_kernel"] = lambda rng, make=CASES["dense"]: make(rng, swap=True)
-
-
-@cases("dense_grad_input")
+@cases("dense")
 def _(rng):
     for B, I, O in DENSE:
-        yield real(rng, B, O), real(rng, I, O)
-    yield real(rng, 7, 9).T, real(rng, 7, 65).T
+        for x in kinds(rng, B, I)[1:]:
+            yield x, real(rng, I, O)
+    yield real(rng, 65, 7).T, real(rng, 65, 7)
 
 
 @cases("binary_conv2d")
@@ -272,20 +256,6 @@ def _(rng):
         yield real(rng, *output), where, image, *place
 
 
-@cases("avg_pool2d")
-def _(rng):
-    for image, *place in POOLS:
-        for x in preactivations(rng, *image):
-            yield x, *place
-    yield (real(rng, 2, 5, 4, 6).transpose(0, 2, 3, 1),)
-
-
-@cases("avg_pool2d_grad")
-def _(rng):
-    for image, place, output in pooled(rng):
-        yield real(rng, *output), image, *place
-
-
 @cases("batch_statistics")
 def _(rng):
     for shape in SHAPES:
@@ -326,42 +296,7 @@ def _(rng):
         yield real(rng, *x.shape), gate, x, mean, variance, 1e-3, gamma
 
 
-# -- number by number -------------------------------------------------------------------------
-
-
-@cases("add")
-def _(rng):
-    for shape in (*SHAPES, (2, 130, 130, 3)):
-        yield real(rng, *shape), real(rng, *shape)
-    yield real(rng, 9, 65).T, real(rng, 65, 9)
-    yield real(rng, 9, 65)[::2], real(rng, 5, 65).astype(np.float64)
-
-
-@cases("relu")
-def _(rng):
-    for shape in (*SHAPES, (2, 130, 130, 3)):
-        yield from ((zeros_and_clips(x),) for x in preactivations(rng, *shape))
-    yield (np.float32([np.nan, np.inf, -np.inf]),)
-    yield (real(rng, 9, 65).T,)
-
-
-@cases("relu_grad")
-def _(rng):
-    for shape in (*SHAPES, (2, 130, 130, 3)):
-        for x in preactivations(rng, *shape):
-            yield real(rng, *shape), zeros_and_clips(x)
-    yield real(rng, 65, 9), real(rng, 9, 65).T
-
-
-@cases("scale_channels")
-def _(rng):
-    for shape in (*SHAPES, (2, 20, 30, 5)):
-        for x in preactivations(rng, *shape):
-            yield x, real(rng, shape[-1])
-    yield real(rng, 9, 65).T, real(rng, 9)
-
-
-# -- signs, losses and packing ----------------------------------------------------------------
+# -- packing ----------------------------------------------------------------------------------
 
 
 @cases("sign")
@@ -369,28 +304,6 @@ def _(rng):
     for shape in (*SHAPES, *((3, n) for n in LENGTHS)):
         yield from ((zeros_and_clips(x),) for x in preactivations(rng, *shape))
     yield (real(rng, 65, 3).T,)
-
-
-@cases("ste_sign_grad", "approx_sign_grad", "swish_sign_grad")
-def _(rng, options=((),)):
-    for shape in SHAPES:
-        for x, option in product(preactivations(rng, *shape), options):
-            yield real(rng, *shape), zeros_and_clips(x), *option
-    yield real(rng, 65, 3).T, real(rng, 65, 3).T
-
-
-CASES["ste_sign_grad"] = lambda rng, make=CASES["approx_sign_grad"]: make(
-    rng, ((), (0.5,), (1,), (None,))
-)
-CASES["swish_sign_grad"] = lambda rng, make=CASES["approx_sign_grad"]: make(rng, ((), (2.0,)))
-
-
-@cases("softmax_cross_entropy")
-def _(rng):
-    for B, C in ((1, 2), (5, 10), (64, 3), (33, 1000), (3, 1)):
-        for labels in (np.int64, np.int32, np.uint8):
-            yield 5 * real(rng, B, C), rng.integers(0, min(C, 200), B).astype(labels)
-    yield np.float32([[1e38, -1e38], [0, 1e4]]), np.array([0, 0])
 
 
 @cases("pack_signs")
@@ -408,15 +321,6 @@ def _(rng):
         yield real(rng, 3, 3, n, 5), -2
 
 
-@cases("unpack_signs")
-def _(rng):
-    for n, axis in product(LENGTHS, range(3)):
-        shape = [2, 3, 2]
-        shape[axis] = n
-        for dtype in ((), (np.int8,), (np.float32,), (np.int32,)):
-            yield signs(rng, *shape, axis=axis), *dtype
-
-
 # -- how large the terms of a sum are ---------------------------------------------------------
 
 
@@ -431,13 +335,6 @@ def magnitudes(name, arguments):
         dy, gate, *rest = arguments
         passed = np.where(gate.unpack() > 0, dy, 0)
         return _batch_norm_grad_magnitudes(*map(exact_numbers, (passed, *rest)))
-    if name == "softmax_cross_entropy":
-        logits = np.abs(exact_numbers(arguments[0]))
-        return float(logits.max(1).mean()) + np.log(logits.shape[1]), np.float64(1 / len(logits))
-    if name in ("approx_sign_grad", "swish_sign_grad"):
-        dy, x = (np.abs(exact_numbers(a)) for a in arguments[:2])
-        slope = arguments[2] if len(arguments) > 2 else 5.0
-        return dy * (2 + 2 * x if name == "approx_sign_grad" else slope * (1 + np.abs(slope * x)))
     if name == "max_pool2d_grad":
         return reference.max_pool2d_grad(absolute(arguments[0]), *arguments[1:])
     if name in ("binary_conv2d_pool_grad_input", "binary_conv2d_pool_grad_kernel"):
@@ -495,7 +392,8 @@ def absolute(x):
 def test_both_backends_export_the_same_names():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) <= set(dir(kernels))
-    assert set(NAMES) == {*CASES, "to_fixed"}  # test_fixed_twins has that one
+    shared = {name for name in NAMES if getattr(kernels, name) is getattr(reference, name)}
+    assert set(NAMES) - shared == set(CASES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -552,4 +450,4 @@ def test_words_past_the_end_are_zero_in_both():
     x = -np.ones((2, 33), np.float32)
     for backend in (reference, kernels):
         assert_array_equal(backend.sign(x).words, np.uint32([[2**32 - 1, 1]] * 2))
-        assert_array_equal(unpack_signs(backend.pack_signs(x, 1)), x)
+        assert_array_equal(backend.pack_signs(x, 1).unpack(), x)

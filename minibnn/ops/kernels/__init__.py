@@ -1,27 +1,16 @@
 """The operations of ``minibnn.ops.reference``, compiled: same names, same signatures.
 
 Their docstrings are there. ``tiles`` and ``table_tiles`` have the register tiles that make the
-products fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them.
+products fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them. What NumPy
+does as well is the reference's own.
 """
 # ruff: noqa: F401  the list of names is the reference's
 
-from minibnn.ops.kernels.elementwise import (
-    add,
-    approx_sign_grad,
-    relu,
-    relu_grad,
-    scale_channels,
-    sign,
-    ste_sign_grad,
-    swish_sign_grad,
-)
-from minibnn.ops.kernels.fixed import to_fixed
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
     threshold_sign,
 )
-from minibnn.ops.kernels.losses import softmax_cross_entropy
 from minibnn.ops.kernels.norm_sign import batch_norm_sign
 from minibnn.ops.kernels.normalisation import (
     batch_norm,
@@ -29,8 +18,8 @@ from minibnn.ops.kernels.normalisation import (
     batch_norm_sign_grad,
     batch_statistics,
 )
-from minibnn.ops.kernels.packing import pack_signs, unpack_signs
-from minibnn.ops.kernels.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from minibnn.ops.kernels.packing import pack_signs, sign
+from minibnn.ops.kernels.pooling import max_pool2d, max_pool2d_grad
 from minibnn.ops.kernels.products import (
     binary_conv2d,
     binary_conv2d_grad_input,
@@ -42,15 +31,23 @@ from minibnn.ops.kernels.products import (
     binary_dense_grad_input,
     binary_dense_grad_kernel,
 )
-from minibnn.ops.kernels.real import (
-    conv2d,
-    conv2d_grad_input,
-    conv2d_grad_kernel,
-    dense,
+from minibnn.ops.kernels.real import conv2d, conv2d_grad_input, conv2d_grad_kernel, dense
+from minibnn.ops.reference import (
+    __all__,
+    add,
+    approx_sign_grad,
+    avg_pool2d,
+    avg_pool2d_grad,
     dense_grad_input,
     dense_grad_kernel,
+    relu,
+    relu_grad,
+    scale_channels,
+    softmax_cross_entropy,
+    ste_sign_grad,
+    swish_sign_grad,
+    to_fixed,
 )
-from minibnn.ops.reference import __all__
 from minibnn.ops.threads import apply_threads
 
 apply_threads()

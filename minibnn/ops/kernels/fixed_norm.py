@@ -8,9 +8,8 @@ import numpy as np
 from numba import prange
 
 from minibnn.ops.bits import WORD
-from minibnn.ops.fixed import Fixed, fixed_type
+from minibnn.ops.fixed import Fixed, fixed_exponent, fixed_type
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.fixed import agreed_exponent
 from minibnn.ops.kernels.fixed_tiles import (
     LARGEST,
     ROUNDED,
@@ -52,9 +51,10 @@ def fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, b
         dx = empty(dy.shape, np.float32)
         _entries(*own, VALUES, dx.reshape(u.shape))
         return dx, dgamma, dbeta
-    largest = np.zeros((parts, channels), np.int32)  # bits of floats, which compare like them
-    _entries(*own, LARGEST, largest)
-    exponent = agreed_exponent(largest.view(np.float32), bits, across)
+    sizes = np.zeros((parts, channels), np.int32)  # bits of floats, which compare like them
+    _entries(*own, LARGEST, sizes)
+    largest = float(sizes.view(np.float32).max(initial=0))
+    exponent = fixed_exponent(across.largest(largest) if across else largest, bits)
     if exponent != exponent:  # not finite
         return Fixed(np.zeros(dy.shape, fixed_type(bits)), exponent), dgamma, dbeta
     own[4][2] = 2.0**-exponent

@@ -21,9 +21,8 @@ from minibnn.ops.kernels.forward import (
     output_size,
 )
 from minibnn.ops.kernels.layout import padded_lanes
-from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d
-from minibnn.ops.kernels.real import gathering, integer_sums_conv2d
+from minibnn.ops.kernels.real import binary_conv2d, gather_windows, gathering
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import level_tile
@@ -129,11 +128,11 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
     """The first layer; its sums of bytes are integers too."""
     taps = math.prod(w.shape[:3])
     if pool or byte_sum_dtype(taps) != np.float32:
-        sums = integer_sums_conv2d(x, w, strides, padding, pad_value)
+        sums = binary_conv2d(x, w, strides, padding, pad_value, fixed=True).integers
         return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)
     words, *found = thresholds.kept.get("bytes", (None,))
     if words is not w.words:
-        matrix = unpack_signs(w, np.float32).reshape(taps, -1)
+        matrix = w.unpack(np.float32).reshape(taps, -1)
         level, turned = _levels(thresholds)
         found = matrix, level.astype(np.float32), turned
         thresholds.kept["bytes"] = (w.words, *found)
@@ -155,24 +154,6 @@ def _byte_signs(simd, x, own, w, level, turned, signs):
     for task in prange(len(x) * parts):
         n, first = task // parts, task % parts * PART
         count = min(PART, pixels - first)
-        windows = np.empty((count, len(w)), w.dtype)
-        _windows(x[n], own, first, windows)
+        buffer = np.empty(count * len(w), w.dtype)
+        windows = gather_windows(x, own, n * own.rows * own.columns + first, count, buffer)
         _compare_rows(simd, np.dot(windows, w), level, turned, signs[n, first : first + count])
-
-
-@kernel(inner=True)
-def _windows(image, own, first, out):
-    """Of each output pixel from ``first`` on, the window it sums: 2 b - 255 for bytes b."""
-    height, width, channels = image.shape
-    for p in range(len(out)):
-        top = (first + p) // own.columns * own.down - own.top
-        left = (first + p) % own.columns * own.right - own.left
-        k = 0
-        for y in range(top, top + own.height):
-            for x in range(left, left + own.width):
-                if 0 <= y < height and 0 <= x < width:
-                    for c in range(channels):
-                        out[p, k + c] = np.float32(2) * np.float32(image[y, x, c]) - np.float32(255)
-                else:
-                    out[p, k : k + channels] = own.pad
-                k += channels

@@ -1,4 +1,4 @@
-"""Packing and unpacking along any axis, over all threads."""
+"""Packing along any axis, over all threads."""
 
 from math import prod
 
@@ -33,13 +33,8 @@ def _pack_transposed(x):
     return Signs(np.ascontiguousarray(rows.words.swapaxes(-1, -2)), x.shape, x.ndim - 2)
 
 
-def unpack_signs(signs, dtype=np.int8):
-    axis, shape = signs.axis, signs.shape
-    outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
-    out = empty(shape, dtype)
-    words = np.ascontiguousarray(signs.words).reshape(outer, -1, inner)
-    _unpack(words, out.reshape(outer, shape[axis], inner))
-    return out
+def sign(x):
+    return pack_signs(x, -1)
 
 
 @kernel(parallel=True)
@@ -61,14 +56,3 @@ def _pack(x, words):
         for j in range(min(WORD, x.shape[1] - WORD * k)):
             for i in range(inner):
                 words[n, k, i] |= np.uint32(x[n, WORD * k + j, i] < 0) << np.uint32(j)
-
-
-@kernel(parallel=True)
-def _unpack(words, out):
-    outer, depth, inner = words.shape
-    for task in prange(outer * depth):
-        n, k = task // depth, task % depth
-        for j in range(min(WORD, out.shape[1] - WORD * k)):
-            for i in range(inner):
-                bit = (words[n, k, i] >> np.uint32(j)) & np.uint32(1)
-                out[n, WORD * k + j, i] = np.int32(1) - np.int32(2) * np.int32(bit)

@@ -1,4 +1,4 @@
-"""Max and average pooling; a task owns one row of outputs, or one image of gradients."""
+"""Max pooling; a task owns one row of outputs, or one image of gradients."""
 
 import numpy as np
 from numba import prange
@@ -24,21 +24,6 @@ def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), pa
     seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
     dx = empty(tuple(input_shape), dy.dtype)
     _max_grad(np.ascontiguousarray(dy), where, pool_size, strides, (seen.top, seen.left), dx)
-    return dx
-
-
-def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    seen = windows(x.shape[1:3], pool_size, strides, padding)
-    dtype = x.dtype if np.issubdtype(x.dtype, np.floating) else np.float32
-    y = np.zeros((len(x), *seen.output, x.shape[3]), dtype)
-    _avg(np.ascontiguousarray(x), pool_size, strides, (seen.top, seen.left), y)
-    return y
-
-
-def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
-    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
-    dx = np.zeros(tuple(input_shape), dy.dtype)
-    _avg_grad(np.ascontiguousarray(dy), pool_size, strides, (seen.top, seen.left), dx)
     return dx
 
 
@@ -85,35 +70,3 @@ def _max_grad(dy, where, pool, strides, before, dx):
                         for c in range(channels):
                             mine = where[n, row, column, c] == k
                             dx[n, i, j, c] += dy[n, row, column, c] if mine else dy.dtype.type(0)
-
-
-@kernel(parallel=True)
-def _avg(x, pool, strides, before, y):
-    images, height, width, channels = y.shape
-    for task in prange(images * height):
-        n, row = task // height, task % height
-        _, y0, y1 = _span(row, strides[0], before[0], pool[0], x.shape[1])
-        for column in range(width):
-            _, x0, x1 = _span(column, strides[1], before[1], pool[1], x.shape[2])
-            for i in range(y0, y1):
-                for j in range(x0, x1):
-                    for c in range(channels):
-                        y[n, row, column, c] += y.dtype.type(x[n, i, j, c])
-            count = y.dtype.type((y1 - y0) * (x1 - x0))
-            for c in range(channels):
-                y[n, row, column, c] /= count
-
-
-@kernel(parallel=True)
-def _avg_grad(dy, pool, strides, before, dx):
-    images, height, width, channels = dy.shape
-    for n in prange(images):
-        for row in range(height):
-            _, y0, y1 = _span(row, strides[0], before[0], pool[0], dx.shape[1])
-            for column in range(width):
-                _, x0, x1 = _span(column, strides[1], before[1], pool[1], dx.shape[2])
-                count = dy.dtype.type((y1 - y0) * (x1 - x0))
-                for i in range(y0, y1):
-                    for j in range(x0, x1):
-                        for c in range(channels):
-                            dx[n, i, j, c] += dy[n, row, column, c] / count

@@ -14,15 +14,9 @@ from minibnn.ops.kernels.grad_kernel import (
     joined_bytes,
 )
 from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
-from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.pooling import max_pool2d_grad
-from minibnn.ops.kernels.real import (
-    conv2d_grad_input,
-    conv2d_grad_kernel,
-    dense_grad_input,
-    dense_grad_kernel,
-)
 from minibnn.ops.kernels.simd import vector_path
+from minibnn.ops.reference import products as reference
 from minibnn.ops.shapes import windows
 
 
@@ -35,15 +29,15 @@ def binary_dense_grad_input(dy, w_t):
         check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
     if _tables_fit(dy):
         return grad_input_dense(dy, w_t)
-    return dense_grad_input(dy, np.ascontiguousarray(unpack_signs(w_t, dy.dtype).T))
+    return reference.binary_dense_grad_input(dy, w_t)
 
 
 def binary_dense_grad_kernel(x, dy, fixed=False):
     if isinstance(dy, Fixed):
-        return _fixed_grad_kernel(grad_kernel_dense, dense_grad_kernel, x, dy, fixed)
+        return _fixed_grad_kernel(grad_kernel_dense, reference.dense_grad_kernel, x, dy, fixed)
     if isinstance(x, Signs) and _tables_fit(dy):
         return grad_kernel_dense(x, dy)
-    return dense_grad_kernel(x, dy)
+    return reference.dense_grad_kernel(x, dy)
 
 
 def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False):
@@ -60,8 +54,8 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
         if w_t.shape[:2] == tuple(input_shape[1:3]) and dy.shape[1:3] == (1, 1):
             return _grad_input_whole(dy, w_t).reshape(input_shape)
         return grad_input_conv2d(dy, w_t, input_shape, strides, padding)
-    w = np.ascontiguousarray(unpack_signs(w_t, dy.dtype).swapaxes(2, 3))
-    return conv2d_grad_input(dy, w, input_shape, strides, padding)
+    w = w_t.unpack(dy.dtype).swapaxes(2, 3)
+    return real.conv2d_grad_input(dy, w, input_shape, strides, padding)
 
 
 def _grad_input_whole(dy, w_t):
@@ -77,10 +71,11 @@ def binary_conv2d_grad_kernel(
 ):
     geometry = tuple(kernel_size), strides, padding, pad_value
     if isinstance(dy, Fixed):
-        return _fixed_grad_kernel(grad_kernel_conv2d, conv2d_grad_kernel, x, dy, fixed, *geometry)
+        of_floats = real.conv2d_grad_kernel
+        return _fixed_grad_kernel(grad_kernel_conv2d, of_floats, x, dy, fixed, *geometry)
     if isinstance(x, Signs) and _tables_fit(dy):
         return grad_kernel_conv2d(x, dy, *geometry)
-    return conv2d_grad_kernel(x, dy, *geometry)
+    return real.conv2d_grad_kernel(x, dy, *geometry)
 
 
 def _fixed_grad_kernel(of_signs, of_floats, x, dy, fixed, *geometry):

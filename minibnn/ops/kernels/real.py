@@ -16,8 +16,8 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.emit import I64, tile
-from minibnn.ops.kernels.packing import unpack_signs
 from minibnn.ops.kernels.scratch import empty, scratch
+from minibnn.ops.reference.products import of_bytes
 from minibnn.ops.rounding import BYTE_SCALE, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
 from minibnn.ops.threads import one_blas_thread
@@ -26,7 +26,6 @@ PARTS = 8  # partial sums that a convolution kernel's gradient is added up from
 CHUNK = 1 << 16  # numbers gathered for one product: a second-level cache holds them
 VECTOR = (0,) * 16  # as many numbers are copied at once, on any vector path
 LANES, ROWS = 128, 64  # a dense layer's outputs and samples that are summed side by side
-INPUTS = 256  # inputs of a dense layer whose gradients are one product
 
 
 # -- convolution ------------------------------------------------------------------------------
@@ -34,7 +33,7 @@ INPUTS = 256  # inputs of a dense layer whose gradients are one product
 
 def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
     x, dtype = _floats(x, w.dtype)
-    scale = w.dtype.type(1 / 255 if x.dtype == np.uint8 else 1)
+    scale = 1 / 255 if x.dtype == np.uint8 else 1
     return _forward(x, w.astype(dtype, copy=False), strides, padding, pad_value, scale)
 
 
@@ -42,21 +41,12 @@ def binary_conv2d(x, w, strides, padding, pad_value, fixed):
     """The first layer: x uint8 or float, w Signs."""
     geometry = strides, padding, pad_value
     if x.dtype != np.uint8:
-        return _forward(x, unpack_signs(w, x.dtype), *geometry, x.dtype.type(1))
+        return _forward(x, w.unpack(x.dtype), *geometry)
     n = math.prod(w.shape[:3])
-    dtype = byte_sum_dtype(n)
-    w = unpack_signs(w, dtype)
+    w = w.unpack(byte_sum_dtype(n))
     if fixed:
-        return Fixed(_forward(x, w, *geometry, dtype(1), sum_dtype(255 * n)), divisor=255)
-    if dtype == np.float32:
-        return _forward(x, w, *geometry, BYTE_SCALE)
-    return _forward(x, w, *geometry, dtype(1)).astype(np.float32) * BYTE_SCALE
-
-
-def integer_sums_conv2d(x, w, strides, padding, pad_value):
-    """Sums of w * (2 b - 255) for bytes b, in the float type in which they are exact."""
-    dtype = byte_sum_dtype(math.prod(w.shape[:3]))
-    return _forward(x, unpack_signs(w, dtype), strides, padding, pad_value, dtype(1))
+        return Fixed(_forward(x, w, *geometry, dtype=sum_dtype(255 * n)), divisor=255)
+    return _forward(x, w, *geometry, BYTE_SCALE, np.float32)
 
 
 def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
@@ -81,20 +71,18 @@ def conv2d_grad_kernel(x, dy, kernel_size, strides=(1, 1), padding="same", pad_v
     with one_blas_thread():
         _collect(np.ascontiguousarray(x), flat, own, _buffers(own, size[0], dy.dtype), parts)
     dw = parts.sum(axis=0).reshape(*kernel_size, x.shape[3], dy.shape[3])
-    return _scaled(dw, own.bytes_, dy.dtype)
+    return dw * dy.dtype.type(1 / 255) if own.bytes_ else dw
 
 
-def _forward(x, w, strides, padding, pad_value, scale, dtype=None):
-    seen = windows(x.shape[1:3], w.shape[:2], strides, padding)
+def _forward(x, w, strides, padding, pad_value, scale=1, dtype=None):
+    seen, dtype = windows(x.shape[1:3], w.shape[:2], strides, padding), np.dtype(dtype or w.dtype)
     matrix = np.ascontiguousarray(w).reshape(-1, w.shape[3])
     own = gathering(seen, len(matrix), w.dtype, x.dtype == np.uint8, pad_value)
     sums = scratch("sums", (get_num_threads(), own.chunk * own.columns, w.shape[3]), w.dtype)
-    y = empty((len(x), *seen.output, w.shape[3]), dtype or w.dtype)
+    y = empty((len(x), *seen.output, w.shape[3]), dtype)
+    buffers, flat = _buffers(own, len(matrix), w.dtype), y.reshape(-1, w.shape[3])
     with one_blas_thread():
-        _correlate(
-            np.ascontiguousarray(x), matrix, own, scale, _buffers(own, len(matrix), w.dtype), sums,
-            y.reshape(-1, w.shape[3]),
-        )  # fmt: skip
+        _correlate(np.ascontiguousarray(x), matrix, own, dtype.type(scale), buffers, sums, flat)
     return y
 
 
@@ -140,8 +128,8 @@ def _copy(e, x, at, out, place, count):
 
 
 @kernel(counts=True, inner=True)
-def _gather(x, own, first, count, out):
-    """The windows of ``count`` output pixels as rows, from row ``first`` of all images' rows on.
+def gather_windows(x, own, first, count, out):
+    """The windows of ``count`` output pixels as rows, from pixel ``first`` of all images' on.
 
     out holds taps * channels numbers for each pixel. A row of a window lies in one piece in the
     image, too: where it is whole, it is copied as vectors, the last of which may reach over its
@@ -154,9 +142,9 @@ def _gather(x, own, first, count, out):
     fits = across - vectors * len(VECTOR) if x.dtype == out.dtype and out.itemsize == 4 else -1
     to = 0
     for p in range(count):
-        row = first + p // own.columns
+        row, column = (first + p) // own.columns, (first + p) % own.columns
         image, top = row // own.rows * height, row % own.rows * own.down - own.top
-        left = p % own.columns * own.right - own.left
+        left = column * own.right - own.left
         begin, end = max(-left, 0) * channels, min(own.width, width - left) * channels
         for i in range(top, top + own.height):
             at = (image + i) * across + left * channels
@@ -180,17 +168,17 @@ def _gather(x, own, first, count, out):
 
 @kernel(parallel=True)
 def _correlate(x, w, own, scale, buffers, sums, y):
-    """A task is some rows of one image; the sums are scaled, and rounded to y's type."""
+    """A task is some rows of one image; the sums are rounded to y's type and scaled."""
     chunks = -(-own.rows // own.chunk)
     for task in prange(len(x) * chunks):
         image, row = task // chunks * own.rows, task % chunks * own.chunk
-        first, count = image + row, min(own.chunk, own.rows - row) * own.columns
-        columns = _gather(x, own, first, count, buffers[get_thread_id()])
-        product, mine = sums[get_thread_id()][:count], y[first * own.columns :]
+        first, count = (image + row) * own.columns, min(own.chunk, own.rows - row) * own.columns
+        columns = gather_windows(x, own, first, count, buffers[get_thread_id()])
+        product, mine = sums[get_thread_id()][:count], y[first:]
         np.dot(columns, w, product)
         for p in range(len(product)):
             for o in range(product.shape[1]):
-                mine[p, o] = product[p, o] * scale
+                mine[p, o] = y.dtype.type(product[p, o]) * scale
 
 
 @kernel(parallel=True)
@@ -202,8 +190,8 @@ def _collect(x, dy, own, buffers, parts):
         begin, end = k * total // len(parts), (k + 1) * total // len(parts)
         for first in range(begin, end, own.chunk):
             last = min(first + own.chunk, end)
-            buffer = buffers[get_thread_id()]
-            columns = _gather(x, own, first, (last - first) * width, buffer)
+            buffer, count = buffers[get_thread_id()], (last - first) * width
+            columns = gather_windows(x, own, first * width, count, buffer)
             np.dot(columns.T, dy[first * width : last * width], product)
             for i in range(product.shape[0]):
                 for o in range(product.shape[1]):
@@ -239,34 +227,15 @@ def _spread(dy, w, own, buffers, dx):
 
 def dense(x, w):
     x, dtype = _floats(x, w.dtype)
-    return _scaled(_dense(x, w.astype(dtype, copy=False)), x.dtype == np.uint8, w.dtype)
+    y = _dense(x, w.astype(dtype, copy=False))
+    return y * dtype.type(1 / 255) if x.dtype == np.uint8 else y
 
 
 def binary_dense(x, w, fixed):
     """The first layer: x uint8 or float (B, I), w Signs."""
     if x.dtype == np.uint8:
-        y = _dense(x, unpack_signs(w, byte_sum_dtype(w.shape[0])))
-        if fixed:
-            return Fixed(y.astype(sum_dtype(255 * w.shape[0])), divisor=255)
-        return y.astype(np.float32, copy=False) * BYTE_SCALE
-    return _dense(x, unpack_signs(w, x.dtype))
-
-
-def dense_grad_input(dy, w):
-    dtype = np.result_type(dy, w)
-    dx = empty((len(dy), len(w)), dtype)
-    with one_blas_thread():
-        _dense_grad_input(np.ascontiguousarray(dy, dtype), np.ascontiguousarray(w, dtype), dx)
-    return dx
-
-
-def dense_grad_kernel(x, dy):
-    x, _ = _floats(x, dy.dtype)
-    bytes_ = x.dtype == np.uint8
-    dw = empty((x.shape[1], dy.shape[1]), np.result_type(x, dy) if not bytes_ else dy.dtype)
-    with one_blas_thread():
-        _dense_grad_kernel(np.ascontiguousarray(x), np.ascontiguousarray(dy, dw.dtype), bytes_, dw)
-    return _scaled(dw, bytes_, dy.dtype)
+        return of_bytes(_dense(x, w.unpack(byte_sum_dtype(w.shape[0]))), w, fixed)
+    return _dense(x, w.unpack(x.dtype))
 
 
 def _dense(x, w):
@@ -295,43 +264,8 @@ def _row_products(x, w, bytes_, y):
         y[top : top + samples, left : left + lanes] = sums[:, :lanes]
 
 
-@kernel(parallel=True)
-def _dense_grad_input(dy, w, dx):
-    """A task owns some inputs of all samples, as w (inputs, O) times dy turned around."""
-    for task in prange(-(-len(w) // INPUTS)):
-        first, last = task * INPUTS, min((task + 1) * INPUTS, len(w))
-        product = np.dot(w[first:last], dy.T)
-        for r in range(len(dx)):
-            for i in range(last - first):
-                dx[r, first + i] = product[i, r]
-
-
-@kernel(parallel=True)
-def _dense_grad_kernel(x, dy, bytes_, dw):
-    """A task owns some inputs, as their numbers (inputs, B) times dy."""
-    for task in prange(-(-len(dw) // INPUTS)):
-        first, last = task * INPUTS, min((task + 1) * INPUTS, len(dw))
-        inputs = np.empty((last - first, len(x)), dw.dtype)
-        for r in range(len(x)):
-            for i in range(last - first):
-                value = dw.dtype.type(x[r, first + i])
-                if bytes_:
-                    value = dw.dtype.type(2) * value - dw.dtype.type(255)
-                inputs[i, r] = value
-        np.dot(inputs, dy, dw[first:last])
-
-
-# -- operands ---------------------------------------------------------------------------------
-
-
 def _floats(x, dtype):
     """x as bytes or floats, and the type to sum in."""
     if isinstance(x, Signs):
-        return unpack_signs(x, dtype), dtype
-    if x.dtype == np.uint8:
-        return x, dtype
-    return x, np.result_type(x, dtype)
-
-
-def _scaled(y, bytes_, dtype):
-    return y * dtype.type(1 / 255) if bytes_ else y
+        return x.unpack(dtype), dtype
+    return x, dtype if x.dtype == np.uint8 else np.result_type(x, dtype)

@@ -4,8 +4,11 @@
 float32 in, float32 out, and float64 likewise. Packed signs, bytes and integers give integers
 or float32, as each function says.
 """
+# ruff: noqa: F401  what is imported here are the operations
 
-from minibnn.ops.bits import pack_signs, unpack_signs
+import inspect
+
+from minibnn.ops.bits import pack_signs
 from minibnn.ops.reference.elementwise import add, relu, relu_grad, scale_channels
 from minibnn.ops.reference.fixed import to_fixed
 from minibnn.ops.reference.fused import (
@@ -39,44 +42,4 @@ from minibnn.ops.reference.products import (
 )
 from minibnn.ops.reference.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
 
-__all__ = [
-    "add",
-    "approx_sign_grad",
-    "avg_pool2d",
-    "avg_pool2d_grad",
-    "batch_norm",
-    "batch_norm_grad",
-    "batch_norm_sign",
-    "batch_norm_sign_grad",
-    "batch_statistics",
-    "binary_conv2d",
-    "binary_conv2d_grad_input",
-    "binary_conv2d_grad_kernel",
-    "binary_conv2d_pool",
-    "binary_conv2d_pool_grad_input",
-    "binary_conv2d_pool_grad_kernel",
-    "binary_conv2d_threshold",
-    "binary_dense",
-    "binary_dense_grad_input",
-    "binary_dense_grad_kernel",
-    "binary_dense_threshold",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_kernel",
-    "dense",
-    "dense_grad_input",
-    "dense_grad_kernel",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "pack_signs",
-    "relu",
-    "relu_grad",
-    "scale_channels",
-    "sign",
-    "softmax_cross_entropy",
-    "ste_sign_grad",
-    "swish_sign_grad",
-    "threshold_sign",
-    "to_fixed",
-    "unpack_signs",
-]
+__all__ = sorted(name for name, thing in globals().items() if inspect.isfunction(thing))

@@ -64,7 +64,7 @@ def binary_dense(x, w, fixed=False):
     if isinstance(x, Signs):
         return integer_sums_dense(x, w)
     if x.dtype == np.uint8:
-        return _of_bytes(integer_sums_dense(x, w), w, fixed)
+        return of_bytes(integer_sums_dense(x, w), w, fixed)
     return dense(x, w.unpack(x.dtype))
 
 
@@ -148,7 +148,7 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False
     if isinstance(x, Signs):
         return integer_sums_conv2d(x, w, strides, padding, pad_value)
     if x.dtype == np.uint8:
-        return _of_bytes(integer_sums_conv2d(x, w, strides, padding, pad_value), w, fixed)
+        return of_bytes(integer_sums_conv2d(x, w, strides, padding, pad_value), w, fixed)
     return _correlate(x, w.unpack(x.dtype), strides, padding, pad_value)
 
 
@@ -254,7 +254,7 @@ def _array_and_unit(x, dtype):
     return x, 1
 
 
-def _of_bytes(sums, w, fixed):
+def of_bytes(sums, w, fixed):
     """What the sums over bytes stand for: they are 255 times as large."""
     if fixed:
         return Fixed(sums.astype(sum_dtype(255 * math.prod(w.shape[:-1]))), divisor=255)
