@@ -37,13 +37,13 @@ class Steps:
 
 
 def library_steps(backend="reference"):
-    """The library's own; the compiled ones leave Fractions to the plain ones."""
+    """The library's own, compiled where there is a kernel; Fractions go through the plain ones."""
     plain = Steps()
     if backend == "reference":
         return plain
     from minibnn.ops.kernels import optim as kernels
 
-    names = [field.name for field in fields(Steps) if field.name.endswith("_step")]
+    names = [field.name for field in fields(Steps) if hasattr(kernels, field.name)]
     compiled = {name: _for_floats(getattr(kernels, name), getattr(plain, name)) for name in names}
     return replace(plain, **compiled, backend=backend)
 

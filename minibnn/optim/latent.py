@@ -183,8 +183,8 @@ class LatentOptimizer(MagnitudeOptimizer):
         latent, *inner = self._states[p.name]
         state = self.inner_class(*inner)
         w = p.writable()
-        if kernels:
-            flips, state = getattr(kernels, self.update)(latent, g, state, w=w, **hyper)
+        if update := getattr(kernels, self.update, None):
+            flips, state = update(latent, g, state, w=w, **hyper)
         else:
             latent, state = type(self).step_function(latent, g, state, **hyper)
             new = binarize(latent, w.dtype.type)  # Eq. 2

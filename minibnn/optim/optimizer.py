@@ -44,8 +44,8 @@ class Optimizer:
         both cases nothing has been written.
         """
         parameters = [p for p in parameters if p.trainable]
+        check_gradients(parameters)
         kernels = compiled()
-        check_gradients(parameters, kernels)
         routes = self.routes(parameters)
         for part, own in routes:
             part.meet(own)
@@ -80,9 +80,8 @@ def compiled():
     return kernels
 
 
-def check_gradients(parameters, kernels):
+def check_gradients(parameters):
     """Raise unless every parameter has a finite gradient of its shape."""
-    all_finite = kernels.all_finite if kernels else lambda x: np.isfinite(x).all()
     for p in parameters:
         if p.grad is None:
             raise InputError(f"{p.name} has no gradient yet: run backward before step")
@@ -90,7 +89,8 @@ def check_gradients(parameters, kernels):
             raise InputError(
                 f"the gradient of {p.name} must have shape {p.shape}, found {p.grad.shape}"
             )
-        if not all_finite(p.grad):
+        ends = p.grad.min(initial=0), p.grad.max(initial=0)  # NaN is both; makes no array
+        if not np.isfinite(ends).all():
             raise NonFiniteError(p.name)
 
 
@@ -98,8 +98,8 @@ class StepOptimizer(Optimizer):
     """A step function with its hyperparameters, and a state for every parameter.
 
     A subclass is a dataclass whose fields are its arguments. It names its ``kind`` on the command
-    line, the parameters it ``trains``, and its ``step_function`` with the ``state_class``; the
-    function NAME_update of ``ops.kernels.optim`` does in place what NAME_step does. Those arguments
+    line, the parameters it ``trains``, and its ``step_function`` with the ``state_class``. If
+    ``ops.kernels.optim`` has NAME_update, that does in place what NAME_step does. Those arguments
     that the step function names are handed to it; the others say how a state starts.
     """
 
@@ -205,8 +205,8 @@ class StepOptimizer(Optimizer):
     def _move(self, p, hyper, kernels):
         """One step of one parameter; returns the number of entries it flipped."""
         state, g, value = self._states[p.name], self._gradient(p), p.writable()
-        if kernels:
-            flips, state = getattr(kernels, self.update)(value, g, state, **hyper)
+        if update := getattr(kernels, self.update, None):
+            flips, state = update(value, g, state, **hyper)
         else:
             new, state = type(self).step_function(value, g, state, **hyper)
             flips = np.count_nonzero(value != new) if p.binary else 0
