@@ -1,7 +1,8 @@
 """Fixtures every wing uses, and Hypothesis' profiles.
 
 HYPOTHESIS_PROFILE chooses "dev" (25 examples), "default" (50) or "ci" (300). Unless MINIBNN_BACKEND
-says numba, tests that do not choose a backend run on the reference, which compiles nothing.
+says numba, tests that do not choose a backend run on the reference, which compiles nothing. Unless
+NUMBA_OPT says otherwise (users have 3), kernels compile in less time, and run slower.
 """
 
 import os
@@ -25,6 +26,7 @@ os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')
     os.pathsep
 )
 os.environ.setdefault("MINIBNN_BACKEND", "reference")
+os.environ.setdefault("NUMBA_OPT", "1")
 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
     os.environ.setdefault("MINIBNN_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of NumPy, which is not loaded yet

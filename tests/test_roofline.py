@@ -7,7 +7,6 @@ import pytest
 from minibnn.bench import clock, networks, peaks, roofline, run, trace
 from minibnn.bench import products as product_room
 from minibnn.bench.run import GRADIENTS
-from minibnn.ops.kernels.simd import use_simd
 
 FILTERS, BATCH = 8, 2
 PRODUCTS = ("forward", "input gradient", "kernel gradient")
@@ -48,12 +47,10 @@ def test_limits_of_pooled_products():
     assert known == {"sgemm": 0.5, "popcount": 20.0, "float32 table": None, **integers}
 
 
-def test_peaks_of_a_path_without_tables_of_floats():
+@pytest.mark.slow
+def test_peaks_of_a_path_without_tables_of_floats(use_simd):
     use_simd("generic")
-    try:
-        rates = peaks.peak_rates(1, clock.ONCE)
-    finally:
-        use_simd(None)
+    rates = peaks.peak_rates(1, clock.ONCE)
     assert {kind: rate is not None for kind, rate in rates.items()} == {
         "sgemm": True,
         "popcount": True,

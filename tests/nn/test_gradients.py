@@ -53,7 +53,7 @@ def test_copy_save_and_configuration_keep_it(tmp_path):
 
 
 @pytest.mark.parametrize("gradients, share", [("int10", 0.025), ("int8", 0.1)])
-def test_they_are_near_those_of_floats(each_backend, gradients, share):
+def test_they_are_near_those_of_floats(gradients, share):
     exact, rounded = (gradients_of(digits(g), *batch(digits())) for g in ("float32", gradients))
     for name, g in exact.items():
         assert rounded[name].dtype == np.float32

@@ -188,8 +188,16 @@ def test_another_machine_or_version_is_told_not_refused(tmp_path):
     assert json.loads(path.read_text())["epochs"] == 4
 
 
-@pytest.mark.parametrize("gradients", ["int8", "int9"])
-def test_integer_gradients_go_on_wherever_they_are(tmp_path, gradients, use_backend, use_threads):
+@pytest.mark.parametrize(
+    ("gradients", "last_path"),
+    [
+        ("int8", 0),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (("int8", -1), ("int9", -1))),
+    ],
+)
+def test_integer_gradients_go_on_wherever_they_are(
+    tmp_path, gradients, last_path, use_backend, use_threads, use_simd
+):
     """A run that changes backend, vector path and threads at each epoch is an undisturbed one."""
     from minibnn.ops.kernels import simd
 
@@ -198,17 +206,14 @@ def test_integer_gradients_go_on_wherever_they_are(tmp_path, gradients, use_back
 
     use_backend("reference")
     fit(tmp_path / "whole", net(), epochs=4)
-    before, paths = simd.vector_path(), simd.vector_paths()
-    places = [("numba", paths[0], 2), ("reference", paths[0], 1), ("numba", paths[-1], 1)]
-    try:
-        for epochs, (backend, path, threads) in enumerate([*places, places[0]], start=1):
-            use_backend(backend)
-            simd.use_simd(path)
-            use_threads(threads)
-            last = net()
-            fit(tmp_path / "parts", last, epochs=epochs, resume=epochs > 1, threads=threads)
-    finally:
-        simd.use_simd(before)
+    paths = simd.vector_paths()
+    places = [("numba", 0, 2), ("reference", 0, 1), ("numba", last_path, 1)]
+    for epochs, (backend, path, threads) in enumerate([*places, places[0]], start=1):
+        use_backend(backend)
+        use_simd(paths[path])
+        use_threads(threads)
+        last = net()
+        fit(tmp_path / "parts", last, epochs=epochs, resume=epochs > 1, threads=threads)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     assert last.digest() == bnn.load(tmp_path / "whole").digest()
 

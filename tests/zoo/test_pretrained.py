@@ -22,8 +22,8 @@ def test_the_digits_network_is_as_accurate_as_its_record_says():
 def test_the_cifar10_network_on_its_first_test_images(shared_cifar):
     data, net = bnn.data.load("cifar10", shared_cifar), bnn.zoo.pretrained("binarynet-cifar10")
     assert net.classes == tuple(data.classes)
-    answers = net.predict(data.test_images[:500]).argmax(axis=1)
-    assert np.count_nonzero(answers == data.test_labels[:500]) == 398
+    answers = net.predict(data.test_images[:100]).argmax(axis=1)
+    assert np.count_nonzero(answers == data.test_labels[:100]) == 83
 
 
 @pytest.mark.slow

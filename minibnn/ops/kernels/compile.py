@@ -2,8 +2,8 @@
 
 Numba's disk cache looks only at the file of the function it caches. A kernel calls others and
 reads constants from other files of ``ops``, so the name of the cache's folder carries a digest of
-all of them, and kernels are kept there or nowhere. A folder that can only be read serves as far as
-it goes; what cannot be kept, or is damaged, is compiled.
+all of them, and of NUMBA_OPT; kernels are kept there or nowhere. A folder that can only be read
+serves as far as it goes; what cannot be kept, or is damaged, is compiled.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ def _folder():
     sources = [*sorted(_HERE.parent.glob("*.py")), *sorted(_HERE.glob("*.py"))]
     if not given or not sources:
         return None
-    digest = sha256()
+    digest = sha256(str(numba.config.OPT).encode())
     for file in sources:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return os.path.join(given, f"kernels-{digest.hexdigest()[:16]}")
