@@ -9,7 +9,7 @@ command. ``...`` in a line stands for anything. The files named are those that t
 OPTIMIZERS = (
     "optimizer must be one of bop, latent-sgd, latent-adam, bop2nd, cema, inertia-sgd, "
     "schmitt-sgd, double-well-sgd, bold, diode, latent-direction, directed-bop, integer-bop, sgd, "
-    "adam; found "
+    "adam, found "
 )
 RECIPES = "recipe must be one of bop-sec51, bop-sec52, latent-adam, ..., found "
 DATASETS = "data set must be one of digits, cifar10, image-folder, npz:FILE, found "
