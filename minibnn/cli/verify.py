@@ -87,8 +87,7 @@ def _home_of_hypothesis():
 
 def tell_measured(ids):
     """Print what E12 and E14 state, as measured on the optimizers themselves."""
-    from minibnn.equivalences.resources import storage_table
-    from minibnn.equivalences.second_order import flip_storm
+    from minibnn.equivalences.second_order import flip_storm, storage_table
     from minibnn.tables import text_table
 
     wanted, lines = {id.upper() for id in ids} or {"E12", "E14"}, []

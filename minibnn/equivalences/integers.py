@@ -1,4 +1,4 @@
-"""Integers and sums: E27 (Bop in integers), E28 (votes), E29 (accumulation), E35 (parity)."""
+"""Sums: E13 (many workers), E27 (integers), E28 (votes), E29 (accumulation), E35 (parity)."""
 
 from fractions import Fraction
 
@@ -6,11 +6,87 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, THRESHOLDS
-from minibnn.equivalences.entry import EXACT, Entry
+from minibnn.equivalences.entry import BOTH, EXACT, Entry
 from minibnn.nn import Parameter
-from minibnn.optim import IntegerBopState, majority_vote_step
+from minibnn.optim import BopState, IntegerBopState, majority_vote_step
 from minibnn.optim.bop import flip_signs
 from minibnn.optim.integer import leak
+
+E13 = Entry(
+    """E13 Data parallel training is training on the whole batch
+
+    The mean of K workers' mean gradients is the mean over the batch; averaging the workers' m is
+    averaging their gradients.
+
+    if: equal shards (or weights by size), losses per sample, no batch statistics; in float32 exact
+        partial sums
+    class: Q, B
+    why: Linearity of the mean and of the moving average.
+    source: Helwegen et al. 2019, algorithm 2 (the 1/K)"""
+)
+
+
+def mean(x, arrays):
+    return sum(arrays[1:], arrays[0]) / x.number(len(arrays))
+
+
+def by_gradients(x, means, w, hyper):
+    """Workers average their gradients."""
+    g = mean(x, means)
+    return (v for v, _ in x.bop(g, w, 0 * g[0], **hyper))
+
+
+def local(x, means, w, hyper):
+    """(bits, m) of each worker."""
+    return zip(*(x.bop(g, w, 0 * g[0], **hyper) for g in means), strict=True)
+
+
+def by_averages(x, means, w, hyper):
+    """Workers average their m."""
+    for ends in local(x, means, w, hyper):
+        m = mean(x, [m for _, m in ends])
+        w, _ = x.steps.bop_step(w, m, BopState(0 * m), **hyper | {"gamma": 1})
+        yield w
+
+
+def by_votes(x, means, w, hyper):
+    """Workers vote on their own flips."""
+    for ends in local(x, means, w, hyper):
+        yield x.sign(sum(bits.astype(int) for bits, _ in ends))
+
+
+@E13.claim(BOTH)
+def mean_gradient(x, many=by_gradients, shards=None):
+    """Bop on the mean of all samples (S, steps, n), and bits of ``many(x, means, w, hyper)``."""
+    workers, size = x.one("workers", (2, 3) if x.exact else (2, 4)), x.one("per_worker", (1, 2))
+    shape = workers * size, x.one("steps", range(1, 5)), x.one("size", (1, 2))
+    samples, w = x.array(x.many("samples", SMALL, *shape)), x.start_bits()
+    shards = shards or [size] * workers
+    means = [mean(x, shard) for shard in np.split(samples, np.cumsum(shards)[:-1])]
+    threshold = x.number(x.one("threshold", (0, 0.5, 0.25)))
+    whole, hyper = mean(x, samples), {"gamma": x.number(0.5), "threshold": threshold}
+    one = x.bop(whole, w, 0 * whole[0], **hyper)
+    for _, (bits, m), v in x.beside(whole, one, many(x, means, w, hyper)):
+        x.show(m=m)
+        x.same_bits(one_worker=bits, many=v)
+
+
+@E13.claim(BOTH)
+def mean_average(x):
+    mean_gradient(x, many=by_averages)
+
+
+E13.shows(mean_gradient, samples=[[[3], [1], [-4]], [[1], [1], [0]]], threshold=0.5)
+E13.breaks("shards of 1 and 3 samples, all workers weighted alike")(
+    mean_gradient, shards=[1, 3], samples=[[[4]], [[0]], [[0]], [[0]]], threshold=0.75
+)
+E13.breaks("a vote on local flips")(
+    mean_gradient, many=by_votes, shards=[1] * 3, samples=[[[8]], [[0]], [[0]]], threshold=0.5
+)
+E13.breaks("float32 sums that round: 2^24 + 1 + 1 - 2^24 in another order")(
+    mean_gradient, shards=[2, 2], samples=[[[2**24]], [[1]], [[1]], [[-(2**24)]]]
+)
+
 
 E27 = Entry(
     """E27 Bop in integers

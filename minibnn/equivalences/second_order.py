@@ -1,4 +1,4 @@
-"""Two averages in a row or under each other: E7 (momentum) and E14 (Bop2ndOrder)."""
+"""What a second number per weight does: E7 (momentum), E12 (their count), E14 (Bop2ndOrder)."""
 
 from fractions import Fraction
 
@@ -116,6 +116,83 @@ E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings"
 )
 E7.breaks("coupled decay taken for the decoupled cascade")(
     coupled, ROOTS[4], g=(1, 0), latent=0.5, r1=ROOTS[4], r2=ROOTS[2], numbers="fraction"
+)
+
+
+E12 = Entry(
+    """E12 Numbers stored per weight
+
+    Latent SGD 1 real, with momentum 2, Adam 3; Bop 1 and the bit, Bop2ndOrder 2 and the bit, the
+    cascade 2. At tau = 0 Bop's bit is -sgn(m) wherever m is not 0, so it is redundant there; the
+    cascade has no tau, so its bit always is.
+
+    if: counted on the optimizers' own state; redundant only at tau = 0
+    class: B
+    why: b m > 0 flips, so after a step b m <= 0.
+    source: Helwegen et al. 2019, section 4; their code keeps b as float32, so 2 reals"""
+)
+# Reals of state per weight, and whether the bit itself has to be kept beside them.
+STORED = {
+    "LatentSGD": (1, False, lambda: optim.LatentSGD()),
+    "LatentSGD with momentum": (2, False, lambda: optim.LatentSGD(momentum=0.9)),
+    "LatentAdam": (3, False, lambda: optim.LatentAdam()),
+    "InertiaSGD": (1, True, lambda: optim.InertiaSGD()),
+    "Bop": (1, True, lambda: optim.Bop()),
+    "Bop2ndOrder": (2, True, lambda: optim.Bop2ndOrder()),
+    "CEMA": (2, False, lambda: optim.CEMA()),
+    "SchmittSGD": (1, True, lambda: optim.SchmittSGD()),
+    "DoubleWellSGD": (1, False, lambda: optim.DoubleWellSGD()),
+}
+
+
+def measured_bytes(make, shape=(32, 32)):
+    """Bytes of state per weight, from a real optimizer after a step on a real parameter."""
+    p = Parameter("kernel", np.ones(shape, np.int8), binary=True)
+    p.grad = np.ones(shape, np.float32)
+    optimizer = make()
+    optimizer.step([p])
+    return optimizer.state_bytes() / p.size
+
+
+def storage_table():
+    """Rows of (optimizer, measured bytes of state per weight, reals, bit kept beside them)."""
+    return [(name, measured_bytes(make), reals, bit) for name, (reals, bit, make) in STORED.items()]
+
+
+@E12.claim
+def count(x, reals=None):
+    name, shape = x.one("optimizer", tuple(STORED)), x.many("shape", (3, 1, 2, 5), 2)
+    stored, _, make = STORED[name]
+    x.same(**{name: measured_bytes(make, shape) / 4, "stored": reals or stored})
+
+
+def bit_beside(x, gradients, run):
+    """``run`` has (bits, inertia); a bit is minus the sign of its inertia."""
+    for _, (w, inertia) in x.beside(gradients, run):
+        known = inertia != 0
+        x.tie(~known)
+        x.same_bits(bit=w[known], minus_sgn=x.sign(-inertia)[known])
+
+
+@E12.claim
+def redundant_bit(x, threshold=0):
+    g, w, m = x.gradients(SMALL), x.start_bits(), x.weights("m", QUARTERS)
+    bit_beside(x, g, x.bop(g, w, m, x.one("gamma", RATES), threshold))
+
+
+@E12.claim
+def redundant_bit_of_cascade(x):
+    g, w = x.gradients(SMALL), x.start_bits()
+    state = CEMAState(x.weights("u", QUARTERS), x.weights("m", QUARTERS))
+    hyper = {"gamma": x.one("gamma", RATES), "alpha": x.one("alpha", RATES)}
+    run = x.run(x.steps.cema_step, g, w, state, **hyper)
+    bit_beside(x, g, ((w, state.inertia) for w, state in run))
+
+
+E12.shows(count, optimizer="Bop")
+E12.breaks("tau = 1: the bit is not in m")(redundant_bit, threshold=1, g=(1,))
+E12.breaks('"Adam stores the two averages": and the latent weight')(
+    count, reals=2, optimizer="LatentAdam"
 )
 
 

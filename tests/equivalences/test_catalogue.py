@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from minibnn import equivalences, optim
 from minibnn.equivalences import CATALOGUE, explanation
 from minibnn.equivalences.averages import least_spacing
-from minibnn.equivalences.resources import measured_bytes, storage_table
 from minibnn.equivalences.search import chooser
-from minibnn.equivalences.second_order import flip_storm
+from minibnn.equivalences.second_order import flip_storm, measured_bytes, storage_table
 from minibnn.equivalences.steps import library_steps
 
 every_entry = pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.id)

@@ -311,7 +311,7 @@ def test_a_step_without_mirror_image_is_caught(monkeypatch):
 @pytest.mark.parametrize("id", ["E26", "E30", "E35", "E36"])
 def test_a_wrong_library_is_caught(id, monkeypatch):
     """Where a claim is not about one step function."""
-    from minibnn.equivalences import bayes, signs
+    from minibnn.equivalences import bayes, tiny
 
     def slack(*arguments):
         return right(*arguments) if len(arguments) < 4 else (arguments[0], np.sign(arguments[0]))
@@ -320,14 +320,14 @@ def test_a_wrong_library_is_caught(id, monkeypatch):
     monkeypatch.setattr(bayes, "bayes_step", slack)
     monkeypatch.setattr(optim.Bop, "step_function", only_downwards)
     monkeypatch.setattr(optim.Bop, "train", lambda self, ps, kernels: {p.name: 1 for p in ps})
-    monkeypatch.setattr(signs, "group_orbit", lambda w, v: np.int8(sorted(w.tolist())))
+    monkeypatch.setattr(tiny, "group_orbit", lambda w, v: np.int8(sorted(w.tolist())))
     assert verify_entry(CATALOGUE[id], Steps(), examples=100, seed=0).verdict == "FAILS"
 
 
 def test_wrong_count_of_bytes_is_caught(monkeypatch):
-    from minibnn.equivalences import resources
+    from minibnn.equivalences import second_order
 
-    monkeypatch.setitem(resources.STORED, "Bop", (2, True, resources.STORED["Bop"][2]))
+    monkeypatch.setitem(second_order.STORED, "Bop", (2, True, second_order.STORED["Bop"][2]))
     row = verify_entry(CATALOGUE["E12"], Steps(), examples=100, seed=0)
     assert row.verdict == "FAILS"
     assert "Bop" in row.why
