@@ -2,16 +2,10 @@
 
 import numpy as np
 
+from minibnn import optim
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, STARTS, THRESHOLDS, hold
 from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 from minibnn.equivalences.scale import dialect, sgd_constants
-from minibnn.optim import (
-    BopState,
-    DoubleWellSGDState,
-    InertiaSGDState,
-    LatentSGDState,
-    SchmittSGDState,
-)
 
 E3 = Entry(
     """E3 A latent weight is a bit and its inertia
@@ -31,9 +25,9 @@ E3 = Entry(
 def inertia(x, step=None, rounded=lambda latent: latent):
     """Latent SGD, and bits with their inertia; ``rounded`` is how latent weights are kept."""
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS, STARTS)
-    hyper, w, velocity = sgd_constants(x), x.sign(latent), LatentSGDState(0 * latent)
-    step, state = step or x.steps.inertia_sgd_step, InertiaSGDState(np.abs(latent), 0 * latent)
-    run = x.run(step, gradients, w, state, **hyper)
+    hyper, w, velocity = sgd_constants(x), x.sign(latent), optim.LatentSGDState(0 * latent)
+    state = optim.InertiaSGDState(np.abs(latent), 0 * latent)
+    run = x.run(step or x.steps.inertia_sgd_step, gradients, w, state, **hyper)
     for g, (w, state) in x.beside(gradients, run):
         latent, velocity = x.steps.latent_sgd_step(latent, g, velocity, **hyper)
         latent = rounded(latent)
@@ -47,7 +41,7 @@ def inertia(x, step=None, rounded=lambda latent: latent):
 
 def symmetric_step(w, g, state, *, lr, **others):
     s = state.inertia - lr * (w * g)
-    return np.where(s < 0, -w, w), InertiaSGDState(np.abs(s))
+    return np.where(s < 0, -w, w), optim.InertiaSGDState(np.abs(s))
 
 
 def eighths_below(s):
@@ -57,7 +51,7 @@ def eighths_below(s):
 
 def step_rounded_down(w, g, state, *, lr, **others):
     s = eighths_below(state.inertia - lr * (w * g))
-    return np.where((s < 0) | ((s == 0) & (w < 0)), -w, w), InertiaSGDState(np.abs(s))
+    return np.where((s < 0) | ((s == 0) & (w < 0)), -w, w), optim.InertiaSGDState(np.abs(s))
 
 
 E3.shows(inertia, g=(2, 1, -2, -1), latent=0.5, weight_decay=0.5)
@@ -93,17 +87,14 @@ def beside_bop(x, gradients, latent, rates, lam, how):
     rule by which a latent weight of 0 is read.
     """
     w = bits = x.sign(latent)
-    state, hyper = (
-        BopState(how.get("m", -lam * latent)),
-        {"weight_decay": lam, "decay": how["decay"]},
-    )
-    hyper |= {"clip": how["clip"]} if how.get("clip") else {}
-    run = x.sgd(gradients, latent, rates, **hyper)
+    state = optim.BopState(how.get("m", -lam * latent))
+    clip = {"clip": how["clip"]} if how.get("clip") else {}
+    run = x.sgd(gradients, latent, rates, weight_decay=lam, decay=how["decay"], **clip)
     hyper = {"threshold": 0, "rule": how["rule"], "average": how["average"]}
     for g, lr, latent in x.beside(gradients, rates, run):
         w, state = x.steps.bop_step(w, g, state, gamma=how.get("gamma", lr * lam), **hyper)
         if how.get("m_clip"):
-            state = BopState(np.clip(state.m, -how["m_clip"], how["m_clip"]))
+            state = optim.BopState(np.clip(state.m, -how["m_clip"], how["m_clip"]))
         bits = x.sign(latent) if how.get("zero", how["rule"]) == "larq" else hold(latent, bits)
         x.show(latent=latent)
         x.same_bits(sign=bits, bop=w)
@@ -183,13 +174,12 @@ E8 = Entry(
 
 def schmitt_trigger(bits, m, threshold, rule):
     """-1 above the threshold, +1 below minus the threshold, else the bit that was there."""
-    up, down = m > threshold, m < -threshold
-    if rule == "inclusive":
-        up, down = (m >= threshold) & (m > 0), (m <= -threshold) & (m < 0)
-    if rule == "larq":  # a tie, b m = tau, becomes +1
-        down = m <= -threshold
-    one = np.ones_like(bits)
-    return np.where(up, -one, np.where(down, one, bits))
+    within = {
+        "strict": np.abs(m) <= threshold,
+        "inclusive": (np.abs(m) < threshold) | (m == 0),
+        "larq": (np.abs(m) <= threshold) & (m != -threshold),  # a tie, b m = tau, becomes +1
+    }
+    return np.where(within[rule], bits, np.where(m > 0, -np.ones_like(bits), np.ones_like(bits)))
 
 
 def drawn_hysteresis(x):
@@ -209,11 +199,10 @@ def twins(steps):
 @E8.claim(BOTH)
 def trigger(x):
     gradients, rates, lam, threshold, bits, m = drawn_hysteresis(x)
-    rule, average = dialect(x).values()
-    gammas = [lr * lam for lr in rates]
-    run = x.bop(gradients, bits, m, gammas, threshold, rule=rule, average=average)
+    how = dialect(x)
+    run = x.bop(gradients, bits, m, [lr * lam for lr in rates], threshold, **how)
     for _, (w, n) in x.beside(gradients, run):
-        bits = schmitt_trigger(bits, n, threshold, rule)
+        bits = schmitt_trigger(bits, n, threshold, how["rule"])
         x.same_bits(bop=w, trigger=bits)
 
 
@@ -228,7 +217,7 @@ def bop_and_twin(x, step, state, gradients, rates, lam, threshold, bits, m, dead
 @E8.claim(BOTH, when=twins)
 def band(x, memory=True, deadband=None):
     _, _, lam, *_, m = run = drawn_hysteresis(x)
-    twin = x.steps.schmitt_sgd_step, SchmittSGDState(-m / lam)
+    twin = x.steps.schmitt_sgd_step, optim.SchmittSGDState(-m / lam)
     for _, (w, m), (bits, state) in bop_and_twin(x, *twin, *run, deadband):
         x.same_bits(bop=w, band=bits if memory else x.sign(state.latent))
         x.same(m=m, minus_lambda_latent=-lam * state.latent)
@@ -239,7 +228,7 @@ def wells(x, beyond=False):
     """From b m <= tau at the start."""
     g, rates, lam, threshold, bits, m = drawn_hysteresis(x)
     m, theta = m if beyond else bits * np.minimum(m * bits, threshold), threshold / lam
-    well = DoubleWellSGDState(-m / lam + theta * bits)
+    well = optim.DoubleWellSGDState(-m / lam + theta * bits)
     x.same_bits(sign_of_W0=hold(well.latent, bits), b0=bits)
     run = x.steps.double_well_sgd_step, well, g, rates, lam, threshold, bits, m
     for _, (w, m), (bits, well) in bop_and_twin(x, *run):
@@ -251,7 +240,7 @@ def wells(x, beyond=False):
 @E8.breaks("the wells' bit is sign(W), also at W = 0")
 def sign_of_zero(x):
     """b = -1, theta = lambda = lr = 1, g = -1: W = 0, and Bop keeps -1."""
-    g, bits, state = x.column(-1), x.signs([-1]), DoubleWellSGDState(x.array([-1]))
+    g, bits, state = x.column(-1), x.signs([-1]), optim.DoubleWellSGDState(x.array([-1]))
     hyper = {"lr": 1, "weight_decay": 1, "deadband": 1}
     run = x.run(x.steps.double_well_sgd_step, g, bits, state, **hyper)
     for _, (w, state) in x.beside(g, run):

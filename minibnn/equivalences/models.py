@@ -7,17 +7,9 @@ from itertools import product
 
 import numpy as np
 
+from minibnn import optim
 from minibnn.errors import InputError
 from minibnn.ops.bits import binarize
-from minibnn.optim import (
-    BopState,
-    DiodeState,
-    SchmittSGDState,
-    bop_step,
-    diode_step,
-    latent_sgd_step,
-    schmitt_sgd_step,
-)
 
 RATE, THRESHOLD, START = "rate", "threshold", "start"
 
@@ -60,7 +52,7 @@ class Model:
 
 def sgd(w, g, state, c, choice):
     decay = {"weight_decay": c["lam"]} if "lam" in c else {}
-    latent, _ = latent_sgd_step(state[0], g, None, lr=c["lr"], **decay)
+    latent, _ = optim.latent_sgd_step(state[0], g, None, lr=c["lr"], **decay)
     return binarize(latent), (latent,)
 
 
@@ -70,7 +62,7 @@ def sign_sgd(w, g, state, c, choice):
 
 def bop(w, g, state, c, choice):
     hyper = {"gamma": c["gamma"], "threshold": c["threshold"]} | choice
-    w, new = bop_step(w, g, BopState(*state), **hyper)
+    w, new = optim.bop_step(w, g, optim.BopState(*state), **hyper)
     return w, tuple(new)
 
 
@@ -89,7 +81,7 @@ def inertia(w, g, state, c, choice):
 
 def schmitt(w, g, state, c, choice):
     hyper = {"lr": c["lr"], "weight_decay": c["lam"], "deadband": c["theta"]}
-    w, new = schmitt_sgd_step(w, g, SchmittSGDState(*state), **hyper)
+    w, new = optim.schmitt_sgd_step(w, g, optim.SchmittSGDState(*state), **hyper)
     return w, tuple(new)
 
 
@@ -100,9 +92,9 @@ def bayes(w, g, state, c, choice):
 
 def diode(w, g, state, c, choice):
     """Its first average is the gradient."""
-    kept = DiodeState(0 * g, state[0])
+    kept = optim.DiodeState(0 * g, state[0])
     hyper = {"lr": c["lr"], "beta_1": 0, "beta_2": 1 - c["rate"]}
-    w, new = diode_step(w, g, kept, **hyper)
+    w, new = optim.diode_step(w, g, kept, **hyper)
     return w, (new.inertia,)
 
 

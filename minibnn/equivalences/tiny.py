@@ -9,16 +9,9 @@ from itertools import combinations_with_replacement, product
 
 import numpy as np
 
+from minibnn import optim
 from minibnn.equivalences.entry import Entry
 from minibnn.ops.bits import binarize
-from minibnn.optim import (
-    Bop2ndState,
-    BopState,
-    LatentSGDState,
-    bop2nd_step,
-    bop_step,
-    latent_sgd_step,
-)
 
 
 def inputs(n):
@@ -101,18 +94,18 @@ E36.shows(count)
 
 
 def bop(w, g, state):
-    state = state or BopState(np.zeros_like(g))
-    return bop_step(w, g, state, gamma=0.1, threshold=0.02)
+    state = state or optim.BopState(np.zeros_like(g))
+    return optim.bop_step(w, g, state, gamma=0.1, threshold=0.02)
 
 
 def bop2nd(w, g, state):
-    state = state or Bop2ndState(np.zeros_like(g), np.ones_like(g))
-    return bop2nd_step(w, g, state, gamma=0.1, sigma=0.01, threshold=0.1)
+    state = state or optim.Bop2ndState(np.zeros_like(g), np.ones_like(g))
+    return optim.bop2nd_step(w, g, state, gamma=0.1, sigma=0.01, threshold=0.1)
 
 
 def latent_sgd(w, g, state):
-    latent, velocity = state or (w * np.float32(0.3), LatentSGDState(None))
-    latent, velocity = latent_sgd_step(latent, g, velocity, lr=0.3, clip=1.0)
+    latent, velocity = state or (w * np.float32(0.3), optim.LatentSGDState(None))
+    latent, velocity = optim.latent_sgd_step(latent, g, velocity, lr=0.3, clip=1.0)
     return binarize(latent), (latent, velocity)
 
 

@@ -4,25 +4,17 @@ from fractions import Fraction
 
 import numpy as np
 
+from minibnn import optim
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS
 from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 from minibnn.equivalences.scale import scaled_constants
-from minibnn.optim import (
-    BoldState,
-    BopState,
-    DiodeState,
-    DirectedBopState,
-    DirectionState,
-    DoubleWellSGDState,
-    LatentSGDState,
-)
 from minibnn.optim.hysteresis import JUMPS
 
 
 def well(x, gradients, bits, latent, lr, lam, theta, jump):
     """(bits, W) of the double well."""
     hyper = {"lr": lr, "weight_decay": lam, "deadband": theta, "jump": jump}
-    start = DoubleWellSGDState(latent)
+    start = optim.DoubleWellSGDState(latent)
     for w, state in x.run(x.steps.double_well_sgd_step, gradients, bits, start, **hyper):
         x.tie(state.latent == 0)
         yield w, state.latent
@@ -30,7 +22,7 @@ def well(x, gradients, bits, latent, lr, lam, theta, jump):
 
 def bold(x, gradients):
     """Bits of BOLD, all +1 at the start."""
-    state, bits = BoldState(0 * gradients[0]), x.signs([1] * len(gradients[0]))
+    state, bits = optim.BoldState(0 * gradients[0]), x.signs([1] * len(gradients[0]))
     return (w for w, _ in x.run(x.steps.bold_step, gradients, bits, state, lr=1))
 
 
@@ -54,7 +46,7 @@ def rebnn_is_bop(x):
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS)
     lr, lam = x.one("lr", RATES), x.one("weight_decay", LAMBDAS)
     theta, w = x.number(x.one("theta", (0, 1, 0.5, 7))), x.sign(latent)
-    bits, state = w, BopState(-lam * latent)
+    bits, state = w, optim.BopState(-lam * latent)
     run = well(x, gradients, bits, latent, lr, lam, theta, "none")
     for g, (new, latent) in x.beside(gradients, run):
         direction, bits = g - lam * theta * bits, new
@@ -66,7 +58,8 @@ def rebnn_is_bop(x):
 @E22.claim(EXACT)
 def bold_is_a_well(x):
     gradients, b, eta = x.gradients(SMALL, QUARTERS), x.start_bits(), x.one("eta", (1, 0.5, 0.25))
-    bits, bold, state = b, BoldState(0 * gradients[0]), DoubleWellSGDState(x.number(1) * b)
+    bits, state = b, optim.DoubleWellSGDState(x.number(1) * b)
+    bold = optim.BoldState(0 * gradients[0])
     for g in x.over(gradients):
         decay = (1 - x.number(Fraction(bold.kept, len(b)))) / x.number(eta)
         hyper = {"lr": eta, "weight_decay": decay, "deadband": 1, "jump": "bottom"}
@@ -133,10 +126,10 @@ def directions(x, m=None):
     lr, lam = x.number(x.one("lr", RATES)), x.number(x.one("weight_decay", LAMBDAS))
     names = ("lion", "signum", "nesterov") + ("adamw",) * (not x.exact)
     how, zero = {"direction": x.one("direction", names)}, 0 * latent
-    step, start = x.steps.latent_direction_step, DirectionState(zero, zero)
+    step, start = x.steps.latent_direction_step, optim.DirectionState(zero, zero)
     latents = x.run(step, gradients, latent, start, lr=lr, weight_decay=lam, **how)
     how |= {"gamma": lr * lam, "threshold": 0, "rule": "larq"}
-    start = DirectedBopState(-lam * latent if m is None else zero + x.number(m), zero, zero)
+    start = optim.DirectedBopState(-lam * latent if m is None else zero + x.number(m), zero, zero)
     bop = x.run(x.steps.directed_bop_step, gradients, x.sign(latent), start, **how)
     for _, (latent, _), (w, state) in x.beside(gradients, latents, bop):
         x.tie(state.m == 0)
@@ -147,11 +140,11 @@ def directions(x, m=None):
 @E24.claim(BOTH)
 def diode_is_bop(x):
     gradients, m = x.gradients(SMALL, ANY), x.weights("m", QUARTERS)
-    v, state, beta = x.sign(-m), BopState(m), x.one("beta_2", (0.5, 0.75, 0.0))
+    v, state, beta = x.sign(-m), optim.BopState(m), x.one("beta_2", (0.5, 0.75, 0.0))
     lr, c = x.number(x.one("lr", RATES)), x.number(x.one("C", SCALES))
     step, hyper = x.steps.diode_step, {"beta_1": 0.5, "beta_2": beta}
-    diode = x.run(step, gradients, v, DiodeState(0 * m, m), lr=lr, **hyper)
-    scaled = x.run(step, gradients, v, DiodeState(0 * m, c * m), lr=c * lr, **hyper)
+    diode = x.run(step, gradients, v, optim.DiodeState(0 * m, m), lr=lr, **hyper)
+    scaled = x.run(step, gradients, v, optim.DiodeState(0 * m, c * m), lr=c * lr, **hyper)
     how = {"gamma": 1 - beta, "threshold": 0, "rule": "larq", "average": "lerp"}
     for _, (w, one), (u, other) in x.beside(gradients, diode, scaled):
         v, state = x.steps.bop_step(v, lr * np.sign(one.momentum), state, **how)
@@ -211,7 +204,7 @@ def squared_rate(x, lr_power=2, unscaled=()):
         if not np.any(a):
             return  # alpha = 0: no kernel
         a, b = (
-            x.steps.latent_sgd_step(w, g / scale_of(w), LatentSGDState(None), **how)[0]
+            x.steps.latent_sgd_step(w, g / scale_of(w), optim.LatentSGDState(None), **how)[0]
             for w, how in ((a, hyper), (b, scaled))
         )
         x.tie(a == 0)
@@ -223,13 +216,13 @@ def squared_rate(x, lr_power=2, unscaled=()):
 def kernel_is_bop(x):
     gradients, latent = x.gradients(SMALL, ANY), x.weights("latent", QUARTERS[1:])
     lr, lam = x.one("lr", RATES), x.one("weight_decay", LAMBDAS)
-    w, state = x.sign(latent), BopState(-lam * latent)
+    w, state = x.sign(latent), optim.BopState(-lam * latent)
     for g in x.over(gradients):
         if not np.any(latent):
             return
         alpha, evidence = scale_of(latent), lam * g / scale_of(state.m)
         hyper = {"lr": lr, "weight_decay": lam}
-        latent, _ = x.steps.latent_sgd_step(latent, g / alpha, LatentSGDState(None), **hyper)
+        latent, _ = x.steps.latent_sgd_step(latent, g / alpha, optim.LatentSGDState(None), **hyper)
         hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq"}
         w, state = x.steps.bop_step(w, evidence, state, **hyper)
         x.tie(latent == 0)

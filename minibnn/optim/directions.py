@@ -13,22 +13,13 @@ import numpy as np
 
 from minibnn.errors import one_of
 from minibnn.ops.hyperparameters import adam_rate, constants
-from minibnn.optim.arguments import (
-    Bound,
-    Choice,
-    Divisor,
-    NotNegative,
-    Positive,
-    Rate,
-    Share,
-    SignedStart,
-)
+from minibnn.optim import arguments
 from minibnn.optim.bop import Average, BopState, Rule, bop_step
 from minibnn.optim.latent import LatentOptimizer, clipped, masked
 from minibnn.optim.optimizer import StepOptimizer
 
 DIRECTIONS = ("adamw", "lion", "signum", "nesterov")
-Direction = Annotated[str, Choice(DIRECTIONS)]
+Direction = Annotated[str, arguments.Choice(DIRECTIONS)]
 
 
 class DirectionState(NamedTuple):
@@ -164,9 +155,9 @@ def diode_step(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
 @dataclass(eq=False, kw_only=True)
 class _Directed(StepOptimizer):
     direction: Direction = "lion"
-    beta_1: Share = 0.9
-    beta_2: Share = 0.99
-    epsilon: Divisor = 1e-7
+    beta_1: arguments.Share = 0.9
+    beta_2: arguments.Share = 0.99
+    epsilon: arguments.Divisor = 1e-7
 
     counters = ("t",)
 
@@ -178,9 +169,9 @@ class LatentDirection(LatentOptimizer, _Directed):
     ``initial`` and ``seed`` are as in ``LatentSGD``.
     """
 
-    lr: Positive = 1.0
-    weight_decay: NotNegative = 0.0
-    clip: Bound = None
+    lr: arguments.Positive = 1.0
+    weight_decay: arguments.NotNegative = 0.0
+    clip: arguments.Bound = None
 
     kind = "latent-direction"
     inner_class = DirectionState
@@ -192,11 +183,11 @@ class LatentDirection(LatentOptimizer, _Directed):
 class DirectedBop(_Directed):
     """Bop on AdamW's, Lion's, Signum's or Nesterov's direction; see ``directed_bop_step``."""
 
-    gamma: Rate = 1e-4
-    threshold: NotNegative = 1e-8
+    gamma: arguments.Rate = 1e-4
+    threshold: arguments.NotNegative = 1e-8
     rule: Rule = "strict"
     average: Average = "convex"
-    initial: SignedStart = 0.0
+    initial: arguments.SignedStart = 0.0
 
     kind = "directed-bop"
     state_class = DirectedBopState
@@ -209,9 +200,9 @@ class DirectedBop(_Directed):
 class Diode(StepOptimizer):
     """Diode for binary parameters; both averages start at 0. See ``diode_step``."""
 
-    lr: Positive = 1.0
-    beta_1: Share = 0.9
-    beta_2: Share = 0.999
+    lr: arguments.Positive = 1.0
+    beta_1: arguments.Share = 0.9
+    beta_2: arguments.Share = 0.999
 
     kind = "diode"
     state_class = DiodeState

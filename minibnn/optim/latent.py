@@ -15,16 +15,7 @@ from minibnn.errors import one_of
 from minibnn.ops.bits import binarize
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.ops.initial import fans, glorot_normal
-from minibnn.optim.arguments import (
-    Bound,
-    Choice,
-    Divisor,
-    NotNegative,
-    Positive,
-    Seed,
-    Share,
-    Start,
-)
+from minibnn.optim import arguments
 from minibnn.optim.optimizer import StepOptimizer
 from minibnn.optim.real import AdamState, MomentumOptimizer, adam_step
 
@@ -125,11 +116,11 @@ def latent_adam_step(
 class MagnitudeOptimizer(StepOptimizer):
     """What optimizers of latent weights and of their magnitudes share."""
 
-    clip: Bound = 1.0
-    ste_clip: Bound = None
-    initial: Annotated[float | str | dict, Start(STARTS)] = "glorot_uniform"
-    seed: Seed = 0
-    lr_scaling: Annotated[str | None, Choice(("glorot",), optional=True)] = None
+    clip: arguments.Bound = 1.0
+    ste_clip: arguments.Bound = None
+    initial: Annotated[float | str | dict, arguments.Start(STARTS)] = "glorot_uniform"
+    seed: arguments.Seed = 0
+    lr_scaling: Annotated[str | None, arguments.Choice(("glorot",), optional=True)] = None
 
     def start_values(self, p):
         """|latent| at the start, float32: ``initial`` says which, ``seed`` the draw."""
@@ -153,10 +144,10 @@ class MagnitudeOptimizer(StepOptimizer):
 class SGDArguments(MomentumOptimizer, MagnitudeOptimizer):
     """What ``LatentSGD`` and its inertia form take."""
 
-    lr: Positive = 1.0
-    momentum: Share = 0.0
-    weight_decay: NotNegative = 0.0
-    decay: Annotated[str, Choice(DECAYS)] = "shrink"
+    lr: arguments.Positive = 1.0
+    momentum: arguments.Share = 0.0
+    weight_decay: arguments.NotNegative = 0.0
+    decay: Annotated[str, arguments.Choice(DECAYS)] = "shrink"
 
 
 class LatentOptimizer(MagnitudeOptimizer):
@@ -225,10 +216,10 @@ class LatentAdam(LatentOptimizer):
     ``initial``, ``seed`` and ``lr_scaling`` are as in ``LatentSGD``.
     """
 
-    lr: Positive = 0.001
-    beta_1: Share = 0.9
-    beta_2: Share = 0.999
-    epsilon: Divisor = 1e-7
+    lr: arguments.Positive = 0.001
+    beta_1: arguments.Share = 0.9
+    beta_2: arguments.Share = 0.999
+    epsilon: arguments.Divisor = 1e-7
 
     kind = "latent-adam"
     inner_class, counters = LatentAdamState, ("t",)
