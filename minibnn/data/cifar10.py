@@ -4,12 +4,13 @@ A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. 50
 10,000 test images of 32x32 in 10 classes. https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
+import hashlib
 import os
+import tarfile
 from typing import NamedTuple
 
 import numpy as np
 
-from minibnn.data.archives import check_size, read_members
 from minibnn.data.cifar10_python import decode_python
 from minibnn.data.dataset import Dataset
 from minibnn.data.download import fetch
@@ -20,7 +21,10 @@ CLASSES = tuple("airplane automobile bird cat deer dog frog horse ship truck".sp
 RECORDS = 10_000  # in each of the six files
 PIXELS = 3 * 32 * 32  # of an image: 32x32 red, then green, then blue, row by row
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+SHA256 = {  # of the official archives: what has another is not unpacked
+    "cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    "cifar-10-python.tar.gz": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+}
 ENVIRONMENT = "MINIBNN_DATA"
 
 
@@ -46,7 +50,8 @@ def load_cifar10(data_dir=None, download=True, progress=None):
         if data_dir:
             layout, place = find(expanded(data_dir))
         else:
-            layout, place = BINARY, fetch(URL, SHA256, BINARY.archive, download, progress)
+            layout, name = BINARY, BINARY.archive
+            place = fetch(URL, SHA256[name], name, download, progress)
         return assemble(layout, place)
     except OSError as error:
         where = error.filename or data_dir or BINARY.archive
@@ -71,40 +76,51 @@ def assemble(layout, place):
     """Read the six files of ``place`` (a folder or an archive) into a Dataset."""
     images = np.empty((6 * RECORDS, 32, 32, 3), np.uint8)
     labels = np.empty(6 * RECORDS, np.int64)
-    smallest = largest = RECORDS * (1 + PIXELS)
-    if layout is PYTHON:  # some writers use two bytes for a pixel, 1 kB a label and a file name
-        smallest, largest = RECORDS * PIXELS, RECORDS * (2 * PIXELS + 1024)
-    sizes = dict.fromkeys(layout.files, (smallest, largest))
-    read = read_folder if place.is_dir() else read_members
-    for name, content in read(place, layout.folder, sizes):
+    read = _in_folder if place.is_dir() else _in_archive
+    for k, (name, content) in enumerate(read(place, layout)):
         where = f"{place}/{name}" if place.is_dir() else f"{place}: {layout.folder}/{name}"
         if layout is PYTHON:
             records, found = decode_python(content, where, RECORDS)
         else:
             records = np.frombuffer(content, np.uint8).reshape(RECORDS, 1 + PIXELS)
             found, records = records[:, 0], records[:, 1:]
-        first = layout.files.index(name) * RECORDS
-        here = slice(first, first + RECORDS)
+        here = slice(k * RECORDS, (k + 1) * RECORDS)
         images[here] = records.reshape(RECORDS, 3, 32, 32).transpose(0, 2, 3, 1)
         labels[here] = _checked_labels(found, where)
-    (train, test), (train_labels, test_labels) = (
-        np.split(a, [5 * RECORDS]) for a in (images, labels)
-    )
-    return Dataset(train, train_labels, test, test_labels, CLASSES, "cifar10")
+    n = 5 * RECORDS
+    return Dataset(images[:n], labels[:n], images[n:], labels[n:], CLASSES, "cifar10")
 
 
-def read_folder(folder, _, sizes):
-    """Yield (name, content) of the files ``sizes`` names, sizes checked before reading."""
-    for name, (smallest, largest) in sizes.items():
+def _in_folder(folder, layout):
+    """Yield (name, content) of a layout's files, their sizes checked before they are read."""
+    smallest = largest = RECORDS * (1 + PIXELS)
+    if layout is PYTHON:  # some writers use two bytes for a pixel, 1 kB a label and a file name
+        smallest, largest = RECORDS * PIXELS, RECORDS * (2 * PIXELS + 1024)
+    for name in layout.files:
         path = folder / name
         if not path.is_file():
             found = "something else" if path.exists() else "no such file"
             raise InputError(f"{path}: expected a CIFAR-10 batch file, found {found}")
+        size = path.stat().st_size
+        if not smallest <= size <= largest:
+            expected = f"{smallest} to {largest}" if layout is PYTHON else smallest
+            raise InputError(f"{path}: expected {expected} bytes, found {size}")
         with path.open("rb") as file:
-            check_size(os.fstat(file.fileno()).st_size, smallest, largest, path)
-            content = file.read(largest)
-        check_size(len(content), smallest, largest, path)
-        yield name, content
+            yield name, file.read(largest)
+
+
+def _in_archive(path, layout):
+    """Yield (name, content) of an official archive's files; nothing is extracted to disk."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != SHA256[layout.archive]:
+        raise InputError(
+            f"{path}: expected the official archive, SHA-256 {SHA256[layout.archive][:16]}..., "
+            f"found {found[:16]}...: it is cut off, damaged or another one"
+        )
+    with tarfile.open(path) as archive:
+        for name in layout.files:
+            yield name, archive.extractfile(f"{layout.folder}/{name}").read()
 
 
 def _checked_labels(labels, where):

@@ -10,9 +10,8 @@ from minibnn.errors import InputError
 def fetch(url, sha256, name, download=True, progress=None):
     """Path of the file ``name`` in the user's cache, downloaded from ``url`` if it isn't there.
 
-    ``progress`` is None (a line on standard error), False (nothing) or a callable
-    ``progress(bytes_so_far, bytes_in_all)``. InputError without network, for a wrong checksum (the
-    file is not kept), or if the file is not there and ``download`` is False.
+    It is told on standard error, unless ``progress`` is False. InputError without network, for a
+    wrong checksum (the file is not kept), or if it is not there and ``download`` is False.
     """
     import pooch  # only a download needs it
 
@@ -23,18 +22,13 @@ def fetch(url, sha256, name, download=True, progress=None):
     advice = f"fetch {url} yourself and name its folder with --data-dir or MINIBNN_DATA"
     if not download:
         raise InputError(f"{path}: not in the cache (or damaged), and download is off; {advice}")
-    bar = _Bar(name, progress)
+    bar = _Bar(name)
+    downloader = pooch.HTTPDownloader(progressbar=progress is not False and bar, chunk_size=1 << 20)
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
-        pooch.retrieve(
-            url,
-            f"sha256:{sha256}",
-            fname=name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20),
-        )
+        pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader)
     except ValueError as error:
         raise InputError(
             f"{url}: expected SHA-256 {sha256[:16]}..., found another (checksum mismatch); "
@@ -53,30 +47,24 @@ def fetch(url, sha256, name, download=True, progress=None):
 
 
 class _Bar:
-    """The progress bar pooch talks to: attributes total, update, reset, close."""
+    """The progress bar pooch talks to; on a terminal one line that is written again and again."""
 
-    def __init__(self, name, progress):
-        self.name, self.report = name, self._line if progress is None else progress
-        self.total = self.done = self.told = 0
+    def __init__(self, name):
+        self.name, self.total, self.done = name, 0, 0
 
     def update(self, count):
-        self.done += count
-        if self.report:
-            self.report(min(self.done, self.total), self.total)
+        begun, self.done = self.done > 0, self.done + count
+        size = f"{self.total / 1e6:.0f} MB"
+        if sys.stderr.isatty():
+            text = f"\rdownloading {self.name}: {min(self.done, self.total) / 1e6:.0f} of {size}"
+            print(text, end="", file=sys.stderr, flush=True)
+        elif not begun:
+            print(f"downloading {self.name} ({size})", file=sys.stderr, flush=True)
 
-    def reset(self):  # pooch resets and updates once more at the end
-        self.done = 0
+    def reset(self):
+        """Pooch resets and updates once more at the end."""
 
     def close(self):
-        if self.told and sys.stderr.isatty():
+        if self.done and sys.stderr.isatty():
             print(file=sys.stderr)
-        self.told = 0
-
-    def _line(self, done, total):
-        """Rewrite one line on a terminal; elsewhere say once that a download has begun."""
-        if sys.stderr.isatty():
-            text = f"\rdownloading {self.name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-            print(text, end="", file=sys.stderr, flush=True)
-        elif not self.told:
-            print(f"downloading {self.name} ({total / 1e6:.0f} MB)", file=sys.stderr, flush=True)
-        self.told += 1
+        self.done = 0

@@ -40,8 +40,8 @@ def load(
     or test/; Tiny ImageNet's val/ too). For cifar10, the folder of the official files (binary or
     Python layout), its parent, or an official archive; if left out, the environment variable
     MINIBNN_DATA; without that the official archive is downloaded once, into the user's cache.
-    ``download=False`` never uses the network. ``progress`` says what to tell of a download: None a
-    line on standard error, False nothing, or a callable ``progress(bytes_so_far, bytes_in_all)``.
+    ``download=False`` never uses the network. A download is told on standard
+    error, unless ``progress`` is False.
 
     Only for image-folder: ``image_size`` is the height and width of the images networks see (224);
     ``workers`` are threads that decode (one per core; the same images come whatever their number);

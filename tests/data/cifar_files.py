@@ -86,17 +86,11 @@ def write_folder(folder, contents):
     return folder
 
 
-def write_archive(path, folder, contents, *extra):
-    """A .tar.gz of the files below ``folder``; ``extra`` are (TarInfo, content) pairs."""
+def write_archive(path, folder, contents):
+    """A .tar.gz of the files below ``folder``."""
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for name, content in contents.items():
-            add_member(archive, f"{folder}/{name}", content)
-        for member, content in extra:
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return path
-
-
-def add_member(archive, name, content):
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    archive.addfile(member, io.BytesIO(content))

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 from cifar_files import (
@@ -77,15 +79,23 @@ def test_python_folder(tmp_path, dump):
 
 @pytest.mark.parametrize("pointed_at", ["parent", "archive"])
 @pytest.mark.parametrize("layout", ["binary", "python"])
-def test_archives_are_read_where_they_are(tmp_path, layout, pointed_at):
+def test_archives_are_read_where_they_are(tmp_path, layout, pointed_at, monkeypatch):
     if layout == "binary":
         contents = binary_contents(IMAGES, LABELS) | {"readme.html": b"text"}
         path = write_archive(tmp_path / "cifar-10-binary.tar.gz", BINARY, contents)
     else:
         contents = python_contents(IMAGES, LABELS, python2_dump) | {"batches.meta": b"not read"}
         path = write_archive(tmp_path / "cifar-10-python.tar.gz", PYTHON, contents)
+    refused(
+        path,
+        f"{path.name}: expected the official archive, SHA-256 {cifar10.SHA256[path.name][:16]}",
+    )
+    official = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(cifar10.SHA256, path.name, official)
     assert_is_cifar(load("cifar10", path if pointed_at == "archive" else tmp_path))
     assert list(tmp_path.iterdir()) == [path]  # nothing was extracted
+    path.write_bytes(path.read_bytes()[:-1])
+    refused(tmp_path, "it is cut off, damaged or another one")
 
 
 def test_the_argument_goes_before_the_environment(binary, tmp_path, monkeypatch):
