@@ -49,11 +49,6 @@ def pad_crop_flip(images, offsets, flips, pad=PAD, rows=None):
         raise InputError(f"rows must be from 0 to {len(images) - 1}")
     if len(rows) and (offsets.min() < 0 or offsets.max() > 2 * pad):
         raise InputError(f"offsets must be from 0 to {2 * pad}")
-    return crop(images, offsets, flips, rows, pad)
-
-
-def crop(images, offsets, flips, rows, pad=PAD):
-    """``pad_crop_flip`` of arrays that are known to fit."""
     _, height, width, channels = images.shape
     padded = np.zeros((len(rows), height + 2 * pad, width + 2 * pad, channels), np.uint8)
     padded[:, pad : pad + height, pad : pad + width] = images[rows]

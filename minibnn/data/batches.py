@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minibnn.data.augment import AUGMENTATIONS, crop, draw
+from minibnn.data.augment import AUGMENTATIONS, draw, pad_crop_flip
 from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer, one_of
 
@@ -78,7 +78,7 @@ class Batches:
         for here in places:
             rows = order[here]
             if self.augment == "paper":
-                images = crop(self.images, offsets[here], flips[here], rows)
+                images = pad_crop_flip(self.images, offsets[here], flips[here], rows=rows)
             else:
                 images = self.images[rows]
             yield images, self.labels[rows]

@@ -61,15 +61,15 @@ def fold(layers, channels, most, scale=None, unit=None):
 def check_statistics(network):
     """InputError unless scales and batch normalisations are finite, with variances above 0."""
     for layer in network.chain.walk():
-        arrays = {f"{layer.name}/{key}": array for key, array in layer.state().items()}
+        if layer.inner_chains():
+            continue
         if isinstance(layer, nn.BatchNorm):
-            arrays |= {p.name: p.value for p in layer.parameters()}
             variance = layer.moving_variance
             if (variance < 0).any() or not (variance + np.float32(layer.epsilon)).all():
                 raise InputError(f"{layer.name}: moving_variance + epsilon must be above 0")
-        for name, array in arrays.items():
-            if not np.isfinite(array).all():
-                raise InputError(f"{name} holds NaN or infinity")
+        for key, array in layer.held().items():
+            if key not in ("kernel", "bias") and not np.isfinite(array).all():
+                raise InputError(f"{layer.name}/{key} holds NaN or infinity")
 
 
 def _levels(program, rising, most, unit):
@@ -80,9 +80,6 @@ def _levels(program, rising, most, unit):
     if not all(_run(program, np.full(rising.shape, end), unit)[1] for end in (-most, most)):
         return None
     level = where_sign_changes(lambda z: ~(_run(program, z, unit)[0] < 0), rising, -most, most)
-    first = np.where(rising, level, -level)
-    constant = (first == -most) | (first > most)
-    level, rising = np.where(constant, first, level), rising | constant
     return {"level": level.astype(np.int32), "direction": np.where(rising, 1, -1).astype(np.int8)}
 
 

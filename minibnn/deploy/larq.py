@@ -24,6 +24,8 @@ OPTIONS = ("epsilon", "momentum")
 _CONVOLUTIONS = (nn.BinaryConv2D, nn.Conv2D)
 _DENSE = (nn.BinaryDense, nn.Dense)
 _BINARY = (nn.BinaryConv2D, nn.BinaryDense)
+# What a layer may do without: the option that says so, and what such an array would have to be.
+_OPTIONAL = {"bias": ("use_bias", 0), "beta": ("center", 0), "gamma": ("scale", 1)}
 
 
 # -- out ------------------------------------------------------------------------------------------
@@ -39,11 +41,10 @@ def arrays(network):
     for layer in network.chain.walk():
         if layer.inner_chains():
             continue
-        found |= {p.name: p.value.astype(np.float32) for p in layer.parameters()}
-        if isinstance(layer, _BINARY) and layer.kernel.scale is not None:
-            found[layer.kernel.name] *= layer.kernel.scale
-        else:
-            found |= {f"{layer.name}/{key}": value for key, value in layer.state().items()}
+        held = {key: a.astype(np.float32) for key, a in layer.held().items()}
+        if (scale := held.pop("scale", None)) is not None:
+            held["kernel"] *= scale
+        found |= {f"{layer.name}/{key}": array for key, array in held.items()}
         if isinstance(layer, nn.BatchNorm):
             found |= {f"{layer.name}/{key}": np.float64(getattr(layer, key)) for key in OPTIONS}
     return found
@@ -104,23 +105,24 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     names = _in_order(layers, theirs) if names is None else _by_name(layers, theirs, names)
     values, signed, folded, options = {}, {}, [], {}
     for layer in sorted(layers, key=lambda layer: not isinstance(layer, nn.BatchNorm)):
-        weights = _Weights(layer, names[layer.name], theirs[names[layer.name]])
+        weights, prefix = _Weights(layer, names[layer.name], theirs[names[layer.name]]), layer.name
+        held = {key: a.shape for key, a in layer.held().items() if key != "scale"}
+        values |= {f"{prefix}/{key}": weights.take(key, shape) for key, shape in held.items()}
         if isinstance(layer, nn.BatchNorm):
-            values |= weights.of_normalisation()
+            if (values[f"{prefix}/moving_variance"] < 0).any():
+                raise InputError(f"{weights.name}/moving_variance has entries below 0")
             options[layer] = weights.options({"epsilon": epsilon, "momentum": momentum})
-            continue
-        kernel, outputs = weights.take("kernel", layer.kernel.shape), layer.kernel.shape[-1:]
         if not isinstance(layer, _BINARY):
-            values[layer.kernel.name] = kernel
-            values |= weights.optional("bias", outputs, "use_bias", 0)
+            weights.check_left_out(held)
             continue
-        values[layer.kernel.name] = binarize(kernel)
+        kernel = values[f"{prefix}/kernel"]
+        values[f"{prefix}/kernel"] = binarize(kernel)
         if magnitude := KERNEL_QUANTIZERS[layer.kernel_quantizer]:
-            values[f"{layer.name}/scale"] = magnitude(kernel).astype(np.float32)
+            values[f"{prefix}/scale"] = magnitude(kernel).astype(np.float32)
         else:
             signed[layer.kernel.name] = int(np.sum(np.abs(kernel) != 1))
         if "bias" in weights.arrays:
-            bias = weights.take("bias", outputs)
+            bias = weights.take("bias", kernel.shape[-1:])
             if bias.any():
                 mean = f"{_norm_behind(network.chain, layer, weights).name}/moving_mean"
                 values[mean] = values[mean] - bias
@@ -156,24 +158,14 @@ class _Weights:
                 raise InputError(f"{theirs} holds NaN or infinity, as float32")
         return found
 
-    def optional(self, key, shape, option, neutral):
-        """An array that the layer has by an option of its; else theirs must be neutral."""
-        if getattr(self.layer, option):
-            return {f"{self.layer.name}/{key}": self.take(key, shape)}
-        if np.any(np.asarray(self.arrays.get(key, neutral)) != neutral):
-            raise InputError(
-                f"{self.name}/{key} is not {neutral} everywhere, but the network's "
-                f"{self.layer.name} has {option}=False"
-            )
-        return {}
-
-    def of_normalisation(self):
-        shape, keys = self.layer.moving_mean.shape, ("moving_mean", "moving_variance")
-        found = {f"{self.layer.name}/{key}": self.take(key, shape) for key in keys}
-        if (found[f"{self.layer.name}/moving_variance"] < 0).any():
-            raise InputError(f"{self.name}/moving_variance has entries below 0")
-        found |= self.optional("beta", shape, "center", 0)
-        return found | self.optional("gamma", shape, "scale", 1)
+    def check_left_out(self, held):
+        """InputError for an array that the network's layer does without and that does something."""
+        for key, (option, neutral) in _OPTIONAL.items():
+            if key not in held and np.any(np.asarray(self.arrays.get(key, neutral)) != neutral):
+                raise InputError(
+                    f"{self.name}/{key} is not {neutral} everywhere, but the network's "
+                    f"{self.layer.name} has {option}=False"
+                )
 
     def options(self, given):
         """Epsilon and momentum: those given, else theirs, else the network's own."""

@@ -80,8 +80,7 @@ def pack(network, classes=None, dataset=None):
     packed = PackedNetwork.from_config(config)
     arrays, layers = {}, [one for one in packed.chain.walk() if not one.inner_chains()]
     for layer, source in zip(layers, sources, strict=True):
-        held = source.state() | {p.name.rpartition("/")[2]: p.value for p in source.parameters()}
-        arrays |= {f"{layer.name}/{key}": array for key, array in held.items()}
+        arrays |= {f"{layer.name}/{key}": array for key, array in source.held().items()}
     packed.load_state_dict({name: arrays[name] for name in packed.arrays()})
     return packed
 

@@ -1,4 +1,4 @@
-"""What a network may be given, and batches of it: for networks to train and for packed ones.
+"""What a network may be given.
 
 A network tells by ``image_form`` what it was trained on, and so what becomes of an image file:
 
@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.threads import apply_threads
@@ -22,48 +22,30 @@ from minibnn.ops.threads import apply_threads
 IMAGE_FORMS = ("bytes", "unit", "image-folder", "arrays")
 
 
-class Predictor:
-    """``predict`` by ``forward``, for what has an ``input_shape`` and an ``output_shape``."""
-
-    def predict(self, images, batch_size=100):
-        """Outputs (N, *output_shape) in evaluation mode, which uses the moving statistics.
-
-        ``images`` (N, *input_shape) are as ``forward`` takes them, ``batch_size`` at a time; the
-        outputs do not depend on it.
-        """
-        batch_size = integer(batch_size, "batch_size", 1)
-        try:
-            starts = range(0, len(images), batch_size)
-        except TypeError:
-            raise InputError(f"inputs must be an array, found {images!r:.60}") from None
-        if not starts:
-            return np.zeros((0, *self.output_shape), np.float32)
-        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
-
-    def checked(self, x):
-        """A batch ``x`` as ``forward`` computes with it; InputError if it cannot be an input."""
-        if ops.backend == "numba":
-            apply_threads()
-        x = x if isinstance(x, Signs) else np.asarray(x)
-        if x.shape[1:] != self.input_shape:
-            wanted = ", ".join(["N", *map(str, self.input_shape)])
-            raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
-        if isinstance(x, Signs):
-            if x.axis != x.ndim - 1:
-                raise InputError(f"signs must be packed along their last axis, found {x.axis}")
-            return x
-        if x.dtype == np.uint8 and self.image_form != "bytes":
-            raise InputError(
-                "inputs must be floats, as those it was trained on, found bytes"
-                + " (divide them by 255)" * (self.image_form == "unit")
-            )
-        if x.dtype not in (np.uint8, np.float32, np.float64):
-            raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-        if x.dtype == np.uint8 or math.isfinite(np.vdot(x, x)):  # the quickest sum that tells
-            return x
-        if not np.isfinite(x).all():  # a sign would hide it
-            raise InputError("inputs must be finite numbers, found NaN or infinity")
+def checked(x, shape, image_form):
+    """A batch ``x`` of inputs of a ``shape`` as networks compute with it, or InputError."""
+    if ops.backend == "numba":
+        apply_threads()
+    x = x if isinstance(x, Signs) else np.asarray(x)
+    if x.shape[1:] != shape:
+        wanted = ", ".join(["N", *map(str, shape)])
+        raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
+    if isinstance(x, Signs):
+        if x.axis != x.ndim - 1:
+            raise InputError(f"signs must be packed along their last axis, found {x.axis}")
         return x
+    if x.dtype == np.uint8 and image_form != "bytes":
+        raise InputError(
+            "inputs must be floats, as those it was trained on, found bytes"
+            + " (divide them by 255)" * (image_form == "unit")
+        )
+    if x.dtype not in (np.uint8, np.float32, np.float64):
+        raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
+    if x.dtype == np.uint8 or math.isfinite(np.vdot(x, x)):  # the quickest sum that tells
+        return x
+    if not np.isfinite(x).all():  # a sign would hide it
+        raise InputError("inputs must be finite numbers, found NaN or infinity")
+    return x
 
 
 def check_names(classes, output_shape):

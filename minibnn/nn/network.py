@@ -12,7 +12,7 @@ from minibnn.files import checkpoint
 from minibnn.files.atomic import save
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
-from minibnn.nn.inputs import IMAGE_FORMS, Predictor, check_names
+from minibnn.nn.inputs import IMAGE_FORMS, check_names, checked
 from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
@@ -27,7 +27,7 @@ _USUAL = {
 }
 
 
-class Sequential(Predictor):
+class Sequential:
     """Layers one after another on inputs of one shape.
 
     Each of the ``layers`` becomes this network's own and gets its name: "conv1", "batch_norm1",
@@ -142,13 +142,28 @@ class Sequential(Predictor):
         batch's own statistics, and moves the moving ones. With integer gradients the output then
         is float64, of which losses are the same bits on every machine.
         """
-        y = self._run(self.checked(x), training)
+        y = self._run(checked(x, self.input_shape, self.image_form), training)
         if training and self._gradients != "float32" and not isinstance(y, Signs):
             return as_array(y).astype(np.float64)
         return as_array(y) if isinstance(y, Fixed) else y
 
     def _run(self, x, training):
         return self.chain.forward(x, training)
+
+    def predict(self, images, batch_size=100):
+        """Outputs (N, *output_shape) in evaluation mode, which uses the moving statistics.
+
+        ``images`` (N, *input_shape) are as ``forward`` takes them, ``batch_size`` at a time; the
+        outputs do not depend on it.
+        """
+        batch_size = integer(batch_size, "batch_size", 1)
+        try:
+            starts = range(0, len(images), batch_size)
+        except TypeError:
+            raise InputError(f"inputs must be an array, found {images!r:.60}") from None
+        if not starts:
+            return np.zeros((0, *self.output_shape), np.float32)
+        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None."""

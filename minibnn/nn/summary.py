@@ -28,8 +28,10 @@ class Summary(Rows):
             for row in self.rows
         ]
         count = self.total("bits") + self.total("floats")
-        note = f"{self.trained:,} of {count:,} parameters are trained. MACs are multiply-adds "
-        note += "per sample."
+        note = (
+            f"{self.trained:,} of {count:,} parameters are trained. Packed and float32 are bytes, "
+        )
+        note += "MACs multiply-adds per sample."
         foot = [["total", "", "", *_costs(self.total)]]
         return [Table(head, lines, left=3, title=self.name, foot=foot, notes=[note])]
 
@@ -61,17 +63,5 @@ def _collect(chain, shape, signs, rows):
 
 def _costs(value):
     """Cells of what ``value`` gives for each cost."""
-    counts = [f"{value(key):,}" if value(key) else "-" for key in ("bits", "floats")]
-    sizes = [_scaled(value(key), 1024, (" B", " KiB", " MiB")) for key in ("packed", "float32")]
-    macs = [
-        _scaled(value(f"{kind}_macs"), 1000, ("", " k", " M", " G")) for kind in ("binary", "real")
-    ]
-    return counts + sizes + macs
-
-
-def _scaled(n, factor, units):
-    """Four digits of a number and the unit that suits it."""
-    for unit in units:
-        if n < factor or unit == units[-1]:
-            return f"{n:.4g}{unit}" if n else "-"
-        n /= factor
+    costs = "bits", "floats", "packed", "float32", "binary_macs", "real_macs"
+    return [f"{value(cost):,}" if value(cost) else "-" for cost in costs]

@@ -50,6 +50,6 @@ def test_the_table():
         lines[1].split()
         == "layer kind output 1-bit 32-bit packed float32 1-bit MACs 32-bit MACs".split()
     )
-    assert lines[3].split() == "conv1 BinaryConv2D 4x4x4 36 - 5 B 144 B - 576".split()
-    assert lines[6].split() == "total 36 12 53 B 192 B - 576".split()
+    assert lines[3].split() == "conv1 BinaryConv2D 4x4x4 36 - 5 144 - 576".split()
+    assert lines[6].split() == "total 36 12 53 192 - 576".split()
     assert lines[-1].startswith("40 of 48 parameters are trained.")

@@ -72,6 +72,10 @@ class Layer:
         """Copies of the arrays that are ``kept``, by name."""
         return {key: getattr(self, key).copy() for key in self.kept}
 
+    def held(self):
+        """All its arrays by name: the values of its parameters, and copies of what is ``kept``."""
+        return {p.name.rpartition("/")[2]: p.value for p in self.parameters()} | self.state()
+
     def check_state(self, arrays):
         """InputError, naming the array, unless ``load_state`` could put ``arrays`` back."""
         for key, own in self.state().items():
