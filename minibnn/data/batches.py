@@ -77,8 +77,7 @@ class Batches:
             offsets, flips = draw(rng, self.steps_per_epoch * self.batch_size)
         for here in places:
             rows = order[here]
+            images = self.images[rows]
             if self.augment == "paper":
-                images = pad_crop_flip(self.images, offsets[here], flips[here], rows=rows)
-            else:
-                images = self.images[rows]
+                images = pad_crop_flip(images, offsets[here], flips[here])
             yield images, self.labels[rows]

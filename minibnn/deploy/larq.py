@@ -102,7 +102,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     theirs, left_out = _by_layer(source)
     kinds = (*_CONVOLUTIONS, *_DENSE, nn.BatchNorm)
     layers = [layer for layer in network.chain.walk() if isinstance(layer, kinds)]
-    names = _in_order(layers, theirs) if names is None else _by_name(layers, theirs, names)
+    names = _by_name(layers, theirs, _in_order(layers, theirs) if names is None else names)
     values, signed, folded, options = {}, {}, [], {}
     for layer in sorted(layers, key=lambda layer: not isinstance(layer, nn.BatchNorm)):
         weights, prefix = _Weights(layer, names[layer.name], theirs[names[layer.name]]), layer.name
@@ -189,10 +189,10 @@ def _by_name(layers, theirs, names):
 
 
 def _in_order(layers, theirs):
-    """The same by equal names or, if they are others, by the order of each kind of layer."""
-    if all(layer.name in theirs for layer in layers):
-        return {layer.name: layer.name for layer in layers}
+    """The same by the order of each kind of layer; empty if all names are equal."""
     names = {}
+    if all(layer.name in theirs for layer in layers):
+        return names
     for what, kinds in (
         ("convolutions", _CONVOLUTIONS),
         ("dense layers", _DENSE),
@@ -205,7 +205,7 @@ def _in_order(layers, theirs):
             raise InputError(f"expected {len(mine)} {what}, found {len(others)}: {listed}")
         _check_numbering(others, what)
         names |= dict(zip(mine, others, strict=True))
-    return {layer.name: names[layer.name] for layer in layers}
+    return names
 
 
 def _by_layer(source):

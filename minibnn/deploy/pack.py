@@ -74,10 +74,14 @@ def pack(network, classes=None, dataset=None):
         raise InputError(f"what is packed must be a Sequential, found {network!r:.60}")
     check_statistics(network)
     configs, sources = _packed(network.layers, network.input_shape, False)
-    config = {"kind": "PackedNetwork", "layers": configs, "input_shape": network.input_shape}
-    config |= {"name": network.name, "image_form": network.image_form, "dataset": dataset}
-    config["classes"] = network.classes if classes is None else classes
-    packed = PackedNetwork.from_config(config)
+    packed = PackedNetwork(
+        configs,
+        network.input_shape,
+        name=network.name,
+        classes=network.classes if classes is None else classes,
+        image_form=network.image_form,
+        dataset=dataset,
+    )
     arrays, layers = {}, [one for one in packed.chain.walk() if not one.inner_chains()]
     for layer, source in zip(layers, sources, strict=True):
         arrays |= {f"{layer.name}/{key}": array for key, array in source.held().items()}

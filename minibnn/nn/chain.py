@@ -117,9 +117,6 @@ class Residual(Layer):
     def output_shape(self, input_shape):
         return self.body.output_shape(input_shape)
 
-    def parameters(self):
-        return self.body.parameters() + self.shortcut.parameters()
-
     def forward(self, x, training=False):
         body = as_floats(self.body.forward(x, training))
         return ops.add(body, as_floats(self.shortcut.forward(x, training)))

@@ -39,7 +39,9 @@ class Sequential:
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
     exactly. Then no weight depends on the machine, its threads or the backend. It may be set at
     any time. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what the
-    network was trained on, see ``minibnn.nn.inputs``. ``dataset``, or None, names the data.
+    network was trained on, see ``minibnn.nn.inputs``. ``dataset`` may name the data. ``frozen``
+    names parameters that are not trained. ``check`` is called with the dict of ``arrays()`` before
+    one of them is made: it may raise an InputError where a file that is to fill them holds others.
 
     >>> from minibnn import nn
     >>> layers = [nn.Flatten(), nn.BinaryDense(3), nn.BatchNorm()]
@@ -48,32 +50,40 @@ class Sequential:
     (5, 3)
     """
 
-    classes, image_form, dataset = None, "bytes", None
-
-    def __init__(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
+    def __init__(
+        self, layers, input_shape, seed=0, name="sequential", gradients="float32",
+        classes=None, image_form="bytes", dataset=None, frozen=(), check=None,
+    ):  # fmt: skip
+        self.chain = Chain(layers_from_config(layers))
+        self.input_shape = _shape(input_shape)
+        self.seed, self.name, self._named = integer(seed, "seed"), name, []
         try:
-            self._configure(layers, input_shape, seed, name, gradients)
+            self._take(self.chain.walk())
+            self.gradients = gradients
+            if check is not None:
+                check(self.arrays())
             self._build()
+            self.classes = check_names(classes, self.output_shape)
+            self.image_form = one_of(image_form, "image_form", IMAGE_FORMS)
+            if dataset is not None and not isinstance(dataset, str):
+                raise InputError(f"dataset must be a name, found {dataset!r:.60}")
+            self.dataset = dataset
+            own = {p.name: p for p in self._parameters}
+            for parameter in frozen:
+                own[one_of(parameter, "frozen", own)].trainable = False
         except InputError:
             for layer in self._named:  # nobody's again: they may be put together differently
                 layer.name = None
             raise
 
-    def _configure(self, layers, input_shape, seed=0, name="sequential", gradients="float32"):
-        """All but the arrays."""
-        self._named = []
-        self.chain = Chain(layers_from_config(layers))
-        self.input_shape = _shape(input_shape)
-        self.seed = integer(seed, "seed")
-        self.name = name
+    def _take(self, layers):
         counts = Counter()
-        for layer in self.chain.walk():
+        for layer in layers:
             if layer.name is not None:
                 raise InputError(f"{layer.name} already belongs to a network: make a new layer")
             counts[layer.prefix] += 1
             layer.name = f"{layer.prefix}{counts[layer.prefix]}"
             self._named.append(layer)
-        self.gradients = gradients
 
     @property
     def gradients(self):
@@ -107,19 +117,6 @@ class Sequential:
         self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
-
-    def _adopt(self, frozen=None, classes=None, image_form=None, dataset=None):
-        """What a configuration tells beside layers."""
-        self.classes = check_names(classes, self.output_shape)
-        self.image_form = one_of(image_form or "bytes", "image_form", IMAGE_FORMS)
-        if dataset is not None and not isinstance(dataset, str):
-            raise InputError(f"dataset must be a name, found {dataset!r:.60}")
-        self.dataset = dataset
-        own = {p.name: p for p in self.parameters()}
-        for name in frozen or ():
-            if name not in own:
-                raise InputError(f"frozen must name parameters, found {name!r:.60}")
-            own[name].trainable = False
 
     @property
     def layers(self):
@@ -238,27 +235,19 @@ class Sequential:
     def from_config(cls, config, check=None):
         """A network with freshly drawn kernels from the dict ``config``; else InputError.
 
-        ``check`` is called with the dict of ``arrays()`` before one of them is made: it may raise
-        an InputError where the file that is to fill them holds others.
+        ``check`` is as in ``Sequential``.
         """
         options = dict(config) if isinstance(config, dict) else {}
         if options.pop("kind", None) != cls.__name__ or "layers" not in options:
             raise InputError(f"a network's configuration must be a dict of kind {cls.__name__}")
-        network = cls.__new__(cls)
-        about = {key: options.pop(key, None) for key in _USUAL if key != "gradients"}
         try:
-            network._configure(**options)
-            if check is not None:
-                check(network.arrays())
-            network._build()
-            network._adopt(**about)
+            return cls(**options, check=check)
         except InputError:
             raise
         except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"a network cannot be built from this configuration: {error}"
             ) from None
-        return network
 
     def copy(self):
         """An independent network with the same arrays."""

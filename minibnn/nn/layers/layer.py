@@ -66,7 +66,7 @@ class Layer:
 
     def parameters(self):
         """What an optimizer trains: a list of Parameter, in a fixed order."""
-        return []
+        return [p for chain in self.inner_chains() for p in chain.parameters()]
 
     def state(self):
         """Copies of the arrays that are ``kept``, by name."""
@@ -160,10 +160,11 @@ def as_floats(x):
     return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float32)
 
 
-def operand(x):
-    """x as a product takes it: Signs, bytes and floats as they are, integers as float32."""
-    is_bytes = isinstance(x, np.ndarray) and x.dtype == np.uint8
-    return x if isinstance(x, Signs) or is_bytes else as_floats(x)
+def operand(x, signs=True):
+    """x as a product takes it: bytes, floats and, if they will do, Signs; others as float32."""
+    if isinstance(x, Signs):
+        return x if signs else as_floats(x)
+    return x if isinstance(x, np.ndarray) and x.dtype == np.uint8 else as_floats(x)
 
 
 def expect_axes(layer, input_shape, axes):

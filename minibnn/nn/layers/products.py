@@ -6,11 +6,10 @@ from operator import attrgetter
 import numpy as np
 
 from minibnn.errors import InputError, integer, one_of
-from minibnn.nn.layers.layer import Layer, _Windowed, as_array, as_floats, expect_axes, operand
+from minibnn.nn.layers.layer import Layer, _Windowed, as_array, expect_axes, operand
 from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
-from minibnn.ops.bits import Signs
 from minibnn.ops.initial import INITIALIZERS
 
 
@@ -138,8 +137,6 @@ class BinaryConv2D(_Binary, _Convolution):
     ``pad_value`` 0, which is no sign and adds nothing to the sum (Larq's default), or with +1.
     ``filters`` is the number of outputs, ``kernel_quantizer`` as in ``BinaryDense``.
 
-    Examples
-    --------
     >>> from minibnn import nn
     >>> net = nn.Sequential([nn.Sign(), nn.BinaryConv2D(4, 3)], (8, 8, 2))
     >>> net.forward(np.ones((1, 8, 8, 2), np.float32)).dtype  # sums of signs
@@ -238,7 +235,7 @@ class Dense(_Real, _Dense):
         self.configure(use_bias, kernel_initializer, l2)
 
     def forward(self, x, training=False):
-        self.x = x = real_operand(x)
+        self.x = x = operand(x, signs=False)
         return self.biased(ops.dense(x, self.kernel.value))
 
     def backward(self, dy, need_dx=True):
@@ -268,7 +265,7 @@ class Conv2D(_Real, _Convolution):
         self.configure(use_bias, kernel_initializer, l2)
 
     def forward(self, x, training=False):
-        self.x = x = real_operand(x)
+        self.x = x = operand(x, signs=False)
         return self.biased(ops.conv2d(x, self.kernel.value, *self.geometry))
 
     def backward(self, dy, need_dx=True):
@@ -277,8 +274,3 @@ class Conv2D(_Real, _Convolution):
         if not need_dx:
             return None
         return ops.conv2d_grad_input(dy, self.kernel.value, self.x.shape, *self.geometry)
-
-
-def real_operand(x):
-    """Bytes as they are, everything else as floats."""
-    return as_floats(x) if isinstance(x, Signs) else operand(x)
