@@ -119,6 +119,26 @@ def _cema(w, g, momentum, inertia, gamma, keep_m, alpha, keep_i):
     return flips
 
 
+def integer_bop_update(w, q, state, *, shift, threshold, rounding="zero"):
+    half = 1 << (shift - 1) if _code(rounding, "rounding", "zero", "nearest") and shift else 0
+    flat = w.reshape(-1), np.ascontiguousarray(q).reshape(-1), state.a.reshape(-1)
+    return _integer_bop(*flat, np.int64(half), np.int64(shift), np.int64(threshold)), state
+
+
+@compiled
+def _integer_bop(w, q, a, half, shift, threshold):
+    flips = 0
+    for i in prange(w.size):
+        x = np.int64(a[i])
+        size = (abs(x) + half) >> shift
+        x = np.int64(a.dtype.type(x - (-size if x < 0 else size) + q[i]))
+        a[i] = x
+        flip = (x if w[i] > 0 else -x) > threshold
+        w[i] = -w[i] if flip else w[i]
+        flips += np.int32(flip)
+    return flips
+
+
 # -- latent weights: the signs are also written into w, unless it is None -------------------------
 
 
@@ -231,6 +251,7 @@ def _pure(update):
 bop_step = _pure(bop_update)
 bop2nd_step = _pure(bop2nd_update)
 cema_step = _pure(cema_update)
+integer_bop_step = _pure(integer_bop_update)
 latent_sgd_step = _pure(latent_sgd_update)
 latent_adam_step = _pure(latent_adam_update)
 
