@@ -21,8 +21,8 @@ from minibnn.ops import backend
 from minibnn.optim import from_config
 
 SLOW = 1.0  # seconds: where NumPy takes longer for a batch, waiting for kernels is quicker
-OFTEN = 5.0  # seconds between two lines about what is being compiled
 BATCH = 4  # images the child trains with: kernels are the same for any number
+COMPILING = "compiling kernels for this machine, which is done once"
 
 
 @contextmanager
@@ -97,7 +97,7 @@ class _Job:
             self._quickest = min(self._quickest, time.monotonic() - self._last)
         slow = self._quickest > SLOW
         if slow and self._child.poll() is None:
-            self._say("compiling kernels for this machine, which is done once")
+            self._say(COMPILING)
         while slow and self._child.poll() is None and not stopped():
             time.sleep(0.05)
         if self._child.poll() is not None:
@@ -127,29 +127,22 @@ class _Job:
 
 @contextmanager
 def _telling(say):
-    """Within it, kernels that are compiled in this process are told of now and then."""
+    """Within it, the first kernel that is compiled in this process is told of."""
     if backend.backend_name() != "numba":
         yield
         return
     from numba.core import event
 
     class Listener(event.Listener):
-        compiled, said = 0, None
+        told = False
 
         def on_start(self, event):
-            name, now = event.data["dispatcher"].py_func.__module__, time.monotonic()
-            if not name.startswith("minibnn."):
-                return
-            if self.said is None:
-                say("compiling kernels for this machine, which is done once")
-            elif now - self.said > OFTEN:
-                say(f"kernels compiled: {self.compiled}, now {name.rpartition('.')[2]}")
-            else:
-                return
-            self.said = now
+            if not self.told and event.data["dispatcher"].py_func.__module__.startswith("minibnn."):
+                self.told = True
+                say(COMPILING)
 
         def on_end(self, event):
-            self.compiled += 1
+            pass
 
     with event.install_listener("numba:compile", Listener()):
         yield

@@ -87,8 +87,7 @@ def adopted(found, asked, folder):
     """(the config.json to write, lines about what changed) where ``found`` is there already.
 
     ``found`` is None for a new run. More epochs, another version, backend or number of ranks do not
-    make another run. InputError, naming the first setting that differs, if it is one, and if epochs
-    would shrink.
+    make another run; the first other setting that differs is an InputError.
     """
     if found is None:
         return asked, []
@@ -140,9 +139,5 @@ def differences(found, asked, at=""):
         for i, pair in enumerate(zip(found, asked, strict=True)):
             yield from differences(*pair, f"{at}{i}.")
     elif found != asked:
-        yield at.rstrip("."), _short(found), _short(asked)
-
-
-def _short(value):
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        words = ("absent" if value is None else f"{value!s:.60}" for value in (found, asked))
+        yield at.rstrip("."), *words

@@ -1,18 +1,13 @@
 """Data-parallel training: the ranks of an MPI job, each with its piece of every batch.
 
-Every rank holds the whole state (network, optimizer, position) and makes the same step on it: what
-differs is only which images it sees, and those gradients are averaged before the step. So any
-rank could save, and rank 0 does.
+Every rank holds the whole state and makes the same step on it; only the images it sees differ, and
+their gradients are averaged before the step. So any rank could save, and rank 0 does.
 
-Sums are added up in the order of the ranks, not by MPI's Allreduce, which is free to choose
-another order for another size, network or version: bits depend on the number of ranks alone. With
-integer gradients ranks agree on exponents and add up integers, which has no order: with
-synchronised statistics their bits are those of one process. Gradients travel as in a ring
-allreduce, 2 (N - 1) / N times their bytes per rank.
-
-They are not overlapped with the backward pass: MPI libraries move a large message only while some
-thread is inside a call of theirs, and that thread would take its time from the kernels, which
-already use every core.
+Sums are added in the order of the ranks, not by MPI's Allreduce, which may choose another order
+for another size, network or version: bits depend on the number of ranks alone. Integers have no
+order: with synchronised statistics their bits are those of one process. Gradients travel as in a
+ring allreduce, 2 (N - 1) / N times their bytes per rank. They do not overlap with the backward
+pass: MPI moves large messages only inside its calls, and kernels already use every core.
 """
 
 import contextlib
@@ -48,11 +43,7 @@ class Ranks:
 
     @classmethod
     def world(cls, required=False):
-        """All processes that ``mpiexec`` started; without it one, and MPI is not touched.
-
-        InputError if mpi4py is missing or of another MPI than mpiexec, or if they are ``required``
-        and mpiexec did not start us.
-        """
+        """All processes that ``mpiexec`` started, which may be ``required``; without it one."""
         started = launched()
         if started is None and required:
             raise InputError(f"training on several MPI ranks has to be started as: {START}")
@@ -96,10 +87,7 @@ class Ranks:
         return float(np.max(self.gather(number)))
 
     def sum(self, array):
-        """The sum of every rank's ``array`` in the order of the ranks: for small ones.
-
-        They have one shape and dtype; integers are added as such.
-        """
+        """The sum of every rank's ``array``, a small one, in the order of the ranks."""
         if self.size == 1:
             return array
         array = np.ascontiguousarray(array)
@@ -108,10 +96,10 @@ class Ranks:
         return _in_order(everyone)
 
     def join(self, flat, factor=1):
-        """The sum over the ranks of ``flat``, a large array (N,): each adds up one part for all.
+        """The sum over the ranks of ``flat`` (N,), N a multiple of ``size``: each adds one part.
 
-        N must be a multiple of ``size``. Floats are added in the order of the ranks, and the sum is
-        multiplied by ``factor``; integers travel in the narrowest type that holds their sums.
+        Floats are added in the order of the ranks, and the sum is multiplied by ``factor``;
+        integers travel in the narrowest type that holds their sums.
         """
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
@@ -132,10 +120,9 @@ class Ranks:
 
     @contextlib.contextmanager
     def together(self):
-        """What is done inside fails on all ranks if it fails on one, so that none waits for it.
+        """What fails inside on one rank fails on all, so that none waits; none may need another.
 
-        Inside, no rank may need another. The error says which rank it was, unless it was the
-        same on all.
+        The error says which rank it was, unless it was the same on all.
         """
         error = None
         try:
@@ -157,10 +144,9 @@ class Ranks:
 
     @contextlib.contextmanager
     def guard(self):
-        """Ends the whole job if something goes wrong inside on this rank only.
+        """End the whole job, which would wait for ever, if this rank alone fails inside.
 
-        Otherwise the others would wait for it for ever. What all ranks find together (a loss
-        that is not finite, an agreed stop) leaves in good order, on all.
+        What all ranks find together (a loss that is not finite, an agreed stop) leaves in order.
         """
         try:
             yield
@@ -175,10 +161,7 @@ class Ranks:
             raise
 
     def check_same(self, values: dict, what: str):
-        """InputError on all ranks unless each has the same values, naming the first that differs.
-
-        ``what`` they are begins the message.
-        """
+        """InputError on all ranks, beginning with ``what``, unless each has the same values."""
         first, *others = self.gather(values)
         for rank, theirs in enumerate(others, 1):
             for key, expected, found in differences(first, theirs):

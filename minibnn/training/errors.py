@@ -1,6 +1,7 @@
 """How a run can end early: it cannot go on, or it was asked to stop."""
 
 import signal
+from contextlib import contextmanager
 
 from minibnn.errors import InputError
 
@@ -10,6 +11,15 @@ class TrainingError(InputError):
 
     The last checkpoint, if there was one, is kept.
     """
+
+
+@contextmanager
+def writing(path):
+    """Within it, what the system refuses is a TrainingError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(f"writing {path} failed: {error.strerror or error}") from error
 
 
 class Interrupted(KeyboardInterrupt):

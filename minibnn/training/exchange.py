@@ -7,12 +7,11 @@ from minibnn.ops.fixed import Fixed
 
 
 class Exchange:
-    """What the ranks exchange in a step; a context manager.
+    """All gradients and, unless batch normalisation is synchronised, its moving statistics.
 
-    That is all gradients and, unless batch normalisation is synchronised, its moving statistics:
-    averaged at every step, they never depend on when somebody saves or measures. Within the
-    context the network's layers know of the ranks as far as they have to. ``exact`` says whether
-    gradients are integers, so that sums over ranks are those of one process.
+    Averaged at every step, these never depend on when somebody saves or measures. Within it, a
+    context manager, layers know of the ranks. ``exact`` says whether gradients are integers, whose
+    sums over ranks are those of one process.
     """
 
     def __init__(self, net, ranks, sync_batch_norm=False):
@@ -40,12 +39,11 @@ class Exchange:
             layer.across = None
 
     def of_whole_batch(self, dlogits):
-        """dL/dlogits where L is the mean over the whole batch, with integer gradients.
+        """dL/dlogits (B, C) of the whole batch's mean, from those of this rank's piece.
 
         Halving is exact, so on 2, 4, 8, ... ranks this is one process' gradient bit for bit; on
-        other numbers but for the last bit of a double, which rounding to integers takes away (of a
-        thousand million logits, about one would still show it). ``dlogits`` (B, C) are those of
-        the mean over this rank's piece.
+        others but for the last bit of a double, which rounding to integers takes away (of a
+        thousand million logits, about one would still show it).
         """
         return dlogits / self.ranks.size if self.exact else dlogits  # else gradients are averaged
 

@@ -88,19 +88,17 @@ def fit(
 
     With ``ranks``, ``training.Ranks.world()`` in a program started by mpiexec, every rank calls
     fit with the same arguments and computes its piece of each batch; rank 0 alone writes, reports
-    and asks the callbacks. All end with the same network and history. Results match one process
-    up to rounding (exactly, for integer gradients), and up to the statistics of smaller batches
-    unless ``sync_batch_norm`` has batch normalisation use those of the whole batch, at the price
-    of two small messages per layer and step.
+    and asks the callbacks. Results match one process up to rounding (exactly, for integer
+    gradients) and the statistics of smaller batches, unless ``sync_batch_norm`` has batch
+    normalisation use those of the whole batch: two more small messages per layer and step.
 
-    Beside checkpoint.npz, the last state, best.npz keeps the network as it was after the epoch
-    with the highest validation accuracy (the first such) or, without a validation part, the
-    highest test accuracy: the field's way, and optimistic, as the best of many looks at the test
-    images.
+    Beside checkpoint.npz, the last state, best.npz keeps the network of the epoch with the highest
+    validation accuracy (the first such) or, without a validation part, the highest test accuracy:
+    the field's way, and optimistic, as the best of many looks at the test images.
 
-    Raises InputError for what cannot be done; TrainingError if the loss or a gradient is NaN or
-    infinite, saving failed, or ranks differ (the last checkpoint is kept); Interrupted after
-    Ctrl-C, SIGTERM or a hang-up, once the batch is finished and everything saved.
+    Raises InputError for what cannot be done; TrainingError if the loss or a gradient is not
+    finite, saving failed, or ranks differ (the last checkpoint is kept); Interrupted after Ctrl-C,
+    SIGTERM or a hang-up, once the batch is finished and everything saved.
 
     >>> from minibnn import data, optim, zoo
     >>> digits = data.load("digits").subset(train=100, test=50)
@@ -147,10 +145,7 @@ def lockstep(
 
 
 def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_options=None):
-    """Train each of ``pairs`` (name: (network, optimizer)) to the end; returns the Runs.
-
-    With ``run_options``, by name, copies are trained and compared.
-    """
+    """The Runs of ``pairs`` (name: (network, optimizer)), trained; of copies with run_options."""
     comparing = run_options is not None
     with ranks.guard(), ExitStack() as stack:
         with ranks.together():

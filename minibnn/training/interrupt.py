@@ -15,10 +15,7 @@ SIGNALS = _CAUGHT | {CLOSED: "the end of the program that read its output"}
 
 @contextlib.contextmanager
 def terminal():
-    """Around words to standard output: if they cannot be written they are lost, and nothing else.
-
-    If nobody is left to read them, runs are asked to stop.
-    """
+    """Around words to standard output: they may be lost; if nobody reads on, runs stop."""
     try:
         yield
     except BrokenPipeError:

@@ -1,13 +1,14 @@
 """What training leaves on the disk: rows, checkpoints when they are due, and the best networks."""
 
 import time
+from operator import itemgetter
 from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import commit, stage, staged
 from minibnn.training.config import adopted
-from minibnn.training.errors import TrainingError
-from minibnn.training.metrics import MetricsFile, measured_on
+from minibnn.training.errors import TrainingError, writing
+from minibnn.training.metrics import measured_on, read_rows, write_rows
 from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY, RunFolder
 from minibnn.training.tensorboard import EventFile
 
@@ -32,7 +33,6 @@ class Keeper:
             resume = settings.resume and (path == self.path or path.exists())
             self.all_folders.append(RunFolder(path, resume, settings.force))
         self.folders = self.all_folders[1:] or self.all_folders  # of the runs
-        self.files, self.common_file = [], None
         self.events = {}  # TensorBoard's files, by the names of runs
         self._best = {}  # path: bytes, of the best networks that no checkpoint knows of yet
 
@@ -50,13 +50,11 @@ class Keeper:
             folder.write_config(config)
             for note in notes if folder.path == self.path else ():
                 self.report.note(note)
-        for run, folder in zip(self.runs, self.folders, strict=True):
-            self._take_up(run, folder)
-            if self.settings.tensorboard:
+        self._take_up()
+        if self.settings.tensorboard:
+            for run, folder in zip(self.runs, self.folders, strict=True):
                 self.events[run.name] = EventFile(run, folder)
                 stack.callback(self.events[run.name].close)
-        if len(self.all_folders) > len(self.runs):
-            self._take_up_common()
         self._saved = time.monotonic()
 
     def _finish(self):
@@ -66,35 +64,40 @@ class Keeper:
         for path in paths:
             if renaming and staged(path).exists():
                 commit(path)
-        for folder in reversed(self.folders):
+        for folder in reversed(self.all_folders):
             for name in (BEST, CONFIG, METRICS, TELEMETRY, CHECKPOINT):
                 staged(folder.path / name).unlink(missing_ok=True)
 
-    def _take_up(self, run, folder):
-        """Bring ``run`` to where its folder stands."""
-        if folder.resume and folder.checkpoint.exists():
-            run.restore(folder.checkpoint)
-        self.files.append(MetricsFile(folder.metrics, run.columns(self.data)))
-        run.history.rows[:] = self.files[-1].cut(run.epoch)
-        run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
-        if len(run.history) < run.epoch:
-            lacks = f"{folder.metrics} lacks rows of the {run.epoch} epochs done so far"
-            self.report.note(lacks)
-
-    def _take_up_common(self):
-        """All rows of a comparison, whose runs must stand at one place."""
+    def _take_up(self):
+        """Bring the runs to where their folders stand, which must be one place."""
         first = self.runs[0]
+        for run, folder in zip(self.runs, self.folders, strict=True):
+            if folder.resume and folder.checkpoint.exists():
+                run.restore(folder.checkpoint)
         for run in self.runs:
             if (run.position, run.stopped) != (first.position, first.stopped):
                 raise InputError(
                     f"{self.path} cannot be resumed: {first.name} stands after {first.position}, "
                     f"{run.name} after {run.position}"
                 )
-        columns = first.columns(self.data) + [f"agreement:{run.name}" for run in self.runs]
-        self.common_file = MetricsFile(self.path / METRICS, columns)
-        rows = self.common_file.cut(first.epoch)
-        for run in self.runs:
-            run.history.rows[:] = [row for row in rows if row["name"] == run.name]
+        path = self.path / METRICS  # that of a comparison knows the agreement of its runs
+        rows = [row for row in read_rows(path) if row["epoch"] <= first.epoch]
+        for run, folder in zip(self.runs, self.folders, strict=True):
+            run.history.rows[:] = (row for row in rows if row["name"] == run.name)
+            run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
+            if len(run.history) < run.epoch:
+                self.report.note(f"{path} lacks rows of the {run.epoch} epochs done so far")
+        self._write_rows()
+
+    def _write_rows(self):
+        """Replace all metrics.csv, of a comparison also the one that holds all rows."""
+        for run, folder in zip(self.runs, self.folders, strict=True):
+            write_rows(folder.metrics, run.columns(self.data), run.history)
+        if self.folders is not self.all_folders:
+            agreement = [f"agreement:{run.name}" for run in self.runs]
+            rows = [row for run in self.runs for row in run.history]
+            rows.sort(key=itemgetter("epoch"))
+            write_rows(self.path / METRICS, self.runs[0].columns(self.data) + agreement, rows)
 
     def add_rows(self, rows):
         """Write an epoch's rows and telemetry, and note each network better than ever before.
@@ -102,12 +105,12 @@ class Keeper:
         The next ``save`` writes those networks: an epoch that a crash takes back takes its
         best.npz with it, as a run that goes on in another way may not come by that network again.
         """
-        if self.common_file:
-            self.common_file.append(rows)
+        with writing(self.path / METRICS):
+            self._write_rows()
         column = f"{measured_on(rows)}_accuracy"
-        for run, folder, file, row in zip(self.runs, self.folders, self.files, rows, strict=True):
-            file.append([row])
-            run.telemetry.write(folder.path / TELEMETRY)
+        for run, folder, row in zip(self.runs, self.folders, rows, strict=True):
+            with writing(folder.path / TELEMETRY):
+                run.telemetry.write(folder.path / TELEMETRY)
             if run.history.best(column) is row:
                 self._best[folder.best] = run.encode_best({column: row[column]})
             if run.name in self.events:

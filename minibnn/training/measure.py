@@ -22,9 +22,9 @@ MOST_MISTAKES = 10  # lines told instead
 class Evaluation(NamedTuple):
     """What a network makes of images it does not learn from.
 
-    ``loss`` is the mean over the images, with the network's penalty; ``accuracy`` is from 0 to 1,
-    ``count`` the number of images. ``top5`` is the share of images whose class is among the five
-    with the highest scores, None for 5 classes or fewer.
+    ``loss`` is the mean over the ``count`` images, with the network's penalty; ``accuracy`` and
+    ``top5`` are shares from 0 to 1. ``top5`` counts images whose class is among the five with the
+    highest scores, None for 5 classes or fewer.
     """
 
     loss: float
@@ -53,7 +53,6 @@ def evaluate(
     *,
     batch_size: int = 500,
     loss="softmax_cross_entropy",
-    each=None,
     ranks=ALONE,
 ) -> Evaluation:
     """Measure ``net`` in evaluation mode.
@@ -63,15 +62,18 @@ def evaluate(
     that cannot be decoded are left out. ``batch_size`` is a matter of memory and speed only.
 
     ``loss`` is "softmax_cross_entropy", "squared_hinge" or a callable (logits, labels).
-    ``each(outputs, labels, seconds)`` is shown every part that is measured, and how long the
-    network took. Of several ``ranks`` each computes its share, and all get what one alone would.
-    InputError if images or labels do not fit the network.
+    Of several ``ranks`` each computes its share, and all get what one alone would. InputError if
+    images or labels do not fit the network.
 
     >>> from minibnn import data, zoo
     >>> digits = data.load("digits").subset(test=50)
     >>> evaluate(zoo.digits_net(filters=4, dense_units=8), digits).count
     50
     """
+    return _measured(net, data, labels, batch_size, loss, ranks).evaluation
+
+
+def _measured(net, data, labels, batch_size, loss, ranks=ALONE, classes=()):
     if labels is None:
         if not hasattr(data, "test_images"):
             raise InputError("evaluate takes a Dataset, or images and labels; labels are missing")
@@ -83,25 +85,27 @@ def evaluate(
             f"labels must be one per image and at least one, found {labels.shape} for "
             f"{len(images)} images"
         )
-    check_labels(labels, net.output_shape[-1])
+    outputs = net.output_shape[-1]
+    check_labels(labels, outputs)
     batch_size = integer(batch_size, "batch_size", 1)
     loss, mean, count, best, among_five = loss_function(loss), 0.0, 0, 0, 0
+    confusion, time_spent = np.zeros((outputs, outputs), np.int64), 0.0
     with one_blas_thread():
         for logits, right, seconds in _outputs(net, images, labels, batch_size, ranks):
-            if each is not None:
-                each(logits, right, seconds)
+            time_spent += seconds
             count += len(right)
             found = float(loss(logits.astype(np.float64), right)[0])  # the same everywhere
             mean += (found - mean) * (len(right) / count)
             before = rank_of_label(logits, right)
             best += int(np.count_nonzero(before == 0))
             among_five += int(np.count_nonzero(before < 5))
+            np.add.at(confusion, (right, logits.argmax(axis=1)), 1)
     if not count:
         raise InputError(f"none of the {len(images)} images can be read")
     if hasattr(net, "penalty"):  # a packed network has none
         mean += net.penalty()
-    top5 = among_five / count if net.output_shape[-1] > 5 else None
-    return Evaluation(mean, best / count, count, top5)
+    top5 = among_five / count if outputs > 5 else None
+    return Measured(Evaluation(mean, best / count, count, top5), confusion, time_spent, classes)
 
 
 def _outputs(net, images, labels, batch_size, ranks):
@@ -140,8 +144,7 @@ def pieces(images, labels, batch_size):
 def rank_of_label(logits, labels):
     """How many classes come before the right one: (B,) integers, 0 if it is the answer.
 
-    Equal scores rank in the order of the classes, as ``argmax`` does it. NaN comes before every
-    number, and if the label's own score is NaN, all come before it.
+    Equal scores rank in the order of the classes, as in ``argmax``; a NaN comes before all others.
     """
     own = logits[np.arange(len(labels)), labels][:, np.newaxis]
     earlier = np.arange(logits.shape[1]) < labels[:, np.newaxis]
@@ -176,8 +179,7 @@ def loss_function(loss):
 class Measured(Shown):
     """An evaluation with its confusion: images by class (row) and answer (column), int64.
 
-    ``seconds`` were spent in the network alone, its kernels loaded and compiled before;
-    ``classes`` names rows and columns.
+    ``seconds`` were spent in the network alone; ``classes`` names rows and columns.
     """
 
     evaluation: Evaluation
@@ -228,19 +230,11 @@ def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=
 
     ``classes`` names the network's outputs, by default by the classes of ``data``.
     """
-    outputs, times = net.output_shape[-1], []
-    confusion = np.zeros((outputs, outputs), np.int64)
-    classes = output_names(data.classes if classes is None else classes, outputs)
-
-    def note(logits, labels, seconds):
-        np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
-        times.append(seconds)
-
+    classes = output_names(data.classes if classes is None else classes, net.output_shape[-1])
     with closing(pieces(data.test_images, data.test_labels, batch_size)) as parts:
-        for images, _ in itertools.islice(parts, 1):
+        for images, _ in itertools.islice(parts, 1):  # loads and compiles the kernels
             net.predict(images[:batch_size], batch_size)
-    found = evaluate(net, data, batch_size=batch_size, loss=loss, each=note)
-    return Measured(found, confusion, sum(times), classes)
+    return _measured(net, data, None, batch_size, loss, classes=classes)
 
 
 def output_names(classes, outputs):

@@ -6,9 +6,8 @@ from itertools import combinations
 from pathlib import Path
 
 from minibnn.errors import InputError
-from minibnn.files.atomic import sync, write_atomic
+from minibnn.files.atomic import write_atomic
 from minibnn.tables import Rows, Shown, Table
-from minibnn.training.errors import TrainingError
 
 COLUMNS = (
     *("epoch", "name", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
@@ -70,10 +69,9 @@ class History(Rows):
 
 
 def results_of(history):
-    """How a run has come out so far, by name.
+    """How a run has come out so far, by name; flips and seconds are of all epochs.
 
-    Accuracies are from 0 to 1, best and last on the images measured after each epoch: the
-    validation part if there is one, else the test images. Flips and seconds are of all epochs.
+    Best and last accuracy are of the validation part if there is one, else of the test images.
     """
     part, last = measured_on(history), history.last
     best = history.best(f"{part}_accuracy")
@@ -189,60 +187,30 @@ def _measured(rows, column):
 # -- files -----------------------------------------------------------------------------------------
 
 
-class MetricsFile:
-    """metrics.csv of a run folder: cut back at the start, then appended row by row."""
-
-    def __init__(self, path, columns):
-        self.path = path
-        self.columns = list(columns)
-
-    def cut(self, epochs):
-        """Keep the rows of the first ``epochs`` epochs, rewrite the file, return the rows."""
-        rows = [row for row in read_rows(self.path) if row["epoch"] <= epochs]
-        write_atomic(self.path, csv_text(self.columns, rows).encode())
-        return rows
-
-    def append(self, rows):
-        """Add rows and see them safe on the disk; TrainingError if that fails."""
-        try:
-            with open(self.path, "a", encoding="utf-8", newline="") as file:
-                file.write(csv_text(self.columns, rows, header=False))
-                file.flush()
-                sync(file.fileno())
-        except OSError as error:
-            raise TrainingError(f"writing {self.path} failed: {error.strerror}") from error
-
-
-def csv_text(columns, rows, header=True):
-    """Rows, which are dicts, as text: numbers in full, what is missing empty."""
+def write_rows(path, columns, rows):
+    """Replace a CSV file: these columns of each row, numbers in full, what is missing empty."""
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
-    if header:
-        writer.writeheader()
+    writer.writeheader()
     writer.writerows(rows)
-    return file.getvalue()
+    write_atomic(path, file.getvalue().encode())
 
 
 def read_rows(path):
-    """The rows of a metrics.csv as dicts; none if there is no file.
-
-    Numbers come back as they were written. InputError for a file that is no metrics.csv.
-    """
+    """The rows of a metrics.csv as dicts, numbers as they were written; none without a file."""
     return read_csv(path, COLUMNS, _value)
 
 
 def read_csv(path, first, value):
     """The rows of a CSV file as dicts of ``value(column, text)``; none if there is no file.
 
-    A last line that was cut off by a crash is left out. InputError for a file that cannot be read,
-    whose columns do not begin with ``first``, or for whose texts ``value`` raises ValueError.
+    InputError for a file that cannot be read, whose columns do not begin with ``first``, or for
+    whose texts ``value`` raises ValueError.
     """
     wrong = f"{path} is no {Path(path).name}"
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
-        whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
-        head, *lines = csv.reader(whole, strict=True) if whole.getvalue() else [first]
+            head, *lines = [*csv.reader(file, strict=True)] or [first]
     except FileNotFoundError:
         return []
     except OSError as error:

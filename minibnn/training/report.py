@@ -62,11 +62,7 @@ summary { cursor: pointer; margin: 0.75rem 0; }
 
 @dataclass(frozen=True)
 class Subject:
-    """A run that is reported on.
-
-    ``record`` has its metrics and telemetry, ``config`` is its config.json; ``confusion`` is what
-    the network does on its test images, or a text that says why that is not known.
-    """
+    """A run that is reported on; ``confusion`` is measured, or says why that is not known."""
 
     record: Record
     config: dict
@@ -85,11 +81,10 @@ def write_report(path, title, subjects, sweeps=(), commands=()):
 
 
 def page(title, subjects, sweeps=(), commands=()):
-    """A report as HTML.
+    """A report as HTML: of ``subjects``, a list of Subject, the first MOST_DRAWN are drawn.
 
-    Of ``subjects``, a list of Subject, the first MOST_DRAWN are drawn; all are listed. ``sweeps``
-    are sweep.json and the rows of summary.csv of each sweep that the runs are from; ``commands``
-    are command lines that repeat what is reported on.
+    ``sweeps`` are sweep.json and the rows of summary.csv of each sweep the runs are from;
+    ``commands`` are command lines that repeat what is reported on.
     """
     drawn = subjects[:MOST_DRAWN]
     sections = {

@@ -20,12 +20,9 @@ from minibnn.training.telemetry import Telemetry
 class Run:
     """A network, its optimizer (already bound to the length of the run), and what they measured.
 
-    ``loss(logits, labels)`` returns (loss, dlogits) and is what the network is measured by; it is
-    trained by ``training_loss`` if that is given. ``ranks`` train it together, each with its piece
-    of every batch; with ``sync_batch_norm`` statistics are those of the whole batch.
-
-    ``epoch`` counts the epochs finished, ``step`` the steps done of the one after those;
-    ``stopped`` is set when a callback ended the run.
+    ``loss(logits, labels)`` returns (loss, dlogits) and measures the network; ``training_loss``, if
+    given, trains it. ``epoch`` counts the epochs finished, ``step`` the steps done of the one after
+    those; ``stopped`` is set when a callback ended the run.
     """
 
     def __init__(
@@ -57,8 +54,8 @@ class Run:
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch, or this rank's piece of it.
 
-        Returns the loss and how many signs flipped. TrainingError, naming layer or parameter, if
-        loss or a gradient is not finite; on all ranks, if on one.
+        Returns the loss and how many signs flipped. TrainingError if loss or a gradient is not
+        finite; on all ranks, if on one.
         """
         start = time.perf_counter()
         logits = self.net.forward(x, training=True)

@@ -39,10 +39,7 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a compar
 
 @contextlib.contextmanager
 def new_folder(command, dataset, parent="runs"):
-    """Make ``runs/<command>-<dataset>-<n>`` with the first free n, for nobody else.
-
-    A context manager; if what follows fails before a run is there, the folder goes again.
-    """
+    """Make ``runs/<command>-<dataset>-<n>``, n the first free; without a run it goes again."""
     parent, numbers = Path(parent), itertools.count(1)
     while True:
         path = parent / f"{command}-{dataset}-{next(numbers)}"
@@ -144,10 +141,7 @@ class RunFolder:
 
 
 def read_config(folder, missing_ok=False):
-    """config.json of a run folder, a dict.
-
-    Raises InputError if it is missing (unless ``missing_ok``: None) or not readable.
-    """
+    """config.json of a run folder, a dict; if it is missing None (``missing_ok``) or InputError."""
     path = Path(folder) / CONFIG
     if not path.exists():
         if missing_ok:
@@ -204,12 +198,11 @@ def _locked(folder):
     """The open lock file of ``folder``, holding the process's number while locked."""
     file = open(folder / ".lock", "a+b", buffering=0)
     if not try_lock(file):
-        owner = b""
+        number = b""
         with file, contextlib.suppress(OSError):  # Windows shows nobody else what is locked
             file.seek(0)
-            owner = file.read(20)
-        owner = _process(owner.decode("ascii", "replace").strip())
-        raise InputError(f"{folder} is in use by {owner}")
+            number = file.read(20).strip()
+        raise InputError(f"{folder} is in use by {_process(number.decode('ascii', 'replace'))}")
     with contextlib.suppress(OSError):  # a full disk is told by what is written next
         file.truncate(0)
         file.write(b"%d\n" % os.getpid())
@@ -240,6 +233,4 @@ def _process(number):
     with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
         command = Path(f"/proc/{number}/cmdline").read_bytes()
     text = shlex.join(command.decode("utf-8", "replace").rstrip("\0").split("\0"))
-    if len(text) > 300:  # a command tells most at its ends
-        text = f"{text[:150]}...{text[-150:]}"
     return f"another process (number {number}{f': {text}' if command else ''})"

@@ -14,7 +14,6 @@ from minibnn.errors import InputError
 from minibnn.files.archive import read_arrays
 from minibnn.files.atomic import write_atomic
 from minibnn.ops.bits import Signs, packed_shape
-from minibnn.training.errors import TrainingError
 
 BINS_PER_DECADE = 8
 # Wide enough for |m| in itself and for |m| / threshold; the ends take what is beyond.
@@ -23,7 +22,8 @@ ARRAYS = {  # per array, its type and axes: E epochs, L layers, B bins and N of 
     "layers": (np.str_, "L"),  # names of the kernels
     "weights": (np.int64, "L"),  # how many each has
     "symbol": (np.str_, ""),  # what the histogram is of: "|m|", "|latent|", ...; "" for nothing
-    "edges": (np.float64, "N"),  # of the bins, in units of ``unit``: 0, 10^(k/8), infinity
+    # Of the bins: 0, 10^(k/8), infinity; in units of the threshold where there is one above 0.
+    "edges": (np.float64, "N"),
     "epoch": (np.int64, "E"),  # epochs present, counted from 1
     "steps": (np.int64, "E"),  # steps of each
     "flips": (np.int64, "EL"),  # flips in the epoch, every step's added up
@@ -34,18 +34,16 @@ ARRAYS = {  # per array, its type and axes: E epochs, L layers, B bins and N of 
     # for roundings of the convex average, unless the threshold falls (E23); -1: nobody counted.
     "against": (np.int64, "EL"),
     "threshold": (np.float64, "EL"),  # of the last step; NaN for an optimizer without one
-    "unit": (np.float64, "EL"),  # the threshold where there is one above 0, else 1
-    # Weights per bin at the epoch's end; bin b: edges[b] * unit <= inertia < edges[b + 1] * unit.
+    # Weights per bin at the epoch's end; bin b: edges[b] <= inertia in this unit < edges[b + 1].
     "histogram": (np.int64, "ELB"),
 }
 _OF_EPOCHS = [name for name, (_, axes) in ARRAYS.items() if axes.startswith("E")]
 
 
 def pi_t(flips, weights, steps=1):
-    """The paper's flip rate (Eq. 7), ln(flips / weights + e^-9), of one step.
+    """The paper's flip rate (Eq. 7), ln(flips / weights + e^-9), of the mean of several steps.
 
-    Of several steps it is that of the mean step: the logarithm of the mean share of weights that
-    flip, not the mean of logarithms. Without any flip it is -9; ln(1 + e^-9) is the most.
+    Without any flip it is -9; ln(1 + e^-9) is the most.
 
     >>> pi_t(flips=[0, 100], weights=[100, 100]).round(6).tolist()
     [-9.0, 0.000123]
@@ -56,9 +54,8 @@ def pi_t(flips, weights, steps=1):
 class Telemetry:
     """What the binary layers of a run did: ``rows``, one per epoch, as in ``telemetry.npz``.
 
-    It also keeps a bit per binary weight: whether any step has flipped it yet. Signs are compared
-    as packed words, which the next forward product needs in any case. Values that somebody assigns
-    between steps are no flips.
+    It also keeps a bit per binary weight: whether any step has flipped it yet. Values that somebody
+    assigns between steps are no flips.
     """
 
     def __init__(self, parameters=()):
@@ -94,15 +91,13 @@ class Telemetry:
             flipped[...] = words
 
     def measure(self, epoch, steps, flips, optimizer):
-        """Add the row of an epoch just done with the ``flips`` of each layer.
-
-        Returns the columns pi:LAYER and never_flipped:LAYER of metrics.csv.
-        """
+        """Add the row of an epoch just done; returns its columns of metrics.csv by layer."""
         flips = np.array(flips, np.int64)
         flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
         found = [histogram(optimizer, p) for p in self.parameters]
         pairs = zip(self.parameters, self._before or self.signs(), strict=True)
-        self.symbol = next((symbol for symbol, *_ in found if symbol), self.symbol)
+        symbols, thresholds, counts = zip(*found, strict=True) if found else ((), (), ())
+        self.symbol = next(filter(None, symbols), self.symbol)
         row = {
             "epoch": epoch,
             "steps": steps,
@@ -110,9 +105,8 @@ class Telemetry:
             "pi": pi_t(flips, self.weights, steps),
             "never_flipped": 1 - flipped / self.weights,
             "against": [flips_against(optimizer, *pair) for pair in pairs],
-            "threshold": [threshold for _, threshold, *_ in found],
-            "unit": [unit for *_, unit, _ in found],
-            "histogram": np.reshape([counts for *_, counts in found], (len(found), len(EDGES) - 1)),
+            "threshold": thresholds,
+            "histogram": np.reshape(counts, (len(found), len(EDGES) - 1)),
         }
         self.rows.append(row)
         return {
@@ -133,13 +127,10 @@ class Telemetry:
         }
 
     def write(self, path):
-        """Write ``telemetry.npz``, whole or not at all; TrainingError if that fails."""
+        """Write ``telemetry.npz``, whole or not at all."""
         file = io.BytesIO()
         np.savez_compressed(file, **self.arrays())  # without dates: the same rows, the same bytes
-        try:
-            write_atomic(path, file.getvalue())
-        except OSError as error:
-            raise TrainingError(f"writing {path} failed: {error.strerror or error}") from error
+        write_atomic(path, file.getvalue())
 
     def resume(self, path, epochs):
         """Take the rows of the first ``epochs`` epochs from ``path``, and cut the file to them."""
@@ -173,26 +164,21 @@ def flips_against(optimizer, parameter, before):
 
 
 def histogram(optimizer, parameter):
-    """(symbol, threshold, unit, counts): how many weights have which inertia.
+    """(symbol, threshold, counts): how many weights have which inertia, counts (B,) int64.
 
-    The unit is the threshold if above 0, else 1; counts (B,) int64 are between ``EDGES`` times the
-    unit. Without a threshold it is NaN. For an optimizer without a method ``inertia`` there is no
-    symbol, and all counts are 0.
+    Without a threshold it is NaN. For an optimizer without a method ``inertia`` there is no symbol,
+    and all counts are 0.
     """
     found = _inertia(optimizer, parameter)
     if found is None:
-        return "", np.nan, 1.0, np.zeros(len(EDGES) - 1, np.int64)
+        return "", np.nan, np.zeros(len(EDGES) - 1, np.int64)
     threshold = np.nan if found.threshold is None else float(found.threshold)
-    unit = threshold if threshold > 0 else 1.0
-    counts, _ = np.histogram(found.values, EDGES * unit)
-    return found.symbol, threshold, unit, counts
+    counts, _ = np.histogram(found.values, EDGES * threshold if threshold > 0 else EDGES)
+    return found.symbol, threshold, counts
 
 
 def read_telemetry(path):
-    """The arrays of a ``telemetry.npz`` by name, as ``ARRAYS`` lists them.
-
-    Raises InputError, naming ``path``, if the file is missing or damaged.
-    """
+    """The arrays of the ``telemetry.npz`` at ``path`` by name, as ``ARRAYS`` lists them."""
     arrays = read_arrays(path, tuple(ARRAYS))
     sizes = {"E": arrays["epoch"].size, "L": arrays["layers"].size, "N": arrays["edges"].size}
     sizes["B"] = sizes["N"] - 1

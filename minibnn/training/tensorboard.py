@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.training.errors import TrainingError
+from minibnn.training.errors import writing
 from minibnn.training.run_folder import EVENTS
 from minibnn.training.telemetry import BINS_PER_DECADE, EDGES
 
@@ -26,21 +26,14 @@ class EventFile:
         self.run, self.path, self._writer = run, folder.path, None
 
     def add(self, row):
-        """Write the event of an epoch, whose row this is; TrainingError if that fails.
-
-        The first call also writes the epochs before, if there is no event file in the folder yet.
-        """
-        try:
+        """Write the event of an epoch; first those before it, if no event file has them."""
+        with writing(f"events in {self.path}"):
             if self._writer is None:
                 self._open()
             self._write(event_of(self.run, row))
             self._writer.flush()  # and synced to the disk
-        except OSError as error:
-            why = error.strerror or error
-            raise TrainingError(f"writing events in {self.path} failed: {why}") from error
 
     def close(self):
-        """Close the file."""
         if self._writer is not None:
             with contextlib.suppress(OSError):  # a full disk was told when it was met
                 self._writer.close()
@@ -112,10 +105,7 @@ def tag(column):
 
 
 def _log_histogram(telemetry, layer):
-    """Arguments of histogram_raw: bins of log10(inertia / unit), the empty ones at the ends cut.
-
-    The first bin holds zeros too and the last one is open; each is drawn as wide as the others.
-    """
+    """Arguments of histogram_raw: bins of log10(inertia), the open ones as wide as the others."""
     step = 1 / BINS_PER_DECADE
     with np.errstate(divide="ignore"):
         edges = np.log10(EDGES)

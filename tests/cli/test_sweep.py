@@ -188,9 +188,9 @@ def test_no_cell_starts_if_one_would_refuse(fails, here, message, arguments):
 
 def test_folders_that_are_refused(run, fails, here_and_now):
     run("sweep", "--grid", "gamma=1e-1,1e-2", *SMALL, "--out", "s")
-    fails("s holds another sweep: grid: gamma was 0.1,0.01, now 0.1;", "sweep", "--grid",
+    fails("s holds another sweep: grid.gamma was [0.1, 0.01], now [0.1];", "sweep", "--grid",
           "gamma=1e-1", *SMALL, "--out", "s")  # fmt: skip
-    fails("s holds another sweep: options: filters was 2, now 3", "sweep", "--resume", "--out",
+    fails("s holds another sweep: options.filters was 2, now 3", "sweep", "--resume", "--out",
           "s", "--filters", 3)  # fmt: skip
     for option in ("--set", "--grid", "--scan"):
         fails(f"--resume goes on with the sweep as it is: leave {option} out", "sweep", "--resume",

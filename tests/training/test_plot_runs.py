@@ -50,7 +50,6 @@ def record(label, layers=2, epochs=4, symbol="|m|", threshold=1e-6, seed=0, tele
         "pi": pi_t(flips, weights, 10),
         "never_flipped": np.sort(random.random((epochs, layers)), axis=0)[::-1],
         "threshold": thresholds,
-        "unit": np.where(thresholds > 0, thresholds, 1.0),
         "histogram": histogram,
     }
     return Record(label, None, History(label, rows), arrays if telemetry else None)

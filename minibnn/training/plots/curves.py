@@ -21,18 +21,13 @@ def draw_curves(path, histories, title=None):
     ``path`` ends in .png, .pdf or .svg. ``histories`` are History by the name in the legend;
     ``title``, a text, may be left out.
     """
-    save(curves_figure(histories, title), path)
-
-
-def curves_figure(histories, title=None):
-    """The figure that ``draw_curves`` writes."""
     pairs = compared_pairs(histories)
     figure = new_figure(*((10, 7.5) if pairs else (12, 4.4)))
     draw_metrics(figure.subplots(*((2, 2) if pairs else (1, 3))).flat, histories)
     legends(figure, histories, part_of(histories))
     if title:
         figure.suptitle(title, parse_math=False)
-    return figure
+    save(figure, path)
 
 
 def part_of(histories):
@@ -47,10 +42,7 @@ def compared_pairs(histories):
 
 
 def draw_metrics(axes, histories):
-    """Accuracy, loss, flips and, if there are ``compared_pairs``, agreement on so many axes.
-
-    Accuracy and loss of the training images are dotted.
-    """
+    """Accuracy, loss (training dotted), flips and, if there are ``compared_pairs``, agreement."""
     from matplotlib.ticker import LogLocator
 
     accuracy, loss, flips, *agreement = axes

@@ -11,11 +11,7 @@ from minibnn.training.telemetry import read_telemetry
 
 @dataclass
 class Record:
-    """A run as it is on the disk, finished or not.
-
-    ``label`` is for a legend; ``telemetry`` holds the arrays of ``training.telemetry`` by name, or
-    is None if there is no epoch of it.
-    """
+    """A run as it is on the disk; ``telemetry`` holds arrays by name, None without an epoch."""
 
     label: str
     folder: Path
@@ -31,9 +27,8 @@ class Record:
 def find_runs(paths):
     """Records of the runs in folders, in the order of ``paths``.
 
-    A folder is that of a run, of a comparison, or one with run folders below it (such as a
-    sweep's); of those without an epoch the latter are left out. InputError if a folder is missing
-    or holds no run, if a run given has no epoch yet, or a file is damaged.
+    A folder is that of a run, of a comparison, or one with run folders below it, such as a sweep's,
+    of which those without an epoch are left out.
     """
     folders = []
     for path in map(Path, paths):
@@ -54,10 +49,7 @@ def find_runs(paths):
 
 
 def _add_agreement(records):
-    """Into the rows of runs that were compared, the columns agreement:LABEL of each other.
-
-    A run's own metrics.csv does not know of others; that of the comparison above it does.
-    """
+    """Add the columns agreement:LABEL, which only the metrics.csv of a comparison knows."""
     compared = {}
     for record in records:
         compared.setdefault(record.folder.parent, {})[record.folder.name] = record

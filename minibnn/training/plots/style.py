@@ -86,10 +86,7 @@ def column_line(axes, history, column, scale=1, **how):
 
 
 def legends(figure, names, part, more=()):
-    """Outside of the axes: the runs above them, kinds of lines and ``more`` of them below.
-
-    ``part`` is whose accuracy is drawn ("test" or "validation").
-    """
+    """Outside of the axes: runs above, below kinds of lines (``part`` is measured) and ``more``."""
     from matplotlib.lines import Line2D
 
     names = [name.replace("$", r"\$") for name in names]  # no formulas

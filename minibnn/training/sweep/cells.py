@@ -18,9 +18,8 @@ _LONGEST = 120  # of a folder's name; file systems allow 255 bytes
 class Cell:
     """One run of a sweep.
 
-    ``name`` is that of its folder, ``gamma=0.001_threshold=1e-06_seed=0``; ``settings`` the keys
-    varied and their values here; ``options`` all options of ``minibnn train`` by name, what JSON
-    can hold.
+    ``name`` is that of its folder, such as ``gamma=0.001_threshold=1e-06_seed=0``; ``settings``
+    are the keys varied, ``options`` all options of ``minibnn train``, what JSON can hold.
     """
 
     name: str

@@ -13,16 +13,14 @@ from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.text import read_json
+from minibnn.training.config import differences
 from minibnn.training.run_folder import SWEEP, RunFolder
-from minibnn.training.sweep.grid import text_of
 from minibnn.training.sweep.worker import LOG
 
 SUMMARY = "summary.csv"
 FIGURES = ("heatmap.png", "curves.png")
-FORMAT, VERSION = "minibnn sweep", 1
-# What makes it the same sweep, in the order in which differences are told; of the options all but
-# those that change no result.
-_IDENTITY = ("grid", "scan", "random", "seed", "seeds", "options")
+PARTS = ("grid", "scan", "random", "seed", "seeds", "options", "cells")  # of sweep.json
+# Options that change no result: with others of these it is the same sweep.
 _FREE = ("epochs", "data-dir", "checkpoint-every", "checkpoint-minutes", "tensorboard")
 
 
@@ -30,8 +28,7 @@ class SweepFolder(RunFolder):
     """A locked sweep folder; use as a context manager.
 
     Entering it refuses a folder with another sweep or an ordinary run in it, unless ``force``
-    replaces that sweep. ``description`` is sweep.json; ``stop_file`` is a file that workers look
-    for, of this start only.
+    replaces that sweep. ``description`` is sweep.json. Workers look for ``stop_file``.
     """
 
     def __init__(self, path, description, force=False):
@@ -64,10 +61,7 @@ class SweepFolder(RunFolder):
 
 
 def read_sweep(folder, missing_ok=False):
-    """sweep.json of a folder, a dict.
-
-    InputError if it is missing (unless ``missing_ok``: None) or not readable.
-    """
+    """sweep.json of a folder, a dict; if it is missing None (``missing_ok``) or InputError."""
     path = Path(folder) / SWEEP
     if not path.exists():
         if missing_ok:
@@ -75,13 +69,9 @@ def read_sweep(folder, missing_ok=False):
         raise InputError(f"{folder} is no sweep's folder: it has no {SWEEP}")
     found = read_json(path)
     try:
-        ours = found["format"] == FORMAT and found["version"] <= VERSION
-        if ours:
-            _check_parts(**{part: found[part] for part in (*_IDENTITY, "cells")})
-    except (ValueError, KeyError, TypeError, AttributeError):
+        _check_parts(**found)
+    except (ValueError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: not the description of a sweep") from None
-    if not ours:
-        raise InputError(f"{path} was written by a newer minibnn or is no sweep")
     return found
 
 
@@ -99,28 +89,17 @@ def _check_parts(grid, scan, seeds, options, cells, random, seed):
 
 def check_same_sweep(found, asked, folder):
     """InputError naming what differs between two descriptions; epochs may be raised."""
-    for part in _IDENTITY:
-        was, now = found[part], asked[part]
-        if part == "options":
-            epochs = [options.get("epochs") or 0 for options in (was, now)]
-            if epochs[0] > epochs[1]:
-                raise InputError(
-                    f"epochs may only be raised: {folder} was started for {epochs[0]}, "
-                    f"now {epochs[1]}"
-                )
-            was, now = ({k: v for k, v in o.items() if k not in _FREE} for o in (was, now))
-        if was == now:
-            continue
-        if isinstance(was, dict) and isinstance(now, dict):
-            key = next(k for k in (*was, *now) if was.get(k) != now.get(k))
-            was, now, part = was.get(key), now.get(key), f"{part}: {key}"
+    was, now = (description["options"].get("epochs") or 0 for description in (found, asked))
+    if was > now:
+        raise InputError(f"epochs may only be raised: {folder} was started for {was}, now {now}")
+    for key, was, now in differences(_identity(found), _identity(asked)):
         raise InputError(
-            f"{folder} holds another sweep: {part} was {_short(was)}, now {_short(now)}; name "
-            "another folder, or replace that sweep (force)"
+            f"{folder} holds another sweep: {key} was {was}, now {now}; name another folder, or "
+            "replace that sweep (force)"
         )
 
 
-def _short(value):
-    if value is None:
-        return "absent"
-    return ",".join(map(text_of, value)) if isinstance(value, list) else text_of(value)
+def _identity(description):
+    """What makes it the same sweep."""
+    options = {k: v for k, v in description["options"].items() if k not in _FREE}
+    return {**description, "options": options, "cells": None}

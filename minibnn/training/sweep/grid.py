@@ -89,11 +89,7 @@ def read_texts(texts, option="--grid"):
 
 
 def cell_options(settings, options):
-    """The options of ``minibnn train`` for one cell: those all share, with its settings in them.
-
-    InputError for a key that does not exist (the message names those that do) or a value out of
-    range.
-    """
+    """The options of ``minibnn train`` for one cell: those all share, with its settings in them."""
     options, changes = dict(options), {}
     for key, value in settings.items():
         if key in OPTIONS:
@@ -157,10 +153,9 @@ def unvaried(key, options):
 
 
 def points(grid, scan, options, count=None, seed=0):
-    """The settings to try, each once and in order, as ``{key: value}``.
+    """The settings to try, each once and in order, as ``{key: value}``; grid and scan as read.
 
-    ``grid``, ``scan`` and ``count`` are ``sweep``'s; ``options`` are what all cells share. Also
-    returns grid and scan with their values read. InputError if they make no sense.
+    ``grid``, ``scan`` and ``count`` (random) are ``sweep``'s, ``options`` what all cells share.
     """
     grid, scan = ({key_name(k): _values(k, v) for k, v in part.items()} for part in (grid, scan))
     for key in grid.keys() & scan.keys():

@@ -17,11 +17,7 @@ _MOST_LINES, _MOST_PANELS = 12, 6
 
 
 def draw_sweep(folder, description, rows):
-    """Write curves.png and, with two keys or more, heatmap.png into ``folder``.
-
-    ``description`` is sweep.json, ``rows`` are those of summary.csv; nothing is drawn before a cell
-    is done.
-    """
+    """Write curves.png and, with two keys or more, heatmap.png, once a cell is done."""
     groups = over_seeds(rows)
     if not groups:
         return
@@ -42,10 +38,7 @@ def _all_numbers(groups, *keys):
 
 
 def heat_map(groups, keys, description):
-    """Best accuracy over the first two keys; a panel for each setting of the others.
-
-    Draws from ranges are points, whose places tell their values.
-    """
+    """Best accuracy over the first two keys, draws from ranges as points; a panel per other key."""
     across, down, *others = keys
     shown = {}
     for settings, group in groups:
@@ -97,9 +90,8 @@ def _grid(axes, members, across, down, colours):
 def panels(groups, description):
     """What is laid over each other: ``{title: {label: index into groups}}``.
 
-    A scan has a panel for each of its keys, as Fig. 1; a grid one for each value of its second key
-    (and of further ones), with a line for each value of the first. A random choice is one panel of
-    its best cells.
+    A scan has a panel for each of its keys, as Fig. 1; a grid one for each value of further keys,
+    with a line for each value of the first. A random choice is one panel of its best cells.
     """
     keys = list(groups[0][0])
     if description.get("random") is not None:

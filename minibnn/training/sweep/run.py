@@ -13,7 +13,7 @@ from minibnn.training.interrupt import StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
-from minibnn.training.sweep.folder import FORMAT, SUMMARY, VERSION, SweepFolder
+from minibnn.training.sweep.folder import PARTS, SUMMARY, SweepFolder
 from minibnn.training.sweep.worker import Job, Outcome, ask_to_stop, run_cell
 
 TRIES = 2  # of a cell that crashes or is killed
@@ -25,9 +25,8 @@ class SweepResult(Rows):
     """What came out of a sweep: iterate over its rows, print it, or let Jupyter show it.
 
     ``rows`` is a list with a dict for each cell, the columns of summary.csv: ``cell``, the keys
-    varied, ``seed``, ``status`` (done, failed, stopped or waiting), ``epochs``, ``best_accuracy``,
-    ``last_accuracy``, ``flips``, ``seconds``, ``error`` and a few more. Accuracies are shares from
-    0 to 1. ``folder`` is the sweep's.
+    varied, ``seed``, ``status`` (done, failed, stopped or waiting), ``epochs``, ``best_accuracy``
+    (from 0 to 1), ``flips``, ``seconds``, ``error`` and a few more. ``folder`` is the sweep's.
     """
 
     def __init__(self, rows, folder):
@@ -61,17 +60,9 @@ class Plan:
         points, grid_values, scan = grid.points(grid_values, scan, options, random, seed)
         grid.check_size(len(points) * len(seeds))
         self.cells = make_cells(points, seeds, options)
-        self.description = {
-            "format": FORMAT,
-            "version": VERSION,
-            "grid": grid_values,
-            "scan": scan,
-            "random": random,
-            "seed": seed if random is not None else None,
-            "seeds": seeds,
-            "options": options,
-            "cells": [cell.name for cell in self.cells],
-        }
+        seed, cells = seed if random is not None else None, [cell.name for cell in self.cells]
+        parts = grid_values, scan, random, seed, seeds, options, cells
+        self.description = dict(zip(PARTS, parts, strict=True))
 
 
 def sweep(
@@ -122,7 +113,7 @@ def sweep(
 
 def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, progress=None):
     """``sweep`` for a Plan."""
-    say = _say if progress is None else progress or _nothing
+    say = _say if progress is None else progress or (lambda text: None)
     if not callable(say):
         raise InputError(f"progress must be None, False or a function, found {progress!r}")
     if executor is None:
@@ -248,8 +239,8 @@ class _Session:
 
     def _note(self, cell, status, error=None):
         """The row of a cell as it is now."""
-        history = cell.history(self.folder)
-        self._rows[cell.name] = row = table.row_of(cell, history, status, error)
+        row = table.row_of(cell, cell.history(self.folder), status, error)
+        self._rows[cell.name] = row
         return row
 
     def _say(self, text):
@@ -260,10 +251,6 @@ class _Session:
 def _say(text):
     with terminal():
         print(text, flush=True)
-
-
-def _nothing(text):
-    """Silence."""
 
 
 def _outcome(future):

@@ -3,9 +3,8 @@
 import statistics
 
 from minibnn.errors import InputError
-from minibnn.files.atomic import write_atomic
 from minibnn.tables import Table
-from minibnn.training.metrics import csv_text, read_csv, results_of, table_of
+from minibnn.training.metrics import read_csv, results_of, table_of, write_rows
 from minibnn.training.sweep.grid import text_of, value_of
 
 STATUSES = ("done", "failed", "stopped", "waiting")
@@ -38,7 +37,7 @@ def write_summary(path, rows):
     """Replace summary.csv."""
     first = list(rows[0])
     columns = ["cell", *keys_of(rows), *first[first.index("seed") :]]
-    write_atomic(path, csv_text(columns, rows).encode())
+    write_rows(path, columns, rows)
 
 
 def read_summary(path):

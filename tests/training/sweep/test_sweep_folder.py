@@ -28,13 +28,13 @@ def test_sweep_json_holds_every_cell(small, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"grid": {"gamma": [0.1, 0.02]}}, "grid: gamma was 0.1,0.01, now 0.1,0.02"),
-        ({"grid": {"gamma": [0.1]}}, "grid: gamma was 0.1,0.01, now 0.1;"),
-        ({"grid": GRID | {"threshold": [0]}}, "grid: threshold was absent, now 0"),
-        ({"grid": {}, "scan": GRID}, "grid: gamma was 0.1,0.01, now absent"),
+        ({"grid": {"gamma": [0.1, 0.02]}}, "grid.gamma.1 was 0.01, now 0.02"),
+        ({"grid": {"gamma": [0.1]}}, r"grid.gamma was \[0.1, 0.01\], now \[0.1\];"),
+        ({"grid": GRID | {"threshold": [0]}}, r"grid.threshold was absent, now \[0\]"),
+        ({"grid": {}, "scan": GRID}, r"grid.gamma was \[0.1, 0.01\], now absent"),
         ({"random": 1}, "random was absent, now 1"),
-        ({"seeds": [0, 1]}, "seeds was 0, now 0,1"),
-        ({"filters": 3}, "options: filters was 2, now 3"),
+        ({"seeds": [0, 1]}, r"seeds was \[0\], now \[0, 1\]"),
+        ({"filters": 3}, "options.filters was 2, now 3"),
         ({"epochs": 1}, "epochs may only be raised: .* was started for 2, now 1"),
     ],
 )
@@ -100,12 +100,9 @@ def test_what_is_no_sweep(small, tmp_path, after):
         SweepFolder(tmp_path / "file", description(small)),
     ):
         pass
-    for text, message in (
-        ("{", "damaged"), ("[]", "damaged"), ('{"format": "minibnn sweep"}', "damaged"),
-        ('{"format": "minibnn sweep", "version": 99}', "newer minibnn"),
-    ):  # fmt: skip
+    for text in ("{", "[]", '{"grid": {}}'):
         (tmp_path / "sweep.json").write_text(text)
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match="damaged"):
             read_sweep(tmp_path)
 
 
