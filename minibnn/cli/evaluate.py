@@ -46,10 +46,11 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     with compute_threads(threads):
         found = trained.measure(images, batch_size)
     if out is not None:
-        from minibnn.training.plots.confusion import draw_confusion
+        from minibnn.training.plots.confusion import confusion_figure
+        from minibnn.training.plots.style import save
 
         title = f"{100 * found.evaluation.accuracy:.2f} % of {found.evaluation.count:,} right"
-        draw_confusion(out, found.confusion, found.classes, title)
+        save(confusion_figure(found.confusion, found.classes, title), out)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
         return

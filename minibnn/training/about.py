@@ -1,7 +1,7 @@
 """What a run left behind, read back: what it is, how it was trained, how good and how big it is."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from minibnn.deploy import PackedNetwork
@@ -76,10 +76,9 @@ def _folder(path):
 
 def digest_of(folder):
     """{"digest": that of the network that a run has come to}; empty without a good checkpoint."""
-    try:
+    with suppress(InputError):
         return {"digest": load(folder / CHECKPOINT).digest()}
-    except InputError:
-        return {}
+    return {}
 
 
 def _results(path, config):
@@ -100,7 +99,7 @@ def _short(folder, above):
 def _sweep(path):
     description = read_sweep(path)
     done = [row for row in read_summary(path / SUMMARY) if row["status"] == "done"]
-    varied = {**description["grid"], **description["scan"], "seeds": description["seeds"]}
+    varied = description["grid"] | description["scan"] | {"seeds": description["seeds"]}
     best = max(done, key=lambda row: row["best_accuracy"] or 0, default=None)
     return {
         "kind": "sweep",
@@ -118,10 +117,7 @@ def _file(path):
         texts = {name: _text(value) for name, value in onnx.describe(path).items()}
         return {"kind": "ONNX model", "settings": texts}
     if "meta" not in member_names(path) and path.name != CHECKPOINT:
-        raise InputError(
-            f"{path} is no run folder, checkpoint, saved, packed or ONNX network: nothing that "
-            "minibnn wrote"
-        )
+        raise InputError(f"{path} is no run folder, checkpoint, saved, packed or ONNX network")
     net = load(path)
     found = {"kind": "network", "network": _network(net)}
     if isinstance(net, PackedNetwork):
@@ -147,17 +143,18 @@ def _file(path):
 
 def _network(net):
     """Shapes, weights, bytes and multiply-adds of a network, as a dict."""
-    found = {
+    total = net.summary().total
+    return {
         "name": net.name,
         "input_shape": list(net.input_shape),
         "output_shape": list(net.output_shape),
+        "binary_weights": total("bits"),
+        "real_numbers": total("floats"),
+        "packed_bytes": total("packed"),
+        "float32_bytes": total("float32"),
+        "binary_macs": total("binary_macs"),
+        "real_macs": total("real_macs"),
     }
-    summary = net.summary()
-    fields = {
-        **{"binary_weights": "bits", "real_numbers": "floats", "packed_bytes": "packed"},
-        **{"float32_bytes": "float32", "binary_macs": "binary_macs", "real_macs": "real_macs"},
-    }
-    return found | {name: summary.total(field) for name, field in fields.items()}
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -11,23 +11,6 @@ from minibnn.errors import InputError, one_line
 from minibnn.ops import backend
 from minibnn.optim import schedules
 
-
-def _backend_words(computed_by):
-    return "on " + (" ".join(map(str, (computed_by or {}).values())) or "an unknown backend")
-
-
-def _ranks_words(mpi):
-    if not mpi:
-        return "on 1 rank"
-    how = "synchronised" if mpi.get("sync_batch_norm") else "per rank"
-    return f"on {mpi.get('ranks')} ranks with batch normalisation {how}"
-
-
-_OF_THE_START = {  # in words; a resume leaves them as they were
-    "minibnn": lambda version: f"with minibnn {version}",
-    "computed_by": _backend_words,
-    "mpi": _ranks_words,
-}
 # Recorded, but no reason to refuse a resume.
 _ASIDE = ("options", "epochs", "checkpoint_every", "checkpoint_minutes", "machine_dependent")
 
@@ -65,6 +48,20 @@ def describe(runs, data, settings, run_options=None):
     return json.loads(json.dumps(configs))  # as they are read again
 
 
+def _start_of(config):
+    """By what and where a run was started, in words, by keys that a resume leaves as they are."""
+    where = " ".join(map(str, (config.get("computed_by") or {}).values()))
+    ranks = "1 rank"
+    if mpi := config.get("mpi"):
+        how = "synchronised" if mpi.get("sync_batch_norm") else "per rank"
+        ranks = f"{mpi.get('ranks')} ranks with batch normalisation {how}"
+    return {
+        "minibnn": f"with minibnn {config.get('minibnn')}",
+        "computed_by": f"on {where or 'an unknown backend'}",
+        "mpi": f"on {ranks}",
+    }
+
+
 def describe_data(data):
     """Name, sizes and a CRC-32 of images and labels; of files only their names and sizes."""
     crc = 0
@@ -91,10 +88,11 @@ def adopted(found, asked, folder):
     """
     if found is None:
         return asked, []
-    aside = {*_ASIDE, *_OF_THE_START}
+    was, now = _start_of(found), _start_of(asked)
+    aside = {*_ASIDE, *now}
     own = ({k: v for k, v in config.items() if k not in aside} for config in (found, asked))
-    for key, was, now in differences(*own):
-        raise InputError(f"{folder} holds another run: {key} was {was}, now {now}")
+    for key, *values in differences(*own):
+        raise InputError(f"{folder} holds another run: {key} was {values[0]}, now {values[1]}")
     before, epochs = found.get("epochs") or 0, asked["epochs"]
     if before > epochs:
         raise InputError(
@@ -110,11 +108,10 @@ def adopted(found, asked, folder):
     exact = asked.get("machine_dependent") == []
     synced = all(not c.get("mpi") or c["mpi"].get("sync_batch_norm") for c in (found, asked))
     same = {"computed_by": exact, "mpi": exact and synced}
-    for key, words in _OF_THE_START.items():
-        was, now = (words(config.get(key)) for config in (found, asked))
-        if was != now and not same.get(key):
-            notes.append(f"{was}, now {now}: last bits may differ from one long run")
-    new = asked | {key: found[key] for key in _OF_THE_START if key in found}
+    for key in now:
+        if was[key] != now[key] and not same.get(key):
+            notes.append(f"{was[key]}, now {now[key]}: last bits may differ from one long run")
+    new = asked | {key: found[key] for key in now if key in found}
     new["options"] = (found.get("options") or {}) | (asked["options"] or {}) or None
     if "mpi" not in found:
         new.pop("mpi", None)

@@ -46,45 +46,28 @@ def fit(
     each. ``data`` is a Dataset. ``name`` is the run's in its metrics, by default that of the
     (binary) optimizer. The settings are:
 
-    epochs
-        In all, those of a resumed run included.
-    batch_size
-        The last partial batch of an epoch is dropped.
-    seed
-        Of the order of the images, their augmentation and the choice of a validation part.
-    out
-        The run folder; nothing is written without one.
-    loss
-        "softmax_cross_entropy", "squared_hinge", or a function of your own: loss(logits, labels)
+    epochs: In all, those of a resumed run included.
+    batch_size: The last partial batch of an epoch is dropped.
+    seed: Of the order of the images, their augmentation and the choice of a validation part.
+    out: The run folder; nothing is written without one.
+    loss: "softmax_cross_entropy", "squared_hinge", or a function of your own: loss(logits, labels)
         returns (loss, dlogits), the mean over the batch and its gradient like logits (B, C).
-    class_weight
-        How much an image of each class counts in training, as in Keras: a list, or a dict by the
-        class's number, 1 for those left out. What is measured is not weighted.
-    augment
-        None, or "paper": pad with 4 pixels, crop at random, mirror at random. Of images in folders
-        a part of random area, shape and place, at random mirrored; with None the middle.
-    validation
-        Hold that many training images out; they are then measured after each epoch, and the test
-        images only after the last.
-    callbacks
-        Called after each epoch, see ``training.callbacks``.
-    checkpoint_every, checkpoint_minutes
-        Epochs from one checkpoint to the next, and minutes after which one is saved in the middle
-        of an epoch too. The last epoch and an interruption always save.
-    tensorboard
-        Whether to write event files into the run folder (the extra ``tensorboard``).
-    resume
-        Go on with the run in ``out``: bit for bit as if it had not been interrupted. All settings
-        must be those of the run; only ``epochs`` may be raised.
-    force
-        Replace the run in ``out``.
-    progress
-        None for a live bar or plain lines, False for silence, or a reporter of your own.
-    threads
-        How many threads compute, by default MINIBNN_NUM_THREADS or all; results do not depend on
-        it.
-    options
-        A dict that says how the run was started, kept in config.json as it is.
+    class_weight: How much an image of each class counts in training, as in Keras: a list, or a
+        dict by the class's number, 1 for those left out. What is measured is not weighted.
+    augment: None, or "paper": pad with 4 pixels, crop and mirror at random. Of images in folders a
+        part of random area, shape and place, at random mirrored; with None the middle.
+    validation: Hold that many training images out; they are measured after each epoch, and the
+        test images only after the last.
+    callbacks: Called after each epoch, see ``training.callbacks``.
+    checkpoint_every, checkpoint_minutes: Epochs from one checkpoint to the next, and minutes after
+        which one is saved within an epoch. The last epoch and an interruption always save.
+    tensorboard: Whether to write event files into the run folder (the extra ``tensorboard``).
+    resume: Go on with the run in ``out``, bit for bit as if it had not been interrupted. All
+        settings must be those of the run; only ``epochs`` may be raised.
+    force: Replace the run in ``out``.
+    progress: None for a live bar or plain lines, False for silence, or a reporter of your own.
+    threads: How many compute, by default MINIBNN_NUM_THREADS or all; results are the same.
+    options: A dict that says how the run was started, kept in config.json as it is.
 
     With ``ranks``, ``training.Ranks.world()`` in a program started by mpiexec, every rank calls
     fit with the same arguments and computes its piece of each batch; rank 0 alone writes, reports

@@ -8,7 +8,7 @@ from minibnn.errors import InputError
 from minibnn.files.atomic import commit, stage, staged
 from minibnn.training.config import adopted
 from minibnn.training.errors import TrainingError, writing
-from minibnn.training.metrics import measured_on, read_rows, write_rows
+from minibnn.training.metrics import columns_of_run, measured_on, read_rows, write_rows
 from minibnn.training.run_folder import BEST, CHECKPOINT, CONFIG, METRICS, TELEMETRY, RunFolder
 from minibnn.training.tensorboard import EventFile
 
@@ -91,13 +91,13 @@ class Keeper:
 
     def _write_rows(self):
         """Replace all metrics.csv, of a comparison also the one that holds all rows."""
+        columns = columns_of_run(self.runs[0].telemetry.layers, self.data)
         for run, folder in zip(self.runs, self.folders, strict=True):
-            write_rows(folder.metrics, run.columns(self.data), run.history)
+            write_rows(folder.metrics, columns, run.history)
         if self.folders is not self.all_folders:
             agreement = [f"agreement:{run.name}" for run in self.runs]
-            rows = [row for run in self.runs for row in run.history]
-            rows.sort(key=itemgetter("epoch"))
-            write_rows(self.path / METRICS, self.runs[0].columns(self.data) + agreement, rows)
+            rows = sorted((r for run in self.runs for r in run.history), key=itemgetter("epoch"))
+            write_rows(self.path / METRICS, columns + agreement, rows)
 
     def add_rows(self, rows):
         """Write an epoch's rows and telemetry, and note each network better than ever before.

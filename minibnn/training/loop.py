@@ -43,7 +43,11 @@ class Loop:
                 stack.enter_context(run.exchange)
             try:
                 while not self.over:
-                    self._train_epoch()
+                    at = self.runs[0].epoch, self.runs[0].step
+                    piece = {"rank": self.ranks.rank, "ranks": self.ranks.size}
+                    with closing(self.batches.epoch(*at, **piece)) as stream:
+                        for x, labels in stream:
+                            self._train_batch(x, labels)
                     self._end_epoch()
                 if self.data.unreadable:
                     count = len(self.data.unreadable)
@@ -58,12 +62,6 @@ class Loop:
     def over(self):
         """Whether all epochs are done, or callbacks ended the training."""
         return self.runs[0].stopped or self.runs[0].epoch >= self.settings.epochs
-
-    def _train_epoch(self):
-        first, piece = self.runs[0], {"rank": self.ranks.rank, "ranks": self.ranks.size}
-        with closing(self.batches.epoch(first.epoch, first.step, **piece)) as stream:
-            for x, labels in stream:
-                self._train_batch(x, labels)
 
     def _train_batch(self, x, labels):
         """One batch, by every run; then save or stop if it is time for that."""

@@ -19,10 +19,11 @@ LAYER_COLUMNS = ("flips", "pi", "never_flipped")  # each followed by :LAYER, see
 _ALWAYS = ("epoch", "train_loss", "train_accuracy", "flips", "seconds")  # measured in every epoch
 
 
-def columns_of_run(layers, validation, top5):
-    """Columns of a run's metrics.csv, with or without those of a validation part and of top 5."""
+def columns_of_run(layers, data):
+    """Columns of a run's metrics.csv, with those of a validation part and of top 5 if any."""
+    validation = data.validation_labels is not None
     extra = [*VALIDATION_COLUMNS] if validation else []
-    extra += TOP5_COLUMNS[: 1 + validation] if top5 else ()
+    extra += TOP5_COLUMNS[: 1 + validation] if data.top5 else ()
     return [*COLUMNS, *extra, *(f"{what}:{name}" for what in LAYER_COLUMNS for name in layers)]
 
 

@@ -12,7 +12,7 @@ from minibnn.training.distributed import ALONE
 from minibnn.training.errors import TrainingError
 from minibnn.training.exchange import Exchange
 from minibnn.training.measure import evaluate, pieces
-from minibnn.training.metrics import History, columns_of_run
+from minibnn.training.metrics import History
 from minibnn.training.run_folder import RUN_NAME
 from minibnn.training.telemetry import Telemetry
 
@@ -46,10 +46,6 @@ class Run:
     def position(self):
         """Where the run stands, in words."""
         return f"{self.epoch} epochs and {self.step} steps"
-
-    def columns(self, data):
-        """Columns of its metrics.csv."""
-        return columns_of_run(self.telemetry.layers, data.validation_labels is not None, data.top5)
 
     def train_step(self, x, labels):
         """Forward, backward and the optimizer's step on one batch, or this rank's piece of it.

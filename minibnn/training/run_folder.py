@@ -18,7 +18,6 @@ import itertools
 import json
 import os
 import re
-import shlex
 import warnings
 from pathlib import Path
 
@@ -202,7 +201,10 @@ def _locked(folder):
         with file, contextlib.suppress(OSError):  # Windows shows nobody else what is locked
             file.seek(0)
             number = file.read(20).strip()
-        raise InputError(f"{folder} is in use by {_process(number.decode('ascii', 'replace'))}")
+        who = f"another process (number {number.decode() if number.isdigit() else 'unknown'})"
+        if number == b"%d" % os.getpid():
+            who = "this process already"
+        raise InputError(f"{folder} is in use by {who}")
     with contextlib.suppress(OSError):  # a full disk is told by what is written next
         file.truncate(0)
         file.write(b"%d\n" % os.getpid())
@@ -221,16 +223,3 @@ def try_lock(file):
             stacklevel=2,
         )
         return True
-
-
-def _process(number):
-    """Words for a process of which the number is known: also its command line, if that is."""
-    if not number.isdecimal():
-        return "another process (number unknown)"
-    if int(number) == os.getpid():
-        return "this process already"
-    command = b""
-    with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
-        command = Path(f"/proc/{number}/cmdline").read_bytes()
-    text = shlex.join(command.decode("utf-8", "replace").rstrip("\0").split("\0"))
-    return f"another process (number {number}{f': {text}' if command else ''})"

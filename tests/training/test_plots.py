@@ -7,7 +7,8 @@ from small_runs import BOP, compare, fit
 
 from minibnn.training import History
 from minibnn.training.plots import COLOURS, draw_curves
-from minibnn.training.plots.confusion import draw_confusion
+from minibnn.training.plots.confusion import confusion_figure
+from minibnn.training.plots.style import save
 
 
 @pytest.fixture
@@ -65,7 +66,8 @@ def test_a_run_without_flips_or_with_one_epoch(tmp_path):
 
 def test_titles_are_no_formulas(tmp_path, figures):
     draw_curves(tmp_path / "a.png", {"a": fit(epochs=1)}, r"a $\foo$ b")
-    draw_confusion(tmp_path / "b.png", np.eye(2, dtype=int), ["$x^", "\udcff"], r"a $\foo$ b")
+    figure = confusion_figure(np.eye(2, dtype=int), ["$x^", "\udcff"], r"a $\foo$ b")
+    save(figure, tmp_path / "b.png")
     assert figures[0].get_suptitle() == figures[1].axes[0].get_title() == r"a $\foo$ b"
 
 

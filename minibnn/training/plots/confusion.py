@@ -3,14 +3,9 @@
 import numpy as np
 
 from minibnn.errors import one_line
-from minibnn.training.plots.style import new_figure, save
+from minibnn.training.plots.style import new_figure
 
 NUMBERS, NAMES = 20, 60  # classes at most whose shares, and whose names, can be read
-
-
-def draw_confusion(path, confusion, classes, title=None):
-    """Write ``confusion_figure``, of the same arguments, to ``path`` (.png, .pdf or .svg)."""
-    save(confusion_figure(confusion, classes, title or "Confusion"), path)
 
 
 def confusion_figure(confusion, classes, title=None):

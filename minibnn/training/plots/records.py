@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minibnn.errors import InputError, one_line
 from minibnn.training.metrics import History, read_rows
-from minibnn.training.run_folder import CONFIG, METRICS, TELEMETRY, read_config, runs_in
+from minibnn.training.run_folder import CONFIG, METRICS, TELEMETRY, compared, runs_in
 from minibnn.training.telemetry import read_telemetry
 
 
@@ -50,19 +50,15 @@ def find_runs(paths):
 
 def _add_agreement(records):
     """Add the columns agreement:LABEL, which only the metrics.csv of a comparison knows."""
-    compared = {}
     for record in records:
-        compared.setdefault(record.folder.parent, {})[record.folder.name] = record
-    for folder, runs in compared.items():
-        config = read_config(folder, missing_ok=True) if len(runs) > 1 else None
-        if not isinstance((config or {}).get("optimizers"), dict):
+        above, name = record.folder.parent, record.folder.name
+        beside = [r for r in records if r.folder.parent == above and r is not record]
+        if not (beside and compared(above)):
             continue
-        common = {(row["name"], row["epoch"]): row for row in read_rows(folder / METRICS)}
-        for name, record in runs.items():
-            for row in record.history.rows:
-                found = common.get((name, row["epoch"]), {})
-                for other in runs.keys() - {name}:
-                    row[f"agreement:{runs[other].label}"] = found.get(f"agreement:{other}")
+        rows = {row["epoch"]: row for row in read_rows(above / METRICS) if row["name"] == name}
+        for row in record.history:
+            found = rows.get(row["epoch"], {})
+            row |= {f"agreement:{r.label}": found.get(f"agreement:{r.folder.name}") for r in beside}
 
 
 def short_names(folders):

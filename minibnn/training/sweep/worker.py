@@ -26,7 +26,7 @@ _SAVE, _NOW = "save", "now"
 
 
 class Job(NamedTuple):
-    """A cell as a worker needs it, on this machine or another; plain values only."""
+    """A cell as a worker needs it, on whichever machine; plain values only."""
 
     options: dict  # of minibnn train, by name
     folder: str  # the cell's, absolute
@@ -124,15 +124,17 @@ def _wait_for_lock(folder):
 
 def _words(code, log, start):
     """Why a child ended, with the last line it wrote."""
-    lines = []
+    text = ""
     with contextlib.suppress(OSError), open(log, "rb") as file:  # it may be gone with its folder
         file.seek(max(start, log.stat().st_size - 4000))
-        lines = file.read().decode("utf-8", "replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
-    last = " ".join(last.removeprefix("minibnn: ").split())
+        text = file.read().decode("utf-8", "replace").strip()
+    last = (
+        " ".join(text.rpartition("\n")[2].removeprefix("minibnn: ").split()) or "it wrote nothing"
+    )
     if code == 2:
         return last
+    how = f"ended with exit code {code}"
     if code < 0:
         with contextlib.suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}; its last line: {last}"
-    return f"ended with exit code {code}; its last line: {last}"
+            how = f"killed by {signal.Signals(-code).name}"
+    return f"{how}; its last line: {last}"
