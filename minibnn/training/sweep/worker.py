@@ -128,9 +128,8 @@ def _words(code, log, start):
     with contextlib.suppress(OSError), open(log, "rb") as file:  # it may be gone with its folder
         file.seek(max(start, log.stat().st_size - 4000))
         text = file.read().decode("utf-8", "replace").strip()
-    last = (
-        " ".join(text.rpartition("\n")[2].removeprefix("minibnn: ").split()) or "it wrote nothing"
-    )
+    last = text.rpartition("\n")[2].removeprefix("minibnn: ")
+    last = " ".join(last.split()) or "it wrote nothing"
     if code == 2:
         return last
     how = f"ended with exit code {code}"
