@@ -41,11 +41,6 @@ class StopRequest:
         self.signum = None
         self._before = {}
 
-    @property
-    def name(self):
-        """What came, in words."""
-        return SIGNALS[self.signum]
-
     def __enter__(self):
         self.listening.append(self)
         with contextlib.suppress(ValueError):  # not in the main thread

@@ -17,16 +17,13 @@ MPI_START = "mpiexec -n N python -m mpi4py.futures -m minibnn sweep ... --execut
 def divide_cores(cells, jobs=None, total=None):
     """How many cells run at a time, and on how many cores each; together at most ``total``.
 
-    ``total`` is MINIBNN_NUM_THREADS if it is None, else all this process may use. InputError for
-    a number out of range: more processes than cores would only be slower.
+    That is by default MINIBNN_NUM_THREADS, or all this process may use. InputError for a number
+    out of range: more processes than cores would only be slower.
     """
     most, asked = len(cores()), os.environ.get(VARIABLE)
-    if total is not None:
-        integer(total, "threads", 1, most)
-    elif asked:
+    if total is None and asked:
         total = integer(int(asked) if asked.isdecimal() else asked, VARIABLE, 1, most)
-    else:
-        total = most
+    total = most if total is None else integer(total, "threads", 1, most)
     jobs = max(1, min(cells, total)) if jobs is None else integer(jobs, "jobs", 1, total)
     return jobs, total // jobs
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from minibnn.errors import InputError, integer
 from minibnn.tables import Rows
 from minibnn.training.errors import Interrupted
-from minibnn.training.interrupt import StopRequest, terminal
+from minibnn.training.interrupt import SIGNALS, StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
@@ -173,12 +173,9 @@ class _Session:
                     Path(job["stop_file"]).unlink(missing_ok=True)
         done = len(self.cells) - len(self.missing())
         if stop.signum and done < len(self.cells):
-            raise Interrupted(
-                f"stopped by {stop.name}: {done} of {len(self.cells)} cells are done, the others "
-                "saved as far as they are",
-                stop.signum,
-                self.folder,
-            )
+            so_far = f"{done} of {len(self.cells)} cells are done, the others saved as they are"
+            by = SIGNALS[stop.signum]
+            raise Interrupted(f"stopped by {by}: {so_far}", stop.signum, self.folder)
 
     def _wait(self, stop):
         asked = False
@@ -188,7 +185,7 @@ class _Session:
                 if stop.signum and not asked:
                     asked = True
                     ask_to_stop(self._job["stop_file"])
-                    self._say(f"note: {stop.name}: the running cells save and stop")
+                    self._say(f"note: {SIGNALS[stop.signum]}: the running cells save and stop")
                 for future in [future for future in self._pending if future.done()]:
                     self._end(self._pending.pop(future), _outcome(future), stop)
                 if time.monotonic() - self._said > _QUIET_SECONDS:
@@ -214,7 +211,7 @@ class _Session:
             if not (folder / CONFIG).exists():
                 text = f"its worker does not share the folder {folder} with this process"
             outcome = Outcome(2, text)
-        again = self._tries[cell.name] < TRIES and outcome.code != 2
+        text = None
         if outcome.code == 0:
             row = self._note(cell, "done")
             text = (
@@ -224,8 +221,7 @@ class _Session:
             )
         elif outcome.stopped or stop.signum:
             self._note(cell, "stopped" if (folder / ".lock").exists() else "waiting")
-            text = None
-        elif again:
+        elif self._tries[cell.name] < TRIES and outcome.code != 2:
             self._say(f"note: {cell.name}: {outcome.error}; it is started once more")
             return self._submit(cell)
         else:
