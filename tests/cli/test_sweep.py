@@ -188,7 +188,7 @@ def test_no_cell_starts_if_one_would_refuse(fails, here, message, arguments):
 
 def test_folders_that_are_refused(run, fails, here_and_now):
     run("sweep", "--grid", "gamma=1e-1,1e-2", *SMALL, "--out", "s")
-    fails("s holds another sweep: grid.gamma was [0.1, 0.01], now [0.1];", "sweep", "--grid",
+    fails(r"s holds another sweep: grid.gamma was \[0.1, 0.01\], now \[0.1\];", "sweep", "--grid",
           "gamma=1e-1", *SMALL, "--out", "s")  # fmt: skip
     fails("s holds another sweep: options.filters was 2, now 3", "sweep", "--resume", "--out",
           "s", "--filters", 3)  # fmt: skip
