@@ -97,8 +97,9 @@ class Rows(Shown):
         return sum(row[column] for row in self.rows)
 
     def to_dict(self):
-        """The rows' columns as lists, None where a row has no such entry: see ``columns_of``."""
-        return columns_of(self.rows)
+        """The rows' columns as lists, None where a row has no such entry."""
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return {name: [row.get(name) for row in self.rows] for name in names}
 
 
 def html_of(tables):
@@ -109,13 +110,3 @@ def html_of(tables):
 def text_table(head, lines, left=1):
     """Aligned columns of text with a rule under the head; the first ``left`` to the left."""
     return str(Table(head, lines, left))
-
-
-def columns_of(rows):
-    """Rows, which are dicts, as columns: a dict of lists, None where a row has no such entry.
-
-    >>> columns_of([{"epoch": 1, "loss": 0.5}, {"epoch": 2}])
-    {'epoch': [1, 2], 'loss': [0.5, None]}
-    """
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}

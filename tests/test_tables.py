@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from minibnn.tables import Shown, Table, columns_of, text_table
+from minibnn.tables import Rows, Shown, Table, text_table
 
 
 class Cells(HTMLParser):
@@ -110,9 +110,8 @@ def test_shown():
 
 
 def test_columns_of_rows():
-    assert columns_of([{"a": 1, "b": 2}, {"c": 3, "a": 4}]) == {
-        "a": [1, 4],
-        "b": [2, None],
-        "c": [None, 3],
-    }
-    assert columns_of([]) == {}
+    rows = Rows()
+    rows.rows = [{"a": 1, "b": 2}, {"c": 3, "a": 4}]
+    assert rows.to_dict() == {"a": [1, 4], "b": [2, None], "c": [None, 3]}
+    rows.rows = []
+    assert rows.to_dict() == {}

@@ -26,42 +26,37 @@ COPIED = 1 << 27  # bytes of a copy that no cache holds
 SEEN = {4: 1, 2: 2, 1: 1}
 
 
-def peak_rates(threads, effort=FULL):
-    """Multiply-adds per second of the tiles, and of BLAS, on ``threads`` threads, as a dict.
+def peak_rates(threads, gradients, effort=FULL):
+    """Multiply-adds per second of BLAS and of the tiles, on ``threads`` threads, as a dict.
 
-    "popcount" and "float32 table" do one multiply-add for each sign. "float32 select 2" and
-    "float32 select 4" first choose among so many places of a pooling window: they are credited
-    with the multiply-adds of the pixels that need no look-up any more. "int16 table" and so on are
-    those of int8 gradients. None where a path has no tables. "sgemm" is float32 BLAS on large
-    square matrices.
+    "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
+    each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" first choose
+    among so many places of a pooling window: they are credited with the multiply-adds of the pixels
+    that need no look-up any more. None where a path has no tables.
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
     values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
-    for own in (numbers(values), numbers(to_fixed(values, 8))):
-        kind = own.table.__name__
-        able = kind == "int16" or vector_path() != "generic"
-        for name, places in (("table", ()), ("select 2", TWO), ("select 4", FOUR)):
-            rate = _looked_up(own, places, threads, effort) if able else None
-            peaks[f"{kind} {name}"] = rate
+    own = numbers(values if gradients == "float32" else to_fixed(values, 8))
+    able = gradients == "int8" or vector_path() != "generic"
+    for name, places in (("table", ()), ("select 2", TWO), ("select 4", FOUR)):
+        peaks[name] = _looked_up(own, places, threads, effort) if able else None
     return peaks
 
 
 def limits(peaks):
-    """Multiply-adds per second at the peak of tile or BLAS: what a Product's ``limit`` names."""
-    out = {name: peaks[name] for name in ("sgemm", "popcount")}
-    for kind in ("float32", "int16"):
-        out[f"{kind} table"] = table = peaks[f"{kind} table"]
-        if table is None:
-            continue
-        two, four = peaks[f"{kind} select 2"], peaks[f"{kind} select 4"]
-        # A window's look-up stands for its four pixels; where only some are seen, for so many.
-        looked_up = {4: four / 4, 2: two / 2, 1: table}
-        out[f"{kind} select windows"] = four
-        out[f"{kind} select pixels"] = sum(seen * times for seen, times in SEEN.items()) / sum(
-            times / looked_up[seen] for seen, times in SEEN.items()
-        )
-    return out | {"int16 bytes": out["int16 table"] / 8}  # a byte is looked up as eight signs
+    """Multiply-adds per second of the products that tiles, or BLAS, can do at their peak."""
+    if peaks["table"] is None:
+        return peaks
+    # A window's look-up stands for its four pixels; where only some are seen, for so many.
+    looked_up = {4: peaks["select 4"] / 4, 2: peaks["select 2"] / 2, 1: peaks["table"]}
+    pixels = sum(seen * times for seen, times in SEEN.items())
+    seconds = sum(times / looked_up[seen] for seen, times in SEEN.items())
+    return peaks | {
+        "select windows": peaks["select 4"],
+        "select pixels": pixels / seconds,
+        "bytes": peaks["table"] / 8,  # a byte is looked up as eight signs
+    }
 
 
 def copy_rate(effort=FULL):

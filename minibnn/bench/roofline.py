@@ -27,12 +27,12 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
     with compute_threads(threads), backend.using("numba"):
         threads = numba.get_num_threads()
         training = Training(binarynet(filters, gradients), batch_size)
-        peaks, copied = peak_rates(threads), copy_rate()
+        peaks, copied = peak_rates(threads, gradients), copy_rate()
         rates = limits(peaks)
         whole, rows = traced(training, steps)
     for row in rows:
         row.setdefault("macs", 0)
-        rate = rates[limit_of(row, gradients)] if row["product"] else None
+        rate = rates.get(limit_of(row, gradients)) if row["product"] else None
         at_peak = row["macs"] / rate if rate else 0.0
         at_memory = row["bytes"] / copied
         row["limit_seconds"] = max(at_peak, at_memory)
@@ -51,16 +51,15 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
 
 def limit_of(row, gradients):
     """The name of the peak, as in ``peaks.limits``, that a product is held against."""
-    tables = "float32" if gradients == "float32" else "int16"
     kernel = row["product"] == "kernel gradient"
     if not row["signs"]:
-        return "int16 bytes" if kernel and tables == "int16" else "sgemm"
+        return "bytes" if kernel and gradients == "int8" else "sgemm"
     if row["product"] == "forward":
         return "popcount"
     if row["pooled"] and kernel:
-        return f"{tables} select windows"
+        return "select windows"
     by_windows = row["pooled"] and fits_windows((1, 1), row["shape"][1] // 9)  # of 3x3 kernels
-    return f"{tables} {'select pixels' if by_windows else 'table'}"
+    return "select pixels" if by_windows else "table"
 
 
 def roofline_markdown(found):

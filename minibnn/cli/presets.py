@@ -25,25 +25,16 @@ def run_preset(ctx, name, steps, options):
     with started("compare", options | {"epochs": 1}) as start:
         start.announce()
         click.echo(f"preset:  {name} ({PRESETS[name].entry}): {PRESETS[name].words}")
-        arguments = start.arguments
+        how = {name: start.arguments[name] for name in ("batch_size", "seed", "augment")}
+        config = {"kind": "preset", "preset": name, "steps": steps}
         with (
             RunFolder(start.out, force=options["force"]) as folder,
             compute_threads(options["threads"]),
             click.progressbar(length=steps, label="steps:  ") as bar,
         ):
-            folder.write_config(
-                {"kind": "preset", "preset": name, "steps": steps, "options": arguments["options"]}
-            )
-            result = compare_sides(
-                name,
-                start.net,
-                start.data,
-                steps=steps,
-                batch_size=arguments["batch_size"],
-                seed=arguments["seed"],
-                augment=arguments["augment"],
-                after_step=lambda *_: bar.update(1),
-            )
+            folder.write_config(config | {"options": start.arguments["options"]})
+            how["after_step"] = lambda *_: bar.update(1)
+            result = compare_sides(name, start.net, start.data, steps=steps, **how)
             draw(folder.path / "compare.png", result)
     click.echo(f"\n{table(result)}\n\n{verdict(result)}")
     click.echo(f"figure: {start.out}/compare.png")
@@ -57,13 +48,13 @@ def table(result):
 
     lines = []
     for side in result.sides:
-        loss = f"{result.losses[side.name][-20:].mean():.4f}"
         cells = ["-", "-", "-"]
         if side.name in result.differing:
             first = result.first_difference(side.name)
             cells = [result.sentence(side.name), f"step {first}" if first else "never"]
             cells.append(f"{result.reals[side.name]:,}")
-        lines.append([side.name, side.words, *cells, loss])
+        loss = result.losses[side.name][-20:].mean()
+        lines.append([side.name, side.words, *cells, f"{loss:.4f}"])
     head = ["network", "optimizer", "against the first", "first at", "reals that differ", "loss"]
     return text_table(head, lines, left=3)
 
@@ -85,17 +76,15 @@ def verdict(result):
 def draw(path, result):
     """Write a PNG: signs that differ from the first network's, by step."""
     from minibnn.equivalences.networks import PRESETS
-    from minibnn.training.plots.style import new_figure, save, style
+    from minibnn.training.plots.style import label, line, new_figure, save, style
 
     figure = new_figure(8, 4.5)
-    axes = figure.subplots()
+    axes, steps = figure.subplots(), range(1, result.steps + 1)
     for k, (name, differing) in enumerate(result.differing.items()):
-        label = f"{name}: {result.sentence(name)}"
-        share = 100 * differing.sum(1) / result.weights
-        axes.plot(range(1, result.steps + 1), share, label=label, **style(k) | {"marker": ""})
+        how = style(k) | {"marker": "", "label": f"{name}: {result.sentence(name)}"}
+        line(axes, steps, 100 * differing.sum(1) / result.weights, **how)
     axes.set_ylim(bottom=-0.03 * axes.get_ylim()[1])
-    axes.set(xlabel="step", ylabel=f"signs that differ from {result.sides[0].name}'s (%)")
-    axes.grid(alpha=0.3)
+    title = f"{result.preset} ({PRESETS[result.preset].entry})"
+    label(axes, title, f"signs that differ from {result.sides[0].name}'s (%)", x="step")
     axes.legend(frameon=False)
-    axes.set_title(f"{result.preset} ({PRESETS[result.preset].entry})")
     save(figure, path)

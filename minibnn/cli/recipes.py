@@ -25,31 +25,29 @@ def recipes(name):
         return
     from minibnn.tables import text_table
 
-    head = ["recipe", "batch", "epochs", "reported", "what"]
+    head = ["recipe", "what", "batch", "epochs", "reported"]
     lines = [
-        [r.name, str(r.batch_size), str(r.epochs), r.reported or "-", r.summary]
+        [r.name, r.summary, str(r.batch_size), str(r.epochs), r.reported or "-"]
         for r in RECIPES.values()
     ]
-    width = max(len(line[-1]) for line in lines)
-    lines = [[*line[:-1], f"{line[-1]:<{width}}"] for line in lines]
-    click.echo(text_table([*head[:-1], f"{head[-1]:<{width}}"], lines))
+    click.echo(text_table(head, lines, left=2))
     click.echo("\nminibnn recipes NAME tells all about one, its source included.")
 
 
 def explain(recipe):
     """All about one recipe, several lines."""
-    sizes = ", ".join(f"{size} {name.replace('_', ' ')}" for name, size in recipe.sizes.items())
+    network = [recipe.model, *(f"{n} {name.replace('_', ' ')}" for name, n in recipe.sizes.items())]
+    if recipe.bn_momentum is not None:
+        network.append(f"batch normalisation of momentum {recipe.bn_momentum}")
     in_files = recipe.dataset == "image-folder"
     augmentation = "cut out and mirrored" if in_files else "shifted and mirrored"
-    size = "x".join(map(str, recipe.input_shape[:2]))
-    keeps = recipe.bn_momentum
-    momentum = "" if keeps is None else f", batch normalisation of momentum {keeps}"
+    images = f"{recipe.classes} classes, {'x'.join(map(str, recipe.input_shape[:2]))}"
+    images += f", {augmentation if recipe.augment else 'as they are'}"
     rows = {
         "source": recipe.source,
         "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
-        "images": f"{recipe.dataset}, {recipe.classes} classes, {size}, "
-        f"{augmentation if recipe.augment else 'as they are'}",
-        "network": f"{recipe.model}, {sizes}{momentum}",
+        "images": f"{recipe.dataset}, {images}",
+        "network": ", ".join(network),
         "gradients": recipe.gradients,
         "binary weights": recipe.optimizer,
         "real parameters": recipe.real_optimizer,
@@ -58,23 +56,15 @@ def explain(recipe):
     lines = [f"{recipe.name}: {recipe.summary}", ""]
     for label, text in rows.items():
         lines += _wrapped(f"{label:<16} ", text)
-    if recipe.differences:
-        lines.append("")
+    lines += [""] * bool(recipe.differences)
     for text in recipe.differences:
         lines += _wrapped("- ", text)
     command = f"minibnn train --recipe {recipe.name}"
-    lines += ["", f"{command} --data-dir FOLDER" if in_files else command]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"{command} --data-dir FOLDER" if in_files else command])
 
 
 def _wrapped(head, text):
     """``text`` in lines of at most 100 characters, the first after ``head``, others below it."""
-    indent = " " * len(head)
-    return textwrap.wrap(
-        text,
-        100,
-        initial_indent=head,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    indents = {"initial_indent": head, "subsequent_indent": " " * len(head)}
+    return textwrap.wrap(text, 100, **indents, **whole)

@@ -37,10 +37,8 @@ class TrainingCommand(click.Command):
             raise InputError(f"{ctx.params['out']}/config.json is damaged: {words}") from None
         recipe = ctx.params["recipe"]
         if isinstance(recipe, tuple) and {"recipe", "optimizer"} <= given:
-            ctx.params["optimizer"] = (
-                *recipe_options(recipe)["optimizer"],
-                *ctx.params["optimizer"],
-            )
+            first = recipe_options(recipe)["optimizer"]
+            ctx.params["optimizer"] = *first, *ctx.params["optimizer"]
         if "name" in settings:  # which a comparison gave to this one of its runs
             ctx.params["name"] = settings["name"]
         ctx.obj = given
@@ -52,8 +50,6 @@ def _settings(ctx, given):
     out, recipe = ctx.params["out"], ctx.params["recipe"]
     if out == "":
         raise InputError("--out must be the name of a folder, found ''")
-    if recipe == "":
-        raise InputError("--recipe must be a name (minibnn recipes lists them), found ''")
     for name in SIZES:
         if {"width", name} <= given:
             raise InputError(
@@ -62,7 +58,7 @@ def _settings(ctx, given):
             )
     several = isinstance(recipe, tuple)  # those of a comparison
     settings = {} if several else {"real_optimizer": REAL}
-    if recipe:
+    if recipe not in (None, ()):
         settings |= recipe_options(recipe)
     if ctx.params["resume"] and ctx.command.name != "sweep":
         before = _options_before(ctx, given)
@@ -111,11 +107,10 @@ def recipe_options(names):
     ``names`` is one of train's, or a tuple of compare's: the first one sets what all share.
     """
     first, *_ = chosen = recipes_of(names)
-    shared = ("dataset", "epochs", "batch_size", "gradients")
-    if isinstance(names, str):
-        shared = (*shared, "optimizer", "real_optimizer")
-    found = {option: getattr(first, option) for option in shared}
+    names_of_options = "dataset", "epochs", "batch_size", "gradients", "optimizer", "real_optimizer"
+    found = {option: getattr(first, option) for option in names_of_options}
     if isinstance(names, tuple):  # each with its own real optimizer
+        del found["real_optimizer"]
         found["optimizer"] = [f"{one.name}=recipe:{one.name}" for one in chosen]
     return found
 

@@ -48,7 +48,7 @@ def started(command, options, ranks=None):
     """
     from minibnn import data, zoo
     from minibnn.ops.threads import thread_count
-    from minibnn.training.run_folder import RunFolder, new_folder
+    from minibnn.training.run_folder import RunFolder
     from minibnn.training.settings import Settings
 
     first = ranks is None or ranks.first
@@ -71,8 +71,7 @@ def started(command, options, ranks=None):
     what = {name: value for name, value in options.items() if name not in HOW}
     what |= network_options(options, images.input_shape)
     net = _network(what, images)
-    made = out is None and first
-    with new_folder(command, folder_name(what["dataset"])) if made else nullcontext(out) as folder:
+    with folder_of(command, out, what["dataset"]) if first else nullcontext(out) as folder:
         arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
         arguments["augment"] = "paper" if what["augment"] else None
         yield Start(net, images, folder, what, arguments)
@@ -89,6 +88,13 @@ def _network(options, images):
     except InputError as error:
         shape = "x".join(map(str, shape))
         raise InputError(f"--model {options['model']} of images {shape}: {error}") from None
+
+
+def folder_of(command, out, dataset):
+    """A context manager that gives ``out``; of None a new folder, which goes if nothing is kept."""
+    from minibnn.training.run_folder import new_folder
+
+    return nullcontext(out) if out is not None else new_folder(command, folder_name(dataset))
 
 
 def folder_name(dataset):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from minibnn.cli.settle import HOW, TrainingCommand
-from minibnn.cli.start import folder_name, started
+from minibnn.cli.start import folder_of, started
 from minibnn.cli.train import change_settings, train
 from minibnn.errors import InputError
 
@@ -79,7 +79,8 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
         from minibnn.training.sweep.run import run_plan
 
         plan = _plan(ctx, grid, scan, random, seeds, changes, options)
-        with _folder(plan, how) as out:
+        dataset = plan.cells[0].options.get("dataset", "digits")
+        with folder_of("sweep", how["out"], dataset) as out:
             _check_cells(plan.cells, out, how["force"])
             click.echo(f"sweep:   {len(plan.cells)} cells")
             click.echo(f"folder:  {out}")
@@ -141,19 +142,6 @@ def _integers(text):
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--seeds must be integers like 0,1,2, found {text!r}") from None
-
-
-@contextlib.contextmanager
-def _folder(plan, how):
-    """Where the sweep goes: --out, or a new folder that goes again if nothing comes of it."""
-    from minibnn.training.run_folder import new_folder
-
-    if how["out"] is not None:
-        yield how["out"]
-        return
-    dataset = plan.cells[0].options.get("dataset", "digits")
-    with new_folder("sweep", folder_name(dataset)) as out:
-        yield str(out)
 
 
 def _check_cells(cells, out, force):

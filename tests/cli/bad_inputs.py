@@ -230,7 +230,7 @@ SET = [
     ("gamma=7", "bop: gamma must be a number in (0, 1] or a schedule; found '7'"),
     ("real.lr=-1", "adam: lr must be a number in (0, inf) or a schedule; found '-1'"),
 ]
-NO_RECIPE = ("''", "--recipe must be a name (minibnn recipes lists them), found ''")
+NO_RECIPE = ("''", RECIPES + "''")
 NOT_BINARY = ("adam", "split: binary must train binary parameters; found Adam(...)")
 ROWS = {
     "train": TRAINING
