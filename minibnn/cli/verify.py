@@ -1,7 +1,7 @@
 """``minibnn verify``: the catalogue of equivalences, run on this machine."""
 
-import contextlib
 import json
+import os
 import sys
 import tempfile
 
@@ -44,6 +44,8 @@ def verify(ctx, ids, examples, seed, backend, as_json, explain):
     minibnn verify E1 E4 --examples 1000
     minibnn verify --explain E4
     """
+    from unittest.mock import patch
+
     from minibnn import equivalences
 
     if explain is not None:
@@ -56,7 +58,8 @@ def verify(ctx, ids, examples, seed, backend, as_json, explain):
         if not as_json and sys.stderr.isatty():
             click.echo(f"\r{row.id:<4} {row.verdict:<8}\r", nl=False, err=True)
 
-    with _home_of_hypothesis():
+    passing = tempfile.TemporaryDirectory(prefix="minibnn-")  # for what Hypothesis writes
+    with passing as folder, patch.dict(os.environ, HYPOTHESIS_STORAGE_DIRECTORY=folder):
         report = equivalences.verify(
             list(ids) or None, examples=examples, seed=seed, backend=backend, progress=progress
         )
@@ -67,22 +70,6 @@ def verify(ctx, ids, examples, seed, backend, as_json, explain):
         tell_measured(ids)
     if not report.ok:
         ctx.exit(1)
-
-
-@contextlib.contextmanager
-def _home_of_hypothesis():
-    """A passing folder for what Hypothesis writes: a command should leave none behind."""
-    try:
-        from hypothesis.configuration import set_hypothesis_home_dir
-    except ImportError:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="minibnn-") as folder:
-        set_hypothesis_home_dir(folder)
-        try:
-            yield
-        finally:
-            set_hypothesis_home_dir(None)
 
 
 def tell_measured(ids):

@@ -6,6 +6,7 @@ step signs them.
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from minibnn import nn
@@ -35,18 +36,15 @@ def binarynet(
     are as in ``Sequential``. Courbariaux' own net also pads the first convolution. Departure:
     moving variances are unbiased behind dense layers too.
     """
-    f, m = filters, bn_momentum
+    f, norm = filters, {"momentum": bn_momentum}
     layers = [
-        nn.BinaryConv2D(f, 3, padding="valid"),
-        nn.BatchNorm(momentum=m),
-        *_signs_and_convolution(f, m, pool=True),
-        *_signs_and_convolution(2 * f, m),
-        *_signs_and_convolution(2 * f, m, pool=True),
-        *_signs_and_convolution(4 * f, m),
-        *_signs_and_convolution(4 * f, m, pool=True),
-        nn.Sign(),
-        nn.Flatten(),
-        *_dense_layers(dense_units, dense_units, classes, momentum=m),
+        *_binary(f, 3, padding="valid", **norm)[1:],
+        *_binary(f, 3, pool=(2,), **norm),
+        *_binary(2 * f, 3, **norm),
+        *_binary(2 * f, 3, pool=(2,), **norm),
+        *_binary(4 * f, 3, **norm),
+        *_binary(4 * f, 3, pool=(2,), **norm),
+        *_dense_layers(dense_units, dense_units, classes, **norm),
     ]
     return nn.Sequential(layers, input_shape, seed=seed, name="binarynet", gradients=gradients)
 
@@ -70,27 +68,24 @@ def digits_net(
     (2, 10)
     """
     layers = [
-        nn.BinaryConv2D(filters, 3, padding="valid"),
-        nn.BatchNorm(momentum=bn_momentum),
-        *_signs_and_convolution(2 * filters, bn_momentum, pool=True),
-        nn.Sign(),
-        nn.Flatten(),
+        *_binary(filters, 3, padding="valid", momentum=bn_momentum)[1:],
+        *_binary(2 * filters, 3, pool=(2,), momentum=bn_momentum),
         *_dense_layers(dense_units, classes, momentum=bn_momentum),
     ]
     return nn.Sequential(layers, input_shape, seed=seed, name="digits", gradients=gradients)
 
 
-def _signs_and_convolution(filters, momentum, pool=False):
-    convolution = nn.BinaryConv2D(filters, 3, padding="same")
-    return [nn.Sign(), convolution, *[nn.MaxPool2D(2)] * pool, nn.BatchNorm(momentum=momentum)]
+def _binary(filters, size, strides=1, padding="same", pool=(), quantizer="ste_sign", **norm):
+    """Sign, binary convolution, max pooling of ``pool`` (size, strides), batch normalisation."""
+    convolution = nn.BinaryConv2D(filters, size, strides, padding, kernel_quantizer=quantizer)
+    pooling = [nn.MaxPool2D(*pool)] if pool else []
+    return [nn.Sign(), convolution, *pooling, nn.BatchNorm(**norm)]
 
 
-def _dense_layers(*units, momentum=0.9, scale=False):
-    """Dense layers on signs with signs between them; the last normalisation gives the logits."""
-    layers = []
-    for width in units:
-        layers += [nn.Sign(), nn.BinaryDense(width), nn.BatchNorm(scale=scale, momentum=momentum)]
-    return layers[1:]
+def _dense_layers(*units, **norm):
+    """Binary dense layers on signs; the last batch normalisation gives the logits."""
+    first, *others = [[nn.Sign(), nn.BinaryDense(n), nn.BatchNorm(**norm)] for n in units]
+    return [nn.Sign(), nn.Flatten(), *first[1:], *chain(*others)]
 
 
 def binary_alexnet(
@@ -111,21 +106,14 @@ def binary_alexnet(
     Keras' epsilon of 0.001. No biases. ``input_shape``, ``seed`` and ``gradients`` are as in
     ``Sequential``.
     """
-    f = filters
-
-    def convolution(filters, size, strides=1, pool=False):
-        layers = [nn.BinaryConv2D(filters, size, strides, "same")]
-        layers += [nn.MaxPool2D(3, strides=2)] * pool
-        return [*layers, nn.BatchNorm(scale=True, momentum=0.9), nn.Sign()]
-
+    f, norm = filters, {"scale": True, "momentum": 0.9}
     layers = [
-        *convolution(f, 11, strides=4, pool=True),
-        *convolution(3 * f, 5, pool=True),
-        *convolution(6 * f, 3),
-        *convolution(6 * f, 3),
-        *convolution(4 * f, 3, pool=True),
-        nn.Flatten(),
-        *_dense_layers(dense_units, dense_units, classes, scale=True),
+        *_binary(f, 11, strides=4, pool=(3, 2), **norm)[1:],
+        *_binary(3 * f, 5, pool=(3, 2), **norm),
+        *_binary(6 * f, 3, **norm),
+        *_binary(6 * f, 3, **norm),
+        *_binary(4 * f, 3, pool=(3, 2), **norm),
+        *_dense_layers(dense_units, dense_units, classes, **norm),
     ]
     name = "binary_alexnet"
     return nn.Sequential(layers, input_shape, seed=seed, name=name, gradients=gradients)
@@ -157,34 +145,20 @@ def xnornet(
     """
     if filters % 3:
         raise InputError(f"filters of xnornet must be a multiple of 3, found {filters}")
-    f = filters // 3
-
-    def batch_norm(epsilon=1e-4):
-        return nn.BatchNorm(scale=True, momentum=0.9, epsilon=epsilon)
-
-    def binary(filters, size, padding="same"):
-        return [nn.Sign(), nn.BinaryConv2D(filters, size, 1, padding, 0, kernel_quantizer)]
-
+    f, norm = filters // 3, {"scale": True, "momentum": 0.9}
+    how = {"quantizer": kernel_quantizer, "epsilon": 1e-4, **norm}
     layers = [
         nn.Conv2D(3 * f, 11, strides=4, padding="same", use_bias=False, l2=PENALTY),
-        batch_norm(1e-5),
+        nn.BatchNorm(epsilon=1e-5, **norm),
         nn.ReLU(),
         nn.MaxPool2D(3, strides=2),
-        batch_norm(),
-        *binary(8 * f, 5),
-        nn.MaxPool2D(3, strides=2),
-        batch_norm(),
-        *binary(12 * f, 3),
-        batch_norm(),
-        *binary(12 * f, 3),
-        batch_norm(),
-        *binary(8 * f, 3),
-        nn.MaxPool2D(3, strides=2),
-        batch_norm(),
-        *binary(dense_units, 6, "valid"),
-        batch_norm(),
-        *binary(dense_units, 1, "valid"),
-        batch_norm(1e-3),
+        nn.BatchNorm(epsilon=1e-4, **norm),
+        *_binary(8 * f, 5, pool=(3, 2), **how),
+        *_binary(12 * f, 3, **how),
+        *_binary(12 * f, 3, **how),
+        *_binary(8 * f, 3, pool=(3, 2), **how),
+        *_binary(dense_units, 6, padding="valid", **how),
+        *_binary(dense_units, 1, padding="valid", **how | {"epsilon": 1e-3}),
         nn.ReLU(),
         nn.Flatten(),
         nn.Dense(classes, use_bias=False, l2=PENALTY),
@@ -216,9 +190,7 @@ def birealnet(
     "magnitude_aware_sign": the outputs of each kernel are multiplied by the mean magnitude of its
     latent weights, which the latent optimizer keeps up to date.
     """
-
-    def batch_norm():
-        return nn.BatchNorm(scale=True, momentum=0.8)
+    norm = {"scale": True, "momentum": 0.8}
 
     def real(filters, size, strides=1):
         start = "glorot_normal"
@@ -226,13 +198,12 @@ def birealnet(
 
     def block(filters, halves):
         """One binary convolution and its shortcut; ``halves`` height and width."""
-        size, strides = 3, 2 if halves else 1
-        binary = nn.BinaryConv2D(filters, size, strides, kernel_quantizer=kernel_quantizer)
-        shortcut = [nn.AvgPool2D(2, strides=2, padding="same"), real(filters, 1), batch_norm()]
-        body = [nn.Sign("approx_sign"), binary, batch_norm()]
-        return nn.Residual(body, shortcut if halves else None)
+        strides = 2 if halves else 1
+        body = _binary(filters, 3, strides, quantizer=kernel_quantizer, **norm)
+        shortcut = [nn.AvgPool2D(2, 2, "same"), real(filters, 1), nn.BatchNorm(**norm)]
+        return nn.Residual([nn.Sign("approx_sign"), *body[1:]], shortcut if halves else None)
 
-    layers = [real(filters, 7, strides=2), batch_norm(), nn.MaxPool2D(3, 2, "same")]
+    layers = [real(filters, 7, strides=2), nn.BatchNorm(**norm), nn.MaxPool2D(3, 2, "same")]
     for stage in range(STAGES):
         for number in range(BLOCKS):
             layers.append(block(filters * 2**stage, stage > 0 and number == 0))
