@@ -11,7 +11,6 @@ from operator import itemgetter
 from minibnn.bench.networks import Training, binarynet
 from minibnn.bench.peaks import copy_rate, limits, peak_rates
 from minibnn.bench.products import PRODUCTS
-from minibnn.bench.tables import plural
 from minibnn.bench.trace import summed, traced
 from minibnn.ops import backend
 from minibnn.ops.kernels.grad_windows import fits_windows
@@ -70,7 +69,7 @@ def roofline_markdown(found):
     peaks = ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)
     words = (
         f"BinaryNet, filters {found['filters']}, batch {found['batch']}, "
-        f"{plural(found['threads'], 'thread')}, {found['gradients']} gradients: "
+        f"threads {found['threads']}, {found['gradients']} gradients: "
         f"{1e3 * found['seconds']:.1f} ms a step, "
         f"{found['batch'] / found['seconds']:.0f} images/s; the passes below take "
         f"{1e3 * total:.1f} ms. Peaks: {peaks} G multiply-adds/s; copy "

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -59,28 +60,23 @@ def _process(*arguments, **variables):
 
 def first_steps(gradients, filters, batch_size, threads):
     """Import, build and train STEPS steps; a dict of seconds, and the most memory held."""
-    begin = time.time()
+    moments = [time.time()]
     from minibnn.bench.clock import compiling
     from minibnn.bench.machine import peak_memory
     from minibnn.bench.networks import Training, binarynet
     from minibnn.ops.threads import compute_threads
 
-    imported = time.time()
+    moments.append(time.time())
     with compute_threads(threads), compiling() as compiled:
         training = Training(binarynet(filters, gradients), batch_size)
-        built = time.time()
-        training.step()
-        stepped = time.time()
-        for _ in range(STEPS - 1):
+        moments.append(time.time())
+        for _ in range(STEPS):
             training.step()
-    return {
-        "end_of_first_step": stepped,
-        "import_seconds": imported - begin,
-        "build_seconds": built - imported,
-        "first_step_seconds": stepped - built,
-        "compile_seconds": compiled["seconds"],
-        "peak_bytes": peak_memory(),
-    }
+            moments.append(time.time())
+    parts = ("import_seconds", "build_seconds", "first_step_seconds")
+    seconds = {part: b - a for part, (a, b) in zip(parts, pairwise(moments), strict=False)}
+    more = {"compile_seconds": compiled["seconds"], "peak_bytes": peak_memory()}
+    return seconds | more | {"end_of_first_step": moments[3]}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ def header(report):
     about, asked = report["machine"], report["settings"]
     lines = [
         f"{about['cpu']}, {about['cores']} cores, {about['system']}; "
-        f"{plural(about['threads'], 'thread')}, vector path {about['vector_path']}",
+        f"threads {about['threads']}, vector path {about['vector_path']}",
         ", ".join(f"{name} {v}" for name, v in about["versions"].items() if v),
         f"BinaryNet on 32x32x3 images, filters {asked['filters']}, dense units "
         f"{8 * asked['filters']}, batch {asked['batch']} unless stated otherwise; medians",
@@ -61,40 +61,31 @@ def _products(found):
 
 
 def _rates(rows):
-    def speed(kind):
-        return lambda row: short(row[kind]["images_per_s"])
-
-    kinds = [field for field, value in rows[0].items() if isinstance(value, dict)]
     columns = {field: lambda r, f=field: str(r[f]) for field in ("filters", "batch", "threads")}
+    for kind in [field for field in rows[0] if field not in columns]:
+        columns[kind] = lambda r, k=kind: short(r[k]["images_per_s"])
     notes = [
         "Training: forward, loss, backward, Bop and Adam.",
         "Inference: evaluation mode. Packed: the same on bits and thresholds.",
     ]
-    columns |= {kind: speed(kind) for kind in kinds}
     return [_table(rows, columns, 0, "BinaryNet, images/s", notes)]
 
 
 def _startup(found):
-    def seconds(part, field, form=".2f"):
-        return lambda one: format(one[1][part][field], form) if part in one[1] else ""
-
-    def megabytes(one):
-        peak = one[1]["memory"]["peak_bytes"]
-        return f"{peak / 1e6:.0f}" if peak else "-"
-
+    rows = [{"gradients": k, **one, **one["warm"], **one["memory"]} for k, one in found.items()]
     columns = {
-        "gradients": lambda one: one[0],
-        "first step, s": seconds("warm", "seconds"),
-        "imports": seconds("warm", "import_seconds"),
-        "network": seconds("warm", "build_seconds"),
-        "step": seconds("warm", "first_step_seconds"),
-        "peak memory, MB": megabytes,
+        "gradients": lambda r: r["gradients"],
+        "first step, s": lambda r: f"{r['seconds']:.2f}",
+        "imports": lambda r: f"{r['import_seconds']:.2f}",
+        "network": lambda r: f"{r['build_seconds']:.2f}",
+        "step": lambda r: f"{r['first_step_seconds']:.2f}",
+        "peak memory, MB": lambda r: f"{r['peak_bytes'] / 1e6:.0f}" if r["peak_bytes"] else "-",
     }
-    if any("cold" in one for one in found.values()):
-        columns["nothing compiled, s"] = seconds("cold", "seconds", ".1f")
-        columns["compiling"] = seconds("cold", "compile_seconds", ".1f")
+    if "cold" in rows[0]:
+        columns["nothing compiled, s"] = lambda r: f"{r['cold']['seconds']:.1f}"
+        columns["compiling"] = lambda r: f"{r['cold']['compile_seconds']:.1f}"
     notes = ["From the start of Python to the end of the first step, compiled code on disk."]
-    return [_table(found.items(), columns, 1, "To the first training step, and memory", notes)]
+    return [_table(rows, columns, 1, "To the first training step, and memory", notes)]
 
 
 def _scaling(found):
@@ -108,22 +99,13 @@ def _scaling(found):
         "pass": lambda r: r["pass"],
         "ms on 1 thread": lambda r: f"{1e3 * r['one']:.2f}",
         f"on {found['threads'][-1]['threads']}": lambda r: f"{1e3 * r['all']:.2f}",
-        "serial share": lambda r: percent(r["serial_share"]),
+        "serial share": lambda r: "-" if (s := r["serial_share"]) is None else f"{100 * s:.0f} %",
     }
     title = f"Training on more threads, {found['gradients']} gradients"
     return [
         _table(found["threads"], threads, 0, title),
         _table(found["passes"], passes, 1, "A step, pass by pass"),
     ]
-
-
-def percent(share):
-    return "-" if share is None else f"{100 * share:.0f} %"
-
-
-def plural(count, word):
-    """``1 thread``, ``2 threads``."""
-    return f"{count} {word}{'s' if count > 1 else ''}"
 
 
 def short(number):

@@ -94,8 +94,6 @@ def name_specs(specs):
 
     >>> name_specs(["bop:gamma=1e-2", "bop:gamma=1e-3", "slow=bop:gamma=1e-4"])
     {'bop': 'bop:gamma=1e-2', 'bop-2': 'bop:gamma=1e-3', 'slow': 'bop:gamma=1e-4'}
-    >>> name_specs(["recipe:bop-sec51", "recipe:bop-sec51,gamma=1"])
-    {'bop-sec51': 'recipe:bop-sec51', 'bop-sec51-2': 'recipe:bop-sec51,gamma=1'}
     """
     named = {}
     for text in specs:
@@ -114,13 +112,8 @@ def name_specs(specs):
 
 
 def read_spec(spec, real=None):
-    """The texts of a binary and a real optimizer.
+    """The texts of a binary and a real optimizer; ``real``, if given, goes before a recipe's.
 
-    ``spec`` is that of a binary one, or ``recipe:NAME`` and perhaps settings to change; ``real``,
-    if given, goes before the recipe's.
-
-    >>> read_spec("bop:gamma=1e-3")
-    ('bop:gamma=1e-3', 'adam:lr=0.01')
     >>> read_spec("recipe:latent-adam-default,lr=1e-3")
     ('latent-adam:lr=1e-3', 'adam:lr=5e-3')
     """

@@ -102,10 +102,7 @@ def recipes_of(names):
 
 
 def recipe_options(names):
-    """What recipes set, by the names of the options, except those that depend on the images.
-
-    ``names`` is one of train's, or a tuple of compare's: the first one sets what all share.
-    """
+    """What train's recipe sets, or several of compare's: the first one what all share."""
     first, *_ = chosen = recipes_of(names)
     names_of_options = "dataset", "epochs", "batch_size", "gradients", "optimizer", "real_optimizer"
     found = {option: getattr(first, option) for option in names_of_options}
@@ -116,11 +113,7 @@ def recipe_options(names):
 
 
 def network_options(options, input_shape):
-    """The options model, filters, dense_units and augment, settled for images of a shape.
-
-    What was not given is the recipe's or the model's own; a recipe's network and augmentation are
-    for images of 16x16 and more.
-    """
+    """Options that depend on the images' shape; a recipe's are for images of 16x16 and more."""
     from minibnn.zoo import MODELS, recipes
 
     if len(input_shape) != 3:

@@ -28,10 +28,7 @@ class Trained(NamedTuple):
 
 
 def load_trained(path):
-    """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``.
-
-    Raises InputError if there is none.
-    """
+    """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``."""
     from minibnn.deploy import PackedNetwork
     from minibnn.nn import Sequential, load_network
 
@@ -62,11 +59,9 @@ def load_pretrained(name):
 
 
 def images_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
-    """The data set with the test images of the Trained network at ``where``.
+    """The Dataset with the test images of the network at ``where``, by default those it had.
 
-    ``dataset``, ``data_dir`` and ``image_size`` are as ``data.load`` takes them, by default what
-    the network was trained with; ``load`` goes in place of ``data.load``. InputError if it is not
-    known which, they cannot be read, or do not fit the network.
+    ``load`` goes in place of ``data.load``, whose arguments the others are.
     """
     if load is None:
         from minibnn.data import load
