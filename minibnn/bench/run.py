@@ -35,8 +35,8 @@ def run(
     for name in gradients:
         one_of(name, "gradients", GRADIENTS)
     from minibnn.bench import machine, tables
+    from minibnn.bench.networks import measure_rates
     from minibnn.bench.products import measure_products
-    from minibnn.bench.rates import measure_rates
     from minibnn.bench.scaling import measure_scaling
     from minibnn.bench.startup import measure_startup
     from minibnn.ops import backend

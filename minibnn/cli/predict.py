@@ -8,8 +8,6 @@ from minibnn.cli.completion import files, names
 from minibnn.cli.options import JSON, THREADS
 from minibnn.errors import InputError, one_line
 
-_AT_A_TIME = 64  # images in memory
-
 
 @click.command(short_help="Classify image files.")
 @click.argument("network", metavar="FILE|RUN", shell_complete=files)
@@ -44,7 +42,7 @@ def predict(network, images, model, top, threads, as_json):
     minibnn predict model.bnn.npz cat.png dog.jpg
     minibnn predict runs/train-cifar10-1 cat.png --top 3 --json
     """
-    from minibnn.cli.trained import load_pretrained, load_trained
+    from minibnn.cli.trained import load_trained
     from minibnn.data.image_files import check_channels
     from minibnn.ops.threads import use_threads
 
@@ -52,7 +50,7 @@ def predict(network, images, model, top, threads, as_json):
         network, images = model, (network, *images)
     if not images:
         raise click.UsageError("Missing argument 'IMAGE...'.")
-    trained = load_pretrained(model) if model else load_trained(network)
+    trained = load_trained(network, pretrained=bool(model))
     check_channels(trained.network.input_shape)
     if len(trained.network.output_shape) != 1:
         raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
@@ -81,24 +79,19 @@ def _predictions(trained, paths, top, square, bad):
 
     network = trained.network
     classes = trained.classes or tuple(map(str, range(network.output_shape[0])))
-    for start in range(0, len(paths), _AT_A_TIME):
-        own, images = [], []
-        for path in paths[start : start + _AT_A_TIME]:
-            try:
-                images.append(read_image(path, network.input_shape, network.image_form, square))
-                own.append(path)
-            except InputError as error:
-                click.echo(f"minibnn: {error}", err=True)
-                bad.append(path)
-        if not images:
+    for path in paths:
+        try:
+            image = read_image(path, network.input_shape, network.image_form, square)
+        except InputError as error:
+            click.echo(f"minibnn: {error}", err=True)
+            bad.append(path)
             continue
-        for path, scores in zip(own, probabilities(network.forward(np.stack(images))), strict=True):
-            best = np.argsort(-scores, kind="stable")[:top]
-            ranks = [
-                {"class": classes[k], "index": int(k), "probability": float(scores[k])}
-                for k in best
-            ]
-            yield {"image": path, **ranks[0], "top": ranks}
+        scores = probabilities(network.forward(image[None]))[0]
+        best = np.argsort(-scores, kind="stable")[:top]
+        ranks = [
+            {"class": classes[k], "index": int(k), "probability": float(scores[k])} for k in best
+        ]
+        yield {"image": path, **ranks[0], "top": ranks}
 
 
 def probabilities(outputs):

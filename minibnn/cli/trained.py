@@ -27,15 +27,23 @@ class Trained(NamedTuple):
         return measure(self.network, images, batch_size=batch_size, classes=self.classes, **how)
 
 
-def load_trained(path):
-    """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``."""
+def load_trained(path, pretrained=False):
+    """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``.
+
+    With ``pretrained``, ``path`` is the name of one in the package.
+    """
     from minibnn.deploy import PackedNetwork
     from minibnn.nn import Sequential, load_network
 
-    path = Path(path)
-    if not path.exists():
+    network = None
+    if pretrained:
+        from minibnn import zoo
+
+        network = zoo.pretrained(path)
+    elif not (path := Path(path)).exists():
         raise InputError(f"{path} does not exist: expected a run folder or the file of a network")
-    network = None if path.is_dir() else load_network(path, (Sequential, PackedNetwork))
+    elif not path.is_dir():
+        network = load_network(path, (Sequential, PackedNetwork))
     if isinstance(network, PackedNetwork):
         return Trained(network, network.classes, network.dataset, {})
     from minibnn.training.load import load
@@ -48,14 +56,6 @@ def load_trained(path):
     name = config.get("data", {}).get("name")
     dataset = (config.get("options") or {}).get("dataset") or (name if name in PUBLIC else None)
     return Trained(network, network.classes, dataset, config)
-
-
-def load_pretrained(name):
-    """The Trained of ``zoo.pretrained``."""
-    from minibnn.zoo import pretrained
-
-    packed = pretrained(name)
-    return Trained(packed, packed.classes, packed.dataset, {})
 
 
 def images_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):

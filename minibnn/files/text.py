@@ -15,12 +15,11 @@ def read_json(path):
     """
     path = Path(path)
     try:
-        too_large = path.stat().st_size > MOST_JSON
-        content = b"" if too_large else path.read_bytes()
+        if path.stat().st_size > MOST_JSON:
+            raise InputError(f"{path} is damaged: it has more than {MOST_JSON >> 20} MiB")
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    if too_large:
-        raise InputError(f"{path} is damaged: it has more than {MOST_JSON >> 20} MiB")
     try:
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
