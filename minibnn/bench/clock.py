@@ -2,7 +2,6 @@
 
 import time
 from contextlib import contextmanager
-from statistics import median
 from typing import NamedTuple
 
 FULL, QUICK, ONCE = 0.25, 0.05, 0.0  # seconds for which a measurement is repeated
@@ -34,6 +33,8 @@ def measure(call, effort=FULL, warm=1):
     These are 3 to 50 runs, as many as ``effort`` seconds allow, or a single one for ONCE. ``warm``
     runs before do not count (they may compile).
     """
+    from statistics import median
+
     for _ in range(warm):
         call()
     seconds, start = [], time.perf_counter()
