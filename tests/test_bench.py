@@ -43,7 +43,7 @@ def test_report_is_plain_and_complete(report):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     expected = {"schema", "settings", "machine", *SECTIONS}
     assert report.keys() == expected | {"compile_seconds", "seconds"}
-    assert report["schema"] == SCHEMA == 4
+    assert report["schema"] == SCHEMA == 5
     assert report["settings"]["filters"] == FILTERS
     assert report["settings"]["gradients"] == ["float32", "int8"]
     about = report["machine"]
