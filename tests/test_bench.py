@@ -16,7 +16,8 @@ from minibnn.bench import (
     run,
     scaling,
 )
-from minibnn.bench.run import GRADIENTS, SCHEMA
+from minibnn.bench.clock import GRADIENTS
+from minibnn.bench.run import SCHEMA
 from minibnn.cli import main
 from minibnn.errors import InputError
 from minibnn.ops.kernels import simd
@@ -149,24 +150,17 @@ def test_a_first_step_takes_the_gradients_it_is_told(monkeypatch):
 
 def test_only_what_is_asked_for():
     told = []
-    found = run(
-        ("products",),
-        threads=1,
-        filters=4,
-        batch_size=1,
-        gradients=("int8",),
-        effort=clock.ONCE,
-        told=told.append,
-    )
+    setting = clock.Setting(1, 4, 1, ("int8",), clock.ONCE)
+    found = run(setting, ("products",), told.append)
     assert found.keys() & {*SECTIONS} == {"products"}
     assert len(told) == 3  # the head, the section, the foot
     assert found["machine"]["threads"] == 1
     assert {row["gradients"] for row in found["products"]["layers"]} == {"", "int8"}
     assert not any("speedup" in row for row in found["products"]["layers"])
     with pytest.raises(InputError, match=r"a section must be one of products.*found 'speed'"):
-        run(("speed",))
+        run(clock.Setting(), ("speed",))
     with pytest.raises(InputError, match=r"gradients must be one of float32, int8, found 'int7'"):
-        run(gradients=("int7",))
+        run(clock.Setting(gradients=("int7",)))
 
 
 @pytest.mark.slow

@@ -6,17 +6,16 @@ import pytest
 
 from minibnn.bench import clock, networks, peaks, roofline, run, trace
 from minibnn.bench import products as product_room
-from minibnn.bench.run import GRADIENTS
+from minibnn.bench.clock import GRADIENTS
 
 FILTERS, BATCH = 8, 2
+SETTING = clock.Setting(filters=FILTERS, batch_size=BATCH, effort=clock.ONCE)
 PRODUCTS = ("forward", "input gradient", "kernel gradient")
 
 
 @pytest.fixture(scope="module", params=GRADIENTS)
 def passes(request):
-    return roofline.measure_roofline(
-        filters=FILTERS, batch_size=BATCH, gradients=request.param, steps=1
-    )
+    return roofline.measure_roofline(SETTING._replace(gradients=(request.param,)))
 
 
 # -- the report ----------------------------------------------------------------------------------
@@ -67,8 +66,7 @@ def test_a_step_taken_apart_trains_the_same(kind):
 def test_roofline_has_every_product_and_pass(passes):
     rows = passes["rows"]
     found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
-    how = {"filters": FILTERS, "batch_size": BATCH, "effort": clock.ONCE}
-    layers = run(("products",), **how)["products"]["layers"]
+    layers = run(SETTING, ("products",))["products"]["layers"]
     expected = {(r["layer"], r["product"]): r["macs"] for r in layers}
     assert found == expected
     assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1

@@ -5,6 +5,7 @@ It calls what lies below as a user would, and nothing below knows of it. ``run``
 runs; compiling is never part of one and is told by itself.
 """
 
+from minibnn.bench.clock import Setting
 from minibnn.bench.run import SECTIONS, run
 
-__all__ = ["SECTIONS", "run"]
+__all__ = ["SECTIONS", "Setting", "run"]

@@ -5,20 +5,22 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 FULL, QUICK, ONCE = 0.25, 0.05, 0.0  # seconds for which a measurement is repeated
+GRADIENTS = ("float32", "int8")
 
 
 class Setting(NamedTuple):
-    """What to measure: BinaryNet of that size, on so many threads."""
+    """What to measure, and how long."""
 
-    threads: int
-    filters: int = 128
+    threads: int | None = None  # MINIBNN_NUM_THREADS, else all
+    filters: int = 128  # of the BinaryNet measured
     batch_size: int = 50
-    gradients: tuple = ("float32", "int8")
+    gradients: tuple = GRADIENTS
     effort: float = FULL
-    cold: bool = False
+    cold: bool = False  # whether to time compiling everything anew, too
 
     @property
     def quick(self):
+        """Whether fewer sizes do, too."""
         return self.effort < FULL
 
     @property

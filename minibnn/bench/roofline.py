@@ -19,16 +19,20 @@ from minibnn.ops.threads import compute_threads
 FIELDS = ("macs", "bytes", "seconds", "limit_seconds")
 
 
-def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float32", steps=9):
-    """A dict with the step's median seconds and a row per pass and layer, in their order."""
+def measure_roofline(setting):
+    """A dict with the step's median seconds and a row per pass and layer, in their order.
+
+    Gradients are of the first type in the ``setting``.
+    """
     import numba
 
-    with compute_threads(threads), backend.using("numba"):
+    gradients = setting.gradients[0]
+    with compute_threads(setting.threads), backend.using("numba"):
         threads = numba.get_num_threads()
-        training = Training(binarynet(filters, gradients), batch_size)
+        training = Training(binarynet(setting.filters, gradients), setting.batch_size)
         peaks, copied = peak_rates(threads, gradients), copy_rate()
         rates = limits(peaks)
-        whole, rows = traced(training, steps)
+        whole, rows = traced(training, setting.steps)
     for row in rows:
         row.setdefault("macs", 0)
         rate = rates.get(limit_of(row, gradients)) if row["product"] else None
@@ -38,8 +42,8 @@ def measure_roofline(threads=None, filters=128, batch_size=50, gradients="float3
         row["limit"] = "peak" if at_peak > at_memory else "memory"
     return {
         "seconds": whole,
-        "filters": filters,
-        "batch": batch_size,
+        "filters": setting.filters,
+        "batch": setting.batch_size,
         "threads": threads,
         "gradients": gradients,
         "copy_gb_per_s": copied / 1e9,

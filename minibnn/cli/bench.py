@@ -2,7 +2,8 @@
 
 import click
 
-from minibnn.bench.run import GRADIENTS, SECTIONS, USUAL
+from minibnn.bench import clock
+from minibnn.bench.run import SECTIONS, USUAL
 from minibnn.cli.options import JSON, THREADS
 from minibnn.errors import InputError
 
@@ -37,7 +38,7 @@ from minibnn.errors import InputError
 @click.option("--batch-size", type=click.IntRange(1, 65536), default=50, help="Images per step.")
 @click.option(
     "--gradients",
-    type=click.Choice(GRADIENTS),
+    type=click.Choice(clock.GRADIENTS),
     help="Measure with gradients of this type only. Default: both; scaling, int8; the roofline, "
     "float32.",
 )
@@ -57,11 +58,13 @@ def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, t
     """
     import json
 
-    size = {"threads": threads, "filters": filters, "batch_size": batch_size}
+    kinds = (gradients,) if gradients else clock.GRADIENTS
+    effort = clock.QUICK if quick else clock.FULL
+    setting = clock.Setting(threads, filters, batch_size, kinds, effort, cold)
     if roofline:
         from minibnn.bench.roofline import measure_roofline, roofline_markdown
 
-        found = measure_roofline(gradients=gradients or GRADIENTS[0], **size)
+        found = measure_roofline(setting)
         click.echo(json.dumps(found, indent=2) if as_json else roofline_markdown(found))
         return
     if figure is not None:
@@ -70,16 +73,9 @@ def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, t
         if "scaling" not in only:
             raise InputError("--figure belongs to --only scaling")
         check_figure_path(figure)
-    from minibnn.bench import clock, run
+    from minibnn.bench import run
 
-    report = run(
-        only or USUAL,
-        effort=clock.QUICK if quick else clock.FULL,
-        cold=cold,
-        gradients=(gradients,) if gradients else GRADIENTS,
-        told=(lambda text: None) if as_json else click.echo,
-        **size,
-    )
+    report = run(setting, only or USUAL, (lambda text: None) if as_json else click.echo)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     if figure is not None:
