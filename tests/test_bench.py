@@ -31,7 +31,8 @@ RATES = ("training float32", "training int8", "inference", "packed")
 def measured():
     """A report and the text that was told meanwhile."""
     told = []
-    found = run(SECTIONS, filters=FILTERS, batch_size=BATCH, effort=clock.ONCE, told=told.append)
+    setting = clock.Setting(filters=FILTERS, batch_size=BATCH, effort=clock.ONCE)
+    found = run(setting, SECTIONS, told.append)
     return found, "\n".join(told)
 
 
