@@ -203,18 +203,17 @@ class Sequential:
         for name in mine.keys() ^ arrays.keys():
             where = "is missing" if name in mine else "is not part of this network"
             raise InputError(f"array {name} {where}")
-        parameters = self.parameters()
-        states = [
-            (layer, {key: arrays[f"{layer.name}/{key}"] for key in layer.state()})
+        states = {
+            layer: {key: arrays[f"{layer.name}/{key}"] for key in layer.state()}
             for layer in self.chain.walk()
-        ]
-        for p in parameters:
+        }
+        for p in self._parameters:
             p.check(arrays[p.name])
-        for layer, state in states:
+        for layer, state in states.items():
             layer.check_state(state)
-        for p in parameters:
+        for p in self._parameters:
             p.assign(arrays[p.name])
-        for layer, state in states:
+        for layer, state in states.items():
             layer.load_state(state)
 
     def config(self):

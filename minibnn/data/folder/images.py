@@ -90,15 +90,9 @@ class FolderImages:
         ``images`` (B, H, W, 3) float32 are the rows ``kept`` (B,) of ``self``. An image that cannot
         be decoded is left out, so there may be fewer than ``batch_size`` in a batch, even none.
         """
-
-        def load(place):
-            image = self.decode(self.rows[place])
-            lost = [self.listing.names[self.rows[place]]] if image is None else []
-            return image, place, lost
-
-        starts = range(0, len(self), batch_size)
+        order, starts = np.arange(len(self)), range(0, len(self), batch_size)
         places = [slice(start, min(start + batch_size, len(self))) for start in starts]
-        return self._prefetched(places, load)
+        return self._prefetched(order, order, places)
 
     def training_batches(self, labels, order, places, seed, epoch, augment):
         """Iterator of batches for training: images (B, H, W, 3) float32, labels (B,) int64.
@@ -112,25 +106,24 @@ class FolderImages:
         with its own label. So batches are whole and depend on the files and the arguments only,
         not on which broken ones were met before.
         """
+        draws = {"seed": seed, "epoch": epoch} if augment else None
+        return self._prefetched(labels, order, places, draws, replace=True)
+
+    def _prefetched(self, labels, order, places, draws=None, replace=False):
+        """Yield (images, labels) of each slice of ``places`` in ``order``, decoded ahead of time."""
 
         def load(place):
+            """An image or None, its label, and the names of broken files."""
             lost = []
-            for at in range(place, place + len(order)):
+            for at in range(place, place + (len(order) if replace else 1)):
                 which = order[at % len(order)]
-                row = self.rows[which]
-                draws = {"seed": seed, "epoch": epoch, "index": int(row)} if augment else None
-                if (image := self.decode(row, draws)) is not None:
+                if (image := self.decode(self.rows[which], draws)) is not None:
                     return image, labels[which], lost
-                lost.append(self.listing.names[row])
+                lost.append(self.listing.names[self.rows[which]])
+            if not replace:
+                return None, None, lost
             raise InputError(f"{self.problems.line(lost[0])}; and so are all other training images")
 
-        return self._prefetched(places, load)
-
-    def _prefetched(self, places, load):
-        """Yield (images, labels) of each slice of ``places``.
-
-        Threads call ``load(place)`` ahead of time: image or None, its label, and broken files.
-        """
         decode.prepare()
         largest = max((here.stop - here.start for here in places), default=1)
         room = AHEAD_BYTES * len(self) // max(1, self.nbytes)
@@ -139,14 +132,14 @@ class FolderImages:
         with closing(prefetch(load, every, self.workers, ahead)) as loaded:
             for here in places:
                 images = np.empty((here.stop - here.start, *self.shape[1:]), np.float32)
-                labels, lost = [], []
+                kept, lost = [], []
                 for image, label, names in islice(loaded, len(images)):
                     lost += names
                     if image is not None:
-                        images[len(labels)] = image
-                        labels.append(label)
+                        images[len(kept)] = image
+                        kept.append(label)
                 self.problems.report(lost)
-                yield images[: len(labels)], np.array(labels, np.int64)
+                yield images[: len(kept)], np.array(kept, np.int64)
 
     def check_readable(self):
         """InputError unless one of the images can be decoded; stops at the first that can."""
@@ -167,7 +160,7 @@ class FolderImages:
         name, path = self.listing.names[row], self.listing.path(row)
         if name in self.problems.found:
             return None
-        crop = functools.partial(random_crop, **draws) if draws else centre_crop
+        crop = functools.partial(random_crop, index=int(row), **draws) if draws else centre_crop
         try:
             return normalise(decode.cut(decode.read(path), functools.partial(crop, size=self.size)))
         except decode.Unreadable as error:
