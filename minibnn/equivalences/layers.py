@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 
+from minibnn.deploy.fold import fold
 from minibnn.equivalences.case import POWERS, QUARTERS, SMALL, TENTHS
 from minibnn.equivalences.entry import Entry
 from minibnn.nn import BatchNorm, BinaryDense, MaxPool2D, Sequential, Sign
 from minibnn.ops.backend import ops
-from minibnn.ops.thresholds import Thresholds, sign_thresholds
+from minibnn.ops.thresholds import Thresholds
 
 
 def normalisation(beta, epsilon, gamma=None, mean=None, variance=None):
@@ -113,13 +114,17 @@ def drawn_channels(x):
     return mean, variance, beta, gamma, x.one("epsilon", (1e-30, 1e-3, 0.1))
 
 
+def thresholds_of(layer, n):
+    """The Thresholds of a BatchNorm and its sign, for integers from -n to n."""
+    (made,), _ = fold([layer, Sign()], len(layer.moving_mean), n)
+    return made.thresholds
+
+
 def folded(x, z, mean, variance, beta, gamma, epsilon, thresholds=None, n=63):
     """Integer sums z (rows, channels) through the layers, and through the threshold."""
     mean, variance = np.float32(mean), np.float32(variance)
     layer = normalisation(beta, epsilon, gamma, mean, variance)
-    scale = None if gamma is None else layer.gamma.value
-    arguments = mean, variance, layer.beta.value, epsilon, -n, n
-    thresholds = thresholds or sign_thresholds(*arguments, scale)
+    thresholds = thresholds or thresholds_of(layer, n)
     y = layer.forward(z)
     x.tie(y == 0)
     x.show(threshold=thresholds.level, rising=thresholds.rising, mean=mean, beta=beta)

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minibnn.errors import InputError
-from minibnn.ops.backend import ops
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thresholds:
@@ -37,32 +34,6 @@ class Thresholds:
             raise ValueError(
                 f"level and rising must be (C,), found {self.level.shape} and {self.rising.shape}"
             )
-
-
-def sign_thresholds(mean, variance, beta, epsilon, low, high, gamma=None):
-    """Thresholds: where the sign of ``batch_norm`` changes, for integers z with low <= z <= high.
-
-    ``low`` and ``high`` are -n and n for sums of n signs. A channel whose sign never changes has a
-    level at or just beyond the end of the range. InputError for parameters of ``batch_norm`` that
-    are not finite, or a variance below 0.
-
-    >>> one = np.ones(1, np.float32)
-    >>> sign_thresholds(2.5 * one, one, 0 * one, 1e-3, -9, 9).level
-    array([3], dtype=int32)
-    """
-    given = {"mean": mean, "variance": variance, "beta": beta, "gamma": gamma}
-    for name, values in given.items():
-        if values is not None and not np.isfinite(values).all():
-            raise InputError(f"{name} must be finite for a threshold, found NaN or infinity")
-    if (variance < 0).any():
-        raise InputError("variance must not be below 0")
-    rising = np.ones(mean.shape, bool) if gamma is None else gamma >= 0
-
-    def positive(z):
-        y = ops.batch_norm(z.astype(np.int32)[None], mean, variance, beta, epsilon, gamma)
-        return ~(y[0] < 0)
-
-    return Thresholds(where_sign_changes(positive, rising, low, high).astype(np.int32), rising)
 
 
 def where_sign_changes(positive, rising, low, high):

@@ -10,10 +10,11 @@ import pytest
 
 from minibnn import optim
 from minibnn.equivalences import CATALOGUE, layers
+from minibnn.equivalences.layers import thresholds_of
 from minibnn.equivalences.steps import Steps
 from minibnn.equivalences.verify import verify_entry
 from minibnn.ops import backend
-from minibnn.ops.thresholds import Thresholds, sign_thresholds
+from minibnn.ops.thresholds import Thresholds
 from minibnn.optim import AdamState, Bop2ndState, CEMAState, InertiaSGDState
 
 
@@ -271,18 +272,18 @@ def test_wrong_steps_are_caught(id, name, step):
 
 
 def off_by_one(*arguments):
-    right = sign_thresholds(*arguments)
+    right = thresholds_of(*arguments)
     return Thresholds(right.level + np.int32(1), right.rising)
 
 
 def always_rising(*arguments):
-    level = sign_thresholds(*arguments).level
+    level = thresholds_of(*arguments).level
     return Thresholds(level, np.ones(level.shape, bool))
 
 
 @pytest.mark.parametrize("wrong", [off_by_one, always_rising])
 def test_wrong_thresholds_are_caught(wrong, monkeypatch):
-    monkeypatch.setattr(layers, "sign_thresholds", wrong)
+    monkeypatch.setattr(layers, "thresholds_of", wrong)
     row = verify_entry(CATALOGUE["E16"], Steps(), examples=100, seed=0)
     assert row.verdict == "FAILS"
 

@@ -110,7 +110,7 @@ class FolderImages:
         return self._prefetched(labels, order, places, draws, replace=True)
 
     def _prefetched(self, labels, order, places, draws=None, replace=False):
-        """Yield (images, labels) of each slice of ``places`` in ``order``, decoded ahead of time."""
+        """Yield (images, labels) of each slice of ``places`` in ``order``, decoded ahead."""
 
         def load(place):
             """An image or None, its label, and the names of broken files."""
