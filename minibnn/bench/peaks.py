@@ -10,7 +10,7 @@ from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, numbers
-from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, popcount_tile
+from minibnn.ops.kernels.tiles import Columns, Lines, Results, Stretches, popcount_tile
 from minibnn.ops.reference import to_fixed
 
 TWO, FOUR = (0,) * 2, (0,) * 4
@@ -117,14 +117,13 @@ def _steps(count, pitch):
 
 @kernel(parallel=True)
 def _run_popcount(simd, x, w, base, out, threads, rounds):
-    where, size = np.empty(0, np.uint8), len(out.array) // threads
+    size = len(out.array) // threads
+    results = Results(out.array, out.rows, np.empty(0, np.uint8), base.array, w.words)
     for thread in prange(threads):
         for _ in range(rounds):
             for row in range(0, len(x.rows), len(FOUR)):
-                popcount_tile(
-                    simd, FOUR, FOUR, PLAIN, PLAIN, x, 0, row, w, 0, base, out, thread * size,
-                    where, base.array, w.words,
-                )  # fmt: skip
+                place = thread * size
+                popcount_tile(simd, FOUR, FOUR, PLAIN, PLAIN, x, 0, row, w, 0, base, results, place)
 
 
 @kernel(parallel=True)

@@ -24,17 +24,6 @@ class Thresholds:
     rising: np.ndarray
     kept: dict = field(default_factory=dict, repr=False)
 
-    def __post_init__(self):
-        if self.level.dtype != np.int32 or self.rising.dtype != np.bool_:
-            raise ValueError(
-                f"level must be int32 and rising bool, found {self.level.dtype} and "
-                f"{self.rising.dtype}"
-            )
-        if self.level.ndim != 1 or self.level.shape != self.rising.shape:
-            raise ValueError(
-                f"level and rising must be (C,), found {self.level.shape} and {self.rising.shape}"
-            )
-
 
 def where_sign_changes(positive, rising, low, high):
     """Bisect from ``low`` to ``high``, per channel, for the first integer that gives +1.

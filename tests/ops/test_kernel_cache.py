@@ -45,11 +45,11 @@ def test_a_path_the_cpu_lacks_is_one_clear_line(monkeypatch):
 PATH_USED = """
 import numpy as np
 from minibnn.ops import kernels, reference
-from minibnn.ops.kernels import norm_sign
+from minibnn.ops.kernels import normalisation
 x, ones = np.random.default_rng(0).standard_normal((40, 40), np.float32), np.ones(40, np.float32)
 results = [ops.batch_norm_sign(x, 0 * ones, ones, ones, 1e-3) for ops in (kernels, reference)]
 assert all((found.words == expected.words).all() for found, expected in zip(*results))
-tiled = norm_sign._tiled  # of the kernels that know their path, the one that compiles soonest
+tiled = normalisation._signs  # of the kernels that know their path, the one that compiles soonest
 print(*{s[0].count for s in tiled.signatures}, tiled.stats.cache_hits)
 """
 

@@ -53,9 +53,8 @@ def test_popcount_tile(rng, simd, kind, height, width):
     operands, out = popcount_operands(rng, kind)
     expected = out.copy()
     outs = offsets(rng, ROWS, STRIDE)
-    where = np.empty(0, np.uint8)
-    lines, plainly = tiles.Lines(out, outs), tiles.Lines(expected, outs)
-    _popcount(simd, *sizes(height, width, 0, 0), *operands, lines, 16, where, *NUMBERS)
+    lines, plainly = tiles.Results(out, outs, NO_PLACES, *NUMBERS), tiles.Lines(expected, outs)
+    _popcount(simd, *sizes(height, width, 0, 0), *operands, lines, 16)
     plain.popcount_tile(*sizes(height, width), *operands, plainly, 16)
     assert_array_equal(out, expected)
     assert expected.any()
@@ -70,8 +69,8 @@ def test_pooled_popcount_tile_keeps_the_first_maximum(rng, simd):
     lines = (np.arange(ROWS) * 64 - 64).astype(np.int32)
     plain.popcount_tile(*sizes(4, 4), *operands, tiles.Lines(plainly.reshape(-1), lines), 0)
     where = np.full(out.size, 9, np.uint8)
-    pooled = tiles.Lines(out, np.full(ROWS, 32, np.int32))
-    _popcount(simd, *sizes(4, 4, 1, 0), *operands, pooled, 16, where, *NUMBERS)
+    pooled = tiles.Results(out, np.full(ROWS, 32, np.int32), where, *NUMBERS)
+    _popcount(simd, *sizes(4, 4, 1, 0), *operands, pooled, 16)
     assert_array_equal(out[48:112], plainly.max(0))
     assert_array_equal(where[48:112], plainly.argmax(0))
     assert not out[:48].any() and not out[112:].any() and (where[112:] == 9).all()
@@ -93,8 +92,8 @@ def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
     expected = bits.view("<u4") ^ turned[column // 32 :][: lanes // 32]
     out = np.zeros(40, np.uint32)
     outs = np.full(ROWS, 8, np.int32) if pooled else (np.arange(ROWS) * 5).astype(np.int32)
-    lines = tiles.Lines(out, outs)
-    _popcount(simd, *sizes(4, width, pooled, 1), *operands, lines, 3, NO_PLACES, level, turned)
+    lines = tiles.Results(out, outs, NO_PLACES, level, turned)
+    _popcount(simd, *sizes(4, width, pooled, 1), *operands, lines, 3)
     first = outs[1] + 3
     assert_array_equal(
         out[first:].reshape(-1)[: 5 * len(sums)].reshape(-1, 5)[:, : lanes // 32], expected

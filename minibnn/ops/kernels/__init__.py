@@ -11,10 +11,10 @@ from minibnn.ops.kernels.inference import (
     binary_dense_threshold,
     threshold_sign,
 )
-from minibnn.ops.kernels.norm_sign import batch_norm_sign
 from minibnn.ops.kernels.normalisation import (
     batch_norm,
     batch_norm_grad,
+    batch_norm_sign,
     batch_norm_sign_grad,
     batch_statistics,
 )

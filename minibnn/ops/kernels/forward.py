@@ -17,10 +17,9 @@ from minibnn.ops.kernels.layout import (
     steps,
     without_extra_lanes,
 )
-from minibnn.ops.kernels.plain import popcount
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tiles import GROUP, Columns, Lines, Stretches, popcount_tile
+from minibnn.ops.kernels.tiles import GROUP, Columns, Lines, Results, Stretches, popcount_tile
 from minibnn.ops.rounding import sum_dtype
 from minibnn.ops.shapes import windows
 
@@ -125,20 +124,9 @@ def _bases(bits, taps, depth, lanes, channels, missing, pad_value):
     """
     base = np.full((len(missing), lanes), taps * channels, np.int32)
     if pad_value == 0 and missing.any():
-        negative = empty((taps, lanes), np.int32)
-        _count_negative(bits.reshape(taps, depth, lanes), negative)
+        negative = np.bitwise_count(bits.reshape(taps, depth, lanes)).sum(1, dtype=np.int32)
         base -= missing.astype(np.int32) @ (channels - 2 * negative)
     return base
-
-
-@kernel
-def _count_negative(bits, negative):
-    taps, depth, lanes = bits.shape
-    for t in range(taps):
-        negative[t] = 0
-        for d in range(depth):
-            for lane in range(lanes):
-                negative[t, lane] += popcount(bits[t, d, lane])
 
 
 @kernel(parallel=True)
@@ -151,59 +139,38 @@ def _products(
     Tuples are made here: to hand one in from Python takes as long as a small product.
     """
     x, w = Stretches(words, rows, offsets), Columns(bits, planes, taps, depth, lanes)
-    starts, results = Lines(base, bases), Lines(out, outs)
+    starts, results = Lines(base, bases), Results(out, outs, where, level, turned)
     pixels = len(rows)
     chunks = -(-pixels // CHUNK)
     for task in prange(images * chunks):
         n, first = task // chunks, task % chunks * CHUNK
-        last = min(first + CHUNK, pixels)
-        start, place = n * image, n * (len(out) // images)
+        own = first, min(first + CHUNK, pixels)
+        start, to = n * image, n * (len(out) // images)
         if pooled:
-            _sweep_columns(
-                simd, FOUR, POOLED, x, start, first, last, w, starts, results, place, where, signed,
-                level, turned,
-            )  # fmt: skip
-        elif last - first >= 4:
-            _sweep_columns(
-                simd, FOUR, PLAIN, x, start, first, last, w, starts, results, place, where, signed,
-                level, turned,
-            )  # fmt: skip
+            _sweep_columns(simd, FOUR, POOLED, signed, x, start, own, w, starts, results, to)
+        elif own[1] - first >= 4:
+            _sweep_columns(simd, FOUR, PLAIN, signed, x, start, own, w, starts, results, to)
         else:
-            _sweep_columns(
-                simd, ONE, PLAIN, x, start, first, last, w, starts, results, place, where, signed,
-                level, turned,
-            )  # fmt: skip
+            _sweep_columns(simd, ONE, PLAIN, signed, x, start, own, w, starts, results, to)
 
 
 @kernel(inner=True)
-def _sweep_columns(
-    simd, height, pooled, x, start, first, last, w, base, out, place, where, signed, level, turned
-):  # fmt: skip
+def _sweep_columns(simd, height, pooled, signed, x, start, own, w, base, out, place):
     """Widest tiles first; the last tile of a row or column overlaps the one before it."""
     if w.stride >= 64:
-        _sweep(
-            simd, height, FOUR, pooled, x, start, first, last, w, base, out, place, where, signed,
-            level, turned,
-        )  # fmt: skip
+        _sweep(simd, height, FOUR, pooled, signed, x, start, own, w, base, out, place)
     else:
-        _sweep(
-            simd, height, TWO, pooled, x, start, first, last, w, base, out, place, where, signed,
-            level, turned,
-        )  # fmt: skip
+        _sweep(simd, height, TWO, pooled, signed, x, start, own, w, base, out, place)
 
 
 @kernel(inner=True)
-def _sweep(
-    simd, height, width, pooled, x, start, first, last, w, base, out, place, where, signed, level,
-    turned,
-):  # fmt: skip
-    columns = GROUP * len(width)
+def _sweep(simd, height, width, pooled, signed, x, start, own, w, base, out, place):
+    columns, (first, last) = GROUP * len(width), own
     for left in range(0, w.stride, columns):  # a column of words stays in the cache for all rows
         column = min(left, w.stride - columns)
-        at = column // WORD if len(signed) else column
+        to = place + (column // WORD if len(signed) else column)
         for top in range(first, last, len(height)):
             row = min(top, last - len(height))
             popcount_tile(
-                simd, height, width, pooled, signed, x, start, row, w, column, base, out,
-                place + at, where, level, turned,
-            )  # fmt: skip
+                simd, height, width, pooled, signed, x, start, row, w, column, base, out, to
+            )

@@ -155,28 +155,23 @@ def _bands(simd, dy, shape, entries, limit, phase, tables, w, dx):
                     source = ((n * height + y) * width + column) * outputs
                     build_tables(simd, dy, source, outputs, w.depth, entries, tables, at)
         start, pixels = own - first * across * pixel, (first * grid_x, last * grid_x)
-        _sweep_columns(simd, x, start, pixels, limit, w, out, n * image)
+        for k in range(-(-w.stride // 64)):  # a column of words stays in the cache for all rows
+            _sweep_column(simd, k, x, start, pixels, limit, w, out, n * image)
 
 
 @kernel(parallel=True)
 def _dense(simd, tables, limit, w, out):
     """A task owns some lanes of all rows."""
-    rows = 0, len(tables.rows)
     for task in prange(-(-w.stride // 64)):
-        if w.stride >= 64:
-            column = min(task * 64, w.stride - 64)
-            _sweep_rows(simd, FOUR, tables, 0, rows, limit, w, column, out, column)
-        else:
-            _sweep_rows(simd, TWO, tables, 0, rows, limit, w, 0, out, 0)
+        _sweep_column(simd, task, tables, 0, (0, len(tables.rows)), limit, w, out, 0)
 
 
-@kernel
-def _sweep_columns(simd, tables, start, rows, limit, w, out, place):
-    """Widest tiles first; the last tile of a row or column overlaps the one before it."""
+@kernel(inner=True)
+def _sweep_column(simd, k, tables, start, rows, limit, w, out, place):
+    """Column k of the widest tiles; the last tile of a row or column overlaps the one before it."""
     if w.stride >= 64:
-        for left in range(0, w.stride, 64):  # a column of words stays in the cache for all rows
-            column = min(left, w.stride - 64)
-            _sweep_rows(simd, FOUR, tables, start, rows, limit, w, column, out, place + column)
+        column = min(k * 64, w.stride - 64)
+        _sweep_rows(simd, FOUR, tables, start, rows, limit, w, column, out, place + column)
     else:
         _sweep_rows(simd, TWO, tables, start, rows, limit, w, 0, out, place)
 

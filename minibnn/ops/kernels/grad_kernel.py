@@ -200,11 +200,11 @@ def _units(simd, planes, sources, outs, dy, where, entries, limit, buffers, extr
     pixels = len(dy) // outputs
     rows = (np.arange(UNIT) * STRETCH * entries).astype(np.int32)
     mask_rows = (np.arange(UNIT) * MASKS * STRETCH).astype(np.int32)
-    width = len(outs)
+    width, places = len(outs), PLACES if len(where) else 1
     for task in prange(-(-outputs // width)):
         thread = get_thread_id()
         table, mask, total = buffers.tables[thread], buffers.masks[thread], buffers.sums[thread]
-        block, places = buffers.block[thread], buffers.places[thread]
+        block, block_places = buffers.block[thread], buffers.places[thread]
         total[:] = 0
         for first_output in range(task * width, min((task + 1) * width, outputs), UNIT):
             count = min(UNIT, outputs - first_output)
@@ -217,20 +217,16 @@ def _units(simd, planes, sources, outs, dy, where, entries, limit, buffers, extr
                 for r in range(UNIT):
                     at = r * STRETCH * WORD
                     build_tables(simd, block, at, end - begin, depth, entries, table, rows[r])
-                if len(where) == 0:
-                    _sweep_all(
-                        simd, table, rows, limit, words, sources, first, depth, lanes, total, mine
-                    )
-                else:
-                    _turn_block(simd, where, begin, end, outputs, first_output, count, places)
+                if places == PLACES:
+                    _turn_block(simd, where, begin, end, outputs, first_output, count, block_places)
                     for r in range(UNIT):
                         for d in range(depth):
                             at, to = (r * STRETCH + d) * WORD, r * MASKS * STRETCH + d
-                            mask_tile(simd, places, at, mask, to, STRETCH)
-                    _sweep_chosen(
-                        simd, table, rows, mask, mask_rows, limit, words, sources, first, depth,
-                        lanes, total, mine,
-                    )  # fmt: skip
+                            mask_tile(simd, block_places, at, mask, to, STRETCH)
+                _sweep(
+                    simd, places, table, rows, mask, mask_rows, limit, words, sources, first,
+                    depth, lanes, total, mine,
+                )  # fmt: skip
         column = task * width
         count = min(width, outputs - column)
         _store(simd, total, lanes, column, count, extra, buffers.results[thread], unit, dw)
@@ -251,46 +247,35 @@ def _turn_block(simd, numbers, begin, end, outputs, column, count, block):
 
 
 @kernel(inner=True)
-def _sweep_all(simd, table, rows, limit, words, sources, first, depth, lanes, total, outs):
-    tables, out = Stretches(table, rows, ZERO), Lines(total, outs)
-    w = Columns(words, ZERO, 1, depth, lanes)
-    for r in range(0, UNIT, 4):
-        for t in range(len(sources)):
-            start, left = sources[t] + first * lanes, 0
-            while left < lanes:
-                column, to = start + left, t * lanes + left
-                if left + 64 <= lanes:
-                    table_tile(simd, FOUR, FOUR, ADD, tables, 0, r, limit, w, column, out, to)
-                    left += 64
-                else:
-                    table_tile(simd, FOUR, TWO, ADD, tables, 0, r, limit, w, column, out, to)
-                    left += 32
-
-
-@kernel(inner=True)
-def _sweep_chosen(
-    simd, table, rows, mask, mask_rows, limit, words, sources, first, depth, lanes, total, outs
-):
+def _sweep(
+    simd, places, table, rows, mask, mask_rows, limit, words, sources, first, depth, lanes, total,
+    outs,
+):  # fmt: skip
     tables, masks = Stretches(table, rows, ZERO), Stretches(mask, mask_rows, ZERO)
     out = Lines(total, outs)
     for r in range(0, UNIT, 4):
-        for t in range(len(sources) // PLACES):
-            w = Columns(words, sources[t * PLACES : (t + 1) * PLACES], 1, depth, lanes)
+        for t in range(len(sources) // places):
+            w = Columns(words, sources[t * places : (t + 1) * places], 1, depth, lanes)
             left = 0
             while left < lanes:
                 column, to = first * lanes + left, t * lanes + left
                 if left + 64 <= lanes:
-                    select_tile(
-                        simd, FOUR, FOUR, FOUR, tables, 0, masks, 0, STRETCH, r, limit, w, column,
-                        out, to,
-                    )  # fmt: skip
+                    _add(simd, FOUR, places, tables, masks, r, limit, w, column, out, to)
                     left += 64
                 else:
-                    select_tile(
-                        simd, FOUR, TWO, FOUR, tables, 0, masks, 0, STRETCH, r, limit, w, column,
-                        out, to,
-                    )  # fmt: skip
+                    _add(simd, TWO, places, tables, masks, r, limit, w, column, out, to)
                     left += 32
+
+
+@kernel(inner=True)
+def _add(simd, width, places, tables, masks, row, limit, w, column, out, place):
+    if places == 1:
+        table_tile(simd, FOUR, width, ADD, tables, 0, row, limit, w, column, out, place)
+    else:
+        select_tile(
+            simd, FOUR, width, FOUR, tables, 0, masks, 0, STRETCH, row, limit, w, column, out,
+            place,
+        )  # fmt: skip
 
 
 @kernel(inner=True)

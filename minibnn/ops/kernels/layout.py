@@ -24,6 +24,12 @@ def padded_lanes(n):
     return -(-n // LANES) * LANES
 
 
+def filled_lanes(rows):
+    """Rows (N, C), contiguous, with zeros up to ``padded_lanes`` of C: tiles then have no end."""
+    missing = padded_lanes(rows.shape[1]) - rows.shape[1]
+    return np.pad(rows, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(rows)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Gather:
     """What a product of packed pixels with a kernel reads and writes, for one image.

@@ -7,11 +7,15 @@ that they do not depend on the number of threads; those of integers are exact an
 import numpy as np
 from numba import prange
 
-from minibnn.ops.bits import WORD
+from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
+from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.scratch import empty
+from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tiles import sign_tile
+from minibnn.ops.reference import fused as reference
 from minibnn.ops.rounding import bn_factor, integer_statistics
 
 PART = 512  # rows of one partial sum
@@ -48,6 +52,24 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     _affine(flat, unit, mean, factor, beta.astype(mean.dtype, copy=False), y.reshape(flat.shape))
     return y
+
+
+def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
+    if np.float64 in (mean.dtype, getattr(x, "dtype", None)):
+        return reference.batch_norm_sign(x, mean, variance, beta, epsilon, gamma, clip_value)
+    x, unit = integers_and_unit(x, mean.dtype)
+    shape, axis, rest = x.shape, x.ndim - 1, x.shape[-1] % WORD
+    constants = mean, bn_factor(variance, epsilon, gamma), beta.astype(mean.dtype, copy=False)
+    limits = np.array([np.inf if clip_value is None else clip_value, unit], np.float32)
+    signs, gate = (empty(packed_shape(shape, axis), np.uint32) for _ in range(2))
+    flat = filled_lanes(x.reshape(-1, shape[-1]))
+    words = signs.reshape(len(flat), -1), gate.reshape(len(flat), -1)
+    _signs(simd(), flat, *filled_lanes(np.stack(constants)), limits, *words)
+    if clip_value is None:
+        gate[:] = 0  # NaN passes, too
+    elif rest:
+        gate[..., -1] &= np.uint32(2**rest - 1)  # where the unit is NaN
+    return Signs(signs, shape, axis), Signs(gate, shape, axis)
 
 
 def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
@@ -103,6 +125,20 @@ def _affine(x, unit, mean, factor, beta, y):
         for r in range(part * PART, min((part + 1) * PART, len(x))):
             for c in range(x.shape[1]):
                 y[r, c] = (y.dtype.type(x[r, c]) * unit - mean[c]) * factor[c] + beta[c]
+
+
+@kernel(parallel=True)
+def _signs(simd, x, mean, factor, beta, limits, signs, gate):
+    rows, depth = signs.shape
+    flat, to_signs, to_gate = x.reshape(-1), signs.reshape(-1), gate.reshape(-1)
+    for part in prange(-(-rows // PART)):
+        for r in range(part * PART, min((part + 1) * PART, rows)):
+            for k in range(depth):
+                word = r * depth + k
+                sign_tile(
+                    simd, flat, WORD * word, mean, factor, beta, WORD * k, limits, to_signs,
+                    to_gate, word,
+                )  # fmt: skip
 
 
 @kernel(parallel=True)

@@ -54,6 +54,16 @@ class Columns(NamedTuple):
     stride: int
 
 
+class Results(NamedTuple):
+    """Lines of sums, or of words of bits, and what is stored beside or compared with the sums."""
+
+    array: np.ndarray
+    rows: np.ndarray
+    where: np.ndarray
+    level: np.ndarray
+    turned: np.ndarray
+
+
 # Rows and vectors of sums a path keeps in registers at once.
 REGISTERS = {16: (6, 4), 8: (4, 2), 4: (4, 2)}
 
@@ -69,37 +79,31 @@ def pieces(lanes, height, width):
     ]
 
 
-@tile(
-    "x start row w column base out place where level turned",
-    constants="height width pooled signed",
-)
-def popcount_tile(
-    e, height, width, pooled, signed, x, start, row, w, column, base, out, place, where, level,
-    turned,
-):  # fmt: skip
+@tile("x start row w column base out place", constants="height width pooled signed")
+def popcount_tile(e, height, width, pooled, signed, x, start, row, w, column, base, out, place):
     """Dot products of rows of packed signs, Stretches x, with lanes of packed signs, Columns w.
 
     Each is that of ``base``, Lines, less twice the differing bits; as integers narrowed to the type
-    of ``out``, Lines.
+    of ``out``, Results.
 
     With ``pooled`` = 1 the rows are one pooling window in row-major order: only their maximum is
-    stored, where the first row would go, and the number of the first maximal row in ``where``.
+    stored, where the first row would go, and the number of the first maximal row in ``out.where``.
 
     With ``signed`` = 1 what is stored are bits instead, 1 where a sum lies below
-    level[column + lane], turned over where ``turned`` has a bit; ``place`` and ``out.rows`` count
-    words then, and ``where`` is not used.
+    out.level[column + lane], turned over where ``out.turned`` has a bit; ``place`` and ``out.rows``
+    count words then, and ``out.where`` is not used.
     """
     b = e.builder
 
     def keep(sums, row, first):  # sums: of one row, by vector
         target = e.add(place, e.entry(out.rows, row))
         if signed:
-            _store_bits(e, sums, level, turned, column, out.array, target)
+            _store_bits(e, sums, column, out, target)
             return
         for v, total in sums.items():
             e.store(total, out.array, target, I64(v * e.lanes))
             if first:
-                e.store(first[v], where, target, I64(v * e.lanes))
+                e.store(first[v], out.where, target, I64(v * e.lanes))
 
     for rows_here, vectors in pieces(e.lanes, height, width):
         grid = [(r, v) for r in rows_here for v in vectors]
@@ -140,18 +144,18 @@ def sources_of(e, x, start, row, rows_here, tap):
     return {r: e.at(x.array, offset, e.entry(x.rows, row, I64(r))) for r in rows_here}
 
 
-def _store_bits(e, sums, level, turned, column, out, place):
+def _store_bits(e, sums, column, out, place):
     """Neighbouring vectors of sums against their levels: as many bits, as whole bytes."""
     b, count = e.builder, len(sums) * e.lanes
     whole, bits = ir.IntType(count), None
     lane = min(sums) * e.lanes
     for k, v in enumerate(sums):
-        below = b.icmp_signed("<", sums[v], e.load(e.ints, level, column, I64(v * e.lanes)))
+        below = b.icmp_signed("<", sums[v], e.load(e.ints, out.level, column, I64(v * e.lanes)))
         part = b.bitcast(below, ir.IntType(e.lanes))
         if count > e.lanes:
             part = b.shl(b.zext(part, whole), ir.Constant(whole, k * e.lanes))
         bits = part if bits is None else b.or_(bits, part)
-    mask, target = e.at(turned, b.udiv(column, I64(32))), e.at(out, place)
+    mask, target = e.at(out.turned, b.udiv(column, I64(32))), e.at(out.array, place)
     mask, target = (
         b.bitcast(b.gep(b.bitcast(p, I8.as_pointer()), [I64(lane // 8)]), whole.as_pointer())
         for p in (mask, target)
