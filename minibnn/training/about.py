@@ -32,9 +32,7 @@ def about(path):
 
     ``path`` is a run folder, that of a comparison or of a sweep, a folder with run folders below
     it, one of a run's files (checkpoint.npz, best.npz), a network of ``net.save``, a packed or an
-    ONNX one. ``kind`` and ``path`` are always there; of the others (``settings``, ``network``,
-    ``digest``, ``epochs``, ``results``, ``runs``, ``cells``, ``bytes``, ``files``, ``config``)
-    what is known. InputError if it is none of these, or damaged.
+    ONNX one; else it is an InputError. ``kind`` and ``path`` are always there, others if known.
     """
     path = Path(path)
     if not path.exists():

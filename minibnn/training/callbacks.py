@@ -5,8 +5,7 @@ A callback is any callable ``callback(run, row)``, or an object with ``on_epoch_
 is the epoch's row of metrics. Returning True ends the training after this epoch; in lockstep,
 once every run's callback has returned True for the same epoch.
 
-A resumed run has no memory but its history, so a callback that decides should decide from
-``run.history``, as EarlyStopping does.
+A resumed run remembers only its history: decide from ``run.history``, as EarlyStopping does.
 """
 
 from numbers import Real
@@ -31,10 +30,7 @@ class EarlyStopping:
         self.column, self.patience, self.min_delta = column, patience, min_delta
 
     def on_epoch_end(self, run, row):
-        """Whether to end the training of ``run`` after the epoch of ``row``.
-
-        InputError if the column is not measured.
-        """
+        """Whether to end the training of ``run`` after the epoch of ``row``."""
         if row.get(self.column) is None:
             measured = ", ".join(c for c in row if isinstance(row[c], float))
             raise InputError(f"EarlyStopping: {self.column!r} is not measured; {measured} are")

@@ -149,10 +149,7 @@ def _telling(say):
 
 
 def compile_kernels(net, optimizers, shape, dtype="uint8", loss="softmax_cross_entropy"):
-    """Put on disk what training and evaluating ``net`` on images (``shape``, ``dtype``) needs.
-
-    ``optimizers`` are ``optim`` objects for all parameters; ``net`` and they are not changed.
-    """
+    """Put on disk what ``net`` and ``optimizers`` need for images (``shape``, ``dtype``)."""
     from minibnn.data import from_arrays
     from minibnn.training.fit import lockstep
 

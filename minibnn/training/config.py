@@ -18,8 +18,7 @@ _ASIDE = ("options", "epochs", "checkpoint_every", "checkpoint_minutes", "machin
 def describe(runs, data, settings, run_options=None):
     """The config.json of each folder, by its name below ``out``, of which "" is ``out`` itself.
 
-    With ``run_options``, for each name how it would be started alone, it is a comparison: that of
-    all is in ``out``, and each run's own as if alone in its folder.
+    With ``run_options``, a comparison: by name, how each run would be started alone.
     """
     net, ranks, sync = runs[0].net, runs[0].ranks, runs[0].exchange.sync_batch_norm
     shared = {

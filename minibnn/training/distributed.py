@@ -33,8 +33,7 @@ _RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 class Ranks:
     """The processes that train one network together; by default one, alone, without MPI.
 
-    ``comm`` is a communicator of mpi4py; all its ranks must call the same methods in the same
-    order. ``rank`` is the number of this one, from 0, of ``size``.
+    All ranks of ``comm``, a communicator of mpi4py, must call the same methods in the same order.
     """
 
     def __init__(self, comm=None):

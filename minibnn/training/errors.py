@@ -7,10 +7,7 @@ from minibnn.errors import InputError
 
 
 class TrainingError(InputError):
-    """Training cannot go on: a loss or gradient is not finite, or saving failed.
-
-    The last checkpoint, if there was one, is kept.
-    """
+    """Training cannot go on from its last checkpoint: something is not finite, or saving failed."""
 
 
 @contextmanager

@@ -30,9 +30,8 @@ def terminal():
 class StopRequest:
     """Within it, the first SIGINT, SIGTERM or SIGHUP is remembered as ``signum``.
 
-    A second signal acts at once, as without us, except for a SIGHUP after a SIGHUP: when a
-    terminal is closed, both the shell and the system send one. Signals can only be caught in the
-    main thread; in others only ``terminal`` asks to stop.
+    A second signal acts at once, except for a SIGHUP after a SIGHUP: a terminal that is closed
+    sends two. Signals can only be caught in the main thread; in others ``terminal`` asks to stop.
     """
 
     listening: ClassVar = []

@@ -14,10 +14,7 @@ from minibnn.training.tensorboard import EventFile
 
 
 class Keeper:
-    """The run folder of runs that train together, and all that is written there.
-
-    ``configs`` has a config.json for each folder: ``out``, and of a comparison ``out/NAME`` for
-    each of its runs.
+    """The run folder of runs that train together, and of a comparison one below it for each.
 
     All checkpoints, and the best networks up to them, are written and synced beside the old ones
     before the first is renamed. So after a crash at any moment the old state or the new one can be

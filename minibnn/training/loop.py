@@ -15,10 +15,9 @@ from minibnn.training.progress import Pace
 class Loop:
     """Brings runs to the end, side by side on one stream of batches.
 
-    All ``runs`` stand at the same position and belong to the same ranks, of which only the first
-    has a ``keeper`` and a ``report`` that speaks. After each epoch the validation images of
-    ``data`` are measured, and the test images at the very end; without a validation part, the test
-    images after each.
+    Of the runs' ranks only the first has a ``keeper``, and a ``report`` that speaks. After each
+    epoch the validation images of ``data`` are measured, and the test images at the very end;
+    without a validation part, the test images after each.
     """
 
     def __init__(self, runs, batches, data, settings, report, keeper=None):

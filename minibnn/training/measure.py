@@ -226,10 +226,7 @@ class Measured(Shown):
 
 
 def measure(net, data, *, batch_size=500, loss="softmax_cross_entropy", classes=None):
-    """``evaluate`` on the test images of a Dataset, with confusion and speed; a Measured.
-
-    ``classes`` names the network's outputs, by default by the classes of ``data``.
-    """
+    """``evaluate`` with confusion and speed; ``classes`` are by default those of ``data``."""
     classes = output_names(data.classes if classes is None else classes, net.output_shape[-1])
     with closing(pieces(data.test_images, data.test_labels, batch_size)) as parts:
         for images, _ in itertools.islice(parts, 1):  # loads and compiles the kernels

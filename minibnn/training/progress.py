@@ -15,10 +15,10 @@ _QUIET_SECONDS = 60  # plain lines: a batch after so long a silence says somethi
 
 
 def reporter(progress=None, ranks=ALONE):
-    """The reporter meant by the argument ``progress`` of fit and lockstep, and for this rank.
+    """The reporter meant by ``progress`` of fit and lockstep, on the first of the ranks.
 
-    None: a live bar if standard output is a terminal, plain lines otherwise. False: silence.
-    Anything else must be a reporter (have the methods of ``Silent``) and is returned as it is.
+    None: a live bar if standard output is a terminal, plain lines otherwise. False: silence. Else
+    it must have the methods of ``Silent``.
     """
     if not ranks.first:
         return Mute()
@@ -36,9 +36,8 @@ def reporter(progress=None, ranks=ALONE):
 class Pace:
     """Where a run stands, how fast it goes and how long it will take.
 
-    ``epoch`` of ``epochs`` and ``step`` of ``steps`` are done; ``measured`` images are looked at
-    after each epoch, and taken for a third of one trained. The speed is that of the last 200
-    steps, without the first one, which waits for the compiler.
+    An image of the ``measured`` after each epoch takes a third of the time of one trained. The
+    speed is that of the last 200 steps, without the first one, which waits for the compiler.
     """
 
     def __init__(self, epochs, steps, batch_size, measured, epoch=0, step=0, clock=time.monotonic):

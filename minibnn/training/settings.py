@@ -30,8 +30,7 @@ _LOWEST = {"epochs": 1, "batch_size": 1, "seed": 0, "validation": 0, "checkpoint
 class Settings:
     """The keyword arguments that ``fit`` and ``lockstep`` share; ``fit`` says what they mean.
 
-    They are checked and brought to one form when it is made. Those ``RECORDED`` stand in
-    config.json; the others are about one start of a run only.
+    They are checked and brought to one form. Those ``RECORDED`` stand in config.json.
     """
 
     epochs: int

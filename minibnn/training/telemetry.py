@@ -166,8 +166,7 @@ def flips_against(optimizer, parameter, before):
 def histogram(optimizer, parameter):
     """(symbol, threshold, counts): how many weights have which inertia, counts (B,) int64.
 
-    Without a threshold it is NaN. For an optimizer without a method ``inertia`` there is no symbol,
-    and all counts are 0.
+    Without a threshold it is NaN; for an optimizer without inertia symbol and counts are empty.
     """
     found = _inertia(optimizer, parameter)
     if found is None:

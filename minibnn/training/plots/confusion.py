@@ -9,10 +9,7 @@ NUMBERS, NAMES = 20, 60  # classes at most whose shares, and whose names, can be
 
 
 def confusion_figure(confusion, classes, title=None):
-    """A figure of ``confusion``, (C, C) integers by class (row) and answer (column), in percent.
-
-    ``classes`` are C names.
-    """
+    """A figure of ``confusion``, (C, C) integers by class (row) and answer (column), in percent."""
     count = len(confusion)
     shares = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = min(5.5 + 0.35 * count, 12)

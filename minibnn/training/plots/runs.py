@@ -11,7 +11,6 @@ import numpy as np
 from minibnn.errors import one_line
 from minibnn.training.plots.curves import compared_pairs, draw_metrics, part_of
 from minibnn.training.plots.style import (
-    check_figure_path,
     integer_epochs,
     legends,
     line,
@@ -26,17 +25,12 @@ _FAINT = 5e-4  # share of a layer's weights that is worth widening an axis for
 
 
 def draw_runs(path, records, title=None):
-    """Write a figure of runs: their metrics and, where there is any, their telemetry.
-
-    ``records`` are a list of Record, ``title`` a text or None. InputError unless ``path`` ends in
-    .png, .pdf or .svg.
-    """
-    path = check_figure_path(path)
+    """Write ``runs_figure`` of ``records``, with a ``title``, to ``path`` (.png, .pdf or .svg)."""
     save(runs_figure(records, title), path, dpi=110)
 
 
 def runs_figure(records, title=None):
-    """The figure that ``draw_runs`` writes."""
+    """A figure of runs, a list of Record: their metrics and, where there is any, telemetry."""
     layers, left_out = chosen_layers(records)
     kinds = [kind for kind in dict.fromkeys(map(histogram_kind, records)) if kind]
     rows = [

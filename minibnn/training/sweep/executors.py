@@ -29,10 +29,7 @@ def divide_cores(cells, jobs=None, total=None):
 
 
 def local(jobs):
-    """Child processes of this one, ``jobs`` at a time.
-
-    A thread waits for each, so there is no worker process that could be lost with its cells.
-    """
+    """Child processes of this one, ``jobs`` at a time: a thread, which nothing kills, for each."""
     return ThreadPoolExecutor(jobs, thread_name_prefix="sweep")
 
 
@@ -59,10 +56,7 @@ def mpi():
 
 @contextlib.contextmanager
 def dask(scheduler):
-    """The workers of a Dask cluster; ``scheduler`` is its address, or the file it wrote.
-
-    InputError if nothing answers there, or the package is missing.
-    """
+    """The workers of a Dask cluster; ``scheduler`` is its address, or the file it wrote."""
     try:
         from distributed import Client
     except ImportError:

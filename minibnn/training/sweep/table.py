@@ -41,10 +41,7 @@ def write_summary(path, rows):
 
 
 def read_summary(path):
-    """The rows of a summary.csv, as ``row_of`` gave them; none if there is no file.
-
-    InputError for a file that is no summary.csv.
-    """
+    """The rows of a summary.csv, as ``row_of`` gave them; none if there is no file."""
     rows = read_csv(path, ("cell",), _value)
     if rows and not rows[0].keys() >= {*_NUMBERS, *_TEXTS}:
         raise InputError(f"{path} is no {path.name}: columns are missing")
