@@ -37,8 +37,6 @@ class Cell:
     def finished(self, sweep_folder):
         """Whether its checkpoint holds the end of the run; metrics.csv may be ahead of it."""
         folder = Path(sweep_folder) / self.name
-        if not (folder / CHECKPOINT).exists():
-            return False
         try:
             meta, _ = checkpoint.read(folder / CHECKPOINT)
             epochs = self.options.get("epochs") or read_config(folder)["epochs"]

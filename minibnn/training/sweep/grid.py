@@ -15,6 +15,7 @@ from typing import NamedTuple
 from minibnn.errors import InputError, integer
 from minibnn.optim import parse_optimizer
 from minibnn.optim.parse import change_arguments
+from minibnn.zoo.recipes import scaled
 
 MOST = 10_000  # cells; more is a slip of the hand
 OPTIMIZERS = {"": "optimizer", "real.": "real-optimizer"}  # prefix of a key -> option it changes
@@ -108,9 +109,7 @@ def _checked(key, value):
     if key in LEAST:
         integer(value, key, LEAST[key])
     elif key == "width":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 < value <= 16:
-            raise InputError(f"width must be a number in (0, 16], found {value!r}")
+        scaled({}, value)  # complains of it
     elif key == "augment":
         if not isinstance(value, bool):
             raise InputError(f"augment must be yes or no, found {value!r}")
