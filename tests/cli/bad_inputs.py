@@ -400,7 +400,7 @@ ROWS = {
             ("empty", "empty is no run folder: it has no config.json, nor have folders below it"),
             ("broken", "broken/config.json is damaged: it is not JSON"),
             *[
-                (name, f"{name} is no run folder, checkpoint, saved, packed or ONNX network: ...")
+                (name, f"{name} is no run folder, checkpoint, saved, packed or ONNX network")
                 for name in ("text.txt", "cats.npz", "cut.npz", "image.png")
             ],
             ("", "Missing argument 'RUN|FILE'. (see minibnn info --help)"),
