@@ -317,7 +317,7 @@ ROWS = {
             ("gamma=log:1e-3:1", "gamma=log:1e-3:1 is a range to draw from: it needs --random N"),
             ("epochs=0", "epochs must be an integer from 1 on, found 0"),
             ("batch-size=1.5", "batch-size must be an integer from 1 on, found 1.5"),
-            ("width=0", "width must be a number in (0, 16], found 0"),
+            ("width=0", "width must be a number in (0, 16], such as 0.25, found 0"),
             ("augment=maybe", "augment must be yes or no, found 'maybe'"),
             ("optimizer=rop", OPTIMIZERS + "'rop'"),
             ("dataset=mnist", DATASETS + "'mnist'"),
