@@ -35,7 +35,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:  # training's own kind knows its exit code
-            if _told_elsewhere(stop):
+            if getattr(stop, "told_elsewhere", False):  # by another MPI rank
                 ctx.exit(stop.exit_code)
             text = stop.args[0] if stop.args else "stopped by Ctrl-C"
             if folder := getattr(stop, "folder", None):
@@ -92,7 +92,7 @@ def main(arguments=None, default_map=None):
         _say("stopped by Ctrl-C")
         return 130
     except InputError as error:
-        if not _told_elsewhere(error):
+        if not getattr(error, "told_elsewhere", False):
             _say(str(error))
     except OSError as error:
         known = error.filename and error.strerror
@@ -112,11 +112,6 @@ def _forget_closed_terminal():
         except OSError as error:
             if error.errno == errno.EIO:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _told_elsewhere(error):
-    """Whether another MPI rank says it."""
-    return getattr(error, "told_elsewhere", False)
 
 
 def _say(text):

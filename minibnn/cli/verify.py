@@ -77,11 +77,13 @@ def tell_measured(ids):
     from minibnn.equivalences.second_order import flip_storm, storage_table
     from minibnn.tables import text_table
 
-    wanted, lines = {id.upper() for id in ids} or {"E12", "E14"}, []
+    wanted = {id.upper() for id in ids} or {"E12", "E14"}
     if "E12" in wanted:
         head = ["E12: optimizer", "bytes of state per weight", "reals", "kept beside them"]
-        for name, size, reals, bit in storage_table():
-            lines.append([name, f"{size:g}", str(reals), "1 bit" if bit else "-"])
+        lines = [
+            [name, f"{size:g}", str(reals), "1 bit" if bit else "-"]
+            for name, size, reals, bit in storage_table()
+        ]
         click.echo(f"\n{text_table(head, lines)}")
     if "E14" in wanted:
         head = ["E14: size of gradients", "Bop2ndOrder flips at step 1", "Bop flips at step 1"]

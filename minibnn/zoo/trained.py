@@ -12,8 +12,7 @@ from minibnn.errors import InputError, one_of
 class Pretrained(NamedTuple):
     """What is on record of a trained network."""
 
-    file: str  # beside this module
-    sha256: str  # of the file
+    sha256: str  # of the file NAME.bnn.npz beside this module
     accuracy: float  # on the test images, after the last epoch
     command: str  # that trains it anew
     digest: str  # of the trained network, as that command prints it
@@ -21,14 +20,12 @@ class Pretrained(NamedTuple):
 
 PRETRAINED = {
     "digits": Pretrained(
-        "digits.bnn.npz",
         "0ce2d8a9f9480e35c06d008fe65c5c7c961c71db7f8ceb2c4b7581ff965425d2",
         0.9778,
         "minibnn compare --gradients int8",
         "ec2ba543f159",
     ),
     "binarynet-cifar10": Pretrained(
-        "binarynet-cifar10.bnn.npz",
         "92a7cb738bc411bde126d5a8ff948e9d225ef96d739e36bf1c26beace4a505f3",
         0.8159,
         "minibnn train --recipe cifar10-quick",
@@ -49,7 +46,7 @@ def pretrained(name: str) -> PackedNetwork:
     array([ True,  True,  True,  True,  True])
     """
     record = PRETRAINED[one_of(name, "a pretrained network", PRETRAINED)]
-    path = Path(__file__).with_name(record.file)
+    path = Path(__file__).with_name(f"{name}.bnn.npz")
     if sha256(path.read_bytes()).hexdigest() != record.sha256:
         raise InputError(f"{path} is not the network {name} on record: install minibnn anew")
     return load_packed(path)
