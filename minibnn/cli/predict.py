@@ -42,8 +42,10 @@ def predict(network, images, model, top, threads, as_json):
     minibnn predict model.bnn.npz cat.png dog.jpg
     minibnn predict runs/train-cifar10-1 cat.png --top 3 --json
     """
+    import numpy as np
+
     from minibnn.cli.trained import load_trained
-    from minibnn.data.image_files import check_channels
+    from minibnn.data.image_files import check_channels, read_image
     from minibnn.ops.threads import use_threads
 
     if model:
@@ -51,47 +53,38 @@ def predict(network, images, model, top, threads, as_json):
     if not images:
         raise click.UsageError("Missing argument 'IMAGE...'.")
     trained = load_trained(network, pretrained=bool(model))
-    check_channels(trained.network.input_shape)
-    if len(trained.network.output_shape) != 1:
-        raise InputError(f"{network} gives outputs {trained.network.output_shape}, not classes")
-    if trained.network.image_form == "arrays":
+    net = trained.network
+    check_channels(net.input_shape)
+    if len(net.output_shape) != 1:
+        raise InputError(f"{network} gives outputs {net.output_shape}, not classes")
+    if net.image_form == "arrays":
         raise InputError(
             f"{network} was trained on floats, and how they came from images is not known: "
             "give its predict() such arrays"
         )
     use_threads(threads)
-    bad = []  # files that cannot be read
-    found = _predictions(trained, images, top, bool(model), bad)
-    if as_json:
-        click.echo(json.dumps(list(found), indent=2))
-    for one in found:
-        ranks = (f"{rank['class']} {100 * rank['probability']:.2f} %" for rank in one["top"])
-        click.echo(one_line(f"{one['image']}: {', '.join(ranks)}"))
-    if bad:
-        raise click.exceptions.Exit(2)
-
-
-def _predictions(trained, paths, top, square, bad):
-    """Yield a plain dict for each image; one that cannot be read is told and goes to ``bad``."""
-    import numpy as np
-
-    from minibnn.data.image_files import read_image
-
-    network = trained.network
-    classes = trained.classes or tuple(map(str, range(network.output_shape[0])))
-    for path in paths:
+    classes = trained.classes or tuple(map(str, range(net.output_shape[0])))
+    found, bad = [], False
+    for path in images:
         try:
-            image = read_image(path, network.input_shape, network.image_form, square)
+            image = read_image(path, net.input_shape, net.image_form, square=bool(model))
         except InputError as error:
             click.echo(f"minibnn: {error}", err=True)
-            bad.append(path)
+            bad = True
             continue
-        scores = probabilities(network.forward(image[None]))[0]
-        best = np.argsort(-scores, kind="stable")[:top]
+        scores = probabilities(net.forward(image[None]))[0]
         ranks = [
-            {"class": classes[k], "index": int(k), "probability": float(scores[k])} for k in best
+            {"class": classes[k], "index": int(k), "probability": float(scores[k])}
+            for k in np.argsort(-scores, kind="stable")[:top]
         ]
-        yield {"image": path, **ranks[0], "top": ranks}
+        found.append({"image": path, **ranks[0], "top": ranks})
+        if not as_json:
+            words = (f"{rank['class']} {100 * rank['probability']:.2f} %" for rank in ranks)
+            click.echo(one_line(f"{path}: {', '.join(words)}"))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    if bad:
+        raise click.exceptions.Exit(2)
 
 
 def probabilities(outputs):
