@@ -4,22 +4,12 @@ import time
 from collections import defaultdict
 from math import prod
 from statistics import median
-from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 
 from minibnn.nn import BinaryConv2D, BinaryDense
 from minibnn.ops import backend
-
-
-class Call(NamedTuple):
-    """One call of an operation in a training step."""
-
-    layer: str  # that makes it, such as "conv2"; "" of the optimizer
-    operation: str
-    seconds: float
-    bytes: int  # read and written once
 
 
 def product_of(operation):
@@ -50,13 +40,13 @@ def traced(training, steps):
         begin = time.perf_counter()
         training.step()
         whole.append(time.perf_counter() - begin)
-        for place, call in enumerate(one_step(training)):
-            seen[place, call.layer, call.operation].append(call)
+        for place, (layer, operation, seconds, moved) in enumerate(one_step(training)):
+            seen[place, layer, operation, moved].append(seconds)
     rows, shapes, first = [], _shapes(training), training.net.layers[0].name
-    for (_, layer, operation), calls in seen.items():
-        product, seconds = product_of(operation), median(call.seconds for call in calls)
+    for (_, layer, operation, moved), seconds in seen.items():
+        product = product_of(operation)
         row = {"layer": layer, "operation": operation, "product": product}
-        row |= {"pass": operation.replace("_", " "), "bytes": calls[0].bytes, "seconds": seconds}
+        row |= {"pass": operation.replace("_", " "), "bytes": moved, "seconds": median(seconds)}
         if product:
             kind = "convolutions" if layer.startswith("conv") else "dense layers"
             row["pass"] = f"{product} of {'first layer' if layer == first else kind}"
@@ -89,7 +79,7 @@ def summed(rows, keys, fields):
 
 
 def one_step(training):
-    """Train once, operation by operation; the Calls."""
+    """Train once, operation by operation; (layer, operation, seconds, bytes moved) of each."""
     chain, calls, layer = training.net.chain, [], [""]
 
     def timed(name, operation):
@@ -101,7 +91,7 @@ def one_step(training):
             seconds = time.perf_counter() - begin
             if not any(result is a for a in arguments):  # else nothing was to be done
                 moved = _bytes((arguments, tuple(options.values()), result))
-                calls.append(Call(layer[0], name, seconds, moved))
+                calls.append((layer[0], name, seconds, moved))
             return result
 
         return call if callable(operation) else operation
@@ -118,7 +108,7 @@ def one_step(training):
     seconds = time.perf_counter() - begin
     moved = 2 * training.optimizer.state_bytes()
     moved += sum(2 * p.value.nbytes + p.grad.nbytes for p in parameters)
-    return [*calls, Call("", "optimizer_steps", seconds, moved)]
+    return [*calls, ("", "optimizer_steps", seconds, moved)]
 
 
 class _Step:
