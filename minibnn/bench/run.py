@@ -29,8 +29,7 @@ def run(setting, sections=USUAL, told=lambda text: None):
     from minibnn.ops import backend
     from minibnn.ops.threads import compute_threads
 
-    measures = measure_products, measure_rates, measure_startup, measure_scaling
-    jobs = dict(zip(SECTIONS, measures, strict=True))
+    jobs = (measure_products, measure_rates, measure_startup, measure_scaling)
     begin = time.perf_counter()
     with compute_threads(setting.threads), backend.using("numba"), compiling() as compiled:
         import numba
@@ -42,9 +41,9 @@ def run(setting, sections=USUAL, told=lambda text: None):
         about = machine.describe(setting.threads)
         report = {"schema": SCHEMA, "settings": settings, "machine": about}
         told(tables.header(report))
-        for name, measure in jobs.items():
+        for name, job in zip(SECTIONS, jobs, strict=True):
             if name in sections:
-                report[name] = measure(setting)
+                report[name] = job(setting)
                 told(tables.section(name, report[name]))
     report["compile_seconds"] = compiled["seconds"]
     report["seconds"] = time.perf_counter() - begin
