@@ -44,13 +44,8 @@ class Batches:
         self.seed = integer(seed, "seed")
         self.augment = augment
 
-    @property
-    def steps_per_epoch(self):
-        """Whole batches of an epoch."""
-        return len(self.images) // self.batch_size
-
     def __len__(self):
-        return self.steps_per_epoch
+        return len(self.images) // self.batch_size
 
     def epoch(self, e, start=0, rank=0, ranks=1):
         """Yield batches ``start``, ``start + 1``, ... of epoch ``e``, both counted from 0.
@@ -65,7 +60,7 @@ class Batches:
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(_STREAM, e)))
         order = rng.permutation(len(self.images))
         share = self.batch_size // ranks
-        firsts = (s * self.batch_size + rank * share for s in range(start, self.steps_per_epoch))
+        firsts = (s * self.batch_size + rank * share for s in range(start, len(self)))
         places = [slice(first, first + share) for first in firsts]
         if self.in_files:
             augment = self.augment == "paper"
@@ -74,7 +69,7 @@ class Batches:
             )
             return
         if self.augment == "paper":
-            offsets, flips = draw(rng, self.steps_per_epoch * self.batch_size)
+            offsets, flips = draw(rng, len(self) * self.batch_size)
         for here in places:
             rows = order[here]
             images = self.images[rows]

@@ -78,10 +78,11 @@ def check_own(network):
                     f"{layer.name} ({layer.kind}) would be made again with {name} {now!r} in "
                     f"place of {was!r}: list it in `arguments`"
                 )
-    told = {name: shape for name, (_, shape) in network.arrays().items()}
-    there = {name: array.shape for name, array in network.state_dict().items()} if layers else told
-    for name in sorted(told.keys() | there.keys()):
-        if told.get(name) != there.get(name):
+    if layers:
+        told = {name: shape for name, (_, shape) in network.arrays().items()}
+        there = {name: array.shape for name, array in network.state_dict().items()}
+        if differing := sorted(told.items() ^ there.items()):
+            name = differing[0][0]
             raise InputError(
                 f"`arrays` must tell the shape {there.get(name)} of {name}, found {told.get(name)}"
             )

@@ -170,7 +170,7 @@ def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
     parts, batches = training_data(net, data, settings, ranks, sync_batch_norm)
     for _, optimizer in pairs.values():
         check_optimizer(optimizer)
-    steps, outputs = batches.steps_per_epoch, net.output_shape[-1]
+    steps, outputs = len(batches), net.output_shape[-1]
     runs = []
     for name, pair in pairs.items():
         own, optimizer = (one.copy() for one in pair) if copied else pair
