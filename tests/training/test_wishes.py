@@ -77,7 +77,7 @@ def test_what_is_frozen_stays_and_is_frozen_in_copies_and_files(tmp_path, spec):
     with pytest.raises(bnn.InputError, match="frozen"):  # another network by now
         fit(tmp_path / "run", resume=True, epochs=4)
     config = json.loads(json.dumps(net.config())) | {"frozen": ["conv9/kernel"]}
-    with pytest.raises(bnn.InputError, match="frozen must be one of conv1.*'conv9/kernel'"):
+    with pytest.raises(bnn.InputError, match=r"frozen must be one of conv1.*'conv9/kernel'"):
         nn.Sequential.from_config(config)
 
 
