@@ -101,13 +101,9 @@ def use_backend():
 
 
 @pytest.fixture
-def use_simd():
-    """``simd.use_simd``; the vector path in use before the test is restored after it."""
-    from minibnn.ops.kernels import simd
-
-    forced = simd._forced
-    yield simd.use_simd
-    simd._forced = forced
+def use_simd(monkeypatch):
+    """A function that forces a vector path until the test ends."""
+    return lambda path: monkeypatch.setenv("MINIBNN_SIMD", path)
 
 
 @pytest.fixture(params=["reference", "numba"])

@@ -15,7 +15,6 @@ _FEATURES = {
     "avx2": {"avx2", "fma"},
     "generic": set(),
 }
-_forced = None
 
 
 @cache
@@ -28,20 +27,14 @@ def vector_paths():
 
 
 def vector_path():
-    """The path in use: ``use_simd``'s, else that of ``MINIBNN_SIMD``, else the CPU's best."""
-    if _forced is not None:
-        return _forced
-    name = os.environ.get("MINIBNN_SIMD")
-    return _checked(name, "MINIBNN_SIMD") if name else vector_paths()[0]
-
-
-def use_simd(name):
-    """Force a path, or with None go back to the environment's or the best one.
-
-    Raises InputError for a path that this CPU lacks.
-    """
-    global _forced
-    _forced = None if name is None else _checked(name, "simd")
+    """The path in use: that of ``MINIBNN_SIMD``, or the CPU's best. InputError if it lacks it."""
+    name = os.environ.get("MINIBNN_SIMD") or vector_paths()[0]
+    if name not in vector_paths():
+        raise InputError(
+            f"MINIBNN_SIMD must be one of the vector paths of this CPU, "
+            f"{', '.join(vector_paths())}; found {name!r}"
+        )
+    return name
 
 
 def simd():
@@ -53,12 +46,3 @@ def table_simd():
     """``simd()`` for tables of 16-bit integers: of bytes where a vector's bytes can be permuted."""
     path = vector_path()
     return (np.uint8(0),) * LANES[path] if path == "avx512vbmi" else simd()
-
-
-def _checked(name, where):
-    if name not in vector_paths():
-        raise InputError(
-            f"{where} must be one of the vector paths of this CPU, {', '.join(vector_paths())}; "
-            f"found {name!r}"
-        )
-    return name
