@@ -196,7 +196,7 @@ class Case:
         return zip(self.over(gradients), *runs, strict=True)
 
     def alike(self, gradients, **runs):
-        """Two runs of bits, or of (bits, ...), that have the same bits after each step."""
+        """Two runs of arrays, or of (array, ...), that have the same array after each step."""
         for _, *ends in self.beside(gradients, *runs.values()):
             bits = (end[0] if isinstance(end, tuple) else end for end in ends)
             self.same_bits(**dict(zip(runs, bits, strict=True)))

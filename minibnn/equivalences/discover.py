@@ -188,13 +188,12 @@ def drawn_constants(known, random, exact=False):
     return constants
 
 
-def discover(a, b, given=(), seed=0, keep_trivial=False):
+def discover(a, b, given=(), seed=0):
     """Constants of ``b`` under which it has the bits of ``a``; returns a Discovery.
 
     a and b are names of ``MODELS``, Models, or step functions ``f(w, g, state, *, constants)`` of
     which each keyword is a constant. ``given`` are free constants that may occur too, such as a
-    scale; then only what makes use of them counts, unless ``keep_trivial``. ``seed`` is that of the
-    traces.
+    scale; then only what makes use of them counts. ``seed`` is that of the traces.
 
     >>> discover("sgd-decay", "bop").conjectures[0]
     {'gamma': 'lam lr', 'threshold': '0', 'm0': '-lam w0', 'rule': 'larq'}
@@ -216,7 +215,7 @@ def discover(a, b, given=(), seed=0, keep_trivial=False):
         if len(candidates) < before:
             traces.append(Trace(constants, gradients, bits, len(candidates)))
     found = candidates.found()
-    if given and not keep_trivial:
+    if given:
         found = [words for words in found if set(given) & set(" ".join(words.values()).split())]
     parted = () if found else smallest_parting(a, Candidates(b, known), known)
     seconds = time.perf_counter() - start

@@ -30,19 +30,13 @@ WITHIN = tuple(q for q in QUARTERS if abs(q) <= 1)
 EXACT_RATES = (0.5, 0.25, 0.125)
 
 
-def alike(x, gradients, *runs):
-    """Two runs of latent weights that stay equal; yields them."""
-    for _, a, b in x.beside(gradients, *runs):
-        x.same(latent=a, other=b)
-        yield a
-
-
 @E9.claim
 def mask_under_clip(x):
     g, latent, lr = x.gradients(SMALL, TENTHS), x.weights("latent", WITHIN), x.one("lr", RATES)
     decay = x.one("weight_decay", (0, *RATES.floats))
     runs = (x.sgd(g, latent, lr, weight_decay=decay, clip=1.0, ste_clip=c) for c in (None, 1.0))
-    for a in alike(x, g, *runs):
+    for _, a, b in x.beside(g, *runs):
+        x.same(latent=a, masked=b)
         x.require(np.abs(a) <= 1, "|w| is above the clip")
 
 
@@ -50,14 +44,14 @@ def mask_under_clip(x):
 def dead_beyond_mask(x, clip=None):
     g, latent = x.gradients(SMALL, TENTHS), x.weights("latent", (1.25, -1.25, 1.5, -3.0))
     run = x.sgd(g, latent, x.one("lr", RATES), ste_clip=1.0, clip=clip)
-    list(alike(x, g, run, [latent] * len(g)))
+    x.alike(g, latent=run, start=[latent] * len(g))
 
 
 @E9.claim
 def clip_unreached(x, clip=None):
     g, latent, lr = x.gradients(SMALL), x.weights("latent", WITHIN), x.one("lr", EXACT_RATES)
     clip = clip or float(np.abs(latent).max() + lr * np.abs(g).sum(0).max())
-    list(alike(x, g, *(x.sgd(g, latent, lr, clip=c) for c in (None, clip))))
+    x.alike(g, free=x.sgd(g, latent, lr), clipped=x.sgd(g, latent, lr, clip=clip))
 
 
 @E9.claim
@@ -93,8 +87,7 @@ def strict_mask(x):
         return x.steps.latent_sgd_step(w, np.where(np.abs(w) < 1, g, 0 * g), state, **hyper)
 
     g, latent, hyper = x.column(-3, 1, 1), x.array([0.5]), {"lr": 0.5, "clip": 1.0}
-    other = (w for w, _ in x.run(masked, g, latent, None, **hyper))
-    list(alike(x, g, x.sgd(g, latent, **hyper), other))
+    x.alike(g, free=x.sgd(g, latent, **hyper), masked=x.run(masked, g, latent, None, **hyper))
 
 
 E9.shows(next_flip, g=(-3, -1, 1, 2), latent=0.5)

@@ -7,7 +7,7 @@ import numpy as np
 from minibnn.deploy.fold import fold
 from minibnn.equivalences.case import POWERS, QUARTERS, SMALL, TENTHS
 from minibnn.equivalences.entry import Entry
-from minibnn.nn import BatchNorm, BinaryDense, MaxPool2D, Sequential, Sign
+from minibnn.nn import BatchNorm, MaxPool2D, Sequential, Sign
 from minibnn.ops.backend import ops
 from minibnn.ops.thresholds import Thresholds
 
@@ -120,9 +120,12 @@ def thresholds_of(layer, n):
     return made.thresholds
 
 
-def folded(x, z, mean, variance, beta, gamma, epsilon, thresholds=None, n=63):
-    """Integer sums z (rows, channels) through the layers, and through the threshold."""
+@E16.claim
+def threshold(x, thresholds=None):
+    """All sums of n signs through the layers, and through the threshold."""
+    n, (mean, variance, beta, gamma, epsilon) = x.one("inputs", (5, 9, 31)), drawn_channels(x)
     mean, variance = np.float32(mean), np.float32(variance)
+    z = np.arange(-n, n + 1, dtype=np.int16)[:, None] + np.zeros(len(mean), np.int16)
     layer = normalisation(beta, epsilon, gamma, mean, variance)
     thresholds = thresholds or thresholds_of(layer, n)
     y = layer.forward(z)
@@ -131,24 +134,6 @@ def folded(x, z, mean, variance, beta, gamma, epsilon, thresholds=None, n=63):
     folded, expected = ops.threshold_sign(z, thresholds).unpack(), Sign().forward(y).unpack()
     for row in np.flatnonzero((folded != expected).any(1))[:1]:
         x.require(False, f"z = {z[row]}: layers give {expected[row]}, the threshold {folded[row]}")
-
-
-@E16.claim
-def threshold(x, thresholds=None):
-    channels, n = drawn_channels(x), x.one("inputs", (5, 9, 31))
-    sums = np.arange(-n, n + 1, dtype=np.int16)[:, None] + np.zeros(len(channels[0]), np.int16)
-    folded(x, sums, *channels, thresholds, n)
-
-
-@E16.claim
-def after_a_dense_layer(x):
-    channels = drawn_channels(x)
-    size = x.one("size", (1, 2, 3))
-    inputs, w = np.int8(x.many("x", (1, -1), 3, 5)), np.int8(x.many("w", (1, -1), 5, size))
-    layer = BinaryDense(size)
-    Sequential([layer], (5,))
-    layer.kernel.assign(w)
-    folded(x, layer.forward(ops.pack_signs(inputs, 1)), *channels, n=5)
 
 
 @E16.claim

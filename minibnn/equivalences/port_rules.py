@@ -131,19 +131,15 @@ class BopRules:
             }
             return of_case(("m", "g", "gamma"), others | _AVERAGES)
         others = {
-            f'it is what rule="{other}" does': lambda _, w, m, t, *old, other=other: flip_signs(
-                w, m, t, other
+            f'it is what rule="{other}" does': lambda _, *numbers, rule=other: flip_signs(
+                *numbers[:3], rule
             )
             for other in RULES
             if other != self.rule
         }
         flips = partial(flip_signs, rule=self.rule)
-
-        def give(formula, case, result):
-            w, t, m, g = (np.float32(case[name]) for name in ("w", "threshold", "m", "g"))
-            return formula(flips, w, result[1].m, t, m, g)
-
-        return {words: partial(give, formula) for words, formula in (others | _FLIPS).items()}
+        formulas = {w: partial(formula, flips) for w, formula in (others | _FLIPS).items()}
+        return of_case(("w", "new m", "threshold", "m", "g"), formulas)
 
     def found(self, row, result):
         """The array that a row is about."""
@@ -151,10 +147,11 @@ class BopRules:
 
 
 def of_case(names, formulas):
-    """{words: function of (case, result)} of formulas in the numbers of a case."""
+    """{words: function of (case, result)} of formulas in the numbers of a case and the new m."""
 
     def give(formula, case, result):
-        return formula(*(np.float32(case[name]) for name in names))
+        numbers = case | {"new m": getattr(result[1], "m", None)}
+        return formula(*(np.float32(numbers[name]) for name in names))
 
     return {words: partial(give, formula) for words, formula in formulas.items()}
 
