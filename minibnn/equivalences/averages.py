@@ -110,17 +110,15 @@ G = 3
 BOUNDED = (3, -3, 2, -2, 1, -1, 0)
 
 
-def least(gamma, start, ratio, rule="strict"):
-    """Least n with (1 - gamma)^n (1 + start) < 1 - ratio (<= for the other rules), exactly."""
-    n, rest = 1, (1 - gamma) * (1 + start)
+def least_spacing(gamma, ratio, rule="strict", start=None):
+    """Least number of steps between two flips, for tau / G = ratio; or from |m| / G = start.
+
+    It is the least n with (1 - gamma)^n (1 + start) < 1 - ratio (<= for the other rules).
+    """
+    n, rest = 1, (1 - gamma) * (1 + (ratio if start is None else start))
     while not (rest < 1 - ratio or (rule != "strict" and rest == 1 - ratio)):
         n, rest = n + 1, rest * (1 - gamma)
     return n
-
-
-def least_spacing(gamma, ratio, rule="strict"):
-    """Least number of steps between two flips, for tau / G = ratio."""
-    return least(gamma, ratio, ratio, rule)
 
 
 def apart(x, gradients, bits, run, spacing, first=0):
@@ -139,10 +137,10 @@ def drawn_spacing(x):
     """Constants of Bop, exact in float32 too; tau / G; the least n of flips apart, of the first."""
     x.arithmetic()
     gamma, threshold, how = x.one("gamma", (0.25, 0.5, 0.125)), x.one("tau", TAUS), dialect(x)
-    ratio, rule = Fraction(threshold) / G, how["rule"]
-    spacing = least_spacing(Fraction(gamma), ratio, rule)
+    ratio = Fraction(threshold) / G
     run = {"gamma": x.number(gamma), "threshold": x.number(threshold)} | how
-    return run, ratio, spacing, least(Fraction(gamma), 0, ratio, rule)
+    waits = (least_spacing(Fraction(gamma), ratio, how["rule"], start) for start in (None, 0))
+    return run, ratio, *waits
 
 
 TAUS = (0.75, 1.5, 0.375, 0, 2.25)

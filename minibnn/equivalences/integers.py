@@ -9,8 +9,7 @@ from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, THRESHOLDS
 from minibnn.equivalences.entry import BOTH, EXACT, Entry
 from minibnn.nn import Parameter
 from minibnn.optim import BopState, IntegerBopState, majority_vote_step
-from minibnn.optim.bop import flip_signs
-from minibnn.optim.integer import leak
+from minibnn.optim.bop import flip_signs, leak
 
 E13 = Entry(
     """E13 Data parallel training is training on the whole batch

@@ -131,9 +131,7 @@ E2 = Entry(
 
 def same_signs(x, gradients, slow, fast):
     """Two runs of latent weights."""
-    for _, a, b in x.beside(gradients, slow, fast):
-        x.show(slow=a, fast=b)
-        x.same_bits(slow_sign=x.sign(a), fast_sign=x.sign(b))
+    x.alike(gradients, slow_sign=map(x.sign, slow), fast_sign=map(x.sign, fast))
 
 
 def drawn_rates(x):

@@ -57,14 +57,12 @@ def _for_floats(compiled, plain):
 
 def foreign_steps(bop_step=None, latent_sgd_step=None, **dialects):
     """The library's, with somebody else's Bop, latent SGD or both in their place."""
-    steps = Steps(**dialects)
+    called = {}
     if bop_step:
-        steps = replace(steps, bop_step=_as_called(bop_step), foreign=("bop_step",))
+        called["bop_step"] = _as_called(bop_step)
     if latent_sgd_step:
-        called = _as_called(latent_sgd_step, weight_decay=0)
-        foreign = (*steps.foreign, "latent_sgd_step")
-        steps = replace(steps, latent_sgd_step=called, foreign=foreign)
-    return steps
+        called["latent_sgd_step"] = _as_called(latent_sgd_step, weight_decay=0)
+    return Steps(**called, **dialects, foreign=tuple(called))
 
 
 def _as_called(step, **defaults):

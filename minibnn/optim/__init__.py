@@ -3,7 +3,15 @@
 # ruff: noqa: F401  (whatever is imported here is public)
 from inspect import ismodule as _ismodule
 
-from minibnn.optim.bop import Bop, BopState, bop_step, majority_vote_step
+from minibnn.optim.bop import (
+    Bop,
+    BopState,
+    IntegerBop,
+    IntegerBopState,
+    bop_step,
+    integer_bop_step,
+    majority_vote_step,
+)
 from minibnn.optim.directions import (
     Diode,
     DiodeState,
@@ -26,13 +34,14 @@ from minibnn.optim.hysteresis import (
     double_well_sgd_step,
     schmitt_sgd_step,
 )
-from minibnn.optim.inertia import InertiaSGD, InertiaSGDState, inertia_sgd_step
-from minibnn.optim.integer import IntegerBop, IntegerBopState, integer_bop_step
 from minibnn.optim.latent import (
+    InertiaSGD,
+    InertiaSGDState,
     LatentAdam,
     LatentAdamState,
     LatentSGD,
     LatentSGDState,
+    inertia_sgd_step,
     latent_adam_step,
     latent_sgd_step,
 )

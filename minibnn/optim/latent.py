@@ -17,20 +17,14 @@ from minibnn.ops.hyperparameters import constant, constants
 from minibnn.ops.initial import fans, glorot_normal
 from minibnn.optim import arguments
 from minibnn.optim.optimizer import StepOptimizer
-from minibnn.optim.real import AdamState, MomentumOptimizer, adam_step
+from minibnn.optim.real import AdamState, MomentumOptimizer, SGDState, adam_step
 
 DECAYS = ("shrink", "coupled", "decoupled")
 STARTS = ("glorot_uniform", "glorot_normal")
 TINY = np.finfo(np.float32).smallest_normal
 
 
-class LatentSGDState(NamedTuple):
-    """What gradient descent keeps beside the latent weight."""
-
-    velocity: np.ndarray | None  # like the latent weight; unused without momentum
-
-
-LatentAdamState = AdamState
+LatentSGDState, LatentAdamState = SGDState, AdamState
 # What the classes keep: the latent weight before the state of the step function.
 LatentAndVelocity = namedtuple("LatentAndVelocity", "latent velocity")
 LatentAndAverages = namedtuple("LatentAndAverages", "latent m v t")
@@ -225,3 +219,54 @@ class LatentAdam(LatentOptimizer):
     inner_class, counters = LatentAdamState, ("t",)
     state_class = LatentAndAverages
     step_function = latent_adam_step
+
+
+class InertiaSGDState(NamedTuple):
+    """What the inertia form keeps of a weight."""
+
+    inertia: np.ndarray  # like w, >= 0: the magnitude of the latent weight
+    velocity: np.ndarray | None = None  # like w; unused without momentum
+
+
+def inertia_sgd_step(
+    w, g, state, *, lr, momentum=0.0, weight_decay=0.0, decay="shrink", clip=None, ste_clip=None
+):
+    """``latent_sgd_step`` on latent = w * inertia, multiplied by w: the same bits, bit for bit.
+
+    With s = inertia - lr * w * g the weight flips where s < 0, and where s = 0 if it was -1
+    (sign(0) = +1); the new inertia is |s|. A -1 of inertia 0 has no latent twin, as w * inertia
+    would be a +1. w, g and what it returns, (w, state), are as in ``bop_step``; lr, momentum,
+    weight_decay, decay, clip and ste_clip are those of ``latent_sgd_step``.
+
+    >>> w, state = np.int8([1, -1]), InertiaSGDState(np.float32([0.5, 0.5]))
+    >>> w, state = inertia_sgd_step(w, np.float32([2, 2]), state, lr=0.5)
+    >>> state.inertia  # the weights are -1 and -1 now
+    array([0.5, 1.5], dtype=float32)
+    """
+    along = LatentSGDState(w * state.velocity if np.any(momentum) else None)
+    hyper = {"momentum": momentum, "weight_decay": weight_decay, "decay": decay}
+    s, along = latent_sgd_step(state.inertia, w * g, along, lr=lr, ste_clip=ste_clip, **hyper)
+    flip = (s < 0) | ((s == 0) & (w < 0))
+    velocity = w * along.velocity if np.any(momentum) else state.velocity
+    return np.where(flip, -w, w), InertiaSGDState(clipped(np.abs(s), clip), velocity)
+
+
+@dataclass(eq=False)
+class InertiaSGD(SGDArguments):
+    """``LatentSGD`` in its inertia form: arguments, start and trajectory are the same."""
+
+    kind = "inertia-sgd"
+    state_class = InertiaSGDState
+    step_function = inertia_sgd_step
+    starts = "inertia"
+    inert = "inertia", None, "|latent|"
+
+    def _assigned(self, p):
+        inertia = self._states[p.name].inertia
+        inertia[(inertia == 0) & (p.value < 0)] = TINY  # as LatentSGD keeps its -1
+        p.rescale(inertia)
+
+    def _move(self, p, hyper, kernels):
+        flips = super()._move(p, self.at_layer_rate(p, hyper), kernels)
+        p.rescale(self._states[p.name].inertia)
+        return flips

@@ -3,12 +3,10 @@
 import inspect
 
 from minibnn.errors import InputError, one_of
-from minibnn.optim.bop import Bop
+from minibnn.optim.bop import Bop, IntegerBop
 from minibnn.optim.directions import Diode, DirectedBop, LatentDirection
 from minibnn.optim.hysteresis import Bold, DoubleWellSGD, SchmittSGD
-from minibnn.optim.inertia import InertiaSGD
-from minibnn.optim.integer import IntegerBop
-from minibnn.optim.latent import LatentAdam, LatentSGD
+from minibnn.optim.latent import InertiaSGD, LatentAdam, LatentSGD
 from minibnn.optim.real import SGD, Adam
 from minibnn.optim.second_order import CEMA, Bop2ndOrder
 from minibnn.optim.split import Split

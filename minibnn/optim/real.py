@@ -12,7 +12,7 @@ from minibnn.optim.optimizer import StepOptimizer
 
 
 class SGDState(NamedTuple):
-    """What gradient descent keeps of a real parameter."""
+    """What gradient descent keeps beside a real parameter or a latent weight."""
 
     velocity: np.ndarray | None  # like the value; unused without momentum
 

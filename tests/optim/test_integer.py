@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from minibnn import InputError, optim
 from minibnn.nn import Parameter
 from minibnn.ops.kernels import optim as kernels
-from minibnn.optim.integer import leak, quanta
+from minibnn.optim.bop import leak, quanta
 
 both_forms = pytest.mark.parametrize("step", [optim.integer_bop_step, kernels.integer_bop_step])
 
