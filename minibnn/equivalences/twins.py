@@ -8,7 +8,7 @@ from minibnn import optim
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS
 from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
 from minibnn.equivalences.scale import scaled_constants
-from minibnn.optim.hysteresis import JUMPS
+from minibnn.optim.twins import JUMPS
 
 
 def well(x, gradients, bits, latent, lr, lam, theta, jump):

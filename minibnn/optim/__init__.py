@@ -12,28 +12,6 @@ from minibnn.optim.bop import (
     integer_bop_step,
     majority_vote_step,
 )
-from minibnn.optim.directions import (
-    Diode,
-    DiodeState,
-    DirectedBop,
-    DirectedBopState,
-    DirectionState,
-    LatentDirection,
-    diode_step,
-    directed_bop_step,
-    latent_direction_step,
-)
-from minibnn.optim.hysteresis import (
-    Bold,
-    BoldState,
-    DoubleWellSGD,
-    DoubleWellSGDState,
-    SchmittSGD,
-    SchmittSGDState,
-    bold_step,
-    double_well_sgd_step,
-    schmitt_sgd_step,
-)
 from minibnn.optim.latent import (
     InertiaSGD,
     InertiaSGDState,
@@ -71,5 +49,25 @@ from minibnn.optim.second_order import (
     cema_step,
 )
 from minibnn.optim.split import Split
+from minibnn.optim.twins import (
+    Bold,
+    BoldState,
+    Diode,
+    DiodeState,
+    DirectedBop,
+    DirectedBopState,
+    DirectionState,
+    DoubleWellSGD,
+    DoubleWellSGDState,
+    LatentDirection,
+    SchmittSGD,
+    SchmittSGDState,
+    bold_step,
+    diode_step,
+    directed_bop_step,
+    double_well_sgd_step,
+    latent_direction_step,
+    schmitt_sgd_step,
+)
 
 __all__ = [name for name, x in globals().items() if name[0] != "_" and not _ismodule(x)]

@@ -3,17 +3,13 @@
 import inspect
 
 from minibnn.errors import InputError, one_of
-from minibnn.optim.bop import Bop, IntegerBop
-from minibnn.optim.directions import Diode, DirectedBop, LatentDirection
-from minibnn.optim.hysteresis import Bold, DoubleWellSGD, SchmittSGD
-from minibnn.optim.latent import InertiaSGD, LatentAdam, LatentSGD
-from minibnn.optim.real import SGD, Adam
-from minibnn.optim.second_order import CEMA, Bop2ndOrder
+from minibnn.optim import bop, latent, real, second_order, twins
 from minibnn.optim.split import Split
 
 _CLASSES = (
-    *(Bop, LatentSGD, LatentAdam, Bop2ndOrder, CEMA, InertiaSGD, SchmittSGD, DoubleWellSGD),
-    *(Bold, Diode, LatentDirection, DirectedBop, IntegerBop, SGD, Adam),
+    *(bop.Bop, latent.LatentSGD, latent.LatentAdam, second_order.Bop2ndOrder, second_order.CEMA),
+    *(latent.InertiaSGD, twins.SchmittSGD, twins.DoubleWellSGD, twins.Bold, twins.Diode),
+    *(twins.LatentDirection, twins.DirectedBop, bop.IntegerBop, real.SGD, real.Adam),
 )
 OPTIMIZERS = {cls.kind: cls for cls in _CLASSES}
 

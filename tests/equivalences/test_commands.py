@@ -100,15 +100,15 @@ def test_preset(run):
 
 
 def test_a_preset_that_fails_exits_with_1(run, monkeypatch):
-    from minibnn.equivalences import presets
+    from minibnn.equivalences import networks
 
-    sides = presets.PRESETS["inertia"].sides
+    sides = networks.PRESETS["inertia"].sides
 
     def wrong(net):
         first, twin, control = sides(net)
-        return [first, presets.Side(twin.name, twin.words, control.optimizer.copy()), control]
+        return [first, networks.Side(twin.name, twin.words, control.optimizer.copy()), control]
 
-    monkeypatch.setitem(presets.PRESETS, "inertia", presets.Preset("E3", "", wrong))
+    monkeypatch.setitem(networks.PRESETS, "inertia", networks.Preset("E3", "", wrong))
     code, out, _ = run("compare", "--preset", "inertia", *SMALL)
     assert code == 1
     assert "the equivalence FAILS" in out

@@ -5,8 +5,7 @@ import pytest
 
 import minibnn as bnn
 from minibnn import InputError
-from minibnn.equivalences.networks import compare_sides
-from minibnn.equivalences.presets import PRESETS, Preset, Side
+from minibnn.equivalences.networks import PRESETS, Preset, Side, compare_sides
 from minibnn.ops.threads import compute_threads
 
 every_preset = pytest.mark.parametrize("name", PRESETS)
