@@ -26,11 +26,13 @@ class PackedNetwork(nn.Sequential):
     ``dataset`` names what it was trained on, if that is one everybody has.
     """
 
+    on_bytes = None  # the first step for bytes, if it is another one, and the steps behind it
+
     def load_state_dict(self, arrays):
-        """Put back the ``arrays`` of ``state_dict``; InputError, and no change, if they misfit."""
+        """Put back the ``arrays`` of ``state_dict``; InputError if they misfit, or hold NaN."""
         super().load_state_dict(arrays)
         check_statistics(self)
-        self.on_bytes = None  # first step for bytes, and the steps behind it
+        self.on_bytes = None
         if self.layers and type(self.layers[0]) in BINARY:
             product, *behind = self.layers
             channels, most = product.kernel.shape[-1], BYTE * _terms(product)

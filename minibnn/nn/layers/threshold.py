@@ -21,16 +21,19 @@ class Threshold(Layer):
         return {"level": (np.int32, input_shape[-1:]), "direction": (np.int8, input_shape[-1:])}
 
     def build(self, input_shape, rng):
-        for key, (dtype, shape) in self.arrays(input_shape).items():
-            setattr(self, key, np.ones(shape, dtype))
+        self.load_state(
+            {k: np.ones(shape, t) for k, (t, shape) in self.arrays(input_shape).items()}
+        )
 
     def check_state(self, arrays):
         super().check_state(arrays)
-        if arrays["level"].dtype != np.int32 or (np.abs(arrays["direction"]) != 1).any():
+        if np.asarray(arrays["level"]).dtype != np.int32 or np.any(
+            np.abs(arrays["direction"]) != 1
+        ):
             raise InputError(f"{self.name}: a level must be int32, and a direction +1 or -1")
 
     def load_state(self, arrays):
-        self.level, self.direction = arrays["level"].copy(), arrays["direction"].copy()
+        self.level, self.direction = np.array(arrays["level"]), np.array(arrays["direction"])
         self.thresholds = Thresholds(self.level, self.direction > 0)
 
     def forward(self, x, training=False):
