@@ -47,13 +47,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    net,
-    data,
-    labels=None,
-    *,
-    batch_size: int = 500,
-    loss="softmax_cross_entropy",
-    ranks=ALONE,
+    net, data, labels=None, *, batch_size: int = 500, loss="softmax_cross_entropy", ranks=ALONE
 ) -> Evaluation:
     """Measure ``net`` in evaluation mode.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
-from minibnn.tables import Rows, Shown, Table
+from minibnn.tables import Rows, Table
 
 COLUMNS = (
     *("epoch", "name", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
@@ -89,7 +89,7 @@ def results_of(history):
     }
 
 
-class Lockstep(Shown):
+class Lockstep(Rows):
     """What a lockstep run measured: iterate over its rows, print it, or let Jupyter show it.
 
     ``histories`` and ``nets``, the trained networks, are dicts by the names of the optimizers, in
@@ -98,21 +98,12 @@ class Lockstep(Shown):
     """
 
     def __init__(self, histories: dict, nets: dict):
-        self.histories = histories
-        self.nets = nets
+        self.histories, self.nets = histories, nets
+        epochs = zip(*(history.rows for history in histories.values()), strict=True)
+        self.rows = [row for rows in epochs for row in rows]  # by epoch and optimizer
 
     def __getitem__(self, name):
         return self.histories[name]
-
-    def __iter__(self):
-        """All rows, by epoch and optimizer."""
-        return iter(self.rows)
-
-    @property
-    def rows(self):
-        """All rows, by epoch and optimizer."""
-        epochs = zip(*(history.rows for history in self.histories.values()), strict=True)
-        return [row for rows in epochs for row in rows]
 
     def agreement(self, a: str, b: str):
         """Share of equal binary weights of two networks, a list with a number per epoch."""
@@ -124,18 +115,21 @@ class Lockstep(Shown):
 
     def tables(self):
         """One Table: what came out of each optimizer, with the agreement of each pair."""
-        pairs = combinations(self.histories, 2)
-        shares = [(a, b, self[a].last.get(f"agreement:{b}")) for a, b in pairs]
         notes = [
-            f"{100 * share:.1f} % of the binary weights of {a} and {b} agree"
-            for a, b, share in shares
-            if share is not None
+            f"{100 * self.agreement(a, b)[-1]:.1f} % of the binary weights of {a} and {b} agree"
+            for a, b in compared_pairs(self.histories)
         ]
         return [closing_table(self.histories, notes)]
 
     def __repr__(self):
         epochs = max((len(history) for history in self.histories.values()), default=0)
         return f"<Lockstep of {', '.join(self.histories)}: {epochs} epochs>"
+
+
+def compared_pairs(histories):
+    """The names of each two runs whose agreement was measured."""
+    pairs = combinations(histories, 2)
+    return [(a, b) for a, b in pairs if histories[a].last.get(f"agreement:{b}") is not None]
 
 
 def closing_table(histories, notes=(), first="optimizer"):

@@ -76,8 +76,7 @@ def check_report_path(path):
 
 def write_report(path, title, subjects, sweeps=(), commands=()):
     """Write ``page``, of the same arguments, to ``path``, which ends in .html or .htm."""
-    path = check_report_path(path)
-    write_atomic(path, page(title, subjects, sweeps, commands).encode())
+    write_atomic(check_report_path(path), page(title, subjects, sweeps, commands).encode())
 
 
 def page(title, subjects, sweeps=(), commands=()):

@@ -1,8 +1,6 @@
 """Metrics by epoch: the figure a run leaves behind, or those of several runs over each other."""
 
-from itertools import combinations
-
-from minibnn.training.metrics import measured_on
+from minibnn.training.metrics import compared_pairs, measured_on
 from minibnn.training.plots.style import (
     COLOURS,
     MARKERS,
@@ -33,12 +31,6 @@ def draw_curves(path, histories, title=None):
 def part_of(histories):
     """The part that is measured after every epoch: "validation" if any run has one, else "test"."""
     return measured_on(row for history in histories.values() for row in history)
-
-
-def compared_pairs(histories):
-    """The names of each two runs whose agreement was measured."""
-    pairs = combinations(histories, 2)
-    return [(a, b) for a, b in pairs if histories[a].last.get(f"agreement:{b}") is not None]
 
 
 def draw_metrics(axes, histories):

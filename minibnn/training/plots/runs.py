@@ -9,15 +9,9 @@ from functools import partial
 import numpy as np
 
 from minibnn.errors import one_line
-from minibnn.training.plots.curves import compared_pairs, draw_metrics, part_of
-from minibnn.training.plots.style import (
-    integer_epochs,
-    legends,
-    line,
-    new_figure,
-    save,
-    style,
-)
+from minibnn.training.metrics import compared_pairs
+from minibnn.training.plots.curves import draw_metrics, part_of
+from minibnn.training.plots.style import integer_epochs, legends, line, new_figure, save, style
 
 MOST_LAYERS = 10  # columns that can still be read; of more layers a choice is drawn
 SHADES = (0.3, 0.6, 1.0)  # of the histograms of a single run, from the first to the last epoch
