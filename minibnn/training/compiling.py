@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from threading import active_count
@@ -31,17 +31,16 @@ def kernels_meanwhile(runs, loss, images, say):
 
     It returns whether training has just changed over. ``say`` takes a line for the user.
     """
-    job = None
-    if _same_bits(runs, images):
-        job = _Job(runs, loss, say)
-    with ExitStack() as stack:
-        if job is None or job.done_before():
-            stack.enter_context(_telling(say))
+    job = _Job(runs, loss, say) if _same_bits(runs, images) else None
+    if job is None or job.done_before():
+        with _telling(say):
             yield lambda x, stopped: False
-            return
-        stack.enter_context(backend.using("reference"))
-        stack.callback(job.end)
-        yield job.before_batch
+        return
+    with backend.using("reference"):
+        try:
+            yield job.before_batch
+        finally:
+            job.end()
 
 
 def _same_bits(runs, images):
