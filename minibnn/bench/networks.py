@@ -44,11 +44,9 @@ class Training:
 
 
 def measure_rates(setting):
-    """A dict per width, batch size and number of threads: BinaryNet's images per second.
+    """A dict per width, batch size and number of threads: images per second.
 
-    Training, once with each type of gradients, is forward, loss, backward and the steps of Bop and
-    Adam; inference is the forward pass of the same network in evaluation mode; packed, that of the
-    network on bits and thresholds.
+    Inference is the forward pass in evaluation mode; packed, that on bits and thresholds.
     """
     rows, effort = [], setting.effort
     for filters in WIDTHS if setting.filters in WIDTHS else (setting.filters,):

@@ -22,9 +22,8 @@ STEPS = 3  # of a process; only the first is timed
 def measure_startup(setting):
     """A dict per type of gradients: "warm" and "memory", and "cold" if the setting asks for it.
 
-    Warm is from starting Python to the end of the first step with compiled code on disk, the
-    medians of one or three processes; a first one, which may have to compile, is not among them.
-    Memory is the most bytes that one held in STEPS steps. Cold finds nothing compiled.
+    Warm is from starting Python to the end of the first step, medians of processes that find
+    compiled code on disk; cold finds none. Memory is the most bytes that one held in STEPS steps.
     """
     found = {}
     for kind in setting.gradients:
