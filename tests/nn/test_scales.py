@@ -103,12 +103,11 @@ def test_scales_are_saved_copied_and_no_parameters(tmp_path):
     assert nn.Sequential.from_config(net.config()).config() == net.config()
 
 
-def test_a_usual_kernel_has_no_scale_and_says_nothing_of_it():
+def test_a_usual_kernel_has_no_scale():
     layer = nn.BinaryConv2D(5, 3)
     net = nn.Sequential([layer], (6, 6, 2))
     assert layer.kernel.scale is None
     assert layer.state() == {}
-    assert "kernel_quantizer" not in net.config()["layers"][0]
 
 
 def test_fused_or_not_the_backends_agree(use_backend):

@@ -65,13 +65,6 @@ class _Binary:
     takes_fixed = True
     kernel_type = np.int8
 
-    def config(self):
-        """Without the quantizer where it is the usual one."""
-        config = super().config()
-        if self.kernel_quantizer == "ste_sign":
-            del config["kernel_quantizer"]
-        return config
-
     def per_output(self):
         return ("scale",) if KERNEL_QUANTIZERS[self.kernel_quantizer] else ()
 
