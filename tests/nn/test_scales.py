@@ -105,7 +105,7 @@ def test_scales_are_saved_copied_and_no_parameters(tmp_path):
 
 def test_a_usual_kernel_has_no_scale():
     layer = nn.BinaryConv2D(5, 3)
-    net = nn.Sequential([layer], (6, 6, 2))
+    nn.Sequential([layer], (6, 6, 2))
     assert layer.kernel.scale is None
     assert layer.state() == {}
 
