@@ -50,19 +50,11 @@ THRESHOLDS = Options((0, 0.5, 1, 0.25, 0.1), (0, 0.5, 1, 0.25, Fraction(1, 3)))
 
 
 class Case:
-    """The numbers of one case by name, drawn by ``choose(options)`` unless they are given.
+    """The numbers of one case by name, drawn by ``choose(options)`` unless they are ``given``.
 
     In a lockstep, both sides have the same bits up to a step or the claim is broken; so gradients
-    drawn step by step are as general as any function of bits and step.
-
-    Attributes
-    ----------
-    given : dict
-        The numbers, plain; ``Entry.check(given)`` repeats the case.
-    ties : int
-        Entries that stood exactly at a threshold, or latent weights exactly at 0.
-    rows : list of dict
-        One per step, for a reader.
+    drawn step by step are as general as any function of bits and step. ``ties`` counts entries that
+    stood exactly at a threshold, or latent weights exactly at 0; ``rows`` has a dict for each step.
     """
 
     def __init__(self, choose=None, steps=None, given=None):
@@ -173,15 +165,16 @@ class Case:
 
     def sgd(self, gradients, latent, lr, **hyper):
         """Latent weights of SGD."""
-        state = LatentSGDState(0 * latent)
-        for w, _ in self.run(self.steps.latent_sgd_step, gradients, latent, state, lr=lr, **hyper):
-            self.tie(w == 0)
-            yield w
+        run = self.steps.latent_sgd_step, gradients, latent, LatentSGDState(0 * latent)
+        return self._latents(*run, lr=lr, **hyper)
 
     def adam(self, gradients, latent, lr, **hyper):
         """Latent weights of Adam."""
         state = LatentAdamState(0 * latent, 0 * latent)
-        for w, _ in self.run(self.steps.latent_adam_step, gradients, latent, state, lr=lr, **hyper):
+        return self._latents(self.steps.latent_adam_step, gradients, latent, state, lr=lr, **hyper)
+
+    def _latents(self, *run, **hyper):
+        for w, _ in self.run(*run, **hyper):
             self.tie(w == 0)
             yield w
 

@@ -145,10 +145,9 @@ def _directed(direction, lr):
         m0 = scaled_latents(-decay, latent.copy(), net)
         hyper = {"direction": direction, "gamma": lr * decay, "threshold": 0.0, "rule": "larq"}
         bop, control = optim.DirectedBop(**hyper, initial=m0), optim.DirectedBop(**hyper)
+        words = f"latent {name}, lr {lr:g}, weight decay {decay:g}"
         return [
-            _side(
-                f"latent-{direction}", f"latent {name}, lr {lr:g}, weight decay {decay:g}", latent
-            ),
+            _side(f"latent-{direction}", words, latent),
             _side("bop", "Bop on its direction, m0 = -decay * w0", bop),
             _side("control", "the same Bop from m0 = 0", control),
         ]
@@ -163,11 +162,10 @@ class _BayesCode(optim.LatentSGD):
     published = True
 
     def _move(self, p, hyper, kernels):
-        latent, g = self._states[p.name].latent, np.asarray(p.grad, np.float32)
-        rate, n = hyper["lr"], np.float32(BAYES_SAMPLES)
+        latent, g, n = self._states[p.name].latent, self._gradient(p), np.float32(BAYES_SAMPLES)
         if self.published:
-            kl = hyper["weight_decay"]
-            new, _ = bayes_step(latent, g, np.float32(0.5), self.temperature, rate, n, kl)
+            how = self.temperature, hyper["lr"], n, hyper["weight_decay"]
+            new, _ = bayes_step(latent, g, np.float32(0.5), *how)
         else:
             s = GUARD / np.float32(self.temperature) / GUARD
             new, _ = optim.latent_sgd_step(latent, n * s * g, None, **hyper)
