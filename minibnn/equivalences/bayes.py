@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, Options
-from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
+from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry, equal
 
 E18 = Entry(
     """E18 Dual views of latent weights
@@ -108,13 +108,10 @@ def never_flips(x):
         x.same_bits(first=first, now=x.sign(latent))
 
 
-@E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)")
-def penalty_on_bits(x):
-    """lambda/2 (b - c)^2 at b = 1, c = 3, lambda = 1/2: its slope over ±1 is -lambda c."""
-    slope = (0.25 * (1 - 3) ** 2 - 0.25 * (-1 - 3) ** 2) / 2
-    x.same(backpropagated=0.5 * (1 - 3), slope=slope)
-
-
+# lambda/2 (b - c)^2 at b = 1, c = 3, lambda = 1/2: its slope over ±1 is -lambda c.
+E25.breaks("the penalty on ±1 weights, backpropagated: lambda b too much (E19)")(
+    equal, backpropagated=0.5 * (1 - 3), slope=(0.25 * (1 - 3) ** 2 - 0.25 * (-1 - 3) ** 2) / 2
+)
 E25.shows(prior, g=(1, 3, -2), latent=1, centre=2, weight_decay=0.5)
 E25.breaks("the prior is left out of Bop's gradient")(
     prior, shifted=False, g=(1,), latent=1, centre=4, lr=1, weight_decay=0.5, **BITS

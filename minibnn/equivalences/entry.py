@@ -140,6 +140,11 @@ def case_of(run, arguments, named):
     return example
 
 
+def equal(case, **pair):
+    """For a counterexample that is two numbers: broken unless they are equal."""
+    case.same_bits(**pair)
+
+
 @contextmanager
 def _computing(case):
     try:

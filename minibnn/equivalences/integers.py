@@ -6,7 +6,7 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, THRESHOLDS
-from minibnn.equivalences.entry import BOTH, EXACT, Entry
+from minibnn.equivalences.entry import BOTH, EXACT, Entry, equal
 from minibnn.nn import Parameter
 from minibnn.optim import BopState, IntegerBopState, majority_vote_step
 from minibnn.optim.bop import flip_signs, leak
@@ -158,16 +158,12 @@ def quantised_afterwards(x):
     x.same_bits(one_order=one, another=other)
 
 
-@E27.breaks("rounding down, the arithmetic shift, is not odd")
-def floored(x):
-    x.same_bits(minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1)
-
-
-@E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)")
-def scaled_integers(x):
-    x.same_bits(three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1))
-
-
+E27.breaks("rounding down, the arithmetic shift, is not odd")(
+    equal, minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1
+)
+E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)")(
+    equal, three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1)
+)
 E27.shows(bounded_and_near, q=[[3], [3], [3], [-3]], j=2, theta=7)
 
 
@@ -214,11 +210,9 @@ def one_bit_each(x):
     x.same_bits(of_bits=np.sign(np.where(m < 0, -1, 1).sum()), vote=np.sign(np.sign(m).sum()))
 
 
-@E28.breaks("the sign of an average taken for an average of signs")
-def sign_of_average(x):
-    x.same_bits(sign_of_average=np.sign(0.5 * 4 + 0.5 * -1), average_of_signs=np.sign(0.5 - 0.5))
-
-
+E28.breaks("the sign of an average taken for an average of signs")(
+    equal, sign_of_average=np.sign(0.5 * 4 + 0.5 * -1), average_of_signs=np.sign(0.5 - 0.5)
+)
 E28.shows(signs, bits=[1, -1, 1], m=[2, -1, 0], eta=2)
 E28.breaks("eta = 1: a +1 never flips")(signs, m=2, eta=1)
 E28.breaks("unequal sizes: 3, -1, -1")(vote_of, 3, -1, -1)

@@ -49,50 +49,6 @@ def least_errors(x, labels, h):
     return int((binarize(sums) != labels[:, None]).sum(0).min())
 
 
-E36 = Entry(
-    """E36 Tiny networks can be enumerated
-
-    sign(sum_k v_k sign(w_k x)) with n inputs and h hidden units, both odd: the 2^(h (n + 1))
-    networks fall into C(2^n + h - 1, h) classes under E30's group, of one function each: v = +1
-    and a multiset of w. So the best of all networks is known (``minibnn.equivalences.tiny``).
-
-    if: n and h odd, so that no sum is 0; no beta
-    class: B
-    why: Negating (w_k, v_k) together keeps v_k sign(w_k x), and the order of k does not matter.
-    source: derived"""
-)
-
-
-@E36.claim
-def same_function(x):
-    """A network, and its image with v = +1, sorted."""
-    n, h = x.one("n", (3, 5)), x.one("h", (1, 3))
-    w, v = np.int8(x.many("w", (1, -1), h, n)), np.int8(x.many("v", (1, -1), h))
-    image = group_orbit(w, v)
-    x.tie((w == image).all(1))
-    x.same_bits(network=outputs(w, v), image=outputs(image, np.ones(h, np.int8)))
-    x.same_bits(canonical=group_orbit(image, np.ones(h, np.int8)), itself=image)
-
-
-@E36.claim
-def count(x):
-    n, h = x.one("n", (3,)), x.one("h", (1, 3))
-    found, networks = classes(n, h)
-    x.tie(1)
-    expected = {1: 8, 3: 120}[h]
-    x.same(classes=found, binomial=expected)
-    x.same(networks=networks, power=2 ** (h * (n + 1)))
-
-
-@E36.breaks("an even number of inputs: sums of 0 read +1 on both sides")
-def even_inputs(x):
-    w = np.int8([[1, 1]])
-    x.same_bits(negated=-outputs(w, np.int8([1])), of_negated=outputs(-w, np.int8([1])))
-
-
-E36.shows(count)
-
-
 def bop(w, g, state):
     state = state or optim.BopState(np.zeros_like(g))
     return optim.bop_step(w, g, state, gamma=0.1, threshold=0.02)
@@ -150,3 +106,47 @@ def gaps(count=8, seeds=10, h=3, steps=300):
         for name, run in OPTIMIZERS.items()
     }
     return {name: np.array(errors) - np.c_[optima] for name, errors in found.items()}, optima
+
+
+E36 = Entry(
+    """E36 Tiny networks can be enumerated
+
+    sign(sum_k v_k sign(w_k x)) with n inputs and h hidden units, both odd: the 2^(h (n + 1))
+    networks fall into C(2^n + h - 1, h) classes under E30's group, of one function each: v = +1
+    and a multiset of w. So the best of all networks is known (``minibnn.equivalences.tiny``).
+
+    if: n and h odd, so that no sum is 0; no beta
+    class: B
+    why: Negating (w_k, v_k) together keeps v_k sign(w_k x), and the order of k does not matter.
+    source: derived"""
+)
+
+
+@E36.claim
+def same_function(x):
+    """A network, and its image with v = +1, sorted."""
+    n, h = x.one("n", (3, 5)), x.one("h", (1, 3))
+    w, v = np.int8(x.many("w", (1, -1), h, n)), np.int8(x.many("v", (1, -1), h))
+    image = group_orbit(w, v)
+    x.tie((w == image).all(1))
+    x.same_bits(network=outputs(w, v), image=outputs(image, np.ones(h, np.int8)))
+    x.same_bits(canonical=group_orbit(image, np.ones(h, np.int8)), itself=image)
+
+
+@E36.claim
+def count(x):
+    n, h = x.one("n", (3,)), x.one("h", (1, 3))
+    found, networks = classes(n, h)
+    x.tie(1)
+    expected = {1: 8, 3: 120}[h]
+    x.same(classes=found, binomial=expected)
+    x.same(networks=networks, power=2 ** (h * (n + 1)))
+
+
+@E36.breaks("an even number of inputs: sums of 0 read +1 on both sides")
+def even_inputs(x):
+    w = np.int8([[1, 1]])
+    x.same_bits(negated=-outputs(w, np.int8([1])), of_negated=outputs(-w, np.int8([1])))
+
+
+E36.shows(count)

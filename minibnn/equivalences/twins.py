@@ -6,7 +6,7 @@ import numpy as np
 
 from minibnn import optim
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SCALES, SMALL, STARTS
-from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry
+from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry, equal
 from minibnn.equivalences.scale import scaled_constants
 from minibnn.optim.twins import JUMPS
 
@@ -71,7 +71,6 @@ def bold_is_a_well(x):
 
 @E22.claim(EXACT)
 def own_gradient(x):
-    """From b W = depth >= 0."""
     gradients, before = x.gradients(SMALL), x.start_bits()
     jump, latent = x.one("jump", JUMPS), before * np.abs(x.weights("depth", QUARTERS))
     lam, theta = x.number(x.one("weight_decay", LAMBDAS)), x.number(x.one("theta", (1, 0, 0.5)))
@@ -155,18 +154,12 @@ def diode_is_bop(x):
         x.same(C_inertia=c * one.inertia, scaled_inertia=other.inertia)
 
 
-@E24.breaks("L2 inside Adam's gradient")
-def inside_adam(x):
-    """Its first moment after one step at g = 1 depends on |w|."""
-    x.same(**{f"moment_at_w_{w}": np.float32(0.1 * (1 + w / 2)) for w in (1, 4)})
-
-
-@E24.breaks("decay inside Lion's sign")
-def inside_the_sign(x):
-    """sgn(g + lambda w) at g = -1/2, lambda = 1: not a function of bits and gradients."""
-    x.same_bits(at_w_1=np.sign(-0.5 + 1), at_w_quarter=np.sign(-0.5 + 0.25))
-
-
+E24.breaks("L2 inside Adam's gradient: at g = 1 its first moment depends on |w|")(
+    equal, **{f"moment_at_w_{w}": np.float32(0.1 * (1 + w / 2)) for w in (1, 4)}
+)
+E24.breaks("decay inside Lion's sign, sgn(g + lambda w) at g = -1/2, lambda = 1")(
+    equal, at_w_1=np.sign(-0.5 + 1), at_w_quarter=np.sign(-0.5 + 0.25)
+)
 TENTH = {"g": (0.1, 0.1, 0.1), "latent": 0.1, "lr": 0.1, "direction": "nesterov"}
 E24.shows(directions, **TENTH, weight_decay=0.5)
 E24.breaks("lambda = 0.3, no power of two")(directions, **TENTH, weight_decay=0.3)
