@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn.equivalences.case import ANY, QUARTERS, RATES, SMALL, TENTHS
-from minibnn.equivalences.entry import EXACT, Entry
+from minibnn.equivalences.entry import EXACT, Entry, equal
 from minibnn.optim import LatentAdamState
 
 E9 = Entry(
@@ -307,10 +307,7 @@ def tail_moves(x):
     x.require(moved != latent, "a weight in the tail has not moved")
 
 
-@E34.breaks("Q below 0, as ReCU has for tau below 1/2")
-def folded_clamp(x):
-    """Q = -1 turns the bounds round: a clamp to [1, -1] gives -1 for all."""
-    x.same_bits(sign=x.sign(x.array([2])), clamped=x.sign(np.clip(x.array([2]), 1, -1)))
-
-
 E34.shows(mask, g=(1, -1), latent=0.5)
+E34.breaks("Q = -1, as ReCU has for tau below 1/2: a clamp to [1, -1] gives -1 for all")(
+    equal, sign=np.sign(2), clamped=np.sign(np.clip(2, 1, -1))
+)

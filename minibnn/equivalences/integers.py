@@ -200,23 +200,16 @@ def votes(x):
     x.same_bits(vote_sign=np.sign(total), sum_sign=np.sign(equal.sum(0)))
 
 
-def vote_of(x, *m):
-    x.same_bits(vote=np.sign(np.sign(np.float32(m)).sum()), sum=np.sign(np.float32(m).sum()))
-
-
-@E28.breaks("one bit per worker, sgn(0) = +1: 0, 0, -2")
-def one_bit_each(x):
-    m = np.float32([0, 0, -2])
-    x.same_bits(of_bits=np.sign(np.where(m < 0, -1, 1).sum()), vote=np.sign(np.sign(m).sum()))
-
-
 E28.breaks("the sign of an average taken for an average of signs")(
     equal, sign_of_average=np.sign(0.5 * 4 + 0.5 * -1), average_of_signs=np.sign(0.5 - 0.5)
 )
 E28.shows(signs, bits=[1, -1, 1], m=[2, -1, 0], eta=2)
 E28.breaks("eta = 1: a +1 never flips")(signs, m=2, eta=1)
-E28.breaks("unequal sizes: 3, -1, -1")(vote_of, 3, -1, -1)
-E28.breaks("an even number of workers: 3, -1")(vote_of, 3, -1)
+E28.breaks("unequal sizes: 3, -1, -1")(equal, vote=np.sign(1 - 1 - 1), sum=np.sign(3 - 1 - 1))
+E28.breaks("an even number of workers: 3, -1")(equal, vote=np.sign(1 - 1), sum=np.sign(3 - 1))
+E28.breaks("one bit per worker, sgn(0) = +1: 0, 0, -2")(
+    equal, of_bits=np.sign(1 + 1 - 1), vote=np.sign(0 + 0 - 1)
+)
 
 
 E29 = Entry(

@@ -10,7 +10,7 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 
 from minibnn import optim
-from minibnn.equivalences.entry import Entry
+from minibnn.equivalences.entry import Entry, equal
 from minibnn.ops.bits import binarize
 
 
@@ -143,10 +143,8 @@ def count(x):
     x.same(networks=networks, power=2 ** (h * (n + 1)))
 
 
-@E36.breaks("an even number of inputs: sums of 0 read +1 on both sides")
-def even_inputs(x):
-    w = np.int8([[1, 1]])
-    x.same_bits(negated=-outputs(w, np.int8([1])), of_negated=outputs(-w, np.int8([1])))
-
-
+PAIR, ONE = np.int8([[1, 1]]), np.int8([1])
 E36.shows(count)
+E36.breaks("an even number of inputs: sums of 0 read +1 on both sides")(
+    equal, negated=-outputs(PAIR, ONE), of_negated=outputs(-PAIR, ONE)
+)
