@@ -159,10 +159,10 @@ def quantised_afterwards(x):
 
 
 E27.breaks("rounding down, the arithmetic shift, is not odd")(
-    equal, minus_leak=-(np.int16([3]) >> 1), leak_of_minus=np.int16([-3]) >> 1
+    equal, minus_leak=-(np.array([3], np.int16) >> 1), leak_of_minus=np.array([-3], np.int16) >> 1
 )
 E27.breaks("scale: R(3 / 2) is not 3 R(1 / 2)")(
-    equal, three=3 * leak(np.int16([1]), 1), of_three=leak(np.int16([3]), 1)
+    equal, three=3 * leak(np.array([1], np.int16), 1), of_three=leak(np.array([3], np.int16), 1)
 )
 E27.shows(bounded_and_near, q=[[3], [3], [3], [-3]], j=2, theta=7)
 

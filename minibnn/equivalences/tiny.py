@@ -143,7 +143,7 @@ def count(x):
     x.same(networks=networks, power=2 ** (h * (n + 1)))
 
 
-PAIR, ONE = np.int8([[1, 1]]), np.int8([1])
+PAIR, ONE = np.array([[1, 1]], np.int8), np.array([1], np.int8)
 E36.shows(count)
 E36.breaks("an even number of inputs: sums of 0 read +1 on both sides")(
     equal, negated=-outputs(PAIR, ONE), of_negated=outputs(-PAIR, ONE)
