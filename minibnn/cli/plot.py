@@ -29,7 +29,7 @@ def plot(runs, out, title):
     weights flip in a step (Eq. 7, of an epoch's mean step), the share of weights that never
     flipped, and how far the weights stand from flipping at the last epoch: |m| against the
     threshold, of latent weights their inertia |latent|. The outermost bins hold all that lies
-    beyond. Of a single run the histograms of its first and a middle epoch are drawn as well.
+    beyond.
 
     \b
     minibnn plot runs/train-digits-1

@@ -123,16 +123,11 @@ class Loop:
 
     def _share_unreadable(self):
         """Every rank learns which images the others could not decode; rank 0 tells the new ones."""
-        if self.ranks.size == 1:
-            return
         for images in (self.data.train_images, self.data.test_images):
             if isinstance(images, FolderImages):
-                problems, listing = images.problems, images.listing
-                for found in self.ranks.gather(problems.told):
-                    new = found.keys() - problems.told.keys()
-                    new = [name for name in listing.names if name in new] if new else []
-                    problems.found |= {name: found[name] for name in new}
-                    problems.report(new)
+                for found in self.ranks.gather(images.problems.told):
+                    images.problems.found |= found
+                    images.problems.report(found)
 
 
 def agreement(a, b):

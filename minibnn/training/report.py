@@ -145,9 +145,8 @@ def _results(subjects, sweeps):
     parts = [html_of([*tables, closing_table(histories, first="run")])]
     for description, rows in sweeps:
         groups = table.over_seeds(rows)
-        keys = sweep_plots.varied_keys(rows, groups)
-        if len(keys) >= 2:
-            figure = sweep_plots.heat_map(groups, keys, description)
+        if keys := sweep_plots.heat_map_keys(groups, description):
+            figure = sweep_plots.heat_map(groups, keys)
             parts.append(_figure(figure, f"Best accuracy over {keys[0]} and {keys[1]}"))
     return parts
 

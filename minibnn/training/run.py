@@ -11,7 +11,7 @@ from minibnn.optim import NonFiniteError
 from minibnn.training.distributed import ALONE
 from minibnn.training.errors import TrainingError
 from minibnn.training.exchange import Exchange
-from minibnn.training.measure import evaluate, pieces
+from minibnn.training.measure import evaluate
 from minibnn.training.metrics import History
 from minibnn.training.run_folder import RUN_NAME
 from minibnn.training.telemetry import Telemetry
@@ -60,12 +60,12 @@ class Run:
         correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))
         if self.ranks.size == 1:
             if not math.isfinite(loss):
-                raise self._error(f"the loss is {loss}; {where_not_finite(self.net, x)}")
+                raise self._error(self._words_of(loss))
             self.net.backward(dlogits)
         else:  # the others wait in the backward pass
             self.net.backward(self.exchange.of_whole_batch(dlogits))
             self.exchange.join()
-            loss, correct = self._of_whole_batch(loss, correct, x)
+            loss, correct = self._of_whole_batch(loss, correct)
         if self.exchange.exact:  # without the last bits, which depend on the number of ranks
             loss = round(loss, 9)
         before = self.telemetry.signs()
@@ -117,11 +117,8 @@ class Run:
         how = {"batch_size": batch_size, "loss": self.loss, "ranks": self.ranks}
         result = evaluate(self.net, images, labels, **how)
         if not math.isfinite(result.loss):
-            some, _ = next(pieces(images, labels, batch_size))
-            what = where_not_finite(self.net, some[:batch_size], training=False)
-            raise TrainingError(
-                f"{self.name}, epoch {row['epoch']}: the {part} loss is {result.loss}; {what}"
-            )
+            words = self._words_of(result.loss, f"{part} loss")
+            raise TrainingError(f"{self.name}, epoch {row['epoch']}: {words}")
         row[f"{part}_loss"], row[f"{part}_accuracy"] = result.loss, result.accuracy
         if data.top5:
             row[f"{part}_top5"] = result.top5
@@ -185,13 +182,11 @@ class Run:
             self.load_state(meta, arrays)
             self.history.rows[:] = rows
 
-    def _of_whole_batch(self, loss, correct, x):
+    def _of_whole_batch(self, loss, correct):
         """Mean loss of the whole batch, and how many of its images were classified correctly."""
         total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
         if not math.isfinite(total):
-            text = None
-            if not math.isfinite(loss):
-                text = f"the loss is {loss}; {where_not_finite(self.net, x)}"
+            text = None if math.isfinite(loss) else self._words_of(loss)
             texts = [*filter(None, self.ranks.gather(text)), f"the loss is {total}"]
             raise self._error(texts[0])
         return total / self.ranks.size, int(correct)
@@ -205,6 +200,9 @@ class Run:
         self.sums = {"loss": 0.0, "correct": 0, "seen": 0, "flips": flips}  # since the epoch began
         self._seconds = 0.0
 
+    def _words_of(self, loss, what="loss"):
+        return f"the {what} is {loss}; {not_finite(self.net) or 'all parameters are finite'}"
+
     def _error(self, what):
         return TrainingError(f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}")
 
@@ -215,19 +213,6 @@ def not_finite(net):
         if not np.isfinite(array).all():
             return f"{name} holds NaN or infinity"
     return None
-
-
-def where_not_finite(net, x, training=True):
-    """Words for the first place where NaN or infinity appears on the way through ``net``."""
-    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isfinite(x).all():
-        return "the images hold NaN or infinity"
-    if found := not_finite(net):
-        return found
-    for layer in net.copy().layers:  # a copy: the moving statistics would change
-        x = layer.forward(x, training)
-        if isinstance(x, np.ndarray) and not np.isfinite(x).all():
-            return f"the first layer whose output holds NaN or infinity is {layer.name}"
-    return "every layer's output is finite, so it is the loss itself"
 
 
 def _prefixed(**parts):

@@ -147,8 +147,8 @@ def read_config(folder, missing_ok=False):
             return None
         raise InputError(f"{folder} is no run folder: it has no {CONFIG}")
     config = read_json(path)
-    if problem := _damage(config):
-        raise InputError(f"{path} is damaged: {problem}")
+    if not _describes_a_run(config):
+        raise InputError(f"{path} is damaged: it does not describe a run")
     return config
 
 
@@ -170,27 +170,22 @@ def runs_in(folder):
     return [run for path in below for run in runs_in(path)]
 
 
-_EXPECTED = {  # key: what it must be, and of which types, for those who read it
-    **dict.fromkeys(("data", "network", "optimizer", "optimizers"), ("an object", dict)),
-    **dict.fromkeys(("computed_by", "mpi", "options"), ("an object", dict, type(None))),
-    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), ("an integer", int)),
-    **dict.fromkeys(("loss", "augment"), ("a text", str)),
+_TYPES = {  # of what a config.json holds, for those who read it
+    **dict.fromkeys(("data", "network", "optimizer", "optimizers"), dict),
+    **dict.fromkeys(("computed_by", "mpi", "options"), dict | None),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), int),
+    **dict.fromkeys(("loss", "augment"), str),
 }
 
 
-def _damage(config):
-    """What is wrong with a config.json, in words, or None."""
+def _describes_a_run(config):
     if not isinstance(config, dict):
-        return "it must hold an object"
-    for name, (words, *kinds) in _EXPECTED.items():
-        if name in config and type(found := config[name]) not in kinds:
-            return f"{name} must be {words}"
-        if name in config and kinds == [int] and not 0 <= found <= MOST:
-            return f"{name} must be {words} from 0 to {MOST}"
-    if not all(isinstance(one, dict) for one in config.get("optimizers", {}).values()):
-        return "optimizers must be an object of objects"
-    texts = map((config.get("options") or {}).get, ("command", "dataset", "data_dir"))
-    return None if all(isinstance(x, str | None) for x in texts) else "options must hold texts"
+        return False
+    if not all(isinstance(value, _TYPES.get(name, object)) for name, value in config.items()):
+        return False
+    options = config.get("options") or {}
+    texts = all(isinstance(options.get(x), str | None) for x in ("command", "dataset", "data_dir"))
+    return texts and all(isinstance(one, dict) for one in config.get("optimizers", {}).values())
 
 
 def _locked(folder):

@@ -147,11 +147,11 @@ def test_another_folder_is_another_run(tree, tmp_path):
         fit(changed, tmp_path / "run", resume=True, epochs=2)
 
 
-def test_where_a_loss_stops_being_finite_is_looked_for_in_images_that_can_be_read(tree):
+def test_a_measured_loss_that_is_not_finite_is_told(tree):
     before = threading.active_count()
     data = open_folder(tree)
     run = Run("a", small_net(data), optimizer(BOP), lambda logits, labels: (np.inf, None))
     row = {"epoch": 1, "seconds": 0.0}
-    with pytest.raises(bnn.training.TrainingError, match="so it is the loss itself"):
+    with pytest.raises(bnn.training.TrainingError, match="the test loss is nan; all"):
         run.measure(row, "test", data, 7)
     assert threading.active_count() == before

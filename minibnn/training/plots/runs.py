@@ -14,7 +14,6 @@ from minibnn.training.plots.curves import draw_metrics, part_of
 from minibnn.training.plots.style import integer_epochs, legends, line, new_figure, save, style
 
 MOST_LAYERS = 10  # columns that can still be read; of more layers a choice is drawn
-SHADES = (0.3, 0.6, 1.0)  # of the histograms of a single run, from the first to the last epoch
 _FAINT = 5e-4  # share of a layer's weights that is worth widening an axis for
 
 
@@ -44,7 +43,7 @@ def runs_figure(records, title=None):
         for axes, draw in zip(grid, rows, strict=True):
             draw(axes, records, layers)
         _name_layers(grid[0], records, layers)
-    legends(figure, histories, part_of(histories), _kinds_of_lines(records, kinds))
+    legends(figure, histories, part_of(histories), threshold="threshold" in str(kinds))
     notes = [one_line(title)] if title else []
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")
@@ -94,34 +93,20 @@ def histogram_kind(record):
     if record.telemetry is None or not str(record.telemetry["symbol"]):
         return None
     symbol = str(record.telemetry["symbol"])
-    return f"{symbol} / threshold" if _relative(record)[-1] else symbol
-
-
-def _relative(record):
-    """Of each epoch, whether its histograms are in units of the threshold."""
-    return record.telemetry["threshold"][:, 0] > 0
-
-
-def shown_epochs(record, alone):
-    """(row of the telemetry, opacity): the last epoch; of a run alone the first and middle too."""
-    relative = _relative(record)
-    rows = np.flatnonzero(relative == relative[-1])  # of one kind
-    shown = sorted({int(rows[0]), int(rows[len(rows) // 2]), int(rows[-1])} if alone else rows[-1:])
-    return list(zip(shown, SHADES[-len(shown) :], strict=True))
+    return f"{symbol} / threshold" if record.telemetry["threshold"][-1, 0] > 0 else symbol
 
 
 def _histograms(axes, records, layers, kind):
-    """Where the weights of each layer stand; the outermost bins hold all that lies beyond."""
+    """Where each layer's weights stand at last; the outermost bins hold all that lies beyond."""
     curves = []
     for k, record in enumerate(records):
         if histogram_kind(record) != kind:
             continue
-        for row, alpha in shown_epochs(record, len(records) == 1):
-            how = {"color": style(k)["color"], "linestyle": style(k)["linestyle"], "alpha": alpha}
-            for one, name in zip(axes, layers, strict=True):
-                if (layer := record.layer(name)) is not None:
-                    counts = record.telemetry["histogram"][row, layer]
-                    curves.append((one, counts / max(counts.sum(), 1), how))
+        how = {"color": style(k)["color"], "linestyle": style(k)["linestyle"]}
+        for one, name in zip(axes, layers, strict=True):
+            if (layer := record.layer(name)) is not None:
+                counts = record.telemetry["histogram"][-1, layer]
+                curves.append((one, counts / max(counts.sum(), 1), how))
     edges = next(r for r in records if r.telemetry is not None).telemetry["edges"]
     seen = np.mean([shares for _, shares, _ in curves], axis=0) >= _FAINT
     inner = np.flatnonzero(seen[1:-1]) + 1
@@ -139,17 +124,3 @@ def _histograms(axes, records, layers, kind):
         if "threshold" in kind:
             one.axvline(1, color="0.4", linewidth=1, linestyle="--", zorder=1)
     axes[0].set_ylabel("weights per bin (%)")
-
-
-def _kinds_of_lines(records, kinds):
-    """Handles for the legend of what is drawn in the histograms."""
-    from matplotlib.lines import Line2D
-
-    handles = []
-    for row, alpha in shown_epochs(records[0], True) if len(records) == 1 and kinds else ():
-        epoch = records[0].telemetry["epoch"][row]
-        how = {"color": style(0)["color"], "alpha": alpha, "linewidth": 2.5}
-        handles.append(Line2D([], [], label=f"histogram of epoch {epoch}", **how))
-    if any("threshold" in kind for kind in kinds):
-        handles.append(Line2D([], [], linestyle="--", linewidth=1, label="threshold", color="0.4"))
-    return handles

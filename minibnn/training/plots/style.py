@@ -85,8 +85,8 @@ def column_line(axes, history, column, scale=1, **how):
     return line(axes, [x for x, _ in points], [y for _, y in points], **how)
 
 
-def legends(figure, names, part, more=()):
-    """Outside of the axes: runs above, below kinds of lines (``part`` is measured) and ``more``."""
+def legends(figure, names, part, threshold=False):
+    """Outside of the axes: runs above, kinds of lines below; ``part`` is what is measured."""
     from matplotlib.lines import Line2D
 
     names = [name.replace("$", r"\$") for name in names]  # no formulas
@@ -95,7 +95,8 @@ def legends(figure, names, part, more=()):
     handles = []
     for images, dash in ((part, "-"), ("training", ":")):
         handles.append(Line2D([], [], label=f"{images} images", color="0.4", linestyle=dash))
-    handles += more
+    if threshold:
+        handles.append(Line2D([], [], label="threshold", color="0.4", linestyle="--", linewidth=1))
     figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
 
 

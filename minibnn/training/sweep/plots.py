@@ -11,34 +11,33 @@ from minibnn.training.metrics import read_rows
 from minibnn.training.plots.style import label, line, new_figure, save, style
 from minibnn.training.run_folder import METRICS
 from minibnn.training.sweep.grid import text_of
-from minibnn.training.sweep.table import keys_of, mean_and_spread, over_seeds
+from minibnn.training.sweep.table import mean_and_spread, over_seeds
 
 _MOST_LINES, _MOST_PANELS = 12, 6
 
 
 def draw_sweep(folder, description, rows):
-    """Write curves.png and, with two keys or more, heatmap.png, once a cell is done."""
+    """Write curves.png and, of a grid or scan with two keys or more, heatmap.png."""
     groups = over_seeds(rows)
     if not groups:
         return
-    keys = varied_keys(rows, groups)
-    if len(keys) >= 2:
-        save(heat_map(groups, keys, description), folder / "heatmap.png", dpi=110)
+    if keys := heat_map_keys(groups, description):
+        save(heat_map(groups, keys), folder / "heatmap.png", dpi=110)
     save(curves(folder, groups, panels(groups, description)), folder / "curves.png", dpi=110)
 
 
-def varied_keys(rows, groups):
-    """The keys that differ between groups of ``over_seeds``, those of numbers first."""
-    keys = [key for key in keys_of(rows) if len({s[key] for s, _ in groups}) > 1]
-    return sorted(keys, key=lambda key: not _all_numbers(groups, key))
+def heat_map_keys(groups, description):
+    """The keys that vary, those of numbers first; none if fewer than two do, or of random cells."""
+    if not groups or description["random"] is not None:
+        return []
+    values = {key: {settings[key] for settings, _ in groups} for key in groups[0][0]}
+    keys = [key for key in values if len(values[key]) > 1]
+    keys.sort(key=lambda key: any(isinstance(value, str) for value in values[key]))
+    return keys if len(keys) >= 2 else []
 
 
-def _all_numbers(groups, *keys):
-    return all(isinstance(settings[key], int | float) for settings, _ in groups for key in keys)
-
-
-def heat_map(groups, keys, description):
-    """Best accuracy over the first two keys, draws from ranges as points; a panel per other key."""
+def heat_map(groups, keys):
+    """Best accuracy over the first two keys; a panel per value of the others."""
     across, down, *others = keys
     shown = {}
     for settings, group in groups:
@@ -46,21 +45,11 @@ def heat_map(groups, keys, description):
     shown = dict(list(shown.items())[:_MOST_PANELS])
     best = [_best(group) for members in shown.values() for _, group in members]
     colours = {"vmin": min(best), "vmax": max(max(best), min(best) + 1e-9), "cmap": "cividis"}
-    given = {**description["grid"], **description["scan"]}
-    kinds = [text_of(given[key][0]).split(":")[0] for key in (across, down)]
-    drawn = {"log", "uniform"} & {*kinds} and _all_numbers(groups, across, down)
     figure = new_figure(5.4 * len(shown) + 0.8, 4.6)
     axes = figure.subplots(1, len(shown), squeeze=False)[0]
     for one, (title, members) in zip(axes, shown.items(), strict=True):
         label(one, title, down, x=across)
-        if drawn:
-            points = [(s[across], s[down], _best(group)) for s, group in members]
-            x, y, best = zip(*points, strict=True)
-            image = one.scatter(x, y, c=best, s=90, edgecolors="0.3", **colours)
-            one.set_xscale("log" if kinds[0] == "log" else "linear")
-            one.set_yscale("log" if kinds[1] == "log" else "linear")
-        else:
-            image = _grid(one, members, across, down, colours)
+        image = _grid(one, members, across, down, colours)
     seeds = max(len(group) for _, group in groups)
     words = f"best {_accuracy(groups)}" + (f", mean of {seeds} seeds" if seeds > 1 else "")
     figure.colorbar(image, ax=figure.axes, label=words)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from minibnn.training.sweep.worker import Job, Outcome, ask_to_stop, run_cell
 
 TRIES = 2  # of a cell that crashes or is killed
 _LOOK = 0.5  # seconds between two looks at signals
-_QUIET_SECONDS = 60  # a line after so long a silence says that it goes on
 
 
 class SweepResult(Rows):
@@ -140,7 +138,7 @@ class _Session:
     """One start of a sweep: what is submitted, what came back, when to stop."""
 
     def __init__(self, folder, cells, tell):
-        self.folder, self.cells, self._tell = folder, cells, tell
+        self.folder, self.cells, self._say = folder, cells, tell
         self._rows = {}  # of summary.csv, by the cells' names
         for cell in cells:
             self._note(cell, "done" if cell.finished(folder) else "waiting")
@@ -159,7 +157,6 @@ class _Session:
         self._executor, self._job = executor, job | {"cwd": os.getcwd(), "environment": environment}
         self._tries = dict.fromkeys((cell.name for cell in missing), 0)
         self._over = len(self.cells) - len(missing)
-        self._said = time.monotonic()
         self._pending = {}  # future -> cell
         with StopRequest() as stop:
             try:
@@ -188,8 +185,6 @@ class _Session:
                     self._say(f"note: {SIGNALS[stop.signum]}: the running cells save and stop")
                 for future in [future for future in self._pending if future.done()]:
                     self._end(self._pending.pop(future), _outcome(future), stop)
-                if time.monotonic() - self._said > _QUIET_SECONDS:
-                    self._say(f"{self._over} of {len(self.cells)} cells have ended")
             except KeyboardInterrupt:  # a second Ctrl-C
                 ask_to_stop(self._job["stop_file"], now=True)
 
@@ -238,10 +233,6 @@ class _Session:
         row = table.row_of(cell, cell.history(self.folder), status, error)
         self._rows[cell.name] = row
         return row
-
-    def _say(self, text):
-        self._said = time.monotonic()
-        self._tell(text)
 
 
 def _say(text):

@@ -69,8 +69,7 @@ def test_the_best_of_many_draws():
 def test_the_heat_map_has_each_mean_in_its_place():
     points = [*GRID[:3], {"gamma": 0.1, "threshold": 0}]
     groups = plots.over_seeds(rows_of(points, seeds=(0, 1)))
-    grid = {"gamma": [0.01, 0.001, 0.1], "threshold": [0, 1e-06]}
-    figure = plots.heat_map(groups, ["gamma", "threshold"], NOTHING | {"grid": grid})
+    figure = plots.heat_map(groups, ["gamma", "threshold"])
     axes, bar = figure.axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["0.001", "0.01", "0.1"]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["0", "1e-06"]
@@ -83,22 +82,15 @@ def test_the_heat_map_has_each_mean_in_its_place():
     assert bar.get_ylabel() == "best test accuracy (%), mean of 2 seeds"
 
 
-def test_draws_from_ranges_are_points_on_scales_of_their_kind():
-    points = [{"gamma": 0.001, "batch-size": 50}, {"gamma": 0.1, "batch-size": 70}]
-    grid = {"gamma": ["log:1e-4:1"], "batch-size": ["uniform:10:100"]}
-    description = NOTHING | {"grid": grid, "random": 2}
-    figure = plots.heat_map(groups_of(points), ["gamma", "batch-size"], description)
-    axes = figure.axes[0]
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
-    np.testing.assert_allclose(axes.collections[0].get_offsets(), [[0.001, 50], [0.1, 70]])
+def test_random_cells_have_no_heat_map():
+    groups = groups_of(GRID)
+    assert plots.heat_map_keys(groups, NOTHING) == ["gamma", "threshold"]
+    assert plots.heat_map_keys(groups, NOTHING | {"random": 4}) == []
 
 
 def test_other_keys_make_panels():
     points = [point | {"rule": rule} for rule in ("strict", "larq") for point in GRID]
-    grid = {"gamma": [0.01], "threshold": [0], "rule": ["strict"]}
-    figure = plots.heat_map(
-        groups_of(points), ["gamma", "threshold", "rule"], NOTHING | {"grid": grid}
-    )
+    figure = plots.heat_map(groups_of(points), ["gamma", "threshold", "rule"])
     assert [axes.get_title() for axes in figure.axes[:2]] == ["rule = strict", "rule = larq"]
 
 
@@ -164,11 +156,9 @@ def test_values_are_no_formulas(tmp_path, histories):
     description = NOTHING | {"grid": {"dataset": names, "model": names}}
     plots.draw_sweep(tmp_path, description, histories(rows_of(points)))
     assert len(list(tmp_path.glob("*.png"))) == 2
-    description["grid"]["augment"] = ["yes", "no"]
     others = [{"gamma": g, "augment": a, "dataset": n} for g in (1,) for a in "12" for n in names]
     groups = groups_of([point | {"gamma": g} for point in others for g in (1, 0.1)])
-    description["grid"]["gamma"] = [1, 0.1]
-    plots.heat_map(groups, ["gamma", "augment", "dataset"], description).canvas.draw()
+    plots.heat_map(groups, ["gamma", "augment", "dataset"]).canvas.draw()
 
 
 def test_files(tmp_path, histories):

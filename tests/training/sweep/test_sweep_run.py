@@ -216,13 +216,6 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(
     assert statuses(result) == ["done"] * 4
 
 
-def test_a_long_silence_is_broken(tmp_path, small, at_once, trained, monkeypatch):
-    monkeypatch.setattr(sys.modules["minibnn.training.sweep.run"], "_QUIET_SECONDS", -1)
-    said = []
-    run(tmp_path, small, trained, at_once, said)
-    assert said[-1] == "4 of 4 cells have ended"
-
-
 def test_cells_are_asked_to_stop_before_anything_is_told(tmp_path, small, at_once, trained):
     """Telling may fail: a closed terminal sends its signal first."""
 
