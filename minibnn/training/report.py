@@ -25,7 +25,6 @@ from minibnn.training.sweep import plots as sweep_plots
 from minibnn.training.sweep import table
 
 MOST_DRAWN = 12  # runs over each other that can still be told apart
-_MOST_NETWORKS = 3
 _PI_T = "πₜ = ln(flips/weights + e⁻⁹), the paper's Eq. 7, is of an epoch's mean step."
 
 # Light or dark as the reader's system is; figures stay on white. What is wide scrolls in its box.
@@ -188,12 +187,10 @@ def _settings(subjects):
 def _networks(subjects):
     configs = {json.dumps(s.config["network"]): s for s in subjects if s.config.get("network")}
     tables = []
-    for subject in list(configs.values())[:_MOST_NETWORKS]:
+    for subject in configs.values():
         with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
             tables += Sequential.from_config(subject.config["network"]).summary().tables()
-    left_out = len(configs) - _MOST_NETWORKS
-    note = [_paragraph(f"{left_out} further networks are left out.")] if left_out > 0 else []
-    return [html_of(tables), *note] if tables else []
+    return [html_of(tables)] if tables else []
 
 
 def _again(subjects, commands):

@@ -59,13 +59,14 @@ class Run:
         loss += self.net.penalty()  # its gradient comes with backward
         correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))
         if self.ranks.size == 1:
-            if not math.isfinite(loss):
-                raise self._error(self._words_of(loss))
+            self._check_loss(loss)
             self.net.backward(dlogits)
         else:  # the others wait in the backward pass
             self.net.backward(self.exchange.of_whole_batch(dlogits))
             self.exchange.join()
-            loss, correct = self._of_whole_batch(loss, correct)
+            loss, correct = self.ranks.sum(np.array([loss, correct], np.float64))
+            loss, correct = loss / self.ranks.size, int(correct)
+            self._check_loss(loss)
         if self.exchange.exact:  # without the last bits, which depend on the number of ranks
             loss = round(loss, 9)
         before = self.telemetry.signs()
@@ -116,9 +117,7 @@ class Run:
         images, labels = getattr(data, f"{part}_images"), getattr(data, f"{part}_labels")
         how = {"batch_size": batch_size, "loss": self.loss, "ranks": self.ranks}
         result = evaluate(self.net, images, labels, **how)
-        if not math.isfinite(result.loss):
-            words = self._words_of(result.loss, f"{part} loss")
-            raise TrainingError(f"{self.name}, epoch {row['epoch']}: {words}")
+        self._check_loss(result.loss, f"{part} loss", row["epoch"])
         row[f"{part}_loss"], row[f"{part}_accuracy"] = result.loss, result.accuracy
         if data.top5:
             row[f"{part}_top5"] = result.top5
@@ -182,15 +181,6 @@ class Run:
             self.load_state(meta, arrays)
             self.history.rows[:] = rows
 
-    def _of_whole_batch(self, loss, correct):
-        """Mean loss of the whole batch, and how many of its images were classified correctly."""
-        total, correct = self.ranks.sum(np.array([loss, correct], np.float64))
-        if not math.isfinite(total):
-            text = None if math.isfinite(loss) else self._words_of(loss)
-            texts = [*filter(None, self.ranks.gather(text)), f"the loss is {total}"]
-            raise self._error(texts[0])
-        return total / self.ranks.size, int(correct)
-
     def _check_state(self):
         if found := not_finite(self.net):
             raise TrainingError(f"{self.name}, epoch {self.epoch + (self.step > 0)}: {found}")
@@ -200,11 +190,15 @@ class Run:
         self.sums = {"loss": 0.0, "correct": 0, "seen": 0, "flips": flips}  # since the epoch began
         self._seconds = 0.0
 
-    def _words_of(self, loss, what="loss"):
-        return f"the {what} is {loss}; {not_finite(self.net) or 'all parameters are finite'}"
+    def _check_loss(self, loss, what="loss", epoch=None):
+        """TrainingError for a loss that is not finite; of the step, or measured after ``epoch``."""
+        if not math.isfinite(loss):
+            found = not_finite(self.net) or "all parameters are finite"
+            raise self._error(f"the {what} is {loss}; {found}", epoch)
 
-    def _error(self, what):
-        return TrainingError(f"{self.name}, epoch {self.epoch + 1}, step {self.step + 1}: {what}")
+    def _error(self, what, epoch=None):
+        where = f"{self.epoch + 1}, step {self.step + 1}" if epoch is None else epoch
+        return TrainingError(f"{self.name}, epoch {where}: {what}")
 
 
 def not_finite(net):

@@ -171,17 +171,19 @@ def runs_in(folder):
 
 
 _TYPES = {  # of what a config.json holds, for those who read it
-    **dict.fromkeys(("data", "network", "optimizer", "optimizers"), dict),
-    **dict.fromkeys(("computed_by", "mpi", "options"), dict | None),
-    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), int),
-    **dict.fromkeys(("loss", "augment"), str),
+    **dict.fromkeys(("data", "network", "optimizer", "optimizers"), (dict,)),
+    **dict.fromkeys(("computed_by", "mpi", "options"), (dict, type(None))),
+    **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), (int,)),
+    **dict.fromkeys(("loss", "augment"), (str,)),
 }
 
 
 def _describes_a_run(config):
     if not isinstance(config, dict):
         return False
-    if not all(isinstance(value, _TYPES.get(name, object)) for name, value in config.items()):
+    if not all(type(config[name]) in types for name, types in _TYPES.items() if name in config):
+        return False
+    if not all(0 <= value <= MOST for value in config.values() if isinstance(value, int)):
         return False
     options = config.get("options") or {}
     texts = all(isinstance(options.get(x), str | None) for x in ("command", "dataset", "data_dir"))

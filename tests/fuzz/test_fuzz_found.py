@@ -21,23 +21,18 @@ from minibnn.training.telemetry import Telemetry, read_telemetry
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    "text",
     [
-        ("[" * 3000, "it is not JSON"),  # RecursionError
-        ("[1]", "it must hold an object"),
-        ('{"data": []}', "data must be an object"),
-        ('{"epochs": null}', "epochs must be an integer"),
-        ('{"epochs": true}', "epochs must be an integer"),
-        ('{"optimizers": {"a": 1}}', "optimizers must be an object of objects"),
-        ('{"epochs": -1}', "epochs must be an integer from 0 to 9223372036854775807"),
-        ('{"options": {"dataset": 5}}', "options must hold texts"),
-        ('{"mpi": [2]}', "mpi must be an object"),
+        *("[1]", '{"data": []}', '{"epochs": null}', '{"epochs": true}', '{"epochs": -1}'),
+        *('{"optimizers": {"a": 1}}', '{"options": {"dataset": 5}}', '{"mpi": [2]}'),
+        "[" * 3000,  # RecursionError
     ],
 )
-def test_config(tmp_path, text, why):
+def test_config(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError) as caught:
         read_config(tmp_path)
+    why = "it does not describe a run" if len(text) < 3000 else "it is not JSON"
     assert str(caught.value) == f"{tmp_path}/config.json is damaged: {why}"
 
 

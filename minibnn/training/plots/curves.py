@@ -35,8 +35,6 @@ def part_of(histories):
 
 def draw_metrics(axes, histories):
     """Accuracy, loss (training dotted), flips and, if there are ``compared_pairs``, agreement."""
-    from matplotlib.ticker import LogLocator
-
     accuracy, loss, flips, *agreement = axes
     part = part_of(histories)
     for k, history in enumerate(histories.values()):
@@ -50,9 +48,7 @@ def draw_metrics(axes, histories):
     label(loss, "Loss", "mean loss per image")
     label(flips, "Flips", "binary weights flipped per step (%)")
     if all(value for history in histories.values() for value in history["flip_ratio"]):
-        flips.set_yscale("log", subs=())
-        flips.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        flips.yaxis.set_major_formatter("{x:g}")
+        flips.set_yscale("log")
     for k, (a, b) in enumerate(compared_pairs(histories)):  # colours from the other end
         how = {"color": COLOURS[-1 - k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
         names = f"{a} and {b}".replace("$", r"\$")
