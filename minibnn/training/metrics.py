@@ -210,7 +210,9 @@ def read_csv(path, first, value):
         return []
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise InputError(f"{wrong}: it is not text") from None
+    except csv.Error as error:
         raise InputError(f"{wrong}: {error}") from None
     if tuple(head[: len(first)]) != tuple(first):
         raise InputError(f"{wrong}: its columns begin {','.join(head[:3])!r}")
