@@ -17,6 +17,9 @@ from minibnn.training.run_folder import EVENTS
 from minibnn.training.telemetry import BINS_PER_DECADE, EDGES
 
 _PARTS = ("train", "validation", "test")
+# The decimal logarithm of the bins' edges; the open bins are as wide as the others.
+_EDGES = np.log10(EDGES[1:-1])
+_EDGES = np.array([_EDGES[0] - 1 / BINS_PER_DECADE, *_EDGES, _EDGES[-1] + 1 / BINS_PER_DECADE])
 
 
 class EventFile:
@@ -76,7 +79,7 @@ def event_of(run, row):
     """The event of one epoch: every number of its row, and the histograms of its telemetry."""
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary
-    from tensorboardX.summary import histogram_raw, scalar
+    from tensorboardX.summary import make_histogram, scalar
 
     values = []
     for column, value in row.items():
@@ -86,41 +89,17 @@ def event_of(run, row):
     if telemetry is not None and run.telemetry.symbol:
         what = run.telemetry.symbol
         for k, name in enumerate(run.telemetry.layers):
-            whole = histogram_raw(f"log10 inertia/{name}", **_log_histogram(telemetry, k))
+            middles = np.repeat((_EDGES[1:] + _EDGES[:-1]) / 2, telemetry["histogram"][k])
+            histogram = make_histogram(middles, _EDGES)
+            one = Summary.Value(tag=f"log10 inertia/{name}", histo=histogram)
             unit = " / threshold" if telemetry["threshold"][k] > 0 else ""
-            whole.value[0].metadata.plugin_data.plugin_name = "histograms"
-            whole.value[0].metadata.summary_description = f"log10({what}{unit})"
-            values += whole.value
+            one.metadata.plugin_data.plugin_name = "histograms"
+            one.metadata.summary_description = f"log10({what}{unit})"
+            values.append(one)
     return Event(step=row["epoch"], summary=Summary(value=values), wall_time=time.time())
 
 
 def tag(column):
-    """The name of a column of metrics.csv in TensorBoard, which groups by what is before a slash.
-
-    >>> tag("test_accuracy"), tag("flips:conv1/kernel"), tag("flip_ratio")
-    ('accuracy/test', 'flips/conv1/kernel', 'flip_ratio')
-    """
+    """A column of metrics.csv in TensorBoard, which groups by what is before a slash."""
     part, _, what = column.partition("_")
     return f"{what}/{part}" if part in _PARTS else column.replace(":", "/")
-
-
-def _log_histogram(telemetry, layer):
-    """Arguments of histogram_raw: bins of log10(inertia), the open ones as wide as the others."""
-    step = 1 / BINS_PER_DECADE
-    with np.errstate(divide="ignore"):
-        edges = np.log10(EDGES)
-    edges[0], edges[-1] = edges[1] - step, edges[-2] + step
-    counts = telemetry["histogram"][layer]
-    used = np.flatnonzero(counts)
-    first, last = used[0], used[-1]
-    counts, edges = counts[first : last + 1], edges[first : last + 2]
-    middles = (edges[1:] + edges[:-1]) / 2
-    return {
-        "min": edges[0],
-        "max": edges[-1],
-        "num": counts.sum(),
-        "sum": counts @ middles,
-        "sum_squares": counts @ middles**2,
-        "bucket_limits": edges[1:].tolist(),
-        "bucket_counts": counts.astype(float).tolist(),
-    }

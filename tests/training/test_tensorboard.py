@@ -74,11 +74,11 @@ def assert_shows_the_run(values, folder):
         for k, (_, histogram) in enumerate(values[tag]):
             counts = arrays["histogram"][k, layer]
             (used,) = np.nonzero(counts)
-            assert list(histogram.bucket) == list(counts[used[0] : used[-1] + 1])
+            assert list(histogram.bucket) == [0, *counts[used[0] : used[-1] + 1]]
             edges = np.log10(EDGES[used[0] + 1 : used[-1] + 2])
-            np.testing.assert_allclose(histogram.bucket_limit, edges, atol=1e-12)
+            np.testing.assert_allclose(histogram.bucket_limit[1:], edges, atol=1e-12)
             assert histogram.num == arrays["weights"][layer]
-            assert histogram.min == pytest.approx(edges[0] - 1 / 8)
+            assert histogram.min == pytest.approx(edges[0] - 1 / 16)
             mean = histogram.sum / histogram.num
             assert histogram.min < mean < histogram.max
     assert {tag for tag in values if values[tag]} <= seen

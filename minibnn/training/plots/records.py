@@ -62,12 +62,7 @@ def _add_agreement(records):
 
 
 def short_names(folders):
-    """As many last parts of each path as it takes to tell them apart.
-
-    >>> from pathlib import Path
-    >>> short_names([Path("a/bop"), Path("a/adam")]), short_names([Path("a/bop"), Path("b/bop")])
-    (['bop', 'adam'], ['a/bop', 'b/bop'])
-    """
+    """As many last parts of each path as it takes to tell them apart."""
     parts = [folder.resolve().parts for folder in folders]
     for depth in range(1, max(map(len, parts), default=1) + 1):
         names = ["/".join(part[-depth:]) for part in parts]
