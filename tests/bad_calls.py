@@ -203,7 +203,7 @@ CALLS = {
     "data.pad_crop_flip": [
         (
             "bnn.data.pad_crop_flip(images[0, 0], g, g)",
-            "augmentation works on bytes: images must be uint8 (N, H, W, C), found uint8 (8, 1)",
+            "images to be augmented must be uint8 (N, H, W, C), found uint8 (8, 1)",
         ),
         (
             "bnn.data.pad_crop_flip(images, np.zeros((2, 2), int), np.zeros(4, bool))",
@@ -303,7 +303,7 @@ CALLS = {
     "nn.Residual": [
         (
             "nn.Sequential([nn.Residual([nn.Conv2D(3, 1)])], (8, 8, 1))",
-            "Residual adds body and shortcut: shapes must be equal, found (8, 8, 3) and (8, 8, 1)",
+            "Residual adds equal shapes, found body (8, 8, 3), shortcut (8, 8, 1)",
         ),
         ("nn.Residual([3])", "layers must be layers of minibnn.nn, found 3"),
     ],

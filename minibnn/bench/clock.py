@@ -32,8 +32,7 @@ class Setting(NamedTuple):
 def measure(call, effort=FULL, warm=1):
     """Seconds of ``call()`` as a dict: their median, the least and the most of ``runs``.
 
-    These are 3 to 50 runs, as many as ``effort`` seconds allow, or a single one for ONCE. ``warm``
-    runs before do not count (they may compile).
+    These are 3 to 50, as many as ``effort`` seconds allow, or one for ONCE, after ``warm`` others.
     """
     from statistics import median
 
@@ -57,10 +56,7 @@ def rate(images, call, effort):
 
 @contextmanager
 def compiling():
-    """A dict whose "seconds" Numba has compiled for inside, known at the end.
-
-    Code found in the cache on disk is not compiled.
-    """
+    """A dict whose "seconds" Numba has compiled for inside, known at the end."""
     from numba.core import event
 
     spent, listener = {"seconds": 0.0}, event.TimingListener()

@@ -23,7 +23,7 @@ def describe(threads):
     }
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        "cpu": cpu_name(),
+        "cpu": _told("cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": threads,
         "vector_path": vector_path(),
@@ -40,16 +40,10 @@ def describe(threads):
     }
 
 
-def cpu_name():
-    """The processor's own name, as far as the system tells it."""
-    return _told("cpuinfo", "model name") or platform.processor() or platform.machine()
-
-
 def peak_memory():
     """The most bytes this process has held in memory, or None where that cannot be had.
 
-    Where there is one, the system's count for this very program: ``ru_maxrss`` also remembers the
-    process that started it.
+    Linux counts for this very program; ``ru_maxrss`` also remembers the process that started it.
     """
     if peak := _told("self/status", "VmHWM"):
         return 1024 * int(peak.split()[0])

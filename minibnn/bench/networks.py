@@ -44,10 +44,7 @@ class Training:
 
 
 def measure_rates(setting):
-    """A dict per width, batch size and number of threads: images per second.
-
-    Inference is the forward pass in evaluation mode; packed, that on bits and thresholds.
-    """
+    """A dict per width, batch size and number of threads: images per second."""
     rows, effort = [], setting.effort
     for filters in WIDTHS if setting.filters in WIDTHS else (setting.filters,):
         for size in (setting.batch_size,) if setting.quick else BATCHES:

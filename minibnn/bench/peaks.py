@@ -30,9 +30,9 @@ def peak_rates(threads, gradients, effort=FULL):
     """Multiply-adds per second of BLAS and of the tiles, on ``threads`` threads, as a dict.
 
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
-    each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" first choose
-    among so many places of a pooling window: they are credited with the multiply-adds of the pixels
-    that need no look-up any more. None where a path has no tables.
+    each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" choose among
+    so many places of a pooling window, and are credited with the multiply-adds of all. None where a
+    path has no tables.
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}

@@ -13,8 +13,7 @@ PRODUCTS = ("forward", "input gradient", "kernel gradient")
 def measure_products(setting):
     """A dict of "layers", a row per product, and "totals" over the layers with signs as inputs.
 
-    Both gradients are there with each type of gradients; those in int8 have a "speedup" over the
-    same in float32.
+    Gradients in int8 have a "speedup" over the same in float32.
     """
     found, blas = {}, {}
     for kind in setting.gradients:

@@ -20,10 +20,7 @@ FIELDS = ("macs", "bytes", "seconds", "limit_seconds")
 
 
 def measure_roofline(setting):
-    """A dict with the step's median seconds and a row per pass and layer, in their order.
-
-    Gradients are of the first type in the ``setting``.
-    """
+    """The step's median seconds, and a row per pass and layer, for the first type of gradients."""
     import numba
 
     gradients = setting.gradients[0]

@@ -11,11 +11,10 @@ SCHEMA = 5  # of the report; raised when a field changes its meaning
 
 
 def run(setting, sections=USUAL, told=lambda text: None):
-    """Measure; returns a dict that fits into JSON, whose names end with their unit.
+    """Measure what a Setting asks for; returns a dict that fits into JSON.
 
-    ``setting`` is a Setting, of whose gradients scaling takes the last; ``sections`` are out of
-    SECTIONS.
-    ``told`` is a function that takes the tables, texts, as they are done.
+    ``setting.gradients`` are all measured, but by scaling the last only. ``sections`` are out of
+    SECTIONS; ``told`` takes the tables, texts, as they are done.
     """
     for name in sections:
         one_of(name, "a section", SECTIONS)

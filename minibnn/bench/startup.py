@@ -1,7 +1,6 @@
 """How long the way to the first training step is, and how much memory training takes.
 
-Both are measured in fresh processes, ``python -m minibnn.bench.startup``: this one has compiled and
-allocated already.
+Both are of fresh processes, ``python -m minibnn.bench.startup``, from the start of Python.
 """
 
 import json
@@ -22,8 +21,7 @@ STEPS = 3  # of a process; only the first is timed
 def measure_startup(setting):
     """A dict per type of gradients: "warm" and "memory", and "cold" if the setting asks for it.
 
-    Warm is from starting Python to the end of the first step, medians of processes that find
-    compiled code on disk; cold finds none. Memory is the most bytes that one held in STEPS steps.
+    Warm processes find compiled code on disk, cold ones none.
     """
     found = {}
     for kind in setting.gradients:
@@ -41,7 +39,7 @@ def measure_startup(setting):
 
 
 def _process(*arguments, **variables):
-    """What ``first_steps`` finds in a process of its own, and how long it took from its start."""
+    """What ``first_steps`` finds in a process of its own, and the seconds from its start on."""
     import minibnn
 
     here = str(Path(minibnn.__file__).parents[1])  # a child finds the package that runs here

@@ -28,10 +28,9 @@ def traced(training, steps):
     """The median seconds of whole steps, and a dict per operation of one taken apart, in order.
 
     ``pass`` is the name under which operations of all layers are added up. Of a product, ``shape``
-    is that of the matrix product it amounts to (rows, length of the sums, columns) and ``macs`` are
-    its multiply-adds: those of the plain convolution, also where 2x2 max pooling is part of it
-    (``pooled``) and leaves some of them out. ``signs`` tells whether its input is signs; that of a
-    first layer is bytes.
+    is that of the matrix product it amounts to (rows, length of the sums, columns); ``macs`` are
+    its multiply-adds, also where 2x2 max pooling is part of it (``pooled``) and leaves some out;
+    ``signs`` tells whether its input is signs rather than bytes.
     """
     for _ in range(2):
         training.step()
@@ -112,10 +111,7 @@ def one_step(training):
 
 
 class _Step:
-    """A step that notes in ``layer`` whose operations follow.
-
-    That is its first one that has a name: fused pairs go by their first.
-    """
+    """A step that notes in ``layer`` whose operations follow: of fused ones the first."""
 
     def __init__(self, step, layer):
         self._step, self._layer = step, layer

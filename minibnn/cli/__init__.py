@@ -67,9 +67,9 @@ for _command in (
 
 
 def main(arguments=None, default_map=None):
-    """Run the command line, with other defaults of commands if told; returns the exit code.
+    """Run the command line and return its exit code: 2, after one line, where a user can mend it.
 
-    What a user can mend ends in one line on standard error and 2; Ctrl-C in 130, SIGTERM in 143.
+    Ctrl-C ends in 130, SIGTERM in 143; ``default_map`` has other defaults of commands.
     """
     for stream in (sys.stdout, sys.stderr):  # a name may be no text, and a stream know little
         with contextlib.suppress(AttributeError, ValueError):
@@ -98,7 +98,7 @@ def main(arguments=None, default_map=None):
         known = error.filename and error.strerror
         _say(f"{error.filename}: {error.strerror}" if known else str(error))
     except MemoryError as error:
-        _say(f"not enough memory: {error}" if str(error) else "not enough memory")
+        _say(": ".join(["not enough memory", *map(str, error.args)]))
     finally:
         _forget_closed_terminal()
     return 2

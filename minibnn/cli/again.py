@@ -4,10 +4,7 @@ import shlex
 
 
 def command_of(config):
-    """The ``minibnn train``, ``compare`` or ``sweep`` that does the same again, all spelled out.
-
-    None of a run that was not started by a command.
-    """
+    """The command that does the same again, all spelled out; None of a run started in Python."""
     from minibnn.cli import commands
 
     options, words = config.get("options"), []
@@ -29,8 +26,7 @@ def command_of(config):
         options = options | {"epochs": None}
     recipe = options.get("recipe")
     recipe = recipe if isinstance(recipe, str) else None  # compare's are optimizers now
-    if recipe is not None:
-        words = ["--recipe", recipe, *words]
+    words = ["--recipe", recipe, *words] if recipe else words
     # filters and dense units stand here as the width has scaled them
     done = {"recipe", "width"} if options.get("filters") else {"recipe"}
     for parameter in commands.commands[name].params:
@@ -38,10 +34,9 @@ def command_of(config):
         default = list(default) if isinstance(default, tuple) else default
         if parameter.name in done or value is None or (value == default and recipe is None):
             continue
-        if value is False and default is not None:  # only where None is the default does no count
-            continue
         if parameter.is_flag:
-            words += (parameter.opts if value else parameter.secondary_opts)[:1]
+            if value or default is None:  # only where None is the default does no count
+                words += (parameter.opts if value else parameter.secondary_opts)[:1]
             continue
         for one in value if isinstance(value, list) else [value]:
             words += [parameter.opts[0], str(one)]

@@ -1,8 +1,7 @@
 """``python -m minibnn.cli.cell JSON``: ``minibnn train`` as a cell of a sweep, tied to its worker.
 
 JSON holds the options of ``minibnn train`` by name. It stops as by SIGTERM, after saving, when its
-standard input is closed. The worker that started it closes it to stop the cell, and the operating
-system does if the worker dies.
+standard input is closed: by the worker that started it, or because that has died.
 """
 
 import json

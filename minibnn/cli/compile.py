@@ -37,8 +37,8 @@ from minibnn.cli.options import BOP, LATENT_SGD, REAL
 def compile(models, widths, optimizers):
     """Put compiled kernels on disk, for a container's image or before a measurement.
 
-    Kernels are kept in the folder NUMBA_CACHE_DIR, or else in the user's cache. They serve the kind
-    of CPU that compiled them; another kind compiles its own.
+    Kernels are kept in the folder NUMBA_CACHE_DIR, or else in the user's cache, for this kind of
+    CPU; another kind compiles its own.
     """
     from minibnn import optim, zoo
     from minibnn.errors import InputError, one_of

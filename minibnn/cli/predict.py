@@ -58,10 +58,7 @@ def predict(network, images, model, top, threads, as_json):
     if len(net.output_shape) != 1:
         raise InputError(f"{network} gives outputs {net.output_shape}, not classes")
     if net.image_form == "arrays":
-        raise InputError(
-            f"{network} was trained on floats, and how they came from images is not known: "
-            "give its predict() such arrays"
-        )
+        raise InputError(f"{network} was trained on floats: give its predict() such arrays")
     use_threads(threads)
     classes = trained.classes or tuple(map(str, range(net.output_shape[0])))
     found, bad = [], False

@@ -16,10 +16,7 @@ def run_preset(ctx, name, steps, options):
 
     one_of(name, "--preset", PRESETS)
     for option in ctx.obj.intersection(_OWN):
-        raise InputError(
-            f"--preset has its own optimizers and number of steps (--steps): leave "
-            f"--{option.replace('_', '-')} out"
-        )
+        raise InputError(f"--preset has its own settings: leave --{option.replace('_', '-')} out")
     if steps is None:
         steps = 100 if options["dataset"] == "cifar10" else 200
     with started("compare", options | {"epochs": 1}) as start:

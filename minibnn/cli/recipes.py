@@ -65,6 +65,5 @@ def explain(recipe):
 
 def _wrapped(head, text):
     """``text`` in lines of at most 100 characters, the first after ``head``, others below it."""
-    whole = {"break_long_words": False, "break_on_hyphens": False}
-    indents = {"initial_indent": head, "subsequent_indent": " " * len(head)}
-    return textwrap.wrap(text, 100, **indents, **whole)
+    how = {"initial_indent": head, "subsequent_indent": " " * len(head)}
+    return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False, **how)

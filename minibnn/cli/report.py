@@ -86,10 +86,7 @@ def _confusion(folder, data_dir, load):
 
 
 def _sweeps_and_commands(runs, subjects):
-    """Of the folders given: (sweep.json, rows of summary.csv) of sweeps, and what repeats each.
-
-    Of a folder that is no run itself these are the commands of the runs below it.
-    """
+    """(sweep.json, rows of summary.csv) of the sweeps, and commands that repeat all runs."""
     from minibnn.cli.again import command_of
     from minibnn.training.run_folder import read_config
     from minibnn.training.sweep.folder import SUMMARY, read_sweep

@@ -52,10 +52,7 @@ def _settings(ctx, given):
         raise InputError("--out must be the name of a folder, found ''")
     for name in SIZES:
         if {"width", name} <= given:
-            raise InputError(
-                f"--width scales --filters and --dense-units: give it or "
-                f"--{name.replace('_', '-')}, not both"
-            )
+            raise InputError(f"--width scales --{name.replace('_', '-')}: give one of them")
     several = isinstance(recipe, tuple)  # those of a comparison
     settings = {} if several else {"real_optimizer": REAL}
     if recipe not in (None, ()):
@@ -82,8 +79,8 @@ def _options_before(ctx, given):
     before = config.get("options") or {}
     if config and not before and given <= set(HOW):
         raise InputError(
-            f"{out} was started from Python, so its config.json does not hold the options of a "
-            "command: go on with it there (resume=True), or spell them all out"
+            f"{out} was started from Python: go on with it there (resume=True), or spell out all "
+            "the options"
         )
     command = before.get("command", ctx.info_name)
     if command != ctx.info_name:

@@ -16,10 +16,7 @@ _SETTINGS = (  # options that go to fit as they are
 
 
 class Start(NamedTuple):
-    """Network, data, run folder, options, and the keyword arguments that fit and lockstep share.
-
-    The options are those that config.json keeps: what is run, not how.
-    """
+    """Network, data, run folder, options of config.json, and arguments of fit and lockstep."""
 
     net: object
     data: object
@@ -42,10 +39,7 @@ class Start(NamedTuple):
 
 @contextmanager
 def started(command, options, ranks=None):
-    """The Start of a ``command``; a run folder made for one that fails is removed again.
-
-    Of several ``ranks`` only the first looks at the run folder, or says anything.
-    """
+    """The Start of a ``command``; a run folder made for one that fails is removed again."""
     from minibnn import data, zoo
     from minibnn.ops.threads import thread_count
     from minibnn.training.run_folder import RunFolder

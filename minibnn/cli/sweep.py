@@ -134,21 +134,15 @@ def _plan(ctx, grid, scan, random, seeds, changes, options):
     if "recipe" in (*grid, *scan):  # each sets what was not given
         options = {name: x for name, x in options.items() if name in ctx.obj}
     options = {name: x for name, x in options.items() if x is not None}
-    return Plan(grid, scan, random, seed, [seed] if seeds is None else _integers(seeds), options)
-
-
-def _integers(text):
     try:
-        return [int(part) for part in text.split(",")]
+        seeds = [seed] if seeds is None else [int(part) for part in seeds.split(",")]
     except ValueError:
-        raise InputError(f"--seeds must be integers like 0,1,2, found {text!r}") from None
+        raise InputError(f"--seeds must be integers like 0,1,2, found {seeds!r}") from None
+    return Plan(grid, scan, random, seed, seeds, options)
 
 
 def _check_cells(cells, out, force):
-    """InputError for what would fail in every cell's own process, before one is started.
-
-    Also has the data downloaded once.
-    """
+    """InputError for what would fail in every cell's own process; has the data downloaded once."""
     from minibnn.optim import Split, parse_optimizer
     from minibnn.training.settings import Settings, training_data
 
@@ -170,9 +164,5 @@ def _check_cells(cells, out, force):
             training_data(start.net, start.data, Settings(**start.arguments))
 
 
-def _add_options_of_train():
-    left_out = {parameter.name for parameter in sweep.params} | {"mpi", "sync_batch_norm"}
-    sweep.params += [parameter for parameter in train.params if parameter.name not in left_out]
-
-
-_add_options_of_train()
+_left_out = {parameter.name for parameter in sweep.params} | {"mpi", "sync_batch_norm"}
+sweep.params += [parameter for parameter in train.params if parameter.name not in _left_out]

@@ -28,10 +28,7 @@ class Trained(NamedTuple):
 
 
 def load_trained(path, pretrained=False):
-    """The Trained in a run folder, a file of one, of ``net.save`` or of ``minibnn export``.
-
-    With ``pretrained``, ``path`` is the name of one in the package.
-    """
+    """The Trained in a run folder or a file; ``pretrained``, ``path`` is a name in the package."""
     from minibnn.deploy import PackedNetwork
     from minibnn.nn import Sequential, load_network
 
@@ -59,10 +56,7 @@ def load_trained(path, pretrained=False):
 
 
 def images_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
-    """The Dataset with the test images of the network at ``where``, by default those it had.
-
-    ``load`` goes in place of ``data.load``, whose arguments the others are.
-    """
+    """The Dataset with the test images of the network at ``where``, by default those it had."""
     if load is None:
         from minibnn.data import load
     options = trained.config.get("options") or {}
@@ -75,9 +69,7 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
         data_dir = data_dir or options.get("data_dir")
         image_size = image_size or options.get("image_size")
     images = load(dataset, data_dir, image_size=image_size, test_share=test_share)
-    if tuple(images.input_shape) != tuple(trained.network.input_shape):
-        raise InputError(
-            f"the network takes inputs of shape {tuple(trained.network.input_shape)}, and the "
-            f"images of {images.name} are {tuple(images.input_shape)}"
-        )
+    takes, found = tuple(trained.network.input_shape), tuple(images.input_shape)
+    if takes != found:
+        raise InputError(f"the network takes {takes}, and the images of {images.name} are {found}")
     return images

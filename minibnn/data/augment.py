@@ -21,10 +21,9 @@ def draw(rng, count, pad=PAD):
 def pad_crop_flip(images, offsets, flips, pad=PAD):
     """Images padded with 0, cropped back to their size, flipped.
 
-    ``images`` (B, H, W, C) are uint8, and so is the new array like them. ``offsets`` (B, 2), in
-    0..2 ``pad``, are the row and column in the padded image where the crop starts (``pad`` is the
-    middle), ``flips`` (B,) bool say whether to mirror left and right after the crop. InputError for
-    other types, shapes or numbers.
+    ``images`` (B, H, W, C) are uint8, and so is the result. ``offsets`` (B, 2), in 0..2 ``pad``,
+    are the row and column in the padded image where the crop starts, ``flips`` (B,) bool say
+    whether to mirror left and right after the crop. InputError for anything else.
 
     >>> images = np.uint8([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
     >>> pad_crop_flip(images, [[0, 1]], [True], pad=1)[0, ..., 0]  # one pixel further down
@@ -33,10 +32,8 @@ def pad_crop_flip(images, offsets, flips, pad=PAD):
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4:
-        raise InputError(
-            "augmentation works on bytes: images must be uint8 (N, H, W, C), "
-            f"found {images.dtype} {images.shape}"
-        )
+        found = f"{images.dtype} {images.shape}"
+        raise InputError(f"images to be augmented must be uint8 (N, H, W, C), found {found}")
     offsets = np.asarray(offsets)
     flips = np.asarray(flips, np.bool_)
     if offsets.shape != (len(images), 2) or flips.shape != images.shape[:1]:

@@ -19,9 +19,8 @@ class Batches:
 
     Order and augmentation of epoch e come from a generator seeded with (``seed``, e), drawn for the
     whole epoch before its first batch. So a resumed run needs no random state: ``epoch(e, start)``
-    goes on in the middle. The last partial batch is dropped. Making a batch is too cheap for a
-    thread of its own; only images that stay in their files are decoded by threads, ahead of
-    training.
+    goes on in the middle. The last partial batch is dropped. Only images that stay in their files
+    are decoded by threads, ahead of training: other batches are too cheap for that.
 
     >>> batches = Batches(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10), batch_size=4, seed=0)
     >>> [labels.tolist() for _, labels in batches.epoch(0)]  # two images sit this epoch out
@@ -35,10 +34,8 @@ class Batches:
         self.in_files = isinstance(images, FolderImages)
         is_bytes = len(images.shape) == 4 and images.dtype == np.uint8
         if augment == "paper" and not (is_bytes or self.in_files):
-            found = f"found {images.dtype} {images.shape}"
-            raise InputError(
-                f"augment 'paper' works on images in bytes, uint8 (N, H, W, C), {found}"
-            )
+            found = f"{images.dtype} {images.shape}"
+            raise InputError(f"images to be augmented must be uint8 (N, H, W, C), found {found}")
         self.images, self.labels = images, labels
         self.batch_size = integer(batch_size, "batch_size", 1, len(images))
         self.seed = integer(seed, "seed")
@@ -63,10 +60,8 @@ class Batches:
         firsts = (s * self.batch_size + rank * share for s in range(start, len(self)))
         places = [slice(first, first + share) for first in firsts]
         if self.in_files:
-            augment = self.augment == "paper"
-            yield from self.images.training_batches(
-                self.labels, order, places, self.seed, e, augment
-            )
+            draws = {"seed": self.seed, "epoch": e} if self.augment == "paper" else None
+            yield from self.images.decoded(self.labels, order, places, draws, replace=True)
             return
         if self.augment == "paper":
             offsets, flips = draw(rng, len(self) * self.batch_size)

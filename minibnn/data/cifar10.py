@@ -128,7 +128,5 @@ def _checked_labels(labels, where):
     if odd := found - all_ten:
         raise InputError(f"{where}: expected labels 0 to 9, found {min(odd)}: not a CIFAR-10 file")
     if found != all_ten:
-        raise InputError(
-            f"{where}: expected images of all 10 classes, found {len(found)}: not a CIFAR-10 file"
-        )
+        raise InputError(f"{where}: expected images of all 10 classes, found {len(found)}")
     return labels

@@ -1,9 +1,8 @@
 """Batch files of CIFAR-10's Python layout, read without trusting the pickle.
 
-A pickle is a program, and may have any Python function called. Here it is not run, whatever it asks
-for: ``pickletools`` lists its operations, and pixels and labels are picked from the texts and
-numbers among them. The number of operations is bounded and their data are in the file, so memory is
-too.
+A pickle is a program, and may have any Python function called. Here it is not run:
+``pickletools`` lists its operations, and pixels and labels are picked from the texts and numbers
+among them. The number of operations is bounded and their data are in the file, so memory is too.
 """
 
 import pickletools
@@ -19,9 +18,9 @@ _MORE_OPERATIONS = 1000  # for the rest
 
 
 def decode_python(content, where, records):
-    """(records, 3072) pixels and a list of labels; InputError, naming ``where``, if there are none.
+    """(records, 3072) pixels and a list of labels in the ``content`` of a pickled dict.
 
-    The ``content`` is that of a pickled dict of "data", a uint8 array, and "labels", integers.
+    InputError, naming ``where``, if there are none.
     """
     try:
         found = _literals(content, _OPERATIONS * records + _MORE_OPERATIONS)

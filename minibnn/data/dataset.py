@@ -54,8 +54,7 @@ class Dataset:
     def top5(self):
         """Whether training also tells how often the class is among the five best.
 
-        True for more than 5 classes of an image-folder, where it is ImageNet's second figure,
-        and for more than 10 of others.
+        It does for more than 10 classes, of an image-folder for more than 5, as with ImageNet.
         """
         return len(self.classes) > (5 if isinstance(self.train_images, FolderImages) else 10)
 
@@ -77,9 +76,9 @@ class Dataset:
     def split_validation(self, n, seed=0):
         """A Dataset in which ``n`` training images are held out for validation.
 
-        Stratified: every class keeps its share (of 50,000 CIFAR images, n = 5000 takes 500 of
-        each class). Which ones is a function of the labels, ``n`` and ``seed``; the order of the
-        rest is kept. InputError if there is a validation part already, or nothing left to train on.
+        Stratified: every class keeps its share. Which ones is a function of the labels, ``n`` and
+        ``seed``; the order of the rest is kept. InputError if there is a validation part already,
+        or nothing left to train on.
         """
         if self.validation_labels is not None:
             raise InputError("split_validation: this data set already has a validation part")
@@ -116,10 +115,8 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
     ``train_images`` are (N, H, W, C) or (N, H, W), or vectors (N, F); ``test_images`` are M of the
     same kind and size. They are uint8 or floats, which are kept as float32 and, of images, lie in
     [-1, 1]. ``train_labels`` (N,) or (N, 1) and ``test_labels`` are integers from 0. ``classes``
-    are the names of the classes; without them they are called "0", "1", ... up to the largest
-    label, and then there must be training images of each. ``name`` stands in reports.
-
-    InputError names the argument that does not fit.
+    are names; without them they are "0", "1", ... up to the largest label, and then there must be
+    training images of each. ``name`` stands in reports. InputError names what does not fit.
 
     >>> images = np.zeros((6, 8, 8), np.uint8)
     >>> from_arrays(images[:4], [0, 1, 0, 1], images[4:], [0, 1])

@@ -10,8 +10,8 @@ from minibnn.errors import InputError
 def fetch(url, sha256, name, download=True, progress=None):
     """Path of the file ``name`` in the user's cache, downloaded from ``url`` if it isn't there.
 
-    It is told on standard error, unless ``progress`` is False. InputError without network, for a
-    wrong checksum (the file is not kept), or if it is not there and ``download`` is False.
+    InputError if that fails, or its checksum is wrong (the file is not kept). For ``progress`` and
+    ``download`` see ``minibnn.data.load``.
     """
     import pooch  # only a download needs it
 

@@ -24,10 +24,9 @@ def read_image(path, shape, kind="bytes", square=False):
 
     ``shape`` is (height, width, channels): with 1 channel the image becomes grey, with 3 RGB. The
     whole image, or with ``square`` the largest square in its middle, turned upright as its EXIF
-    data say and laid on white where it is transparent, is resized (bicubic; proportions of the
-    whole are not kept). It is an array of uint8 if ``kind`` is "bytes", and of float32 in [0, 1]
-    if "unit"; "image-folder" gives what evaluation sees of the images of a folder. InputError
-    names the file if it cannot be read or is no image.
+    data say and laid on white where it is transparent, is resized (bicubic). Of ``kind`` "bytes" it
+    is uint8, of "unit" float32 in [0, 1]; "image-folder" gives what evaluation sees of the images
+    of a folder. InputError names the file if it cannot be read or is no image.
     """
     check_channels(shape)
     decode.prepare()

@@ -22,14 +22,9 @@ DATASETS = ("digits", "cifar10", "image-folder", "npz:FILE")
 
 
 def load(
-    name,
-    data_dir=None,
-    download=True,
-    progress=None,
-    image_size=None,
-    workers=None,
+    name, data_dir=None, download=True, progress=None, image_size=None, workers=None,
     test_share=None,
-):
+):  # fmt: skip
     """The Dataset of a name; InputError for an unknown one, and for missing or broken files.
 
     ``name`` is "digits" (comes with the package), "cifar10", "image-folder" for images laid out as
@@ -38,17 +33,17 @@ def load(
 
     ``data_dir``: for image-folder, the folder that holds train/CLASS/* and val/CLASS/* (or valid/
     or test/; Tiny ImageNet's val/ too). For cifar10, the folder of the official files (binary or
-    Python layout), its parent, or an official archive; if left out, the environment variable
-    MINIBNN_DATA; without that the official archive is downloaded once, into the user's cache.
-    ``download=False`` never uses the network. A download is told on standard
-    error, unless ``progress`` is False.
+    Python layout), its parent, or an official archive; else that in the environment variable
+    MINIBNN_DATA; else the official archive is downloaded once, into the user's cache, but with
+    ``download=False``.
 
     Only for image-folder: ``image_size`` is the height and width of the images networks see (224);
     ``workers`` are threads that decode (one per core; the same images come whatever their number);
     with ``test_share`` the folder holds CLASS/*, and that share of each class is for testing. Its
-    images are ``FolderImages``: they look like an array (N, H, W, 3) of float32, but stay in their
-    files until a batch of them is asked for. Those that cannot be read are told of once, unless
-    ``progress`` is False.
+    images are ``FolderImages``, which stay in their files until a batch of them is asked for.
+
+    Downloads, and images that cannot be read, are told on standard error, unless ``progress`` is
+    False.
     """
     if name == "image-folder":
         return load_image_folder(data_dir, image_size, workers, progress, test_share)

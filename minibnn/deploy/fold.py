@@ -23,9 +23,8 @@ def fold(layers, channels, most, scale=None, unit=None):
 
     They are given integers of ``channels``, at most ``most`` large, and see them times ``scale``,
     one per channel, if there is one. With ``unit`` they see float32(z) * unit: 1 / 255 for sums
-    over bytes. A Threshold and perhaps pooling and Flatten is what they become. None where this is
-    no comparison: there is no sign, another layer comes before it, or pooling stands where neither
-    order is exact.
+    over bytes. They become a Threshold, perhaps with pooling and Flatten. None where another layer
+    comes before the sign, or pooling stands where neither order is exact.
     """
     program, first_pools, last_pools, flat = [], [], [], []
     rising = np.ones(channels, bool)
@@ -73,10 +72,7 @@ def check_statistics(network):
 
 
 def _levels(program, rising, most, unit):
-    """State of the Threshold: where the sign changes among the integers from -most to most.
-
-    None if a number on the way is not finite: only what is finite is monotone.
-    """
+    """State of the Threshold; None if a number on the way is not finite, and so not monotone."""
     if not all(_run(program, np.full(rising.shape, end), unit)[1] for end in (-most, most)):
         return None
     level = where_sign_changes(lambda z: ~(_run(program, z, unit)[0] < 0), rising, -most, most)

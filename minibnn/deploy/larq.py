@@ -34,8 +34,7 @@ _OPTIONAL = {"bias": ("use_bias", 0), "beta": ("center", 0), "gamma": ("scale", 
 def arrays(network):
     """dict of LAYER/WHAT to array, in the order of the layers: what Keras' layers would hold.
 
-    Kernels are float32 ±1, or ±scale where their outputs have one: the magnitude of which Larq
-    makes it. epsilon and momentum of each batch normalisation are there as well.
+    Kernels are float32 ±1, or ±scale where their outputs have one.
     """
     found = {}
     for layer in network.chain.walk():
@@ -72,23 +71,21 @@ class Reading:
     def __str__(self):
         width = max(map(len, self.layers), default=0)
         lines = [f"{mine:{width}} from {theirs}" for mine, theirs in self.layers.items()]
-        latent = {name: count for name, count in self.signed.items() if count}
-        for name, count in latent.items():
-            lines.append(f"{name}: {count:,} entries were not ±1 and were signed")
+        latent = ((name, f"{count:,}") for name, count in self.signed.items() if count)
+        lines += [f"{name}: {count} entries were not ±1 and were signed" for name, count in latent]
         lines += [f"{name}: went into the moving mean behind it" for name in self.folded]
         lines += [f"{name}: left out" for name in self.left_out]
         return "\n".join(lines)
 
 
 def read(source, network, names=None, epsilon=None, momentum=None):
-    """Fill a network with the weights of a Larq or Keras model; returns a Reading.
+    """Fill a ``network`` with the weights of a Larq or Keras model; returns a Reading.
 
     ``source`` is an .npz of ``numpy.savez``, or a dict of LAYER/WHAT to array; a ``:0`` at the end
-    of a name is taken off. ``network`` has the same layers. Layers of the same names belong
-    together; if the names are others, convolutions, dense layers and batch normalisations are each
-    taken in the order of the source, or by ``names``, a dict of layer of the network to layer of
-    the source. ``epsilon`` and ``momentum`` are of every batch normalisation; else what the source
-    says of each, else the network's own.
+    of a name is taken off. Layers of the same names belong together; if the names are others,
+    convolutions, dense layers and batch normalisations are each taken in order, or by ``names``, a
+    dict of layer of the network to layer of the source. ``epsilon`` and ``momentum`` are of every
+    batch normalisation; else what the source says of each, else the network's own.
 
     Real kernels of binary layers (latent weights) become their signs, sign(0) = +1, and the scales
     of ``magnitude_aware_sign`` their mean magnitudes. A bias of a binary layer is subtracted from
@@ -248,6 +245,5 @@ def _norm_behind(chain, layer, weights):
         if not isinstance(following, nn.MaxPool2D):
             break
     raise InputError(
-        f"{weights.name}/bias is not 0, and {layer.name} has no batch normalisation behind it "
-        "that could take it"
+        f"{weights.name}/bias is not 0, and no batch normalisation behind {layer.name} can take it"
     )

@@ -21,10 +21,7 @@ _KEEP_INTEGERS = *BINARY, nn.MaxPool2D, nn.Flatten, nn.ReLU
 
 
 class PackedNetwork(nn.Sequential):
-    """What ``pack`` makes of a network and ``load`` reads: a Sequential that cannot be trained.
-
-    ``dataset`` names what it was trained on, if that is one everybody has.
-    """
+    """What ``pack`` makes of a network and ``load`` reads: a Sequential that cannot be trained."""
 
     on_bytes = None  # the first step for bytes, if it is another one, and the steps behind it
 
@@ -41,9 +38,13 @@ class PackedNetwork(nn.Sequential):
                 first = MultiplyAndCompare(product, *found)
                 self.on_bytes = first, fuse(behind[done:])
 
+    def backward(self, dy, need_dx=False):
+        """InputError, whatever ``dy`` and ``need_dx``: it cannot be trained."""
+        raise InputError(f"{self.name} is packed: train the network it comes from")
+
     def _run(self, x, training):
         if training:
-            raise InputError(f"{self.name} is packed: train the network it comes from")
+            self.backward(x)
         if self.on_bytes is None or not isinstance(x, np.ndarray) or x.dtype != np.uint8:
             return super()._run(x, training)
         first, steps = self.on_bytes
@@ -62,9 +63,8 @@ def pack(network, classes=None, dataset=None):
     """A trained network, a Sequential, as bits and integer thresholds: a PackedNetwork.
 
     Its outputs are those of ``network.forward`` in evaluation mode, bit for bit, for every input.
-    ``classes``, names of the outputs, are the network's own by default; ``dataset`` names what it
-    was trained on. InputError for a layer that cannot be packed, naming it, and for statistics that
-    are not finite.
+    ``classes`` and ``dataset`` are as in ``Sequential``; by default the classes are the network's.
+    InputError names a layer that cannot be packed, or whose statistics are not finite.
 
     >>> from minibnn import zoo
     >>> net = zoo.digits_net(filters=4, dense_units=8)
@@ -92,10 +92,9 @@ def pack(network, classes=None, dataset=None):
 
 
 def load(path):
-    """The PackedNetwork in the file ``path`` of ``PackedNetwork.save``.
+    """The PackedNetwork in the file ``path`` of ``PackedNetwork.save``; InputError if it is none.
 
-    InputError if it is missing, cut off, damaged or something else, and where its sizes do not add
-    up: then nothing of these sizes was allocated.
+    Where its sizes do not add up, nothing of these sizes was allocated.
     """
     return load_network(path, (PackedNetwork,))
 
@@ -103,27 +102,10 @@ def load(path):
 def _packed(layers, shape, signs):
     """(configurations of the packed layers, the layers that hold their arrays).
 
-    The ``layers`` are given inputs of a ``shape``, which are Signs or not.
+    The ``layers`` are given inputs of a ``shape``, which are Signs or not; where ``fold`` finds
+    Thresholds, these take their place.
     """
-    configs, sources = [], []
-    for layer, scale in _folded(layers, shape, signs):
-        config = {"kind": "Sign"} if type(layer) is nn.Sign else layer.config()
-        if type(layer) in BINARY:
-            config["kernel_quantizer"] = "ste_sign" if scale is None else "magnitude_aware_sign"
-        if isinstance(layer, nn.Residual):
-            for part, chain in zip(("body", "shortcut"), layer.inner_chains(), strict=True):
-                config[part], inner = _packed(chain.layers, shape, signs)
-                sources += inner
-        else:
-            sources.append(layer)
-        configs.append(config)
-        shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
-    return configs, sources
-
-
-def _folded(layers, shape, signs):
-    """Pairs (layer, scale of its outputs or None), with Thresholds where ``fold`` finds them."""
-    found, rest = [], list(layers)
+    configs, sources, rest = [], [], list(layers)
     most = None  # the largest magnitude of what the next layer is given, if these are integers
     while rest:
         first, scale, product = rest[0], None, type(rest[0]) in BINARY
@@ -143,10 +125,19 @@ def _folded(layers, shape, signs):
                 new, done = [rest[done], *new], done + 1  # pooling commutes with what rises
             new, scale, most = [*rest[:product], *new], None, None
         for layer in new:
-            found.append((layer, scale))
+            config = {"kind": "Sign"} if type(layer) is nn.Sign else layer.config()
+            if type(layer) in BINARY:
+                config["kernel_quantizer"] = "ste_sign" if scale is None else "magnitude_aware_sign"
+            if isinstance(layer, nn.Residual):
+                for part, chain in zip(("body", "shortcut"), layer.inner_chains(), strict=True):
+                    config[part], inner = _packed(chain.layers, shape, signs)
+                    sources += inner
+            else:
+                sources.append(layer)
+            configs.append(config)
             shape, signs = layer.output_shape(shape), layer.gives_signs(signs)
         del rest[:done]
-    return found
+    return configs, sources
 
 
 def _terms(product):

@@ -95,11 +95,8 @@ class Residual(Layer):
         self.shortcut = Chain([] if shortcut is None else layers_from_config(shortcut))
 
     def config(self):
-        return {
-            "kind": self.kind,
-            "body": self.body.config(),
-            "shortcut": self.shortcut.config() or None,
-        }
+        shortcut = self.shortcut.config() or None
+        return {"kind": self.kind, "body": self.body.config(), "shortcut": shortcut}
 
     def inner_chains(self):
         return self.body, self.shortcut
@@ -107,12 +104,9 @@ class Residual(Layer):
     def build(self, input_shape, rng):
         self.body.build(input_shape, rng)
         self.shortcut.build(input_shape, rng)
-        shapes = self.body.output_shape(input_shape), self.shortcut.output_shape(input_shape)
-        if shapes[0] != shapes[1]:
-            raise InputError(
-                f"Residual adds body and shortcut: shapes must be equal, found {shapes[0]} "
-                f"and {shapes[1]}"
-            )
+        body, shortcut = self.output_shape(input_shape), self.shortcut.output_shape(input_shape)
+        if body != shortcut:
+            raise InputError(f"Residual adds equal shapes, found body {body}, shortcut {shortcut}")
 
     def output_shape(self, input_shape):
         return self.body.output_shape(input_shape)

@@ -12,9 +12,8 @@ from minibnn.ops.backend import ops
 def softmax_cross_entropy(logits, labels):
     """Mean over the batch of -log softmax(logits)[label] in nats, and its gradient.
 
-    Takes logits (B, C) and integer labels (B,); dlogits (B, C) is (softmax - one_hot) / B. Of
-    float64 logits both are the same bits on every machine: see ``ops.reference``. InputError for
-    labels that do not fit.
+    Takes logits (B, C) and integer labels (B,), else InputError; dlogits (B, C) is
+    (softmax - one_hot) / B. Of float64 logits both are the same bits on every machine.
 
     >>> loss, dlogits = softmax_cross_entropy(np.zeros((1, 4), np.float32), np.array([2]))
     >>> round(loss, 4), dlogits  # log 4

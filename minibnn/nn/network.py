@@ -30,10 +30,9 @@ _USUAL = {
 class Sequential:
     """Layers one after another on inputs of one shape.
 
-    Each of the ``layers`` becomes this network's own and gets its name: "conv1", "batch_norm1",
-    "conv2", ... ``input_shape`` is that of one input, (height, width, channels) or (features,).
-    ``seed`` is of the random start of the kernels. InputError, naming them, for layers that do not
-    fit one another or belong to another network.
+    Each of the ``layers`` gets a name: "conv1", "batch_norm1", "conv2", ... ``input_shape`` is that
+    of one input, (height, width, channels) or (features,). ``seed`` is of the random start of the
+    kernels. InputError names layers that do not fit one another or belong to another network.
 
     ``gradients`` says how they travel through binary layers: "float32", as in the paper; or "int2"
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
@@ -148,10 +147,9 @@ class Sequential:
         return self.chain.forward(x, training)
 
     def predict(self, images, batch_size=100):
-        """Outputs (N, *output_shape) in evaluation mode, which uses the moving statistics.
+        """Outputs (N, *output_shape) in evaluation mode; they do not depend on ``batch_size``.
 
-        ``images`` (N, *input_shape) are as ``forward`` takes them, ``batch_size`` at a time; the
-        outputs do not depend on it.
+        ``images`` (N, *input_shape) are as ``forward`` takes them.
         """
         batch_size = integer(batch_size, "batch_size", 1)
         try:
@@ -181,10 +179,7 @@ class Sequential:
         return arrays
 
     def digest(self):
-        """12 hexadecimal digits for all arrays: two networks agree in every bit or differ in these.
-
-        They are the beginning of the SHA-256 of the bytes of ``state_dict``, in its order.
-        """
+        """12 hexadecimal digits: the beginning of the SHA-256 of the bytes of ``state_dict``."""
         arrays = self.state_dict().values()
         data = b"".join(a.astype(a.dtype.newbyteorder("<")).tobytes() for a in arrays)
         return sha256(data).hexdigest()[:12]
@@ -278,10 +273,7 @@ def _shape(values):
 
 
 def load_network(path, kinds=(Sequential,)):
-    """The network in a file ``path`` of ``Sequential.save`` or of a checkpoint; else InputError.
-
-    ``kinds`` are the classes it may be of.
-    """
+    """The network, of one of these ``kinds``, in the file ``path``; else InputError."""
     meta, arrays = checkpoint.read(path)
     prefix = checkpoint.NETWORK
     own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}

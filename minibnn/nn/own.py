@@ -13,11 +13,10 @@ from minibnn.nn.quantizers import KERNEL_QUANTIZERS, QUANTIZERS
 def register(name):
     """A decorator for what a network of yours is made of: files call it by ``name``.
 
-    It decorates a subclass of ``Layer`` (known by its class's name without it, unless that is
-    taken); a class with ``gradient(dy, x)``, a quantizer for ``Sign`` (a dataclass, if it has
-    arguments); or a function of latent weights that gives the scale of each output, a
-    ``kernel_quantizer``. InputError for a name that minibnn uses, and for anything else. A file can
-    be read once the module that defines its layers has been imported.
+    It decorates a subclass of ``Layer``; a class with ``gradient(dy, x)``, a quantizer for ``Sign``
+    (a dataclass, if it has arguments); or a function of latent weights that gives the scale of each
+    output, a ``kernel_quantizer``. InputError for a name that minibnn uses, and for anything else.
+    A file can be read once the module that defines its layers has been imported.
 
     >>> from minibnn import nn
     >>> @nn.register("half")

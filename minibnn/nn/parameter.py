@@ -15,10 +15,10 @@ class Parameter:
     else as float32. ``magnitude``, a function of latent weights, gives a binary kernel a scale.
 
     ``grad`` is dL/dvalue, overwritten by each backward pass, or None. ``trainable`` says whether
-    optimizers change it; a network's copies and files keep it so. ``scale`` (outputs,) float32, or
-    None, are factors of a binary kernel's outputs. They are not trained: an optimizer with latent
-    weights sets them by ``rescale``; else they stay 1. ``version`` counts the calls of ``assign``:
-    where it changed, an optimizer signs its latent weights anew.
+    optimizers change it. ``scale`` (outputs,) float32, or None, are factors of a binary kernel's
+    outputs: an optimizer with latent weights sets them by ``rescale``; else they stay 1.
+    ``version`` counts the calls of ``assign``: where it changed, an optimizer signs its latent
+    weights anew.
     """
 
     def __init__(self, name, value, binary=False, magnitude=None):

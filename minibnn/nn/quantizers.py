@@ -8,9 +8,9 @@ approx_sign   (2 - 2 abs(x)) dy where abs(x) <= 1                    arXiv 1808.
 swish_sign    beta (2 - z tanh(z/2)) / (1 + cosh z) dy, z = beta x   arXiv 1812.11800
 ============  =====================================================  =========================
 
-A binary kernel holds nothing but signs; its quantizer says what they are multiplied by. With
-``ste_sign`` by nothing, with ``magnitude_aware_sign`` (arXiv 1808.00278) by the mean magnitude of
-an output's latent weights: a factor for each output that the optimizer keeps up to date.
+A binary kernel holds nothing but signs; its quantizer says what they are multiplied by: nothing
+(``ste_sign``), or the mean magnitude of an output's latent weights, which the optimizer keeps up to
+date (``magnitude_aware_sign``, arXiv 1808.00278).
 """
 
 import math

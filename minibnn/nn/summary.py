@@ -28,10 +28,8 @@ class Summary(Rows):
             for row in self.rows
         ]
         count = self.total("bits") + self.total("floats")
-        note = (
-            f"{self.trained:,} of {count:,} parameters are trained. Packed and float32 are bytes, "
-        )
-        note += "MACs multiply-adds per sample."
+        note = f"{self.trained:,} of {count:,} parameters are trained. "
+        note += "Packed and float32 are bytes, MACs multiply-adds per sample."
         foot = [["total", "", "", *_costs(self.total)]]
         return [Table(head, lines, left=3, title=self.name, foot=foot, notes=[note])]
 

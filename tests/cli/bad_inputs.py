@@ -146,7 +146,7 @@ TRAINING = {  # options of train, compare and sweep
         ("100000000000000", ONE + "digits: its arrays take ... GB, ..."),
         (
             "4 --width 0.5",
-            "--width scales --filters and --dense-units: give it or --dense-units, not both",
+            "--width scales --dense-units: give one of them",
         ),
         ("4 --model birealnet", "--dense-units: birealnet has no such setting"),
         ("few", NOT_WHOLE.format("few")),
@@ -244,8 +244,8 @@ ROWS = {
             ("--force --out none", "resume goes on with a run, force discards it: choose one"),
             (
                 "--out run",
-                "run was started from Python, so its config.json does not hold the options of a "
-                "command: go on with it there (resume=True), or spell them all out",
+                "run was started from Python: go on with it there (resume=True), or spell out all "
+                "the options",
             ),
             ("--out broken", "broken/config.json is damaged: it is not JSON"),
         ],
@@ -274,7 +274,7 @@ ROWS = {
             ("twins", "--preset must be one of sgd-decay-is-bop, ..., found 'twins'"),
             (
                 "inertia --recipe cema",
-                "--preset has its own optimizers and number of steps (--steps): leave --recipe out",
+                "--preset has its own settings: leave --recipe out",
             ),
         ],
         "--steps": [
@@ -413,7 +413,7 @@ ROWS = {
             *SHARED["--dataset"],
             (
                 "npz:cats.npz",
-                "the network takes inputs of shape (8, 8, 1), and the images of cats are (9, 9, 1)",
+                "the network takes (8, 8, 1), and the images of cats are (9, 9, 1)",
             ),
         ],
         "--data-dir": SHARED["--data-dir"],

@@ -177,7 +177,7 @@ GRID = ("--grid", "gamma=1e-2")
         ("data set must be one of digits", ("--grid", "dataset=digits,mnist")),
         ("batch_size must be an integer from 1 to 1437", ("--grid", "batch-size=50,5000")),
         ("recipe must be one of bop-sec51", ("--grid", "recipe=bop-sec51,bop-sec99")),
-        ("--width scales --filters", ("--grid", "width=0.5,1", "--filters", 8)),
+        ("--width scales --filters: give one of them", ("--grid", "width=0.5,1", "--filters", 8)),
         ("none is no sweep's folder", ("--resume", "--out", "none")),
     ],
 )  # fmt: skip

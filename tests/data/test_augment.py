@@ -57,7 +57,7 @@ def test_draws_cover_every_offset_and_both_flips():
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"images": np.zeros((2, 4, 4, 1), np.float32)}, "bytes.*float32"),
+        ({"images": np.zeros((2, 4, 4, 1), np.float32)}, "uint8.*float32"),
         ({"offsets": [[0, -1], [0, 0]]}, "offsets must be from 0 to 8"),
     ],
 )

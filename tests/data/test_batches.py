@@ -113,5 +113,5 @@ def test_float_images_pass_through():
 
 
 def test_floats_are_not_augmented():
-    with pytest.raises(InputError, match=r"bytes.*float32"):
+    with pytest.raises(InputError, match=r"uint8.*float32"):
         Batches(IMAGES.astype(np.float32), LABELS, 4, 0, "paper")

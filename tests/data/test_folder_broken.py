@@ -21,9 +21,7 @@ def test_in_the_place_of_a_broken_image_comes_the_next_of_the_order(bad):
     order = np.random.default_rng(0).permutation(21)
     order = np.roll(order, -int(np.flatnonzero(order == broken[0])[0]) - 1)  # one is last
     places = [slice(0, 7), slice(7, 14), slice(14, 21)]
-    stream = data.train_images.training_batches(
-        data.train_labels, order, places, seed=0, epoch=0, augment=False
-    )
+    stream = data.train_images.decoded(data.train_labels, order, places, replace=True)
     got = [pair for batch in stream for pair in zip(*batch, strict=True)]
     assert len(got) == 21
     for place, (image, label) in enumerate(got):

@@ -243,7 +243,12 @@ def test_what_it_says_of_itself():
     assert repr(packed) == "<PackedNetwork digits (8, 8, 1) -> (10,)>"
     assert packed.classes == tuple("0123456789")
     assert packed.nbytes < net.summary().total("packed")
-    for refused in (lambda: pack(packed), lambda: packed.forward(np.zeros((1, 8, 8, 1)), True)):
+    x = np.zeros((1, 8, 8, 1))
+    for refused in (
+        lambda: pack(packed),
+        lambda: packed.forward(x, True),
+        lambda: packed.backward(packed.forward(x)),
+    ):
         with pytest.raises(InputError, match=r"^(what is packed|digits is packed: train)"):
             refused()
 

@@ -55,7 +55,7 @@ def test_vectors_that_do_not_fit_are_refused():
     settings = {"epochs": 1, "batch_size": 20, "progress": False}
     with pytest.raises(bnn.InputError, match=r"network takes vectors of 64, those of .* are 8x8"):
         bnn.fit(dense_net(), optimizer(), small_data(), **settings)
-    with pytest.raises(bnn.InputError, match="augment 'paper' works on images"):
+    with pytest.raises(bnn.InputError, match="images to be augmented must be"):
         bnn.fit(dense_net(), optimizer(), table(), augment="paper", **settings)
 
 

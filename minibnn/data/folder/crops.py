@@ -40,8 +40,8 @@ def random_crop(width, height, size, seed, epoch, index):
 def random_box(width, height, draws):
     """A box (left, upper, right, lower) of a random area, shape and place inside an image.
 
-    ``draws`` (n, 4) in [0, 1) has a row for each attempt: area, shape, and the place in x and y. If
-    none fits into the image, the box is the middle: the largest one of a permitted shape.
+    ``draws`` (n, 4) in [0, 1) has a row for each attempt: area, shape, and the place in x and y.
+    After the last comes the largest box of a permitted shape in the middle.
     """
     low, high = math.log(ASPECT[0]), math.log(ASPECT[1])
     for area, shape, x, y in draws.tolist():

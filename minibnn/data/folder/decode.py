@@ -20,10 +20,7 @@ GAP = 2  # a JPEG may be decoded smaller if this many times the pixels wanted ar
 
 
 class Unreadable(Exception):
-    """These bytes are no whole image; the message says why in a few words.
-
-    A property of the bytes alone: not of what is cut out of the image, nor of the machine.
-    """
+    """These bytes, whatever is cut out of them and wherever, are no whole image; says why."""
 
 
 def prepare():
@@ -67,10 +64,9 @@ def pillow_errors():
 def cut(content, plan):
     """A part of the image in a file's ``content``, resized (bicubic): a PIL.Image.Image in RGB.
 
-    ``plan(width, height)`` gives the Crop to take of an image of this size. Unreadable if the
-    content is no whole image. Where at least ``GAP`` times the pixels wanted are left in both
-    directions, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, in a fraction of the time. On
-    photographs that changes the result by less than 1 of 255 in the mean.
+    ``plan(width, height)`` gives the Crop to take of an image of this size. Where at least ``GAP``
+    times the pixels wanted are left in both directions, a JPEG is decoded at 1/2, 1/4 or 1/8 of its
+    size, in a fraction of the time; that changes photographs by less than 1 of 255 in the mean.
     """
     image = open_image(content)
     return _take(image, plan(*image.size))

@@ -92,25 +92,19 @@ class FolderImages:
         """
         order, starts = np.arange(len(self)), range(0, len(self), batch_size)
         places = [slice(start, min(start + batch_size, len(self))) for start in starts]
-        return self._prefetched(order, order, places)
+        return self.decoded(order, order, places)
 
-    def training_batches(self, labels, order, places, seed, epoch, augment):
-        """Iterator of batches for training: images (B, H, W, 3) float32, labels (B,) int64.
+    def decoded(self, labels, order, places, draws=None, replace=False):
+        """Yield images (B, H, W, 3) float32 and labels (B,) int64, decoded ahead.
 
-        ``order`` (N,) are all rows in the order of this epoch, and each slice in ``places`` is a
-        batch of them; ``labels`` (N,) are in the order of the rows. With ``augment`` every image is
-        cropped at random, seeded by (seed, epoch, its place in the listing); else its middle is
-        taken.
+        ``order`` (N,) are rows, and each slice in ``places`` is a batch of them; ``labels`` (N,)
+        are in the order of the rows. With ``draws``, a dict of seed and epoch, every image is
+        cropped at random by them and its place in the listing; else its middle is taken.
 
-        In the place of an image that cannot be decoded comes the next in ``order`` that can be,
-        with its own label. So batches are whole and depend on the files and the arguments only,
-        not on which broken ones were met before.
+        With ``replace``, in the place of an image that cannot be decoded comes the next in
+        ``order`` that can be, with its own label: batches are whole and depend on the files and the
+        arguments only, not on which broken ones were met before.
         """
-        draws = {"seed": seed, "epoch": epoch} if augment else None
-        return self._prefetched(labels, order, places, draws, replace=True)
-
-    def _prefetched(self, labels, order, places, draws=None, replace=False):
-        """Yield (images, labels) of each slice of ``places`` in ``order``, decoded ahead."""
 
         def load(place):
             """An image or None, its label, and the names of broken files."""

@@ -20,9 +20,8 @@ EXTENSIONS = frozenset(
 class Listing(NamedTuple):
     """The images of one part, by class and name; nothing of them has been read.
 
-    ``names`` are paths below ``root`` with forward slashes, such as train/n01440764/1.JPEG;
-    ``sizes`` (N,) int64 are bytes, ``labels`` (N,) int64; ``classes`` are the names of the class
-    folders, sorted.
+    ``names`` are paths below ``root`` with forward slashes, ``sizes`` (N,) and ``labels`` (N,)
+    int64, the first in bytes; ``classes`` are the names of the class folders, sorted.
     """
 
     root: str
@@ -46,14 +45,11 @@ class Listing(NamedTuple):
 def list_images(data_dir, divided=True):
     """A list of the Listings of training, test and, if there are, validation images.
 
-    Every folder in train/ is a class, in the order of their names, and so is every image in it
-    or in folders below it; what an image is, is told by the end of its name in any case. Hidden
-    files and folders (.DS_Store) and files of other kinds are left alone.
-
-    The test images are in test/ or, where that has no classes or is not there, in val/, valid/
-    or validation/; beside a test/ with classes these are for validation. Tiny ImageNet's val/ has
-    its classes in val_annotations.txt. If not ``divided``, there is one Listing, of the classes in
-    ``data_dir`` itself.
+    Every folder in train/ is a class; its images are in it and in folders below it. Hidden files
+    and folders (.DS_Store) and files whose names end as no image's are left alone. The test images
+    are in test/ or, where that has no classes or is not there, in val/, valid/ or validation/;
+    beside a test/ with classes these are for validation. Tiny ImageNet's val/ has its classes in
+    val_annotations.txt. If not ``divided``, there is one Listing, of the classes in ``data_dir``.
 
     InputError if a part is missing or has no class folders, a class has no images, or the classes
     of two parts differ.

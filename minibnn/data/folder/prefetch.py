@@ -10,7 +10,7 @@ def prefetch(function, items, workers, ahead):
     """Yield ``function(item)`` of each item, in order, computed by ``workers`` threads.
 
     Up to ``ahead`` items are begun or done that nobody has taken yet. What ``function`` raises is
-    raised when its turn comes. The threads are gone when the generator is exhausted or closed.
+    raised when its turn comes. The generator ends its threads, also when it is closed.
     """
     items = iter(items)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="minibnn-loader")

@@ -29,11 +29,9 @@ def model(network, classes=None):
 
     ``classes``, names of the outputs, by default the network's own, are kept in the model's
     metadata as a JSON list. The model makes what the network was trained on, its ``image_form``, of
-    bytes; of "arrays", which bytes cannot tell, it takes these. A binary kernel is kept as 8
-    weights to a byte, with five operators behind it that turn bits into ±1 (runtimes do so once,
-    when they load it).
-
-    InputError if a layer has no such form (it says which and why), or onnx is not installed.
+    bytes; of "arrays", which bytes cannot tell, it takes these. A binary kernel is kept as bits;
+    five operators turn them into ±1 once, when a runtime loads it. InputError names a layer that
+    has no such form, and tells if onnx is not installed.
     """
     onnx = _onnx()
     image_form = one_of(network.image_form, "image_form", IMAGE_FORMS)
@@ -56,15 +54,11 @@ def model(network, classes=None):
 
 def write(network, path, classes=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
-    made = model(network, classes)
-    write_atomic(path, made.SerializeToString(deterministic=True))
+    write_atomic(path, model(network, classes).SerializeToString(deterministic=True))
 
 
 def describe(path):
-    """What the ONNX file ``path`` says of itself, as a dict of texts.
-
-    InputError if it is no ONNX model, or onnx is not installed.
-    """
+    """What the ONNX file ``path`` says of itself, as a dict of texts; InputError if it is none."""
     onnx = _onnx("reading")
     content = Path(path).read_bytes()
     try:

@@ -110,12 +110,11 @@ class _Walk(Graph):
         found = fold(layers, value.shape[-1], value.bound, value.scale, value.unit)
         if found is None:
             return None
-        made, done = found
-        for k, layer in enumerate(made, start=1):
-            name = layers[done - 1].name
-            name = name if k == len(made) else f"{layer.name or name}/first"
-            value = _KINDS[type(layer)](self, layer, value, name)
-        return value, done
+        (*firsts, last), done = found
+        name = layers[done - 1].name
+        for layer in firsts:
+            value = _KINDS[type(layer)](self, layer, value, f"{layer.name or name}/first")
+        return _KINDS[type(last)](self, last, value, name), done
 
     # -- products -----------------------------------------------------------------------------
 
@@ -157,9 +156,8 @@ class _Walk(Graph):
         return self.real(value).name, Value("", (), scale=scale)
 
     def _kernel(self, layer, array, dtype):
-        if layer.kernel.binary:
-            return self.signs(layer.kernel.name, array, dtype)
-        return self.constant(layer.kernel.name, array)
+        name = layer.kernel.name
+        return self.signs(name, array, dtype) if layer.kernel.binary else self.constant(name, array)
 
     def _bias(self, layer, value):
         if not getattr(layer, "use_bias", False):
@@ -204,19 +202,14 @@ class _Walk(Graph):
 
     # -- pooling and shapes -------------------------------------------------------------------
 
-    def max_pool(self, layer, value, name=None):
-        """Of integers, floats or signs: padding never is the largest."""
-        return self._pooled("MaxPool", layer, value, name or layer.name)
-
-    def avg_pool(self, layer, value):
-        """Mean of the pixels that exist."""
-        value = self.real(value)
-        return self._pooled("AveragePool", layer, value, layer.name, count_include_pad=0)
-
-    def _pooled(self, kind, layer, value, name, **options):
+    def pool(self, layer, value, name=None):
+        """Largest of integers, floats or signs, or mean, of the pixels that exist."""
+        kind, options = "MaxPool", {}
+        if type(layer) is nn.AvgPool2D:
+            value, kind, options = self.real(value), "AveragePool", {"count_include_pad": 0}
         size, strides, seen = layer.pool_size, layer.strides, layer.windows_on(value.shape)
         options |= {"kernel_shape": list(size), "strides": list(strides), "pads": _pads(seen)}
-        y = self.node(kind, [value.name], name, **options)
+        y = self.node(kind, [value.name], name or layer.name, **options)
         return replace(value, name=y, shape=(*seen.output, value.shape[2]))
 
     def global_avg_pool(self, layer, value):
@@ -264,7 +257,7 @@ class _Walk(Graph):
 
 
 _KINDS = {
-    nn.AvgPool2D: _Walk.avg_pool,
+    nn.AvgPool2D: _Walk.pool,
     nn.BatchNorm: _Walk.norm,
     nn.BinaryConv2D: _Walk.conv,
     nn.BinaryDense: _Walk.dense,
@@ -272,7 +265,7 @@ _KINDS = {
     nn.Dense: _Walk.dense,
     nn.Flatten: _Walk.flatten,
     nn.GlobalAvgPool2D: _Walk.global_avg_pool,
-    nn.MaxPool2D: _Walk.max_pool,
+    nn.MaxPool2D: _Walk.pool,
     nn.ReLU: _Walk.relu,
     nn.Residual: _Walk.residual,
     nn.Sign: _Walk.sign,

@@ -21,9 +21,8 @@ class BatchNorm(Layer):
     the paper of batch normalisation (arXiv 1502.03167) and Keras' fused path do. Keras takes that
     path for images only: behind its dense layers the moving variance is the biased one.
 
-    ``scale`` and ``center`` say whether there is a gamma, and a beta: without a scale
-    sign(BatchNorm(x)) is one threshold per channel. ``momentum`` in [0, 1) is how much the moving
-    statistics keep; ``epsilon`` is above 0. Defaults are Keras', but for ``scale``.
+    ``scale`` and ``center`` say whether there is a gamma, and a beta. ``momentum`` in [0, 1) is how
+    much the moving statistics keep; ``epsilon`` is above 0. Defaults are Keras', but for ``scale``.
     """
 
     prefix = "batch_norm"
@@ -67,8 +66,7 @@ class BatchNorm(Layer):
     def normalisation(self, x, training):
         """The arguments of ``ops.batch_norm``; keeps them, and moves the statistics in training.
 
-        With integer gradients, ``training`` rounds floats x to fixed point, so that statistics are
-        exact sums.
+        With integer gradients, training rounds floats x to fixed point: statistics are exact sums.
         """
         x = x if isinstance(x, Fixed) else as_array(x)
         dtype = np.dtype(np.float32)

@@ -44,8 +44,7 @@ class Layer:
     def forward(self, x, training=False):
         """The output for a batch x, the caller's to keep; keeps what the backward pass needs.
 
-        ``training`` uses and moves the statistics of the batch. In evaluation several threads may
-        be here at once, so a layer must not read what it keeps.
+        Without ``training`` several threads may be here at once: a layer must not read what it keeps.
         """
         raise NotImplementedError
 
@@ -108,10 +107,7 @@ class Layer:
         return False
 
     def same_everywhere(self, exact):
-        """Whether its floats are the same bits on every machine, with integer gradients.
-
-        ``exact`` says whether its input is signs or bytes.
-        """
+        """Whether, of signs or bytes if ``exact``, its floats are the same bits everywhere."""
         return True
 
     def macs(self, input_shape):

@@ -10,7 +10,7 @@ from minibnn.ops.fixed import LOSS_WIDTH, Fixed
 
 
 class _Pooling(_Windowed):
-    """Geometry of both pools; ``strides=None`` means the pool's own size."""
+    """Geometry of both pools."""
 
     arguments = ("pool_size", "strides", "padding")
 
@@ -23,9 +23,8 @@ class _Pooling(_Windowed):
 class MaxPool2D(_Pooling):
     """Largest entry per window; the gradient goes to the first such entry, row by row.
 
-    Integers stay integers and Signs stay Signs. ``pool_size`` and ``strides`` are (rows, columns)
-    or one number for both, of at most 256 pixels; without strides the pool's own size.
-    ``padding`` is "valid" or "same".
+    Integers stay integers and Signs stay Signs. ``pool_size``, of at most 256 pixels, and
+    ``strides``, by default the same, are as in ``BinaryConv2D``; so is ``padding``.
     """
 
     prefix = "max_pool"

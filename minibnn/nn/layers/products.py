@@ -102,8 +102,8 @@ class BinaryDense(_Binary, _Dense):
     """y = x @ w [* scale] with w in {-1, +1}; no bias, batch normalisation follows.
 
     x (B, I) Signs, or bytes or floats as a first layer; y (B, ``units``), integers for Signs unless
-    there is a scale. ``kernel_quantizer`` is "ste_sign" or "magnitude_aware_sign", which multiplies
-    each output by the mean magnitude of its latent weights (see ``minibnn.nn.quantizers``).
+    there is a scale. ``kernel_quantizer`` is "ste_sign" or "magnitude_aware_sign", see
+    ``minibnn.nn.quantizers``.
     """
 
     arguments = ("units", "kernel_quantizer")
@@ -241,9 +241,7 @@ class Conv2D(_Real, _Convolution):
 
     ``filters`` outputs; ``kernel_size``, ``strides`` and ``padding`` are as in ``BinaryConv2D``.
     ``use_bias`` adds a bias; ``kernel_initializer`` is "glorot_uniform" or "glorot_normal".
-    ``l2`` adds l2 * sum(kernel^2) to the loss, as ``tf.keras.regularizers.l2`` does: ``backward``
-    adds its gradient 2 l2 kernel, and the network's ``penalty()`` is what training adds to the
-    loss that it reports.
+    ``l2`` adds l2 * sum(kernel^2) to the loss, as ``tf.keras.regularizers.l2`` does.
     """
 
     arguments = (
