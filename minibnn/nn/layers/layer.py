@@ -44,7 +44,7 @@ class Layer:
     def forward(self, x, training=False):
         """The output for a batch x, the caller's to keep; keeps what the backward pass needs.
 
-        Without ``training`` several threads may be here at once: a layer must not read what it keeps.
+        Without ``training`` several threads may be here: a layer must not read what it keeps.
         """
         raise NotImplementedError
 
