@@ -138,7 +138,7 @@ TRAINING = {  # options of train, compare and sweep
             ONE + "digits: its arrays take 18,000,0... GB, and while "
             "they are made more memory than the ... GB there are",
         ),
-        ("4 --width 0.5", "--width scales ... and --dense-units: give it or --filters, not both"),
+        ("4 --width 0.5", "--width scales --filters: give one of them"),
         ("1e3", NOT_WHOLE.format("1e3")),
     ],
     "--dense-units": [

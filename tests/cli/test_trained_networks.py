@@ -288,7 +288,7 @@ def test_images_become_what_a_network_was_trained_on(run, tmp_path, form, scale,
     files = [tmp_path / f"{k}.png" for k in range(20)]
     command = "predict", tmp_path / form, *files, "--json"
     if scale != 255:
-        fails("was trained on floats: give its predict() such arrays", *command)
+        fails("was trained on floats: give its predict", *command)
         return
     code, out, _ = run(*command)
     assert code == 0
