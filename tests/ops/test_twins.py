@@ -46,6 +46,8 @@ TOLERANCE = 2e-6
 NAMES = reference.__all__
 CASES = {}  # name -> function(rng) that yields argument tuples
 EXACT = {
+    "add",
+    "approx_sign_grad",
     "batch_norm",
     "batch_norm_sign",
     "binary_conv2d on bytes",
@@ -297,6 +299,22 @@ def _(rng):
 
 
 # -- packing ----------------------------------------------------------------------------------
+
+
+@cases("add")
+def _(rng):
+    for shape in (*SHAPES, (2, 130, 130, 3)):
+        yield real(rng, *shape), real(rng, *shape)
+    yield real(rng, 9, 65).T, real(rng, 65, 9)
+    yield real(rng, 9, 65)[::2], real(rng, 5, 65).astype(np.float64)
+
+
+@cases("approx_sign_grad")
+def _(rng):
+    for shape in SHAPES:
+        for x in preactivations(rng, *shape):
+            yield real(rng, *shape), zeros_and_clips(x)
+    yield real(rng, 65, 3).T, real(rng, 65, 3).T
 
 
 @cases("sign")

@@ -6,6 +6,7 @@ does as well is the reference's own.
 """
 # ruff: noqa: F401  the list of names is the reference's
 
+from minibnn.ops.kernels.elementwise import add, approx_sign_grad
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
@@ -34,8 +35,6 @@ from minibnn.ops.kernels.products import (
 from minibnn.ops.kernels.real import conv2d, conv2d_grad_input, conv2d_grad_kernel, dense
 from minibnn.ops.reference import (
     __all__,
-    add,
-    approx_sign_grad,
     avg_pool2d,
     avg_pool2d_grad,
     dense_grad_input,
