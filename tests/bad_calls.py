@@ -177,7 +177,7 @@ CALLS = {
         ),
         (
             "bnn.data.from_arrays(images, labels, images, labels, ['a'])",
-            "train_labels must be below the number of classes 1, found 1",
+            "train_labels must be below 1, the classes, found 1",
         ),
         (
             "bnn.data.from_arrays([[1], [1, 2]], labels, images, labels)",

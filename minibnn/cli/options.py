@@ -29,7 +29,6 @@ IMAGE_SIZE = click.option(
 
 
 def dataset_option(**settings):
-    """The option --dataset."""
     return click.option("--dataset", shell_complete=names("minibnn.data.DATASETS"), **settings)
 
 

@@ -90,6 +90,5 @@ def probabilities(outputs):
 
     if not isinstance(outputs, np.ndarray):  # signs
         outputs = outputs.unpack()
-    shifted = outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True)
-    weights = np.exp(shifted)
+    weights = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)

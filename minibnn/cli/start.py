@@ -74,28 +74,27 @@ def started(command, options, ranks=None):
 def _network(options, images):
     from minibnn.zoo import MODELS
 
-    make, shape = MODELS[options["model"]], images.input_shape
-    own = {name: options[name] for name in NETWORK if options[name] is not None}
-    how = {"seed": options["seed"], "gradients": options["gradients"]}
+    shape, names = images.input_shape, ("seed", "gradients", *NETWORK)
+    own = {name: options[name] for name in names if options[name] is not None}
     try:
-        return make(shape, len(images.classes), **how, **own)
+        return MODELS[options["model"]](shape, len(images.classes), **own)
     except InputError as error:
         shape = "x".join(map(str, shape))
         raise InputError(f"--model {options['model']} of images {shape}: {error}") from None
 
 
 def folder_of(command, out, dataset):
-    """A context manager that gives ``out``; of None a new folder, which goes if nothing is kept."""
+    """A context manager that gives ``out``; of None a new folder, which goes if nothing is kept.
+
+    A new one is named after the data set: that of ``npz:path/to/cats.npz`` is ``cats``.
+    """
     from minibnn.training.run_folder import new_folder
 
-    return nullcontext(out) if out is not None else new_folder(command, folder_name(dataset))
-
-
-def folder_name(dataset):
-    """A data set's name as part of a folder's: ``npz:path/to/cats.npz`` gives ``cats``."""
+    if out is not None:
+        return nullcontext(out)
     if dataset.startswith("npz:"):
         dataset = re.split(r"[/\\]", dataset)[-1].removesuffix(".npz").removeprefix("npz:")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", dataset)[:80] or "data"
+    return new_folder(command, re.sub(r"[^A-Za-z0-9_.-]+", "-", dataset)[:80] or "data")
 
 
 def _recipe_words(recipe, options, data):

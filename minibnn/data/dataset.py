@@ -133,9 +133,8 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
         (size, train_images.shape[1:], test_images.shape[1:]),
     ):
         if train != test:
-            raise InputError(
-                f"test_images must have the {what} of train_images, {train}, found {test}"
-            )
+            wanted = f"the {what} of train_images, {train}"
+            raise InputError(f"test_images must have {wanted}, found {test}")
     train_labels = _check_labels(train_labels, "train_labels", len(train_images))
     test_labels = _check_labels(test_labels, "test_labels", len(test_images))
     if classes is None:
@@ -147,11 +146,8 @@ def from_arrays(train_images, train_labels, test_images, test_labels, classes=No
             )
     classes = _check_classes(classes)
     for labels, argument in ((train_labels, "train_labels"), (test_labels, "test_labels")):
-        if labels.max() >= len(classes):
-            raise InputError(
-                f"{argument} must be below the number of classes {len(classes)}, "
-                f"found {labels.max()}"
-            )
+        if (most := labels.max()) >= len(classes):
+            raise InputError(f"{argument} must be below {len(classes)}, the classes, found {most}")
     return Dataset(train_images, train_labels, test_images, test_labels, classes, str(name))
 
 
@@ -176,10 +172,8 @@ def _check_images(images, argument):
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.ndim not in (2, 4) or 0 in images.shape:
-        raise InputError(
-            f"{argument} must be images (N, H, W, C) or (N, H, W), or vectors (N, F), not empty, "
-            f"found shape {images.shape}"
-        )
+        wanted = "images (N, H, W, C) or (N, H, W), or vectors (N, F), not empty"
+        raise InputError(f"{argument} must be {wanted}, found shape {images.shape}")
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
     if images.dtype.kind != "f":
@@ -200,15 +194,11 @@ def _check_labels(labels, argument, count):
     """Labels as (count,) int64 from 0; InputError if they are not."""
     labels = _as_array(labels, argument)
     if labels.shape not in ((count,), (count, 1)) or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{argument} must be {count} integers (one per image), "
-            f"found {labels.dtype} of shape {labels.shape}"
-        )
+        found = f"{labels.dtype} of shape {labels.shape}"
+        raise InputError(f"{argument} must be {count} integers (one per image), found {found}")
     if labels.min() < 0 or labels.max() >= MOST_CLASSES:
-        raise InputError(
-            f"{argument} must be from 0 to {MOST_CLASSES - 1}, "
-            f"found {labels.min()} to {labels.max()}"
-        )
+        found = f"{labels.min()} to {labels.max()}"
+        raise InputError(f"{argument} must be from 0 to {MOST_CLASSES - 1}, found {found}")
     return labels.reshape(count).astype(np.int64)
 
 

@@ -145,9 +145,8 @@ class _Weights:
             raise InputError(f"{theirs} is missing (for the network's {mine})")
         found = np.asarray(self.arrays[key])
         if found.shape != shape:
-            raise InputError(
-                f"{theirs} has shape {found.shape}, but the network's {mine} needs {shape}"
-            )
+            words = f"but the network's {mine} needs {shape}"
+            raise InputError(f"{theirs} has shape {found.shape}, {words}")
         if found.dtype.kind not in "fiu":
             raise InputError(f"{theirs} must be real numbers, found {found.dtype}")
         with np.errstate(over="ignore"):

@@ -66,9 +66,9 @@ def checksum(members):
 def opened(path, what, packed=()):
     """The ``Archive`` in a file that should be a ``what``, for a with statement.
 
-    InputError, naming the file, if it is missing, for all that is wrong with its content, and for
-    an InputError or Damaged raised in the statement. With ``packed`` only arrays of these names are
-    looked at, and they may be compressed.
+    InputError, naming the file, for all that is wrong with it, and for an InputError or Damaged
+    raised in the statement. Only arrays named in ``packed``, if any, are looked at; they may be
+    compressed.
     """
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
@@ -87,10 +87,7 @@ def opened(path, what, packed=()):
 
 
 def read_arrays(path, needed, optional=()):
-    """The ``needed`` arrays of any .npz file, and the ``optional`` ones it has, by name.
-
-    InputError if one is missing, holds objects, or is larger than the file could hold or memory is.
-    """
+    """The ``needed`` arrays of any .npz file, and the ``optional`` ones it has, by name."""
     path = expanded(path)
     with opened(path, "file of numpy.savez", (*needed, *optional)) as file:
         for name in needed:

@@ -9,10 +9,7 @@ MOST_JSON = 1 << 26  # bytes; no description of a run or a sweep comes near
 
 
 def read_json(path):
-    """The value in a JSON file.
-
-    InputError if it cannot be read, is too large, no text, no JSON or too deep for the interpreter.
-    """
+    """The value in a JSON file; else InputError."""
     path = Path(path)
     try:
         if path.stat().st_size > MOST_JSON:

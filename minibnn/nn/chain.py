@@ -136,10 +136,8 @@ def _from_config(config):
     kind = options.pop("kind", None)
     if not isinstance(kind, str) or kind.startswith("_") or kind not in KINDS:
         known = ", ".join(name for name in KINDS if name[0] != "_")
-        raise InputError(
-            f"a layer's kind must be one of {known}, found {kind!r:.60} (of one of your own, "
-            "import the module that defines it)"
-        )
+        hint = "(of one of your own, import the module that defines it)"
+        raise InputError(f"a layer's kind must be one of {known}, found {kind!r:.60} {hint}")
     try:
         return KINDS[kind](**options)
     except TypeError as error:

@@ -73,7 +73,6 @@ def check_labels(labels, shape):
     if labels.shape != shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels must be {shape[0]} integers, found {labels.dtype} {labels.shape}")
     if len(labels) and not 0 <= labels.min() <= labels.max() < shape[1]:
-        raise InputError(
-            f"labels must lie in 0 to {shape[1] - 1}, found {labels.min()} to {labels.max()}"
-        )
+        found = f"{labels.min()} to {labels.max()}"
+        raise InputError(f"labels must lie in 0 to {shape[1] - 1}, found {found}")
     return labels

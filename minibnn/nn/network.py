@@ -93,10 +93,8 @@ class Sequential:
     def gradients(self, name):
         widths = {"float32": None} | {f"int{bits}": bits for bits in WIDTHS}
         if not isinstance(name, str) or name not in widths:
-            raise InputError(
-                f"gradients must be float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}, "
-                f"found {name!r:.60}"
-            )
+            kinds = f"float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}"
+            raise InputError(f"gradients must be {kinds}, found {name!r:.60}")
         bits = widths[name]
         if bits and not any(isinstance(layer, BinaryDense | BinaryConv2D) for layer in self._named):
             raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
@@ -239,9 +237,8 @@ class Sequential:
         except InputError:
             raise
         except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
-            raise InputError(
-                f"a network cannot be built from this configuration: {error}"
-            ) from None
+            text = f"a network cannot be built from this configuration: {error}"
+            raise InputError(text) from None
 
     def copy(self):
         """An independent network with the same arrays."""

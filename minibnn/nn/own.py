@@ -59,10 +59,8 @@ def check_own(network):
     layers = [layer for layer in network.chain.walk() if not ours(type(layer))]
     for layer in layers:
         if KINDS.get(layer.kind) is not type(layer):
-            raise InputError(
-                f"{layer.name} is of a class {type(layer).__name__}, and another has this name: "
-                "give it one of its own by nn.register"
-            )
+            words = f"is of a class {type(layer).__name__}, and another has this name"
+            raise InputError(f"{layer.name} {words}: give it one of its own by nn.register")
         try:
             (twin,) = layers_from_config([json.loads(json.dumps(layer.config()))])
         except (TypeError, ValueError) as error:

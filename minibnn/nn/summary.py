@@ -9,10 +9,10 @@ from minibnn.tables import Rows, Table
 class Summary(Rows):
     """What each layer costs, a dict for each: iterate over them, print it, or let Jupyter show it.
 
-    ``bits`` and ``floats`` are the 1-bit and 32-bit numbers kept for inference, moving statistics
-    included; ``packed`` and ``float32`` are bytes, with 8 binary weights to a byte or 4 bytes for
-    every number. Multiply-adds (``binary_macs``, ``real_macs``) are per sample, binary where the
-    kernel and its input are signs. ``trained`` is how many numbers an optimizer trains.
+    ``bits`` and ``floats`` are the 1-bit and 32-bit numbers kept for inference; ``packed`` and
+    ``float32`` are bytes, with 8 binary weights to a byte or 4 bytes for every number.
+    Multiply-adds (``binary_macs``, ``real_macs``) are per sample, binary where the kernel and its
+    input are signs. ``trained`` is how many numbers an optimizer trains.
     """
 
     name: str

@@ -28,8 +28,8 @@ def prepare():
     from PIL import Image
 
     Image.init()  # reads Pillow's modules, which is not for several threads at once
-    # Pillow warns of what it can live with, such as odd EXIF data. How a program treats warnings
-    # must not decide what is an image, and threads cannot turn them off for themselves.
+    # Pillow warns of odd EXIF data, say: how a program treats warnings must not decide what is an
+    # image, and threads cannot turn them off for themselves.
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 

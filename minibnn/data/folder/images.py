@@ -26,9 +26,8 @@ class FolderImages:
 
     A slice or an array of row numbers gives a part that is again only a list of files;
     ``images[i]`` and ``numpy.asarray(images[a:b])`` decode, as evaluation sees them:
-    (N, size, size, 3) float32 with ImageNet's mean and deviation, so that byte b of channel c
-    becomes (b / 255 - MEAN[c]) / DEVIATION[c]. The number of threads, ``workers``, changes nothing.
-    Files that cannot be decoded are noted in ``problems``.
+    (N, ``size``, ``size``, 3) float32, byte b of channel c as (b / 255 - MEAN[c]) / DEVIATION[c].
+    ``workers`` is a number of threads; ``problems`` notes files that cannot be decoded.
     """
 
     dtype = np.dtype(np.float32)
@@ -77,8 +76,7 @@ class FolderImages:
         return images if dtype is None else images.astype(dtype, copy=False)
 
     def __repr__(self):
-        height, width, channels = self.shape[1:]
-        return f"<FolderImages: {len(self)} images {height}x{width}x{channels} in files>"
+        return f"<FolderImages: {len(self)} images {self.size}x{self.size}x3 in files>"
 
     def crc32(self, crc=0):
         """CRC-32 of the files' names and sizes, going on from ``crc``; no content is read."""
@@ -87,8 +85,8 @@ class FolderImages:
     def batches(self, batch_size):
         """Iterator of (images, kept) in order, for evaluation: the middle of every image.
 
-        ``images`` (B, H, W, 3) float32 are the rows ``kept`` (B,) of ``self``. An image that cannot
-        be decoded is left out, so there may be fewer than ``batch_size`` in a batch, even none.
+        ``images`` (B, H, W, 3) float32 are the rows ``kept`` (B,). An image that cannot be decoded
+        is left out: there may be fewer than ``batch_size`` in a batch, even none.
         """
         order, starts = np.arange(len(self)), range(0, len(self), batch_size)
         places = [slice(start, min(start + batch_size, len(self))) for start in starts]
@@ -144,10 +142,8 @@ class FolderImages:
                 self.problems.report(names)
                 return
             names.append(self.listing.names[row])
-        raise InputError(
-            f"{self.problems.line(names[0])}; none of the {len(names)} images "
-            f"of this part can be read"
-        )
+        words = f"none of the {len(names)} images of this part can be read"
+        raise InputError(f"{self.problems.line(names[0])}; {words}")
 
     def decode(self, row, draws=None):
         """The middle of the image in a ``row`` or, by ``draws``, a ``random_crop``; else None."""
@@ -171,7 +167,7 @@ class Problems:
     """The images below ``root`` met that cannot be decoded, as {name: reason}; each is told once.
 
     ``found`` is filled by any thread (a dict's single operations are safe), ``told`` by the
-    consumer's and in its order. ``tell``, if not None, is called with a line for each.
+    consumer's. ``tell``, if not None, is called with a line for each.
     """
 
     def __init__(self, root, tell=None):

@@ -80,14 +80,12 @@ def _onnx(what="writing"):
     try:
         import onnx
     except ImportError:
-        raise InputError(
-            f'{what} ONNX needs the package onnx: pip install "minibnn[onnx]"'
-        ) from None
+        text = f'{what} ONNX needs the package onnx: pip install "minibnn[onnx]"'
+        raise InputError(text) from None
     return onnx
 
 
 def _input_text(shape, image_form):
     axes = "height, width, channels" if len(shape) == 3 else "features"
-    kind = "float32" if image_form == "arrays" else "uint8"
-    whole = "" if image_form == "arrays" else ", a byte as it is"
-    return f"{kind} [batch, {axes}] = [batch, {', '.join(map(str, shape))}]{whole}"
+    text = f"[batch, {axes}] = [batch, {', '.join(map(str, shape))}]"
+    return f"float32 {text}" if image_form == "arrays" else f"uint8 {text}, a byte as it is"

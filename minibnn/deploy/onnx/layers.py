@@ -21,8 +21,7 @@ class Value:
     """What lies between two layers of the graph, where images are NCHW: ONNX convolves those.
 
     With a ``bound`` the graph holds integers z, |z| <= bound, of which the layers see
-    float32(z) * unit if there is a unit: bytes are 2 b - 255 until they are normalised. A
-    ``scale`` of its channels is not in it yet.
+    float32(z) * unit if there is a unit. A ``scale`` of its channels is not in it yet.
     """
 
     name: str  # in the graph
@@ -49,8 +48,7 @@ def translate(network, image_form):
     value = walk.real(walk.chain(network.chain, value))
     if len(value.shape) != 1:
         raise InputError(
-            f"{network.name} ends with images {value.shape}, and a model gives logits "
-            "[batch, classes]: let it end with Flatten or GlobalAvgPool2D"
+            f"{network.name} gives {value.shape}: let it end with Flatten or GlobalAvgPool2D"
         )
     last = walk.nodes[-1]
     last.name = last.output[0] = "logits"
@@ -96,10 +94,8 @@ class _Walk(Graph):
     def layer(self, layer, value):
         if type(layer) not in _KINDS:
             kinds = ", ".join(kind.__name__ for kind in _KINDS)
-            raise InputError(
-                f"{layer.name} ({type(layer).__name__}) has no form in ONNX here; "
-                f"these kinds have one: {kinds}"
-            )
+            found = f"{layer.name} ({type(layer).__name__})"
+            raise InputError(f"layers in ONNX must be of {kinds}, found {found}")
         value = value if value.scale is None else self.real(value)
         return _KINDS[type(layer)](self, layer, value)
 
@@ -132,10 +128,7 @@ class _Walk(Graph):
         terms = math.prod((*layer.kernel_size, value.shape[2]))
         x, product = self._product(layer, value, terms)
         if product.dtype is np.float64:
-            raise InputError(
-                f"{layer.name} sums {terms} bytes for each output; ONNX has no convolution that "
-                "adds so many exactly"
-            )
+            raise InputError(f"{layer.name} sums {terms} bytes, too many for ONNX to be exact")
         seen = layer.windows_on(value.shape)
         pads = _pads(seen)
         if any(pads) and getattr(layer, "pad_value", 0):
@@ -176,11 +169,7 @@ class _Walk(Graph):
         return self._with("Add", value, f"{name}/beta", layer.beta.value, name)
 
     def threshold(self, layer, value, name):
-        """+1 from the level on, upwards where ``rising``, else downwards.
-
-        Halfway to the next integer there is no tie, and a runtime whose convolution rounds a
-        little does no harm.
-        """
+        """+1 from the level on, or from halfway before, in case a runtime rounds a little."""
         level, rising = layer.level, layer.direction > 0
         halfway = np.where(rising, level - 0.5, level + 0.5).astype(value.dtype)
         plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above")

@@ -11,8 +11,7 @@ from minibnn.ops.bits import WORD, Signs
 class Sign(Layer):
     """Signs of x, packed along the channels; sign(0) = +1.
 
-    ``quantizer`` names the pseudo-gradient, "ste_sign", "approx_sign" or "swish_sign", or is one of
-    ``minibnn.nn.quantizers`` with other numbers. InputError for anything else.
+    ``quantizer`` is the pseudo-gradient, one of ``minibnn.nn.quantizers`` or its name.
     """
 
     prefix = "sign"

@@ -167,6 +167,5 @@ def expect_axes(layer, input_shape, axes):
     """InputError unless the inputs have this many axes, without the batch."""
     if len(input_shape) != axes:
         wanted = "vectors (put Flatten before)" if axes == 1 else "images (height, width, channels)"
-        raise InputError(
-            f"{type(layer).__name__} takes {wanted}, found inputs of shape {input_shape}"
-        )
+        name = type(layer).__name__
+        raise InputError(f"{name} takes {wanted}, found inputs of shape {input_shape}")

@@ -21,15 +21,13 @@ class Threshold(Layer):
         return {"level": (np.int32, input_shape[-1:]), "direction": (np.int8, input_shape[-1:])}
 
     def build(self, input_shape, rng):
-        self.load_state(
-            {k: np.ones(shape, t) for k, (t, shape) in self.arrays(input_shape).items()}
-        )
+        mine = self.arrays(input_shape)
+        self.load_state({key: np.ones(shape, dtype) for key, (dtype, shape) in mine.items()})
 
     def check_state(self, arrays):
         super().check_state(arrays)
-        if np.asarray(arrays["level"]).dtype != np.int32 or np.any(
-            np.abs(arrays["direction"]) != 1
-        ):
+        level, direction = np.asarray(arrays["level"]), np.asarray(arrays["direction"])
+        if level.dtype != np.int32 or np.any(np.abs(direction) != 1):
             raise InputError(f"{self.name}: a level must be int32, and a direction +1 or -1")
 
     def load_state(self, arrays):
