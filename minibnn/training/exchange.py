@@ -42,8 +42,7 @@ class Exchange:
         """dL/dlogits (B, C) of the whole batch's mean, from those of this rank's piece.
 
         Halving is exact, so on 2, 4, 8, ... ranks this is one process' gradient bit for bit; on
-        others but for the last bit of a double, which rounding to integers takes away (of a
-        thousand million logits, about one would still show it).
+        others but for the last bit of a double, which rounding to integers almost always removes.
         """
         return dlogits / self.ranks.size if self.exact else dlogits  # else gradients are averaged
 

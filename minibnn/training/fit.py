@@ -15,7 +15,7 @@ from minibnn.training.measure import loss_function, output_names
 from minibnn.training.metrics import History, Lockstep
 from minibnn.training.progress import reporter
 from minibnn.training.run import Run
-from minibnn.training.settings import Settings, check_optimizer, training_data
+from minibnn.training.settings import Settings, training_data
 
 
 def _showing_settings(function):
@@ -91,8 +91,9 @@ def fit(
     >>> history["epoch"]
     [1, 2]
     """
-    pairs = {name or _default_name(optimizer): (net, optimizer)}
-    (run,) = _train(pairs, data, settings, ranks, sync_batch_norm)
+    inner = getattr(optimizer, "binary", None) or getattr(optimizer, "real", None) or optimizer
+    name = name or getattr(inner, "kind", "run")
+    (run,) = _train({name: (net, optimizer)}, data, settings, ranks, sync_batch_norm)
     return run.history
 
 
@@ -169,7 +170,8 @@ def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
     net = next(iter(pairs.values()))[0]
     parts, batches = training_data(net, data, settings, ranks, sync_batch_norm)
     for _, optimizer in pairs.values():
-        check_optimizer(optimizer)
+        if not all(hasattr(optimizer, name) for name in ("bind", "prepare", "step", "copy")):
+            raise InputError(f"an optimizer must be one of minibnn.optim, found {optimizer!r:.60}")
     steps, outputs = len(batches), net.output_shape[-1]
     runs = []
     for name, pair in pairs.items():
@@ -181,9 +183,3 @@ def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
         losses = loss_function(settings.loss), settings.training_loss(outputs)
         runs.append(Run(name, own, optimizer, losses[0], ranks, sync_batch_norm, losses[1]))
     return runs, parts, batches
-
-
-def _default_name(optimizer):
-    """The command-line name of the optimizer, of a Split that of its binary part."""
-    inner = getattr(optimizer, "binary", None) or getattr(optimizer, "real", None) or optimizer
-    return getattr(inner, "kind", "run")

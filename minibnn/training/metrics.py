@@ -158,9 +158,7 @@ def row_text(row):
             if row.get(f"{part}_top5") is not None:
                 text += f" (top 5 {100 * row[f'{part}_top5']:.1f} %)"
             parts.append(text)
-    parts.append(f"flips {row['flips']:,}")
-    parts.append(f"{row['seconds']:.1f} s")
-    return " | ".join(parts)
+    return " | ".join([*parts, f"flips {row['flips']:,}", f"{row['seconds']:.1f} s"])
 
 
 def cell_text(column, value):

@@ -127,12 +127,6 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
     return data, batches
 
 
-def check_optimizer(optimizer):
-    """InputError for what is no optimizer."""
-    if not all(hasattr(optimizer, name) for name in ("bind", "prepare", "step", "copy")):
-        raise InputError(f"an optimizer must be one of minibnn.optim, found {optimizer!r:.60}")
-
-
 def _checked(loss):
     """A loss of one's own, given floats; InputError unless it returns what it should."""
 

@@ -14,11 +14,7 @@ from minibnn.training.plots.style import (
 
 
 def draw_curves(path, histories, title=None):
-    """Draw accuracy, loss, flips and, where it was measured, agreement, by epoch.
-
-    ``path`` ends in .png, .pdf or .svg. ``histories`` are History by the name in the legend;
-    ``title``, a text, may be left out.
-    """
+    """Draw ``histories``, a dict by the name in the legend, to ``path`` (.png, .pdf or .svg)."""
     pairs = compared_pairs(histories)
     figure = new_figure(*((10, 7.5) if pairs else (12, 4.4)))
     draw_metrics(figure.subplots(*((2, 2) if pairs else (1, 3))).flat, histories)

@@ -74,8 +74,7 @@ def line(axes, x, y, **how):
     """A line with about 20 markers at the most; a single point has one in any case."""
     how = {"linewidth": 1.6, "markersize": 4, "markevery": max(1, len(x) // 20)} | how
     if len(x) == 1 and not how.get("marker"):
-        hollow = {"markerfacecolor": "none"} if how.get("linestyle") == ":" else {}
-        how |= {"marker": "o"} | hollow
+        how["marker"] = "o"
     return axes.plot(x, y, **how)[0]
 
 

@@ -1,12 +1,11 @@
 """Where the cells of a sweep run: child processes of this one, of MPI ranks, of Dask's workers.
 
-``local``, ``mpi`` and ``dask`` are context managers that give an executor (PEP 3148) for ``sweep``.
+``mpi`` and ``dask`` are context managers that give an executor (PEP 3148) for ``sweep``.
 """
 
 import contextlib
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from minibnn.errors import InputError, integer
 from minibnn.ops.threads import VARIABLE, cores
@@ -26,11 +25,6 @@ def divide_cores(cells, jobs=None, total=None):
     total = most if total is None else integer(total, "threads", 1, most)
     jobs = max(1, min(cells, total)) if jobs is None else integer(jobs, "jobs", 1, total)
     return jobs, total // jobs
-
-
-def local(jobs):
-    """Child processes of this one, ``jobs`` at a time: a thread, which nothing kills, for each."""
-    return ThreadPoolExecutor(jobs, thread_name_prefix="sweep")
 
 
 @contextlib.contextmanager

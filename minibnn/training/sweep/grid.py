@@ -9,7 +9,6 @@ import itertools
 import math
 import random
 from collections import Counter
-from functools import cache
 from typing import NamedTuple
 
 from minibnn.errors import InputError, integer
@@ -124,20 +123,16 @@ def _argument(key, options):
     """The option and the argument of it that ``key`` is; InputError if there is none."""
     known, words = {}, []
     for prefix, option in OPTIMIZERS.items():
-        spec = options.get(option)
-        names = {prefix + name: (option, name) for name in _arguments(spec)} if spec else {}
+        if not (spec := options.get(option)):
+            words.append(f"no {option}")
+            continue
+        names = {prefix + name: (option, name) for name in parse_optimizer(spec).arguments}
         known |= names
-        words.append(f"of {spec.partition(':')[0]}: {', '.join(names)}" if spec else f"no {option}")
+        words.append(f"of {spec.partition(':')[0]}: {', '.join(names)}")
     if key not in known:
         words.append(f"options: {', '.join(OPTIONS)}")
         raise InputError(f"{key} is no key of a sweep; {'; '.join(words)}")
     return known[key]
-
-
-@cache
-def _arguments(spec):
-    """The names of the arguments of an optimizer."""
-    return tuple(parse_optimizer(spec).arguments)
 
 
 def unvaried(key, options):

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from minibnn.errors import InputError, integer
@@ -123,7 +123,8 @@ def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, pro
                 with contextlib.ExitStack() as stack:
                     if executor is None:
                         jobs, threads = executors.divide_cores(len(missing), jobs, threads)
-                        executor = stack.enter_context(executors.local(jobs))
+                        # A thread, which nothing kills, for each child.
+                        executor = stack.enter_context(ThreadPoolExecutor(jobs))
                     job = {"threads": threads or 1, "stop_file": str(folder.stop_file)}
                     session.run(executor, missing, job)
         except Interrupted:

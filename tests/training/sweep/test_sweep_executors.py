@@ -1,7 +1,6 @@
 """How cores are divided, and what is said where an executor cannot be had."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,11 +62,6 @@ def test_a_child_is_no_mpi_rank():
     kept = {"PATH": "/bin", "MPLCONFIGDIR": "x", "MINIBNN_DATA": "y"}
     found = child_environment(kept | dict.fromkeys(mpi, "0") | {"MINIBNN_NUM_THREADS": "9"}, 3)
     assert found == kept | {"NUMBA_NUM_THREADS": "3", "MINIBNN_NUM_THREADS": "3"}
-
-
-def test_local_is_an_executor_of_threads():
-    with executors.local(2) as executor:
-        assert isinstance(executor, ThreadPoolExecutor)
 
 
 @pytest.mark.parametrize(
