@@ -14,7 +14,7 @@ from minibnn.training.plots.style import (
 
 
 def draw_curves(path, histories, title=None):
-    """Draw ``histories``, a dict by the name in the legend, to ``path`` (.png, .pdf or .svg)."""
+    """Draw ``histories``, a dict by name, under a ``title`` to ``path`` (.png, .pdf or .svg)."""
     pairs = compared_pairs(histories)
     figure = new_figure(*((10, 7.5) if pairs else (12, 4.4)))
     draw_metrics(figure.subplots(*((2, 2) if pairs else (1, 3))).flat, histories)
