@@ -155,9 +155,6 @@ def _network(net):
     }
 
 
-# -- words -----------------------------------------------------------------------------------------
-
-
 def settings_of(config):
     """How a run was trained: label -> text, from its config.json, for people to read."""
     data, network = config.get("data") or {}, config.get("network") or {}

@@ -166,9 +166,6 @@ def loss_function(loss):
     return loss
 
 
-# -- with confusion and speed: all that ``minibnn evaluate`` tells ---------------------------------
-
-
 @dataclass(frozen=True)
 class Measured(Shown):
     """An evaluation with its confusion: images by class (row) and answer (column), int64.

@@ -177,9 +177,6 @@ def _measured(rows, column):
     return any(row.get(column) is not None for row in rows)
 
 
-# -- files -----------------------------------------------------------------------------------------
-
-
 def write_rows(path, columns, rows):
     """Replace a CSV file: these columns of each row, numbers in full, what is missing empty."""
     file = io.StringIO()

@@ -102,10 +102,8 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
         )
     if tuple(data.input_shape) != tuple(net.input_shape):
         kind = "images" if len(net.input_shape) == 3 else "vectors of"
-        raise InputError(
-            f"the network takes {kind} {_times(net.input_shape)}, those of {data.name} are "
-            f"{_times(data.input_shape)}"
-        )
+        takes, found = ("x".join(map(str, one.input_shape)) for one in (net, data))
+        raise InputError(f"the network takes {kind} {takes}, those of {data.name} are {found}")
     share = batch_size // (1 if sync_batch_norm else ranks.size)
     for layer in net.chain.walk():
         if isinstance(layer, BatchNorm) and share * layer.places == 1:
@@ -157,7 +155,3 @@ def _weights(given):
             f"the class's number, found {given!r:.60}"
         )
     return found
-
-
-def _times(shape):
-    return "x".join(str(n) for n in shape)

@@ -85,9 +85,6 @@ def _by_epoch(axes, records, layers, what, unit, scale=1):
     axes[0].set_ylabel(unit)
 
 
-# -- histograms ------------------------------------------------------------------------------------
-
-
 def histogram_kind(record):
     """What a record's histograms are of at its last epoch, with unit; None if of nothing."""
     if record.telemetry is None or not str(record.telemetry["symbol"]):

@@ -85,9 +85,6 @@ def read_texts(texts, option="--grid"):
     return found
 
 
-# -- the options of one cell -----------------------------------------------------------------------
-
-
 def cell_options(settings, options):
     """The options of ``minibnn train`` for one cell: those all share, with its settings in them."""
     options, changes = dict(options), {}
@@ -141,9 +138,6 @@ def unvaried(key, options):
         return options.get(key)
     option, name = _argument(key, options)
     return value_of(getattr(parse_optimizer(options[option]), name))
-
-
-# -- which settings --------------------------------------------------------------------------------
 
 
 def points(grid, scan, options, count=None, seed=0):
