@@ -30,17 +30,13 @@ class Training:
         self.labels = rng.integers(0, CLASSES, batch_size)
 
     def step(self):
-        """``differentiate`` and the optimizer's step; the loss."""
-        loss = self.differentiate()
+        self.differentiate()
         self.optimizer.step(self.net.parameters())
-        return loss
 
     def differentiate(self):
-        """Forward, loss and backward; the loss."""
+        """Forward, loss and backward."""
         logits = self.net.forward(self.x, training=True)
-        loss, dlogits = nn.softmax_cross_entropy(logits, self.labels)
-        self.net.backward(dlogits)
-        return float(loss)
+        self.net.backward(nn.softmax_cross_entropy(logits, self.labels)[1])
 
 
 def measure_rates(setting):

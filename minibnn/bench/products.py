@@ -44,10 +44,7 @@ def measure_products(setting):
 
 
 def blas_seconds(product, rows, inner, columns, threads, effort):
-    """Seconds of float32 BLAS on ``threads`` threads for the same matrix product.
-
-    Its operands lie ready as matrices; a convolution would have to gather them first.
-    """
+    """Seconds of float32 BLAS for the same matrix product, of operands that lie ready for it."""
     x, w = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
     y = np.ones((rows, columns), np.float32)
     a, b, out = dict(zip(PRODUCTS, ((x, w, y), (y, w.T, x), (x.T, y, w)), strict=True))[product]

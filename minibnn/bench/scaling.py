@@ -50,8 +50,7 @@ def draw_scaling(path, report):
     found = report["scaling"]
     counts = [row["threads"] for row in found["threads"]]
     speeds = [row["images_per_s"] for row in found["threads"]]
-    figure = new_figure(12, 4.6)
-    left, right = figure.subplots(1, 2)
+    left, right = (figure := new_figure(12, 4.6)).subplots(1, 2)
     line(left, counts, speeds, label="measured", **style(0))
     line(left, counts, [speeds[0] * n for n in counts], label="ideal", color="0.6", linestyle=":")
     label(left, f"Training BinaryNet, {found['gradients']} gradients", "images/s", x="threads")

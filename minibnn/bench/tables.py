@@ -22,10 +22,8 @@ def header(report):
 
 def footer(report):
     """A line on the time it took."""
-    return (
-        f"\n{report['seconds']:.0f} s in all, of which {report['compile_seconds']:.0f} s compiled "
-        "kernels that were not on disk yet (in no number above)"
-    )
+    compiled = f"{report['compile_seconds']:.0f} s compiled kernels that were not on disk yet"
+    return f"\n{report['seconds']:.0f} s in all, of which {compiled} (in no number above)"
 
 
 def section(name, found):

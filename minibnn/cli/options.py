@@ -132,7 +132,6 @@ _TRAINING = (
 
 
 def training_options(command):
-    """The options that all training commands have."""
     for option in reversed(_TRAINING):
         command = option(command)
     return command

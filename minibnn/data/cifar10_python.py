@@ -33,10 +33,8 @@ def decode_python(content, where, records):
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     except Exception as error:  # a damaged pickle fails in many ways, none of them ours
-        raise InputError(
-            f"{where}: expected a pickled CIFAR-10 batch, found something damaged "
-            f"({type(error).__name__})"
-        ) from error
+        found = f"something damaged ({type(error).__name__})"
+        raise InputError(f"{where}: expected a pickled CIFAR-10 batch, found {found}") from error
 
 
 def _literals(content, most):

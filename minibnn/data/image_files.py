@@ -13,10 +13,8 @@ MODES = {1: "L", 3: "RGB"}  # by channels
 def check_channels(shape):
     """InputError unless inputs of this shape (height, width, channels) are images in files."""
     if len(shape) != 3 or shape[2] not in MODES:
-        raise InputError(
-            f"the network takes inputs of shape {shape}; image files have a height, a width "
-            "and 1 channel (grey) or 3 (red, green, blue)"
-        )
+        takes = f"the network takes inputs of shape {shape}"
+        raise InputError(f"{takes}; image files have height, width and 1 or 3 channels")
 
 
 def read_image(path, shape, kind="bytes", square=False):
@@ -34,9 +32,7 @@ def read_image(path, shape, kind="bytes", square=False):
         content = decode.read(path)
         if kind == "image-folder":
             if shape != (shape[0], shape[0], 3):
-                raise InputError(
-                    f"a network on images of a folder takes RGB squares, found {shape}"
-                )
+                raise InputError(f"images of a folder are RGB squares, found {shape}")
             return normalise(decode.cut(content, lambda *size: centre_crop(*size, shape[0])))
         whole = _whole(decode.open_image(content), shape, square)
         return whole / np.float32(255) if kind == "unit" else whole

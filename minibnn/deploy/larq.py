@@ -93,8 +93,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     that is missing, or its shape and the one expected; the network is then as it was.
     """
     if not isinstance(source, dict):
-        path = expanded(source)
-        with archive.opened(path, "file of numpy.savez") as file:
+        with archive.opened(expanded(source), "file of numpy.savez") as file:
             return read(file.read_all(), network, names, epsilon, momentum)
     theirs, left_out = _by_layer(source)
     kinds = (*_CONVOLUTIONS, *_DENSE, nn.BatchNorm)
@@ -174,7 +173,7 @@ class _Weights:
 
 
 def _by_name(layers, theirs, names):
-    """dict of layer of the network to layer of the source, by ``names`` or the same name."""
+    """dict of layer of the network to layer of the source."""
     mine = {layer.name: names.get(layer.name, layer.name) for layer in layers}
     for name in names.keys() - mine.keys():
         raise InputError(f"names: the network has no layer {name}; it has {', '.join(mine)}")

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from contextlib import suppress
 from hashlib import sha256
 from math import prod
 
@@ -260,13 +261,10 @@ class Sequential:
 
 
 def _shape(values):
-    try:
-        shape = tuple(integer(value, "input_shape", 1) for value in values)
-    except (TypeError, InputError):
-        shape = ()
-    if not shape:
-        raise InputError(f"input_shape must be positive integers, found {values!r}")
-    return shape
+    with suppress(TypeError, InputError):
+        if shape := tuple(integer(value, "input_shape", 1) for value in values):
+            return shape
+    raise InputError(f"input_shape must be positive integers, found {values!r}")
 
 
 def load_network(path, kinds=(Sequential,)):

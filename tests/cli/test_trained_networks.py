@@ -239,7 +239,7 @@ def test_predict_bad_input(run, tmp_path, fails):
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
     fails("half is ", "predict", tmp_path / "half", "0.png")
     bnn.nn.Sequential([bnn.nn.BinaryDense(2)], (9,)).save(tmp_path / "dense.npz")
-    fails("image files have a height", "predict", tmp_path / "dense.npz", "0.png")
+    fails("image files have height", "predict", tmp_path / "dense.npz", "0.png")
     layers = [bnn.nn.BinaryConv2D(2, 3), bnn.nn.BatchNorm()]
     bnn.nn.Sequential(layers, (8, 8, 1)).save(tmp_path / "map.npz")
     fails(r"gives outputs \(8, 8, 2\), not classes", "predict", tmp_path / "map.npz", "0.png")

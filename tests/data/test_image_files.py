@@ -118,7 +118,7 @@ def test_for_networks_on_image_folders(tmp_path):
     crop = decode.cut(path.read_bytes(), lambda *size: centre_crop(*size, 28))
     expected = np.asarray(crop) / 255 - np.array([0.485, 0.456, 0.406])
     np.testing.assert_allclose(x, expected / [0.229, 0.224, 0.225], atol=1e-5)
-    with pytest.raises(InputError, match="takes RGB squares"):
+    with pytest.raises(InputError, match="are RGB squares"):
         read_image(path, (28, 30, 3), "image-folder")
 
 
@@ -152,5 +152,5 @@ def test_an_image_that_unpacks_to_too_much(tmp_path):
 
 @pytest.mark.parametrize("shape", [(8, 8, 2), (8, 8, 4), (64,)])
 def test_inputs_that_are_no_images(shape):
-    with pytest.raises(InputError, match="image files have a height, a width and 1 channel"):
+    with pytest.raises(InputError, match="image files have height, width and 1 or 3 channels"):
         check_channels(shape)

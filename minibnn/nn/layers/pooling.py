@@ -16,8 +16,7 @@ class _Pooling(_Windowed):
 
     def __init__(self, pool_size=2, strides=None, padding="valid"):
         super().__init__(pool_size, "pool_size", pool_size if strides is None else strides, padding)
-        self.pool_size = self.window
-        self.geometry = self.pool_size, self.strides, self.padding
+        self.pool_size, self.geometry = self.window, (self.window, self.strides, self.padding)
 
 
 class MaxPool2D(_Pooling):
