@@ -114,10 +114,8 @@ def network_options(options, input_shape):
     from minibnn.zoo import MODELS, recipes
 
     if len(input_shape) != 3:
-        raise InputError(
-            f"{options['dataset']} holds vectors, and the networks here take images: build one of "
-            "your own in Python (nn.Sequential) and train it by fit"
-        )
+        words = "holds vectors, and the networks here take images: build one in Python"
+        raise InputError(f"{options['dataset']} {words} (nn.Sequential) and train it by fit")
     side = min(input_shape[:2])
     small = side < recipes.SMALLEST
     recipe = next(iter(recipes_of(options["recipe"])), None) if not small else None

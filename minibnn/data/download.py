@@ -30,10 +30,8 @@ def fetch(url, sha256, name, download=True, progress=None):
     try:
         pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader)
     except ValueError as error:
-        raise InputError(
-            f"{url}: expected SHA-256 {sha256[:16]}..., found another (checksum mismatch); "
-            f"the download was thrown away; {advice}"
-        ) from error
+        text = f"{url}: expected SHA-256 {sha256[:16]}..., found another (checksum mismatch)"
+        raise InputError(f"{text}; the download was thrown away; {advice}") from error
     except OSError as error:  # requests' errors are OSErrors, and so is a full disk
         reason = error.strerror or f"no network? {type(error).__name__}"
         if (response := getattr(error, "response", None)) is not None:

@@ -227,10 +227,8 @@ def _check_numbering(names, what):
     parts = [re.fullmatch(r"(.*?)(?:_(\d+))?", name).groups() for name in names]
     numbers = [int(number or 0) for _, number in parts]
     if len({base for base, _ in parts}) == 1 and numbers != sorted(numbers):
-        raise InputError(
-            f"the {what} stand in the order {', '.join(names)}, not in that of their numbers; "
-            "say which is which by names={...}"
-        )
+        order = f"the {what} stand in the order {', '.join(names)}, not in that of their numbers"
+        raise InputError(f"{order}; say which is which by names={{...}}")
 
 
 def _norm_behind(chain, layer, weights):

@@ -63,10 +63,8 @@ class FolderImages:
         if copy is False:
             raise ValueError("images of a folder must be decoded into a new array")
         if self.nbytes > MOST_DECODED:
-            raise InputError(
-                f"{len(self):,} images of a folder would take {self.nbytes / 2**30:,.1f} GiB "
-                "decoded: they are read batch by batch, take a slice of them"
-            )
+            words = f"would take {self.nbytes / 2**30:,.1f} GiB decoded: take a slice of them"
+            raise InputError(f"{len(self):,} images of a folder {words}")
         if not len(self):
             return np.empty(self.shape, dtype or self.dtype)
         ((images, kept),) = self.batches(len(self))

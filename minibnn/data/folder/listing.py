@@ -100,10 +100,8 @@ def _list_part(root, part, classes):
     for label, name in enumerate(classes):
         found = sorted(_images(root / part / name, f"{part}/{name}".lstrip("/"), set()))
         if not found:
-            raise InputError(
-                f"{root / part / name}: expected images of this class "
-                "(*.jpg, *.jpeg, *.png, ...), found none"
-            )
+            wanted = "images of this class (*.jpg, *.jpeg, *.png, ...)"
+            raise InputError(f"{root / part / name}: expected {wanted}, found none")
         files += [(*file, label) for file in found]
     return _listing(root, files, classes)
 
@@ -122,10 +120,8 @@ def _list_other(root, part, classes):
     for one, other in (("train", part), (part, "train")):
         if only := sorted(sides[one] - sides[other]):
             more = f" and {len(only) - 1} more" if len(only) > 1 else ""
-            raise InputError(
-                f"{root}: train/ and {part}/ must have the same classes, "
-                f"but {only[0]!r}{more} of {one}/ is not in {other}/"
-            )
+            found = f"{only[0]!r}{more} of {one}/ is not in {other}/"
+            raise InputError(f"{root}: train/ and {part}/ must have the same classes, but {found}")
     return _list_part(root, part, classes)
 
 
