@@ -46,7 +46,8 @@ def here_and_now(monkeypatch, here):
         used.append(Here())
         return nullcontext(used[-1])
 
-    monkeypatch.setattr(executors, "local", local)
+    run = sys.modules["minibnn.training.sweep.run"]
+    monkeypatch.setattr(run, "ThreadPoolExecutor", local)
     return used
 
 
