@@ -71,8 +71,8 @@ def _rows(found):
         rows["file"] = f"{found['bytes']:,} bytes"
     if files := found.get("files"):
         rows["files"] = ", ".join(f"{name} ({size:,} bytes)" for name, size in files.items())
-    rows |= {"digest": found["digest"]} if "digest" in found else {}
-    return rows | ({"to repeat it": found["command"]} if found.get("command") else {})
+    rows |= {"digest": found.get("digest"), "to repeat it": found.get("command")}
+    return {label: words for label, words in rows.items() if words is not None}
 
 
 def _done(epochs):

@@ -115,10 +115,8 @@ def change_settings(options, changes):
         if name.removeprefix("real.") in new:
             raise InputError(f"--set: {name} is given twice")
         new[name.removeprefix("real.")] = value
-    return {
-        option: change_arguments(options[option], new) if new else options[option]
-        for option, new in wanted.items()
-    }
+    changed = {name: change_arguments(options[name], new) for name, new in wanted.items() if new}
+    return {name: options[name] for name in wanted} | changed
 
 
 def summary(history, out):

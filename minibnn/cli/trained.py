@@ -63,12 +63,9 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     dataset = trained.dataset if dataset is None else dataset
     if dataset is None:
         raise InputError(f"{where} does not tell its images: name them by --dataset")
-    test_share = None
-    if dataset == options.get("dataset"):
-        test_share = options.get("test_share")
-        data_dir = data_dir or options.get("data_dir")
-        image_size = image_size or options.get("image_size")
-    images = load(dataset, data_dir, image_size=image_size, test_share=test_share)
+    own = options if dataset == options.get("dataset") else {}
+    data_dir, image_size = data_dir or own.get("data_dir"), image_size or own.get("image_size")
+    images = load(dataset, data_dir, image_size=image_size, test_share=own.get("test_share"))
     takes, found = tuple(trained.network.input_shape), tuple(images.input_shape)
     if takes != found:
         raise InputError(f"the network takes {takes}, and the images of {images.name} are {found}")

@@ -157,10 +157,8 @@ class _Weights:
         """InputError for an array that the network's layer does without and that does something."""
         for key, (option, neutral) in _OPTIONAL.items():
             if key not in held and np.any(np.asarray(self.arrays.get(key, neutral)) != neutral):
-                raise InputError(
-                    f"{self.name}/{key} is not {neutral} everywhere, but the network's "
-                    f"{self.layer.name} has {option}=False"
-                )
+                found = f"{self.name}/{key} is not {neutral} everywhere"
+                raise InputError(f"{found}, but the network's {self.layer.name} has {option}=False")
 
     def options(self, given):
         """Epsilon and momentum: those given, else theirs, else the network's own."""
