@@ -487,10 +487,6 @@ CALLS = {
         ("optim.CosineDecay(1, float('nan'))", FINITE.format("final", "nan")),
         ("optim.CosineDecay('a')", FINITE.format("initial", "'a'")),
     ],
-    "optim.Constant": [
-        ("optim.Constant(float('nan'))", "schedule nan: value must be finite, found nan"),
-        ("optim.Constant('a')", "schedule 'a': value must be finite, found 'a'"),
-    ],
     "optim.linear": [("optim.linear(1, steps=0)", SPAN.format("0"))],
     "optim.parse_optimizer": [
         ("optim.parse_optimizer('rop')", "optimizer must be one of bop, ..., found 'rop'"),

@@ -34,7 +34,6 @@ from minibnn.optim.parse import (
 )
 from minibnn.optim.real import SGD, Adam, AdamState, SGDState, adam_step, sgd_step
 from minibnn.optim.schedules import (
-    Constant,
     CosineDecay,
     ExponentialDecay,
     PolynomialDecay,

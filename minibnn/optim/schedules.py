@@ -64,26 +64,6 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Constant(Schedule):
-    """The same value at every step."""
-
-    value: float
-
-    steps = 1
-
-    @property
-    def bounds(self):
-        """The value, twice."""
-        return self.value, self.value
-
-    def __call__(self, step):
-        return self.value
-
-    def __str__(self):
-        return repr(self.value)
-
-
-@dataclass(frozen=True)
 class ExponentialDecay(Schedule):
     """initial * rate^(step / steps); with ``staircase`` the exponent is rounded down.
 

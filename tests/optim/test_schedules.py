@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from minibnn.errors import InputError
-from minibnn.optim import Constant, CosineDecay, ExponentialDecay, PolynomialDecay, linear
+from minibnn.optim import CosineDecay, ExponentialDecay, PolynomialDecay, linear
 from minibnn.optim.schedules import parse
-
-
-def test_constant():
-    assert Constant(0.5)(0) == Constant(0.5).bind(7, 70)(10**6) == 0.5
 
 
 def test_staircase_steps_down_at_the_start_of_each_span():
