@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-FIGURES = ("quick.png", "minutes.png", "bits.png", "long.png", "scans.png", "full.png")
+FIGURES = (
+    *("quick.png", "minutes.png", "bits.png", "settling.png", "long.png", "scans.png", "full.png"),
+)
 FOLDER = Path(__file__).resolve().parents[1] / "examples" / "results"
 
 

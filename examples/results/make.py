@@ -23,10 +23,15 @@ HERE = Path(__file__).resolve().parent
 RUNS, KEPT = Path("runs/results"), HERE / "kept"
 NARROW = "--width 0.25 --batch-size 100 --seed 0"
 WIDTHS = ("int2", "int3", "int4", "int5", "int6", "int8", "float32")  # of gradients
-BITS = (
-    "--recipe cifar10-quick --width 0.125 --epochs 4 --seeds 0,1 "
-    f"--grid gradients={','.join(reversed(WIDTHS))}"
-)
+BITS = f"--seeds 0,1 --grid gradients={','.join(reversed(WIDTHS))}"
+SHORT = {  # of the same length, to be compared
+    "bop": "sweep --recipe cifar10-quick --width 0.125 --epochs 4",
+    "latent-sgd": "sweep --recipe cifar10-quick-latent --width 0.125 --epochs 4",
+}
+BEST = {  # of the schedules that were tried
+    "bop": "--grid threshold=1e-7 --grid gamma=cosine:3e-3:1e-5",
+    "latent-sgd": "--grid momentum=0.9 --grid lr=cosine:10:0",
+}
 COMMANDS = {
     "bop": f"compare --recipe bop-sec51 --recipe bop-sec52 {NARROW} --epochs 30",
     "latent": f"compare --recipe latent-adam --recipe latent-sgd {NARROW} --epochs 30",
@@ -34,8 +39,17 @@ COMMANDS = {
     "--scan gamma=1e-2,1e-3,1e-4 --scan threshold=0,1e-6,1e-5",
     "full": "train --recipe bop-sec52 --epochs 15 --seed 0",
     "quick": "train --recipe cifar10-quick --seed 0",
-    "bits-bop": f"sweep {BITS}",
-    "bits-latent-sgd": f"sweep {BITS} --optimizer latent-sgd:lr=cosine:3:0,momentum=0.9",
+    "quick-1": "train --recipe cifar10-quick --seed 1",
+    "bits-bop": f"{SHORT['bop']} {BITS}",
+    "bits-latent-sgd": f"{SHORT['latent-sgd']} {BITS}",
+    "schedules-bop": f"{SHORT['bop']} --seeds 0 --grid threshold=1e-8,1e-7 "
+    "--grid gamma=cosine:3e-3:1e-5,cosine:1e-3:1e-5,cosine:3e-4:1e-5",
+    "schedules-latent-sgd": f"{SHORT['latent-sgd']} --seeds 0 --grid momentum=0.9,0 "
+    "--grid lr=cosine:10:0,cosine:3:0,cosine:1:0",
+    "faster-bop": f"{SHORT['bop']} --seeds 0 --grid threshold=1e-7 --grid gamma=cosine:1e-2:1e-5",
+    "faster-latent-sgd": f"{SHORT['latent-sgd']} --seeds 0 --grid momentum=0.9 "
+    "--grid lr=cosine:30:0",
+    **{f"best-{name}": f"{SHORT[name]} --seeds 1,2,3 {best}" for name, best in BEST.items()},
 }
 LONG = {  # runs of the same length on the same batches, by their name in the figures
     "bop-sec51": "bop/bop-sec51",
@@ -49,7 +63,6 @@ REPORTED = {  # by the paper, at full width after 500 epochs
     "full": "91.3 %",
 }
 IMAGES, GOALS = 50_000, (0.75, 0.8)  # of an epoch; test accuracies
-OPTIMIZERS = ("bop", "latent-sgd")  # of the runs with several widths of gradients
 SMALL = ("config.json", "metrics.csv", "telemetry.npz", "sweep.json", "summary.csv")
 BEGIN, END = "<!-- make.py draw: begin -->", "<!-- make.py draw: end -->"
 
@@ -102,6 +115,7 @@ def draw():
     plot("quick.png", [KEPT / "quick"])
     draw_bits()
     draw_minutes()
+    subprocess.run([sys.executable, HERE / "settling.py", "draw"], check=True)
     readme = HERE / "README.md"
     before, _, rest = readme.read_text("utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
@@ -114,17 +128,42 @@ def plot(name, folders):
     subprocess.run([*command, "--out", str(HERE / name)], check=True)
 
 
-def by_width():
-    """{optimizer: {width of gradients: test accuracies of the seeds}}, of what is kept."""
+def done(sweep, *names):
+    """{values of a kept sweep's cell under ``names``: last test accuracies of its seeds}."""
     from minibnn.training.sweep.table import read_summary
 
-    found = {}
-    for optimizer in OPTIMIZERS:
-        for cell in read_summary(KEPT / f"bits-{optimizer}" / "summary.csv"):
-            if cell["status"] == "done":
-                own = found.setdefault(optimizer, {})
-                own.setdefault(cell["gradients"], []).append(cell["last_accuracy"])
+    found, summary = {}, KEPT / sweep / "summary.csv"
+    for cell in read_summary(summary) if summary.exists() else ():
+        if cell["status"] == "done":
+            setting = tuple(str(cell[name]) for name in names)
+            found.setdefault(setting, []).append(cell["last_accuracy"])
     return found
+
+
+def by_width():
+    """{optimizer: {width of gradients: test accuracies of the seeds}}, of what is kept."""
+    found = {optimizer: done(f"bits-{optimizer}", "gradients") for optimizer in SHORT}
+    return {
+        optimizer: {width: accuracies for (width,), accuracies in own.items()}
+        for optimizer, own in found.items()
+        if own
+    }
+
+
+def schedules_table():
+    """What each schedule came to, and the best of each optimizer with other seeds, in Markdown."""
+    lines = ["| schedule, 4 epochs | test accuracy |", "| --- | ---: |"]
+    for optimizer, names in ("bop", ("gamma", "threshold")), ("latent-sgd", ("lr", "momentum")):
+        tried = done(f"schedules-{optimizer}", *names) | done(f"faster-{optimizer}", *names)
+        for setting, found in sorted(tried.items(), key=lambda pair: pair[1], reverse=True):
+            words = ",".join(f"{name}={value}" for name, value in zip(names, setting, strict=True))
+            lines.append(f"| {optimizer}:{words} | {percent(*found)} |")
+    for optimizer in SHORT:
+        found = done(f"best-{optimizer}")[()]  # by no names: all seeds
+        words = ", ".join(map(percent, found))
+        about = f"mean {percent(statistics.mean(found))}, spread {percent(statistics.stdev(found))}"
+        lines.append(f"| the best of {optimizer}, seeds 1, 2, 3 | {words}: {about} |")
+    return lines
 
 
 def draw_bits():
@@ -134,10 +173,10 @@ def draw_bits():
     figure = style.new_figure(6, 3.5)
     axes = figure.subplots()
     for k, (optimizer, found) in enumerate(by_width().items()):
-        look, done = style.style(k), [width for width in WIDTHS if width in found]
-        means = [100 * statistics.mean(found[width]) for width in done]
-        axes.plot([WIDTHS.index(w) for w in done], means, label=optimizer, **look | {"marker": ""})
-        for width in done:
+        look, ran = style.style(k), [width for width in WIDTHS if width in found]
+        means = [100 * statistics.mean(found[width]) for width in ran]
+        axes.plot([WIDTHS.index(w) for w in ran], means, label=optimizer, **look | {"marker": ""})
+        for width in ran:
             marks = [100 * accuracy for accuracy in found[width]]
             axes.plot([WIDTHS.index(width)] * len(marks), marks, **look | {"linestyle": ""})
     axes.set_xticks(range(len(WIDTHS)), WIDTHS)
@@ -216,11 +255,12 @@ def table():
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     cells = sorted(p.parent.relative_to(KEPT).as_posix() for p in KEPT.glob("scans/*/metrics.csv"))
-    for folder in ("quick", *LONG.values(), *cells, "full"):
+    for folder in ("quick", "quick-1", *LONG.values(), *cells, "full"):
         if (KEPT / folder / "metrics.csv").exists():
             lines.append(f"| {' | '.join(row(folder))} |")
     lines += ["", "Time to accuracy, by the epochs of `quick`:", "", *minutes_table()]
     lines += ["", "Width of gradients, each seed's test accuracy:", "", *bits_table()]
+    lines += ["", "Schedules, tried and repeated:", "", *schedules_table()]
     lines += ["", *(f"- `{name}`: `minibnn {command}`" for name, command in COMMANDS.items())]
     return "\n".join(lines)
 
