@@ -100,7 +100,9 @@ def draw():
             counts = kept[f"{name}:inertia"][epoch - 1]
             share = 100 * counts / counts.sum()
             inertia.step(EDGES[1:-1], share[1:], color=look["color"], linestyle=dash)
-    loss.set(xlabel="epoch", title="training loss; gradient norm / that of epoch 1", ylim=(0.9, 2.1))
+    loss.set(
+        xlabel="epoch", title="training loss; gradient norm / that of epoch 1", ylim=(0.9, 2.1)
+    )
     flips.set(xlabel="epoch", title="flips in the epoch")
     inertia.set(
         xscale="log", xlim=(1e-4, 1e4), xlabel="|m| / threshold",
