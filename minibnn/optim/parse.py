@@ -6,12 +6,13 @@ from minibnn.errors import InputError, one_of
 from minibnn.optim import bop, latent, real, second_order, twins
 from minibnn.optim.split import Split
 
-_CLASSES = (
+BINARY = (
     *(bop.Bop, latent.LatentSGD, latent.LatentAdam, second_order.Bop2ndOrder, second_order.CEMA),
     *(latent.InertiaSGD, twins.SchmittSGD, twins.DoubleWellSGD, twins.Bold, twins.Diode),
-    *(twins.LatentDirection, twins.DirectedBop, bop.IntegerBop, real.SGD, real.Adam),
+    *(twins.LatentDirection, twins.DirectedBop, bop.IntegerBop),
 )
-OPTIMIZERS = {cls.kind: cls for cls in _CLASSES}
+REAL = real.SGD, real.Adam
+OPTIMIZERS = {cls.kind: cls for cls in (*BINARY, *REAL)}
 
 
 def parse_optimizer(text: str):
