@@ -74,6 +74,8 @@ def plain(layer):
     if layer["kind"] == "BatchNorm":
         assert layer.pop("scale") and layer.pop("center")
     assert layer.pop("pad_value", 0) == 0
+    if layer.get("kernel_quantizer") == "ste_sign":
+        del layer["kernel_quantizer"]
     return layer
 
 

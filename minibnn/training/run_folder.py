@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import warnings
 from pathlib import Path
 
@@ -190,6 +191,14 @@ def _describes_a_run(config):
     return texts and all(isinstance(one, dict) for one in config.get("optimizers", {}).values())
 
 
+def _command(number):
+    with contextlib.suppress(OSError):  # only Linux has it; another user's may be hidden
+        command = Path(f"/proc/{number}/cmdline").read_bytes().decode("utf-8", "replace")
+        text = shlex.join(command.rstrip("\0").split("\0"))  # it tells most at its ends
+        return f": {text}" if len(text) <= 300 else f": {text[:150]}...{text[-150:]}"
+    return ""
+
+
 def _locked(folder):
     """The open lock file of ``folder``, holding the process's number while locked."""
     file = open(folder / ".lock", "a+b", buffering=0)
@@ -198,7 +207,8 @@ def _locked(folder):
         with file, contextlib.suppress(OSError):  # Windows shows nobody else what is locked
             file.seek(0)
             number = file.read(20).strip()
-        who = f"another process (number {number.decode() if number.isdigit() else 'unknown'})"
+        known = f"{number.decode()}{_command(number.decode())}" if number.isdigit() else "unknown"
+        who = f"another process (number {known})"
         if number == b"%d" % os.getpid():
             who = "this process already"
         raise InputError(f"{folder} is in use by {who}")

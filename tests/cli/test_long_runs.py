@@ -42,7 +42,9 @@ def test_a_run_started_from_python_is_told(fails):
     images, labels = np.zeros((20, 16, 16, 3), np.uint8), np.arange(20) % 10
     data = bnn.data.from_arrays(images, labels, images, labels)
     bnn.fit(net, optimizer, data, epochs=1, batch_size=20, out="a", progress=False)
-    fails("a was started from Python, .*spell them all out", "train", "--resume", "--out", "a")
+    fails(
+        "a was started from Python: .*spell out all the options", "train", "--resume", "--out", "a"
+    )
     fails("a holds another run: ", "train", "--resume", "--out", "a", "--dataset", "digits")
 
 

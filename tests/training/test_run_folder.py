@@ -127,7 +127,7 @@ def test_a_folder_in_use_is_refused_and_names_the_process(tmp_path, start_python
     )
     assert process.stdout.readline() == "locked\n"
     with pytest.raises(
-        bnn.InputError, match=rf"in use by another process \(number {process.pid}\)"
+        bnn.InputError, match=rf"in use by another process \(number {process.pid}: .*python"
     ):
         fit(out)
     process.kill()
