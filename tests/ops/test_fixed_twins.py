@@ -142,6 +142,7 @@ def _(rng):
     yield signs(rng, 2, 6, 7, 5, axis=3), dy, (3, 3)
     yield byte(rng, 2, 5, 6, 7).transpose(0, 2, 3, 1), dy, (3, 3)
     yield byte(rng, 2, 6, 7, 5), not_finite(2, 6, 7, 8), (3, 3)
+    yield signs(rng, 100, 9, 9, 5, axis=3), integers(rng, 8, 100, 9, 9, 3), (3, 3)  # many pixels
 
 
 @cases("binary_conv2d_pool_grad_input")

@@ -14,7 +14,7 @@ from minibnn.errors import InputError
 from minibnn.ops import kernels
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.kernels import scratch
-from minibnn.ops.kernels.simd import simd, vector_path, vector_paths
+from minibnn.ops.kernels.simd import LANES, simd, vector_path, vector_paths
 
 SMALL = dict(input_shape=(16, 16, 3), classes=3, filters=9, dense_units=33)
 
@@ -33,7 +33,7 @@ def test_the_environment_forces_a_vector_path(monkeypatch):
     for path in vector_paths():
         monkeypatch.setenv("MINIBNN_SIMD", path)
         assert vector_path() == path
-    assert len(simd()) == {"avx512vbmi": 16, "avx512": 16, "avx2": 8, "generic": 4}[path]
+    assert len(simd()) == LANES[path]
 
 
 def test_a_path_the_cpu_lacks_is_one_clear_line(monkeypatch):
@@ -55,13 +55,12 @@ print(*{s[0].count for s in tiled.signatures}, tiled.stats.cache_hits)
 
 
 def test_a_warm_cache_gives_a_forced_path_its_own_code(tmp_path):
-    lanes = {"avx512vbmi": "16", "avx512": "16", "avx2": "8", "generic": "4"}
     for hits in ("{}", "{("):  # first compiled, then from the cache
         for path in dict.fromkeys((vector_paths()[0], "generic")):
             done = run(PATH_USED, MINIBNN_SIMD=path, NUMBA_CACHE_DIR=str(tmp_path))
             assert done.returncode == 0, done.stderr
             used, found = done.stdout.split(maxsplit=1)
-            assert used == lanes[path]
+            assert used == str(LANES[path])
             assert (found.strip() == "Counter()") == (hits == "{}")
     (folder,) = tmp_path.iterdir()
     assert folder.name.startswith("kernels-")

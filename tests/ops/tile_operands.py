@@ -14,7 +14,7 @@ def paths(kind=None, least=1):
     """Every vector path of this CPU; all but the best are slow. With a kind, (path, kind)."""
     lanes = sorted({LANES[path] for path in vector_paths()}, reverse=True)
     found = [(0,) * n for n in lanes if n >= least]
-    if kind is np.int16 and vector_paths()[0] == "avx512vbmi":
+    if kind is np.int16 and "avx512vbmi" in vector_paths():
         found.insert(0, BYTES)
     for number, simd in enumerate(found):
         words = (simd,) if kind is None else (simd, kind)

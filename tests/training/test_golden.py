@@ -45,7 +45,7 @@ ROUND += [{"MINIBNN_BACKEND": "reference"}]
 ROUND += [{"MINIBNN_BACKEND": "reference", "NPY_DISABLE_CPU_FEATURES": AVX512}]
 ROUND += [
     {"MINIBNN_BACKEND": "numba", "MINIBNN_SIMD": path, "MINIBNN_NUM_THREADS": threads}
-    for path in ("avx512vbmi", "avx512", "avx2", "generic")
+    for path in ("amx", "avx512vbmi", "avx512", "avx2", "generic")
     for threads in ("1", "2")
 ]
 ROUND += [

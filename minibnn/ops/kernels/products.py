@@ -14,6 +14,7 @@ from minibnn.ops.kernels.grad_kernel import (
     joined_bytes,
 )
 from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
+from minibnn.ops.kernels.matrix import fits_matrix, matrix_grad_input, matrix_grad_kernel
 from minibnn.ops.kernels.pooling import max_pool2d_grad
 from minibnn.ops.kernels.simd import vector_path
 from minibnn.ops.reference import products as reference
@@ -27,14 +28,26 @@ def binary_dense(x, w, fixed=False):
 def binary_dense_grad_input(dy, w_t):
     if isinstance(dy, Fixed):
         check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
+    if fits_matrix(dy):
+        w = Signs(w_t.words[None, None], (1, 1, *w_t.shape), 2)
+        shape = len(dy), 1, 1, w_t.shape[1]
+        return matrix_grad_input(_pixels(dy), w, shape, "valid").reshape(len(dy), -1)
     if _tables_fit(dy):
         return grad_input_dense(dy, w_t)
     return reference.binary_dense_grad_input(dy, w_t)
 
 
+def _pixels(rows):
+    """Rows (B, C), Signs or Fixed, as images of one pixel."""
+    if isinstance(rows, Fixed):
+        return rows.reshape(len(rows), 1, 1, -1)
+    return Signs(rows.words[:, None, None], (len(rows), 1, 1, rows.shape[1]), 3)
+
+
 def binary_dense_grad_kernel(x, dy, fixed=False):
     if isinstance(dy, Fixed):
-        return _fixed_grad_kernel(grad_kernel_dense, reference.dense_grad_kernel, x, dy, fixed)
+        of_signs = _matrix_grad_kernel_dense if fits_matrix(dy) else grad_kernel_dense
+        return _fixed_grad_kernel(of_signs, reference.dense_grad_kernel, x, dy, fixed)
     if isinstance(x, Signs) and _tables_fit(dy):
         return grad_kernel_dense(x, dy)
     return reference.dense_grad_kernel(x, dy)
@@ -50,6 +63,8 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
     if isinstance(dy, Fixed):
         terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
         check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
+    if fits_matrix(dy, strides):
+        return matrix_grad_input(dy, w_t, input_shape, padding)
     if _tables_fit(dy):
         if w_t.shape[:2] == tuple(input_shape[1:3]) and dy.shape[1:3] == (1, 1):
             return _grad_input_whole(dy, w_t).reshape(input_shape)
@@ -71,11 +86,16 @@ def binary_conv2d_grad_kernel(
 ):
     geometry = tuple(kernel_size), strides, padding, pad_value
     if isinstance(dy, Fixed):
-        of_floats = real.conv2d_grad_kernel
-        return _fixed_grad_kernel(grad_kernel_conv2d, of_floats, x, dy, fixed, *geometry)
+        of_signs = matrix_grad_kernel if fits_matrix(dy, strides) else grad_kernel_conv2d
+        return _fixed_grad_kernel(of_signs, real.conv2d_grad_kernel, x, dy, fixed, *geometry)
     if isinstance(x, Signs) and _tables_fit(dy):
         return grad_kernel_conv2d(x, dy, *geometry)
     return real.conv2d_grad_kernel(x, dy, *geometry)
+
+
+def _matrix_grad_kernel_dense(x, dy, fixed):
+    dw = matrix_grad_kernel(_pixels(x), _pixels(dy), (1, 1), fixed=fixed)
+    return dw.reshape(x.shape[1], dy.shape[1])
 
 
 def _fixed_grad_kernel(of_signs, of_floats, x, dy, fixed, *geometry):
@@ -94,6 +114,8 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
+    if fits_matrix(dy, strides):
+        return matrix_grad_input(dy, w_t, input_shape, padding, where)
     if _tables_fit(dy) and fits_windows(strides, w_t.shape[3]):
         return grad_input_windows(dy, np.ascontiguousarray(where), w_t, input_shape, padding)
     sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
@@ -109,7 +131,8 @@ def binary_conv2d_pool_grad_kernel(
         if isinstance(dy, Fixed):  # as of all pixels, three of four of which are 0
             pixels = 4 * dy.shape[0] * dy.shape[1] * dy.shape[2]
             check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
-        return grad_kernel_conv2d(x, dy, *geometry, np.ascontiguousarray(where), fixed)
+        of_signs = matrix_grad_kernel if fits_matrix(dy, strides) else grad_kernel_conv2d
+        return of_signs(x, dy, *geometry, np.ascontiguousarray(where), fixed)
     sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
     return binary_conv2d_grad_kernel(x, dy, *geometry)

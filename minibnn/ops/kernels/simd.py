@@ -1,5 +1,6 @@
-"""The vector path the kernels use: AVX-512 with or without VBMI, AVX2 or any other CPU."""
+"""The vector path the kernels use: AVX-512 with AMX, VBMI or neither, AVX2 or any other CPU."""
 
+import ctypes
 import os
 from functools import cache
 
@@ -8,9 +9,11 @@ import numpy as np
 from minibnn.errors import InputError
 
 # 32-bit lanes of a vector, best path first.
-LANES = {"avx512vbmi": 16, "avx512": 16, "avx2": 8, "generic": 4}
+LANES = {"amx": 16, "avx512vbmi": 16, "avx512": 16, "avx2": 8, "generic": 4}
+_VBMI = {"avx512f", "avx512bw", "avx512vl", "avx512vbmi", "avx512vbmi2"}
 _FEATURES = {
-    "avx512vbmi": {"avx512f", "avx512bw", "avx512vl", "avx512vbmi", "avx512vbmi2"},
+    "amx": _VBMI | {"amx-tile", "amx-int8"},
+    "avx512vbmi": _VBMI,
     "avx512": {"avx512f", "avx512bw", "avx512vl"},
     "avx2": {"avx2", "fma"},
     "generic": set(),
@@ -23,7 +26,18 @@ def vector_paths():
     from llvmlite import binding
 
     present = {name for name, has in binding.get_host_cpu_features().items() if has}
+    if not _may_use_matrix_unit():
+        present -= _FEATURES["amx"] - _VBMI
     return tuple(name for name, needed in _FEATURES.items() if needed <= present)
+
+
+def _may_use_matrix_unit():
+    """Ask Linux for AMX, whose large registers it gives to processes that want them."""
+    arch_prctl, request, tiles = 158, 0x1023, 18
+    try:
+        return ctypes.CDLL(None).syscall(arch_prctl, request, tiles) == 0
+    except (OSError, AttributeError):  # not Linux
+        return False
 
 
 def vector_path():
@@ -45,4 +59,4 @@ def simd():
 def table_simd():
     """``simd()`` for tables of 16-bit integers: of bytes where a vector's bytes can be permuted."""
     path = vector_path()
-    return (np.uint8(0),) * LANES[path] if path == "avx512vbmi" else simd()
+    return (np.uint8(0),) * LANES[path] if path in ("amx", "avx512vbmi") else simd()

@@ -1,0 +1,317 @@
+"""Integers x signs on a matrix unit: the gradients of dense layers and convolutions by Intel's AMX.
+
+Where a core multiplies tiles of bytes, that is quicker than any table. Signs become bytes,
+gradients are bytes already, and 32 bits hold their sums.
+
+Images and gradients lie on one grid, where rows and images follow each other with a gap as wide as
+the padding. On it a tap is a shift d. The layer's sums are y[p] = sum over d of x[p + d] w[d], so
+dx[p] = sum over d of q[p - d] w[d], and dw[d] = sum over p of x[p + d] q[p], with q = 0 in gaps.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import get_num_threads, get_thread_id, prange
+
+from minibnn.ops.bits import WORD
+from minibnn.ops.fixed import Fixed
+from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.emit import I8, I64, tile
+from minibnn.ops.kernels.scratch import empty, scratch
+from minibnn.ops.kernels.simd import simd, vector_path
+from minibnn.ops.shapes import windows
+
+SIDE = 32  # a block of sums: two by two tiles of 16 x 16
+STEP = 64  # bytes of a tile's row: products summed at once
+TILE = 1024  # bytes of a tile
+BLOCK = SIDE * SIDE
+STRETCH = 128  # steps of a kernel's gradient at a time: their bytes fit the second-level cache
+POSITIONS = 256  # of the grid that a task of an input's gradient owns
+
+# What a thread tells its unit: eight tiles of 16 rows of 64 bytes each.
+SETUP = np.zeros(64, np.uint8)
+SETUP[0] = 1
+SETUP[16:32:2] = 64
+SETUP[48:56] = 16
+
+
+@tile("setup", constants="")
+def begin(e, setup):
+    """From here on this thread has a matrix unit."""
+    e.call("llvm.x86.ldtilecfg", ir.VoidType(), setup)
+
+
+@tile("", constants="")
+def end(e):
+    """To here: the system need not keep its tiles any longer."""
+    e.call("llvm.x86.tilerelease", ir.VoidType())
+
+
+@tile("", constants="")
+def clear(e):
+    """Zeros into tiles 0 to 3, a block of 32 x 32 sums."""
+    for k in range(4):
+        e.call("llvm.x86.tilezero", ir.VoidType(), I8(k))
+
+
+@tile("sums at", constants="")
+def fetch(e, sums, at):
+    """The block sums[at:] into tiles 0 to 3."""
+    _block(e, "tileloadd64", sums, at)
+
+
+@tile("sums at", constants="")
+def put(e, sums, at):
+    """Tiles 0 to 3 into the block sums[at:]."""
+    _block(e, "tilestored64", sums, at)
+
+
+@tile("a a_at pitch b b_at steps", constants="")
+def multiply(e, a, a_at, pitch, b, b_at, steps):
+    """Tiles 0 to 3 += 32 rows of a, ``pitch`` bytes apart, by the tiles of b, two a step.
+
+    Row r of a tile of b has 16 columns of the four bytes that meet bytes 4 r to 4 r + 3 of a.
+    """
+    below = e.add(a_at, e.times(pitch, I64(16)))
+    with e.loop(steps) as step:
+        here, there = e.times(step.index, I64(STEP)), e.times(step.index, I64(2 * TILE))
+        _tile(e, "tileloadd64", 4, a, e.add(a_at, here), pitch)
+        _tile(e, "tileloadd64", 6, b, e.add(b_at, there), I64(STEP))
+        _tile(e, "tileloadd64", 5, a, e.add(below, here), pitch)
+        _product(e, 0, 4, 6)
+        _tile(e, "tileloadd64", 7, b, e.add(b_at, there, I64(TILE)), I64(STEP))
+        _product(e, 2, 5, 6)
+        _product(e, 1, 4, 7)
+        _product(e, 3, 5, 7)
+
+
+def _block(e, what, sums, at):
+    for k in range(4):
+        _tile(e, what, k, sums, e.add(at, I64(k // 2 * 16 * SIDE + k % 2 * 16)), I64(4 * SIDE))
+
+
+def _tile(e, what, k, array, at, pitch):
+    address = e.builder.bitcast(e.at(array, at), I8.as_pointer())
+    e.call(f"llvm.x86.{what}", ir.VoidType(), I8(k), address, pitch)
+
+
+def _product(e, to, a, b):
+    e.call("llvm.x86.tdpbssd", ir.VoidType(), I8(to), I8(a), I8(b))
+
+
+class Grid(NamedTuple):
+    """Where images and gradients lie: position n * rows * columns + y * columns + x."""
+
+    rows: int  # of an image with its gap
+    columns: int
+    height: int  # of the image
+    width: int
+    out_rows: int  # of the gradient by its sums
+    out_columns: int
+    pool: int  # 2 where that is known by the windows of a 2x2 pool, else 1
+    margin: int  # positions before the first and after the last that shifts reach
+
+
+@lru_cache(maxsize=256)
+def _grid(image, kernel_size, padding, pool):
+    """The Grid, and how far each tap shifts."""
+    seen = windows(image, kernel_size, (1, 1), padding)
+    rows, columns = image[0] + max(seen.top, seen.bottom), image[1] + max(seen.left, seen.right)
+    ky, kx = (a.ravel() for a in np.mgrid[: kernel_size[0], : kernel_size[1]])
+    shifts = (ky - seen.top) * columns + kx - seen.left
+    output = (n // pool * pool for n in seen.output)
+    return Grid(rows, columns, *image, *output, pool, int(np.abs(shifts).max())), shifts
+
+
+def fits_matrix(dy, strides=(1, 1)):
+    """Whether the products with gradients dy can be computed here."""
+    small = isinstance(dy, Fixed) and dy.integers.dtype == np.int8
+    return small and tuple(strides) == (1, 1) and vector_path() == "amx"
+
+
+def matrix_grad_input(dy, w_t, input_shape, padding, where=None):
+    """dx (``input_shape``) of dy Fixed NHWC, or of dy at the maxima ``where`` of a 2x2 pool.
+
+    w_t are Signs (H, W, O, I) on axis 2.
+    """
+    images, *image, inputs = input_shape
+    *kernel_size, outputs, _ = w_t.shape
+    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding, 1 if where is None else 2)
+    positions = images * grid.rows * grid.columns
+    panels, depth = -(-inputs // SIDE), -(-outputs // STEP) * STEP
+    q = scratch("matrix rows", (positions + SIDE + 2 * grid.margin, depth), np.int8)
+    w = scratch("matrix kernel", (panels, len(shifts), depth // STEP, 2 * TILE), np.int8)
+    sums = scratch("matrix sums", (get_num_threads(), BLOCK), np.int32)
+    dx = empty(input_shape, np.int32)
+    _all_rows(*_gradient(dy, where), grid, q)
+    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), w.view(np.int32))
+    _input_sums(simd(), SETUP, q.reshape(-1), w, grid, positions, shifts, depth, sums, dx)
+    return dy.like(dx)
+
+
+def matrix_grad_kernel(
+    x, dy, kernel_size, strides=(1, 1), padding="valid", pad_value=0, where=None, fixed=False
+):
+    """dw HWIO, float32 or with ``fixed`` Fixed, of x Signs NHWC and dy as above."""
+    images, *image, inputs = x.shape
+    outputs, threads = dy.shape[3], get_num_threads()
+    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding, 1 if where is None else 2)
+    steps, panels = -(-images * grid.rows * grid.columns // STEP), -(-outputs // SIDE)
+    pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
+    rows = scratch("matrix signs", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
+    q = scratch("matrix gradients", (panels, steps, 2 * TILE), np.int8)
+    block = scratch("matrix block", (threads, STEP, panels * SIDE), np.int8)
+    sources = scratch("matrix sources", (threads, 3, STEP), np.int32)
+    sums = scratch("matrix sums", (threads, len(shifts) * BLOCK), np.int32)
+    dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
+    words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
+    _signs_along(words, grid, images, pad_value, sources, rows)
+    _gradients(*_gradient(dy, where), grid, block, q.view(np.int32))
+    unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
+    _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, sums, unit, out)
+    return dy.like(dw) if fixed else dw
+
+
+def _gradient(dy, where):
+    places = np.empty((0, 0, 0, 0), np.uint8) if where is None else np.ascontiguousarray(where)
+    return np.ascontiguousarray(dy.integers), places
+
+
+@kernel(inner=True)
+def _row(dy, where, grid, p, row):
+    """The gradient at position p of the grid, all its outputs, filled up with zeros."""
+    n, place = p // (grid.rows * grid.columns), p % (grid.rows * grid.columns)
+    y, x = place // grid.columns, place % grid.columns
+    outputs = dy.shape[3]
+    row[:] = 0
+    if not (0 <= n < len(dy) and y < grid.out_rows and x < grid.out_columns):
+        return
+    mine = dy[n, y // grid.pool, x // grid.pool]
+    if grid.pool == 1:
+        for o in range(outputs):
+            row[o] = mine[o]
+    else:
+        maxima, here = where[n, y // 2, x // 2], np.uint8(y % 2 * 2 + x % 2)
+        for o in range(outputs):
+            row[o] = mine[o] if maxima[o] == here else np.int8(0)
+
+
+@kernel(parallel=True)
+def _all_rows(dy, where, grid, q):
+    for p in prange(len(q)):
+        _row(dy, where, grid, p - grid.margin, q[p])
+
+
+@kernel(parallel=True)
+def _gradients(dy, where, grid, blocks, q):
+    """q[o / 32, step] = two tiles of 16 x 16 numbers, each of four positions of an output."""
+    for step in prange(q.shape[1]):
+        block = blocks[get_thread_id()]
+        for j in range(STEP):
+            _row(dy, where, grid, step * STEP + j, block[j])
+        bits = block.view(np.uint8)
+        for r in range(STEP // 4):
+            for o in range(len(q) * SIDE):
+                number = np.int32(0)
+                for j in range(4):
+                    number |= np.int32(bits[4 * r + j, o]) << np.int32(8 * j)
+                q[o // SIDE, step, o % SIDE // 16 * 256 + r * 16 + o % 16] = number
+
+
+@kernel(parallel=True)
+def _kernel_bytes(words, w):
+    """w[i / 32, tap, o / 64] = two tiles of 16 x 16 numbers, each of four outputs of an input."""
+    taps, depth, inputs = words.shape
+    for i in prange(inputs):
+        for t in range(taps):
+            for d in range(depth):
+                for k in range(8):
+                    nibble = words[t, d, i] >> np.uint32(4 * k) & np.uint32(15)
+                    ones = nibble * np.uint32(0x204081) & np.uint32(0x01010101)
+                    number = np.int32(np.uint32(0x01010101) + ones * np.uint32(0xFE))
+                    place = i % SIDE // 16 * 256 + (d % 2 * 8 + k) * 16 + i % 16
+                    w[i // SIDE, t, d // 2, place] = number
+
+
+@kernel(parallel=True)
+def _signs_along(words, grid, images, pad_value, buffers, rows):
+    """rows[i, margin + p] = the sign of channel i at position p, or the padding."""
+    size = grid.rows * grid.columns
+    for group in prange(rows.shape[1] // STEP):
+        sources, signs, bits = buffers[get_thread_id()]
+        for j in range(STEP):
+            p = group * STEP + j - grid.margin
+            n, y, x = p // size, p % size // grid.columns, p % grid.columns
+            inside = 0 <= n < images and y < grid.height and x < grid.width
+            sources[j] = (n * grid.height + y) * grid.width + x if inside else -1
+            signs[j] = 1 if inside else pad_value
+        for k in range(len(rows) // WORD):
+            for j in range(STEP):
+                real = sources[j] >= 0 and k < words.shape[1]
+                bits[j] = np.int32(words[sources[j], k]) if real else 0
+            for i in range(WORD):
+                row = rows[k * WORD + i, group * STEP : (group + 1) * STEP]
+                for j in range(STEP):
+                    row[j] = signs[j] - 2 * (bits[j] >> i & 1)
+
+
+@kernel(parallel=True)
+def _input_sums(simd, setup, q, w, grid, positions, shifts, depth, sums, dx):
+    """A task owns some positions of the grid."""
+    size, steps = grid.rows * grid.columns, depth // STEP
+    flat = w.reshape(-1)
+    for task in prange(-(-positions // POSITIONS)):
+        block = sums[get_thread_id()]
+        begin(simd, setup)
+        for panel in range(len(w)):
+            for p in range(task * POSITIONS, min((task + 1) * POSITIONS, positions), SIDE):
+                clear(simd)
+                for t in range(len(shifts)):
+                    row = grid.margin + p - shifts[t]
+                    at = (panel * len(shifts) + t) * steps * 2 * TILE
+                    multiply(simd, q, row * depth, depth, flat, at, steps)
+                put(simd, block, 0)
+                first, count = panel * SIDE, min(SIDE, dx.shape[3] - panel * SIDE)
+                for r in range(min(SIDE, positions - p)):
+                    n, place = (p + r) // size, (p + r) % size
+                    y, x = place // grid.columns, place % grid.columns
+                    if y < grid.height and x < grid.width:
+                        for c in range(count):
+                            dx[n, y, x, first + c] = block[r * SIDE + c]
+        end(simd)
+
+
+@kernel(parallel=True)
+def _kernel_sums(simd, setup, rows, q, shifts, sums, unit, dw):
+    """A task owns 32 inputs and 32 outputs of all taps."""
+    taps, inputs, outputs = dw.shape
+    across, pitch = -(-outputs // SIDE), rows.shape[1]
+    a, b, steps = rows.reshape(-1), q.reshape(-1), q.shape[1]
+    for task in prange(-(-inputs // SIDE) * across):
+        i, o = task // across * SIDE, task % across * SIDE
+        block = sums[get_thread_id()]
+        begin(simd, setup)
+        for first in range(0, steps, STRETCH):
+            count = min(STRETCH, steps - first)
+            for t in range(taps):
+                if first == 0:
+                    clear(simd)
+                else:
+                    fetch(simd, block, t * BLOCK)
+                at = i * pitch + first * STEP + shifts[t]
+                multiply(simd, a, at, pitch, b, (o // SIDE * steps + first) * 2 * TILE, count)
+                put(simd, block, t * BLOCK)
+        end(simd)
+        width = min(SIDE, outputs - o)
+        for t in range(taps):
+            for r in range(min(SIDE, inputs - i)):
+                mine = block[t * BLOCK + r * SIDE : t * BLOCK + r * SIDE + width]
+                to = dw[t, i + r, o : o + width]
+                floats = to.view(np.float32)
+                for c in range(width):
+                    if unit == 0:
+                        to[c] = mine[c]
+                    else:
+                        floats[c] = np.float32(mine[c]) * unit
