@@ -32,6 +32,11 @@ def test_limits_of_pooled_products():
     }
 
 
+def test_limits_of_a_matrix_unit():
+    limits = peaks.limits({"sgemm": 0.5, "popcount": 20.0, "matrix": 8.0})
+    assert (limits["table"], limits["select windows"], limits["bytes"]) == (8, 8, 1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", GRADIENTS)
 def test_peaks_of_a_path_without_tables_of_floats(kind, use_simd):

@@ -7,6 +7,8 @@ from minibnn.bench.clock import FULL, measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.matrix import BLOCK, SETUP, STEP, TILE, begin, clear, end, multiply, put
+from minibnn.ops.kernels.scratch import scratch
 from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, numbers
@@ -32,12 +34,14 @@ def peak_rates(threads, gradients, effort=FULL):
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
     each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" choose among
     so many places of a pooling window, and are credited with the multiply-adds of all. None where a
-    path has no tables.
+    path has no tables. Where a matrix unit does the gradients, "matrix" is in their place.
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
     values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
     own = numbers(values if gradients == "float32" else to_fixed(values, 8))
+    if gradients == "int8" and vector_path() == "amx":
+        return peaks | {"matrix": _multiplied(threads, effort)}
     able = gradients == "int8" or vector_path() != "generic"
     for name, places in (("table", ()), ("select 2", TWO), ("select 4", FOUR)):
         peaks[name] = _looked_up(own, places, threads, effort) if able else None
@@ -46,6 +50,9 @@ def peak_rates(threads, gradients, effort=FULL):
 
 def limits(peaks):
     """Multiply-adds per second of the products that tiles, or BLAS, can do at their peak."""
+    if "matrix" in peaks:
+        products = dict.fromkeys(("table", "select windows", "select pixels"), peaks["matrix"])
+        return peaks | products | {"bytes": peaks["matrix"] / 8}
     if peaks["table"] is None:
         return peaks
     # A window's look-up stands for its four pixels; where only some are seen, for so many.
@@ -79,6 +86,13 @@ def _popcount(threads, effort):
     rounds = 10 * CALLS // tiles
     seconds = measure(lambda: _run_popcount(simd(), *operands, threads, rounds), effort)["seconds"]
     return threads * rounds * rows * LANES * pitch * WORD / seconds
+
+
+def _multiplied(threads, effort):
+    a, b = (scratch(f"peak {k}", (2 * TILE,), np.int8, fill=1) for k in "ab")
+    sums = scratch("peak sums", (threads, BLOCK), np.int32)
+    run = lambda: _run_multiply(simd(), SETUP, a, b, sums, threads, CALLS)  # noqa: E731
+    return threads * CALLS * BLOCK * STEP / measure(run, effort)["seconds"]
 
 
 def _looked_up(own, places, threads, effort):
@@ -124,6 +138,17 @@ def _run_popcount(simd, x, w, base, out, threads, rounds):
             for row in range(0, len(x.rows), len(FOUR)):
                 place = thread * size
                 popcount_tile(simd, FOUR, FOUR, PLAIN, PLAIN, x, 0, row, w, 0, base, results, place)
+
+
+@kernel(parallel=True)
+def _run_multiply(simd, setup, a, b, sums, threads, calls):
+    for thread in prange(threads):
+        begin(simd, setup)
+        clear(simd)
+        for _ in range(calls):
+            multiply(simd, a, 0, STEP, b, 0, 1)
+        put(simd, sums[thread], 0)
+        end(simd)
 
 
 @kernel(parallel=True)
