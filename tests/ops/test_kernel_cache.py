@@ -14,6 +14,7 @@ from minibnn.errors import InputError
 from minibnn.ops import kernels
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.kernels import scratch
+from minibnn.ops.kernels import simd as simd_room
 from minibnn.ops.kernels.simd import LANES, simd, vector_path, vector_paths
 
 SMALL = dict(input_shape=(16, 16, 3), classes=3, filters=9, dense_units=33)
@@ -34,6 +35,11 @@ def test_the_environment_forces_a_vector_path(monkeypatch):
         monkeypatch.setenv("MINIBNN_SIMD", path)
         assert vector_path() == path
     assert len(simd()) == LANES[path]
+
+
+def test_a_matrix_unit_that_linux_does_not_lend_is_left_alone(monkeypatch):
+    monkeypatch.setattr(simd_room, "_lent_a_matrix_unit", lambda: False)
+    assert simd_room.vector_paths.__wrapped__() == tuple(p for p in vector_paths() if p != "amx")
 
 
 def test_a_path_the_cpu_lacks_is_one_clear_line(monkeypatch):

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sys
 from functools import cache
 
 import numpy as np
@@ -26,18 +27,17 @@ def vector_paths():
     from llvmlite import binding
 
     present = {name for name, has in binding.get_host_cpu_features().items() if has}
-    if not _may_use_matrix_unit():
-        present -= _FEATURES["amx"] - _VBMI
-    return tuple(name for name, needed in _FEATURES.items() if needed <= present)
+    found = [name for name, needed in _FEATURES.items() if needed <= present]
+    if "amx" in found and not _lent_a_matrix_unit():
+        found.remove("amx")
+    return tuple(found)
 
 
-def _may_use_matrix_unit():
-    """Ask Linux for AMX, whose large registers it gives to processes that want them."""
+def _lent_a_matrix_unit():
+    """Ask Linux for AMX, whose large registers it gives only to processes that want them."""
     arch_prctl, request, tiles = 158, 0x1023, 18
-    try:
-        return ctypes.CDLL(None).syscall(arch_prctl, request, tiles) == 0
-    except (OSError, AttributeError):  # not Linux
-        return False
+    linux = sys.platform == "linux"
+    return linux and ctypes.CDLL(None).syscall(arch_prctl, request, tiles) == 0
 
 
 def vector_path():
