@@ -1,4 +1,4 @@
-"""Runs laid over each other, with a column of small axes for every binary layer.
+"""The figures of runs over each other: their metrics, and what every binary layer does.
 
 The upper row is as the paper's Fig. 2; pi_t of every layer as in Fig. 1. Colours mean runs
 everywhere.
@@ -10,11 +10,20 @@ import numpy as np
 
 from minibnn.errors import one_line
 from minibnn.training.metrics import compared_pairs
-from minibnn.training.plots.curves import draw_metrics, part_of
-from minibnn.training.plots.style import integer_epochs, legends, line, new_figure, save, style
+from minibnn.training.plots.style import draw_metrics, label, line, new_figure, save, style
 
 MOST_LAYERS = 10  # columns that can still be read; of more layers a choice is drawn
 _FAINT = 5e-4  # share of a layer's weights that is worth widening an axis for
+
+
+def draw_curves(path, histories, title=None):
+    """Draw ``histories``, a dict by name, under a ``title`` to ``path`` (.png, .pdf or .svg)."""
+    pairs = compared_pairs(histories)
+    figure = new_figure(*((10, 7.5) if pairs else (12, 4.4)))
+    draw_metrics(figure, figure.subplots(*((2, 2) if pairs else (1, 3))).flat, histories)
+    if title:
+        figure.suptitle(title, parse_math=False)
+    save(figure, path)
 
 
 def draw_runs(path, records, title=None):
@@ -37,13 +46,13 @@ def runs_figure(records, title=None):
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     histories = {record.label: record.history for record in records}
-    draw_metrics(parts[0].subplots(1, 4 if compared_pairs(histories) else 3), histories)
+    upper = parts[0].subplots(1, 4 if compared_pairs(histories) else 3)
+    draw_metrics(figure, upper, histories, threshold="threshold" in str(kinds))
     if rows:
         grid = parts[-1].subplots(len(rows), len(layers), squeeze=False, sharex="row", sharey="row")
         for axes, draw in zip(grid, rows, strict=True):
             draw(axes, records, layers)
         _name_layers(grid[0], records, layers)
-    legends(figure, histories, part_of(histories), threshold="threshold" in str(kinds))
     notes = [one_line(title)] if title else []
     if left_out:
         notes.append(f"{len(layers)} of {len(layers) + left_out} layers")
@@ -79,9 +88,7 @@ def _by_epoch(axes, records, layers, what, unit, scale=1):
                 values = record.telemetry[what][:, layer]
                 line(one, record.telemetry["epoch"], scale * values, **how)
     for one in axes:
-        one.grid(alpha=0.3)
-        one.set_xlabel("epoch")
-        integer_epochs(one)
+        label(one, "", "")
     axes[0].set_ylabel(unit)
 
 
@@ -116,8 +123,7 @@ def _histograms(axes, records, layers, kind):
     for one in axes:
         one.set_visible(any(one is drawn for drawn, *_ in curves))
         one.set_xscale("log")
-        one.set_xlabel(kind, parse_math=False)
-        one.grid(alpha=0.3)
+        label(one, "", "", x=kind)
         if "threshold" in kind:
             one.axvline(1, color="0.4", linewidth=1, linestyle="--", zorder=1)
     axes[0].set_ylabel("weights per bin (%)")

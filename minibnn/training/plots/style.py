@@ -1,4 +1,4 @@
-"""What all figures have in common: colours, lines by epoch, legends, axes, a whole file."""
+"""What figures have in common: colours, lines by epoch, metrics, legends, axes, a whole file."""
 
 import io
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
 from minibnn.ops.threads import shared_lock
+from minibnn.training.metrics import compared_pairs, measured_on
 
 SETTINGS = shared_lock()  # matplotlib's are the process's: who changes them holds it
 # Okabe and Ito's colours, told apart with any colour vision.
@@ -102,12 +103,37 @@ def legends(figure, names, part, threshold=False):
 def label(axes, title, unit, x="epoch"):
     """Title, units and a light grid; epochs are integers."""
     axes.set_title(title, parse_math=False)
-    axes.set_xlabel(x)
+    axes.set_xlabel(x, parse_math=False)
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     if x == "epoch":
-        integer_epochs(axes)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
 
-def integer_epochs(axes):
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+def draw_metrics(figure, axes, histories, threshold=False):
+    """Accuracy, loss (training dotted), flips and, if there are ``compared_pairs``, agreement.
+
+    ``axes`` are three or four in the ``figure``, which gets the legends.
+    """
+    accuracy, loss, flips, *agreement = axes
+    part = measured_on(row for history in histories.values() for row in history)
+    for k, history in enumerate(histories.values()):
+        how = style(k)
+        thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
+        for one, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+            column_line(one, history, f"train_{column}", scale, **thin)
+            column_line(one, history, f"{part}_{column}", scale, **how)
+        column_line(flips, history, "flip_ratio", 100, **how)
+    label(accuracy, "Accuracy", "accuracy (%)")
+    label(loss, "Loss", "mean loss per image")
+    label(flips, "Flips", "binary weights flipped per step (%)")
+    if all(value for history in histories.values() for value in history["flip_ratio"]):
+        flips.set_yscale("log")
+    for k, (a, b) in enumerate(compared_pairs(histories)):  # colours from the other end
+        how = {"color": COLOURS[-1 - k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+        names = f"{a} and {b}".replace("$", r"\$")
+        column_line(agreement[0], histories[a], f"agreement:{b}", 100, label=names, **how)
+    for one in agreement:
+        label(one, "Agreement", "binary weights that are equal (%)")
+        one.legend(frameon=False)
+    legends(figure, histories, part, threshold)
