@@ -4,8 +4,7 @@ from itertools import chain, count
 
 import click
 
-from minibnn.cli.completion import names
-from minibnn.cli.options import BOP, LATENT_SGD, REAL, training_options
+from minibnn.cli.options import BOP, LATENT_SGD, REAL, names, training_options
 from minibnn.cli.presets import run_preset
 from minibnn.cli.settle import TrainingCommand
 from minibnn.cli.start import started

@@ -2,7 +2,7 @@
 
 import click
 
-from minibnn.cli.completion import names
+from minibnn.cli.options import names
 from minibnn.errors import InputError
 
 MODELS = names("minibnn.equivalences.models.MODELS")

@@ -4,8 +4,7 @@ import json
 
 import click
 
-from minibnn.cli.completion import files
-from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_option
+from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_option, files
 
 
 @click.command(short_help="Measure a trained network on test images.")

@@ -4,8 +4,7 @@ import json
 
 import click
 
-from minibnn.cli.completion import files
-from minibnn.cli.options import JSON
+from minibnn.cli.options import JSON, files
 from minibnn.errors import printable
 
 

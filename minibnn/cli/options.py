@@ -1,13 +1,34 @@
-"""Options that several commands have."""
+"""Options that several commands have, and what a shell completes."""
+
+from importlib import import_module
 
 import click
-
-from minibnn.cli.completion import files, names
+from click.shell_completion import CompletionItem
 
 # Both pass 97 % of the digits' test images well before the last epoch.
 BOP = "bop:gamma=cosine:1e-2:1e-4,threshold=1e-6"
 LATENT_SGD = "latent-sgd:lr=cosine:3:0,momentum=0.9"
 REAL = "adam:lr=0.01"
+
+
+def names(path):
+    """Complete the names in the table at ``path``, such as minibnn.zoo.MODELS.
+
+    It is imported only when a shell asks for one of them.
+    """
+    module, _, table = path.rpartition(".")
+
+    def complete(ctx, parameter, incomplete):
+        found = (getattr(one, "kind", one) for one in getattr(import_module(module), table))
+        return [name for name in found if name.startswith(incomplete)]
+
+    return complete
+
+
+def files(ctx, parameter, incomplete):
+    """Have the shell complete files and folders."""
+    return [CompletionItem(incomplete, type="file")]
+
 
 THREADS = click.option(
     "--threads",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.completion import files
+from minibnn.cli.options import files
 from minibnn.errors import printable
 
 

@@ -4,8 +4,7 @@ import json
 
 import click
 
-from minibnn.cli.completion import files, names
-from minibnn.cli.options import JSON, THREADS
+from minibnn.cli.options import JSON, THREADS, files, names
 from minibnn.errors import InputError, one_line
 
 

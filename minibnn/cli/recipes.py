@@ -4,7 +4,7 @@ import textwrap
 
 import click
 
-from minibnn.cli.completion import names
+from minibnn.cli.options import names
 
 
 @click.command(short_help="List training recipes.")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.completion import files
-from minibnn.cli.options import DATA_DIR, THREADS
+from minibnn.cli.options import DATA_DIR, THREADS, files
 from minibnn.errors import InputError, printable
 
 

@@ -5,8 +5,7 @@ import os
 
 import click
 
-from minibnn.cli.completion import names
-from minibnn.cli.options import BOP, training_options
+from minibnn.cli.options import BOP, names, training_options
 from minibnn.cli.settle import TrainingCommand
 from minibnn.cli.start import started
 from minibnn.errors import InputError

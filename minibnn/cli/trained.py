@@ -43,7 +43,7 @@ def load_trained(path, pretrained=False):
         network = load_network(path, (Sequential, PackedNetwork))
     if isinstance(network, PackedNetwork):
         return Trained(network, network.classes, network.dataset, {})
-    from minibnn.training.load import load
+    from minibnn.training.about import load
     from minibnn.training.run_folder import read_config
 
     network = network or load(path)

@@ -7,8 +7,7 @@ import tempfile
 
 import click
 
-from minibnn.cli.completion import names
-from minibnn.cli.options import JSON
+from minibnn.cli.options import JSON, names
 from minibnn.errors import InputError
 
 STATEMENTS = names("minibnn.equivalences.CATALOGUE")

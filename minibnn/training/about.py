@@ -1,6 +1,7 @@
-"""What a run left behind, read back: what it is, how it was trained, how good and how big it is."""
+"""What a run left behind, read back: its network, how it was trained, how good and big it is."""
 
 import json
+import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -8,8 +9,7 @@ from minibnn.deploy import PackedNetwork
 from minibnn.errors import InputError
 from minibnn.files import checkpoint
 from minibnn.files.archive import member_names
-from minibnn.nn import Sequential
-from minibnn.training.load import load
+from minibnn.nn import Sequential, load_network
 from minibnn.training.metrics import History, read_rows, results_of
 from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config, runs_in
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
@@ -25,6 +25,25 @@ _SETTINGS = {
     "validation images": "validation",
     "minibnn": "minibnn",
 }
+
+
+def load(path):
+    """The network in ``path``: a Sequential or PackedNetwork.
+
+    ``path`` is a file of ``net.save``, a run folder (its last checkpoint), a checkpoint.npz, a
+    best.npz or a packed network. InputError if there is none, or the file is damaged.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be a text or a path, found {path!r:.60}")
+    path = folder = Path(path)
+    if folder.is_dir():
+        path = folder / CHECKPOINT
+        if not path.exists():
+            read_config(folder)  # which tells a folder that is none of a run
+            names = ", ".join(map(str, compared(folder)))
+            several = f"{folder} compares several runs; name one: {names}"
+            raise InputError(several if names else f"{folder} has no {CHECKPOINT} yet")
+    return load_network(path, (Sequential, PackedNetwork))
 
 
 def about(path):
