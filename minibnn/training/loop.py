@@ -7,8 +7,7 @@ import numpy as np
 from minibnn.data.folder.images import FolderImages
 from minibnn.training.callbacks import call
 from minibnn.training.compiling import kernels_meanwhile
-from minibnn.training.errors import Interrupted, TrainingError
-from minibnn.training.interrupt import SIGNALS, StopRequest
+from minibnn.training.errors import SIGNALS, Interrupted, StopRequest, TrainingError
 from minibnn.training.progress import Pace
 
 

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from minibnn.errors import InputError
 from minibnn.training.distributed import ALONE
-from minibnn.training.interrupt import terminal
+from minibnn.training.errors import terminal
 from minibnn.training.metrics import row_text
 
 _QUIET_SECONDS = 60  # plain lines: a batch after so long a silence says something

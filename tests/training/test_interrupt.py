@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from minibnn.files import checkpoint
-from minibnn.training.interrupt import StopRequest, terminal
+from minibnn.training.errors import StopRequest, terminal
 from minibnn.training.metrics import read_rows
 from minibnn.training.progress import Lines, reporter
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from minibnn.errors import InputError, integer
 from minibnn.tables import Rows
-from minibnn.training.errors import Interrupted
-from minibnn.training.interrupt import SIGNALS, StopRequest, terminal
+from minibnn.training.errors import SIGNALS, Interrupted, StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.cells import make_cells
