@@ -10,7 +10,6 @@ from minibnn.tables import Rows
 from minibnn.training.errors import SIGNALS, Interrupted, StopRequest, terminal
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
-from minibnn.training.sweep.cells import make_cells
 from minibnn.training.sweep.folder import PARTS, SUMMARY, SweepFolder
 from minibnn.training.sweep.worker import Job, Outcome, ask_to_stop, run_cell
 
@@ -56,7 +55,7 @@ class Plan:
         seeds, (seed,) = _seeds(seeds), _seeds([seed])
         points, grid_values, scan = grid.points(grid_values, scan, options, random, seed)
         grid.check_size(len(points) * len(seeds))
-        self.cells = make_cells(points, seeds, options)
+        self.cells = grid.make_cells(points, seeds, options)
         seed, cells = seed if random is not None else None, [cell.name for cell in self.cells]
         parts = grid_values, scan, random, seed, seeds, options, cells
         self.description = dict(zip(PARTS, parts, strict=True))

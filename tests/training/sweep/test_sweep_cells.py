@@ -5,7 +5,7 @@ import re
 
 from minibnn.cli import cell as cell_process
 from minibnn.cli.train import train
-from minibnn.training.sweep.cells import Cell, cell_name, make_cells
+from minibnn.training.sweep.grid import Cell, cell_name, make_cells
 from minibnn.training.sweep.worker import Job
 
 BOP = {"optimizer": "bop"}

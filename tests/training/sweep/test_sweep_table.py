@@ -7,7 +7,7 @@ import pytest
 from minibnn.errors import InputError
 from minibnn.training.metrics import History
 from minibnn.training.sweep import table
-from minibnn.training.sweep.cells import Cell
+from minibnn.training.sweep.grid import Cell
 
 
 def history(accuracies, part="test"):
