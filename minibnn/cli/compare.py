@@ -11,9 +11,7 @@ from minibnn.cli.start import started
 from minibnn.errors import InputError
 
 
-@click.command(
-    cls=TrainingCommand, short_help="Train one network by several optimizers, side by side."
-)
+@click.command(cls=TrainingCommand, short_help="Train one network by several optimizers.")
 @click.option(
     "--recipe",
     multiple=True,

@@ -11,28 +11,23 @@ from minibnn.cli.options import BOP, LATENT_SGD, REAL
 @click.option(
     "--model",
     "models",
-    metavar="NAME",
     multiple=True,
     default=("digits", "binarynet"),
-    show_default=True,
-    help="Network, as for train; may be given several times.",
+    help="Network, as for train; as often as you like.",
 )
 @click.option(
     "--gradients",
     "widths",
-    metavar="TYPE",
     multiple=True,
     default=("float32", "int8"),
-    show_default=True,
-    help="Type of the gradients, as for train; may be given several times.",
+    help="Type of the gradients, as for train; as often as you like.",
 )
 @click.option(
     "--optimizer",
     "optimizers",
-    metavar="OPTIMIZER",
     multiple=True,
     default=(BOP, LATENT_SGD),
-    help="Optimizer of the binary weights, as for train; may be given several times.",
+    help="Optimizer of the binary weights, as for train; as often as you like.",
 )
 def compile(models, widths, optimizers):
     """Put compiled kernels on disk, for a container's image or before a measurement.

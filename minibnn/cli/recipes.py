@@ -35,7 +35,6 @@ def recipes(name):
 
 
 def explain(recipe):
-    """All about one recipe, several lines."""
     network = [recipe.model, *(f"{n} {name.replace('_', ' ')}" for name, n in recipe.sizes.items())]
     if recipe.bn_momentum is not None:
         network.append(f"batch normalisation of momentum {recipe.bn_momentum}")

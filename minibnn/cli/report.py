@@ -86,7 +86,7 @@ def _confusion(folder, data_dir, load):
 
 def _sweeps_and_commands(runs, subjects):
     """(sweep.json, rows of summary.csv) of the sweeps, and commands that repeat all runs."""
-    from minibnn.cli.again import command_of
+    from minibnn.cli.info import command_of
     from minibnn.training.run_folder import read_config
     from minibnn.training.sweep.folder import SUMMARY, read_sweep
     from minibnn.training.sweep.table import read_summary

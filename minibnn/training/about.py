@@ -15,16 +15,8 @@ from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, r
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
 from minibnn.training.sweep.table import read_summary
 
-# Labels of what config.json says in a word, and its names there.
-_SETTINGS = {
-    "epochs": "epochs",
-    "batch": "batch_size",
-    "seed": "seed",
-    "loss": "loss",
-    "augmentation": "augment",
-    "validation images": "validation",
-    "minibnn": "minibnn",
-}
+# What config.json says in a word.
+_SETTINGS = ("epochs", "batch_size", "seed", "loss", "augment", "validation", "minibnn")
 
 
 def load(path):
@@ -190,7 +182,7 @@ def settings_of(config):
         found["images"] = f"{data.get('name')}: {counts} of {shape}, {data.get('classes')} classes"
     if network:
         found |= {"network": network["name"], "gradients": network.get("gradients")}
-    found |= {label: config.get(key) for label, key in _SETTINGS.items()}
+    found |= {name.replace("_", " "): config.get(name) for name in _SETTINGS}
     if computed_by := config.get("computed_by"):
         found["computed by"] = [x for x in computed_by.values() if x is not None]
     return {label: _text(value) for label, value in found.items() if value not in (None, "")}

@@ -205,7 +205,6 @@ class Measured(Shown):
         return Table(["class \\ answer", *self.classes, "right"], lines)
 
     def _mistakes(self):
-        """The most frequent ones."""
         matrix, classes, lines = self.confusion, self.classes, []
         wrong = matrix - np.diag(np.diag(matrix))
         for k in wrong.ravel().argsort(kind="stable")[::-1][:MOST_MISTAKES]:

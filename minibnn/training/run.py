@@ -8,9 +8,8 @@ import numpy as np
 from minibnn.errors import InputError, integer
 from minibnn.files import checkpoint
 from minibnn.optim import NonFiniteError
-from minibnn.training.distributed import ALONE
+from minibnn.training.distributed import ALONE, Exchange
 from minibnn.training.errors import TrainingError
-from minibnn.training.exchange import Exchange
 from minibnn.training.measure import evaluate
 from minibnn.training.metrics import History
 from minibnn.training.run_folder import RUN_NAME

@@ -99,7 +99,6 @@ class RunFolder:
             )
 
     def holds_run(self):
-        """Whether there is anything of a run here."""
         return any(p.exists() for p in (self.config, self.metrics, self.checkpoint))
 
     def read_config(self):
@@ -113,8 +112,7 @@ class RunFolder:
     def remove(self, *others):
         """Remove all files of the run and the ``others`` named, and the folder if it is empty."""
         with self:
-            for name in others:
-                (self.path / name).unlink(missing_ok=True)
+            self._unlink(*others)
         (self.path / ".lock").unlink()
         with contextlib.suppress(OSError):  # it holds files that are not ours
             self.path.rmdir()
@@ -162,6 +160,9 @@ def compared(folder):
 def runs_in(folder):
     """The run folder itself, those of the runs compared in it, or those of all folders below it."""
     folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file, not a run folder" if folder.exists() else "does not exist"
+        raise InputError(f"{folder} {what}")
     if read_config(folder, missing_ok=True) is not None:
         return compared(folder) or [folder]
     below = sorted(file.parent for file in folder.glob(f"*/{CONFIG}"))

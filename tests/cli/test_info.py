@@ -58,7 +58,7 @@ def test_a_run(asked):
     assert found["kind"] == "run"
     assert words["optimizer"] == BOP
     assert words["images"] == "digits: 1,437 + 360 of 8x8x1, 10 classes"
-    assert (words["seed"], words["batch"], words["validation images"]) == ("0", "200", "100")
+    assert (words["seed"], words["batch size"], words["validation"]) == ("0", "200", "100")
     assert words["epochs"] == "2 of 2"
     assert found["epochs"] == {"done": 2, "of": 2}
     rows = read_rows("all/run/metrics.csv")

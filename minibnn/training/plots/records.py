@@ -32,7 +32,10 @@ def find_runs(paths):
     """
     folders = []
     for path in map(Path, paths):
-        folders += [folder for folder in _runs_in(path) if folder not in folders]
+        runs = runs_in(path)
+        if not (path / CONFIG).exists():
+            runs = [run for run in runs if read_rows(run / METRICS)] or [path]
+        folders += [run for run in runs if run not in folders]
     records = []
     for folder, label in zip(folders, short_names(folders), strict=True):
         rows = read_rows(folder / METRICS)
@@ -69,15 +72,3 @@ def short_names(folders):
         if len(set(names)) == len(names):
             break
     return names
-
-
-def _runs_in(path):
-    if not path.is_dir():
-        what = "is a file, not a run folder" if path.exists() else "does not exist"
-        raise InputError(f"{path} {what}")
-    runs = runs_in(path)
-    if not (path / CONFIG).exists():
-        runs = [run for run in runs if read_rows(run / METRICS)]
-    if not runs:
-        raise InputError(f"{path} has no finished epoch to draw yet")
-    return runs

@@ -62,7 +62,6 @@ def save(figure, path, dpi=130):
 
 
 def encoded(figure, suffix, dpi=130):
-    """The bytes of a figure's file."""
     import matplotlib
 
     file = io.BytesIO()

@@ -100,6 +100,5 @@ def check_same_sweep(found, asked, folder):
 
 
 def _identity(description):
-    """What makes it the same sweep."""
     options = {k: v for k, v in description["options"].items() if k not in _FREE}
     return {**description, "options": options, "cells": None}

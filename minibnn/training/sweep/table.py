@@ -34,7 +34,6 @@ def row_of(cell, history, status, error=None):
 
 
 def write_summary(path, rows):
-    """Replace summary.csv."""
     first = list(rows[0])
     columns = ["cell", *keys_of(rows), *first[first.index("seed") :]]
     write_rows(path, columns, rows)
