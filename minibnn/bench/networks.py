@@ -15,7 +15,7 @@ WIDTHS, BATCHES = (32, 64, 128), (1, 10, 50, 200)
 
 def binarynet(filters=128, gradients="float32", seed=0):
     """BinaryNet on images of CIFAR-10's size, with 8 times as many dense units as filters."""
-    return zoo.binarynet(IMAGE, CLASSES, filters, 8 * filters, seed, gradients)
+    return zoo.binarynet(IMAGE, CLASSES, filters, 8 * filters, seed=seed, gradients=gradients)
 
 
 class Training:

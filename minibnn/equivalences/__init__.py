@@ -3,21 +3,8 @@
 ``CATALOGUE`` has the statements as objects (``CATALOGUE["E4"].check(case)``), ``verify`` runs them
 all or holds somebody else's step functions against them, ``networks`` proves five of them on whole
 networks. Classes: B bit for bit in float32; B2 likewise for constants that are powers of two; Q
-exactly, in Fractions; T within a stated bound.
-
-E1  latent scale group          E14  Bop2ndOrder                     E27  Bop in integers
-E2  the learning rate           E15  batch norm absorbs scale        E28  signs and votes
-E3  inertia form                E16  integer thresholds              E29  accumulation
-E4  SGD with decay is Bop       E17  symmetries of a network         E30  symmetries, any optimizer
-E5  the moving average          E18  dual views                      E31  order is kept
-E6  Bop's scale                 E19  L2 on ±1 weights                E32  sign gradients
-E7  momentum, two averages      E20  a projected gradient step       E33  mirror descent
-E8  the threshold is hysteresis E21  descent above the curvature     E34  a clamp is a mask
-E9  clip and mask               E22  one double well, three jumps    E35  parity of flips
-E10 weight estimators           E23  a flip's own gradient           E36  tiny networks
-E11 flip spacing                E24  any direction under decay       E37  scaled kernels
-E12 numbers stored per weight   E25  priors are constant gradients
-E13 data parallel training      E26  BayesBiNN's code
+exactly, in Fractions; T within a stated bound. The first line of each module says which statements
+it has, E1 to E37.
 
 Every one of them is a check. Facts that are not: that the authors' code keeps its bits as float32
 (E12), SGDAT's counter (E12: not in this library), statements on ratios over random runs (E1, E5,

@@ -223,9 +223,8 @@ class Case:
             raise Broken(self._when() + otherwise)
 
     def _when(self):
-        return (
-            f"after step {self.rows[-1]['step']} " if self.rows and "step" in self.rows[-1] else ""
-        )
+        step = self.rows[-1].get("step") if self.rows else None
+        return f"after step {step} " if step else ""
 
 
 def hold(latent, bits):

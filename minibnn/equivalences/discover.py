@@ -131,7 +131,7 @@ class Candidates:
             self.alive[choice] = rows[:, self.same(choice, constants, gradients, bits, exact)]
 
     def same(self, choice, constants, gradients, bits, exact=False):
-        """Indices of a choice's candidates with these bits."""
+        """Which of a choice's candidates have these bits."""
         indices = self.alive[choice]
         kind = object if exact else np.float64
         values = {
@@ -150,7 +150,7 @@ class Candidates:
                 values = {name: x[ok] for name, x in values.items()}
             if not len(where):
                 break
-        return where
+        return np.isin(np.arange(indices.shape[1]), where)
 
     def found(self):
         """The living as {constant: text}, with choices that matter, shortest first."""
@@ -167,11 +167,11 @@ class Candidates:
 def run_of(model, constants, gradients, exact=False):
     """A's bits before the first step and after each."""
     kind = object if exact else np.float64
-    values = {name: np.array([x], kind) for name, x in constants.items()}
+    values = {name: np.array([constants[name]], kind) for name in model.constants}
     w, state = model.begin(values, np.int8([1]))
-    bits = [int(w[0])]
+    bits, choice = [int(w[0])], dict(model.combinations()[0])
     for g in gradients:
-        w, state = model.step(w, np.array([g], kind), state, values, model.first_choice())
+        w, state = model.step(w, np.array([g], kind), state, values, choice)
         bits.append(int(w[0]))
     return tuple(bits)
 
@@ -209,7 +209,7 @@ def discover(a, b, given=(), seed=0):
             break
         constants = drawn_constants(known, random, exact)
         gradients = tuple(int(g) for g in random.choice(GRADIENTS, STEPS))
-        bits = run_of(a, {name: constants[name] for name in a.constants}, gradients, exact)
+        bits = run_of(a, constants, gradients, exact)
         before = len(candidates)
         candidates.keep(constants, gradients, bits, exact)
         if len(candidates) < before:
@@ -230,10 +230,8 @@ def smallest_parting(a, candidates, known, longest=3):
         for each in constants:
             killed = {}
             for gradients in product(SMALLEST, repeat=length):
-                bits = run_of(a, {name: each[name] for name in a.constants}, gradients)
-                alive = {c: candidates.same(c, each, gradients, bits) for c in candidates.alive}
-                every = {c: np.arange(rows.shape[1]) for c, rows in candidates.alive.items()}
-                lost = [np.isin(every[c], alive[c], invert=True) for c in every]
+                bits = run_of(a, each, gradients)
+                lost = [~candidates.same(c, each, gradients, bits) for c in candidates.alive]
                 killed[gradients] = np.concatenate(lost)
             if np.any(list(killed.values()), axis=0).all():
                 return cover(killed)

@@ -46,9 +46,6 @@ class Model:
         every = product(*self.choices.values())
         return [tuple(zip(self.choices, words, strict=True)) for words in every]
 
-    def first_choice(self):
-        return dict(self.combinations()[0])
-
 
 def sgd(w, g, state, c, choice):
     decay = {"weight_decay": c["lam"]} if "lam" in c else {}

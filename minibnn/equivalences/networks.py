@@ -6,8 +6,8 @@ layers are held against the first one's. The twins' constants are powers of two 
 the claim is bit for bit.
 """
 
+import itertools
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 
@@ -322,8 +322,9 @@ def compare_sides(name, net, data, *, steps, batch_size=50, seed=0, augment=None
 
     differing = {side.name: np.zeros((steps, len(kernels)), np.int64) for side in sides[1:]}
     losses, flips = np.zeros((steps, len(runs))), np.zeros((steps, len(runs)), np.int64)
-    stream = _endless(Batches(data.train_images, data.train_labels, batch_size, seed, augment))
-    for step, batch in enumerate(islice(stream, steps)):
+    batches = Batches(data.train_images, data.train_labels, batch_size, seed, augment)
+    stream = itertools.chain.from_iterable(map(batches.epoch, itertools.count()))
+    for step, batch in enumerate(itertools.islice(stream, steps)):
         for k, (side, run) in enumerate(zip(sides, runs, strict=True)):
             losses[step, k], flips[step, k] = run.train_step(*side.batch(*batch))
         for side in sides[1:]:
@@ -337,10 +338,3 @@ def compare_sides(name, net, data, *, steps, batch_size=50, seed=0, augment=None
     losses = {side.name: losses[:, k] for k, side in enumerate(sides)}
     moved = int(flips[:, 0].sum())
     return Comparison(name, sides, weights, layers, differing, moved, reals, losses)
-
-
-def _endless(batches):
-    epoch = 0
-    while True:
-        yield from batches.epoch(epoch)
-        epoch += 1

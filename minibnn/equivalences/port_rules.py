@@ -76,9 +76,6 @@ class BopRules:
         kind = ("fixed" if lattice else "at m") if at_ties else choose(tuple(near))
         return plain({"w": w, "m": m, "g": g, "gamma": gamma, "threshold": near[kind]})
 
-    def make_ties(self, choose):
-        return self.make(choose, at_ties=True)
-
     def make_tiny(self, choose):
         w, constants = [choose((1, -1)) for _ in range(4)], {"gamma": 0.25, "threshold": 0.0}
         return plain({"w": w, "m": tiny(choose), "g": [0.0] * 4} | constants)
@@ -87,10 +84,6 @@ class BopRules:
         """(w, g, state) and the constants of a case."""
         w, g, m = (np.float32(case[name]) for name in ("w", "g", "m"))
         return w, g, BopState(m), {name: np.float32(case[name]) for name in self.constants}
-
-    def average_of(self, case, average=None):
-        m, g, gamma = (np.float32(case[name]) for name in ("m", "g", "gamma"))
-        return moving_average(m, g, gamma, average or self.average)
 
     def result(self, case):
         """What the step must return."""
@@ -102,11 +95,11 @@ class BopRules:
         return [
             ("average", AVERAGE_WORDS[self.average], self.make, self.check_average),
             ("rule", RULE_WORDS[self.rule], self.make, self.check_rule),
-            ("ties", TIE_WORDS[self.rule], self.make_ties, self.check_ties),
+            ("ties", TIE_WORDS[self.rule], partial(self.make, at_ties=True), self.check_ties),
         ]
 
     def check_average(self, case, result):
-        return difference("m", self.average_of(case), result[1].m), 0
+        return difference("m", self.result(case)[1].m, result[1].m), 0
 
     def check_rule(self, case, result):
         expected, tied = self._bits(case, result)

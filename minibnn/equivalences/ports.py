@@ -23,14 +23,34 @@ FORM = ("call", "output")  # without these nothing else can be asked
 MANY = 5  # single steps are cheap: cases of an equation per example
 
 
-class Port:
-    """A step function of somebody else's; calling it checks the form of what it returns.
+def check_array(name, found, like):
+    if not isinstance(found, np.ndarray):
+        raise Broken(f"{name} must be a NumPy array, found {type_of(found)}")
+    if found.dtype != like.dtype:
+        raise Broken(f"{name} must be {like.dtype} as it came, found {found.dtype}")
+    if found.shape != like.shape:
+        raise Broken(f"{name} must have shape {like.shape}, found {found.shape}")
+    if like.dtype == object:
+        for odd in (x for x in found.reshape(-1) if not isinstance(x, Fraction | int)):
+            raise Broken(f"{name} must stay Fractions, found {type_of(odd)}")
+    elif not np.isfinite(found).all():
+        raise Broken(f"{name} must be finite, found {found[~np.isfinite(found)][0]}")
 
-    It works on copies, so it can spoil nothing but its own row. Raises Broken.
+
+def type_of(x):
+    return f"of type {type(x).__name__}"
+
+
+class Port:
+    """A step function of somebody else's, and the rows about it: form, then equation.
+
+    Calling it checks the form of what it returns. It works on copies, so it can spoil nothing but
+    its own rows. Raises Broken.
     """
 
-    def __init__(self, step, rules):
-        self.step, self.rules = step, rules
+    def __init__(self, step, rules, examples, seed):
+        self.step, self.rules, self.examples, self.seed = step, rules, examples, seed
+        self.usable = True  # until a rule of form is broken
 
     def __call__(self, value, g, state, **hyper):
         array = getattr(state, self.rules.field)
@@ -68,53 +88,24 @@ class Port:
         check_array(f"state.{rules.field}", field, g)
         return new.copy(), rules.state_type(field.copy())
 
-
-def check_array(name, found, like):
-    if not isinstance(found, np.ndarray):
-        raise Broken(f"{name} must be a NumPy array, found {type_of(found)}")
-    if found.dtype != like.dtype:
-        raise Broken(f"{name} must be {like.dtype} as it came, found {found.dtype}")
-    if found.shape != like.shape:
-        raise Broken(f"{name} must have shape {like.shape}, found {found.shape}")
-    if like.dtype == object:
-        for odd in (x for x in found.reshape(-1) if not isinstance(x, Fraction | int)):
-            raise Broken(f"{name} must stay Fractions, found {type_of(odd)}")
-    elif not np.isfinite(found).all():
-        raise Broken(f"{name} must be finite, found {found[~np.isfinite(found)][0]}")
-
-
-def type_of(x):
-    return f"of type {type(x).__name__}"
-
-
-class PortRows:
-    """The rows about one port: form, then equation."""
-
-    def __init__(self, step, rules, examples, seed):
-        self.port, self.rules = Port(step, rules), rules
-        self.examples, self.seed = examples, seed
-        self.usable = True  # until a rule of form is broken
-
     def jobs(self):
         """Functions that each make one Row; those about form come first."""
         rules, few, make = self.rules, max(self.examples // 10, 5), self.rules.make
-        yield self._job("call", f"callable as {rules.call}", make, self.check_call, 1)
+        job = partial(partial, self.row)
+        yield job("call", f"callable as {rules.call}", make, self.check_call, 1)
         what = f"returns {rules.value_name} and state.{rules.field} as they came"
-        yield self._job("output", what, make, self.call, few)
-        yield self._job("inputs", "leaves its inputs untouched", make, self.check_inputs)
+        yield job("output", what, make, self.call, few)
+        yield job("inputs", "leaves its inputs untouched", make, self.check_inputs)
         what = "same inputs, same results, which are the caller's"
-        yield self._job("repeat", what, make, self.check_repeat, few)
+        yield job("repeat", what, make, self.check_repeat, few)
         what = "each entry by itself, whatever the shape"
-        yield self._job("entries", what, some_entries, self.check_entries, few)
-        yield self._job("large", "on large arrays too", many_entries, self.check_entries, 1)
+        yield job("entries", what, some_entries, self.check_entries, few)
+        yield job("large", "on large arrays too", many_entries, self.check_entries, 1)
         for name, words, make, equation in rules.checks():
             check, cases = partial(self.check_equation, equation), MANY * self.examples
-            yield self._job(name, words, make, check, cases, exactness="B")
+            yield job(name, words, make, check, cases, exactness="B")
         what = "keeps subnormal numbers (class B leaves it open)"
-        yield self._job("tiny", what, rules.make_tiny, self.check_all, 10)
-
-    def _job(self, *arguments, **more):
-        return partial(self.row, *arguments, **more)
+        yield job("tiny", what, rules.make_tiny, self.check_all, 10)
 
     def row(self, name, words, make, check, examples=None, exactness=""):
         """The Row of one rule."""
@@ -137,39 +128,39 @@ class PortRows:
     def call(self, case):
         """(value, state) that the port returns in a case."""
         value, g, state, hyper = self.rules.arrays(case)
-        return self.port(value, g, state, **hyper)
+        return self(value, g, state, **hyper)
 
     # -- form: each check returns nothing, or the ties it met, or raises Broken ---------------
 
     def check_call(self, case):
-        step, (value, g, state, hyper) = self.port.step, self.rules.arrays(case)
+        value, g, state, hyper = self.rules.arrays(case)
         try:
-            inspect.signature(step).bind(value, g, state, **hyper)
+            inspect.signature(self.step).bind(value, g, state, **hyper)
         except ValueError:
             pass  # a compiled function may not tell
         except TypeError as error:
             called = f"{self.rules.argument}{self.rules.call}"
             raise Broken(f"it cannot be called as {called}: {error}") from None
-        self.port.raw(value, g, state, hyper)
+        self.raw(value, g, state, hyper)
 
     def check_inputs(self, case):
         value, g, state, hyper = self.rules.arrays(case)
         field = getattr(state, self.rules.field)
         given = {self.rules.value_name: value, "g": g, f"state.{self.rules.field}": field}
         before = {name: x.copy() for name, x in given.items()}
-        self.port.raw(value, g, state, hyper)
+        self.raw(value, g, state, hyper)
         for name, x in given.items():
             if x.shape != before[name].shape or not np.array_equal(x, before[name]):
                 raise Broken(f"it changes its input {name}: from {text(before[name])} to {text(x)}")
 
     def check_repeat(self, case):
         value, g, state, hyper = self.rules.arrays(case)
-        result = self.port.raw(value, g, state, hyper)
-        kept = self.port.copied(result, value, g)
+        result = self.raw(value, g, state, hyper)
+        kept = self.copied(result, value, g)
         other = self.rules.arrays(case)
         other[1][...] = 2 * other[1] + 1
-        self.port.raw(*other)
-        now = self.port.copied(result, value, g)
+        self.raw(*other)
+        now = self.copied(result, value, g)
         unchanged("a later call changes the result of an earlier one", kept, now)
         words = "the same inputs give another result the second time"
         unchanged(words, kept, self.call(case))
@@ -275,14 +266,14 @@ def arrays_of(result):
 
 
 def ports_and_steps(bop_step, latent_sgd_step, rule, average, exact, examples, seed):
-    """The PortRows of somebody else's step functions, and the Steps in which they stand."""
+    """The Ports of somebody else's step functions, and the Steps in which they stand."""
     ports, decays = [], DECAYS
     if bop_step is not None:
-        ports.append(PortRows(bop_step, BopRules(rule, average), examples, seed))
+        ports.append(Port(bop_step, BopRules(rule, average), examples, seed))
     if latent_sgd_step is not None:
         decays = (_form_of_decay(latent_sgd_step, average),)
-        ports.append(PortRows(latent_sgd_step, LatentSGDRules(*decays), examples, seed))
-    called = {rows.rules.argument: rows.port for rows in ports}
+        ports.append(Port(latent_sgd_step, LatentSGDRules(*decays), examples, seed))
+    called = {port.rules.argument: port for port in ports}
     dialects = {"rules": (rule,), "averages": (average,), "decays": decays, "exact": exact}
     return ports, foreign_steps(**called, **dialects)
 
@@ -291,9 +282,12 @@ def _form_of_decay(step, average):
     """The form of decay that goes with ``average``; beside "lerp" the port may have either."""
     if average == "convex":
         return "shrink"
-    rows = PortRows(step, LatentSGDRules("shrink"), 50, 0)
-    check = partial(rows.check_equation, rows.rules.check_update)
+    port, choose = Port(step, LatentSGDRules("shrink"), 0, 0), chooser(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shrinks = not search(partial(attempt, rows.rules.make, check), 50, 0, shrink=False).why
-    return "shrink" if shrinks else "coupled"
+        try:
+            for _ in range(50):
+                port.check_equation(port.rules.check_update, port.rules.make(choose))
+        except Broken:
+            return "coupled"
+    return "shrink"

@@ -70,11 +70,21 @@ class Report(Shown):
 
     def tables(self):
         """The rows, as a list of one Table."""
-        return [verdicts(self.rows)]
+        against = any(row.counterexamples for row in self.rows)
+        head = ["id", "statement", "class", "cases", "ties"]
+        head += ["counterexamples"] * against + ["verdict", "seconds"]
+        lines = []
+        for row in self.rows:
+            cells = [row.id, row.statement, row.exactness]
+            cells += [f"{row.cases:,}" if row.cases else "-", f"{row.ties:,}" if row.ties else "-"]
+            if against:
+                cells.append(f"{row.broken}/{row.counterexamples}" if row.counterexamples else "-")
+            lines.append([*cells, row.verdict, f"{row.seconds:.1f}"])
+        return [Table(head, lines, left=3)]
 
     def __str__(self):
         """The table, failures below it with what shows them."""
-        lines = [str(verdicts(self.rows))]
+        lines = [str(*self.tables())]
         for row in self.rows:
             if row.verdict == FAILED:
                 lines += ["", f"{row.id} fails: {row.why}"]
@@ -82,28 +92,10 @@ class Report(Shown):
                     lines += ["Smallest case found, to paste into Python:", "", row.paste]
             elif row.why:
                 lines += ["", f"{row.id}: {row.why}"]
-        held, failed = (sum(row.verdict == v for row in self.rows) for v in (PASSED, FAILED))
-        lines += [
-            "",
-            f"{held} of {len(self.rows)} hold" + f", {failed} fail" * bool(failed) + f"; seed "
-            f"{self.seed}, {self.seconds:.1f} s",
-        ]
-        return "\n".join(lines)
-
-
-def verdicts(rows):
-    """The Table of a report's rows."""
-    against = any(row.counterexamples for row in rows)
-    head = ["id", "statement", "class", "cases", "ties"]
-    head += ["counterexamples"] * against + ["verdict", "seconds"]
-    lines = []
-    for row in rows:
-        cells = [row.id, row.statement, row.exactness]
-        cells += [f"{row.cases:,}" if row.cases else "-", f"{row.ties:,}" if row.ties else "-"]
-        if against:
-            cells.append(f"{row.broken}/{row.counterexamples}" if row.counterexamples else "-")
-        lines.append([*cells, row.verdict, f"{row.seconds:.1f}"])
-    return Table(head, lines, left=3)
+        held = sum(row.verdict == PASSED for row in self.rows)
+        counts = f"{held} of {len(self.rows)} hold"
+        counts += f", {len(self.failed)} fail" * bool(self.failed)
+        return "\n".join([*lines, "", f"{counts}; seed {self.seed}, {self.seconds:.1f} s"])
 
 
 def explanation(entry):

@@ -25,7 +25,7 @@ def chooser(seed):
     return lambda options: options[int(generator.random() * len(options))]
 
 
-def search(attempt, examples, seed, shrink=True):
+def search(attempt, examples, seed):
     """Run ``attempt(choose)`` until it raises Broken, then shrink; returns Found.
 
     It returns the ties it met; Broken carries its case as ``.case``.
@@ -36,8 +36,7 @@ def search(attempt, examples, seed, shrink=True):
             found.ties += attempt(choose)
         except Broken as broken:
             found.case, found.why = broken.case, str(broken)
-            if shrink:
-                _shrink(attempt, found, seed)
+            _shrink(attempt, found, seed)
             break
     return found
 

@@ -1,6 +1,6 @@
 """The step functions that a claim runs: the library's, compiled or not, or somebody else's."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field
 
 from minibnn import optim
 from minibnn.ops.hyperparameters import constant
@@ -10,24 +10,12 @@ from minibnn.optim.latent import DECAYS
 
 @dataclass(frozen=True)
 class Steps:
-    """Step functions by name, and the dialects they speak; the library's own by default.
+    """Step functions by name, the library's unless ``own`` has another, and their dialects.
 
     ``exact``: whether they take Fractions. ``foreign``: which of them are somebody else's.
     """
 
-    bop_step: object = optim.bop_step
-    bop2nd_step: object = optim.bop2nd_step
-    cema_step: object = optim.cema_step
-    inertia_sgd_step: object = optim.inertia_sgd_step
-    schmitt_sgd_step: object = optim.schmitt_sgd_step
-    double_well_sgd_step: object = optim.double_well_sgd_step
-    latent_sgd_step: object = optim.latent_sgd_step
-    latent_adam_step: object = optim.latent_adam_step
-    latent_direction_step: object = optim.latent_direction_step
-    directed_bop_step: object = optim.directed_bop_step
-    diode_step: object = optim.diode_step
-    bold_step: object = optim.bold_step
-    integer_bop_step: object = optim.integer_bop_step
+    own: dict = field(default_factory=dict)
     rules: tuple = RULES
     averages: tuple = AVERAGES
     decays: tuple = DECAYS
@@ -35,17 +23,19 @@ class Steps:
     backend: str = "reference"
     foreign: tuple = ()
 
+    def __getattr__(self, name):
+        return self.own.get(name) or getattr(optim, name)
+
 
 def library_steps(backend="reference"):
     """The library's own, compiled where there is a kernel; Fractions go through the plain ones."""
-    plain = Steps()
     if backend == "reference":
-        return plain
+        return Steps()
     from minibnn.ops.kernels import optim as kernels
 
-    names = [field.name for field in fields(Steps) if hasattr(kernels, field.name)]
-    compiled = {name: _for_floats(getattr(kernels, name), getattr(plain, name)) for name in names}
-    return replace(plain, **compiled, backend=backend)
+    names = [name for name in vars(optim) if name.endswith("_step") and hasattr(kernels, name)]
+    own = {name: _for_floats(getattr(kernels, name), getattr(optim, name)) for name in names}
+    return Steps(own, backend=backend)
 
 
 def _for_floats(compiled, plain):
@@ -62,7 +52,7 @@ def foreign_steps(bop_step=None, latent_sgd_step=None, **dialects):
         called["bop_step"] = _as_called(bop_step)
     if latent_sgd_step:
         called["latent_sgd_step"] = _as_called(latent_sgd_step, weight_decay=0)
-    return Steps(**called, **dialects, foreign=tuple(called))
+    return Steps(called, **dialects, foreign=tuple(called))
 
 
 def _as_called(step, **defaults):

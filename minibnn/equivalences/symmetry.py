@@ -63,10 +63,8 @@ def trained_alike(x, drawn, factors=(ONE, ONE, ONE), order=slice(None), rows=ONE
     values, data, labels = drawn
     text, real = x.one("binary", BOP), optim.parse_optimizer(x.one("real", ("sgd:lr=0.25",)))
     split = optim.Split(binary=optim.parse_optimizer(text), real=real)
-    nets, optimizers = (
-        [network(values), network(image_of(values, factors, order))],
-        [split, split.copy()],
-    )
+    nets = [network(values), network(image_of(values, factors, order))]
+    optimizers = [split, split.copy()]
     exact = isinstance(order, slice) or x.steps.backend == "numba"
     for step in range(x.one("steps", (1, 2))):
         x.rows.append({"step": step + 1})

@@ -33,12 +33,7 @@ from minibnn.optim.parse import (
     read_arguments,
 )
 from minibnn.optim.real import SGD, Adam, AdamState, SGDState, adam_step, sgd_step
-from minibnn.optim.schedules import (
-    CosineDecay,
-    ExponentialDecay,
-    PolynomialDecay,
-    linear,
-)
+from minibnn.optim.schedules import CosineDecay, ExponentialDecay, PolynomialDecay, linear
 from minibnn.optim.second_order import (
     CEMA,
     Bop2ndOrder,

@@ -44,7 +44,7 @@ class Number:
             except InputError as error:
                 raise InputError(f"{name}: {error}") from None
         if isinstance(value, Schedule):
-            start, end = value.bounds
+            start, end = value.initial, value.final
             nears = isinstance(value, ExponentialDecay) or not self.divides
             if self._holds(start) and (self._holds(end) or (end == self.low and nears)):
                 return value

@@ -37,11 +37,6 @@ class Schedule:
             object.__setattr__(self, "steps", length)  # an int, whatever kind of number it was
 
     @property
-    def bounds(self):
-        """The value at step 0 and the one it tends to."""
-        return self.initial, self.final
-
-    @property
     def over_whole_run(self):
         """Whether the span depends on how long the run is."""
         return self.steps is None or str(self.steps).endswith("%")

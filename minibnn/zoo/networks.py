@@ -1,8 +1,8 @@
 """The networks of the paper's code (``bnn_optimization/models``), and a small one for quick runs.
 
-``input_shape``, ``seed`` and ``gradients`` are as in ``Sequential``; ``classes`` is the number of
-outputs. Departure: kernels are signs from the start, where the authors' are real until the first
-step signs them.
+``input_shape`` and the ``options`` such as ``seed`` and ``gradients`` are those of ``Sequential``;
+``classes`` is the number of outputs. Departure: kernels are signs from the start, where the
+authors' are real until the first step signs them.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,7 @@ BLOCKS = 4  # binary convolutions of a stage
 
 
 def binarynet(
-    input_shape=(32, 32, 3),
-    classes=10,
-    filters=128,
-    dense_units=1024,
-    seed=0,
-    gradients="float32",
-    bn_momentum=0.99,
+    input_shape=(32, 32, 3), classes=10, filters=128, dense_units=1024, bn_momentum=0.99, **options
 ):
     """The BinaryNet of section 5.2 (``binarynet.py``).
 
@@ -32,9 +26,9 @@ def binarynet(
     of ``dense_units`` and ``classes``, no biases; the first convolution sees real images and has no
     padding. Max pooling comes before batch normalisation, which has no scale, stands after every
     layer, the last one included, and keeps Keras' constants (momentum 0.99, epsilon 0.001);
-    ``bn_momentum`` is another momentum, of all of them. ``input_shape``, ``seed`` and ``gradients``
-    are as in ``Sequential``. Courbariaux' own net also pads the first convolution. Departure:
-    moving variances are unbiased behind dense layers too.
+    ``bn_momentum`` is another momentum, of all of them. ``input_shape`` and ``options`` (``seed``,
+    ``gradients``) are those of ``Sequential``. Courbariaux' own net also pads the first
+    convolution. Departure: moving variances are unbiased behind dense layers too.
     """
     f, norm = filters, {"momentum": bn_momentum}
     layers = [
@@ -46,22 +40,16 @@ def binarynet(
         *_binary(4 * f, 3, pool=(2,), **norm),
         *_dense_layers(dense_units, dense_units, classes, **norm),
     ]
-    return nn.Sequential(layers, input_shape, seed=seed, name="binarynet", gradients=gradients)
+    return nn.Sequential(layers, input_shape, name="binarynet", **options)
 
 
 def digits_net(
-    input_shape=(8, 8, 1),
-    classes=10,
-    filters=64,
-    dense_units=256,
-    seed=0,
-    gradients="float32",
-    bn_momentum=0.99,
+    input_shape=(8, 8, 1), classes=10, filters=64, dense_units=256, bn_momentum=0.99, **options
 ):
     """A small sibling of ``binarynet`` for 8x8 images: f, 2f, pool, and two dense layers.
 
-    ``input_shape``, ``classes``, ``filters``, ``dense_units``, ``seed``, ``gradients`` and
-    ``bn_momentum`` are its.
+    ``input_shape``, ``classes``, ``filters``, ``dense_units``, ``bn_momentum`` and ``options`` are
+    its.
 
     >>> import numpy as np
     >>> digits_net(filters=4, dense_units=8).predict(np.zeros((2, 8, 8, 1), np.uint8)).shape
@@ -72,7 +60,7 @@ def digits_net(
         *_binary(2 * filters, 3, pool=(2,), momentum=bn_momentum),
         *_dense_layers(dense_units, classes, momentum=bn_momentum),
     ]
-    return nn.Sequential(layers, input_shape, seed=seed, name="digits", gradients=gradients)
+    return nn.Sequential(layers, input_shape, name="digits", **options)
 
 
 def _binary(filters, size, strides=1, padding="same", pool=(), quantizer="ste_sign", **norm):
@@ -89,12 +77,7 @@ def _dense_layers(*units, **norm):
 
 
 def binary_alexnet(
-    input_shape=(224, 224, 3),
-    classes=1000,
-    filters=64,
-    dense_units=4096,
-    seed=0,
-    gradients="float32",
+    input_shape=(224, 224, 3), classes=1000, filters=64, dense_units=4096, **options
 ):
     """The Binary AlexNet of section 5.3 (``binary_alexnet.py``), after Hubara et al. (NIPS 2016).
 
@@ -103,8 +86,7 @@ def binary_alexnet(
     binary, the first and the last too; the first convolution sees the image itself. Max pooling
     (3x3, stride 2, no padding) stands behind the first, second and fifth convolution, before batch
     normalisation, which follows every layer, the last one included, has a scale, momentum 0.9 and
-    Keras' epsilon of 0.001. No biases. ``input_shape``, ``seed`` and ``gradients`` are as in
-    ``Sequential``.
+    Keras' epsilon of 0.001. No biases. ``input_shape`` and ``options`` are as in ``binarynet``.
     """
     f, norm = filters, {"scale": True, "momentum": 0.9}
     layers = [
@@ -115,8 +97,7 @@ def binary_alexnet(
         *_binary(4 * f, 3, pool=(3, 2), **norm),
         *_dense_layers(dense_units, dense_units, classes, **norm),
     ]
-    name = "binary_alexnet"
-    return nn.Sequential(layers, input_shape, seed=seed, name=name, gradients=gradients)
+    return nn.Sequential(layers, input_shape, name="binary_alexnet", **options)
 
 
 def xnornet(
@@ -124,9 +105,8 @@ def xnornet(
     classes=1000,
     filters=96,
     dense_units=4096,
-    seed=0,
     kernel_quantizer="ste_sign",
-    gradients="float32",
+    **options,
 ):
     """The XNOR-Net of section 5.3 (``xnor.py``), after Rastegari et al. (arXiv 1603.05279).
 
@@ -136,8 +116,8 @@ def xnornet(
     which are dense layers for an image of 224x224. Max pooling (3x3, stride 2, no padding) behind
     the first, second and fifth convolution; ReLU behind the first and before the last layer. Batch
     normalisation has a scale, momentum 0.9 and an epsilon of 1e-4, but for the first (1e-5) and
-    last (1e-3). ``input_shape``, ``seed`` and ``gradients`` are as in ``Sequential``, ``classes``
-    is the number of outputs; InputError for filters that are no multiple of 3.
+    last (1e-3). ``input_shape``, ``classes`` and ``options`` are as in ``binarynet``; ``filters``
+    must be a multiple of 3.
 
     The paper's code leaves the factors for the outputs of binary kernels out, as Bop has no
     magnitudes. The ``kernel_quantizer`` "magnitude_aware_sign" puts them back, for latent
@@ -163,16 +143,11 @@ def xnornet(
         nn.Flatten(),
         nn.Dense(classes, use_bias=False, l2=PENALTY),
     ]
-    return nn.Sequential(layers, input_shape, seed=seed, name="xnornet", gradients=gradients)
+    return nn.Sequential(layers, input_shape, name="xnornet", **options)
 
 
 def birealnet(
-    input_shape=(224, 224, 3),
-    classes=1000,
-    filters=64,
-    seed=0,
-    kernel_quantizer="ste_sign",
-    gradients="float32",
+    input_shape=(224, 224, 3), classes=1000, filters=64, kernel_quantizer="ste_sign", **options
 ):
     """The Bi-Real Net of section 5.3 (``birealnet.py``), after Liu et al. (arXiv 1808.00278).
 
@@ -184,7 +159,7 @@ def birealnet(
     normalisation. The real path through the shortcuts has no other activation. Signs learn by the
     triangle ``approx_sign``; batch normalisation has a scale, momentum 0.8 and Keras' epsilon of
     0.001; real convolutions start with ``glorot_normal`` and have no bias. ``input_shape``,
-    ``seed`` and ``gradients`` are as in ``Sequential``, ``classes`` is the number of outputs.
+    ``classes`` and ``options`` are as in ``binarynet``.
 
     Bop trains the network as it is. The latent baseline takes the ``kernel_quantizer``
     "magnitude_aware_sign": the outputs of each kernel are multiplied by the mean magnitude of its
@@ -209,17 +184,15 @@ def birealnet(
             layers.append(block(filters * 2**stage, stage > 0 and number == 0))
     layers += [nn.GlobalAvgPool2D(), nn.Dense(classes)]
     name = "birealnet" if kernel_quantizer == "ste_sign" else "birealnet_magnitude"
-    return nn.Sequential(layers, input_shape, seed=seed, name=name, gradients=gradients)
+    return nn.Sequential(layers, input_shape, name=name, **options)
 
 
-def birealnet_magnitude(
-    input_shape=(224, 224, 3), classes=1000, filters=64, seed=0, gradients="float32"
-):
+def birealnet_magnitude(input_shape=(224, 224, 3), classes=1000, filters=64, **options):
     """``birealnet`` with ``kernel_quantizer="magnitude_aware_sign"``: for latent optimizers.
 
-    ``input_shape``, ``classes``, ``filters``, ``seed`` and ``gradients`` are its.
+    ``input_shape``, ``classes``, ``filters`` and ``options`` are its.
     """
-    return birealnet(input_shape, classes, filters, seed, "magnitude_aware_sign", gradients)
+    return birealnet(input_shape, classes, filters, "magnitude_aware_sign", **options)
 
 
 MODELS: dict[str, Callable[..., Any]] = {

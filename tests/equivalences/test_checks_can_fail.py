@@ -3,8 +3,6 @@
 Those of Bop and latent SGD are in test_mutants.py; here are the others.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -266,7 +264,7 @@ WRONG |= {
     ids=[f"{id} {words}" for id, _, words in WRONG],
 )
 def test_wrong_steps_are_caught(id, name, step):
-    row = verify_entry(CATALOGUE[id], replace(Steps(), **{name: step}), examples=300, seed=0)
+    row = verify_entry(CATALOGUE[id], Steps({name: step}), examples=300, seed=0)
     assert row.verdict == "FAILS"
     assert row.case is not None
 
