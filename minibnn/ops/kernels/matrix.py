@@ -224,15 +224,17 @@ def _gradients(dy, where, grid, blocks, q):
 def _kernel_bytes(words, w):
     """w[i / 32, tap, o / 64] = two tiles of 16 x 16 numbers, each of four outputs of an input."""
     taps, depth, inputs = words.shape
-    for i in prange(inputs):
-        for t in range(taps):
-            for d in range(depth):
-                for k in range(8):
-                    nibble = words[t, d, i] >> np.uint32(4 * k) & np.uint32(15)
+    for task in prange(taps * depth):
+        t, d = task // depth, task % depth
+        for i in range(0, inputs, 16):
+            count = min(16, inputs - i)
+            for k in range(8):
+                place = i % SIDE // 16 * 256 + (d % 2 * 8 + k) * 16
+                source, to = words[t, d, i : i + count], w[i // SIDE, t, d // 2, place : place + 16]
+                for j in range(count):
+                    nibble = source[j] >> np.uint32(4 * k) & np.uint32(15)
                     ones = nibble * np.uint32(0x204081) & np.uint32(0x01010101)
-                    number = np.int32(np.uint32(0x01010101) + ones * np.uint32(0xFE))
-                    place = i % SIDE // 16 * 256 + (d % 2 * 8 + k) * 16 + i % 16
-                    w[i // SIDE, t, d // 2, place] = number
+                    to[j] = np.int32(np.uint32(0x01010101) + ones * np.uint32(0xFE))
 
 
 @kernel(parallel=True)
