@@ -6,8 +6,7 @@ import click
 
 from minibnn.cli.options import BOP, LATENT_SGD, REAL, names, training_options
 from minibnn.cli.presets import run_preset
-from minibnn.cli.settle import TrainingCommand
-from minibnn.cli.start import started
+from minibnn.cli.start import TrainingCommand, started
 from minibnn.errors import InputError
 
 

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_option, files
+from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_option, files, out_file
 
 
 @click.command(short_help="Measure a trained network on test images.")
@@ -17,12 +17,7 @@ from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_opt
 @IMAGE_SIZE
 @click.option("--batch-size", type=click.IntRange(1), default=100, help="Images at a time.")
 @THREADS
-@click.option(
-    "--out",
-    metavar="FILE",
-    shell_complete=files,
-    help="Draw the confusion of the classes (.png, .pdf or .svg).",
-)
+@out_file("Draw the confusion of the classes (.png, .pdf or .svg).")
 @JSON
 def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, as_json):
     """Measure a trained network on test images: RUN is a run folder, FILE one of its files or

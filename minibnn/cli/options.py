@@ -49,6 +49,10 @@ IMAGE_SIZE = click.option(
 )
 
 
+def out_file(help):
+    return click.option("--out", metavar="FILE", shell_complete=files, help=help)
+
+
 def dataset_option(**settings):
     return click.option("--dataset", shell_complete=names("minibnn.data.DATASETS"), **settings)
 

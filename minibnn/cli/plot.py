@@ -4,18 +4,15 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.options import files
+from minibnn.cli.options import files, out_file
 from minibnn.errors import printable
 
 
 @click.command(short_help="Draw runs: accuracy, loss, flips and inertia.")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=files)
-@click.option(
-    "--out",
-    metavar="FILE",
-    shell_complete=files,
-    help="The figure, ending in .png, .pdf or .svg. Default: plot.png in the folder, of several "
-    "folders in the current one.",
+@out_file(
+    "The figure, ending in .png, .pdf or .svg. Default: plot.png in the folder, of several "
+    "folders in the current one."
 )
 @click.option("--title", metavar="TEXT", help="Above the figure.")
 def plot(runs, out, title):

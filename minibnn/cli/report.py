@@ -5,18 +5,15 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.options import DATA_DIR, THREADS, files
+from minibnn.cli.options import DATA_DIR, THREADS, files, out_file
 from minibnn.errors import InputError, printable
 
 
 @click.command(short_help="Write one HTML page about runs.")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=files)
-@click.option(
-    "--out",
-    metavar="FILE",
-    shell_complete=files,
-    help="The page, ending in .html. Default: report.html in the folder, of several folders in "
-    "the current one.",
+@out_file(
+    "The page, ending in .html. Default: report.html in the folder, of several folders in "
+    "the current one."
 )
 @click.option("--title", metavar="TEXT", help="Above the page. Default: the folders' names.")
 @click.option(

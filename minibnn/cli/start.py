@@ -1,18 +1,155 @@
-"""What training commands do before they train: data, network, run folder."""
+"""What training commands do before they train: settle their options, get data, network and folder.
 
+Options that were not given are those of the run to be resumed or of a recipe, or depend on the
+size of the images.
+"""
+
+import inspect
 import re
+import shlex
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import click
+from click.core import ParameterSource
 
-from minibnn.cli.settle import HOW, NETWORK, network_options, recipes_of
+from minibnn.cli.options import REAL
 from minibnn.errors import InputError, one_of
 
+HOW = ("out", "resume", "force", "threads")  # options that say how to run, not what
+LARGE = 64  # pixels: from here on images are ImageNet's rather than CIFAR-10's
+SIZES = ("filters", "dense_units")  # of a network, where it has them
+NETWORK = (*SIZES, "bn_momentum")  # its arguments that are options
 _SETTINGS = (  # options that go to fit as they are
     *("epochs", "batch_size", "seed", "validation", "checkpoint_every", "checkpoint_minutes"),
     "tensorboard",
 )
+_GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)  # the latter by a sweep's cell
+
+
+class TrainingCommand(click.Command):
+    """A command whose options, where not given, are those of the run it resumes or of a recipe.
+
+    ``obj`` of its context are the names of the options given.
+    """
+
+    def make_context(self, info_name, args, parent=None, **extra):
+        """The context with all options settled but those that depend on the images."""
+        ctx = super().make_context(info_name, list(args), parent, **extra)
+        if ctx.resilient_parsing:
+            return ctx
+        given = {name for name in ctx.params if ctx.get_parameter_source(name) in _GIVEN}
+        settings = _settings(ctx, given)
+        extra["default_map"] = settings | (ctx.default_map or {})
+        try:
+            ctx = super().make_context(info_name, list(args), parent, **extra)
+        except (click.BadParameter, AttributeError, OverflowError, TypeError, ValueError) as error:
+            words = error.format_message() if isinstance(error, click.BadParameter) else error
+            raise InputError(f"{ctx.params['out']}/config.json is damaged: {words}") from None
+        recipe = ctx.params["recipe"]
+        if isinstance(recipe, tuple) and {"recipe", "optimizer"} <= given:
+            first = recipe_options(recipe)["optimizer"]
+            ctx.params["optimizer"] = *first, *ctx.params["optimizer"]
+        if "name" in settings:  # which a comparison gave to this one of its runs
+            ctx.params["name"] = settings["name"]
+        ctx.obj = given
+        return ctx
+
+
+def _settings(ctx, given):
+    """What goes before the defaults: the run to be resumed, then the recipe."""
+    out, recipe = ctx.params["out"], ctx.params["recipe"]
+    if out == "":
+        raise InputError("--out must be the name of a folder, found ''")
+    for name in SIZES:
+        if {"width", name} <= given:
+            raise InputError(f"--width scales --{name.replace('_', '-')}: give one of them")
+    several = isinstance(recipe, tuple)  # those of a comparison
+    settings = {} if several else {"real_optimizer": REAL}
+    if recipe not in (None, ()):
+        settings |= recipe_options(recipe)
+    if ctx.params["resume"] and ctx.command.name != "sweep":
+        before = _options_before(ctx, given)
+        found = before.get("recipe")
+        if found and "recipe" in given and found != (list(recipe) if several else recipe):
+            words = found if isinstance(found, str) else " and ".join(found)
+            raise InputError(f"{out} holds another run: its recipe was {words}")
+        dropped = SIZES if "width" in given else ()  # the sizes kept are those of the width before
+        settings |= {k: v for k, v in before.items() if v is not None and k not in dropped}
+    return settings
+
+
+def _options_before(ctx, given):
+    """The options with which the run to be resumed was started; {} if it has not begun."""
+    out = ctx.params["out"]
+    if out is None:
+        raise InputError("--resume needs --out FOLDER, the run to go on with")
+    from minibnn.training.run_folder import read_config
+
+    config = read_config(out, missing_ok=True) or {}
+    before = config.get("options") or {}
+    if config and not before and given <= set(HOW):
+        raise InputError(
+            f"{out} was started from Python: go on with it there (resume=True), or spell out all "
+            "the options"
+        )
+    command = before.get("command", ctx.info_name)
+    if command != ctx.info_name:
+        raise InputError(
+            f"{out} is a run of minibnn {command}, not of {ctx.info_name}; go on with: "
+            f"minibnn {command} --resume --out {shlex.quote(str(out))}"
+        )
+    return before
+
+
+def recipes_of(names):
+    """The Recipes of a name, or of several; none of None."""
+    from minibnn.zoo.recipes import recipe
+
+    return [recipe(name) for name in ([names] if isinstance(names, str) else names or ())]
+
+
+def recipe_options(names):
+    """What train's recipe sets, or several of compare's: the first one what all share."""
+    first, *_ = chosen = recipes_of(names)
+    names_of_options = "dataset", "epochs", "batch_size", "gradients", "optimizer", "real_optimizer"
+    found = {option: getattr(first, option) for option in names_of_options}
+    if isinstance(names, tuple):  # each with its own real optimizer
+        del found["real_optimizer"]
+        found["optimizer"] = [f"{one.name}=recipe:{one.name}" for one in chosen]
+    return found
+
+
+def network_options(options, input_shape):
+    """Options that depend on the images' shape; a recipe's are for images of 16x16 and more."""
+    from minibnn.zoo import MODELS, recipes
+
+    if len(input_shape) != 3:
+        words = "holds vectors, and the networks here take images: build one in Python"
+        raise InputError(f"{options['dataset']} {words} (nn.Sequential) and train it by fit")
+    side = min(input_shape[:2])
+    small = side < recipes.SMALLEST
+    recipe = next(iter(recipes_of(options["recipe"])), None) if not small else None
+    # BinaryNet's first dense layer grows with the image.
+    usual = "digits" if small else "binarynet" if side < LARGE else "birealnet"
+    model = options["model"] or (recipe.model if recipe else usual)
+    augment = options["augment"]
+    if augment is None:
+        augment = recipe.augment if recipe else options["dataset"] in ("cifar10", "image-folder")
+    arguments = inspect.signature(MODELS[model]).parameters
+    recipe = recipe if recipe and recipe.model == model else None
+    own = {name: arguments[name].default for name in SIZES if name in arguments}
+    if recipe:
+        own |= recipe.sizes
+    if options["width"] is not None:
+        own = recipes.scaled(own, options["width"])
+    if "bn_momentum" in arguments:
+        own["bn_momentum"] = recipe.bn_momentum if recipe else None
+    given = {name: options[name] for name in NETWORK if options.get(name) is not None}
+    for name in given:
+        if name not in own:
+            raise InputError(f"--{name.replace('_', '-')}: {model} has no such setting")
+    return {"model": model, "augment": augment, **dict.fromkeys(NETWORK), **own, **given}
 
 
 class Start(NamedTuple):

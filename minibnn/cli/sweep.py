@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from minibnn.cli.settle import HOW, TrainingCommand
-from minibnn.cli.start import folder_of, started
+from minibnn.cli.start import HOW, TrainingCommand, folder_of, started
 from minibnn.cli.train import change_settings, train
 from minibnn.errors import InputError
 

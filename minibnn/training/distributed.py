@@ -94,7 +94,7 @@ class Ranks:
         array = np.ascontiguousarray(array)
         everyone = np.empty((self.size, *array.shape), array.dtype)
         self.comm.Allgather(array, everyone)
-        return _in_order(everyone)
+        return sum(everyone[1:], everyone[0])
 
     def join(self, flat, factor=1):
         """The sum over the ranks of ``flat`` (N,), N a multiple of ``size``: each adds one part.
@@ -105,8 +105,7 @@ class Ranks:
         parts = np.empty((self.size, len(flat) // self.size), flat.dtype)
         self.comm.Alltoall(flat, parts)
         if flat.dtype.kind == "f":
-            own = _in_order(parts)
-            own *= flat.dtype.type(factor)
+            own = sum(parts[1:], parts[0]) * flat.dtype.type(factor)
         else:
             own = parts.sum(0, dtype=np.int64)
             own = own.astype(self.narrowest([own]))
@@ -270,9 +269,8 @@ class Exchange:
         return [one.reshape(array.shape) for one, array in zip(sums, arrays, strict=True)]
 
 
-def launched(environment=None):
+def launched(environment=os.environ):
     """How many processes an MPI launcher says it has started; None without a launcher."""
-    environment = os.environ if environment is None else environment
     names = _SIZES + (_PMIX_SIZES if "PMIX_RANK" in environment else ())
     return next((int(environment[n]) for n in names if environment.get(n, "").isdigit()), None)
 
@@ -296,10 +294,3 @@ def _by_first(text):
 def _on_all_ranks(error, told_elsewhere):
     error.told_elsewhere, error.on_all_ranks = told_elsewhere, True
     return error
-
-
-def _in_order(arrays):
-    total = arrays[0].copy()
-    for array in arrays[1:]:
-        total += array
-    return total

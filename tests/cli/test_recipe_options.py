@@ -8,7 +8,7 @@ import pytest
 from image_files import names, write_tree
 
 import minibnn as bnn
-from minibnn.cli.settle import network_options
+from minibnn.cli.start import network_options
 from minibnn.training.metrics import read_rows
 
 DIGITS = ("--dataset", "digits", "--width", "0.0625", "--batch-size", "200", "--epochs", "2")

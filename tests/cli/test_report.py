@@ -11,7 +11,7 @@ import pytest
 from minibnn.cli import main
 from minibnn.cli.compare import compare
 from minibnn.cli.info import command_of
-from minibnn.cli.settle import HOW, network_options
+from minibnn.cli.start import HOW, network_options
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from minibnn.errors import InputError, integer
 from minibnn.tables import Rows
-from minibnn.training.errors import SIGNALS, Interrupted, StopRequest, terminal
+from minibnn.training.errors import SIGNALS, Interrupted, StopRequest
+from minibnn.training.progress import Lines
 from minibnn.training.run_folder import CONFIG, MOST
 from minibnn.training.sweep import executors, grid, plots, table
 from minibnn.training.sweep.folder import PARTS, SUMMARY, SweepFolder
@@ -109,7 +110,7 @@ def sweep(
 
 def run_plan(plan, out, executor=None, jobs=None, threads=None, force=False, progress=None):
     """``sweep`` for a Plan."""
-    say = _say if progress is None else progress or (lambda text: None)
+    say = Lines().say if progress is None else progress or (lambda text: None)
     if not callable(say):
         raise InputError(f"progress must be None, False or a function, found {progress!r}")
     if executor is None:
@@ -232,11 +233,6 @@ class _Session:
         row = table.row_of(cell, cell.history(self.folder), status, error)
         self._rows[cell.name] = row
         return row
-
-
-def _say(text):
-    with terminal():
-        print(text, flush=True)
 
 
 def _outcome(future):
