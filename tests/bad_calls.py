@@ -86,11 +86,11 @@ CALLS = {
     "lockstep": [
         (
             "bnn.lockstep(net, {}, data, epochs=1, batch_size=2)",
-            "lockstep needs at least one optimizer, found none",
+            "optimizers must be a dict by name, not empty, found {}",
         ),
         (
             "bnn.lockstep(net, optim.Bop(), data, epochs=1, batch_size=2)",
-            "optimizers must be a dict by name, found Bop(...",
+            "optimizers must be a dict by name, not empty, found Bop(...",
         ),
         (
             "bnn.lockstep(net, {'../a': both()}, data, epochs=1, batch_size=2)",

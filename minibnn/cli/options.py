@@ -12,10 +12,7 @@ REAL = "adam:lr=0.01"
 
 
 def names(path):
-    """Complete the names in the table at ``path``, such as minibnn.zoo.MODELS.
-
-    It is imported only when a shell asks for one of them.
-    """
+    """Complete the names in the table at ``path``, which is imported only when a shell asks."""
     module, _, table = path.rpartition(".")
 
     def complete(ctx, parameter, incomplete):

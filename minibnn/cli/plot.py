@@ -35,8 +35,6 @@ def plot(runs, out, title):
     """
     from minibnn.training.plots import check_figure_path, draw_runs, find_runs
 
-    if out is not None:
-        check_figure_path(out)
     records = find_runs(runs)
     out = check_figure_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "plot.png")
     draw_runs(out, records, title)

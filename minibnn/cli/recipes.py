@@ -39,13 +39,12 @@ def explain(recipe):
     if recipe.bn_momentum is not None:
         network.append(f"batch normalisation of momentum {recipe.bn_momentum}")
     in_files = recipe.dataset == "image-folder"
-    augmentation = "cut out and mirrored" if in_files else "shifted and mirrored"
-    images = f"{recipe.classes} classes, {'x'.join(map(str, recipe.input_shape[:2]))}"
-    images += f", {augmentation if recipe.augment else 'as they are'}"
+    size = "x".join(map(str, recipe.input_shape[:2]))
+    augmentation = "augmented" if recipe.augment else "as they are"
     rows = {
         "source": recipe.source,
         "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
-        "images": f"{recipe.dataset}, {images}",
+        "images": f"{recipe.dataset}, {recipe.classes} classes, {size}, {augmentation}",
         "network": ", ".join(network),
         "gradients": recipe.gradients,
         "binary weights": recipe.optimizer,

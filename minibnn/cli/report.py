@@ -40,15 +40,12 @@ def report(runs, out, title, confusion, data_dir, threads):
     minibnn report runs/bop runs/latent-adam --title "Bop and Adam"
     """
     from minibnn import data
-    from minibnn.ops.threads import compute_threads, thread_count
+    from minibnn.ops.threads import compute_threads
     from minibnn.training.metrics import results_of
     from minibnn.training.plots import find_runs
     from minibnn.training.report import MOST_DRAWN, Subject, check_report_path, write_report
     from minibnn.training.run_folder import read_config
 
-    thread_count(threads)
-    if out is not None:
-        check_report_path(out)
     records = find_runs(runs)
     if len(records) > MOST_DRAWN:  # those of the best runs are drawn
         records.sort(key=lambda r: results_of(r.history)["best_accuracy"] or 0.0, reverse=True)

@@ -1,8 +1,4 @@
-"""What training commands do before they train: settle their options, get data, network and folder.
-
-Options that were not given are those of the run to be resumed or of a recipe, or depend on the
-size of the images.
-"""
+"""What training commands do before they train: settle options, get data, network and folder."""
 
 import inspect
 import re
@@ -166,8 +162,10 @@ class Start(NamedTuple):
         weights = sum(p.size for p in self.net.parameters() if p.binary)
         click.echo(f"data:    {self.data!r}")
         click.echo(f"network: {self.net.name}, {weights:,} binary weights")
-        for recipe in recipes_of(self.options["recipe"]):
-            click.echo(f"recipe:  {_recipe_words(recipe, self.options, self.data)}")
+        for one in recipes_of(self.options["recipe"]):
+            click.echo(f"recipe:  {one.name}, {one.summary}")
+            how = f"{one.epochs} epochs in batches of {one.batch_size}, {one.classes} classes"
+            click.echo(f"         published for {how}; schedules go in proportion")
         if ranks > 1:
             each = self.options["batch_size"] // ranks
             click.echo(f"ranks:   {ranks}, each with {each} images of every batch")
@@ -232,15 +230,3 @@ def folder_of(command, out, dataset):
     if dataset.startswith("npz:"):
         dataset = re.split(r"[/\\]", dataset)[-1].removesuffix(".npz").removeprefix("npz:")
     return new_folder(command, re.sub(r"[^A-Za-z0-9_.-]+", "-", dataset)[:80] or "data")
-
-
-def _recipe_words(recipe, options, data):
-    text = f"{recipe.name}, {recipe.summary}"
-    if (recipe.epochs, recipe.batch_size) != (options["epochs"], options["batch_size"]):
-        text += (
-            f"; published for {recipe.epochs} epochs in batches of {recipe.batch_size}, here "
-            f"{options['epochs']} and {options['batch_size']}, schedules in proportion"
-        )
-    if recipe.classes != len(data.classes):
-        text += f"; published for {recipe.classes} classes, here {len(data.classes)}"
-    return text

@@ -119,10 +119,8 @@ def lockstep(
     >>> len(result.agreement("bop", "latent-sgd"))
     2
     """
-    if not isinstance(optimizers, Mapping):
-        raise InputError(f"optimizers must be a dict by name, found {optimizers!r:.60}")
-    if not optimizers:
-        raise InputError("lockstep needs at least one optimizer, found none")
+    if not isinstance(optimizers, Mapping) or not optimizers:
+        raise InputError(f"optimizers must be a dict by name, not empty, found {optimizers!r:.60}")
     pairs = {name: (net, optimizer) for name, optimizer in optimizers.items()}
     runs = _train(pairs, data, settings, run_options=run_options or {})
     return Lockstep({run.name: run.history for run in runs}, {run.name: run.net for run in runs})

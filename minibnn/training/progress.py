@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from collections import deque
+from datetime import timedelta
 from statistics import fmean
 
 from minibnn.errors import InputError
@@ -77,17 +78,8 @@ class Pace:
     def __str__(self):
         if self.rate is None:
             return ""
-        return f"{self.rate:,.0f} images/s, {duration(self.remaining)} left"
-
-
-def duration(seconds):
-    """``8 s``, ``3 min 20 s`` or ``2 h 05 min``."""
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02d} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+        left = timedelta(seconds=round(self.remaining))
+        return f"{self.rate:,.0f} images/s, {left} left"
 
 
 def epoch_lines(rows, epochs):

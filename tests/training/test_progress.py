@@ -5,7 +5,7 @@ import io
 import pytest
 from small_runs import compare, fit
 
-from minibnn.training.progress import Live, Pace, Silent, duration, reporter
+from minibnn.training.progress import Live, Pace, Silent, reporter
 
 
 class Clock:
@@ -37,7 +37,7 @@ def test_pace_leaves_the_compiler_out_and_counts_the_measuring():
     clock.now += 7
     pace.end_epoch()
     assert pace.remaining == pytest.approx(20 * 2 + 2 * 6 * 2 / 3)  # as fast as before it
-    assert str(pace) == "25 images/s, 48 s left"
+    assert str(pace) == "25 images/s, 0:00:48 left"
 
 
 def test_pace_follows_a_change():
@@ -56,14 +56,6 @@ def test_a_resumed_run_counts_what_is_left():
         clock.now += 1
         pace.end_step()
     assert pace.remaining == 12
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
-)
-def test_duration(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_plain_lines(capsys):

@@ -78,12 +78,9 @@ def read_sweep(folder, missing_ok=False):
 def _check_parts(grid, scan, seeds, options, cells, random, seed):
     """ValueError unless the parts of a description are of the kinds they are written as."""
     lists = [*grid.values(), *scan.values(), seeds, cells]
-    if not all(isinstance(values, list) for values in lists):
-        raise ValueError
     plain = [random, seed, *options.values(), *(value for values in lists for value in values)]
-    if not all(isinstance(x, str | int | float | None) for x in plain):
-        raise ValueError
-    if not all(isinstance(name, str) for name in cells):
+    kinds = (lists, list), (plain, str | int | float | None), (cells, str)
+    if not all(isinstance(one, kind) for several, kind in kinds for one in several):
         raise ValueError
 
 
