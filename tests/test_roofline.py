@@ -58,10 +58,7 @@ def test_blas_takes_any_product(product):
 
 @pytest.mark.parametrize("kind", GRADIENTS)
 def test_a_step_taken_apart_trains_the_same(kind):
-    one, other = (
-        networks.Training(networks.binarynet(FILTERS, seed=3, gradients=kind), BATCH)
-        for _ in range(2)
-    )
+    one, other = (networks.Training(FILTERS, BATCH, kind, seed=3) for _ in range(2))
     for _ in range(2):
         one.step()
         trace.one_step(other)

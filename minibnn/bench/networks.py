@@ -13,16 +13,15 @@ CLASSES = 10
 WIDTHS, BATCHES = (32, 64, 128), (1, 10, 50, 200)
 
 
-def binarynet(filters=128, gradients="float32", seed=0):
-    """BinaryNet on images of CIFAR-10's size, with 8 times as many dense units as filters."""
-    return zoo.binarynet(IMAGE, CLASSES, filters, 8 * filters, seed=seed, gradients=gradients)
-
-
 class Training:
-    """A network, Bop and Adam with the constants of the paper's section 5.2, and a random batch."""
+    """BinaryNet with 8 times as many dense units as filters, and a random batch like CIFAR-10's.
 
-    def __init__(self, net, batch_size, seed=0):
-        self.net = net
+    Bop and Adam have the constants of the paper's section 5.2.
+    """
+
+    def __init__(self, filters, batch_size, gradients="float32", seed=0):
+        sizes = filters, 8 * filters
+        self.net = zoo.binarynet(IMAGE, CLASSES, *sizes, seed=seed, gradients=gradients)
         binary = optim.Bop(gamma=1e-4, threshold=1e-8)
         self.optimizer = optim.Split(binary=binary, real=optim.Adam(lr=0.01))
         rng = np.random.default_rng(seed)
@@ -44,7 +43,7 @@ def measure_rates(setting):
     rows, effort = [], setting.effort
     for filters in WIDTHS if setting.filters in WIDTHS else (setting.filters,):
         for size in (setting.batch_size,) if setting.quick else BATCHES:
-            training = Training(binarynet(filters), size)
+            training = Training(filters, size)
             real = partial(training.net.forward, training.x)
             on_bits = partial(deploy.pack(training.net).forward, training.x)
             for threads in sorted({1, setting.threads}):

@@ -4,7 +4,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minibnn.bench.clock import measure
-from minibnn.bench.networks import Training, binarynet
+from minibnn.bench.networks import Training
 from minibnn.bench.trace import summed, traced
 
 PRODUCTS = ("forward", "input gradient", "kernel gradient")
@@ -17,7 +17,7 @@ def measure_products(setting):
     """
     found, blas = {}, {}
     for kind in setting.gradients:
-        training = Training(binarynet(setting.filters, kind), setting.batch_size)
+        training = Training(setting.filters, setting.batch_size, kind)
         for row in traced(training, setting.steps)[1]:
             if product := row["product"]:
                 row["gradients"] = "" if product == "forward" else kind

@@ -8,7 +8,7 @@ do not.
 
 from operator import itemgetter
 
-from minibnn.bench.networks import Training, binarynet
+from minibnn.bench.networks import Training
 from minibnn.bench.peaks import copy_rate, limits, peak_rates
 from minibnn.bench.products import PRODUCTS
 from minibnn.bench.trace import summed, traced
@@ -26,7 +26,7 @@ def measure_roofline(setting):
     gradients = setting.gradients[0]
     with compute_threads(setting.threads), backend.using("numba"):
         threads = numba.get_num_threads()
-        training = Training(binarynet(setting.filters, gradients), setting.batch_size)
+        training = Training(setting.filters, setting.batch_size, gradients)
         peaks, copied = peak_rates(threads, gradients), copy_rate()
         rates = limits(peaks)
         whole, rows = traced(training, setting.steps)

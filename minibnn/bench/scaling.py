@@ -5,14 +5,14 @@ tn = t1 (s + (1 - s) / n). Waiting for memory or for other threads counts as ser
 """
 
 from minibnn.bench.clock import rate
-from minibnn.bench.networks import Training, binarynet
+from minibnn.bench.networks import Training
 from minibnn.bench.trace import summed, traced
 from minibnn.ops.threads import compute_threads
 
 
 def measure_scaling(setting):
     """A dict of "threads", a row for 1, 2, 4, ... of them, and "passes", a row for each pass."""
-    training = Training(binarynet(setting.filters, setting.gradients[-1]), setting.batch_size)
+    training = Training(setting.filters, setting.batch_size, setting.gradients[-1])
     counts = {2**k for k in range(setting.threads.bit_length())} | {setting.threads}
     rows, traces = [], {}
     for count in sorted(counts):

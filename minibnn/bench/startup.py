@@ -60,12 +60,12 @@ def first_steps(gradients, filters, batch_size, threads):
     moments = [time.time()]
     from minibnn.bench.clock import compiling
     from minibnn.bench.machine import peak_memory
-    from minibnn.bench.networks import Training, binarynet
+    from minibnn.bench.networks import Training
     from minibnn.ops.threads import compute_threads
 
     moments.append(time.time())
     with compute_threads(threads), compiling() as compiled:
-        training = Training(binarynet(filters, gradients), batch_size)
+        training = Training(filters, batch_size, gradients)
         moments.append(time.time())
         for _ in range(STEPS):
             training.step()

@@ -5,7 +5,6 @@ from minibnn.tables import Table
 
 
 def header(report):
-    """What was measured on what."""
     about, asked = report["machine"], report["settings"]
     lines = [
         f"{about['cpu']}, {about['cores']} cores, {about['system']}; "
@@ -21,7 +20,6 @@ def header(report):
 
 
 def footer(report):
-    """A line on the time it took."""
     compiled = f"{report['compile_seconds']:.0f} s compiled kernels that were not on disk yet"
     return f"\n{report['seconds']:.0f} s in all, of which {compiled} (in no number above)"
 

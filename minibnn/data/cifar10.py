@@ -7,7 +7,7 @@ A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. 50
 import hashlib
 import os
 import tarfile
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
@@ -28,14 +28,8 @@ SHA256 = {  # of the official archives: what has another is not unpacked
 ENVIRONMENT = "MINIBNN_DATA"
 
 
-class Layout(NamedTuple):
-    """One of the two ways CIFAR-10 is distributed."""
-
-    folder: str
-    archive: str
-    files: tuple  # five of training data, then the test data
-
-
+# One of the two ways CIFAR-10 is distributed; files are five of training data, then the test data.
+Layout = namedtuple("Layout", "folder archive files")
 _FILES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 BINARY = Layout(
     "cifar-10-batches-bin", "cifar-10-binary.tar.gz", tuple(f"{name}.bin" for name in _FILES)

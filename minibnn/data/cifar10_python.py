@@ -18,10 +18,7 @@ _MORE_OPERATIONS = 1000  # for the rest
 
 
 def decode_python(content, where, records):
-    """(records, 3072) pixels and a list of labels in the ``content`` of a pickled dict.
-
-    InputError, naming ``where``, if there are none.
-    """
+    """(records, 3072) pixels and a list of labels in a pickled dict; InputError names ``where``."""
     try:
         found = _literals(content, _OPERATIONS * records + _MORE_OPERATIONS)
         labels = found["labels"]

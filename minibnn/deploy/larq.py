@@ -32,10 +32,7 @@ _OPTIONAL = {"bias": ("use_bias", 0), "beta": ("center", 0), "gamma": ("scale", 
 
 
 def arrays(network):
-    """dict of LAYER/WHAT to array, in the order of the layers: what Keras' layers would hold.
-
-    Kernels are float32 ±1, or ±scale where their outputs have one.
-    """
+    """dict of LAYER/WHAT to array, as in Keras' layers; kernels are float32 ±1, or ±scale."""
     found = {}
     for layer in network.chain.walk():
         if layer.inner_chains():

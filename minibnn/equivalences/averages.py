@@ -111,10 +111,7 @@ BOUNDED = (3, -3, 2, -2, 1, -1, 0)
 
 
 def least_spacing(gamma, ratio, rule="strict", start=None):
-    """Least number of steps between two flips, for tau / G = ratio; or from |m| / G = start.
-
-    It is the least n with (1 - gamma)^n (1 + start) < 1 - ratio (<= for the other rules).
-    """
+    """Least number of steps between two flips, for tau / G = ratio; or from |m| / G = start."""
     n, rest = 1, (1 - gamma) * (1 + (ratio if start is None else start))
     while not (rest < 1 - ratio or (rule != "strict" and rest == 1 - ratio)):
         n, rest = n + 1, rest * (1 - gamma)

@@ -1,8 +1,8 @@
 """A case: the numbers that a claim draws, the arithmetic it computes in, and what came of it."""
 
+from collections import namedtuple
 from fractions import Fraction
 from itertools import repeat
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,8 @@ class Broken(AssertionError):
     """A statement does not hold in a case; the message says where."""
 
 
-class Options(NamedTuple):
-    """Numbers to choose from, by arithmetic; the simplest comes first."""
-
-    floats: tuple
-    fractions: tuple
+# Numbers to choose from, by arithmetic; the simplest comes first.
+Options = namedtuple("Options", "floats fractions")
 
 
 def _zigzag(count, divisor=1):
@@ -234,11 +231,7 @@ def hold(latent, bits):
 
 
 def rational(x):
-    """The Fraction that a number of any kind is.
-
-    >>> rational(np.float32(0.5)), rational(3)
-    (Fraction(1, 2), Fraction(3, 1))
-    """
+    """The Fraction that a number of any kind is."""
     return Fraction(x) if isinstance(x, Fraction | int) else Fraction(float(x))
 
 

@@ -18,6 +18,6 @@ from minibnn.equivalences.entry import Entry
 
 _ROOMS = (scale, latent, averages, second_order, estimators, layers)
 _ROOMS += (descent, twins, bayes, integers, symmetry, tiny)
-_ENTRIES = {id(x): x for room in _ROOMS for x in vars(room).values() if isinstance(x, Entry)}
+_ENTRIES = {x.id: x for room in _ROOMS for x in vars(room).values() if isinstance(x, Entry)}
 
-CATALOGUE = {x.id: x for x in sorted(_ENTRIES.values(), key=lambda entry: int(entry.id[1:]))}
+CATALOGUE = dict(sorted(_ENTRIES.items(), key=lambda item: int(item[0][1:])))

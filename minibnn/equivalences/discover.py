@@ -7,6 +7,7 @@ catalogue has to prove them.
 """
 
 import time
+from collections import namedtuple
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -68,14 +69,8 @@ def grammar(kind, known):
     return sorted(terms, key=lambda term: (len(term.powers), str(term)))
 
 
-@dataclass(frozen=True)
-class Trace:
-    """What a run of A said, and how many candidates had the same bits."""
-
-    constants: dict
-    gradients: tuple
-    bits: tuple
-    left: int
+# What a run of A said, and how many candidates are left that have its bits.
+Trace = namedtuple("Trace", "constants gradients bits left")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ the claim is bit for bit.
 """
 
 import itertools
+from collections import namedtuple
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -238,15 +239,8 @@ def _integers(net):
     ]
 
 
-@dataclass(frozen=True)
-class Preset:
-    """An equivalence to be shown on a network: entry of the catalogue, and its three sides."""
-
-    entry: str
-    words: str
-    sides: object = field(repr=False)
-
-
+# An equivalence to be shown on a network: entry of the catalogue, and sides(net), its three sides.
+Preset = namedtuple("Preset", "entry words sides")
 PRESETS = {
     "sgd-decay-is-bop": Preset("E4", "SGD with weight decay is Bop", _sgd_decay_is_bop),
     "latent-scale": Preset("E1", "a scale of the latent weights changes nothing", _latent_scale),

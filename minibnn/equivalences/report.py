@@ -48,11 +48,9 @@ class Report(Shown):
         return len(self.rows)
 
     def __iter__(self):
-        """The rows, one per entry."""
         return iter(self.rows)
 
     def __getitem__(self, id):
-        """The row with this id."""
         for row in self.rows:
             if row.id == id:
                 return row
@@ -83,7 +81,6 @@ class Report(Shown):
         return [Table(head, lines, left=3)]
 
     def __str__(self):
-        """The table, failures below it with what shows them."""
         lines = [str(*self.tables())]
         for row in self.rows:
             if row.verdict == FAILED:

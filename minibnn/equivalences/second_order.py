@@ -13,10 +13,7 @@ from minibnn.optim import Bop2ndState, CEMAState
 
 
 def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
-    """Rows of (deviation of normal gradients, share of weights that Bop2ndOrder and Bop flip).
-
-    At the first step, with the defaults of the classes.
-    """
+    """Rows of (deviation of gradients, shares that Bop2ndOrder and Bop flip at the first step)."""
     random = np.random.default_rng(seed)
     signs = 1 - 2 * random.integers(0, 2, size, dtype=np.int8)
     draws = random.standard_normal(size)

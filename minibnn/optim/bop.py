@@ -28,11 +28,7 @@ class BopState(NamedTuple):
 
 
 def moving_average(m, g, gamma, average="convex"):
-    """Exponential moving average; gamma is of m's number type.
-
-    Both forms are the same in exact arithmetic and round differently: in float32 about a third
-    of single updates differ in the last bit.
-    """
+    """Moving average, in exact arithmetic the same in both forms; gamma is of m's number type."""
     if one_of(average, "average", AVERAGES) == "lerp":
         return m + gamma * (g - m)  # Larq
     return (1 - gamma) * m + gamma * g  # Eq. 5
@@ -152,7 +148,7 @@ class IntegerBop(StepOptimizer):
     rounding: Annotated[str, Choice(ROUNDINGS)] = "zero"
 
     kind = "integer-bop"
-    state_class = IntegerBopState
+    state_class, dtype = IntegerBopState, np.int16
     step_function = integer_bop_step
     inert = "a", "threshold", "|a|"
 
@@ -163,16 +159,11 @@ class IntegerBop(StepOptimizer):
         if name == "unit" and np.frexp(self.unit)[0] != 0.5:
             raise InputError(f"{self.kind}: unit must be a power of two; found {value!r}")
 
-    def _start(self, p):
-        return IntegerBopState(np.zeros(p.shape, np.int16))
-
     def load_state_dict(self, arrays):
         for key, value in arrays.items():
             if "/" in key and (np.abs(np.asarray(value)) > 2**15 - 1).any():
                 raise InputError(f"{self.kind}: state {key} must fit into 16 bits")
         super().load_state_dict(arrays)
-        kept = self._states.items()
-        self._states = {name: IntegerBopState(state.a.astype(np.int16)) for name, state in kept}
 
     def _gradient(self, p):
         return quanta(super()._gradient(p), self.unit)

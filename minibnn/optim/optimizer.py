@@ -106,7 +106,8 @@ class StepOptimizer(Optimizer):
     trains = "binary"  # or "real"
     arguments: ClassVar[dict] = {}  # what each may be, by name
     handed = ()  # those that the step function gets
-    state_class: ClassVar = None  # a NamedTuple of float32 arrays like the parameter
+    state_class: ClassVar = None  # a NamedTuple of arrays like the parameter
+    dtype: ClassVar = np.float32  # of these arrays
     counters = ()  # fields of the state that are integers
     starts = ""  # the field that starts at ``initial``
     inert = ()  # field that keeps a weight where it is, the threshold (or its name), a symbol
@@ -140,10 +141,7 @@ class StepOptimizer(Optimizer):
     # -- schedules ---------------------------------------------------------------------------
 
     def bind(self, steps_per_epoch, total_steps):
-        """Tell the schedules that a run begins, and how long an epoch and the run are.
-
-        Returns the optimizer itself.
-        """
+        """Tell the schedules how long an epoch and the run are; returns the optimizer itself."""
         self._span, self._bound = (steps_per_epoch, total_steps), None
         self._before = self.iterations
         return self
@@ -196,7 +194,7 @@ class StepOptimizer(Optimizer):
 
     def _start(self, p):
         """The state at a parameter's first step: zeros, but for the field that has a start."""
-        start = {f: 0 if f in self.counters else np.zeros(p.shape, np.float32) for f in self.kept()}
+        start = {f: 0 if f in self.counters else np.zeros(p.shape, self.dtype) for f in self.kept()}
         return self._state(start | ({self.starts: self.start_values(p)} if self.starts else {}))
 
     def _assigned(self, p):
@@ -218,10 +216,7 @@ class StepOptimizer(Optimizer):
         return np.asarray(p.grad, np.float32)
 
     def inertia(self, parameter):
-        """What keeps the weights of a parameter, trained before, where they are.
-
-        An Inertia, or None if the optimizer knows of none.
-        """
+        """What keeps the weights of a trained ``parameter`` where they are: an Inertia, or None."""
         if not self.inert:
             return None
         field, threshold, symbol = self.inert
@@ -261,8 +256,9 @@ class StepOptimizer(Optimizer):
             name, slash, field = key.rpartition("/")
             what = f"{self.kind}: state {key}"
             if slash:
-                check = integer if field in self.counters else finite_array
-                found.setdefault(name, {})[field] = check(value, what)
+                counter = field in self.counters
+                value = integer(value, what) if counter else finite_array(value, what, self.dtype)
+                found.setdefault(name, {})[field] = value
             elif key in ("iterations", "start"):
                 counts[key] = integer(value, what)
             else:
@@ -306,12 +302,12 @@ class StepOptimizer(Optimizer):
         return array
 
 
-def finite_array(value, what):
-    """A copy in float32, C order; InputError, calling it ``what``, unless it is finite numbers."""
+def finite_array(value, what, dtype=np.float32):
+    """A copy in C order; InputError, calling it ``what``, unless it is finite numbers."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise InputError(f"{what} must be finite numbers")
-    return np.array(array, np.float32, order="C")
+    return np.array(array, dtype, order="C")
 
 
 def _plain(value):

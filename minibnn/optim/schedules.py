@@ -151,21 +151,17 @@ class CosineDecay(Schedule):
         return f"cosine:{self.initial!r}:{self.final!r}{_write_span(self.steps)}"
 
 
-def _span(text=None):
-    """Steps as an int, epochs and shares as the text they are; None for the whole run."""
-    return text if text is None or text.endswith(_UNITS) else int(text)
+def _span(text):
+    """Steps as an int, epochs and shares as the text they are."""
+    return text if text.endswith(_UNITS) else int(text)
 
 
-FORMS = {  # what the parts of a text after its name make
-    "step": lambda start, rate, span: ExponentialDecay(
-        float(start), float(rate), _span(span), True
-    ),
-    "exp": lambda start, rate, span: ExponentialDecay(float(start), float(rate), _span(span)),
-    "linear": lambda start, end, *span: PolynomialDecay(float(start), float(end), _span(*span)),
-    "cosine": lambda start, end, *span: CosineDecay(float(start), float(end), _span(*span)),
-    "poly": lambda start, end, power, *span: PolynomialDecay(
-        float(start), float(end), _span(*span), float(power)
-    ),
+FORMS = {  # of the numbers in a text and a span
+    "step": lambda start, rate, span: ExponentialDecay(start, rate, span, staircase=True),
+    "exp": lambda start, rate, span: ExponentialDecay(start, rate, span),
+    "linear": lambda start, end, span=None: PolynomialDecay(start, end, span),
+    "cosine": lambda start, end, span=None: CosineDecay(start, end, span),
+    "poly": lambda start, end, power, span=None: PolynomialDecay(start, end, span, power),
 }
 NAMES = tuple(f"{name}:" for name in FORMS)  # how the text of a schedule begins
 
@@ -177,8 +173,11 @@ def parse(text):
     (0.0001, ExponentialDecay(initial=0.0001, rate=0.1, steps='100ep', staircase=True))
     """
     name, *parts = text.strip().split(":")
+    numbers = 3 if name == "poly" else 2
     try:
-        return FORMS[name](*parts) if parts else float(name)
+        if not parts:
+            return float(name)
+        return FORMS[name](*map(float, parts[:numbers]), *map(_span, parts[numbers:]))
     except InputError:
         raise
     except (KeyError, TypeError, ValueError):  # no such name, too many parts, no number
@@ -186,10 +185,7 @@ def parse(text):
 
 
 def _read_span(steps, schedule):
-    """Length and unit of a span: (100.0, "ep"), (20.0, "%") or (5000, ""); None is (100.0, "%").
-
-    InputError unless it is positive, and a share at most 100 %.
-    """
+    """Length and unit of a span: (100.0, "ep"), (20.0, "%") or (5000, ""); None is (100.0, "%")."""
     text = "100%" if steps is None else str(steps)
     unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
     try:

@@ -3,10 +3,7 @@
 Bop's weight holds while |m| <= threshold and else follows -sign(m): a Schmitt trigger. Let
 m = -weight_decay * latent and gamma = lr * weight_decay; then the band of latent weights in which
 the bit holds has the half width deadband = threshold / weight_decay.
-
-Without a threshold any direction A of past gradients and bits will do: under decoupled decay
-w <- (1 - lr lambda) w - lr A is Bop on A, at gamma = lr lambda and m = -lambda w. Here A is that of
-AdamW, Lion, Signum or Nesterov's momentum; Diode is Signum with its latent weight averaged.
+Without a threshold any direction of past gradients will do (E24 of ``minibnn.equivalences``).
 """
 
 from collections import namedtuple

@@ -69,13 +69,7 @@ class Recipe:
 
 
 def scaled(sizes, width):
-    """Sizes of a network times ``width``, rounded to integers.
-
-    InputError unless width is in (0, 16] and leaves at least one of each.
-
-    >>> scaled({"filters": 128, "dense_units": 1024}, 0.25)
-    {'filters': 32, 'dense_units': 256}
-    """
+    """{name: size} of a network times ``width``, as integers; InputError if nothing is left."""
     if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width <= 16:
         raise InputError(f"width must be a number in (0, 16], such as 0.25, found {width!r}")
     result = {name: round(size * width) for name, size in sizes.items()}
