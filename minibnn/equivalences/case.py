@@ -62,17 +62,15 @@ class Case:
 
     # -- what is drawn
 
-    def one(self, name, options):
-        """One of the options; the given one, if there is one."""
-        return self.many(name, options)
-
     def many(self, name, options, *shape):
-        """Options in nested lists of this shape."""
+        """Options in nested lists of this shape; one, if there is none. What is given is taken."""
         if name not in self.given:
             if isinstance(options, Options):
                 options = options.fractions if self.exact else options.floats
             self.given[name] = self._nested(options, *shape)
         return self.given[name]
+
+    one = many
 
     def _nested(self, options, *shape):
         if not shape:

@@ -282,19 +282,14 @@ E34 = Entry(
 )
 
 
-def clamp_step(latent, g, bound, lr):
-    """Backwards through sign (identity) and clamp (1 where |w| <= bound)."""
-    inside = (latent >= -bound) & (latent <= bound)
-    return latent - lr * (g * inside.astype(g.dtype))
-
-
 @E34.claim
 def mask(x):
     latent, bound = x.weights("latent", QUARTERS), np.float32(x.one("Q", (1.0, 0.5, 0.3, 2.0)))
     gradients, lr, other = x.gradients(SMALL, ANY), np.float32(x.one("lr", RATES)), latent
     run = x.sgd(gradients, latent, lr, ste_clip=bound)
     for g, latent in x.beside(gradients, run):
-        other = clamp_step(other, g, bound, lr)
+        # Backwards through sign (identity) and clamp (1 where |w| <= Q).
+        other = other - lr * (g * ((other >= -bound) & (other <= bound)))
         x.tie(np.abs(latent) == bound)
         x.same(masked=latent, clamped_latent=other)
         x.same_bits(sign=x.sign(latent), clamped=x.sign(np.clip(latent, -bound, bound)))
