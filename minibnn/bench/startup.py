@@ -19,10 +19,7 @@ STEPS = 3  # of a process; only the first is timed
 
 
 def measure_startup(setting):
-    """A dict per type of gradients: "warm" and "memory", and "cold" if the setting asks for it.
-
-    Warm processes find compiled code on disk, cold ones none.
-    """
+    """A dict per type of gradients: "memory", "warm" (compiled code is on disk), perhaps "cold"."""
     found = {}
     for kind in setting.gradients:
         size = kind, setting.filters, setting.batch_size, setting.threads

@@ -247,10 +247,6 @@ _DECAY = (
     "The code's straight lines end after epochs * 1281167 // 1024 steps, a few dozen after the end "
     "of the run (which drops the last partial batch of each epoch); here they end with the run."
 )
-_START = (
-    "Weights are signs from the start and a tie keeps the weight; the code starts from real "
-    "weights and sets ties to +1."
-)
 _IMAGES: dict[str, Any] = {
     "dataset": "image-folder",
     "input_shape": (224, 224, 3),
@@ -276,7 +272,7 @@ IMAGENET = (
             "This network alone takes Larq's Bop, whose average is m + gamma * (g - m) "
             "(average=lerp here); taken is the paper's form.",
             _DECAY,
-            _START,
+            _RULE,
         ),
         **_BOP,
     ),
@@ -291,7 +287,7 @@ IMAGENET = (
         differences=(
             "Not in the paper's first version, which has Bi-Real Net only.",
             _DECAY,
-            _START,
+            _RULE,
         ),
         **_BOP,
     ),
@@ -307,7 +303,7 @@ IMAGENET = (
             "The paper's first version (arXiv 1906.02107v1, section 5.3) has other settings and "
             "54.2 %: threshold 1e-7, gamma from 5e-4 to 2.5e-6, batch 256, 100 epochs.",
             _DECAY,
-            _START,
+            _RULE,
         ),
         **_BOP,
     ),
