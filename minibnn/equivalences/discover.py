@@ -16,7 +16,6 @@ import numpy as np
 
 from minibnn.equivalences.case import text
 from minibnn.equivalences.models import START, THRESHOLD, model_of
-from minibnn.tables import Shown
 
 ROUNDS, STEPS = 24, 6  # traces in float64, and their length
 EXACT_ROUNDS = 40
@@ -74,7 +73,7 @@ Trace = namedtuple("Trace", "constants gradients bits left")
 
 
 @dataclass(frozen=True)
-class Discovery(Shown):
+class Discovery:
     """What ``discover`` found: conjectures, shortest first, or the sequences on which all part."""
 
     a: str

@@ -55,10 +55,7 @@ class Optimizer:
         return flips
 
     def prepare(self, parameters):
-        """Make the state of parameters not met before, without training them.
-
-        InputError for a parameter of the wrong kind, or one that does not fit its state.
-        """
+        """Make the state of parameters not met before; InputError for the wrong kind or shape."""
         for part, own in self.routes(parameters):
             part.meet(own)
 
