@@ -219,10 +219,7 @@ def _network(options, images):
 
 
 def folder_of(command, out, dataset):
-    """A context manager that gives ``out``; of None a new folder, which goes if nothing is kept.
-
-    A new one is named after the data set: that of ``npz:path/to/cats.npz`` is ``cats``.
-    """
+    """A context manager giving ``out``; of None a new folder, cats for ``npz:path/to/cats.npz``."""
     from minibnn.training.run_folder import new_folder
 
     if out is not None:

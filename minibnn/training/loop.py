@@ -22,9 +22,8 @@ class Loop:
     def __init__(self, runs, batches, data, settings, report, keeper=None):
         self.runs, self.batches, self.data = runs, batches, data
         self.settings, self.report, self.keeper = settings, report, keeper
-        self.ranks, self.part = runs[0].ranks, "test"
-        if data.validation_labels is not None:
-            self.part = "validation"
+        self.ranks = runs[0].ranks
+        self.part = "test" if data.validation_labels is None else "validation"
         measured = len(getattr(data, f"{self.part}_labels"))
         size = settings.epochs, len(batches), batches.batch_size, measured
         self.pace = Pace(*size, runs[0].epoch, runs[0].step)

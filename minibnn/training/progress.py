@@ -78,8 +78,7 @@ class Pace:
     def __str__(self):
         if self.rate is None:
             return ""
-        left = timedelta(seconds=round(self.remaining))
-        return f"{self.rate:,.0f} images/s, {left} left"
+        return f"{self.rate:,.0f} images/s, {timedelta(seconds=round(self.remaining))} left"
 
 
 def epoch_lines(rows, epochs):

@@ -29,12 +29,9 @@ def style(k):
 
 def new_figure(width, height):
     """A figure in inches that needs no screen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def check_figure_path(path):
@@ -91,11 +88,9 @@ def legends(figure, names, part, threshold=False):
     names = [name.replace("$", r"\$") for name in names]  # no formulas
     handles = [Line2D([], [], label=name, **style(k)) for k, name in enumerate(names)]
     figure.legend(handles=handles, loc="outside upper center", ncols=6, frameon=False)
-    handles = []
-    for images, dash in ((part, "-"), ("training", ":")):
-        handles.append(Line2D([], [], label=f"{images} images", color="0.4", linestyle=dash))
-    if threshold:
-        handles.append(Line2D([], [], label="threshold", color="0.4", linestyle="--", linewidth=1))
+    dashes = {f"{part} images": "-", "training images": ":", "threshold": "--"}
+    handles = [Line2D([], [], label=x, color="0.4", linestyle=y) for x, y in dashes.items()]
+    handles = handles if threshold else handles[:2]
     figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
 
 
@@ -110,10 +105,7 @@ def label(axes, title, unit, x="epoch"):
 
 
 def draw_metrics(figure, axes, histories, threshold=False):
-    """Accuracy, loss (training dotted), flips and, if there are ``compared_pairs``, agreement.
-
-    ``axes`` are three or four in the ``figure``, which gets the legends.
-    """
+    """Accuracy, loss (training dotted), flips and any agreement; the figure gets legends."""
     accuracy, loss, flips, *agreement = axes
     part = measured_on(row for history in histories.values() for row in history)
     for k, history in enumerate(histories.values()):

@@ -209,11 +209,8 @@ class _Session:
         text = None
         if outcome.code == 0:
             row = self._note(cell, "done")
-            text = (
-                f"best {row['measured_on']} {100 * row['best_accuracy']:.2f} % in epoch "
-                f"{row['best_epoch']}, last {100 * row['last_accuracy']:.2f} %, "
-                f"{row['seconds']:.1f} s"
-            )
+            best = f"{100 * row['best_accuracy']:.2f} % in epoch {row['best_epoch']}"
+            text = f"best {row['measured_on']} {best}, {row['seconds']:.1f} s"
         elif outcome.stopped or stop.signum:
             self._note(cell, "stopped" if (folder / ".lock").exists() else "waiting")
         elif self._tries[cell.name] < TRIES and outcome.code != 2:

@@ -158,7 +158,7 @@ def test_values_are_no_formulas(tmp_path, histories):
     assert len(list(tmp_path.glob("*.png"))) == 2
     others = [{"gamma": g, "augment": a, "dataset": n} for g in (1,) for a in "12" for n in names]
     groups = groups_of([point | {"gamma": g} for point in others for g in (1, 0.1)])
-    plots.heat_map(groups, ["gamma", "augment", "dataset"]).canvas.draw()
+    plots.heat_map(groups, ["gamma", "augment", "dataset"]).draw_without_rendering()
 
 
 def test_files(tmp_path, histories):
