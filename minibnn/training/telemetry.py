@@ -94,8 +94,10 @@ class Telemetry:
         """Add the row of an epoch just done; returns its columns of metrics.csv by layer."""
         flips = np.array(flips, np.int64)
         flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
-        found = [histogram(optimizer, p) for p in self.parameters]
-        pairs = zip(self.parameters, self._before or self.signs(), strict=True)
+        tell = getattr(optimizer, "inertia", lambda parameter: None)
+        inertias = [tell(p) for p in self.parameters]
+        found = [histogram(inertia) for inertia in inertias]
+        each = zip(inertias, self.parameters, self._before or self.signs(), strict=True)
         symbols, thresholds, counts = zip(*found, strict=True) if found else ((), (), ())
         self.symbol = next(filter(None, symbols), self.symbol)
         row = {
@@ -104,7 +106,7 @@ class Telemetry:
             "flips": flips,
             "pi": pi_t(flips, self.weights, steps),
             "never_flipped": 1 - flipped / self.weights,
-            "against": [flips_against(optimizer, *pair) for pair in pairs],
+            "against": [flips_against(*one) for one in each],
             "threshold": thresholds,
             "histogram": np.reshape(counts, (len(found), len(EDGES) - 1)),
         }
@@ -147,33 +149,23 @@ class Telemetry:
             self.write(path)
 
 
-def _inertia(optimizer, parameter):
-    """What the optimizer tells of a parameter's inertia, or None."""
-    return getattr(optimizer, "inertia", lambda _: None)(parameter)
-
-
-def flips_against(optimizer, parameter, before):
+def flips_against(inertia, parameter, before):
     """Flips since the words ``before`` at which b g <= threshold, for b before and Bop; else -1."""
-    found = _inertia(optimizer, parameter)
-    if found is None or found.threshold is None or found.symbol != "|m|":
+    if inertia is None or inertia.threshold is None or inertia.symbol != "|m|":
         return -1
     now = parameter.signs
     flipped = Signs(before ^ now.words, now.shape, now.axis).unpack() < 0
     along = -parameter.value * np.asarray(parameter.grad, np.float32)  # g times the bit before
-    return int(np.count_nonzero(flipped & (along <= found.threshold)))
+    return int(np.count_nonzero(flipped & (along <= inertia.threshold)))
 
 
-def histogram(optimizer, parameter):
-    """(symbol, threshold, counts): how many weights have which inertia, counts (B,) int64.
-
-    Without a threshold it is NaN; for an optimizer without inertia symbol and counts are empty.
-    """
-    found = _inertia(optimizer, parameter)
-    if found is None:
+def histogram(inertia):
+    """(symbol, threshold or NaN, counts (B,) int64) of an Inertia; empty ones and zeros of None."""
+    if inertia is None:
         return "", np.nan, np.zeros(len(EDGES) - 1, np.int64)
-    threshold = np.nan if found.threshold is None else float(found.threshold)
-    counts, _ = np.histogram(found.values, EDGES * threshold if threshold > 0 else EDGES)
-    return found.symbol, threshold, counts
+    threshold = np.nan if inertia.threshold is None else float(inertia.threshold)
+    counts, _ = np.histogram(inertia.values, EDGES * threshold if threshold > 0 else EDGES)
+    return inertia.symbol, threshold, counts
 
 
 def read_telemetry(path):

@@ -118,7 +118,7 @@ def test_a_flip_by_old_evidence_alone_is_counted():
     before = p.signs.words.copy()
     p.grad = np.float32([[0, 0], [3, 3], [-9, -9]])  # m = 2, 3.5, -2.5: the first four flip
     assert bop.step([p]) == {"kernel": 4}
-    assert telemetry.flips_against(bop, p, before) == 2
+    assert telemetry.flips_against(bop.inertia(p), p, before) == 2
 
 
 def test_values_somebody_assigns_are_no_flips():
@@ -176,7 +176,7 @@ def test_an_edge_lies_at_the_threshold():
         m.flat[:10] = -np.nextafter(threshold, np.float32(0))
         m.flat[10:15] = 0
         m.flat[15:19] = np.float32(1e30)
-        symbol, found, counts = histogram(bop, parameter)
+        symbol, found, counts = histogram(bop.inertia(parameter))
         assert (symbol, found) == ("|m|", threshold)
         (at,) = np.flatnonzero(EDGES == 1)
         assert counts[at] == 160 - 19
