@@ -30,6 +30,8 @@ BLOCK = SIDE * SIDE
 STRETCH = 128  # steps of a kernel's gradient at a time: their bytes fit the second-level cache
 POSITIONS = 256  # of the grid that a task of an input's gradient owns
 
+NO_PLACES = np.empty((0, 0, 0, 0), np.uint8)
+
 # What a thread tells its unit: eight tiles of 16 rows of 64 bytes each.
 SETUP = np.zeros(64, np.uint8)
 SETUP[0] = 1
@@ -80,11 +82,10 @@ def multiply(e, a, a_at, pitch, b, b_at, steps):
         _tile(e, "tileloadd64", 4, a, e.add(a_at, here), pitch)
         _tile(e, "tileloadd64", 6, b, e.add(b_at, there), I64(STEP))
         _tile(e, "tileloadd64", 5, a, e.add(below, here), pitch)
-        _product(e, 0, 4, 6)
         _tile(e, "tileloadd64", 7, b, e.add(b_at, there, I64(TILE)), I64(STEP))
-        _product(e, 2, 5, 6)
-        _product(e, 1, 4, 7)
-        _product(e, 3, 5, 7)
+        for k in range(4):
+            operands = I8(k), I8(4 + k // 2), I8(6 + k % 2)
+            e.call("llvm.x86.tdpbssd", ir.VoidType(), *operands)
 
 
 def _block(e, what, sums, at):
@@ -97,10 +98,6 @@ def _tile(e, what, k, array, at, pitch):
     e.call(f"llvm.x86.{what}", ir.VoidType(), I8(k), address, pitch)
 
 
-def _product(e, to, a, b):
-    e.call("llvm.x86.tdpbssd", ir.VoidType(), I8(to), I8(a), I8(b))
-
-
 class Grid(NamedTuple):
     """Where images and gradients lie: position n * rows * columns + y * columns + x."""
 
@@ -108,21 +105,17 @@ class Grid(NamedTuple):
     columns: int
     height: int  # of the image
     width: int
-    out_rows: int  # of the gradient by its sums
-    out_columns: int
-    pool: int  # 2 where that is known by the windows of a 2x2 pool, else 1
     margin: int  # positions before the first and after the last that shifts reach
 
 
 @lru_cache(maxsize=256)
-def _grid(image, kernel_size, padding, pool):
+def _grid(image, kernel_size, padding):
     """The Grid, and how far each tap shifts."""
     seen = windows(image, kernel_size, (1, 1), padding)
     rows, columns = image[0] + max(seen.top, seen.bottom), image[1] + max(seen.left, seen.right)
     ky, kx = (a.ravel() for a in np.mgrid[: kernel_size[0], : kernel_size[1]])
     shifts = (ky - seen.top) * columns + kx - seen.left
-    output = (n // pool * pool for n in seen.output)
-    return Grid(rows, columns, *image, *output, pool, int(np.abs(shifts).max())), shifts
+    return Grid(rows, columns, *image, int(np.abs(shifts).max())), shifts
 
 
 def fits_matrix(dy, strides=(1, 1)):
@@ -131,33 +124,33 @@ def fits_matrix(dy, strides=(1, 1)):
     return small and tuple(strides) == (1, 1) and vector_path() == "amx"
 
 
-def matrix_grad_input(dy, w_t, input_shape, padding, where=None):
+def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     """dx (``input_shape``) of dy Fixed NHWC, or of dy at the maxima ``where`` of a 2x2 pool.
 
     w_t are Signs (H, W, O, I) on axis 2.
     """
     images, *image, inputs = input_shape
     *kernel_size, outputs, _ = w_t.shape
-    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding, 1 if where is None else 2)
+    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding)
     positions = images * grid.rows * grid.columns
     panels, depth = -(-inputs // SIDE), -(-outputs // STEP) * STEP
     q = scratch("matrix rows", (positions + SIDE + 2 * grid.margin, depth), np.int8)
     w = scratch("matrix kernel", (panels, len(shifts), depth // STEP, 2 * TILE), np.int8)
     sums = scratch("matrix sums", (get_num_threads(), BLOCK), np.int32)
     dx = empty(input_shape, np.int32)
-    _all_rows(*_gradient(dy, where), grid, q)
+    _all_rows(np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, q)
     _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), w.view(np.int32))
     _input_sums(simd(), SETUP, q.reshape(-1), w, grid, positions, shifts, depth, sums, dx)
     return dy.like(dx)
 
 
 def matrix_grad_kernel(
-    x, dy, kernel_size, strides=(1, 1), padding="valid", pad_value=0, where=None, fixed=False
+    x, dy, kernel_size, strides=(1, 1), padding="valid", pad_value=0, where=NO_PLACES, fixed=False
 ):
     """dw HWIO, float32 or with ``fixed`` Fixed, of x Signs NHWC and dy as above."""
     images, *image, inputs = x.shape
     outputs, threads = dy.shape[3], get_num_threads()
-    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding, 1 if where is None else 2)
+    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding)
     steps, panels = -(-images * grid.rows * grid.columns // STEP), -(-outputs // SIDE)
     pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
     rows = scratch("matrix signs", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
@@ -168,34 +161,24 @@ def matrix_grad_kernel(
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _signs_along(words, grid, images, pad_value, sources, rows)
-    _gradients(*_gradient(dy, where), grid, block, q.view(np.int32))
+    gradients, places = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
+    _gradients(gradients, places, grid, block, q.view(np.int32))
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, sums, unit, out)
     return dy.like(dw) if fixed else dw
-
-
-def _gradient(dy, where):
-    places = np.empty((0, 0, 0, 0), np.uint8) if where is None else np.ascontiguousarray(where)
-    return np.ascontiguousarray(dy.integers), places
 
 
 @kernel(inner=True)
 def _row(dy, where, grid, p, row):
     """The gradient at position p of the grid, all its outputs, filled up with zeros."""
     n, place = p // (grid.rows * grid.columns), p % (grid.rows * grid.columns)
-    y, x = place // grid.columns, place % grid.columns
-    outputs = dy.shape[3]
+    y, x, pool = place // grid.columns, place % grid.columns, 2 if len(where) else 1
     row[:] = 0
-    if not (0 <= n < len(dy) and y < grid.out_rows and x < grid.out_columns):
-        return
-    mine = dy[n, y // grid.pool, x // grid.pool]
-    if grid.pool == 1:
-        for o in range(outputs):
-            row[o] = mine[o]
-    else:
-        maxima, here = where[n, y // 2, x // 2], np.uint8(y % 2 * 2 + x % 2)
-        for o in range(outputs):
-            row[o] = mine[o] if maxima[o] == here else np.int8(0)
+    if 0 <= n < len(dy) and y < pool * dy.shape[1] and x < pool * dy.shape[2]:
+        mine, here = dy[n, y // pool, x // pool], np.uint8(y % 2 * 2 + x % 2)
+        for o in range(dy.shape[3]):
+            if pool == 1 or where[n, y // 2, x // 2, o] == here:
+                row[o] = mine[o]
 
 
 @kernel(parallel=True)
@@ -294,14 +277,12 @@ def _kernel_sums(simd, setup, rows, q, shifts, sums, unit, dw):
     for task in prange(-(-inputs // SIDE) * across):
         i, o = task // across * SIDE, task % across * SIDE
         block = sums[get_thread_id()]
+        block[:] = 0
         begin(simd, setup)
         for first in range(0, steps, STRETCH):
             count = min(STRETCH, steps - first)
             for t in range(taps):
-                if first == 0:
-                    clear(simd)
-                else:
-                    fetch(simd, block, t * BLOCK)
+                fetch(simd, block, t * BLOCK)
                 at = i * pitch + first * STEP + shifts[t]
                 multiply(simd, a, at, pitch, b, (o // SIDE * steps + first) * 2 * TILE, count)
                 put(simd, block, t * BLOCK)
