@@ -54,7 +54,12 @@ class Recipe:
         return net, optim.Split(*map(optim.parse_optimizer, (self.optimizer, self.real_optimizer)))
 
     def settings(self, **changes):
-        """Its arguments of ``fit`` and ``lockstep`` as a dict, with ``changes`` in their place."""
+        """Its arguments of ``fit`` and ``lockstep`` as a dict, with ``changes`` in their place.
+
+        >>> from minibnn.zoo import RECIPES
+        >>> RECIPES["bop-sec51"].settings(epochs=30)
+        {'epochs': 30, 'batch_size': 100, 'augment': 'paper'}
+        """
         own = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,

@@ -31,12 +31,9 @@ STRETCH = 128  # steps of a kernel's gradient at a time: their bytes fit the sec
 POSITIONS = 256  # of the grid that a task of an input's gradient owns
 
 NO_PLACES = np.empty((0, 0, 0, 0), np.uint8)
-
 # What a thread tells its unit: eight tiles of 16 rows of 64 bytes each.
 SETUP = np.zeros(64, np.uint8)
-SETUP[0] = 1
-SETUP[16:32:2] = 64
-SETUP[48:56] = 16
+SETUP[0], SETUP[16:32:2], SETUP[48:56] = 1, 64, 16
 
 
 @tile("setup", constants="")

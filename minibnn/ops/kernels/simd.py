@@ -35,9 +35,8 @@ def vector_paths():
 
 def _lent_a_matrix_unit():
     """Ask Linux for AMX, whose large registers it gives only to processes that want them."""
-    arch_prctl, request, tiles = 158, 0x1023, 18
-    linux = sys.platform == "linux"
-    return linux and ctypes.CDLL(None).syscall(arch_prctl, request, tiles) == 0
+    arch_prctl = 158, 0x1023, 18  # ARCH_REQ_XCOMP_PERM for the tiles' data
+    return sys.platform == "linux" and ctypes.CDLL(None).syscall(*arch_prctl) == 0
 
 
 def vector_path():
