@@ -188,9 +188,8 @@ _CIFAR10 = (
 )
 
 # -- a budget of time on two cores, with 8-bit gradients -------------------------------------------
-# The paper's staircases of 100 epochs are too short when compressed: flips stop long before the run
-# does. Here gamma, or the rate of latent weights, falls as a cosine over the run: many weights
-# flip early and next to none at the end. examples/results/README.md has the runs.
+# Compressed, the paper's staircases of 100 epochs end all flips long before the run ends. Here gamma,
+# or the rate of latent weights, falls as a cosine. examples/results/README.md has the runs.
 
 _CHOICES = (
     "Batch normalisation keeps 0.9 of its moving statistics per step; 0.99 was not tried.",
