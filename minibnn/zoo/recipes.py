@@ -188,8 +188,8 @@ _CIFAR10 = (
 )
 
 # -- a budget of time on two cores, with 8-bit gradients -------------------------------------------
-# Compressed, the paper's staircases of 100 epochs end all flips long before the run ends. Here gamma,
-# or the rate of latent weights, falls as a cosine. examples/results/README.md has the runs.
+# The paper's staircases of 100 epochs, compressed, end all flips long before the run does. Here
+# gamma, or the rate of latent weights, is a cosine. examples/results/README.md has the runs.
 
 _CHOICES = (
     "Batch normalisation keeps 0.9 of its moving statistics per step; 0.99 was not tried.",
