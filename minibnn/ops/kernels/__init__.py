@@ -1,8 +1,8 @@
 """The operations of ``minibnn.ops.reference``, compiled: same names, same signatures.
 
-Their docstrings are there. ``tiles`` and ``table_tiles`` have the register tiles that make the
-products fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them. What NumPy
-does as well is the reference's own.
+Their docstrings are there. ``tiles`` and ``table_tiles`` have the register tiles that make products
+fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them; ``matrix`` has what
+Intel's matrix unit does instead. What NumPy does as well is the reference's own.
 """
 # ruff: noqa: F401  the list of names is the reference's
 
