@@ -1,7 +1,7 @@
 """Networks that hold only signs (and batch normalisation): layers, losses, Sequential, Residual."""
 
-from minibnn.nn.chain import Residual
-from minibnn.nn.layers.activations import Flatten, ReLU, Sign
+from minibnn.nn.chain import Flatten, Residual
+from minibnn.nn.layers.activations import ReLU, Sign
 from minibnn.nn.layers.batch_norm import BatchNorm
 from minibnn.nn.layers.layer import Layer
 from minibnn.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D

@@ -1,4 +1,4 @@
-"""Layers one after another: the loops that Sequential and Residual share."""
+"""How layers stand together: the loops that Sequential and Residual share, and Flatten."""
 
 from math import prod
 
@@ -6,6 +6,7 @@ from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
 from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats
 from minibnn.ops.backend import ops
+from minibnn.ops.bits import WORD, Signs
 
 
 class Chain:
@@ -122,6 +123,31 @@ class Residual(Layer):
 
     def __repr__(self):
         return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"
+
+
+class Flatten(Layer):
+    """(B, H, W, C) to (B, H W C), in that order; Signs stay Signs."""
+
+    prefix = "flatten"
+    takes_fixed = True
+
+    def forward(self, x, training=False):
+        self.shape = x.shape
+        flat = (len(x), prod(x.shape[1:]))
+        if not isinstance(x, Signs):
+            return x.reshape(flat)
+        if x.axis == x.ndim - 1 and (x.ndim == 2 or x.shape[-1] % WORD == 0):
+            return Signs(x.words.reshape(len(x), -1), flat, 1)  # the words already stand in a row
+        return ops.pack_signs(x.unpack().reshape(flat), 1)
+
+    def backward(self, dy, need_dx=True):
+        return dy.reshape(self.shape) if need_dx else None
+
+    def output_shape(self, input_shape):
+        return (prod(input_shape),)
+
+    def gives_signs(self, given_signs):
+        return given_signs
 
 
 def layers_from_config(layers):

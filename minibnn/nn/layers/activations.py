@@ -1,11 +1,8 @@
-"""Layers without a kernel that work on each number by itself: Sign, ReLU, Flatten."""
-
-import math
+"""Layers without a kernel that work on each number by itself: Sign and ReLU."""
 
 from minibnn.nn.layers.layer import Layer, as_array
 from minibnn.nn.quantizers import SteSign, SwishSign, get_quantizer, quantizer_config
 from minibnn.ops.backend import ops
-from minibnn.ops.bits import WORD, Signs
 
 
 class Sign(Layer):
@@ -49,28 +46,3 @@ class ReLU(Layer):
 
     def backward(self, dy, need_dx=True):
         return ops.relu_grad(dy, self.x) if need_dx else None
-
-
-class Flatten(Layer):
-    """(B, H, W, C) to (B, H W C), in that order; Signs stay Signs."""
-
-    prefix = "flatten"
-    takes_fixed = True
-
-    def forward(self, x, training=False):
-        self.shape = x.shape
-        flat = (len(x), math.prod(x.shape[1:]))
-        if not isinstance(x, Signs):
-            return x.reshape(flat)
-        if x.axis == x.ndim - 1 and (x.ndim == 2 or x.shape[-1] % WORD == 0):
-            return Signs(x.words.reshape(len(x), -1), flat, 1)  # the words already stand in a row
-        return ops.pack_signs(x.unpack().reshape(flat), 1)
-
-    def backward(self, dy, need_dx=True):
-        return dy.reshape(self.shape) if need_dx else None
-
-    def output_shape(self, input_shape):
-        return (math.prod(input_shape),)
-
-    def gives_signs(self, given_signs):
-        return given_signs

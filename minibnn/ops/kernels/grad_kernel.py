@@ -162,14 +162,12 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     outs = steps(units * UNIT, taps * lanes)
     starts = (sources.astype(np.int64) * stretch * lanes).astype(np.int32)
     values, places = own.values.reshape(-1), where.reshape(-1)
-    buffers = Buffers(
-        _buffer("tables", STRETCH * own.entries, own.table),
-        _buffer("masks", MASKS * STRETCH, np.uint32),
-        _buffer("block", STRETCH * WORD, values.dtype),
-        _buffer("places", STRETCH * WORD, np.uint8),
-        _buffer("sums", units * taps * lanes, own.sum),
-        _buffer("results", units * taps * lanes, np.int32),
-    )
+    block, sums, threads = STRETCH * WORD, units * taps * lanes, get_num_threads()
+    names = [f"kernel {name}" for name in Buffers._fields]
+    sizes = STRETCH * own.entries, MASKS * STRETCH, block, block, sums, sums
+    shapes = [(threads, UNIT * size) for size in sizes]
+    kinds = own.table, np.uint32, values.dtype, np.uint8, own.sum, np.int32
+    buffers = Buffers(*map(scratch, names, shapes, kinds))
     _units(
         own.path, planes, starts, outs, values, places, own.entries, own.limit, buffers, extra,
         np.float32(unit), dw.view(np.int32).reshape(-1),
@@ -186,10 +184,6 @@ class Buffers(NamedTuple):
     places: np.ndarray
     sums: np.ndarray
     results: np.ndarray
-
-
-def _buffer(name, size, dtype):
-    return scratch(f"kernel {name}", (get_num_threads(), UNIT * size), dtype)
 
 
 @kernel(parallel=True)
