@@ -74,6 +74,7 @@ def test_a_network_trains_and_packs(tmp_path):
     assert_array_equal(packed.forward(data.test_images), net.predict(data.test_images))
 
 
+@pytest.mark.slow  # each command has tests of its own
 def test_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert bnn.__version__ in minibnn("--version")

@@ -209,7 +209,7 @@ def cifar(folder, count, filters, dense_units):
 
 
 def test_some_test_images_of_cifar10(shared_cifar):
-    cifar(shared_cifar, 300, 32, 64)
+    cifar(shared_cifar, 100, 16, 64)
 
 
 @pytest.mark.slow

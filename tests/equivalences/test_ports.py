@@ -85,8 +85,8 @@ def test_fractions_find_what_floats_hide():
             m = np.array([Fraction(float(x)) for x in m.reshape(-1)], object).reshape(m.shape)
         return np.where(w * m > threshold, -w, w), BopState(m)
 
-    assert verify(bop_step=floats, examples=60).ok
-    report = verify(bop_step=floats, examples=60, exact=True)
+    assert verify(["E4"], bop_step=floats, examples=60).ok
+    report = verify(["E4"], bop_step=floats, examples=60, exact=True)
     assert "E4" in report.failed
 
 
@@ -125,17 +125,16 @@ def test_how_they_are_called():
 
 
 def why(id, **arguments):
-    return verify(**arguments, examples=60)[id].why
+    return verify(["E4"], **arguments, examples=60)[id].why  # of a port all rules are tried
 
 
 def test_larq_under_the_defaults_differs_at_ties_and_in_the_last_bit():
-    report = verify(bop_step=mutants.larq_bop)
+    report = verify(["E4"], bop_step=mutants.larq_bop)
     assert "differs in the last bit" in report["bop.average"].why
     assert 'it is what average="lerp" gives' in report["bop.average"].why
     assert "w at a tie is wrong" in report["bop.ties"].why
     assert 'it is what rule="larq" does' in report["bop.ties"].why
     assert report["bop.rule"].verdict == "holds"
-    assert verify(bop_step=mutants.larq_bop, rule="larq", average="lerp").ok
 
 
 @pytest.mark.parametrize(
@@ -222,7 +221,7 @@ def test_subnormals_may_be_flushed_but_are_told():
 
 
 def test_a_failing_step_can_be_pasted(capsys):
-    row = verify(bop_step=mutants.larq_bop)["bop.ties"]
+    row = verify(["E4"], bop_step=mutants.larq_bop)["bop.ties"]
     scope = {"bop_step": mutants.larq_bop}
     exec(row.paste, scope)
     expected = row.paste.splitlines()[-1]
@@ -232,13 +231,13 @@ def test_a_failing_step_can_be_pasted(capsys):
 
 
 def test_a_failing_entry_can_be_pasted():
-    row = verify(bop_step=mutants.larq_bop)["E4"]
+    row = verify(["E4"], bop_step=mutants.larq_bop)["E4"]
     with pytest.raises(AssertionError):
         exec(row.paste, {"bop_step": mutants.larq_bop})
 
 
 def test_report_of_a_port_as_plain_data():
-    report = verify(bop_step=mutants.larq_bop, examples=20)
+    report = verify(["E4"], bop_step=mutants.larq_bop, examples=20)
     assert json.loads(json.dumps(report.to_dict()))["ok"] is False
 
 

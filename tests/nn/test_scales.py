@@ -56,9 +56,7 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("steps", [0, 3])
-def test_the_scale_is_the_mean_magnitude_at_the_start_and_after_each_step(
-    name, steps, each_backend
-):
+def test_the_scale_is_the_mean_magnitude_at_the_start_and_after_each_step(name, steps):
     net = network()
     split = trained(net, OPTIMIZERS[name](), steps)
     for p, expected in mean_magnitudes(net, split, "inertia" if name == "inertia" else "latent"):

@@ -1,4 +1,4 @@
-"""Sums of fixed-point numbers against loops over integers, in both backends."""
+"""Sums of fixed-point numbers against loops over integers; test_fixed_twins has the kernels."""
 
 import naive
 import numpy as np
@@ -27,7 +27,7 @@ def signs_or_bytes(rng, bytes_, *shape):
 
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("bytes_", [False, True])
-def test_dense_sums_are_those_of_loops(each_backend, rng, bits, bytes_):
+def test_dense_sums_are_those_of_loops(rng, bits, bytes_):
     x, numbers = signs_or_bytes(rng, bytes_, 37, 9)
     w, dy = signs(rng, 9, 5, axis=0), integers(rng, bits, 37, 5)
     y = ops.binary_dense(x, w, True)
@@ -45,7 +45,7 @@ def test_dense_sums_are_those_of_loops(each_backend, rng, bits, bytes_):
 @pytest.mark.parametrize(
     "strides, padding, pad", [((1, 1), "same", 1), ((2, 1), "same", 0), ((1, 2), "valid", 0)]
 )
-def test_sums_of_convolutions_are_those_of_loops(each_backend, rng, bytes_, strides, padding, pad):
+def test_sums_of_convolutions_are_those_of_loops(rng, bytes_, strides, padding, pad):
     image, kernel = (2, 6, 5, 3), (3, 2, 3, 4)
     place = strides, padding, pad
     x, numbers = signs_or_bytes(rng, bytes_, *image)
@@ -64,7 +64,7 @@ def test_sums_of_convolutions_are_those_of_loops(each_backend, rng, bytes_, stri
 
 
 @pytest.mark.parametrize("inputs", [3, 64])  # 64: the tile that chooses among a window's places
-def test_sums_behind_a_pool_are_those_of_loops(each_backend, rng, inputs):
+def test_sums_behind_a_pool_are_those_of_loops(rng, inputs):
     image, kernel = (1, 5, 4, inputs), (3, 3, inputs, 3)
     x, w = signs(rng, *image, axis=3), signs(rng, *kernel, axis=2)
     y, where = ops.binary_conv2d_pool(x, w)
@@ -79,13 +79,13 @@ def test_sums_behind_a_pool_are_those_of_loops(each_backend, rng, inputs):
     assert_array_equal(found.integers, dw)
 
 
-def test_overlapping_windows_add_up_in_32_bits(each_backend):
+def test_overlapping_windows_add_up_in_32_bits():
     dy, where = extreme(np.int8, 1, 2, 2, 1), np.uint8([[[[3], [2]], [[1], [0]]]])
     dx = ops.max_pool2d_grad(dy, where, (1, 3, 3, 1), (2, 2), (1, 1))
     assert dx.integers[0, ..., 0].tolist() == [[0, 0, 0], [0, 4 * 127, 0], [0, 0, 0]]
 
 
-def test_normalisation_is_that_of_exact_sums(each_backend, rng):
+def test_normalisation_is_that_of_exact_sums(rng):
     """dbeta exactly, the others up to the roundings of their few steps."""
     x = Fixed(rng.integers(-9000, 9000, (600, 33)).astype(np.int32), divisor=255)
     dy, gate = integers(rng, 16, 600, 33), signs(rng, 600, 33, axis=1)
@@ -112,7 +112,7 @@ def test_normalisation_is_that_of_exact_sums(each_backend, rng):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_stays_so(each_backend, bad):
+def test_what_is_not_finite_stays_so(bad):
     dy = ops.to_fixed(np.float32([[1, bad], [0, -1]]), 8)
     assert np.isnan(dy.exponent) and not dy.integers.any()
     x, w_t = pack_signs(np.int8([[1, -1], [1, 1]]), 1), pack_signs(np.int8([[1, -1], [1, 1]]), 0)
@@ -130,7 +130,7 @@ def test_what_is_not_finite_stays_so(each_backend, bad):
     assert not rounded.integers.any()
 
 
-def test_real_inputs_are_multiplied_in_floats(each_backend, rng):
+def test_real_inputs_are_multiplied_in_floats(rng):
     x, dy = real(rng, 30, 7), integers(rng, 8, 30, 5)
     assert_same(
         ops.binary_dense_grad_kernel(x, dy, True), ops.dense_grad_kernel(x, dy.floats()), ""

@@ -166,7 +166,7 @@ def test_no_two_lines_of_21_look_alike():
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_the_same_runs_give_the_same_file(tmp_path, suffix):
-    records = [record("bop", epochs=1, telemetry=suffix == "png")]
+    records = [record("bop", layers=1, epochs=1, telemetry=suffix == "png")]
     for name in ("one", "two"):
         draw_runs(tmp_path / f"{name}.{suffix}", records)
     one, two = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
