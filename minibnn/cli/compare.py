@@ -33,8 +33,9 @@ from minibnn.errors import InputError
     "--preset",
     metavar="NAME",
     shell_complete=names("minibnn.equivalences.networks.PRESETS"),
-    help="Show an equivalence instead: sgd-decay-is-bop, latent-scale, loss-scale, hysteresis or "
-    "inertia. Two optimizers and a control, all signs compared after every step.",
+    help="Show an equivalence instead: sgd-decay-is-bop, latent-scale, loss-scale, hysteresis, "
+    "inertia, adamw, lion, signum, bayesbinn, mirror or integers. Two optimizers and a control, "
+    "all signs compared after every step.",
 )
 @click.option(
     "--steps", type=click.IntRange(1), help="Steps of a --preset. Default: 200, on cifar10 100."

@@ -1,9 +1,9 @@
 """When two ways to train a binarized network are the same algorithm, as code that can fail.
 
 ``CATALOGUE`` has the statements as objects (``CATALOGUE["E4"].check(case)``), ``verify`` runs them
-all or holds somebody else's step functions against them, ``networks`` proves five of them on whole
+all or holds somebody else's step functions against them, ``networks`` proves nine of them on whole
 networks. Classes: B bit for bit in float32; B2 likewise for constants that are powers of two; Q
-exactly, in Fractions; T within a stated bound. The first line of each module says which statements
+exactly, in Fractions; T within a stated bound. The docstring of each module says which statements
 it has, E1 to E37.
 
 Every one of them is a check. Facts that are not: that the authors' code keeps its bits as float32

@@ -2,8 +2,8 @@
 
 Each preset of ``minibnn compare --preset`` trains copies of one network in lockstep: the first
 optimizer, its twin, and a control that drops a precondition. After every step all signs of all
-layers are held against the first one's. The twins' constants are powers of two of each other, so
-the claim is bit for bit.
+layers are held against the first one's. The twins' constants are the same,
+powers of two of each other or rounded alike, so the claim is bit for bit.
 """
 
 import itertools

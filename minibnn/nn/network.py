@@ -137,10 +137,13 @@ class Sequential:
         batch's own statistics, and moves the moving ones. With integer gradients the output then
         is float64, of which losses are the same bits on every machine.
         """
-        y = self.chain.forward(checked(x, self.input_shape, self.image_form), training)
+        y = self._run(checked(x, self.input_shape, self.image_form), training)
         if training and self._gradients != "float32" and not isinstance(y, Signs):
             return as_array(y).astype(np.float64)
         return as_array(y) if isinstance(y, Fixed) else y
+
+    def _run(self, x, training):  # packed networks have another way for bytes
+        return self.chain.forward(x, training)
 
     def predict(self, images, batch_size=100):
         """Outputs (N, *output_shape) in evaluation mode; they do not depend on ``batch_size``.

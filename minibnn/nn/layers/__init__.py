@@ -1,1 +1,1 @@
-"""The layers; each has hand-written ``forward`` and ``backward``."""
+"""The layers that compute, each with hand-written ``forward`` and ``backward``."""

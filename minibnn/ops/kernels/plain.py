@@ -1,7 +1,8 @@
-"""The tiles of ``tiles.py`` as plain loops: same arguments, one number at a time.
+"""The tiles of products as plain loops, one number at a time.
 
-What each tile computes is read here; the tests hold every tile against its loop. ``height`` and
-``width`` are tuples whose lengths count rows and groups of 16 lanes, as for the tiles.
+They are ``popcount_tile`` of ``tiles``, and ``table_tile`` and ``select_tile`` of ``table_tiles``.
+What each computes is read here; the tests hold the tile against its loop. ``height`` and ``width``
+are tuples whose lengths count rows and groups of 16 lanes, as for the tiles.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The register tiles every product is made of, emitted once for any vector width.
+"""The register tiles that products of signs are made of, emitted once for any vector width.
 
 A tile keeps ``height`` rows of one operand against ``width`` groups of 16 neighbouring output
 lanes of the other, whose packed words run along the summed axis. ``popcount_tile``, bits x bits:
