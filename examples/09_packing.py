@@ -35,7 +35,7 @@ def main(out="packing.png", dataset="digits", data_dir=None, epochs=10, repeats=
 
     ways = {
         "evaluation": (net, sum(p.value.nbytes for p in net.parameters()), repeats),
-        "packed": (packed, packed.nbytes, repeats),
+        "packed": (packed, packed.summary().total("packed"), repeats),
         "float32": (net, net.summary().total("float32"), max(1, repeats // 10)),
     }
     print(f"\n{'':12}{'bytes':>10}{'images/s':>12}")
@@ -45,7 +45,7 @@ def main(out="packing.png", dataset="digits", data_dir=None, epochs=10, repeats=
     bnn.use_backend("numba")
     draw(out, *(net.layers[k].kernel for k in (0, 3)))
     print(f"\nfigure: {out}")
-    return differing, ways["float32"][1] / packed.nbytes
+    return differing, ways["float32"][1] / ways["packed"][1]
 
 
 def rate(predict, images, times):

@@ -284,6 +284,7 @@ CALLS = {
             "conv1 already belongs to a network: make a new layer",
         ),
         ("net.forward(images[:, :4])", "inputs must have shape (N, 8, 8, 1), found (4, 4, 8, 1)"),
+        ("net.forward(images[:0])", "inputs must have shape (N, 8, 8, 1), found (0, 8, 8, 1)"),
         ("net.forward(images.astype(int))", "inputs must be uint8 bytes or float32, found int64"),
         ("net.load_state_dict({})", "array ... is missing"),
         (
@@ -341,8 +342,8 @@ CALLS = {
     "nn.BatchNorm": [
         ("nn.BatchNorm(momentum=1)", "momentum must be in [0, 1), found 1"),
         ("nn.BatchNorm(momentum='a')", "momentum must be in [0, 1), found 'a'"),
-        ("nn.BatchNorm(epsilon=0)", "epsilon must be above 0, found 0"),
-        ("nn.BatchNorm(epsilon=float('inf'))", "epsilon must be above 0, found inf"),
+        ("nn.BatchNorm(epsilon=0)", "epsilon must be a float32 above 0, found 0"),
+        ("nn.BatchNorm(epsilon=1e-60)", "epsilon must be a float32 above 0, found 1e-60"),
     ],
     "nn.MaxPool2D": [
         ("nn.MaxPool2D(0)", "pool_size must be one or two positive integers, found 0"),
@@ -397,6 +398,8 @@ CALLS = {
     ],
     "optim.Bop": [
         ("optim.Bop(gamma=2)", GAMMA.format("bop")),
+        ("optim.Bop(initial=1e39)", "bop: initial must be ...; found 1e+39"),
+        ("optim.Bop(initial=10**400)", "bop: initial must be ...; found 1000..."),
         (
             "optim.Bop(gamma=True)",
             "bop: gamma must be a number in (0, 1] or a schedule; found True",

@@ -48,6 +48,7 @@ def test_lockstep():
     both = {name: history(name, seed=k) for k, name in enumerate((NASTY, "b"))}
     for row, share in zip(both[NASTY].rows, (0.9, 0.8, 0.75), strict=True):
         row["agreement:b"] = share
+    assert len(Lockstep(both | {"c": History("c")}, {}).rows) == 6  # one whose rows were lost
     found = Lockstep(both, {})
     cells = html(found)
     head, *lines = cells.rows

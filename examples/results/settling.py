@@ -77,7 +77,7 @@ def note(run, row, data):
     np.savez(
         RUN / f"{run.name}-{row['epoch']}.npz",
         signs=np.packbits(np.concatenate([p.value.ravel() > 0 for p in own])),
-        inertia=sum(histogram(run.optimizer, p)[-1] for p in own),
+        inertia=sum(histogram(run.optimizer.inertia(p))[-1] for p in own),
         batch_norm=np.mean(norms),
         mean_norm=np.linalg.norm(total) / len(norms),
     )

@@ -23,11 +23,11 @@ def measure_roofline(setting):
     """The step's median seconds, and a row per pass and layer, for the first type of gradients."""
     import numba
 
-    gradients = setting.gradients[0]
+    gradients, effort = setting.gradients[0], setting.effort
     with compute_threads(setting.threads), backend.using("numba"):
         threads = numba.get_num_threads()
         training = Training(setting.filters, setting.batch_size, gradients)
-        peaks, copied = peak_rates(threads, gradients), copy_rate()
+        peaks, copied = peak_rates(threads, gradients, effort), copy_rate(effort)
         rates = limits(peaks)
         whole, rows = traced(training, setting.steps)
     for row in rows:

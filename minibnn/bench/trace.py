@@ -95,7 +95,7 @@ def one_step(training):
 
         return call if callable(operation) else operation
 
-    own = {"backend": backend.backend_name()} | vars(backend.ops)
+    own = {"backend": backend.ops.backend} | vars(backend.ops)
     with (
         patch.object(backend.ops, "__dict__", {k: timed(k, v) for k, v in own.items()}),
         patch.object(chain, "steps", [_Step(step, layer) for step in chain.steps]),

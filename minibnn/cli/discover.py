@@ -1,5 +1,7 @@
 """``minibnn discover``: constants under which two step functions are the same, or how they part."""
 
+import sys
+
 import click
 
 from minibnn.cli.options import names
@@ -33,6 +35,8 @@ def discover(a, b, given, seed, explain):
     minibnn discover sgd bop --explain
     """
     from minibnn.equivalences.discover import discover
+
+    sys.path.insert(0, "")  # where MODULE may be, as with python -m minibnn
 
     for name in given:
         if not name.isidentifier():

@@ -96,7 +96,7 @@ def command_of(config):
         options = {key.replace("-", "_"): value for key, value in options.items()}
     elif (name := options.get("command")) not in ("train", "compare"):
         return None
-    if config.get("kind") == "preset":
+    if config.keys() >= {"preset", "steps"}:
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
         options = options | {"epochs": None}
     recipe = options.get("recipe")

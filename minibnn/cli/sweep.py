@@ -119,16 +119,17 @@ def _plan(ctx, grid, scan, random, seeds, changes, options):
             raise InputError("resume goes on with a sweep, force discards it: choose one")
         if ctx.params["out"] is None:
             raise InputError("--resume needs --out FOLDER, the sweep to go on with")
-        own = {"grid": grid, "scan": scan, "random": random, "seeds": seeds, "set": changes}
-        for name, value in own.items():
-            if value not in (None, ()):
-                raise InputError(f"--resume goes on with the sweep as it is: leave --{name} out")
+        for name in sorted(ctx.obj & {"grid", "scan", "random", "seeds", "seed", "changes"}):
+            word = name.replace("changes", "set")
+            raise InputError(f"--resume goes on with the sweep as it is: leave --{word} out")
         found = read_sweep(ctx.params["out"])
         seed, random, seeds = found["seed"] or 0, found["random"], found["seeds"]
-        given = {name: x for name, x in options.items() if name in ctx.obj and name != "seed"}
+        given = {name: x for name, x in options.items() if name in ctx.obj}
         return Plan(found["grid"], found["scan"], random, seed, seeds, found["options"] | given)
     grid, scan = read_texts(grid, "--grid"), read_texts(scan, "--scan")
     options |= change_settings(options, changes)
+    if changes and {"recipe", "optimizer", "real-optimizer"} & {*grid, *scan}:
+        raise InputError("--set changes one optimizer, and the sweep varies it: leave --set out")
     seed = options.pop("seed")
     if "recipe" in (*grid, *scan):  # each sets what was not given
         options = {name: x for name, x in options.items() if name in ctx.obj}

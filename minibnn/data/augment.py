@@ -41,10 +41,10 @@ def pad_crop_flip(images, offsets, flips, pad=PAD):
             f"offsets and flips must be ({len(images)}, 2) and ({len(images)},), "
             f"found {offsets.shape} and {flips.shape}"
         )
-    if len(images) and (offsets.min() < 0 or offsets.max() > 2 * pad):
+    if not np.isin(offsets, np.arange(2 * pad + 1)).all():
         raise InputError(f"offsets must be from 0 to {2 * pad}")
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     crops = sliding_window_view(padded, images.shape[1:], (1, 2, 3))  # all, nothing copied yet
-    out = crops[np.arange(len(images)), offsets[:, 0], offsets[:, 1], 0]
+    out = crops[np.arange(len(images)), *offsets.T.astype(int), 0]
     out[flips] = out[flips, :, ::-1]
     return out

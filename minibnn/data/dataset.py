@@ -204,7 +204,7 @@ def _check_labels(labels, argument, count):
 
 def _check_classes(classes):
     """Names of the classes as a tuple of str; InputError if they are not different strings."""
-    names = np.asarray(classes)
+    names = _as_array(classes, "classes")
     if names.ndim != 1 or names.dtype.kind != "U" or not 0 < names.size <= MOST_CLASSES:
         raise InputError(f"classes must be a sequence of names (strings), found {classes!r:.60}")
     names = names.tolist()

@@ -118,7 +118,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
             bias = weights.take("bias", kernel.shape[-1:])
             if bias.any():
                 mean = f"{_norm_behind(network.chain, layer, weights).name}/moving_mean"
-                values[mean] = values[mean] - bias
+                values[mean] = values[mean] - bias.astype(np.float32)
                 folded.append(f"{weights.name}/bias")
     network.load_state_dict(values)
     for layer, found in options.items():

@@ -53,11 +53,6 @@ class PackedNetwork(nn.Sequential):
             x = step.forward(x)
         return x
 
-    @property
-    def nbytes(self):
-        """Bytes of all its arrays, a bit for each weight."""
-        return self.summary().total("packed")
-
 
 def pack(network, classes=None, dataset=None):
     """A trained network, a Sequential, as bits and integer thresholds: a PackedNetwork.

@@ -119,10 +119,9 @@ def model_of(named):
     if isinstance(named, str) and ":" in named:
         module, _, name = named.partition(":")
         try:
-            named = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"{module}:{name} is no Python function: {error}") from None
-        return model_of(named)
+            return model_of(getattr(importlib.import_module(module), name))
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise InputError(f"{named} is no Python function: {error}") from None
     if callable(named):
         return of_function(named)
     if named not in MODELS:
@@ -138,8 +137,9 @@ def of_function(step):
     Its keywords are constants, those with threshold, tau or theta in their names thresholds; the
     state, an array, starts at the constant ``start``.
     """
-    parameters = inspect.signature(step).parameters.values()
-    names = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    taken = inspect.signature(step)
+    names = [p.name for p in taken.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    taken.bind(*"wgs", **dict.fromkeys(names))  # TypeError unless it can be called so
 
     def run(w, g, state, c, choice):
         w, new = step(w, g, state[0], **{name: c[name] for name in names})

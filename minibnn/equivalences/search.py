@@ -1,6 +1,7 @@
 """Looks for a case in which a statement fails, and with Hypothesis for the smallest such case."""
 
 import random
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -73,5 +74,9 @@ def _shrink(attempt, found, seed):
                 found.case, found.why = broken.case, str(broken)
             raise
 
-    with suppress(Exception):  # Broken, or Hypothesis' words for one that it cannot repeat
-        fails()
+    home = hypothesis.configuration.set_hypothesis_home_dir
+    with tempfile.TemporaryDirectory(prefix="minibnn-") as folder:
+        home(folder)  # which otherwise is the working directory
+        with suppress(Exception):  # Broken, or Hypothesis' words for one that it cannot repeat
+            fails()
+    home(None)

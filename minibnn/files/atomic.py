@@ -22,6 +22,8 @@ def stage(path, data):
     """Write and sync ``data`` beside ``path``; on failure nothing is left behind."""
     new = staged(path)
     try:
+        if os.path.isdir(path):  # which no file can be renamed over
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with open(new, "wb") as file:
             file.write(data)
             file.flush()

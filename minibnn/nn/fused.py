@@ -1,7 +1,7 @@
 """Which neighbouring layers run as one pass, so that between them only integers and bits move.
 
 ``fuse`` turns a list of layers into a list of steps: a step is a layer, or some layers whose
-operations the backend has as one. Each layer by itself gives the same bits.
+operations the backend has as one. Alone they give the same bits, or round float gradients later.
 """
 
 from itertools import pairwise

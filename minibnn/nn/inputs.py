@@ -27,7 +27,7 @@ def checked(x, shape, image_form):
     if ops.backend == "numba":
         apply_threads()
     x = x if isinstance(x, Signs) else np.asarray(x)
-    if x.shape[1:] != shape:
+    if x.shape[1:] != shape or not len(x):
         wanted = ", ".join(["N", *map(str, shape)])
         raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
     if isinstance(x, Signs):

@@ -56,7 +56,7 @@ class Sequential:
     ):  # fmt: skip
         self.chain = Chain(layers_from_config(layers))
         self.input_shape = _shape(input_shape)
-        self.seed, self.name, self._named = integer(seed, "seed"), name, []
+        self.seed, self.name, self._named = integer(seed, "seed"), str(name), []
         try:
             self._take(self.chain.walk())
             self.gradients = gradients
@@ -157,7 +157,7 @@ class Sequential:
             raise InputError(f"inputs must be an array, found {images!r:.60}") from None
         if not starts:
             return np.zeros((0, *self.output_shape), np.float32)
-        return np.concatenate([self.forward(images[k : k + batch_size]) for k in starts])
+        return np.concatenate([as_array(self.forward(images[k : k + batch_size])) for k in starts])
 
     def backward(self, dy, need_dx=False):
         """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None."""

@@ -36,9 +36,9 @@ class Summary(Rows):
 
 def summarize(network):
     """The Summary of a Sequential network."""
-    rows = []
+    rows, own = [], network.parameters()
     _collect(network.chain, network.input_shape, False, rows)
-    return Summary(network.name, tuple(rows), sum(p.size for p in network.parameters()))
+    return Summary(network.name, tuple(rows), sum(p.size for p in own if p.trainable))
 
 
 def _collect(chain, shape, signs, rows):

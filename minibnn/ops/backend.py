@@ -21,10 +21,11 @@ class _Operations:
     """The operations of the active backend, and its name as ``backend``; chosen on first use."""
 
     def __getattr__(self, name):  # called for what is not there
-        if vars(self):
+        if not vars(self):
+            _choose()
+        if name not in vars(self):
             raise AttributeError(f"there is no operation {name}")
-        _choose()
-        return getattr(self, name)
+        return vars(self)[name]
 
 
 ops = _Operations()
@@ -65,11 +66,6 @@ def using(name):
         yield
     finally:
         ops.__dict__ = before
-
-
-def backend_name():
-    """The name of the active backend."""
-    return ops.backend
 
 
 def by_default():

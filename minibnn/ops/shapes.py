@@ -86,5 +86,5 @@ def pair(value, name):
         values = tuple(value) if hasattr(value, "__len__") else (value, value)
         first, second = (integer(one, name, low=1) for one in values)
         return first, second
-    except ValueError:
+    except (TypeError, ValueError):
         raise InputError(f"{name} must be one or two positive integers, found {value!r}") from None

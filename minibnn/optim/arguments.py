@@ -103,7 +103,7 @@ class Natural:
     """An integer from 0 on."""
 
     def check(self, name, value):
-        text = isinstance(value, str) and value.isdecimal()
+        text = isinstance(value, str) and value.isdecimal() and len(value) < 300
         return integer(int(value) if text else value, name)
 
 
@@ -128,9 +128,9 @@ class Start:
             return value
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if math.isfinite(number) and (self.signed or number >= 0):
+        if math.isfinite(_float32(number)) and (self.signed or number >= 0):
             return number
         raise InputError(f"{name} must be {self}; found {value!r}")
 

@@ -156,7 +156,7 @@ class IntegerBop(StepOptimizer):
         super().__setattr__(name, value)
         if name == "shift" and self.shift > 8:
             raise InputError(f"{self.kind}: shift must be an integer from 0 to 8; found {value!r}")
-        if name == "unit" and np.frexp(self.unit)[0] != 0.5:
+        if name == "unit" and (type(self.unit) is not float or np.frexp(self.unit)[0] != 0.5):
             raise InputError(f"{self.kind}: unit must be a power of two; found {value!r}")
 
     def load_state_dict(self, arrays):

@@ -127,7 +127,7 @@ class StepOptimizer(Optimizer):
         self._span = None  # (steps per epoch, steps in all)
         self._before = 0  # iterations before the run whose span that is
         self._bound = None  # the step function's arguments, schedules with spans in steps
-        self._states, self._versions = {}, {}
+        self._states, self._versions, self._used = {}, {}, None
 
     def __setattr__(self, name, value):
         if name in self.arguments:
@@ -155,7 +155,8 @@ class StepOptimizer(Optimizer):
 
     def in_force(self, name):
         """A hyperparameter as the last step used it, in float32."""
-        return np.float32(self.hyperparameters(max(self.iterations - 1, 0))[name])
+        last = self._used or self.hyperparameters(max(self.iterations - 1, 0))
+        return np.float32(last[name])
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -186,7 +187,7 @@ class StepOptimizer(Optimizer):
         """One step of parameters that have been met; returns {name: flips} of binary ones."""
         hyper = self.hyperparameters()
         flips = {p.name: self._move(p, hyper, kernels) for p in parameters}
-        self.iterations += 1
+        self.iterations, self._used = self.iterations + 1, hyper
         return flips if self.trains == "binary" else {}
 
     def _start(self, p):
@@ -269,7 +270,7 @@ class StepOptimizer(Optimizer):
                     f"found {', '.join(sorted(values))}"
                 )
         self._states = {name: self._state(values) for name, values in found.items()}
-        self._versions = {}
+        self._versions, self._used = {}, None
         self.iterations, self._before = counts["iterations"], counts["start"]
 
     def state_bytes(self):
@@ -302,7 +303,7 @@ class StepOptimizer(Optimizer):
 def finite_array(value, what, dtype=np.float32):
     """A copy in C order; InputError, calling it ``what``, unless it is finite numbers."""
     array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+    if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():
         raise InputError(f"{what} must be finite numbers")
     return np.array(array, dtype, order="C")
 

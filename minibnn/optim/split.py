@@ -50,8 +50,8 @@ class Split(Optimizer):
             shares["binary" if p.binary else "real"].append(p)
         parts = self.parts()
         for name, share in shares.items():
-            if share and name not in parts:
-                raise InputError(f"split: no optimizer for the {name} parameter {share[0].name}")
+            for p in (p for p in share if p.trainable and name not in parts):
+                raise InputError(f"split: no optimizer for the {name} parameter {p.name}")
         return [(part, shares[name]) for name, part in parts.items()]
 
     def inertia(self, parameter):

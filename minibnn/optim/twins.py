@@ -110,18 +110,16 @@ class _Hysteresis(StepOptimizer):
     initial: arguments.SignedStart = 0.0
 
     starts = "latent"
+    shift = 0  # of the latent weight, in deadbands times the bit
 
     def start_values(self, p):
         start = super().start_values(p)
         return start * p.value if isinstance(self.initial, float) else start
 
-    def edge(self):
-        """How far a latent weight may be on the other side of 0."""
-        return 0
-
     def _assigned(self, p):
-        latent = self._states[p.name].latent
-        latent[p.value * latent < -self.edge()] *= -1
+        latent, theta = self._states[p.name].latent, self.in_force("deadband")
+        wrong = p.value * latent < (self.shift - 1) * theta
+        latent[wrong] = (2 * self.shift * theta * p.value - latent)[wrong]
 
 
 @dataclass(eq=False)
@@ -138,9 +136,6 @@ class SchmittSGD(_Hysteresis):
     step_function = schmitt_sgd_step
     inert = "latent", "deadband", "|latent|"
 
-    def edge(self):
-        return self.in_force("deadband")
-
 
 @dataclass(eq=False)
 class DoubleWellSGD(_Hysteresis):
@@ -152,6 +147,7 @@ class DoubleWellSGD(_Hysteresis):
     jump: Annotated[str, arguments.Choice(JUMPS)] = "wells"
 
     kind = "double-well-sgd"
+    shift = 1
     state_class = DoubleWellSGDState
     step_function = double_well_sgd_step
     inert = "latent", None, "|latent|"

@@ -50,7 +50,7 @@ def call(callbacks, run, row):
 
 def check_callbacks(callbacks):
     """The callbacks as a tuple; InputError if one can't be called."""
-    callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    callbacks = tuple(callbacks) if hasattr(callbacks, "__iter__") else (callbacks,)
     for callback in callbacks:
         if not callable(getattr(callback, "on_epoch_end", callback)):
             raise InputError(

@@ -127,7 +127,7 @@ class _Job:
 @contextmanager
 def _telling(say):
     """Within it, the first kernel that is compiled in this process is told of."""
-    if backend.backend_name() != "numba":
+    if backend.ops.backend != "numba":
         yield
         return
     from numba.core import event

@@ -99,8 +99,8 @@ class Lockstep(Rows):
 
     def __init__(self, histories: dict, nets: dict):
         self.histories, self.nets = histories, nets
-        epochs = zip(*(history.rows for history in histories.values()), strict=True)
-        self.rows = [row for rows in epochs for row in rows]  # by epoch and optimizer
+        rows = [row for history in histories.values() for row in history]
+        self.rows = sorted(rows, key=lambda row: row["epoch"])  # by epoch and optimizer
 
     def __getitem__(self, name):
         return self.histories[name]
@@ -183,7 +183,7 @@ def write_rows(path, columns, rows):
     writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomic(path, file.getvalue().encode())
+    write_atomic(path, file.getvalue().encode(errors="backslashreplace"))
 
 
 def read_rows(path):

@@ -151,7 +151,7 @@ class Live(Lines):
     def __init__(self):
         from rich.console import Console
 
-        self._console, self._bar = Console(highlight=False), None
+        self._console, self._bar = Console(highlight=False, emoji=False), None
 
     def begin(self, pace):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress

@@ -97,7 +97,7 @@ class Telemetry:
         tell = getattr(optimizer, "inertia", lambda parameter: None)
         inertias = [tell(p) for p in self.parameters]
         found = [histogram(inertia) for inertia in inertias]
-        each = zip(inertias, self.parameters, self._before or self.signs(), strict=True)
+        each = zip(inertias, self.parameters, self._before or [None] * len(found), strict=True)
         symbols, thresholds, counts = zip(*found, strict=True) if found else ((), (), ())
         self.symbol = next(filter(None, symbols), self.symbol)
         row = {
@@ -151,7 +151,7 @@ class Telemetry:
 
 def flips_against(inertia, parameter, before):
     """Flips since the words ``before`` at which b g <= threshold, for b before and Bop; else -1."""
-    if inertia is None or inertia.threshold is None or inertia.symbol != "|m|":
+    if before is None or inertia is None or inertia.threshold is None or inertia.symbol != "|m|":
         return -1
     now = parameter.signs
     flipped = Signs(before ^ now.words, now.shape, now.axis).unpack() < 0

@@ -306,7 +306,10 @@ ROWS = {
             ("text.txt/sweep", "text.txt/sweep...: Not a directory"),
             ("run", "run holds ..."),
         ],
-        "--set": SET[:1],
+        "--set": [
+            *SET[:1],
+            ("gamma=1 --grid optimizer=bop", "--set changes one optimizer, and the sweep ..."),
+        ],
         "--grid": [
             ("gamma", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma'"),
             ("gamma=", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma='"),
@@ -495,7 +498,11 @@ ROWS = {
             ("", "Missing argument 'A'. (see minibnn discover --help)"),
             ("rop bop", "step functions are sgd, ... and MODULE:FUNCTION; found 'rop'"),
         ],
-        "B": [("bop none:x", "none:x is no Python function: No module named 'none'")],
+        "B": [
+            ("bop none:x", "none:x is no Python function: No module named 'none'"),
+            ("bop sys:path", "sys:path is no Python function: ..."),
+            ("bop os:getcwd", "os:getcwd is no Python function: ..."),
+        ],
         "--given": [("''", "--given must be the name of a constant, found ''")],
         "--seed": [("-1", "Invalid value for '--seed': -1 is not in the range x>=0. (...)")],
     },

@@ -59,6 +59,7 @@ def test_draws_cover_every_offset_and_both_flips():
     [
         ({"images": np.zeros((2, 4, 4, 1), np.float32)}, "uint8.*float32"),
         ({"offsets": [[0, -1], [0, 0]]}, "offsets must be from 0 to 8"),
+        ({"offsets": [[0, 0.5], [0, 0]]}, "offsets must be from 0 to 8"),
     ],
 )
 def test_arguments_that_would_read_outside_are_refused(change, named):

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minibnn import InputError, nn
 from minibnn.data.folder.images import normalise
+from minibnn.deploy import pack
 from minibnn.ops.bits import Signs
 from minibnn.ops.rounding import BYTE_SCALE
 
@@ -213,6 +214,15 @@ def test_all_kinds_of_layers():
     logits = net.forward(x)
     (found,) = run(export.model(net), x)
     assert_allclose(found, logits, rtol=0, atol=1e-5 * np.abs(logits).max())
+
+
+def test_branches_of_images_and_a_packed_network():
+    net = nn.Sequential([nn.Residual([nn.Conv2D(3, 3, padding="same")]), nn.Flatten()], (6, 6, 3))
+    layers = nn.BinaryConv2D(4, 3), nn.BatchNorm(), nn.Sign(), nn.Flatten(), nn.BinaryDense(2)
+    packed = pack(network(list(layers), (5, 5, 3)))
+    for model in net, packed:
+        x = some_images(model)
+        assert_allclose(run(export.model(model), x)[0], model.predict(x), rtol=0, atol=1e-5)
 
 
 def test_pooled_bytes_and_sums_that_nothing_normalises():

@@ -242,7 +242,7 @@ def test_what_it_says_of_itself():
     packed = pack(net, classes=tuple("0123456789"))
     assert repr(packed) == "<PackedNetwork digits (8, 8, 1) -> (10,)>"
     assert packed.classes == tuple("0123456789")
-    assert packed.nbytes < net.summary().total("packed")
+    assert packed.summary().total("packed") < net.summary().total("packed")
     x = np.zeros((1, 8, 8, 1))
     for refused in (
         lambda: pack(packed),

@@ -148,3 +148,6 @@ def test_a_full_disk_keeps_the_old_file(saved, monkeypatch):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         small().save(tmp_path / "no" / "net.npz")
+    with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):
+        small().save(tmp_path)
+    assert not tmp_path.with_name(f"{tmp_path.name}.new").exists()

@@ -44,8 +44,8 @@ def test_costs_by_hand():
 
 
 def test_the_table():
-    text = str(nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm()], (4, 4, 1)).summary())
-    lines = text.splitlines()
+    net = nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm()], (4, 4, 1))
+    lines = str(net.summary()).splitlines()
     assert (
         lines[1].split()
         == "layer kind output 1-bit 32-bit packed float32 1-bit MACs 32-bit MACs".split()
@@ -53,3 +53,5 @@ def test_the_table():
     assert lines[3].split() == "conv1 BinaryConv2D 4x4x4 36 - 5 144 - 576".split()
     assert lines[6].split() == "total 36 12 53 192 - 576".split()
     assert lines[-1].startswith("40 of 48 parameters are trained.")
+    frozen = nn.Sequential(net.config()["layers"], (4, 4, 1), name=5, frozen=["conv1/kernel"])
+    assert "4 of 48 parameters are trained." in str(frozen.summary())

@@ -10,7 +10,7 @@ from minibnn.ops import backend, reference
 def test_reference_can_be_chosen(use_backend):
     use_backend("reference")
     assert backend.ops.dense is reference.dense
-    assert backend.backend_name() == "reference"
+    assert backend.ops.backend == "reference"
 
 
 def test_the_environment_sets_the_start_value(monkeypatch, use_backend):
@@ -25,7 +25,7 @@ def test_an_unknown_backend_names_the_known_ones(use_backend):
     use_backend("reference")
     with pytest.raises(InputError, match=r"must be one of reference, numba, found 'gpu'"):
         use_backend("gpu")
-    assert backend.backend_name() == "reference"
+    assert backend.ops.backend == "reference"
 
 
 def test_where_kernels_cannot_run_numpy_computes_unless_they_are_asked_for(monkeypatch):

@@ -103,6 +103,17 @@ def test_assigned_bits_survive_a_step_without_gradient(optimizer, each_backend):
     assert_array_equal(p.value, bits)
 
 
+def test_both_forms_of_a_hysteresis_start_alike():
+    p, theta = Parameter(KERNEL, [[1, -1]], True), 1.0
+    found = {}
+    for kind in optim.SchmittSGD, optim.DoubleWellSGD:
+        optimizer = kind(deadband=theta, initial={KERNEL: np.float32([[-1.5, 0.5]])})
+        optimizer.prepare([p])
+        found[kind] = optimizer.state_dict()[f"{KERNEL}/latent"]
+    # a bit's well is a deadband away
+    assert_array_equal(found[optim.SchmittSGD] + theta * p.value, found[optim.DoubleWellSGD])
+
+
 def test_glorot_scaling_of_the_rate(each_backend):
     """Fans 72 and 144: the rate is divided by sqrt(1.5 / 216) = 1/12."""
     p, q = kernel(), kernel()

@@ -89,6 +89,10 @@ def test_parts_must_fit_their_place():
         step(optim.Split(binary=optim.Bop()), network(), 0)
     with pytest.raises(InputError, match="no optimizer for the binary parameter conv1/kernel"):
         step(optim.Split(real=optim.Adam()), network(), 0)
+    frozen = network()
+    for p in frozen:
+        p.trainable = p.binary
+    optim.Split(binary=optim.Bop()).prepare(frozen)
 
 
 def test_a_part_may_be_missing_where_nothing_needs_it(each_backend):

@@ -72,7 +72,7 @@ def test_early_stopping_survives_a_resume(tmp_path):
 
 def test_a_column_that_is_not_measured():
     with pytest.raises(bnn.InputError, match=r"'validation_accuracy' is not measured; .*test_loss"):
-        fit(callbacks=[EarlyStopping()])
+        fit(callbacks=EarlyStopping())
     with pytest.raises(bnn.InputError, match="patience must be 1 or more"):
         EarlyStopping(patience=0)
 

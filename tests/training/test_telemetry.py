@@ -119,6 +119,7 @@ def test_a_flip_by_old_evidence_alone_is_counted():
     p.grad = np.float32([[0, 0], [3, 3], [-9, -9]])  # m = 2, 3.5, -2.5: the first four flip
     assert bop.step([p]) == {"kernel": 4}
     assert telemetry.flips_against(bop.inertia(p), p, before) == 2
+    assert telemetry.flips_against(bop.inertia(p), p, None) == -1  # resumed behind the last step
 
 
 def test_values_somebody_assigns_are_no_flips():

@@ -130,7 +130,7 @@ def _list_annotated(root, part, classes):
     path = root / part / _ANNOTATIONS
     labels = {name: label for label, name in enumerate(classes)}
     files = []
-    for line in path.read_text("utf-8", "surrogateescape").splitlines():
+    for line in path.read_text("utf-8", "surrogateescape").replace("\0", "?").splitlines():
         name, kind = [*line.split("\t"), ""][:2]
         if kind not in labels:
             raise InputError(f"{path}: {name!r:.60} is of {kind!r:.60}, which is not in train/")

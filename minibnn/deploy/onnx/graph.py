@@ -13,8 +13,9 @@ class Graph:
         self.nodes, self.constants = [], {}
 
     def node(self, kind, inputs, name, **attributes):
-        """An operator with one output, called ``name`` as it is itself."""
-        self.nodes.append(self.helper.make_node(kind, inputs, [name], name=name, **attributes))
+        """An operator with one output, called ``name`` as it is itself; asked twice, it is one."""
+        if all(one.name != name for one in self.nodes):
+            self.nodes.append(self.helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
     def constant(self, name, array):

@@ -168,9 +168,9 @@ class _Walk(Graph):
         value = self._with("Mul", value, f"{name}/factor", factor, f"{name}/scaled")
         return self._with("Add", value, f"{name}/beta", layer.beta.value, name)
 
-    def threshold(self, layer, value, name):
+    def threshold(self, layer, value, name=None):
         """+1 from the level on, or from halfway before, in case a runtime rounds a little."""
-        level, rising = layer.level, layer.direction > 0
+        level, rising, name = layer.level, layer.direction > 0, name or layer.name
         halfway = np.where(rising, level - 0.5, level + 0.5).astype(value.dtype)
         plus = self._with("Greater", value, f"{name}/threshold", halfway, f"{name}/above")
         if not rising.all():

@@ -34,8 +34,8 @@ class BatchNorm(Layer):
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
         if not isinstance(momentum, Real) or not 0 <= momentum < 1:
             raise InputError(f"momentum must be in [0, 1), found {momentum!r}")
-        if not isinstance(epsilon, Real) or not 0 < epsilon < 1e308:
-            raise InputError(f"epsilon must be above 0, found {epsilon!r}")
+        if not isinstance(epsilon, Real) or not 1e-38 < epsilon < 1e38:
+            raise InputError(f"epsilon must be a float32 above 0, found {epsilon!r}")
         self.scale, self.center = bool(scale), bool(center)
         self.momentum, self.epsilon = float(momentum), float(epsilon)
         self.beta = self.gamma = None

@@ -131,7 +131,7 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
         sums = binary_conv2d(x, w, strides, padding, pad_value, fixed=True).integers
         return threshold_sign(max_pool2d(sums)[0] if pool else sums, thresholds)
     words, *found = thresholds.kept.get("bytes", (None,))
-    if words is not w.words:
+    if words is None or words.ctypes.data != w.words.ctypes.data:  # a dense layer's are a view
         matrix = w.unpack(np.float32).reshape(taps, -1)
         level, turned = _levels(thresholds)
         found = matrix, level.astype(np.float32), turned

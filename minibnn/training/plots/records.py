@@ -35,7 +35,7 @@ def find_runs(paths):
         runs = runs_in(path)
         if not (path / CONFIG).exists():
             runs = [run for run in runs if read_rows(run / METRICS)] or [path]
-        folders += [run for run in runs if run not in folders]
+        folders += [run for run in runs if run.resolve() not in [f.resolve() for f in folders]]
     records = []
     for folder, label in zip(folders, short_names(folders), strict=True):
         rows = read_rows(folder / METRICS)

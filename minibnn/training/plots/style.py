@@ -118,7 +118,7 @@ def draw_metrics(figure, axes, histories, threshold=False):
     label(accuracy, "Accuracy", "accuracy (%)")
     label(loss, "Loss", "mean loss per image")
     label(flips, "Flips", "binary weights flipped per step (%)")
-    if all(value for history in histories.values() for value in history["flip_ratio"]):
+    if all(row["flip_ratio"] for history in histories.values() for row in history):
         flips.set_yscale("log")
     for k, (a, b) in enumerate(compared_pairs(histories)):  # colours from the other end
         how = {"color": COLOURS[-1 - k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}

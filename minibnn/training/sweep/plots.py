@@ -154,5 +154,5 @@ def _words(settings, keys):
 
 
 def _sorted(values):
-    """Numbers by size, then words."""
-    return sorted(values, key=lambda x: (isinstance(x, str), x))
+    """Numbers by size, then words; what nobody set comes last."""
+    return sorted(values, key=lambda x: (x is None, isinstance(x, str), x))

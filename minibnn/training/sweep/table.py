@@ -80,7 +80,7 @@ def tables(rows):
     """The cells as a Table and, with several seeds, one of their means."""
     keys = keys_of(rows)
     words = [row | {k: text_of(row[k]) for k in keys if row.get(k) is not None} for row in rows]
-    cells = table_of(words, (*keys, *_SHOWN))
+    cells = table_of(words, dict.fromkeys((*keys, *_SHOWN)))
     groups = over_seeds(rows) if len({row["seed"] for row in rows}) > 1 else ()
     lines = []
     for settings, group in groups:

@@ -52,6 +52,13 @@ def test_panels_of_a_scan_are_those_of_figure_1():
     assert list(found["gamma = 0.1"]) == ["threshold = 0", "threshold = 1e-06", "threshold = 1e-05"]
 
 
+def test_what_a_line_of_a_scan_leaves_out_comes_last():
+    points = [{"filters": 8, "gamma": None}, {"filters": None, "gamma": 0.1}]
+    assert plots.heat_map(groups_of(points), ["filters", "gamma"])
+    found = plots.panels(groups_of(points), NOTHING | {"scan": {"filters": [8], "gamma": [0.1]}})
+    assert sum(map(len, found.values())) == 2
+
+
 def test_a_cell_with_no_neighbour_is_shown_all_the_same():
     found = plots.panels(groups_of(SCAN[2:4]), NOTHING | {"scan": {"gamma": [], "threshold": []}})
     assert found == {
