@@ -97,8 +97,11 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
 
 def _executor(name, scheduler, jobs):
     """A context manager giving the executor, None for processes of this machine."""
+    from minibnn.training.distributed import refuse_ranks
     from minibnn.training.sweep import executors
 
+    if name != "mpi":
+        refuse_ranks(f"sweep --executor {name}")
     if scheduler is not None and name != "dask":
         raise InputError("--scheduler belongs to --executor dask")
     if jobs is not None and name != "processes":

@@ -56,6 +56,11 @@ def summary(folder):
         return list(csv.DictReader(file))
 
 
+def test_processes_are_refused_below_mpiexec(fails, monkeypatch):
+    monkeypatch.setenv("PMI_SIZE", "2")
+    fails("sweep --executor processes runs in one process, start it", "sweep", "--grid", "gamma=1")
+
+
 def test_a_grid(run, here_and_now):
     code, out, err = run("sweep", "--grid", "gamma=1e-1,1e-2", "--grid", "real.lr=0.1", *SMALL)
     assert (code, err) == (0, "")
