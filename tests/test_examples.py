@@ -144,11 +144,11 @@ def test_gamma_and_threshold(example):
 
 
 def test_sweep_in_processes(example, capsys):
-    grid = {"gamma": ["1e-2"], "threshold": ["0", "1e-5"]}
+    grid = {"gamma": ["1e-2", "1e-4"], "threshold": ["0", "1e-5"]}
     result = example(11).main(out="s", epochs=1, grid=grid)
-    assert [row["status"] for row in result.rows] == ["done"] * 2
+    assert [row["status"] for row in result.rows] == ["done"] * 4
     flips = {(row["gamma"], row["threshold"]): row["flips"] for row in result.rows}
-    assert flips[0.01, 0] > flips[0.01, 1e-05]
+    assert flips[0.01, 0] > flips[0.0001, 1e-05]
     assert is_figure("s/heatmap.png")
     assert "figure: s/heatmap.png" in capsys.readouterr().out
 

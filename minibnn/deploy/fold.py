@@ -58,14 +58,12 @@ def fold(layers, channels, most, scale=None, unit=None):
 
 
 def check_statistics(network):
-    """InputError unless scales and batch normalisations are finite, with variances above 0."""
+    """InputError unless scales and batch normalisations are finite, with no variance below 0."""
     for layer in network.chain.walk():
         if layer.inner_chains():
             continue
-        if isinstance(layer, nn.BatchNorm):
-            variance = layer.moving_variance
-            if (variance < 0).any() or not (variance + np.float32(layer.epsilon)).all():
-                raise InputError(f"{layer.name}: moving_variance + epsilon must be above 0")
+        if isinstance(layer, nn.BatchNorm) and (layer.moving_variance < 0).any():
+            raise InputError(f"{layer.name}/moving_variance must not be below 0")
         for key, array in layer.held().items():
             if key not in ("kernel", "bias") and not np.isfinite(array).all():
                 raise InputError(f"{layer.name}/{key} holds NaN or infinity")

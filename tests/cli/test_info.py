@@ -139,7 +139,7 @@ def test_files(asked):
     assert "optimizer" not in words
     _, words, found = asked("net.bnn.npz")
     assert (found["kind"], words["trained on"]) == ("packed network", "digits")
-    assert found["network"]["packed_bytes"] == bnn.load("net.bnn.npz").nbytes
+    assert found["network"]["packed_bytes"] == bnn.load("net.bnn.npz").summary().total("packed")
     assert words["binary weights"] == f"{bnn.load('net.npz').summary().total('bits'):,}"
 
 
