@@ -11,7 +11,7 @@ import pytest
 from minibnn.cli import main
 
 FIGURES = (
-    *("quick.png", "minutes.png", "bits.png", "settling.png", "long.png", "scans.png", "full.png"),
+    *("quick.png", "hour.png", "minutes.png", "bits.png", "settling.png", "long.png", "scans.png", "full.png"),
 )
 FOLDER = Path(__file__).resolve().parents[1] / "examples" / "results"
 

@@ -196,7 +196,6 @@ _CHOICES = (
     "The threshold: on another machine, whose runs are not kept here, 10 epochs with 1e-7 ended "
     "4.6 points lower (float32, one seed).",
 )
-_NOT_RUN = ("Not run to its end yet: it is cifar10-quick with more epochs.",)
 _BUDGET: dict[str, Any] = {
     "source": "minibnn's own: examples/results/README.md has its runs",
     "batch_size": 100,
@@ -204,6 +203,7 @@ _BUDGET: dict[str, Any] = {
     "bn_momentum": 0.9,
 }
 _BUDGET_BOP = _BUDGET | {"optimizer": "bop:gamma=cosine:1e-3:1e-5,threshold=1e-8"}
+_BUDGET_LONG = _BUDGET_BOP | {"real_optimizer": "adam:lr=cosine:0.01:1e-4"}
 
 BUDGET = (
     Recipe(
@@ -217,16 +217,20 @@ BUDGET = (
     Recipe(
         name="cifar10-hour",
         summary="Bop, 43 epochs: an hour at 600 images/s",
+        reported="85.6 %",
         epochs=43,
-        differences=_NOT_RUN,
-        **_BUDGET_BOP,
+        differences=(
+            "Adam's rate falls with gamma. At an eighth of the width and 4 epochs that made no "
+            "difference that two seeds could show; at this length nothing else was tried.",
+        ),
+        **_BUDGET_LONG,
     ),
     Recipe(
         name="cifar10-night",
         summary="Bop, 400 epochs: 9 hours at 600 images/s",
         epochs=400,
-        differences=_NOT_RUN,
-        **_BUDGET_BOP,
+        differences=("Not run to its end yet: it is cifar10-hour with more epochs.",),
+        **_BUDGET_LONG,
     ),
     Recipe(
         name="cifar10-quick-latent",

@@ -26,10 +26,10 @@ PRETRAINED = {
         "ec2ba543f159",
     ),
     "binarynet-cifar10": Pretrained(
-        "92a7cb738bc411bde126d5a8ff948e9d225ef96d739e36bf1c26beace4a505f3",
-        0.8159,
-        "minibnn train --recipe cifar10-quick",
-        "bd3d838ed1df",
+        "3da1537543acdf2b41786f639868801ce5ff509c944a67e8fa5d1967120019e8",
+        0.8557,
+        "minibnn train --recipe cifar10-hour",
+        "a35fb9cfc5f7",
     ),
 }
 

@@ -22,8 +22,8 @@ def test_the_digits_network_is_as_accurate_as_its_record_says():
 def test_the_cifar10_network_on_its_first_test_images(shared_cifar):
     data, net = bnn.data.load("cifar10", shared_cifar), bnn.zoo.pretrained("binarynet-cifar10")
     assert net.classes == tuple(data.classes)
-    answers = net.predict(data.test_images[:100]).argmax(axis=1)
-    assert np.count_nonzero(answers == data.test_labels[:100]) == 83
+    answers = net.predict(data.test_images[:50]).argmax(axis=1)
+    assert np.count_nonzero(answers == data.test_labels[:50]) == 43
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def test_the_record_of_the_cifar10_network_is_in_the_results():
     results = module.Path(__file__).parents[2] / "examples" / "results"
     record = bnn.zoo.PRETRAINED["binarynet-cifar10"]
     assert f"`{record.digest}`" in (results / "README.md").read_text(encoding="utf-8")
-    *_, last = csv.DictReader((results / "kept/quick/metrics.csv").read_text().splitlines())
+    *_, last = csv.DictReader((results / "kept/hour/metrics.csv").read_text().splitlines())
     assert float(last["test_accuracy"]) == record.accuracy
     assert record.command == f"minibnn train --recipe {last['name']}"
 
