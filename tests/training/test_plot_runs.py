@@ -174,7 +174,7 @@ def test_the_same_runs_give_the_same_file(tmp_path, suffix):
     if suffix == "png":
         drawn = image.imread(tmp_path / "one.png")
         assert drawn.shape[1] > 1000
-        assert len(np.unique(drawn.reshape(-1, drawn.shape[-1]), axis=0)) > 20
+        assert len(np.unique(drawn[::9, ::9].reshape(-1, drawn.shape[-1]), axis=0)) > 20
 
 
 def test_real_runs_are_found_and_drawn(tmp_path, drawn):
