@@ -2,8 +2,8 @@
 
 HYPOTHESIS_PROFILE chooses "dev" (25 examples), "default" (50) or "ci" (300). Unless MINIBNN_BACKEND
 says numba, tests that do not choose a backend run on the reference, which compiles nothing. Unless
-NUMBA_OPT says otherwise (users have 3), kernels compile in less time, and run slower. At 0 Numba
-keeps no kernel that names a global function, of which three multiply real numbers.
+NUMBA_OPT says otherwise (users have 3), kernels compile in less time, and run slower. At 0 they
+would compile soonest, but of the larger ones Numba keeps none for the next process.
 """
 
 import os
@@ -27,15 +27,10 @@ os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')
     os.pathsep
 )
 os.environ.setdefault("MINIBNN_BACKEND", "reference")
-os.environ.setdefault("NUMBA_OPT", "0")
+os.environ.setdefault("NUMBA_OPT", "1")
 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
     os.environ.setdefault("MINIBNN_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of NumPy, which is not loaded yet
-
-
-def pytest_configure(config):
-    if os.environ["NUMBA_OPT"] == "0":
-        config.addinivalue_line("filterwarnings", "ignore:Cannot cache compiled function")
 
 
 def pytest_collection_modifyitems(items):
