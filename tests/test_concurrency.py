@@ -82,15 +82,13 @@ def check_threads(model, threads, seconds):
     ("threads", "seconds"), [(3, 0.5), pytest.param(8, 60, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("packed", [False, True])
-def test_many_threads_get_the_answers_of_one(
-    packed, threads, seconds, each_backend, eager_switches
-):
+def test_many_threads_get_the_answers_of_one(packed, threads, seconds, eager_switches):
     net = network()
     check_threads(deploy.pack(net) if packed else net, threads, seconds)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_another_thread_between_any_two_lines_changes_nothing(packed, each_backend):
+def test_another_thread_between_any_two_lines_changes_nothing(packed):
     net = network()
     model = deploy.pack(net) if packed else net
     batches = list(inputs())[:3]

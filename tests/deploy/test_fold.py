@@ -42,7 +42,7 @@ def test_thresholds_are_batch_norm(channels, epsilon):
     holds(channels, epsilon, 40)
 
 
-def test_on_both_backends(each_backend):
+def test_thresholds_of_sums_as_large_as_they_get():
     random = np.random.default_rng(0)
     channels = random.normal(0, 20, (64, 4))
     channels[:, 1] = np.square(channels[:, 1])

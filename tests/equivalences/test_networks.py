@@ -21,7 +21,7 @@ def small_net(seed=0):
 
 
 @every_preset
-def test_no_sign_differs(name, digits, each_backend):
+def test_no_sign_differs(name, digits):
     result = compare_sides(name, small_net(), digits, steps=25)
     first, twin, control = (side.name for side in result.sides)
     assert result.ok
