@@ -26,8 +26,12 @@ def padded_lanes(n):
 
 def filled_lanes(rows):
     """Rows (N, C), contiguous, with zeros up to ``padded_lanes`` of C: tiles then have no end."""
-    missing = padded_lanes(rows.shape[1]) - rows.shape[1]
-    return np.pad(rows, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(rows)
+    lanes = padded_lanes(rows.shape[1])
+    if lanes == rows.shape[1]:
+        return np.ascontiguousarray(rows)
+    filled = np.zeros((len(rows), lanes), rows.dtype)
+    filled[:, : rows.shape[1]] = rows
+    return filled
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -152,52 +152,71 @@ def matrix_grad_kernel(
     pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
     rows = scratch("matrix signs", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
     q = scratch("matrix gradients", (panels, steps, 2 * TILE), np.int8)
-    block = scratch("matrix block", (threads, STEP, panels * SIDE), np.int8)
-    sources = scratch("matrix sources", (threads, 3, STEP), np.int32)
+    block = scratch("matrix block", (threads, 8, panels * SIDE), np.int8)
+    places = scratch("matrix places", (threads, STEP), np.int32)
+    signs = scratch("matrix signs of a step", (threads, 5, STEP), np.int8)
     sums = scratch("matrix sums", (threads, len(shifts) * BLOCK), np.int32)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
-    _signs_along(words, grid, images, pad_value, sources, rows)
-    gradients, places = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
-    _gradients(gradients, places, grid, block, q.view(np.int32))
+    _signs_along(words, grid, images, pad_value, places, signs, rows)
+    gradients, where = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
+    _gradients(gradients, where, grid, block, q.view(np.int32).reshape(panels, steps, 2, 16, 16))
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, sums, unit, out)
     return dy.like(dw) if fixed else dw
 
 
 @kernel(inner=True)
-def _row(dy, where, grid, p, row):
-    """The gradient at position p of the grid, all its outputs, filled up with zeros."""
-    n, place = p // (grid.rows * grid.columns), p % (grid.rows * grid.columns)
-    y, x, pool = place // grid.columns, place % grid.columns, 2 if len(where) else 1
+def _place(grid, p):
+    """Image, row and column of position p of the grid."""
+    size = grid.rows * grid.columns
+    return p // size, p % size // grid.columns, p % grid.columns
+
+
+@kernel(inner=True)
+def _next(grid, n, y, x):
+    """The place after one: to count is quicker than to divide."""
+    if x + 1 < grid.columns:
+        return n, y, x + 1
+    return (n, y + 1, 0) if y + 1 < grid.rows else (n + 1, 0, 0)
+
+
+@kernel(inner=True)
+def _row(dy, where, n, y, x, row):
+    """The gradient at a place of the grid, all its outputs, filled up with zeros."""
+    pool = 1 if len(where) else 0
     row[:] = 0
-    if 0 <= n < len(dy) and y < pool * dy.shape[1] and x < pool * dy.shape[2]:
-        mine, here = dy[n, y // pool, x // pool], np.uint8(y % 2 * 2 + x % 2)
-        for o in range(dy.shape[3]):
-            if pool == 1 or where[n, y // 2, x // 2, o] == here:
-                row[o] = mine[o]
+    if 0 <= n < len(dy) and y >> pool < dy.shape[1] and x >> pool < dy.shape[2]:
+        mine, here = dy[n, y >> pool, x >> pool], np.uint8(y % 2 * 2 + x % 2)
+        for o in range(len(mine)):
+            row[o] = mine[o] if not pool or where[n, y >> 1, x >> 1, o] == here else 0
 
 
 @kernel(parallel=True)
 def _all_rows(dy, where, grid, q):
     for p in prange(len(q)):
-        _row(dy, where, grid, p - grid.margin, q[p])
+        n, y, x = _place(grid, p - grid.margin)
+        _row(dy, where, n, y, x, q[p])
 
 
 @kernel(parallel=True)
 def _gradients(dy, where, grid, blocks, q):
     """q[o / 32, step] = two tiles of 16 x 16 numbers, each of four positions of an output."""
     for step in prange(q.shape[1]):
-        block = blocks[get_thread_id()]
-        for j in range(STEP):
-            _row(dy, where, grid, step * STEP + j, block[j])
-        bits = block.view(np.uint8)
+        rows = blocks[get_thread_id(), :4]
+        bits, numbers = rows.view(np.uint8), blocks[get_thread_id(), 4:].reshape(-1).view(np.int32)
+        n, y, x = _place(grid, step * STEP)
         for r in range(STEP // 4):
-            for o in range(len(q) * SIDE):
-                number = np.int32(0)
-                for j in range(4):
-                    number |= np.int32(bits[4 * r + j, o]) << np.int32(8 * j)
-                q[o // SIDE, step, o % SIDE // 16 * 256 + r * 16 + o % 16] = number
+            for j in range(4):
+                _row(dy, where, n, y, x, rows[j])
+                n, y, x = _next(grid, n, y, x)
+            for o in range(len(numbers)):
+                low = np.int32(bits[0, o]) | np.int32(bits[1, o]) << np.int32(8)
+                high = np.int32(bits[2, o]) | np.int32(bits[3, o]) << np.int32(8)
+                numbers[o] = low | high << np.int32(16)
+            for o in range(len(numbers) // 16):
+                for k in range(16):
+                    q[o // 2, step, o % 2, r, k] = numbers[16 * o + k]
 
 
 @kernel(parallel=True)
@@ -218,25 +237,27 @@ def _kernel_bytes(words, w):
 
 
 @kernel(parallel=True)
-def _signs_along(words, grid, images, pad_value, buffers, rows):
+def _signs_along(words, grid, images, pad_value, places, bytes, rows):
     """rows[i, margin + p] = the sign of channel i at position p, or the padding."""
-    size = grid.rows * grid.columns
     for group in prange(rows.shape[1] // STEP):
-        sources, signs, bits = buffers[get_thread_id()]
+        sources, signs = places[get_thread_id()], bytes[get_thread_id(), 0]
+        planes = bytes[get_thread_id(), 1:].view(np.uint8)
+        n, y, x = _place(grid, group * STEP - grid.margin)
         for j in range(STEP):
-            p = group * STEP + j - grid.margin
-            n, y, x = p // size, p % size // grid.columns, p % grid.columns
             inside = 0 <= n < images and y < grid.height and x < grid.width
             sources[j] = (n * grid.height + y) * grid.width + x if inside else -1
             signs[j] = 1 if inside else pad_value
-        for k in range(len(rows) // WORD):
+            n, y, x = _next(grid, n, y, x)
+        for k in range(words.shape[1]):
             for j in range(STEP):
-                real = sources[j] >= 0 and k < words.shape[1]
-                bits[j] = np.int32(words[sources[j], k]) if real else 0
+                word = words[sources[j], k] if sources[j] >= 0 else np.uint32(0)
+                for eighth in range(4):
+                    planes[eighth, j] = word >> np.uint32(8 * eighth)
             for i in range(WORD):
                 row = rows[k * WORD + i, group * STEP : (group + 1) * STEP]
+                plane, bit = planes[i // 8], np.uint8(1 << i % 8)
                 for j in range(STEP):
-                    row[j] = signs[j] - 2 * (bits[j] >> i & 1)
+                    row[j] = -signs[j] if plane[j] & bit else signs[j]
 
 
 @kernel(parallel=True)

@@ -65,18 +65,9 @@ def _decide(w, m, threshold, zero, rule):
 
 
 def bop2nd_update(
-    w,
-    g,
-    state,
-    *,
-    gamma,
-    sigma,
-    threshold,
-    epsilon=1e-10,
-    form="biased",
-    rule="strict",
+    w, g, state, *, gamma, sigma, threshold, epsilon=1e-10, form="biased", rule="strict",
     average="convex",
-):
+):  # fmt: skip
     w, g, m, v = _flat(w, g, *state)
     gamma, sigma, threshold, epsilon = constants(m.dtype, gamma, sigma, threshold, epsilon)
     rates = gamma, 1 - gamma, sigma, 1 - sigma
@@ -143,18 +134,9 @@ def _integer_bop(w, q, a, half, shift, threshold):
 
 
 def latent_sgd_update(
-    latent,
-    g,
-    state,
-    *,
-    w=None,
-    lr,
-    momentum=0.0,
-    weight_decay=0.0,
-    decay="shrink",
-    clip=None,
+    latent, g, state, *, w=None, lr, momentum=0.0, weight_decay=0.0, decay="shrink", clip=None,
     ste_clip=None,
-):
+):  # fmt: skip
     w, g, latent, velocity = _flat(w, g, latent, state.velocity if momentum else None)
     code = _code(decay, "decay", "shrink", "coupled", "decoupled")
     code = code if weight_decay else SHRINK  # by a factor of 1, which is exact
@@ -196,18 +178,9 @@ def _put_sign(w, i, latent):
 
 
 def latent_adam_update(
-    latent,
-    g,
-    state,
-    *,
-    w=None,
-    lr,
-    beta_1=0.9,
-    beta_2=0.999,
-    epsilon=1e-7,
-    clip=None,
+    latent, g, state, *, w=None, lr, beta_1=0.9, beta_2=0.999, epsilon=1e-7, clip=None,
     ste_clip=None,
-):
+):  # fmt: skip
     w, g, latent, m, v = _flat(w, g, latent, state.m, state.v)
     lr, beta_1, beta_2, epsilon = constants(g.dtype, lr, beta_1, beta_2, epsilon)
     rates = beta_1, 1 - beta_1, beta_2, 1 - beta_2, epsilon, *_bounds(g.dtype, clip, ste_clip)
