@@ -143,6 +143,7 @@ def _(rng):
     yield byte(rng, 2, 5, 6, 7).transpose(0, 2, 3, 1), dy, (3, 3)
     yield byte(rng, 2, 6, 7, 5), not_finite(2, 6, 7, 8), (3, 3)
     yield signs(rng, 100, 9, 9, 5, axis=3), integers(rng, 8, 100, 9, 9, 3), (3, 3)  # many pixels
+    yield signs(rng, 0, 9, 9, 5, axis=3), integers(rng, 8, 0, 9, 9, 3), (3, 3)
 
 
 @cases("binary_conv2d_pool_grad_input")

@@ -295,12 +295,14 @@ def _kernel_sums(simd, setup, rows, q, shifts, sums, unit, dw):
     for task in prange(-(-inputs // SIDE) * across):
         i, o = task // across * SIDE, task % across * SIDE
         block = sums[get_thread_id()]
-        block[:] = 0
         begin(simd, setup)
-        for first in range(0, steps, STRETCH):
+        for first in range(0, max(steps, 1), STRETCH):
             count = min(STRETCH, steps - first)
             for t in range(taps):
-                fetch(simd, block, t * BLOCK)
+                if first:
+                    fetch(simd, block, t * BLOCK)
+                else:
+                    clear(simd)
                 at = i * pitch + first * STEP + shifts[t]
                 multiply(simd, a, at, pitch, b, (o // SIDE * steps + first) * 2 * TILE, count)
                 put(simd, block, t * BLOCK)
@@ -310,9 +312,10 @@ def _kernel_sums(simd, setup, rows, q, shifts, sums, unit, dw):
             for r in range(min(SIDE, inputs - i)):
                 mine = block[t * BLOCK + r * SIDE : t * BLOCK + r * SIDE + width]
                 to = dw[t, i + r, o : o + width]
-                floats = to.view(np.float32)
-                for c in range(width):
-                    if unit == 0:
+                if unit == 0:
+                    for c in range(len(to)):
                         to[c] = mine[c]
-                    else:
+                else:
+                    floats = to.view(np.float32)
+                    for c in range(len(floats)):
                         floats[c] = np.float32(mine[c]) * unit
