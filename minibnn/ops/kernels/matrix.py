@@ -136,7 +136,8 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     sums = scratch("matrix sums", (get_num_threads(), BLOCK), np.int32)
     dx = empty(input_shape, np.int32)
     _all_rows(np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, q)
-    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), w.view(np.int32))
+    tiles = w.view(np.int32).reshape(*w.shape[:3], 2, 16, 16)
+    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), tiles)
     _input_sums(simd(), SETUP, q.reshape(-1), w, grid, positions, shifts, depth, sums, dx)
     return dy.like(dx)
 
@@ -225,15 +226,13 @@ def _kernel_bytes(words, w):
     taps, depth, inputs = words.shape
     for task in prange(taps * depth):
         t, d = task // depth, task % depth
-        for i in range(0, inputs, 16):
-            count = min(16, inputs - i)
+        for i in range(-(-inputs // 16)):
             for k in range(8):
-                place = i % SIDE // 16 * 256 + (d % 2 * 8 + k) * 16
-                source, to = words[t, d, i : i + count], w[i // SIDE, t, d // 2, place : place + 16]
-                for j in range(count):
-                    nibble = source[j] >> np.uint32(4 * k) & np.uint32(15)
+                for j in range(min(16, inputs - 16 * i)):
+                    nibble = words[t, d, 16 * i + j] >> np.uint32(4 * k) & np.uint32(15)
                     ones = nibble * np.uint32(0x204081) & np.uint32(0x01010101)
-                    to[j] = np.int32(np.uint32(0x01010101) + ones * np.uint32(0xFE))
+                    number = np.int32(np.uint32(0x01010101) + ones * np.uint32(0xFE))
+                    w[i // 2, t, d // 2, i % 2, d % 2 * 8 + k, j] = number
 
 
 @kernel(parallel=True)
