@@ -37,6 +37,7 @@ def test_every_cell_of_the_notebook_is_whole():
         compile(cell, PATH.name, "exec")
 
 
+@pytest.mark.ci
 def test_it_prints_what_its_comments_say(capsys):
     with one_blas_thread():
         runpy.run_path(str(PATH))

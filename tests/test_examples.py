@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.ci
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 EVERYTHING, *SCRIPTS = sorted(EXAMPLES.glob("[0-9][0-9]_*.py"))  # see test_everything.py
 

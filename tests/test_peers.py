@@ -16,6 +16,8 @@ import pytest
 
 from minibnn import zoo
 
+pytestmark = pytest.mark.ci
+
 FOLDER = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
 FILTERS, BATCH = 8, 4
 SIZES = ("--filters", str(FILTERS), "--batch-size", str(BATCH), "--threads", "1", "--steps", "1")

@@ -65,6 +65,7 @@ def test_a_step_taken_apart_trains_the_same(kind):
     assert one.net.digest() == other.net.digest()
 
 
+@pytest.mark.ci
 def test_roofline_has_every_product_and_pass(passes):
     rows = passes["rows"]
     found = {(r["layer"], r["product"]): r["macs"] for r in rows if r["product"]}
@@ -92,6 +93,7 @@ def test_roofline_has_every_product_and_pass(passes):
     assert sum(r["macs"] for r in summed) == sum(expected.values())
 
 
+@pytest.mark.ci
 def test_roofline_in_markdown(passes):
     text = roofline.roofline_markdown(passes)
     lines = [line for line in text.splitlines() if line.startswith("|")]

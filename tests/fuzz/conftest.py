@@ -33,7 +33,12 @@ def fuzzers():
     return FUZZERS
 
 
-@pytest.fixture(params=["short", pytest.param("long", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[
+        pytest.param("short", marks=pytest.mark.ci),
+        pytest.param("long", marks=pytest.mark.slow),
+    ]
+)
 def fuzz(request, tmp_path, monkeypatch):
     """A function that tries ``attempt(case)`` on cases of a strategy for a share of the time."""
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,8 @@ from tile_operands import DEPTH, ROWS, STRIDE, TAPS, columns, offsets, paths, si
 from minibnn.ops.kernels import plain, table_tiles, word_tables
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 
+pytestmark = pytest.mark.ci
+
 PATHS = list(paths())
 WITH_TABLES = list(paths(np.float32, least=8))
 WITH_SHORT_TABLES = list(paths(np.int16))

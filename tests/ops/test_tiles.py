@@ -15,6 +15,8 @@ from minibnn.ops.kernels.fixed_tiles import (
     norm_grad_tile,
 )
 
+pytestmark = pytest.mark.ci
+
 PATHS = list(paths())
 NO_PLACES = np.empty(0, np.uint8)
 

@@ -86,6 +86,7 @@ def same_as_left_alone(kind, out, epochs, whole):
         assert len(rows[1]) >= epochs
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("kind", "moments"), [("fit", (41, 150)), ("compare", (90, 260))])
 def test_killed_twice(tmp_path, kind, moments):
     lives = Lives(kind, tmp_path / "killed", epochs=4)

@@ -35,6 +35,7 @@ def job(tmp_path):
     return make
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "gammas", [[0.1], pytest.param([0.1, 0.01, 0.001], marks=pytest.mark.slow)]
 )
