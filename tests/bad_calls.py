@@ -64,6 +64,10 @@ CALLS = {
             f"bnn.fit({RUN}, epochs=1, batch_size=2, threads=0)",
             f"threads {WHOLE} 1 to ..., found 0",
         ),
+        (
+            f"bnn.fit({RUN}, epochs=1, batch_size=2, threads=float('inf'))",
+            f"threads {WHOLE} 1 to ..., found inf",
+        ),
         (f"bnn.fit({RUN}, epochs=1, batch_size=2, resume=True)", "resume needs out..."),
         ("bnn.fit(net, optim.Bop(), data, epochs=1, batch_size=2)", "...batch_norm1/beta..."),
         (
@@ -471,7 +475,10 @@ CALLS = {
         ("optim.Split(real=3)", "split: real must train real parameters; found 3"),
     ],
     "optim.ExponentialDecay": [
-        ("optim.ExponentialDecay(1, 2, 10)", "schedule ...: the factor must be in (0, 1], found 2"),
+        (
+            "optim.ExponentialDecay(1, 2, 10)",
+            "schedule ...: the factor must be in (0, 1], found 2.0",
+        ),
         ("optim.ExponentialDecay(1, 0.5, 0)", SPAN.format("0")),
         ("optim.ExponentialDecay(1, 0.5, None)", "an exponential decay needs steps, such as ..."),
         ("optim.ExponentialDecay(1, 0.5, '200%')", SPAN.format("'200%'")),
@@ -482,7 +489,10 @@ CALLS = {
         ),
     ],
     "optim.PolynomialDecay": [
-        ("optim.PolynomialDecay(1, power=0)", "schedule ...: the power must be positive, found 0"),
+        (
+            "optim.PolynomialDecay(1, power=0)",
+            "schedule ...: the power must be positive, found 0.0",
+        ),
         ("optim.PolynomialDecay(1, steps=-1)", SPAN.format("-1")),
     ],
     "optim.CosineDecay": [
@@ -619,6 +629,7 @@ CALLS = {
         ("bnn.zoo.binary_alexnet((8, 8, 3))", "a window of ... without padding needs an image ..."),
     ],
     "zoo.xnornet": [
+        ("bnn.zoo.xnornet(filters='3')", "filters must be an integer from 1 on, found '3'"),
         ("bnn.zoo.xnornet(filters=4)", "filters of xnornet must be ..., found 4"),
         ("bnn.zoo.xnornet(kernel_quantizer='x')", "kernel_quantizer must be one of ..., found 'x'"),
     ],

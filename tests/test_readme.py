@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from minibnn.cli import main
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 PAGES = ("own", "imagenet", "paper", "processes", "running")
@@ -181,3 +183,11 @@ def test_commands_are_those_of_the_program():
 
     told = {re.search(r"`minibnn (\w+)", row[0])[1] for row in table("The command line")}
     assert told == set(commands.commands)
+
+
+def test_the_equivalences_are_as_they_stand_there(capsys):
+    command, *lines = next(b for b in blocks("text") if b[0] == "$").splitlines()
+    assert main(command.split()[2:]) == 0
+    printed = capsys.readouterr().out
+    for line in lines:
+        assert line.rpartition(" ")[0] in printed  # but for the seconds

@@ -36,7 +36,7 @@ class Batches:
         if augment == "paper" and not (is_bytes or self.in_files):
             found = f"{images.dtype} {images.shape}"
             raise InputError(f"images to be augmented must be uint8 (N, H, W, C), found {found}")
-        self.images, self.labels = images, labels
+        self.images, self.labels = images, np.asarray(labels, np.int64)
         self.batch_size = integer(batch_size, "batch_size", 1, len(images))
         self.seed = integer(seed, "seed")
         self.augment = augment

@@ -14,7 +14,7 @@ import numpy as np
 from minibnn import nn
 from minibnn.errors import InputError
 from minibnn.files import archive
-from minibnn.files.atomic import write_atomic
+from minibnn.files.atomic import save
 from minibnn.files.paths import expanded
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.bits import binarize
@@ -50,7 +50,7 @@ def write(network, path):
     """Write ``arrays(network)`` as an .npz; the file is whole or not there."""
     file = io.BytesIO()
     np.savez(file, **arrays(network))
-    write_atomic(path, file.getvalue())
+    save(path, file.getvalue())
 
 
 # -- in -------------------------------------------------------------------------------------------

@@ -146,12 +146,14 @@ class Candidates:
                 break
         return np.isin(np.arange(indices.shape[1]), where)
 
-    def found(self):
-        """The living as {constant: text}, with choices that matter, shortest first."""
+    def found(self, given=()):
+        """The living as {constant: text}, shortest first; those with one of ``given``, if any."""
         living = []
         for choice, indices in self.alive.items():
             for column in indices.T:
                 terms = [t[k] for t, k in zip(self.terms.values(), column, strict=True)]
+                if given and not any(name in given for t in terms for name, _ in t.powers):
+                    continue
                 words = dict(zip(self.terms, map(str, terms), strict=True)) | dict(choice)
                 size = sum(len(t.powers) for t in terms), sum(map(len, words.values()))
                 living.append((size, words))
@@ -194,7 +196,7 @@ def discover(a, b, given=(), seed=0):
     """
     start, random = time.perf_counter(), np.random.default_rng(seed)
     a, b = model_of(a), model_of(b)
-    known = dict(sorted(a.constants.items())) | dict.fromkeys(given, "rate")
+    known = dict(sorted(a.constants.items())) | dict.fromkeys(given, "rate") | a.constants
     candidates = Candidates(b, known)
     count, traces = len(candidates), []
     for k in range(ROUNDS + EXACT_ROUNDS):
@@ -208,9 +210,7 @@ def discover(a, b, given=(), seed=0):
         candidates.keep(constants, gradients, bits, exact)
         if len(candidates) < before:
             traces.append(Trace(constants, gradients, bits, len(candidates)))
-    found = candidates.found()
-    if given:
-        found = [words for words in found if set(given) & set(" ".join(words.values()).split())]
+    found = candidates.found(given)
     parted = () if found else smallest_parting(a, Candidates(b, known), known)
     seconds = time.perf_counter() - start
     return Discovery(a.name, b.name, count, tuple(found), parted, tuple(traces), seconds)

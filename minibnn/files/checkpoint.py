@@ -43,7 +43,7 @@ def read(path):
         meta = json.loads(arrays.pop("meta").tobytes())
         if meta["format"] != FORMAT:
             raise archive.Damaged(f"its format is {meta['format']!r:.60}")
-        if not isinstance(meta["version"], int):
+        if type(meta["version"]) is not int or meta["version"] < 1:
             raise archive.Damaged("it has no version")
         if meta["version"] > VERSION:
             raise InputError(

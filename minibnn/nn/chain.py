@@ -4,9 +4,10 @@ from math import prod
 
 from minibnn.errors import InputError
 from minibnn.nn.fused import fuse
-from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats
+from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats, ours
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs
+from minibnn.ops.fixed import Fixed
 
 
 class Chain:
@@ -45,7 +46,8 @@ class Chain:
 
     def forward(self, x, training=False):
         for step in self.steps:
-            x = step.forward(x, training)
+            own = isinstance(x, Fixed) and not (step.takes_fixed or ours(type(step)))
+            x = step.forward(x.floats() if own else x, training)
         return x
 
     def backward(self, dy, need_dx=True):

@@ -19,7 +19,7 @@ def softmax_cross_entropy(logits, labels):
     >>> round(loss, 4), dlogits  # log 4
     (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]], dtype=float32))
     """
-    return ops.softmax_cross_entropy(as_floats(logits), check_labels(labels, logits.shape))
+    return ops.softmax_cross_entropy(as_floats(logits), check_labels(labels, np.shape(logits)))
 
 
 def squared_hinge(logits, labels):

@@ -37,9 +37,9 @@ class Sequential:
 
     ``gradients`` says how they travel through binary layers: "float32", as in the paper; or "int2"
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
-    exactly. Then no weight depends on the machine, its threads or the backend. It may be set at
-    any time. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what the
-    network was trained on, see ``minibnn.nn.inputs``. ``dataset`` may name the data. ``frozen``
+    exactly. Then no weight depends on the machine, its threads or the backend. It may be set
+    between steps. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what
+    the network was trained on, see ``minibnn.nn.inputs``. ``dataset`` may name the data. ``frozen``
     names parameters that are not trained. ``check`` is called with the dict of ``arrays()`` before
     one of them is made: it may raise an InputError where a file that is to fill them holds others.
 

@@ -47,7 +47,7 @@ def thread_count(threads=None):
 
     most = numba.config.NUMBA_NUM_THREADS
     with contextlib.suppress(ValueError, TypeError):
-        if 1 <= int(threads) <= most:
+        if 1 <= int(str(threads)) <= most:
             return int(threads)
     raise InputError(
         f"{asked_by} must be an integer from 1 to {most} (what this machine offers), "

@@ -11,7 +11,7 @@ import numpy as np
 from minibnn.errors import InputError, one_of
 from minibnn.ops.hyperparameters import constant, constants
 from minibnn.optim.arguments import Choice, Natural, NotNegative, Positive, Rate, SignedStart
-from minibnn.optim.optimizer import StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer, finite_array
 
 RULES = ("strict", "inclusive", "larq")
 AVERAGES = ("convex", "lerp")
@@ -131,7 +131,7 @@ def integer_bop_step(w, q, state, *, shift, threshold, rounding="zero"):
 
 def quanta(g, unit, most=MOST):
     """A float gradient in integer quanta of ``unit``, clipped to ``most`` of them, as int16."""
-    return np.clip(np.rint(g * g.dtype.type(1 / unit)), -most, most).astype(np.int16)
+    return np.clip(np.rint(g / g.dtype.type(unit)), -most, most).astype(np.int16)
 
 
 @dataclass(eq=False)
@@ -161,7 +161,7 @@ class IntegerBop(StepOptimizer):
 
     def load_state_dict(self, arrays):
         for key, value in arrays.items():
-            if "/" in key and (np.abs(np.asarray(value)) > 2**15 - 1).any():
+            if "/" in key and (np.abs(finite_array(value, key)) > 2**15 - 1).any():
                 raise InputError(f"{self.kind}: state {key} must fit into 16 bits")
         super().load_state_dict(arrays)
 

@@ -55,8 +55,8 @@ class Optimizer:
         return flips
 
     def prepare(self, parameters):
-        """Make the state of parameters not met before; InputError for the wrong kind or shape."""
-        for part, own in self.routes(parameters):
+        """Make the state of new trainable parameters; InputError for the wrong kind or shape."""
+        for part, own in self.routes([p for p in parameters if p.trainable]):
             part.meet(own)
 
     def copy(self):

@@ -28,10 +28,10 @@ class Schedule:
     """What schedules share; their ``steps`` are an int, "100ep", "20%" or None, the whole run."""
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            finite = isinstance(value, Real) and math.isfinite(value)
-            if name not in ("steps", "staircase") and not finite:
+        for name in [name for name in vars(self) if name not in ("steps", "staircase")]:
+            if not (isinstance(value := getattr(self, name), Real) and math.isfinite(value)):
                 raise InputError(f"schedule {self}: {name} must be finite, found {value!r:.60}")
+            object.__setattr__(self, name, float(value))  # such as NumPy's, which reads otherwise
         length, unit = _read_span(self.steps, self)
         if not unit:
             object.__setattr__(self, "steps", length)  # an int, whatever kind of number it was
@@ -193,7 +193,7 @@ def _read_span(steps, schedule):
     except ValueError:
         length = math.nan
     number = isinstance(steps, Real) and length.is_integer()
-    if not 0 < length < math.inf or (unit == "%" and length > 100) or not (unit or number):
+    if not 0 < length < 2**63 or (unit == "%" and length > 100) or not (unit or number):
         raise InputError(
             f"schedule {schedule}: a span is a positive number of steps, such as 5000, of epochs, "
             f"such as '100ep', or a share of the run up to '100%'; found {steps!r}"

@@ -50,7 +50,7 @@ class Split(Optimizer):
             shares["binary" if p.binary else "real"].append(p)
         parts = self.parts()
         for name, share in shares.items():
-            for p in (p for p in share if p.trainable and name not in parts):
+            for p in share if name not in parts else ():
                 raise InputError(f"split: no optimizer for the {name} parameter {p.name}")
         return [(part, shares[name]) for name, part in parts.items()]
 

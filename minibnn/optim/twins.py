@@ -113,13 +113,16 @@ class _Hysteresis(StepOptimizer):
     shift = 0  # of the latent weight, in deadbands times the bit
 
     def start_values(self, p):
-        start = super().start_values(p)
-        return start * p.value if isinstance(self.initial, float) else start
+        start, theta = super().start_values(p), self.in_force("deadband")
+        if isinstance(self.initial, float):
+            start = start * p.value
+        return np.where(p.value * start < -theta, -start, start) + self.shift * theta * p.value
 
     def _assigned(self, p):
         latent, theta = self._states[p.name].latent, self.in_force("deadband")
-        wrong = p.value * latent < (self.shift - 1) * theta
-        latent[wrong] = (2 * self.shift * theta * p.value - latent)[wrong]
+        w, shift = p.value * latent, self.shift
+        there = np.where(w < -(1 + shift) * theta, -latent, latent + 2 * shift * theta * p.value)
+        latent[...] = np.where(w < (shift - 1) * theta, there, latent)
 
 
 @dataclass(eq=False)
@@ -151,9 +154,6 @@ class DoubleWellSGD(_Hysteresis):
     state_class = DoubleWellSGDState
     step_function = double_well_sgd_step
     inert = "latent", None, "|latent|"
-
-    def start_values(self, p):
-        return super().start_values(p) + self.in_force("deadband") * p.value
 
     def _move(self, p, hyper, kernels):
         before, now = self.in_force("deadband"), np.float32(hyper["deadband"])

@@ -95,7 +95,7 @@ class Telemetry:
         flips = np.array(flips, np.int64)
         flipped = np.array([np.bitwise_count(words).sum() for words in self._flipped], np.int64)
         tell = getattr(optimizer, "inertia", lambda parameter: None)
-        inertias = [tell(p) for p in self.parameters]
+        inertias = [tell(p) if p.trainable else None for p in self.parameters]
         found = [histogram(inertia) for inertia in inertias]
         each = zip(inertias, self.parameters, self._before or [None] * len(found), strict=True)
         symbols, thresholds, counts = zip(*found, strict=True) if found else ((), (), ())

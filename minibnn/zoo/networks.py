@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from minibnn import nn
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 
 PENALTY = 5e-7  # of XNOR-Net, on the squares of its two real kernels
 STAGES = 4  # of Bi-Real Net: of images half as wide and kernels twice as wide each
@@ -123,7 +123,7 @@ def xnornet(
     magnitudes. The ``kernel_quantizer`` "magnitude_aware_sign" puts them back, for latent
     optimizers.
     """
-    if filters % 3:
+    if integer(filters, "filters", 1) % 3:
         raise InputError(f"filters of xnornet must be a multiple of 3, found {filters}")
     f, norm = filters // 3, {"scale": True, "momentum": 0.9}
     how = {"quantizer": kernel_quantizer, "epsilon": 1e-4, **norm}

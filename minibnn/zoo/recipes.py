@@ -48,9 +48,9 @@ class Recipe:
         own = scaled(self.sizes, width)
         if self.bn_momentum is not None:
             own["bn_momentum"] = self.bn_momentum
-        shape, classes = tuple(input_shape or self.input_shape), classes or self.classes
-        gradients = gradients or self.gradients
-        net = MODELS[self.model](shape, classes, seed=seed, gradients=gradients, **own)
+        own["gradients"] = self.gradients if gradients is None else gradients
+        classes = self.classes if classes is None else classes
+        net = MODELS[self.model](input_shape or self.input_shape, classes, seed=seed, **own)
         return net, optim.Split(*map(optim.parse_optimizer, (self.optimizer, self.real_optimizer)))
 
     def settings(self, **changes):

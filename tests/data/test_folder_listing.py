@@ -215,3 +215,10 @@ def test_an_image_size_belongs_to_folders():
 def test_labels_are_int64(tmp_path):
     data = load("image-folder", write_tree(tmp_path, GOOD), image_size=8)
     assert data.train_labels.dtype == data.test_labels.dtype == np.int64
+
+
+def test_of_links_to_one_folder_the_first_name_counts(tmp_path):
+    write_tree(tmp_path, GOOD | {"train/a/real/x.jpg": None})
+    for name in "qcmbzk":
+        (tmp_path / f"train/a/{name}").symlink_to("real")
+    assert "train/a/b/x.jpg" in list_images(tmp_path)[0].names

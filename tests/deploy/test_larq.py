@@ -285,6 +285,11 @@ def test_files_that_are_none(tmp_path):
     assert "compressed" in unchanged(net, lambda: larq.read(file, net))
 
 
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*: No such file"):
+        larq.write(network(), tmp_path / "none" / "a.npz")
+
+
 # -- out ------------------------------------------------------------------------------------------
 
 

@@ -360,6 +360,8 @@ def test_refused():
         export.model(nn.Sequential([nn.Flatten(), Odd()], (2, 2, 1)))
     with pytest.raises(InputError, match="classes must be 10 names, found"):
         export.model(small(), classes=["a", "b"])
+    with pytest.raises(InputError, match="let it end with"):
+        export.model(nn.Sequential([], (4,), image_form="arrays"))
 
 
 def test_no_option_of_a_layer_is_overlooked():

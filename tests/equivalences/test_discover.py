@@ -121,3 +121,9 @@ def test_the_command(capsys):
 def test_unknown_step_functions(name):
     with pytest.raises(InputError, match=r"step functions are sgd|no Python function"):
         model_of(name)
+
+
+def test_given_constants_count_wherever_they_stand():
+    _, words = conjectures("sign-sgd-decay", "diode", given=("C",))
+    assert {"rate": "lam lr", "lr": "1 / (lr C)", "s0": "-lam w0 / (lr C)"} in words
+    assert conjectures("sgd", "inertia", given=("w0",))[1][0]["inertia0"] == "|w0|"

@@ -64,3 +64,8 @@ def test_labels_that_do_not_fit(name, labels, message):
 def test_the_numbers_in_the_docstrings():
     results = doctest.testmod(losses)
     assert (results.failed, results.attempted) == (0, 6)
+
+
+@pytest.mark.parametrize("loss", [nn.softmax_cross_entropy, nn.squared_hinge])
+def test_lists_will_do(loss):
+    assert loss([[1.0, 2.0]], [0])[0] == loss(np.array([[1.0, 2.0]]), np.array([0]))[0]

@@ -163,3 +163,11 @@ def test_a_scale_of_ones_own():
     net = nn.Sequential([layer], (3,)).copy()
     net.layers[0].kernel.rescale(np.float32([[1, -2], [3, 0], [0, 1]]))
     assert net.layers[0].kernel.scale.tolist() == [3, 2]
+
+
+def test_a_layer_of_ones_own_gets_floats_where_sums_of_bytes_are_fixed():
+    layers = [nn.Flatten(), nn.BinaryDense(4), half()(), nn.BatchNorm()]
+    net = nn.Sequential(layers, (8, 8, 1), gradients="int8")
+    z = net.forward(DATA.test_images, training=True)
+    net.backward(np.ones_like(z))
+    assert abs(net.parameters()[0].grad).max() > 0

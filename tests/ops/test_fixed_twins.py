@@ -270,6 +270,8 @@ def _(rng):
         for dy, gamma in product(signals(rng, x), (None, real(rng, len(mean)))):
             yield dy, x, mean, variance, 1e-3, gamma
             yield dy, x, mean, variance, 1e-3, gamma, None, 8
+    x = Fixed(np.int16([[3, -4], [5, 9]]), divisor=255)
+    yield real(rng, 2, 2), x, np.zeros(2, np.float32), np.ones(2, np.float32), 1e-3
 
 
 @cases("batch_norm_sign_grad")

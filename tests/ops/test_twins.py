@@ -126,6 +126,8 @@ def _(rng):
         z = rng.integers(-9, 10, (2, 3, channels)).astype(kind)
         yield z, thresholds(rng, channels, 8)
         yield z[:, ::2], thresholds(rng, channels, 8)
+    ends = np.int32([2**31 - 1, 2**31 - 1, -(2**31)])
+    yield np.int32([[0, 7, -9]]), Thresholds(ends, np.array([True, False, False]))
 
 
 @cases("binary_dense_grad_input")
@@ -248,6 +250,7 @@ def _(rng):
             yield x, *place
     yield (real(rng, 2, 4, 4, 3),)
     yield (np.full((1, 3, 3, 2), -32768, np.int16), (3, 3), (1, 1), "same")
+    yield (np.float32([1, np.nan, 3, np.nan]).reshape(1, 2, 2, 1),)
     yield (real(rng, 2, 5, 4, 6).transpose(0, 2, 3, 1),)
 
 
@@ -315,6 +318,7 @@ def _(rng):
         for x in preactivations(rng, *shape):
             yield real(rng, *shape), zeros_and_clips(x)
     yield real(rng, 65, 3).T, real(rng, 65, 3).T
+    yield real(rng, 4), np.float32([np.nan, 0.5, 2, -np.inf])
 
 
 @cases("sign")

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from minibnn import InputError, optim
 from minibnn.nn import Parameter
 from minibnn.ops.kernels import optim as kernels
-from minibnn.optim.bop import leak, quanta
+from minibnn.optim.bop import MOST, leak, quanta
 
 both_forms = pytest.mark.parametrize("step", [optim.integer_bop_step, kernels.integer_bop_step])
 
@@ -89,6 +89,12 @@ def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
     assert flips == 0 and (p.value == -1).all()
     with pytest.raises(InputError, match="must fit into 16 bits"):
         again.load_state_dict({"iterations": 1, "kernel/a": np.full(p.shape, 2**15)})
+    with pytest.raises(InputError, match="must be finite numbers"):
+        again.load_state_dict({"iterations": 1, "kernel/a": np.array("abc")})
+
+
+def test_a_unit_whose_inverse_is_no_float32():
+    assert quanta(np.float32([0, -(2.0**-129), 2.0**-110]), 2.0**-130).tolist() == [0, -2, MOST]
 
 
 @pytest.mark.parametrize(

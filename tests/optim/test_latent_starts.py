@@ -153,3 +153,17 @@ def test_gradients_of_another_float_type_are_rounded(each_backend):
         p.grad = np.random.default_rng(0).normal(size=p.shape)
         optimizer.step([p])
         assert {x.dtype for x in optimizer.state_dict().values() if x.ndim} == {np.dtype("f4")}
+
+
+def test_both_forms_of_a_hysteresis_take_assigned_bits_alike():
+    found = []
+    for kind in optim.SchmittSGD, optim.DoubleWellSGD:
+        optimizer, p = kind(lr=0.5, weight_decay=0.5, deadband=1.0), Parameter("k", [[1, -1]], True)
+        for t, g in enumerate((-1, 0.5, 0, 2, 2)):
+            if t == 2:
+                p.assign(-p.value)
+            p.grad = np.full((1, 2), g, np.float32)
+            optimizer.step([p])
+            found.append(p.value.tolist())
+    assert found[:5] == found[5:]
+    assert found[0] != found[4]

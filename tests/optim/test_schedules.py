@@ -100,7 +100,8 @@ def test_text_and_back(text, expected):
     "text",
     ["", "fast", "step", "step:1", "step:1:0.1", "step:1:0.1:ep", "step:1:0.1:5x", "linear:1",
      "step:1:0.1:%", "step:1:0.1:0%", "step:1:0.1:101%", "linear:1:0:-5%",
-     "linear:1:2:3:4", "cosine:a:b", "poly:1:2", "const:1", "step:1:0.1:1.5"],
+     "linear:1:2:3:4", "cosine:a:b", "poly:1:2", "const:1", "step:1:0.1:1.5",
+     "step:1:0.1:1e308ep"],
 )  # fmt: skip
 def test_text_that_says_nothing_valid(text):
     with pytest.raises(InputError, match=r"expected a number, step:VALUE:FACTOR:SPAN|a span is"):
@@ -131,3 +132,9 @@ def test_a_span_may_be_any_kind_of_number(steps):
 def test_schedules_that_make_no_sense(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_numbers_of_numpy_are_written_as_numbers():
+    schedule = linear(np.float64(0.5), np.float32(0.25), 4)
+    assert str(schedule) == "linear:0.5:0.25:4"
+    assert parse(str(schedule)) == schedule

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from minibnn import optim
+from minibnn import nn, optim
 from minibnn.errors import InputError
 from minibnn.nn.parameter import Parameter
 
@@ -107,3 +107,13 @@ def test_foreign_state():
         split.load_state_dict(state | {"other/iterations": np.array(1)})
     with pytest.raises(InputError, match="adam: state lacks the entry 'iterations'"):
         split.load_state_dict({k: v for k, v in state.items() if not k.startswith("real/")})
+
+
+def test_what_is_frozen_needs_no_optimizer_and_keeps_its_scale():
+    net = nn.Sequential([nn.BinaryDense(4, "magnitude_aware_sign"), nn.BatchNorm()], (8,))
+    kernel, beta = net.parameters()
+    kernel.rescale(np.full(kernel.shape, 7.0))
+    kernel.trainable = beta.trainable = False
+    for optimizer in optim.LatentSGD(), optim.SGD():
+        optimizer.prepare(net.parameters())
+    assert (kernel.scale == 7).all()

@@ -125,6 +125,16 @@ def test_newer_version(saved, monkeypatch):
         fit(saved.parent, resume=True)
 
 
+@pytest.mark.parametrize("version", [0, -1, True])
+def test_a_version_that_never_was(saved, monkeypatch, version):
+    meta, arrays = checkpoint.read(saved)
+    monkeypatch.setattr(checkpoint, "VERSION", version)
+    saved.write_bytes(checkpoint.encode(meta, arrays))
+    monkeypatch.undo()
+    with pytest.raises(bnn.InputError, match="has no version"):
+        checkpoint.read(saved)
+
+
 def test_other_files(tmp_path):
     path = tmp_path / "other.npz"
     with pytest.raises(bnn.InputError, match=r"other.npz does not exist"):

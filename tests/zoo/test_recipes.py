@@ -150,3 +150,9 @@ def test_unknown_recipes_name_those_that_exist():
 def test_widths_that_make_no_sense(width, message):
     with pytest.raises(bnn.InputError, match=message):
         recipes.scaled({"filters": 128, "dense_units": 1024}, width)
+
+
+@pytest.mark.parametrize("wrong", [{"classes": 0}, {"gradients": ""}, {"input_shape": 5}])
+def test_build_takes_nothing_wrong_for_left_out(wrong):
+    with pytest.raises(bnn.InputError):
+        RECIPES["bop-sec51"].build(width=0.1, **wrong)

@@ -55,9 +55,10 @@ def list_images(data_dir, divided=True):
     of two parts differ.
     """
     root = expanded(data_dir)
-    if not root.is_dir():
-        raise InputError(f"{root}: expected a folder with train/ and val/, found no such folder")
     try:
+        if not root.is_dir():
+            expected = "expected a folder with train/ and val/"
+            raise InputError(f"{root}: {expected}, found no such folder")
         if not divided:
             return [_list_part(root, "", _classes(root))]
         if not (root / "train").is_dir():
@@ -148,7 +149,7 @@ def _images(folder, name, seen):
         return
     seen.add(real)
     with os.scandir(folder) as entries:
-        for entry in entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):  # of links the first counts
             if entry.name[0] == ".":
                 continue
             if entry.is_dir():

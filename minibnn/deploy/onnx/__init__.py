@@ -17,7 +17,7 @@ from pathlib import Path
 from minibnn._version import __version__
 from minibnn.deploy.onnx.layers import translate
 from minibnn.errors import InputError, one_of
-from minibnn.files.atomic import write_atomic
+from minibnn.files.atomic import save
 from minibnn.nn.inputs import IMAGE_FORMS, check_names
 
 OPSET = 13
@@ -54,7 +54,7 @@ def model(network, classes=None):
 
 def write(network, path, classes=None):
     """Write ``model``, of the same arguments, to a file: it is there as a whole, or not at all."""
-    write_atomic(path, model(network, classes).SerializeToString(deterministic=True))
+    save(path, model(network, classes).SerializeToString(deterministic=True))
 
 
 def describe(path):

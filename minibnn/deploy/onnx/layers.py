@@ -46,7 +46,7 @@ def translate(network, image_form):
     walk = _Walk()
     value = walk.images("images", network.input_shape, image_form)
     value = walk.real(walk.chain(network.chain, value))
-    if len(value.shape) != 1:
+    if len(value.shape) != 1 or not walk.nodes:
         raise InputError(
             f"{network.name} gives {value.shape}: let it end with Flatten or GlobalAvgPool2D"
         )

@@ -145,14 +145,14 @@ def as_array(x):
         return x.unpack(np.float32)
     if isinstance(x, Fixed):
         return x.floats()
-    if x.dtype == np.uint8:
+    if getattr(x, "dtype", None) == np.uint8:
         return (2 * x.astype(np.float32) - 255) * BYTE_SCALE
     return x
 
 
 def as_floats(x):
     """Like ``as_array``, and integers as float32."""
-    x = as_array(x)
+    x = np.asarray(as_array(x))
     return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float32)
 
 

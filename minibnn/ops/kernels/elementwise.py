@@ -30,4 +30,4 @@ def _approx(dy, x, dx):
     zero, two = dy.dtype.type(0), dy.dtype.type(2)
     for k in prange(len(dx)):
         slope = two - two * abs(dy.dtype.type(x[k]))
-        dx[k] = (slope if slope > zero else zero) * dy[k]
+        dx[k] = (zero if slope < zero else slope) * dy[k]

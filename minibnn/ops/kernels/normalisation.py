@@ -79,10 +79,10 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bit
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     if isinstance(dy, Fixed):
         return fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, bits)
-    shape, channels, dtype = dy.shape, dy.shape[-1], dy.dtype
+    shape, channels, dtype, n = dy.shape, dy.shape[-1], dy.dtype, dy.size // dy.shape[-1]
+    x = x.floats(dtype.type) if isinstance(x, Fixed) else x
     mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
     dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
-    n = len(dy)
     inverse = bn_factor(variance, epsilon)
     factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
     sums, dx = np.zeros((-(-n // PART), 2, channels), np.float64), empty(shape, dtype)

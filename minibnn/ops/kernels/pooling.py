@@ -50,8 +50,8 @@ def _max(x, pool, strides, before, y, where):
                 for j in range(x0, x1):
                     entry = np.uint8((i - top) * pool[1] + j - left)
                     for c in range(channels):
-                        larger = x[n, i, j, c] > y[n, row, column, c]
-                        if larger:
+                        best = y[n, row, column, c]
+                        if best == best and not x[n, i, j, c] <= best:
                             y[n, row, column, c] = x[n, i, j, c]
                             where[n, row, column, c] = entry
 
