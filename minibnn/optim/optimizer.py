@@ -86,8 +86,8 @@ def check_gradients(parameters):
             raise InputError(
                 f"the gradient of {p.name} must have shape {p.shape}, found {p.grad.shape}"
             )
-        flat = p.grad.reshape(-1)
-        if not (np.isfinite(flat.dot(flat)) or np.isfinite(flat).all()):  # the sum may overflow
+        g = p.grad  # the quickest sum that tells, which may overflow
+        if not (np.isfinite(np.vdot(g, g)) or np.isfinite(g).all()):
             raise NonFiniteError(p.name)
 
 
@@ -246,7 +246,7 @@ class StepOptimizer(Optimizer):
     def load_state_dict(self, arrays):
         """Take over what ``state_dict`` gave.
 
-        InputError if its fields are another optimizer's, or hold what no step leaves behind;
+        InputError if its fields are another optimizer's, or not finite numbers;
         nothing changes then.
         """
         found, counts = {}, {"start": 0}

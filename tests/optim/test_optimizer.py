@@ -154,6 +154,13 @@ def test_a_gradient_that_is_no_number_stops_before_anything_is_written(text, bad
     assert_equal_dicts(optimizer.state_dict(), state)
 
 
+def test_a_gradient_whose_squares_are_too_large_is_one():
+    optimizer, ps = make("bop:gamma=0.5,threshold=0.1")
+    give_gradients(ps, 0)
+    ps[1].grad[...] = 1e30 * ps[1].value
+    assert optimizer.step(ps)[ps[1].name] == ps[1].size
+
+
 @every_optimizer
 def test_wrong_kind_of_parameter(text):
     optimizer = optim.parse_optimizer(text)
