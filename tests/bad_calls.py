@@ -116,6 +116,7 @@ CALLS = {
             "labels must be one per image and at least one, found (2,) for 4 images",
         ),
         ("bnn.evaluate(net, images, labels + 99)", "labels must be ..."),
+        ("bnn.evaluate(net, data, labels)", "labels must be one per image and at least one, ..."),
         (
             "bnn.evaluate(net, data, batch_size=0)",
             "batch_size must be an integer from 1 on, found 0",
@@ -197,7 +198,14 @@ CALLS = {
             "bnn.data.Batches(images, labels, 5)",
             "batch_size must be an integer from 1 to 4, found 5",
         ),
-        ("bnn.data.Batches(images, labels[:2], 1)", "labels must be 4, one per image, found 2"),
+        (
+            "bnn.data.Batches(images, labels[:2], 1)",
+            "labels must be 4 integers (one per image), found int64 of shape (2,)",
+        ),
+        (
+            "bnn.data.Batches(images, [0.5, 1, 2, 3], 1)",
+            "labels must be 4 integers (one per image), found float64 of shape (4,)",
+        ),
         (
             "bnn.data.Batches(images, labels, 1, seed=-1)",
             "seed must be an integer from 0 on, found -1",

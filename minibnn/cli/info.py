@@ -99,15 +99,15 @@ def command_of(config):
     if config.keys() >= {"preset", "steps"}:
         words = ["--preset", str(config["preset"]), "--steps", str(config["steps"])]
         options = options | {"epochs": None}
-    recipe = options.get("recipe")
-    recipe = recipe if isinstance(recipe, str) else None  # compare's are optimizers now
-    words = ["--recipe", recipe, *words] if recipe else words
+    if isinstance(recipe := options.get("recipe"), str):  # compare's are optimizers now
+        words = ["--recipe", recipe, *words]
+    plain = not any(word.startswith(("--recipe", "recipe=")) for word in words)
     # filters and dense units stand here as the width has scaled them
     done = {"recipe", "width"} if options.get("filters") else {"recipe"}
     for parameter in commands.commands[name].params:
         value, default = options.get(parameter.name), parameter.default
         default = list(default) if isinstance(default, tuple) else default
-        if parameter.name in done or value is None or (value == default and recipe is None):
+        if parameter.name in done or value is None or (value == default and plain):
             continue
         if parameter.is_flag:
             if value or default is None:  # only where None is the default does no count

@@ -29,9 +29,9 @@ def run_preset(ctx, name, steps, options):
             compute_threads(options["threads"]),
             click.progressbar(length=steps, label="steps:  ") as bar,
         ):
-            folder.write_config(config | {"options": start.arguments["options"]})
             how["after_step"] = lambda *_: bar.update(1)
             result = compare_sides(name, start.net, start.data, steps=steps, **how)
+            folder.write_config(config | {"options": start.arguments["options"]})
             draw(folder.path / "compare.png", result)
     click.echo(f"\n{table(result)}\n\n{verdict(result)}")
     click.echo(f"figure: {start.out}/compare.png")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibnn.data.augment import AUGMENTATIONS, draw, pad_crop_flip
+from minibnn.data.dataset import _check_labels
 from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer, one_of
 
@@ -28,16 +29,14 @@ class Batches:
     """
 
     def __init__(self, images, labels, batch_size, seed=0, augment=None):
-        if len(images) != len(labels):
-            raise InputError(f"labels must be {len(images)}, one per image, found {len(labels)}")
+        self.batch_size = integer(batch_size, "batch_size", 1, len(images))
         augment = one_of("none" if augment is None else augment, "augment", AUGMENTATIONS)
         self.in_files = isinstance(images, FolderImages)
         is_bytes = len(images.shape) == 4 and images.dtype == np.uint8
         if augment == "paper" and not (is_bytes or self.in_files):
             found = f"{images.dtype} {images.shape}"
             raise InputError(f"images to be augmented must be uint8 (N, H, W, C), found {found}")
-        self.images, self.labels = images, np.asarray(labels, np.int64)
-        self.batch_size = integer(batch_size, "batch_size", 1, len(images))
+        self.images, self.labels = images, _check_labels(labels, "labels", len(images))
         self.seed = integer(seed, "seed")
         self.augment = augment
 

@@ -189,7 +189,7 @@ def discover(a, b, given=(), seed=0):
 
     a and b are names of ``MODELS``, Models, or step functions ``f(w, g, state, *, constants)`` of
     which each keyword is a constant. ``given`` are free constants that may occur too, such as a
-    scale; then only what makes use of them counts. ``seed`` is that of the traces.
+    scale; then what makes use of them counts, if anything does. ``seed`` is that of the traces.
 
     >>> discover("sgd-decay", "bop").conjectures[0]
     {'gamma': 'lam lr', 'threshold': '0', 'm0': '-lam w0', 'rule': 'larq'}
@@ -210,7 +210,7 @@ def discover(a, b, given=(), seed=0):
         candidates.keep(constants, gradients, bits, exact)
         if len(candidates) < before:
             traces.append(Trace(constants, gradients, bits, len(candidates)))
-    found = candidates.found(given)
+    found = candidates.found(given) or candidates.found()
     parted = () if found else smallest_parting(a, Candidates(b, known), known)
     seconds = time.perf_counter() - start
     return Discovery(a.name, b.name, count, tuple(found), parted, tuple(traces), seconds)

@@ -131,7 +131,7 @@ def integer_bop_step(w, q, state, *, shift, threshold, rounding="zero"):
 
 def quanta(g, unit, most=MOST):
     """A float gradient in integer quanta of ``unit``, clipped to ``most`` of them, as int16."""
-    return np.clip(np.rint(g / g.dtype.type(unit)), -most, most).astype(np.int16)
+    return np.clip(np.rint(g / np.float64(unit)), -most, most).astype(np.int16)
 
 
 @dataclass(eq=False)

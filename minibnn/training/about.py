@@ -185,7 +185,7 @@ def settings_of(config):
     found |= {name.replace("_", " "): config.get(name) for name in _SETTINGS}
     if computed_by := config.get("computed_by"):
         found["computed by"] = [x for x in computed_by.values() if x is not None]
-    return {label: _text(value) for label, value in found.items() if value not in (None, "")}
+    return {label: _text(value) for label, value in found.items() if value not in (None, "", [])}
 
 
 def _optimizer_words(config, label):

@@ -31,18 +31,18 @@ def writing(path):
 class Interrupted(KeyboardInterrupt):
     """A signal ended the run; the batch was finished and, with a run ``folder``, saved.
 
-    ``signum`` is the signal: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal was closed) or
-    SIGPIPE (nobody reads the output). ``exit_code`` is what a shell expects: 128 plus the signal.
+    ``signum`` is the signal: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal was closed) or SIGPIPE
+    (nobody reads the output). ``exit_code`` is 128 plus it, as shells have it; ``how`` to go on.
     """
 
-    def __init__(self, message: str, signum=signal.SIGINT, folder=None):
+    def __init__(self, message: str, signum=signal.SIGINT, folder=None, how="resume=True"):
         super().__init__(message)
         self.signum = int(signum)
-        self.folder = folder
+        self.folder, self.how = folder, how
         self.exit_code = 128 + self.signum
 
     def __str__(self):
-        return f"{self.args[0]}; go on with resume=True" if self.folder else self.args[0]
+        return f"{self.args[0]}; go on with {self.how}" if self.folder else self.args[0]
 
 
 @contextlib.contextmanager

@@ -74,10 +74,10 @@ def _measured(net, data, labels, batch_size, loss, ranks=ALONE, classes=()):
         data, labels = data.test_images, data.test_labels
     images = data if isinstance(data, FolderImages) else np.asarray(data)
     labels = np.asarray(labels)
-    if labels.shape != (len(images),) or len(images) == 0:
+    if labels.ndim != 1 or labels.shape != images.shape[:1] or not len(labels):
         raise InputError(
             f"labels must be one per image and at least one, found {labels.shape} for "
-            f"{len(images)} images"
+            f"{(*images.shape, 0)[0]} images"
         )
     outputs = net.output_shape[-1]
     check_labels(labels, outputs)

@@ -166,8 +166,7 @@ def _confusion(subject):
     found = subject.confusion
     if isinstance(found, str):
         return [*parts, _paragraph(f"Not measured: {found}")]
-    epoch = subject.record.history.last.get("epoch")
-    caption = f"Share of each class that got each answer, after epoch {epoch}"
+    caption = "Share of each class that got each answer, by the network of checkpoint.npz"
     figure = confusion_figure(found.confusion, found.classes)
     return [*parts, html_of(found.tables()), _figure(figure, caption)]
 

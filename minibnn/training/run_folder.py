@@ -40,9 +40,9 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a compar
 @contextlib.contextmanager
 def new_folder(command, dataset, parent="runs"):
     """Make ``runs/<command>-<dataset>-<n>``, n the first free; without a run it goes again."""
-    parent, numbers = Path(parent), itertools.count(1)
-    while True:
-        path = parent / f"{command}-{dataset}-{next(numbers)}"
+    Path(parent).mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = Path(parent) / f"{command}-{dataset}-{number}"
         with contextlib.suppress(FileExistsError):
             path.mkdir(parents=True)
             break
@@ -51,7 +51,7 @@ def new_folder(command, dataset, parent="runs"):
     finally:
         with contextlib.suppress(OSError):  # it is not empty: a run began
             path.rmdir()
-            parent.rmdir()
+            path.parent.rmdir()
 
 
 class RunFolder:

@@ -50,7 +50,8 @@ class Recipe:
             own["bn_momentum"] = self.bn_momentum
         own["gradients"] = self.gradients if gradients is None else gradients
         classes = self.classes if classes is None else classes
-        net = MODELS[self.model](input_shape or self.input_shape, classes, seed=seed, **own)
+        input_shape = self.input_shape if input_shape is None else input_shape
+        net = MODELS[self.model](input_shape, classes, seed=seed, **own)
         return net, optim.Split(*map(optim.parse_optimizer, (self.optimizer, self.real_optimizer)))
 
     def settings(self, **changes):

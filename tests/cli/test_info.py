@@ -170,6 +170,7 @@ def test_a_preset(asked, run, tmp_path):
     assert run("compare", *small, "--out", out)[0] == 0
     _, words, found = asked(out)
     assert (found["kind"], words["preset"]) == ("preset", "latent-scale, 3 steps")
+    assert "recipe" not in words
     assert words["to repeat it"].startswith("minibnn compare --preset latent-scale --steps 3 ")
 
 

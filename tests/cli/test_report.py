@@ -46,7 +46,7 @@ def test_a_run(run):
     text = Path("a/report.html").read_text()
     assert "<h1>a</h1>" in text
     assert "--filters 4 --dense-units 16 --epochs 1 --batch-size 200" in text
-    assert "that got each answer, after epoch 1" in text
+    assert "that got each answer, by the network of checkpoint.npz" in text
     assert run("train", *SMALL, "--out", "a", "--force")[0] == 0
     assert not Path("a/report.html").exists()  # it was of the run before
 
@@ -188,6 +188,8 @@ def test_a_sweep_is_repeated_by_what_it_says():
         assert context.params["seeds"] == "0"
         scan = dict(text.split("=") for text in context.params["scan"])
     assert scan == {"gamma": "0.01,0.001,0.0001", "threshold": "0,1e-06,1e-05"}
+    recipes = {"grid": {"recipe": ["cema"]}, "scan": {}, "random": None, "seeds": [0]}
+    assert "--epochs 15" in command_of(recipes | {"options": {"epochs": 15}})
 
 
 @pytest.mark.parametrize(

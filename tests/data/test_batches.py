@@ -82,7 +82,7 @@ def test_augmented_batches_are_crops_of_the_images_their_labels_name():
 
 
 def test_every_batch_of_an_epoch_has_its_own_crops():
-    alike = Batches(np.repeat(IMAGES[:1], 40, axis=0), np.zeros(40), 20, 0, "paper")
+    alike = Batches(np.repeat(IMAGES[:1], 40, axis=0), np.zeros(40, int), 20, 0, "paper")
     (one, _), (other, _) = alike.epoch(0)
     assert sum(np.array_equal(x, y) for x, y in zip(one, other, strict=True)) < 3
 

@@ -149,6 +149,9 @@ def test_one_folder_is_divided_by_a_share(tmp_path):
     for share, said in ((0.1, "b has too few images for a share of 0.1"), (1, "between 0 and")):
         with pytest.raises(InputError, match=said):
             load("image-folder", root, image_size=8, test_share=share)
+    (root / "train").mkdir()
+    with pytest.raises(InputError, match="has train/: test_share is for a folder without it"):
+        load("image-folder", root, image_size=8, test_share=0.4)
 
 
 def test_links_that_lead_round_end(tmp_path):

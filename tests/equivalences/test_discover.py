@@ -127,3 +127,4 @@ def test_given_constants_count_wherever_they_stand():
     _, words = conjectures("sign-sgd-decay", "diode", given=("C",))
     assert {"rate": "lam lr", "lr": "1 / (lr C)", "s0": "-lam w0 / (lr C)"} in words
     assert conjectures("sgd", "inertia", given=("w0",))[1][0]["inertia0"] == "|w0|"
+    assert conjectures("sgd-decay", "bop", given=("Z",))[1][0]["gamma"] == "lam lr"

@@ -248,3 +248,9 @@ def test_titles_and_names_in_a_file_are_no_formulas(drawn):
     figure.draw_without_rendering()
     assert figure.get_suptitle() == r"a $\foo$ b"
     assert figure.axes[3].get_title() == "$\\foo$\n1,000 weights"
+
+
+def test_a_frozen_first_layer_has_no_threshold():
+    frozen = record("bop")
+    frozen.telemetry["threshold"][:, 0] = np.nan
+    assert runs.histogram_kind(frozen) == "|m| / threshold"

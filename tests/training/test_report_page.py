@@ -127,7 +127,7 @@ def test_confusion(alone, pages):
     for name, line, counts in zip("0123456789", table[1:], found.confusion, strict=True):
         assert line[:-1] == [name, *(str(n) if n else "." for n in counts)]
     assert f"{100 * found.evaluation.accuracy:.2f} %" in words(part)
-    assert "after epoch 3" in words(part)
+    assert "by the network of checkpoint.npz" in words(part)
 
 
 def test_confusion_of_many_classes_tells_the_worst_mistakes(alone, undrawn):

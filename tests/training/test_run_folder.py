@@ -56,6 +56,9 @@ def test_new_folders_are_numbered_and_go_again_if_nothing_begins(tmp_path):
     with pytest.raises(bnn.InputError), new_folder("a", "b", tmp_path / "new"):
         raise bnn.InputError("no")
     assert not (tmp_path / "new").exists()
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(FileExistsError), new_folder("a", "b", tmp_path / "link"):
+        pass
 
 
 def test_another_run_is_not_overwritten(tmp_path):

@@ -152,7 +152,9 @@ def test_widths_that_make_no_sense(width, message):
         recipes.scaled({"filters": 128, "dense_units": 1024}, width)
 
 
-@pytest.mark.parametrize("wrong", [{"classes": 0}, {"gradients": ""}, {"input_shape": 5}])
+@pytest.mark.parametrize(
+    "wrong", [{"classes": 0}, {"gradients": ""}, {"input_shape": 5}, {"input_shape": ()}]
+)
 def test_build_takes_nothing_wrong_for_left_out(wrong):
     with pytest.raises(bnn.InputError):
         RECIPES["bop-sec51"].build(width=0.1, **wrong)

@@ -60,6 +60,8 @@ def list_images(data_dir, divided=True):
             expected = "expected a folder with train/ and val/"
             raise InputError(f"{root}: {expected}, found no such folder")
         if not divided:
+            if (root / "train").is_dir():
+                raise InputError(f"{root} has train/: test_share is for a folder without it")
             return [_list_part(root, "", _classes(root))]
         if not (root / "train").is_dir():
             hint = " (of one folder of classes, test_share tells the part for testing)"

@@ -32,7 +32,7 @@ class Layer:
     kept = ()  # names of arrays, attributes, that belong to the layer but are not trained
     name = None  # until a network owns the layer
     gradient_bits = None  # of integer gradients, see Sequential.gradients
-    takes_fixed = False  # whether ``backward`` takes Fixed, too; others get floats
+    takes_fixed = False  # whether it takes Fixed; of one's own, others get floats both ways
     across = None  # where inputs are a piece of a batch: see ops.reference.batch_statistics
 
     def __init_subclass__(cls, **options):

@@ -97,7 +97,7 @@ def histogram_kind(record):
     if record.telemetry is None or not str(record.telemetry["symbol"]):
         return None
     symbol = str(record.telemetry["symbol"])
-    return f"{symbol} / threshold" if record.telemetry["threshold"][-1, 0] > 0 else symbol
+    return f"{symbol} / threshold" if (record.telemetry["threshold"][-1] > 0).any() else symbol
 
 
 def _histograms(axes, records, layers, kind):

@@ -171,8 +171,8 @@ class _Session:
         done = len(self.cells) - len(self.missing())
         if stop.signum and done < len(self.cells):
             so_far = f"{done} of {len(self.cells)} cells are done, the others saved as they are"
-            by = SIGNALS[stop.signum]
-            raise Interrupted(f"stopped by {by}: {so_far}", stop.signum, self.folder)
+            text = f"stopped by {SIGNALS[stop.signum]}: {so_far}"
+            raise Interrupted(text, stop.signum, self.folder, "the same call")
 
     def _wait(self, stop):
         asked = False

@@ -203,6 +203,7 @@ def test_a_signal_stops_the_cells_and_says_how_to_go_on(
     with pytest.raises(Interrupted, match="1 of 4 cells are done") as stop:
         run(tmp_path, small, act, at_once, said)
     assert stop.value.exit_code == code
+    assert str(stop.value).endswith("; go on with the same call")
     assert stop.value.folder == tmp_path / "s"
     assert not list((tmp_path / "s").glob(".stop*"))
     with open(tmp_path / "s" / "summary.csv", newline="") as file:
