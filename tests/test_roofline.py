@@ -73,7 +73,7 @@ def test_roofline_has_every_product_and_pass(passes):
     expected = {(r["layer"], r["product"]): r["macs"] for r in layers}
     assert found == expected
     assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1
-    assert {"batch_norm_sign", "batch_norm_sign_grad", "softmax_cross_entropy"} <= {
+    assert {"batch_norm_sign", "batch_norm_sign_grad", "batch_statistics"} <= {
         r["operation"] for r in rows
     }
     limits = {

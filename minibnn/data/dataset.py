@@ -36,7 +36,7 @@ class Dataset:
 
     @property
     def image_form(self):
-        """What a network trained on them takes, as ``minibnn.nn.inputs`` has it.
+        """What a network trained on them takes, as ``minibnn.nn.network`` has it.
 
         Floats count as images in [0, 1] if none is below 0, as bytes scaled to [-1, 1] if both
         ends occur, and else as something that no image file can tell.

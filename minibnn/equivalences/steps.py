@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from minibnn import optim
-from minibnn.ops.hyperparameters import constant
+from minibnn.ops.rounding import constant
 from minibnn.optim.bop import AVERAGES, RULES
 from minibnn.optim.latent import DECAYS
 

@@ -3,13 +3,12 @@
 from minibnn.nn.chain import Flatten, Residual
 from minibnn.nn.layers.activations import ReLU, Sign
 from minibnn.nn.layers.batch_norm import BatchNorm
-from minibnn.nn.layers.layer import Layer
+from minibnn.nn.layers.layer import Layer, Parameter
 from minibnn.nn.layers.pooling import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense, Conv2D, Dense
 from minibnn.nn.losses import LOSSES, softmax_cross_entropy, squared_hinge
 from minibnn.nn.network import Sequential, load_network
 from minibnn.nn.own import register
-from minibnn.nn.parameter import Parameter
 from minibnn.nn.quantizers import approx_sign, ste_sign, swish_sign
 
 __all__ = [

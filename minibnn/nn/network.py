@@ -1,6 +1,17 @@
-"""A network: layers with names, parameters, a state that can be saved, and a summary."""
+"""A network: layers with names, parameters, a state that can be saved, and a summary.
+
+A network tells by ``image_form`` what it was trained on, and so what becomes of an image file:
+
+============  =====================================================================
+bytes         uint8, or floats in [-1, 1]: byte b is (2 b - 255) / 255
+unit          floats in [0, 1]: byte b is b / 255
+image-folder  the image's middle by ImageNet's mean and deviation
+arrays        other floats, which no image file can tell
+============  =====================================================================
+"""
 
 import copy
+import math
 from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
@@ -13,14 +24,16 @@ from minibnn.files import checkpoint
 from minibnn.files.atomic import save
 from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
-from minibnn.nn.inputs import IMAGE_FORMS, check_names, checked
 from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
+from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import WIDTHS, Fixed
+from minibnn.ops.threads import apply_threads
 
+IMAGE_FORMS = ("bytes", "unit", "image-folder", "arrays")
 # What a configuration tells of a network beside its layers, and what it is where it tells nothing.
 _USUAL = {
     **{"gradients": "float32", "frozen": [], "classes": None},
@@ -39,7 +52,7 @@ class Sequential:
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
     exactly. Then no weight depends on the machine, its threads or the backend. It may be set
     between steps. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what
-    the network was trained on, see ``minibnn.nn.inputs``. ``dataset`` may name the data. ``frozen``
+    the network was trained on, see above. ``dataset`` may name the data. ``frozen``
     names parameters that are not trained. ``check`` is called with the dict of ``arrays()`` before
     one of them is made: it may raise an InputError where a file that is to fill them holds others.
 
@@ -289,3 +302,39 @@ def load_network(path, kinds=(Sequential,)):
     except InputError as error:
         raise InputError(f"{path} does not fit its own configuration: {error}") from None
     return network
+
+
+def checked(x, shape, image_form):
+    """A batch ``x`` of inputs of a ``shape`` as networks compute with it, or InputError."""
+    if ops.backend == "numba":
+        apply_threads()
+    x = x if isinstance(x, Signs) else np.asarray(x)
+    if x.shape[1:] != shape or not len(x):
+        wanted = ", ".join(["N", *map(str, shape)])
+        raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
+    if isinstance(x, Signs):
+        if x.axis != x.ndim - 1:
+            raise InputError(f"signs must be packed along their last axis, found {x.axis}")
+        return x
+    if x.dtype == np.uint8 and image_form != "bytes":
+        raise InputError(
+            "inputs must be floats, as those it was trained on, found bytes"
+            + " (divide them by 255)" * (image_form == "unit")
+        )
+    if x.dtype not in (np.uint8, np.float32, np.float64):
+        raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
+    if x.dtype == np.uint8 or math.isfinite(np.vdot(x, x)):  # the quickest sum that tells
+        return x
+    if not np.isfinite(x).all():  # a sign would hide it
+        raise InputError("inputs must be finite numbers, found NaN or infinity")
+    return x
+
+
+def check_names(classes, output_shape):
+    """Names of a network's outputs as a tuple, or None; InputError if they are not one for each."""
+    if classes is None:
+        return None
+    if isinstance(classes, list | tuple) and all(isinstance(name, str) for name in classes):
+        if (len(classes),) == output_shape[-1:]:
+            return tuple(classes)
+    raise InputError(f"classes must be {output_shape[-1]} names, found {classes!r:.60}")

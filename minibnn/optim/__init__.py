@@ -23,7 +23,7 @@ from minibnn.optim.latent import (
     latent_adam_step,
     latent_sgd_step,
 )
-from minibnn.optim.optimizer import NonFiniteError
+from minibnn.optim.optimizer import NonFiniteError, Split
 from minibnn.optim.parse import (
     OPTIMIZERS,
     change_arguments,
@@ -42,7 +42,6 @@ from minibnn.optim.second_order import (
     bop2nd_step,
     cema_step,
 )
-from minibnn.optim.split import Split
 from minibnn.optim.twins import (
     Bold,
     BoldState,

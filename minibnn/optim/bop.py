@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from minibnn.errors import InputError, one_of
-from minibnn.ops.hyperparameters import constant, constants
+from minibnn.ops.rounding import constant, constants
 from minibnn.optim.arguments import Choice, Natural, NotNegative, Positive, Rate, SignedStart
 from minibnn.optim.optimizer import StepOptimizer, finite_array
 
@@ -29,20 +29,24 @@ class BopState(NamedTuple):
 
 def moving_average(m, g, gamma, average="convex"):
     """Moving average, in exact arithmetic the same in both forms; gamma is of m's number type."""
-    if one_of(average, "average", AVERAGES) == "lerp":
+    if average == "convex":
+        return (1 - gamma) * m + gamma * g  # Eq. 5
+    if average == "lerp":
         return m + gamma * (g - m)  # Larq
-    return (1 - gamma) * m + gamma * g  # Eq. 5
+    return one_of(average, "average", AVERAGES)  # none of them
 
 
 def flip_signs(w, m, threshold, rule="strict"):
     """w with the entries negated whose m is large and has their sign."""
     agreement = w * m  # |m| where the signs agree, -|m| where not
-    if one_of(rule, "rule", RULES) == "inclusive":  # Eq. 6: |m| >= tau; sgn(0) = 0 agrees with none
+    if rule == "inclusive":  # Eq. 6: |m| >= tau; sgn(0) = 0 agrees with none
         return np.where((agreement >= threshold) & (agreement > 0), -w, w)
     flipped = np.where(agreement > threshold, -w, w)  # Algorithm 2: |m| > tau; a tie keeps w
+    if rule == "strict":
+        return flipped
     if rule == "larq":  # sign(-sgn(w m - tau) w): a tie sets +1, whatever w was
         return np.where(agreement == threshold, constant(1, w.dtype), flipped)
-    return flipped
+    return one_of(rule, "rule", RULES)  # none of them
 
 
 def bop_step(w, g, state, *, gamma, threshold, rule="strict", average="convex"):

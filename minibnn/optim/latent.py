@@ -13,8 +13,8 @@ import numpy as np
 
 from minibnn.errors import one_of
 from minibnn.ops.bits import binarize
-from minibnn.ops.hyperparameters import constant, constants
 from minibnn.ops.initial import fans, glorot_normal
+from minibnn.ops.rounding import constant, constants
 from minibnn.optim import arguments
 from minibnn.optim.optimizer import StepOptimizer
 from minibnn.optim.real import AdamState, MomentumOptimizer, SGDState, adam_step

@@ -4,7 +4,7 @@ import inspect
 
 from minibnn.errors import InputError, one_of
 from minibnn.optim import bop, latent, real, second_order, twins
-from minibnn.optim.split import Split
+from minibnn.optim.optimizer import Split
 
 BINARY = (
     *(bop.Bop, latent.LatentSGD, latent.LatentAdam, second_order.Bop2ndOrder, second_order.CEMA),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.ops.hyperparameters import adam_rate, constants
+from minibnn.ops.rounding import adam_rate, constants
 from minibnn.optim.arguments import Divisor, Positive, Share
 from minibnn.optim.optimizer import StepOptimizer
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 
 from minibnn.errors import InputError
-from minibnn.ops.portable import cos_pi, power
+from minibnn.ops.rounding import cos_pi, power
 
 SYNTAX = (
     "a number, step:VALUE:FACTOR:SPAN, exp:VALUE:FACTOR:SPAN, linear:FROM:TO[:SPAN], "

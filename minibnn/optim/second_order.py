@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from minibnn.errors import one_of
-from minibnn.ops.hyperparameters import constants
+from minibnn.ops.rounding import constants
 from minibnn.optim.arguments import Choice, Divisor, NotNegative, Rate, RateDivisor
 from minibnn.optim.bop import Average, Rule, flip_signs, moving_average
 from minibnn.optim.optimizer import Inertia, StepOptimizer

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from minibnn.errors import one_of
-from minibnn.ops.hyperparameters import adam_rate, constants
+from minibnn.ops.rounding import adam_rate, constants
 from minibnn.optim import arguments
 from minibnn.optim.bop import Average, BopState, Rule, bop_step
 from minibnn.optim.latent import LatentOptimizer, clipped, masked

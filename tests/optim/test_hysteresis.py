@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from minibnn import optim
-from minibnn.nn.parameter import Parameter
+from minibnn.nn.layers.layer import Parameter
 from minibnn.optim import (
     DoubleWellSGDState,
     SchmittSGDState,

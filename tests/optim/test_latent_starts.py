@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn import optim
 from minibnn.errors import InputError
-from minibnn.nn.parameter import Parameter
+from minibnn.nn.layers.layer import Parameter
 from minibnn.ops.bits import binarize
 from minibnn.ops.initial import fans
 from minibnn.optim.latent import TINY

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn import optim
 from minibnn.errors import InputError
-from minibnn.nn.parameter import Parameter
+from minibnn.nn.layers.layer import Parameter
 from minibnn.ops.bits import binarize
 
 TEXTS = [

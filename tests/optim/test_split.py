@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn import nn, optim
 from minibnn.errors import InputError
-from minibnn.nn.parameter import Parameter
+from minibnn.nn.layers.layer import Parameter
 
 
 def network():

@@ -18,7 +18,7 @@ from minibnn._version import __version__
 from minibnn.deploy.onnx.layers import translate
 from minibnn.errors import InputError, one_of
 from minibnn.files.atomic import save
-from minibnn.nn.inputs import IMAGE_FORMS, check_names
+from minibnn.nn.network import IMAGE_FORMS, check_names
 
 OPSET = 13
 IR_VERSION = 7  # what came with this opset: readers refuse a newer one than they know

@@ -6,8 +6,7 @@ from numbers import Real
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import Layer, as_array
-from minibnn.nn.parameter import Parameter
+from minibnn.nn.layers.layer import Layer, Parameter, as_array
 from minibnn.ops.backend import ops
 from minibnn.ops.fixed import INPUT_WIDTH, LOSS_WIDTH, Fixed
 from minibnn.ops.rounding import bn_factor

@@ -6,8 +6,7 @@ from operator import attrgetter
 import numpy as np
 
 from minibnn.errors import InputError, integer, one_of
-from minibnn.nn.layers.layer import Layer, _Windowed, as_array, expect_axes, operand
-from minibnn.nn.parameter import Parameter
+from minibnn.nn.layers.layer import Layer, Parameter, _Windowed, as_array, expect_axes, operand
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
 from minibnn.ops.initial import INITIALIZERS

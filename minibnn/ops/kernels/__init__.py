@@ -42,7 +42,6 @@ from minibnn.ops.reference import (
     relu,
     relu_grad,
     scale_channels,
-    softmax_cross_entropy,
     ste_sign_grad,
     swish_sign_grad,
     to_fixed,

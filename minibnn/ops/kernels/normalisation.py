@@ -15,7 +15,7 @@ from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import sign_tile
-from minibnn.ops.reference import fused as reference
+from minibnn.ops.reference import normalisation as reference
 from minibnn.ops.rounding import bn_factor, integer_statistics
 
 PART = 512  # rows of one partial sum

@@ -13,8 +13,8 @@ import numpy as np
 from numba import prange
 
 from minibnn.errors import one_of
-from minibnn.ops.hyperparameters import adam_rate, constants
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.rounding import adam_rate, constants
 
 STRICT, INCLUSIVE, LARQ = 0, 1, 2
 SHRINK, COUPLED, DECOUPLED = 0, 1, 2

@@ -11,25 +11,27 @@ import inspect
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.reference.elementwise import add, relu, relu_grad, scale_channels
 from minibnn.ops.reference.fixed import to_fixed
-from minibnn.ops.reference.fused import (
-    batch_norm_sign,
-    batch_norm_sign_grad,
-    binary_conv2d_pool,
-    binary_conv2d_pool_grad_input,
-    binary_conv2d_pool_grad_kernel,
-)
 from minibnn.ops.reference.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
     threshold_sign,
 )
-from minibnn.ops.reference.losses import softmax_cross_entropy
-from minibnn.ops.reference.normalisation import batch_norm, batch_norm_grad, batch_statistics
-from minibnn.ops.reference.pooling import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from minibnn.ops.reference.normalisation import (
+    batch_norm,
+    batch_norm_grad,
+    batch_norm_sign,
+    batch_norm_sign_grad,
+    batch_statistics,
+)
 from minibnn.ops.reference.products import (
+    avg_pool2d,
+    avg_pool2d_grad,
     binary_conv2d,
     binary_conv2d_grad_input,
     binary_conv2d_grad_kernel,
+    binary_conv2d_pool,
+    binary_conv2d_pool_grad_input,
+    binary_conv2d_pool_grad_kernel,
     binary_dense,
     binary_dense_grad_input,
     binary_dense_grad_kernel,
@@ -39,6 +41,8 @@ from minibnn.ops.reference.products import (
     dense,
     dense_grad_input,
     dense_grad_kernel,
+    max_pool2d,
+    max_pool2d_grad,
 )
 from minibnn.ops.reference.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
 

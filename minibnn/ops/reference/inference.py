@@ -8,8 +8,7 @@ level is compared with the integer sums w * (2 x - 255), before they are scaled.
 import numpy as np
 
 from minibnn.ops.bits import pack_signs
-from minibnn.ops.reference.pooling import max_pool2d
-from minibnn.ops.reference.products import integer_sums_conv2d, integer_sums_dense
+from minibnn.ops.reference.products import integer_sums_conv2d, integer_sums_dense, max_pool2d
 
 
 def threshold_sign(z, thresholds):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.reference.fixed import to_fixed
 from minibnn.ops.rounding import bn_factor, fixed_sums, integer_statistics
@@ -83,3 +84,25 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bit
     mean_dy, mean_dy_xhat = (across.sum(sums) if across else sums).astype(dy.dtype) * per_entry
     dx = dy - mean_dy - xhat * mean_dy_xhat
     return factor * dx, dgamma, dbeta
+
+
+def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
+    """(signs, gate), both Signs like x: the sign of ``batch_norm``, and where its gradient passes.
+
+    The gate is +1 where the normalised x lies within ``clip_value`` (None: everywhere), else -1.
+    x, ``mean``, ``variance``, ``beta``, ``epsilon`` and ``gamma`` are those of ``batch_norm``.
+    """
+    y = batch_norm(x, mean, variance, beta, epsilon, gamma)
+    passes = np.full(y.shape, True) if clip_value is None else np.abs(y) <= clip_value
+    return pack_signs(y, -1), pack_signs(np.where(passes, 1, -1), -1)
+
+
+def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
+    """``batch_norm_grad`` of what the gate of ``batch_norm_sign`` lets pass of dy.
+
+    x, ``mean``, ``variance``, ``epsilon``, ``gamma``, ``across`` and ``bits`` are as there.
+    """
+    entries = dy.integers if isinstance(dy, Fixed) else dy
+    passed = np.where(gate.unpack() > 0, entries, entries.dtype.type(0))
+    passed = dy.like(passed) if isinstance(dy, Fixed) else passed
+    return batch_norm_grad(passed, x, mean, variance, epsilon, gamma, across, bits)

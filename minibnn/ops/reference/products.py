@@ -1,4 +1,4 @@
-"""Matrix products and convolutions of signs, bytes and floats.
+"""Matrix products, convolutions and pooling of signs, bytes and floats.
 
 Images are NHWC, kernels HWIO (height, width, inputs, outputs), dense kernels (I, O); gradients of
 outputs dy are shaped like the outputs. An operand x, (B, I) or NHWC, is one of
@@ -193,6 +193,113 @@ def binary_conv2d_grad_kernel(
         pad_value = 255 * pad_value if bytes_ else pad_value
         return _grad_kernel(conv2d_grad_kernel, x, dy, fixed, *geometry, pad_value)
     return conv2d_grad_kernel(x, dy, *geometry, pad_value)
+
+
+# -- pooling --------------------------------------------------------------------------------
+
+
+def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """(y, where): the largest entry of each window, and which it is.
+
+    Windows are ``pool_size`` (rows, columns) large and ``strides`` apart; the ``padding`` is
+    "valid" or "same", with minus infinity. y is like x, floats or integers; where is uint8 and
+    counts a window's entries row by row. Of equals the first wins.
+
+    >>> y, where = max_pool2d(np.float32([[1, 4], [4, 2]]).reshape(1, 2, 2, 1))
+    >>> y.item(), where.item()
+    (4.0, 1)
+    """
+    seen = windows(x.shape[1:3], pool_size, strides, padding)
+    padded = np.full((len(x), *seen.padded, x.shape[3]), -np.inf)
+    padded[:, *seen.inside] = x
+    entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in seen.taps])
+    return entries.max(0).astype(x.dtype), entries.argmax(0).astype(np.uint8)
+
+
+def max_pool2d_grad(dy, where, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """dx of ``max_pool2d``: each dy, floats or Fixed, goes to the entry ``where`` points at.
+
+    dx has dy's type and the ``input_shape`` of x. ``pool_size``, ``strides`` and ``padding`` are
+    those of the pool.
+    """
+    if isinstance(dy, Fixed):  # windows that overlap may add up to more than dy's type holds
+        wide = dy.integers if strides == pool_size else dy.integers.astype(np.int32)
+        return dy.like(max_pool2d_grad(wide, where, input_shape, pool_size, strides, padding))
+    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros((len(dy), *seen.padded, dy.shape[3]), dy.dtype)
+    for k, (_, (rows, columns)) in enumerate(seen.taps):
+        dx[:, rows, columns] += np.where(where == k, dy, dy.dtype.type(0))
+    return np.ascontiguousarray(dx[:, *seen.inside])
+
+
+def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """Mean over the pixels of each window that lie in the image (Keras' rule for ``same``).
+
+    Of floats x in their type, of integers in float32. ``pool_size``, ``strides`` and ``padding``
+    are those of ``max_pool2d``.
+    """
+    seen = windows(x.shape[1:3], pool_size, strides, padding)
+    if not np.issubdtype(x.dtype, np.floating):
+        x = x.astype(np.float32)
+    padded = np.zeros((len(x), *seen.padded, x.shape[3]), x.dtype)
+    padded[:, *seen.inside] = x
+    total = sum(padded[:, rows, columns] for _, (rows, columns) in seen.taps)
+    return total / _pixels(seen, x.dtype)
+
+
+def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="valid"):
+    """dx of ``avg_pool2d``: each dy is shared equally among the pixels of its window.
+
+    dx has dy's float type and the ``input_shape`` of x. ``pool_size``, ``strides`` and ``padding``
+    are those of the pool.
+    """
+    seen = windows(tuple(input_shape[1:3]), pool_size, strides, padding)
+    dx = np.zeros((len(dy), *seen.padded, dy.shape[3]), dy.dtype)
+    share = dy / _pixels(seen, dy.dtype)
+    for _, (rows, columns) in seen.taps:
+        dx[:, rows, columns] += share
+    return np.ascontiguousarray(dx[:, *seen.inside])
+
+
+def _pixels(seen, dtype):
+    """How many pixels of each window lie in the image: (rows, columns, 1)."""
+    image = np.zeros(seen.padded, dtype)
+    image[seen.inside] = 1
+    return sum(image[rows, columns] for _, (rows, columns) in seen.taps)[..., None]
+
+
+# -- a binary convolution and 2x2 max pooling with strides of 2, one pass of the kernels ----------
+
+
+def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
+    """(y, where) of ``max_pool2d`` after ``binary_conv2d``, of Signs x and w.
+
+    ``strides``, ``padding`` and ``pad_value`` are the convolution's.
+    """
+    return max_pool2d(binary_conv2d(x, w, strides, padding, pad_value))
+
+
+def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
+    """dx of ``binary_conv2d_pool``: dy goes to the maxima, ``where`` they are, and from there to x.
+
+    The rest as in ``binary_conv2d_grad_input``: ``w_t``, ``input_shape``, ``strides``, ``padding``.
+    """
+    sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
+    dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
+    return binary_conv2d_grad_input(dy, w_t, input_shape, strides, padding)
+
+
+def binary_conv2d_pool_grad_kernel(
+    x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
+):
+    """dw of ``binary_conv2d_pool`` by the binary weights, of Signs x; dy goes to the maxima.
+
+    ``where`` is what ``binary_conv2d_pool`` returned. The rest as in ``binary_conv2d_grad_kernel``:
+    ``kernel_size``, ``strides``, ``padding``, ``pad_value``, ``fixed``.
+    """
+    sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
+    dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
+    return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, fixed)
 
 
 # -- the loops over taps ----------------------------------------------------------------------

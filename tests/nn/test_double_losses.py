@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from minibnn.ops import reference as ops
+from minibnn.nn import softmax_cross_entropy
 
 
 @pytest.fixture
@@ -15,17 +15,17 @@ def batch():
 
 def test_the_order_of_samples_does_not_change_it(batch):
     logits, labels = batch
-    loss, dlogits = ops.softmax_cross_entropy(logits, labels)
+    loss, dlogits = softmax_cross_entropy(logits, labels)
     rows = np.random.default_rng(1).permutation(len(logits))
-    found = ops.softmax_cross_entropy(logits[rows], labels[rows])
+    found = softmax_cross_entropy(logits[rows], labels[rows])
     assert found[0] == loss
     assert_array_equal(found[1], dlogits[rows])
 
 
 def test_it_is_close_to_that_of_floats(batch):
     logits, labels = batch
-    loss, dlogits = ops.softmax_cross_entropy(logits, labels)
-    short, gradient = ops.softmax_cross_entropy(logits.astype(np.float32), labels)
+    loss, dlogits = softmax_cross_entropy(logits, labels)
+    short, gradient = softmax_cross_entropy(logits.astype(np.float32), labels)
     assert_allclose(loss, short, rtol=1e-6)
     assert_allclose(dlogits, gradient, rtol=0, atol=1e-8)
     e = np.exp(logits - logits.max(1, keepdims=True))
@@ -35,12 +35,12 @@ def test_it_is_close_to_that_of_floats(batch):
 
 
 def test_what_is_not_a_number_stays_so():
-    loss, dlogits = ops.softmax_cross_entropy(np.array([[1, np.nan], [2, 3]]), np.array([0, 1]))
+    loss, dlogits = softmax_cross_entropy(np.array([[1, np.nan], [2, 3]]), np.array([0, 1]))
     assert np.isnan(loss)
     assert np.isnan(dlogits[0]).all()
     assert np.isfinite(dlogits[1]).all()
 
 
 def test_far_logits_weigh_nothing():
-    loss, dlogits = ops.softmax_cross_entropy(np.array([[1e300, -1e300, 0]]), np.array([0]))
+    loss, dlogits = softmax_cross_entropy(np.array([[1e300, -1e300, 0]]), np.array([0]))
     assert (loss, dlogits.tolist()) == (0, [[0, 0, 0]])
