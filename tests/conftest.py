@@ -104,7 +104,18 @@ def use_backend():
 @pytest.fixture
 def use_simd(monkeypatch):
     """A function that forces a vector path until the test ends."""
-    return lambda path: monkeypatch.setenv("MINIBNN_SIMD", path)
+    from minibnn.ops.kernels import simd
+
+    def forget():
+        for known in (simd.vector_path, simd.simd, simd.table_simd):
+            known.cache_clear()
+
+    def use(path):
+        monkeypatch.setenv("MINIBNN_SIMD", path)
+        forget()
+
+    yield use
+    forget()
 
 
 @pytest.fixture(params=["reference", "numba"])

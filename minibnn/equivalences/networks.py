@@ -162,8 +162,8 @@ class _BayesCode(optim.LatentSGD):
     temperature = 1e-10
     published = True
 
-    def _move(self, p, hyper, kernels):
-        latent, g, n = self._states[p.name].latent, self._gradient(p), np.float32(BAYES_SAMPLES)
+    def _move(self, p, g, hyper, kernels):
+        latent, n = self._states[p.name].latent, np.float32(BAYES_SAMPLES)
         if self.published:
             how = self.temperature, hyper["lr"], n, hyper["weight_decay"]
             new, _ = bayes_step(latent, g, np.float32(0.5), *how)

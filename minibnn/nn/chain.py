@@ -150,11 +150,11 @@ class Flatten(Layer):
 
     def forward(self, x, training=False):
         self.shape = x.shape
-        flat = (len(x), prod(x.shape[1:]))
+        flat = (x.shape[0], prod(x.shape[1:]))
         if not isinstance(x, Signs):
             return x.reshape(flat)
-        if x.axis == x.ndim - 1 and (x.ndim == 2 or x.shape[-1] % WORD == 0):
-            return Signs(x.words.reshape(len(x), -1), flat, 1)  # the words already stand in a row
+        if x.axis == len(x.shape) - 1 and (x.axis == 1 or x.shape[-1] % WORD == 0):
+            return Signs(x.words.reshape(flat[0], -1), flat, 1)  # the words already stand in a row
         return ops.pack_signs(x.unpack().reshape(flat), 1)
 
     def backward(self, dy, need_dx=True):

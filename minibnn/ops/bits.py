@@ -5,6 +5,7 @@ read as +1 and cancel in an exclusive or.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Signs:
         return np.moveaxis(1 - 2 * bits.astype(np.int8), -1, self.axis).astype(dtype)
 
 
+@lru_cache(maxsize=256)
 def packed_shape(shape, axis):
     """Shape of the words of a ±1 array of ``shape`` packed along ``axis`` (not negative)."""
     return (*shape[:axis], -(-shape[axis] // WORD), *shape[axis + 1 :])

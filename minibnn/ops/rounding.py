@@ -12,7 +12,7 @@ with powers of two alone, which IEEE 754 rounds the same everywhere. exp, log an
 
 import math
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -28,11 +28,13 @@ PI_HIGH, PI_LOW = math.pi, 1.2246467991473532e-16  # their sum is pi
 # -- layers ---------------------------------------------------------------------------------------
 
 
+@cache
 def sum_dtype(n):
     """Integer type that holds a sum of n signs: int16 where it fits, else int32."""
     return np.int16 if n <= np.iinfo(np.int16).max else np.int32
 
 
+@cache
 def byte_sum_dtype(n):
     """Float type in which a sum of n terms of at most 255 is exact."""
     return np.float32 if 255 * n <= EXACT else np.float64

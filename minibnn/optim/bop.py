@@ -169,5 +169,5 @@ class IntegerBop(StepOptimizer):
                 raise InputError(f"{self.kind}: state {key} must fit into 16 bits")
         super().load_state_dict(arrays)
 
-    def _gradient(self, p):
-        return quanta(super()._gradient(p), self.unit)
+    def _move(self, p, g, hyper, kernels):
+        return super()._move(p, quanta(g, self.unit), hyper, kernels)

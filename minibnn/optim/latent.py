@@ -163,8 +163,8 @@ class LatentOptimizer(MagnitudeOptimizer):
         latent[wrong] = with_signs(np.abs(latent[wrong]), p.value[wrong])
         p.rescale(latent)
 
-    def _move(self, p, hyper, kernels):
-        hyper, g = self.at_layer_rate(p, hyper), self._gradient(p)
+    def _move(self, p, g, hyper, kernels):
+        hyper = self.at_layer_rate(p, hyper)
         latent, *inner = self._states[p.name]
         state = self.inner_class(*inner)
         w = p.writable()
@@ -266,7 +266,7 @@ class InertiaSGD(SGDArguments):
         inertia[(inertia == 0) & (p.value < 0)] = TINY  # as LatentSGD keeps its -1
         p.rescale(inertia)
 
-    def _move(self, p, hyper, kernels):
-        flips = super()._move(p, self.at_layer_rate(p, hyper), kernels)
+    def _move(self, p, g, hyper, kernels):
+        flips = super()._move(p, g, self.at_layer_rate(p, hyper), kernels)
         p.rescale(self._states[p.name].inertia)
         return flips

@@ -189,8 +189,11 @@ class StepOptimizer(Optimizer):
     def train(self, parameters, kernels):
         """One step of parameters that have been met; returns {name: flips} of binary ones."""
         hyper = self.hyperparameters()
-        flips = {p.name: self._move(p, hyper, kernels) for p in parameters}
-        self.iterations, self._used = self.iterations + 1, hyper
+        flips = {
+            p.name: self._move(p, np.asarray(p.grad, np.float32), hyper, kernels)
+            for p in parameters
+        }
+        vars(self).update(iterations=self.iterations + 1, _used=hyper)  # nothing to be checked
         return flips if self.trains == "binary" else {}
 
     def _start(self, p):
@@ -201,9 +204,9 @@ class StepOptimizer(Optimizer):
     def _assigned(self, p):
         """Adapt the state to values that somebody else has written into a parameter."""
 
-    def _move(self, p, hyper, kernels):
-        """One step of one parameter; returns the number of entries it flipped."""
-        state, g, value = self._states[p.name], self._gradient(p), p.writable()
+    def _move(self, p, g, hyper, kernels):
+        """One step of one parameter by g, float32; returns the number of entries it flipped."""
+        state, value = self._states[p.name], p.writable()
         if update := getattr(kernels, self.update, None):
             flips, state = update(value, g, state, **hyper)
         else:
@@ -212,9 +215,6 @@ class StepOptimizer(Optimizer):
             value[...] = new
         self._states[p.name] = state
         return int(flips)
-
-    def _gradient(self, p):
-        return np.asarray(p.grad, np.float32)
 
     def inertia(self, parameter):
         """What keeps the weights of a trained ``parameter`` where they are: an Inertia, or None."""

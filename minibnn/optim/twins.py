@@ -155,12 +155,12 @@ class DoubleWellSGD(_Hysteresis):
     step_function = double_well_sgd_step
     inert = "latent", None, "|latent|"
 
-    def _move(self, p, hyper, kernels):
+    def _move(self, p, g, hyper, kernels):
         before, now = self.in_force("deadband"), np.float32(hyper["deadband"])
         if now != before:  # the wells move, and with them what is in them
             latent = self._states[p.name].latent
             latent += (now - before) * p.value
-        return super()._move(p, hyper, kernels)
+        return super()._move(p, g, hyper, kernels)
 
 
 @dataclass(eq=False)

@@ -32,9 +32,9 @@ def run(code, **environment):
     )
 
 
-def test_the_environment_forces_a_vector_path(monkeypatch):
+def test_the_environment_forces_a_vector_path(use_simd):
     for path in vector_paths():
-        monkeypatch.setenv("MINIBNN_SIMD", path)
+        use_simd(path)
         assert vector_path() == path
     assert len(simd()) == LANES[path]
 
@@ -44,8 +44,8 @@ def test_a_matrix_unit_that_linux_does_not_lend_is_left_alone(monkeypatch):
     assert simd_room.vector_paths.__wrapped__() == tuple(p for p in vector_paths() if p != "amx")
 
 
-def test_a_path_the_cpu_lacks_is_one_clear_line(monkeypatch):
-    monkeypatch.setenv("MINIBNN_SIMD", "sse9")
+def test_a_path_the_cpu_lacks_is_one_clear_line(use_simd):
+    use_simd("sse9")
     with pytest.raises(InputError, match=r"^MINIBNN_SIMD must be one of .*generic; found 'sse9'$"):
         vector_path()
 

@@ -1,5 +1,6 @@
 """What all layers share: names, configurations, parameters, and the kinds of array they take."""
 
+from functools import cached_property
 from math import prod
 from operator import attrgetter
 
@@ -142,7 +143,6 @@ class Parameter:
         self.trainable = True
         self.version = 0
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
-        self._packed = {}
         self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
 
     shape = property(attrgetter("_array.shape"), doc="Shape of the value.")
@@ -180,23 +180,19 @@ class Parameter:
 
     def writable(self):
         """The array itself, to be written to at once; packed forms are made anew afterwards."""
-        self._packed.clear()
+        vars(self).pop("signs", None)
+        vars(self).pop("signs_t", None)
         return self._array
 
-    @property
+    @cached_property
     def signs(self):
         """A binary kernel packed for the forward product, along its inputs (axis -2)."""
-        return self._pack("signs", self._array)
+        return ops.pack_signs(self._array, -2)
 
-    @property
+    @cached_property
     def signs_t(self):
         """Inputs and outputs swapped, packed along the outputs: for the gradient of the input."""
-        return self._pack("signs_t", self._array.swapaxes(-1, -2))
-
-    def _pack(self, name, array):
-        if name not in self._packed:
-            self._packed[name] = ops.pack_signs(array, -2)
-        return self._packed[name]
+        return ops.pack_signs(self._array.swapaxes(-1, -2), -2)
 
     def __repr__(self):
         kind = "binary" if self.binary else "real"

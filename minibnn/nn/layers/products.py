@@ -88,13 +88,8 @@ class _Binary:
 
     def of_sums(self, dy):
         """dL/dsums from dL/dy; with integer gradients rounded to them, once."""
-        dy = self.times_scale(dy)
+        dy = dy if self.scale is None else self.times_scale(dy)
         return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
-
-    @property
-    def keeps_sums(self):
-        """Whether the kernel's gradient stays exact sums, which several ranks then add up."""
-        return bool(self.gradient_bits and self.across)
 
 
 class BinaryDense(_Binary, _Dense):
@@ -117,7 +112,8 @@ class BinaryDense(_Binary, _Dense):
 
     def backward(self, dy, need_dx=True):
         dy = self.of_sums(dy)
-        self.kernel.grad = ops.binary_dense_grad_kernel(self.x, dy, self.keeps_sums)
+        exact = bool(self.gradient_bits and self.across)  # sums, which several ranks then add up
+        self.kernel.grad = ops.binary_dense_grad_kernel(self.x, dy, exact)
         return ops.binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
 
@@ -163,8 +159,8 @@ class BinaryConv2D(_Binary, _Convolution):
             grad_kernel = ops.binary_conv2d_pool_grad_kernel
             grad_input = ops.binary_conv2d_pool_grad_input
             dys = (*dys, where)
-        how = self.kernel_size, *self.geometry, self.keeps_sums
-        self.kernel.grad = grad_kernel(self.x, *dys, *how)
+        exact = bool(self.gradient_bits and self.across)  # as in BinaryDense
+        self.kernel.grad = grad_kernel(self.x, *dys, self.kernel_size, *self.geometry, exact)
         if not need_dx:
             return None
         return grad_input(*dys, self.kernel.signs_t, self.x.shape, self.strides, self.padding)

@@ -78,11 +78,11 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     With ``pooled``, (y, where) after 2x2 max pooling: nothing else reaches memory.
     """
     operands = conv2d_operands(x.shape[1:3], w, strides, padding, pad_value, pooled)
-    outputs, n = w.shape[3], w.shape[0] * w.shape[1] * w.shape[2]
+    images, outputs, n = x.shape[0], w.shape[3], w.shape[0] * w.shape[1] * w.shape[2]
     size = output_size(operands, pooled)
-    out = empty((len(x), *size, operands.w.stride), sum_dtype(n))
+    out = empty((images, *size, operands.w.stride), sum_dtype(n))
     where = empty(out.shape, np.uint8) if pooled else NO_PLACES
-    multiply(x.words, len(x), operands, out, where, pooled)
+    multiply(x.words, images, operands, out, where, pooled)
     out = without_extra_lanes(out, outputs)
     return (out, without_extra_lanes(where, outputs)) if pooled else out
 

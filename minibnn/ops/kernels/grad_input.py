@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import (
     ZERO,
@@ -42,7 +43,8 @@ def grad_input_dense(dy, w_t):
     w = Columns(kernel_lanes(w_t.words, inputs, "backward kernel"), ZERO, 1, depth, lanes)
     dx = empty((batch, lanes), own.sum)
     _dense(own.path, tables, own.limit, w, Lines(dx.reshape(-1), steps(batch, lanes)))
-    return own.result(without_extra_lanes(dx, inputs), dy)
+    dx = without_extra_lanes(dx, inputs)
+    return dy.like(dx) if isinstance(dy, Fixed) else dx
 
 
 def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
@@ -63,7 +65,8 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
         columns = Columns(w, phase.planes, len(phase.planes), depth, lanes)
         values, out = own.values.reshape(-1), dx.reshape(-1)
         _bands(own.path, values, dy.shape, own.entries, own.limit, phase, tables, columns, out)
-    return own.result(without_extra_lanes(dx, inputs), dy)
+    dx = without_extra_lanes(dx, inputs)
+    return dy.like(dx) if isinstance(dy, Fixed) else dx
 
 
 class Phase(NamedTuple):

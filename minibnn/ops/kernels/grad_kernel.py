@@ -25,7 +25,7 @@ from minibnn.ops.kernels.layout import (
     steps,
     window_shifts,
 )
-from minibnn.ops.kernels.scratch import empty, scratch
+from minibnn.ops.kernels.scratch import empty, scratch, workspace
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
@@ -57,11 +57,11 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
     With ``where`` (uint8 like dy), dy is the gradient after 2x2 max pooling.
     """
     seen = windows(x.shape[1:3], kernel_size, strides, padding)
-    inputs, outputs = x.shape[3], dy.shape[3]
+    images, inputs, outputs = x.shape[0], x.shape[3], dy.shape[3]
     depth, taps = depth_of(inputs), kernel_size[0] * kernel_size[1]
     pooled = where is not None
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
-    dy = dy.reshape(len(x), -1, outputs)
+    dy = dy.reshape(images, -1, outputs)
     where = where.reshape(dy.shape) if pooled else None
     extra = None
     if pad_value == 0 and lists.missing.any():
@@ -71,7 +71,7 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
         rows = np.ascontiguousarray(rows[::PLACES])
         offsets, sources = window_shifts(seen.padded[1], seen.kernel, strides, depth)
     words = padded_words(x.words, seen)
-    planes = _along_pixels(words, lists.image, len(x), rows, offsets, depth)
+    planes = _along_pixels(words, lists.image, images, rows, offsets, depth)
     where = where.reshape(-1, outputs) if pooled else NO_PLACES
     shape = *kernel_size, inputs, outputs
     return _sum(planes, sources, dy.reshape(-1, outputs), where, extra, shape, fixed)
@@ -163,11 +163,10 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     starts = (sources.astype(np.int64) * stretch * lanes).astype(np.int32)
     values, places = own.values.reshape(-1), where.reshape(-1)
     block, sums, threads = STRETCH * WORD, units * taps * lanes, get_num_threads()
-    names = [f"kernel {name}" for name in Buffers._fields]
     sizes = STRETCH * own.entries, MASKS * STRETCH, block, block, sums, sums
     shapes = [(threads, UNIT * size) for size in sizes]
     kinds = own.table, np.uint32, values.dtype, np.uint8, own.sum, np.int32
-    buffers = Buffers(*map(scratch, names, shapes, kinds))
+    buffers = Buffers(*workspace("kernel", shapes, kinds))
     _units(
         own.path, planes, starts, outs, values, places, own.entries, own.limit, buffers, extra,
         np.float32(unit), dw.view(np.int32).reshape(-1),

@@ -18,6 +18,7 @@ import numpy as np
 from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import (
     ZERO,
@@ -143,7 +144,8 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
         kernel_lanes(w_t.words, inputs, "backward kernel"), dx,
     )  # fmt: skip
-    return own.result(without_extra_lanes(dx, inputs), dy)
+    dx = without_extra_lanes(dx, inputs)
+    return dy.like(dx) if isinstance(dy, Fixed) else dx
 
 
 class Plan(NamedTuple):

@@ -6,7 +6,7 @@ list of rows, the taps one list of offsets, and every image the same lists, furt
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -19,6 +19,7 @@ ZERO = np.zeros(1, np.int32)  # the offset of a single tap
 LANES = 32  # output lanes that products come in: the narrowest tile's, two groups
 
 
+@cache
 def padded_lanes(n):
     """n output lanes, filled up to the narrowest tile."""
     return -(-n // LANES) * LANES
@@ -146,6 +147,7 @@ def without_extra_lanes(out, lanes):
     return out if out.shape[-1] == lanes else np.ascontiguousarray(out[..., :lanes])
 
 
+@cache
 def depth_of(channels):
     """Words that hold the signs of so many channels."""
     return -(-channels // WORD)

@@ -16,11 +16,10 @@ from llvmlite import ir
 from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
-from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.emit import I8, I64, tile
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd, vector_path
+from minibnn.ops.kernels.simd import simd
 from minibnn.ops.shapes import windows
 
 SIDE = 32  # a block of sums: two by two tiles of 16 x 16
@@ -113,12 +112,6 @@ def _grid(image, kernel_size, padding):
     ky, kx = (a.ravel() for a in np.mgrid[: kernel_size[0], : kernel_size[1]])
     shifts = (ky - seen.top) * columns + kx - seen.left
     return Grid(rows, columns, *image, int(np.abs(shifts).max())), shifts
-
-
-def fits_matrix(dy, strides=(1, 1)):
-    """Whether the products with gradients dy can be computed here."""
-    small = isinstance(dy, Fixed) and dy.integers.dtype == np.int8
-    return small and tuple(strides) == (1, 1) and vector_path() == "amx"
 
 
 def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):

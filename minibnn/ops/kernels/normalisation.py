@@ -30,19 +30,14 @@ def batch_statistics(x, across=None):
     if np.issubdtype(x.dtype, np.integer):
         sums = np.empty((parts, 2, flat.shape[1]), np.int64)
         _integer_sums(flat, sums)
-        total, squares = _total(sums, across)
+        total, squares = across.sum(sums.sum(0)) if across else sums.sum(0)
         return integer_statistics(total, squares, n)
     sums = np.empty((parts, flat.shape[1]), np.float64)
-    _deviations(flat, np.zeros(flat.shape[1]), 1, sums)
-    mean = _total(sums, across) / n
-    _deviations(flat, mean, 2, sums)
-    return mean, _total(sums, across) / n
-
-
-def _total(parts, across):
-    """The sum of the parts and, of a piece of a batch, of those of all pieces."""
-    own = parts.sum(0)
-    return across.sum(own) if across else own
+    found = [np.zeros(flat.shape[1])]
+    for power in (1, 2):
+        _deviations(flat, found[-1], power, sums)
+        found.append((across.sum(sums.sum(0)) if across else sums.sum(0)) / n)
+    return tuple(found[1:])
 
 
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
@@ -61,7 +56,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     shape, axis, rest = x.shape, x.ndim - 1, x.shape[-1] % WORD
     constants = mean, bn_factor(variance, epsilon, gamma), beta.astype(mean.dtype, copy=False)
     limits = np.array([np.inf if clip_value is None else clip_value, unit], np.float32)
-    signs, gate = (empty(packed_shape(shape, axis), np.uint32) for _ in range(2))
+    signs, gate = empty((2, *packed_shape(shape, axis)), np.uint32)
     flat = filled_lanes(x.reshape(-1, shape[-1]))
     words = signs.reshape(len(flat), -1), gate.reshape(len(flat), -1)
     _signs(simd(), flat, *filled_lanes(np.stack(constants)), limits, *words)

@@ -8,6 +8,7 @@ the arrays' type. An array that a step does not have is None, which Numba resolv
 """
 
 import math
+from functools import cache
 
 import numpy as np
 from numba import prange
@@ -249,12 +250,14 @@ def _flat(w, g, *floats):
     return [x if x is None else x.reshape(-1) for x in (w, g, *floats)]
 
 
+@cache
 def _choices(rule, average):
     """How Bop decides and averages, as codes."""
     rule = _code(rule, "rule", "strict", "inclusive", "larq")
     return rule, bool(_code(average, "average", "convex", "lerp"))
 
 
+@cache
 def _code(word, name, *words):
     return words.index(one_of(word, name, words))
 

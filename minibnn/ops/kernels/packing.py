@@ -12,25 +12,22 @@ from minibnn.ops.kernels.scratch import empty
 
 def pack_signs(x, axis):
     x = np.asarray(x)
-    axis = range(x.ndim)[axis]
+    shape, axis = x.shape, range(x.ndim)[axis]
     if x.dtype.kind == "b" or x.dtype == np.float16:
         x = x.astype(np.float32)
-    if axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous:
-        return _pack_transposed(x)
-    words = empty(packed_shape(x.shape, axis), np.uint32)
-    outer, n, inner = prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])
+    swapped = axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous
+    if swapped:  # then the words are swapped back, of which there are 32 times fewer
+        x = x.swapaxes(-1, -2)
+    along = axis + swapped
+    words = empty(packed_shape(x.shape, along), np.uint32)
+    outer, n, inner = prod(x.shape[:along]), x.shape[along], prod(x.shape[along + 1 :])
     flat = np.ascontiguousarray(x)
     if inner == 1:
         _pack_rows(flat.reshape(outer, n), words.reshape(outer, -1))
     else:
         _pack(flat.reshape(outer, n, inner), words.reshape(outer, -1, inner))
-    return Signs(words, x.shape, axis)
-
-
-def _pack_transposed(x):
-    """Of a swapped view the words are transposed, of which there are 32 times fewer."""
-    rows = pack_signs(x.swapaxes(-1, -2), -1)
-    return Signs(np.ascontiguousarray(rows.words.swapaxes(-1, -2)), x.shape, x.ndim - 2)
+    words = np.ascontiguousarray(words.swapaxes(-1, -2)) if swapped else words
+    return Signs(words, shape, axis)
 
 
 def sign(x):

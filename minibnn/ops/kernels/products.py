@@ -14,7 +14,7 @@ from minibnn.ops.kernels.grad_kernel import (
     joined_bytes,
 )
 from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
-from minibnn.ops.kernels.matrix import fits_matrix, matrix_grad_input, matrix_grad_kernel
+from minibnn.ops.kernels.matrix import matrix_grad_input, matrix_grad_kernel
 from minibnn.ops.kernels.pooling import max_pool2d_grad
 from minibnn.ops.kernels.simd import vector_path
 from minibnn.ops.reference import products as reference
@@ -28,11 +28,12 @@ def binary_dense(x, w, fixed=False):
 def binary_dense_grad_input(dy, w_t):
     if isinstance(dy, Fixed):
         check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
-    if fits_matrix(dy):
+    way = _way(dy)
+    if way == "matrix":
         w = Signs(w_t.words[None, None], (1, 1, *w_t.shape), 2)
         shape = len(dy), 1, 1, w_t.shape[1]
         return matrix_grad_input(_pixels(dy), w, shape, "valid").reshape(len(dy), -1)
-    if _tables_fit(dy):
+    if way == "tables":
         return grad_input_dense(dy, w_t)
     return reference.binary_dense_grad_input(dy, w_t)
 
@@ -46,9 +47,9 @@ def _pixels(rows):
 
 def binary_dense_grad_kernel(x, dy, fixed=False):
     if isinstance(dy, Fixed):
-        of_signs = _matrix_grad_kernel_dense if fits_matrix(dy) else grad_kernel_dense
+        of_signs = _matrix_grad_kernel_dense if _way(dy) == "matrix" else grad_kernel_dense
         return _fixed_grad_kernel(of_signs, reference.dense_grad_kernel, x, dy, fixed)
-    if isinstance(x, Signs) and _tables_fit(dy):
+    if isinstance(x, Signs) and _way(dy) == "tables":
         return grad_kernel_dense(x, dy)
     return reference.dense_grad_kernel(x, dy)
 
@@ -63,9 +64,10 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
     if isinstance(dy, Fixed):
         terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
         check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
-    if fits_matrix(dy, strides):
+    way = _way(dy, strides)
+    if way == "matrix":
         return matrix_grad_input(dy, w_t, input_shape, padding)
-    if _tables_fit(dy):
+    if way == "tables":
         if w_t.shape[:2] == tuple(input_shape[1:3]) and dy.shape[1:3] == (1, 1):
             return _grad_input_whole(dy, w_t).reshape(input_shape)
         return grad_input_conv2d(dy, w_t, input_shape, strides, padding)
@@ -86,9 +88,9 @@ def binary_conv2d_grad_kernel(
 ):
     geometry = tuple(kernel_size), strides, padding, pad_value
     if isinstance(dy, Fixed):
-        of_signs = matrix_grad_kernel if fits_matrix(dy, strides) else grad_kernel_conv2d
+        of_signs = matrix_grad_kernel if _way(dy, strides) == "matrix" else grad_kernel_conv2d
         return _fixed_grad_kernel(of_signs, real.conv2d_grad_kernel, x, dy, fixed, *geometry)
-    if isinstance(x, Signs) and _tables_fit(dy):
+    if isinstance(x, Signs) and _way(dy, strides) == "tables":
         return grad_kernel_conv2d(x, dy, *geometry)
     return real.conv2d_grad_kernel(x, dy, *geometry)
 
@@ -114,9 +116,10 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
-    if fits_matrix(dy, strides):
+    way = _way(dy, strides)
+    if way == "matrix":
         return matrix_grad_input(dy, w_t, input_shape, padding, where)
-    if _tables_fit(dy) and fits_windows(strides, w_t.shape[3]):
+    if way == "tables" and fits_windows(strides, w_t.shape[3]):
         return grad_input_windows(dy, np.ascontiguousarray(where), w_t, input_shape, padding)
     sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
@@ -127,17 +130,24 @@ def binary_conv2d_pool_grad_kernel(
     x, dy, where, kernel_size, strides=(1, 1), padding="same", pad_value=0, fixed=False
 ):
     geometry = tuple(kernel_size), strides, padding, pad_value
-    if _tables_fit(dy):
+    way = _way(dy, strides)
+    if way != "floats":
         if isinstance(dy, Fixed):  # as of all pixels, three of four of which are 0
             pixels = 4 * dy.shape[0] * dy.shape[1] * dy.shape[2]
             check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
-        of_signs = matrix_grad_kernel if fits_matrix(dy, strides) else grad_kernel_conv2d
+        of_signs = matrix_grad_kernel if way == "matrix" else grad_kernel_conv2d
         return of_signs(x, dy, *geometry, np.ascontiguousarray(where), fixed)
     sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
     return binary_conv2d_grad_kernel(x, dy, *geometry)
 
 
-def _tables_fit(dy):
-    """Tables of floats are float32, and a vector must hold at least half of one."""
-    return isinstance(dy, Fixed) or (dy.dtype == np.float32 and vector_path() != "generic")
+def _way(dy, strides=(1, 1)):
+    """How products with a gradient dy are computed: on the "matrix" unit, by "tables", in "floats".
+
+    Tables of floats are float32, and a vector must hold at least half of one.
+    """
+    if not isinstance(dy, Fixed):
+        return "tables" if dy.dtype == np.float32 and vector_path() != "generic" else "floats"
+    fits = dy.integers.dtype == np.int8 and tuple(strides) == (1, 1) and vector_path() == "amx"
+    return "matrix" if fits else "tables"

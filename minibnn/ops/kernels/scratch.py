@@ -6,6 +6,7 @@ an array is its owner's for as long as any reference to it, or to a view of it, 
 """
 
 import sys
+from itertools import accumulate
 from math import prod
 from threading import local
 
@@ -32,43 +33,45 @@ def scratch(name, shape, dtype, fill=None):
     """
     size, buffers = prod(shape) * np.dtype(dtype).itemsize, vars(_buffers)
     if name not in buffers or buffers[name].nbytes < size:
-        buffers[name] = _aligned(np.empty(size + _LINE, np.uint8), size)
+        block = np.empty(size + _LINE, np.uint8)
+        buffers[name] = block[-block.ctypes.data % _LINE :][:size]
     array = buffers[name][:size].view(dtype).reshape(shape)
     if fill is not None:
         array.fill(fill)
     return array
 
 
+def workspace(name, shapes, dtypes):
+    """Several buffers side by side under one name, each as ``scratch`` makes it."""
+    sizes = [prod(s) * np.dtype(t).itemsize for s, t in zip(shapes, dtypes, strict=True)]
+    starts = [0, *accumulate(-(-size // _LINE) * _LINE for size in sizes)]
+    block, each = scratch(name, starts[-1:], np.uint8), zip(starts[:-1], sizes, strict=True)
+    parts = [block[start : start + size] for start, size in each]
+    return [part.view(t).reshape(s) for part, t, s in zip(parts, dtypes, shapes, strict=True)]
+
+
 def empty(shape, dtype):
     """Like ``numpy.empty``, in memory that an earlier array gave back if there is some."""
-    size = prod(shape) * np.dtype(dtype).itemsize
-    if size < _SMALL:
+    used = prod(shape) * np.dtype(dtype).itemsize
+    if used < _SMALL:
         return np.empty(shape, dtype)
+    size = used + _LINE
     with _lock:
-        return _aligned(_take(size + _LINE), size).view(dtype).reshape(shape)
-
-
-def _take(size):
-    """An unused block of at least ``size`` bytes and at most twice that, or a new one."""
-    unused = [k for k in range(len(_pool)) if sys.getrefcount(_pool[k]) == _UNUSED]
-    fitting = [k for k in unused if size <= _pool[k].nbytes <= 2 * size]
-    if fitting:
-        best = min(fitting, key=lambda k: _pool[k].nbytes)
-        _pool.append(_pool.pop(best))  # the most recently used stand last
-    else:
-        spare = sum(_pool[k].nbytes for k in unused) + size - _KEPT
-        for gone, k in enumerate(unused):
-            if spare > 0:
-                spare -= _pool.pop(k - gone).nbytes
-            else:
-                break
-        _pool.append(np.empty(size, np.uint8))
-    return _pool[-1]
-
-
-def _aligned(block, size):
-    start = -block.ctypes.data % _LINE
-    return block[start : start + size]
+        unused = [k for k in range(len(_pool)) if sys.getrefcount(_pool[k]) == _UNUSED]
+        fitting = [k for k in unused if size <= _pool[k].nbytes <= 2 * size]
+        if fitting:
+            best = min(fitting, key=lambda k: _pool[k].nbytes)
+            _pool.append(_pool.pop(best))  # the most recently used stand last
+        else:
+            spare = sum(_pool[k].nbytes for k in unused) + size - _KEPT
+            for gone, k in enumerate(unused):
+                if spare > 0:
+                    spare -= _pool.pop(k - gone).nbytes
+                else:
+                    break
+            _pool.append(np.empty(size, np.uint8))
+        block = _pool[-1]
+        return block[-block.ctypes.data % _LINE :][:used].view(dtype).reshape(shape)
 
 
 def release():

@@ -39,8 +39,12 @@ def _lent_a_matrix_unit():
     return sys.platform == "linux" and ctypes.CDLL(None).syscall(*arch_prctl) == 0
 
 
+@cache
 def vector_path():
-    """The path in use: that of ``MINIBNN_SIMD``, or the CPU's best. InputError if it lacks it."""
+    """The path in use: that of ``MINIBNN_SIMD``, or the CPU's best. InputError if it lacks it.
+
+    The variable is read once.
+    """
     name = os.environ.get("MINIBNN_SIMD") or vector_paths()[0]
     if name not in vector_paths():
         raise InputError(
@@ -50,11 +54,13 @@ def vector_path():
     return name
 
 
+@cache
 def simd():
     """The path in use as a kernel's argument: a tuple as long as a vector has lanes."""
     return (0,) * LANES[vector_path()]
 
 
+@cache
 def table_simd():
     """``simd()`` for tables of 16-bit integers: of bytes where a vector's bytes can be permuted."""
     path = vector_path()

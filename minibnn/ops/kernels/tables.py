@@ -22,10 +22,6 @@ class Numbers(NamedTuple):
     entries: int  # of the tables that one word looks up
     limit: int  # words whose look-ups add up in the type of the tables
 
-    def result(self, sums, dy):
-        """The sums as what dy is: an array, or Fixed."""
-        return dy.like(sums) if isinstance(dy, Fixed) else sums
-
 
 def numbers(dy):
     """The Numbers of a gradient, float32 or Fixed."""
