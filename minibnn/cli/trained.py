@@ -64,7 +64,8 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     if dataset is None:
         raise InputError(f"{where} does not tell its images: name them by --dataset")
     own = options if dataset == options.get("dataset") else {}
-    data_dir, image_size = data_dir or own.get("data_dir"), image_size or own.get("image_size")
+    data_dir = data_dir or own.get("data_dir")
+    image_size = own.get("image_size") if image_size is None else image_size
     images = load(dataset, data_dir, image_size=image_size, test_share=own.get("test_share"))
     takes, found = tuple(trained.network.input_shape), tuple(images.input_shape)
     if takes != found:

@@ -8,6 +8,7 @@ once every run's callback has returned True for the same epoch.
 A resumed run remembers only its history: decide from ``run.history``, as EarlyStopping does.
 """
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -25,8 +26,10 @@ class EarlyStopping:
     def __init__(
         self, column: str = "validation_accuracy", patience: int = 10, min_delta: float = 0.0
     ):
-        if not isinstance(patience, Real) or patience < 1:
+        if not isinstance(patience, Real) or not patience >= 1:
             raise InputError(f"patience must be 1 or more, found {patience!r}")
+        if not isinstance(min_delta, Real) or not math.isfinite(min_delta):
+            raise InputError(f"min_delta must be a number, found {min_delta!r}")
         self.column, self.patience, self.min_delta = column, patience, min_delta
 
     def on_epoch_end(self, run, row):

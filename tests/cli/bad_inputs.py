@@ -109,6 +109,7 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--image-size": [
         ("8", "an image size can be chosen for image-folder only, not for 'digits'"),
+        ("0", "an image size can be chosen for image-folder only, not for 'digits'"),
         ("0 --dataset image-folder --data-dir empty", SIDE + "0"),
         ("5000 --dataset image-folder --data-dir empty", SIDE + "5000"),
         ("large", NOT_WHOLE.format("large")),
@@ -322,6 +323,7 @@ ROWS = {
             ("batch-size=1.5", "batch-size must be an integer from 1 on, found 1.5"),
             ("width=0", "width must be a number in (0, 16], such as 0.25, found 0"),
             ("augment=maybe", "augment must be yes or no, found 'maybe'"),
+            ("bn-momentum=1", "momentum must be in [0, 1), found 1"),
             ("optimizer=rop", OPTIMIZERS + "'rop'"),
             ("dataset=mnist", DATASETS + "'mnist'"),
             ("model=resnet", MODELS + "'resnet'"),

@@ -73,8 +73,12 @@ def test_early_stopping_survives_a_resume(tmp_path):
 def test_a_column_that_is_not_measured():
     with pytest.raises(bnn.InputError, match=r"'validation_accuracy' is not measured; .*test_loss"):
         fit(callbacks=EarlyStopping())
-    with pytest.raises(bnn.InputError, match="patience must be 1 or more"):
-        EarlyStopping(patience=0)
+    for patience in (0, float("nan")):
+        with pytest.raises(bnn.InputError, match="patience must be 1 or more"):
+            EarlyStopping(patience=patience)
+    for min_delta in ("0.1", float("nan")):
+        with pytest.raises(bnn.InputError, match="min_delta must be a number"):
+            EarlyStopping(min_delta=min_delta)
 
 
 def test_a_boolean_of_numpy_ends_the_run_too():

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from minibnn.errors import InputError, integer
 from minibnn.files import checkpoint
+from minibnn.nn import BatchNorm
 from minibnn.optim import parse_optimizer
 from minibnn.optim.parse import change_arguments
 from minibnn.training.metrics import History, read_rows
@@ -28,7 +29,8 @@ OPTIMIZERS = {"": "optimizer", "real.": "real-optimizer"}  # prefix of a key -> 
 LEAST = {"batch-size": 1, "dense-units": 1, "epochs": 1, "filters": 1, "validation": 0}
 OPTIONS = (
     *LEAST,
-    *("augment", "dataset", "gradients", "model", "optimizer", "real-optimizer", "recipe", "width"),
+    *("augment", "bn-momentum", "dataset", "gradients", "model", "optimizer", "real-optimizer"),
+    *("recipe", "width"),
 )
 _LONGEST = 120  # of a folder's name; file systems allow 255 bytes
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
@@ -114,6 +116,8 @@ def _checked(key, value):
         integer(value, key, LEAST[key])
     elif key == "width":
         scaled({}, value)  # complains of it
+    elif key == "bn-momentum":
+        BatchNorm(momentum=value)  # complains of it
     elif key == "augment":
         if not isinstance(value, bool):
             raise InputError(f"augment must be yes or no, found {value!r}")

@@ -5,7 +5,7 @@ import re
 
 from minibnn.cli import cell as cell_process
 from minibnn.cli.train import train
-from minibnn.training.sweep.grid import Cell, cell_name, make_cells
+from minibnn.training.sweep.grid import Cell, cell_name, make_cells, points
 from minibnn.training.sweep.worker import Job
 
 BOP = {"optimizer": "bop"}
@@ -39,7 +39,8 @@ def test_seeds_come_outermost():
 
 
 def test_train_takes_the_options_of_a_cell(small, tmp_path, monkeypatch):
-    settings = {"gamma": "step:0.001:0.1:50%", "augment": False, "width": 0.5}
+    settings = {"gamma": "step:0.001:0.1:50%", "augment": False, "width": 0.5, "bn_momentum": 0.9}
+    (settings,), *_ = points({k: [v] for k, v in settings.items()}, {}, BOP | small)
     del small["filters"], small["dense-units"]
     (cell,) = make_cells([settings], [7], small)
     job = Job(cell.options, str(tmp_path / "c"), ".", {}, 1, "stop")
@@ -48,6 +49,7 @@ def test_train_takes_the_options_of_a_cell(small, tmp_path, monkeypatch):
     assert cell_process.train_cell(json.loads(job.text())) == 0
     assert found["optimizer"] == "bop:gamma=step:0.001:0.1:50%,threshold=1e-6"
     assert (found["augment"], found["width"], found["seed"]) == (False, 0.5, 7)
+    assert found["bn_momentum"] == 0.9
     assert (found["epochs"], found["batch_size"]) == (2, 300)
     assert (found["out"], found["resume"]) == (str(tmp_path / "c"), True)
 
