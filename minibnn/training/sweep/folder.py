@@ -79,7 +79,8 @@ def _check_parts(grid, scan, seeds, options, cells, random, seed):
     """ValueError unless the parts of a description are of the kinds they are written as."""
     lists = [*grid.values(), *scan.values(), seeds, cells]
     plain = [random, seed, *options.values(), *(value for values in lists for value in values)]
-    kinds = (lists, list), (plain, str | int | float | None), (cells, str)
+    kinds = [(lists, list), (plain, str | int | float | None), (cells, str)]
+    kinds.append(([options.get("epochs")], int | None))
     if not all(isinstance(one, kind) for several, kind in kinds for one in several):
         raise ValueError
 

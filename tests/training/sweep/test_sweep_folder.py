@@ -145,6 +145,7 @@ def test_force_stays_in_its_folder(small, tmp_path, after):
         {"seeds": 3},
         {"options": {"optimizer": {}}},
         {"cells": [None]},
+        {"options": {"epochs": "three"}},
     ],
 )
 def test_a_description_of_other_kinds_is_damaged(small, tmp_path, change):
