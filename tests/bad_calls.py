@@ -387,6 +387,7 @@ CALLS = {
         ("nn.softmax_cross_entropy(np.zeros((4, 2)), labels[:2])", "labels must ..."),
         ("nn.softmax_cross_entropy(np.zeros((4, 2)), labels + 2)", "labels must ..."),
         ("nn.softmax_cross_entropy(np.zeros(4), labels)", "logits must ..."),
+        ("nn.squared_hinge(np.zeros((0, 2)), labels[:0])", "logits must ..."),
     ],
     "nn.squared_hinge": [
         ("nn.squared_hinge(np.zeros((4, 2)), labels[:2])", "labels must ..."),

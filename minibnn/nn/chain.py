@@ -1,8 +1,9 @@
 """How layers stand together: the loops that Sequential and Residual share, and Flatten.
 
-``fuse`` makes neighbours run as one pass, so that between them only integers and bits move: it
-turns a list of layers into a list of steps, and a step is a layer, or some layers whose operations
-the backend has as one. Alone they give the same bits, or round float gradients later.
+``fuse`` turns layers into steps: a step is a layer, or neighbours that the backend computes in one
+pass, so that between them only integers and bits move. Layers run one by one give the same bits.
+It also tells a batch normalisation which binary layer stands before it (``rounds_for``): for that
+layer it rounds integer gradients in its own pass.
 """
 
 from itertools import pairwise
@@ -97,94 +98,6 @@ class Chain:
             yield layer
             for chain in layer.inner_chains():
                 yield from chain.walk()
-
-
-class Residual(Layer):
-    """y = body(x) + shortcut(x), in floats.
-
-    ``body`` and ``shortcut`` are lists of layers, or of their configurations, that give the same
-    shape; a shortcut of None is x itself.
-    """
-
-    prefix = "residual"
-
-    def __init__(self, body, shortcut=None):
-        self.body = Chain(layers_from_config(body))
-        self.shortcut = Chain([] if shortcut is None else layers_from_config(shortcut))
-
-    def config(self):
-        shortcut = self.shortcut.config() or None
-        return {"kind": self.kind, "body": self.body.config(), "shortcut": shortcut}
-
-    def inner_chains(self):
-        return self.body, self.shortcut
-
-    def build(self, input_shape, rng):
-        self.body.build(input_shape, rng)
-        self.shortcut.build(input_shape, rng)
-        body, shortcut = self.output_shape(input_shape), self.shortcut.output_shape(input_shape)
-        if body != shortcut:
-            raise InputError(f"Residual adds equal shapes, found body {body}, shortcut {shortcut}")
-
-    def output_shape(self, input_shape):
-        return self.body.output_shape(input_shape)
-
-    def forward(self, x, training=False):
-        body = as_floats(self.body.forward(x, training))
-        return ops.add(body, as_floats(self.shortcut.forward(x, training)))
-
-    def backward(self, dy, need_dx=True):
-        dx = self.body.backward(dy, need_dx)
-        dx_shortcut = self.shortcut.backward(dy, need_dx)
-        return ops.add(as_array(dx), as_array(dx_shortcut)) if need_dx else None
-
-    def __repr__(self):
-        return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"
-
-
-class Flatten(Layer):
-    """(B, H, W, C) to (B, H W C), in that order; Signs stay Signs."""
-
-    prefix = "flatten"
-    takes_fixed = True
-
-    def forward(self, x, training=False):
-        self.shape = x.shape
-        flat = (x.shape[0], prod(x.shape[1:]))
-        if not isinstance(x, Signs):
-            return x.reshape(flat)
-        if x.axis == len(x.shape) - 1 and (x.axis == 1 or x.shape[-1] % WORD == 0):
-            return Signs(x.words.reshape(flat[0], -1), flat, 1)  # the words already stand in a row
-        return ops.pack_signs(x.unpack().reshape(flat), 1)
-
-    def backward(self, dy, need_dx=True):
-        return dy.reshape(self.shape) if need_dx else None
-
-    def output_shape(self, input_shape):
-        return (prod(input_shape),)
-
-    def gives_signs(self, given_signs):
-        return given_signs
-
-
-def layers_from_config(layers):
-    """Layers, from layers or from the plain dicts of their ``config()``."""
-    if not isinstance(layers, list | tuple):
-        raise InputError(f"layers must be a list of layers, found {layers!r:.60}")
-    return [_from_config(layer) if isinstance(layer, dict) else layer for layer in layers]
-
-
-def _from_config(config):
-    options = dict(config)
-    kind = options.pop("kind", None)
-    if not isinstance(kind, str) or kind.startswith("_") or kind not in KINDS:
-        known = ", ".join(name for name in KINDS if name[0] != "_")
-        hint = "(of one of your own, import the module that defines it)"
-        raise InputError(f"a layer's kind must be one of {known}, found {kind!r:.60} {hint}")
-    try:
-        return KINDS[kind](**options)
-    except TypeError as error:
-        raise InputError(f"{kind} cannot be built from {options}: {error}") from None
 
 
 # -- neighbours in one pass ------------------------------------------------------------------------
@@ -298,3 +211,97 @@ def halves(layer=None):
 
 
 _FUSED = MultiplyAndCompare, ConvolveAndPool, NormaliseAndSign
+
+
+# -- layers that hold or reshape -----------------------------------------------------------------
+
+
+class Residual(Layer):
+    """y = body(x) + shortcut(x), in floats.
+
+    ``body`` and ``shortcut`` are lists of layers, or of their configurations, that give the same
+    shape; a shortcut of None is x itself.
+    """
+
+    prefix = "residual"
+
+    def __init__(self, body, shortcut=None):
+        self.body = Chain(layers_from_config(body))
+        self.shortcut = Chain([] if shortcut is None else layers_from_config(shortcut))
+
+    def config(self):
+        shortcut = self.shortcut.config() or None
+        return {"kind": self.kind, "body": self.body.config(), "shortcut": shortcut}
+
+    def inner_chains(self):
+        return self.body, self.shortcut
+
+    def build(self, input_shape, rng):
+        self.body.build(input_shape, rng)
+        self.shortcut.build(input_shape, rng)
+        body, shortcut = self.output_shape(input_shape), self.shortcut.output_shape(input_shape)
+        if body != shortcut:
+            raise InputError(f"Residual adds equal shapes, found body {body}, shortcut {shortcut}")
+
+    def output_shape(self, input_shape):
+        return self.body.output_shape(input_shape)
+
+    def forward(self, x, training=False):
+        body = as_floats(self.body.forward(x, training))
+        return ops.add(body, as_floats(self.shortcut.forward(x, training)))
+
+    def backward(self, dy, need_dx=True):
+        dx = self.body.backward(dy, need_dx)
+        dx_shortcut = self.shortcut.backward(dy, need_dx)
+        return ops.add(as_array(dx), as_array(dx_shortcut)) if need_dx else None
+
+    def __repr__(self):
+        return f"Residual({self.body.layers}, shortcut={self.shortcut.layers or None})"
+
+
+class Flatten(Layer):
+    """(B, H, W, C) to (B, H W C), in that order; Signs stay Signs."""
+
+    prefix = "flatten"
+    takes_fixed = True
+
+    def forward(self, x, training=False):
+        self.shape = x.shape
+        flat = (x.shape[0], prod(x.shape[1:]))
+        if not isinstance(x, Signs):
+            return x.reshape(flat)
+        if x.axis == len(x.shape) - 1 and (x.axis == 1 or x.shape[-1] % WORD == 0):
+            return Signs(x.words.reshape(flat[0], -1), flat, 1)  # the words already stand in a row
+        return ops.pack_signs(x.unpack().reshape(flat), 1)
+
+    def backward(self, dy, need_dx=True):
+        return dy.reshape(self.shape) if need_dx else None
+
+    def output_shape(self, input_shape):
+        return (prod(input_shape),)
+
+    def gives_signs(self, given_signs):
+        return given_signs
+
+
+# -- configurations ------------------------------------------------------------------------------
+
+
+def layers_from_config(layers):
+    """Layers, from layers or from the plain dicts of their ``config()``."""
+    if not isinstance(layers, list | tuple):
+        raise InputError(f"layers must be a list of layers, found {layers!r:.60}")
+    return [_from_config(layer) if isinstance(layer, dict) else layer for layer in layers]
+
+
+def _from_config(config):
+    options = dict(config)
+    kind = options.pop("kind", None)
+    if not isinstance(kind, str) or kind.startswith("_") or kind not in KINDS:
+        known = ", ".join(name for name in KINDS if name[0] != "_")
+        hint = "(of one of your own, import the module that defines it)"
+        raise InputError(f"a layer's kind must be one of {known}, found {kind!r:.60} {hint}")
+    try:
+        return KINDS[kind](**options)
+    except TypeError as error:
+        raise InputError(f"{kind} cannot be built from {options}: {error}") from None

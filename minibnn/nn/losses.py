@@ -89,11 +89,11 @@ LOSSES = {"softmax_cross_entropy": softmax_cross_entropy, "squared_hinge": squar
 def check_labels(labels, shape):
     """Integer labels that fit logits of ``shape``, or InputError."""
     labels = np.asarray(labels)
-    if len(shape) != 2:
+    if len(shape) != 2 or 0 in shape:
         raise InputError(f"logits must be (batch, classes), found shape {shape}")
     if labels.shape != shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels must be {shape[0]} integers, found {labels.dtype} {labels.shape}")
-    if len(labels) and not 0 <= labels.min() <= labels.max() < shape[1]:
+    if not 0 <= labels.min() <= labels.max() < shape[1]:
         found = f"{labels.min()} to {labels.max()}"
         raise InputError(f"labels must lie in 0 to {shape[1] - 1}, found {found}")
     return labels

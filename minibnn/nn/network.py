@@ -1,4 +1,4 @@
-"""A network: layers with names, parameters, a state that can be saved, and a summary.
+"""A network: layers with names, parameters, a state that can be saved, and checked inputs.
 
 A network tells by ``image_form`` what it was trained on, and so what becomes of an image file:
 
@@ -52,7 +52,7 @@ class Sequential:
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
     exactly. Then no weight depends on the machine, its threads or the backend. It may be set
     between steps. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what
-    the network was trained on, see above. ``dataset`` may name the data. ``frozen``
+    the network was trained on, see ``minibnn.nn.network``. ``dataset`` may name data. ``frozen``
     names parameters that are not trained. ``check`` is called with the dict of ``arrays()`` before
     one of them is made: it may raise an InputError where a file that is to fill them holds others.
 
@@ -304,8 +304,11 @@ def load_network(path, kinds=(Sequential,)):
     return network
 
 
+# -- what a network is given ---------------------------------------------------------------------
+
+
 def checked(x, shape, image_form):
-    """A batch ``x`` of inputs of a ``shape`` as networks compute with it, or InputError."""
+    """A batch ``x`` as networks compute with it, or InputError: its shape, type and numbers."""
     if ops.backend == "numba":
         apply_threads()
     x = x if isinstance(x, Signs) else np.asarray(x)

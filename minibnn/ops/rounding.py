@@ -1,5 +1,7 @@
 """Formulas whose rounding decides bits: both backends share them, and every machine repeats them.
 
+Of layers: in which type a sum is exact, and the order of operations of batch normalisation.
+
 A hyperparameter is rounded once to an array's number type, and whatever is derived from it
 (1 - gamma) is then computed in that type, in NumPy and in the compiled twins alike: a float64 gamma
 would pull float32 sums up to float64 and change about a quarter of the last bits.
@@ -20,9 +22,6 @@ from minibnn.ops.fixed import Fixed, check_sum, largest_of
 
 BYTE_SCALE = np.float32(1 / 255)
 EXACT = 2**24  # integers up to here are exact in float32, in whatever order they are added
-LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # their sum is log 2
-LOG2_E = 1.4426950408889634
-PI_HIGH, PI_LOW = math.pi, 1.2246467991473532e-16  # their sum is pi
 
 
 # -- layers ---------------------------------------------------------------------------------------
@@ -116,6 +115,10 @@ def _corrections(beta_1, beta_2, t):
 
 
 # -- exp, log, cosine and powers ------------------------------------------------------------------
+
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # their sum is log 2
+LOG2_E = 1.4426950408889634
+PI_HIGH, PI_LOW = math.pi, 1.2246467991473532e-16  # their sum is pi
 
 
 def exp(x):

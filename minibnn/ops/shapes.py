@@ -1,7 +1,7 @@
 """Where a window lies on an image: strides, padding and output sizes, shared by both backends."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 
 from minibnn.errors import InputError, integer, one_of
@@ -9,7 +9,7 @@ from minibnn.errors import InputError, integer, one_of
 PADDINGS = ("same", "valid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Windows:
     """The windows of a kernel, or of a pool, on an image; pairs are (height, width)."""
 
@@ -21,13 +21,12 @@ class Windows:
     bottom: int
     left: int
     right: int
+    padded: tuple  # height and width of the padded image
+    borders: tuple  # what ``numpy.pad`` is to add to NHWC images
+    inside: tuple  # the two slices that cut the image out of the padded image
 
-    @cached_property
-    def padded(self):
-        """Height and width of the padded image."""
-        return self.image[0] + self.top + self.bottom, self.image[1] + self.left + self.right
-
-    @cached_property
+    @property
+    @lru_cache(maxsize=256)  # noqa: B019  as few as ``windows`` keeps
     def taps(self):
         """Per kernel entry, row by row: (i, j) and the pixels it meets in the padded image.
 
@@ -38,19 +37,6 @@ class Windows:
             for size, count, stride in zip(self.kernel, self.output, self.strides, strict=True)
         )
         return [((i, j), (rows[i], columns[j])) for i, j in product(*map(range, self.kernel))]
-
-    @cached_property
-    def borders(self):
-        """What ``numpy.pad`` is to add to NHWC images."""
-        return (0, 0), (self.top, self.bottom), (self.left, self.right), (0, 0)
-
-    @cached_property
-    def inside(self):
-        """The two slices that cut the image out of the padded image."""
-        return (
-            slice(self.top, self.top + self.image[0]),
-            slice(self.left, self.left + self.image[1]),
-        )
 
 
 @lru_cache(maxsize=256)
@@ -68,7 +54,12 @@ def windows(image, kernel, strides, padding):
             f"a window of {kernel[0]}x{kernel[1]} without padding needs an image of at least "
             f"that size, found {image[0]}x{image[1]}"
         )
-    return Windows(image, kernel, strides, (rows, columns), top, bottom, left, right)
+    return Windows(
+        image, kernel, strides, (rows, columns), top, bottom, left, right,
+        padded=(image[0] + top + bottom, image[1] + left + right),
+        borders=((0, 0), (top, bottom), (left, right), (0, 0)),
+        inside=(slice(top, top + image[0]), slice(left, left + image[1])),
+    )  # fmt: skip
 
 
 def _along(size, kernel, stride, padding):

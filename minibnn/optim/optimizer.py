@@ -1,8 +1,7 @@
-"""What the optimizer classes share: checked arguments, schedules, a state for every parameter.
+"""What optimizers are built on: ``StepOptimizer`` has arguments, schedules, a state per parameter.
 
-And ``Split``, two optimizers for one network: one for its bits, one for its real parameters.
-
-The mathematics is in the step functions of the other modules, each beside its class.
+``Split`` sends a network's bits to one of them and its real parameters to another. The mathematics
+is in the step functions of the other modules, each beside its class.
 """
 
 import copy
@@ -205,7 +204,7 @@ class StepOptimizer(Optimizer):
         """Adapt the state to values that somebody else has written into a parameter."""
 
     def _move(self, p, g, hyper, kernels):
-        """One step of one parameter by g, float32; returns the number of entries it flipped."""
+        """One step of one parameter by its gradient g, float32; returns its number of flips."""
         state, value = self._states[p.name], p.writable()
         if update := getattr(kernels, self.update, None):
             flips, state = update(value, g, state, **hyper)
@@ -303,6 +302,20 @@ class StepOptimizer(Optimizer):
         return array
 
 
+def finite_array(value, what, dtype=np.float32):
+    """A copy in C order; InputError, calling it ``what``, unless it is finite numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():
+        raise InputError(f"{what} must be finite numbers")
+    return np.array(array, dtype, order="C")
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return ARRAYS
+    return str(value) if isinstance(value, Schedule) else value
+
+
 @dataclass(eq=False)
 class Split(Optimizer):
     """Sends every parameter to one of two optimizers by ``p.binary``.
@@ -382,17 +395,3 @@ class Split(Optimizer):
     def state_bytes(self):
         """Bytes of state held, the parameters themselves not counted."""
         return sum(part.state_bytes() for part in self.parts().values())
-
-
-def finite_array(value, what, dtype=np.float32):
-    """A copy in C order; InputError, calling it ``what``, unless it is finite numbers."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():
-        raise InputError(f"{what} must be finite numbers")
-    return np.array(array, dtype, order="C")
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return ARRAYS
-    return str(value) if isinstance(value, Schedule) else value

@@ -324,6 +324,7 @@ ROWS = {
             ("width=0", "width must be a number in (0, 16], such as 0.25, found 0"),
             ("augment=maybe", "augment must be yes or no, found 'maybe'"),
             ("bn-momentum=1", "momentum must be in [0, 1), found 1"),
+            ("bn-momentum=no", "momentum must be in [0, 1), found 'no'"),
             ("optimizer=rop", OPTIMIZERS + "'rop'"),
             ("dataset=mnist", DATASETS + "'mnist'"),
             ("model=resnet", MODELS + "'resnet'"),

@@ -1,5 +1,7 @@
 """Parameters: what may be assigned, and packed forms that follow the value."""
 
+from threading import Thread
+
 import naive
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn.errors import InputError
 from minibnn.nn import Parameter
+from minibnn.ops.backend import ops
 
 
 @pytest.fixture
@@ -97,3 +100,20 @@ def test_a_real_parameter_takes_any_number():
     assert_array_equal(p.value, np.float32([0.1, -2, 3e5]))
     with pytest.raises(InputError, match="must have shape"):
         p.assign(0.0)
+
+
+def test_packing_holds_no_lock(kernel, monkeypatch):
+    """A fork would leave it locked: functools.cached_property has one in Python 3.11."""
+    one, other = (Parameter(name, kernel, binary=True) for name in ("a/kernel", "b/kernel"))
+    pack, done = ops.pack_signs, []
+
+    def slow(x, axis):
+        if np.shares_memory(x, one._array):
+            thread = Thread(target=lambda: done.append(other.signs), daemon=True)
+            thread.start()
+            thread.join(5)
+        return pack(x, axis)
+
+    monkeypatch.setattr(ops, "pack_signs", slow)
+    assert one.signs.shape == kernel.shape
+    assert len(done) == 1

@@ -1,6 +1,5 @@
-"""What all layers share: names, configurations, parameters, and the kinds of array they take."""
+"""What layers share: the base class, windows, parameters, and arrays of every kind as floats."""
 
-from functools import cached_property
 from math import prod
 from operator import attrgetter
 
@@ -122,6 +121,26 @@ class Layer:
         return f"{type(self).__name__}({options})"
 
 
+class _Windowed(Layer):
+    """What convolutions and pools share: windows on images; arguments are named as in Keras."""
+
+    def __init__(self, window, name, strides, padding):
+        self.window = pair(window, name)
+        self.strides = pair(strides, "strides")
+        self.padding = one_of(padding, "padding", PADDINGS)
+
+    def windows_on(self, input_shape):
+        """The Windows on images of ``input_shape``."""
+        expect_axes(self, input_shape, 3)
+        found = windows(tuple(input_shape[:2]), self.window, self.strides, self.padding)
+        if max(prod(found.padded), *self.strides) > MOST_NUMBERS:
+            raise InputError(f"{self.name}: windows of {self.window} by {self.strides} too large")
+        return found
+
+    def output_shape(self, input_shape):
+        return (*self.windows_on(input_shape).output, input_shape[2])
+
+
 class Parameter:
     """A named array of a layer with its gradient.
 
@@ -142,6 +161,7 @@ class Parameter:
         self.grad = None
         self.trainable = True
         self.version = 0
+        self._signs = self._signs_t = None
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
 
@@ -180,43 +200,29 @@ class Parameter:
 
     def writable(self):
         """The array itself, to be written to at once; packed forms are made anew afterwards."""
-        vars(self).pop("signs", None)
-        vars(self).pop("signs_t", None)
+        self._signs = self._signs_t = None
         return self._array
 
-    @cached_property
+    @property
     def signs(self):
         """A binary kernel packed for the forward product, along its inputs (axis -2)."""
-        return ops.pack_signs(self._array, -2)
+        if self._signs is None:  # cached_property has a lock in Python 3.11: a fork would keep it
+            self._signs = ops.pack_signs(self._array, -2)
+        return self._signs
 
-    @cached_property
+    @property
     def signs_t(self):
         """Inputs and outputs swapped, packed along the outputs: for the gradient of the input."""
-        return ops.pack_signs(self._array.swapaxes(-1, -2), -2)
+        if self._signs_t is None:
+            self._signs_t = ops.pack_signs(self._array.swapaxes(-1, -2), -2)
+        return self._signs_t
 
     def __repr__(self):
         kind = "binary" if self.binary else "real"
         return f"<Parameter {self.name} {self.shape} {kind}>"
 
 
-class _Windowed(Layer):
-    """What convolutions and pools share: windows on images; arguments are named as in Keras."""
-
-    def __init__(self, window, name, strides, padding):
-        self.window = pair(window, name)
-        self.strides = pair(strides, "strides")
-        self.padding = one_of(padding, "padding", PADDINGS)
-
-    def windows_on(self, input_shape):
-        """The Windows on images of ``input_shape``."""
-        expect_axes(self, input_shape, 3)
-        found = windows(tuple(input_shape[:2]), self.window, self.strides, self.padding)
-        if max(prod(found.padded), *self.strides) > MOST_NUMBERS:
-            raise InputError(f"{self.name}: windows of {self.window} by {self.strides} too large")
-        return found
-
-    def output_shape(self, input_shape):
-        return (*self.windows_on(input_shape).output, input_shape[2])
+# -- arrays of every kind ------------------------------------------------------------------------
 
 
 def as_array(x):

@@ -8,7 +8,8 @@ outputs dy are shaped like the outputs. An operand x, (B, I) or NHWC, is one of
 - float32 or float64: itself.
 
 A convolution is a sum of dense products, one per tap of the kernel, and so are its gradients. With
-more threads BLAS would add in another order.
+more threads BLAS would add in another order. Pools go over the same taps: ``max_pool2d`` keeps
+where each maximum was, for its gradient; ``binary_conv2d_pool`` is both, one pass of the kernels.
 
 Gradients by binary layers may be Fixed: then the same products run on integers held in floats wide
 enough for their sums to be exact. InputError where so many terms would not fit (``check_sum``).
@@ -261,14 +262,7 @@ def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="
     return np.ascontiguousarray(dx[:, *seen.inside])
 
 
-def _pixels(seen, dtype):
-    """How many pixels of each window lie in the image: (rows, columns, 1)."""
-    image = np.zeros(seen.padded, dtype)
-    image[seen.inside] = 1
-    return sum(image[rows, columns] for _, (rows, columns) in seen.taps)[..., None]
-
-
-# -- a binary convolution and 2x2 max pooling with strides of 2, one pass of the kernels ----------
+# -- binary convolution, then 2x2 max pooling with strides of 2 ----------------------------------
 
 
 def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
@@ -303,6 +297,13 @@ def binary_conv2d_pool_grad_kernel(
 
 
 # -- the loops over taps ----------------------------------------------------------------------
+
+
+def _pixels(seen, dtype):
+    """How many pixels of each window lie in the image: (rows, columns, 1)."""
+    image = np.zeros(seen.padded, dtype)
+    image[seen.inside] = 1
+    return sum(image[rows, columns] for _, (rows, columns) in seen.taps)[..., None]
 
 
 @one_blas_thread()

@@ -117,7 +117,7 @@ def _checked(key, value):
     elif key == "width":
         scaled({}, value)  # complains of it
     elif key == "bn-momentum":
-        BatchNorm(momentum=value)  # complains of it
+        BatchNorm(momentum=text_of(value) if isinstance(value, bool) else value)  # complains
     elif key == "augment":
         if not isinstance(value, bool):
             raise InputError(f"augment must be yes or no, found {value!r}")
