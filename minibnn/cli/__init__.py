@@ -71,6 +71,7 @@ def main(arguments=None, default_map=None):
 
     Ctrl-C ends in 130, SIGTERM in 143; ``default_map`` has other defaults of commands.
     """
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # a closed one is None
     for stream in (sys.stdout, sys.stderr):  # a name may be no text, and a stream know little
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")

@@ -1,6 +1,7 @@
 """``minibnn predict``: classes of image files. It imports little, to answer at once."""
 
 import json
+from contextlib import suppress
 
 import click
 
@@ -9,7 +10,7 @@ from minibnn.errors import InputError, one_line
 
 
 @click.command(short_help="Classify image files.")
-@click.argument("network", metavar="FILE|RUN", shell_complete=files)
+@click.argument("network", required=False, metavar="FILE|RUN", shell_complete=files)
 @click.argument("images", nargs=-1, metavar="IMAGE...", shell_complete=files)
 @click.option(
     "--model",
@@ -47,7 +48,7 @@ def predict(network, images, model, top, threads, as_json):
     from minibnn.data.image_files import check_channels, read_image
     from minibnn.ops.threads import use_threads
 
-    if model:
+    if model and network:
         network, images = model, (network, *images)
     if not images:
         raise click.UsageError("Missing argument 'IMAGE...'.")
@@ -65,8 +66,9 @@ def predict(network, images, model, top, threads, as_json):
         try:
             image = read_image(path, net.input_shape, net.image_form, square=bool(model))
         except InputError as error:
-            click.echo(f"minibnn: {error}", err=True)
             bad = True
+            with suppress(OSError):  # the exit code still tells
+                click.echo(f"minibnn: {error}", err=True)
             continue
         scores = probabilities(net.forward(image[None]))[0]
         ranks = [

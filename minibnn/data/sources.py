@@ -1,6 +1,7 @@
 """``load``: a data set by its name."""
 
 import sys
+from contextlib import suppress
 from numbers import Real
 from pathlib import Path
 
@@ -97,4 +98,5 @@ def _divided(listing, rows, share):
 
 
 def _say(line):
-    print(f"minibnn: {one_line(line)}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # a closed terminal, a log on a full disk
+        print(f"minibnn: {one_line(line)}", file=sys.stderr, flush=True)

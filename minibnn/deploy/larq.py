@@ -118,7 +118,10 @@ def read(source, network, names=None, epsilon=None, momentum=None):
             bias = weights.take("bias", kernel.shape[-1:])
             if bias.any():
                 mean = f"{_norm_behind(network.chain, layer, weights).name}/moving_mean"
-                values[mean] = values[mean] - bias.astype(np.float32)
+                with np.errstate(over="ignore"):
+                    values[mean] = values[mean] - bias.astype(np.float32)
+                if not np.isfinite(values[mean]).all():
+                    raise InputError(f"{weights.name}/bias and {mean} are too far apart")
                 folded.append(f"{weights.name}/bias")
     network.load_state_dict(values)
     for layer, found in options.items():

@@ -22,8 +22,9 @@ def stage(path, data):
     """Write and sync ``data`` beside ``path``; on failure nothing is left behind."""
     new = staged(path)
     try:
-        if os.path.isdir(path):  # which no file can be renamed over
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if os.path.exists(path) and not os.path.isfile(path):  # a folder, or a device
+            code = errno.EISDIR if os.path.isdir(path) else errno.EEXIST
+            raise OSError(code, os.strerror(code))
         with open(new, "wb") as file:
             file.write(data)
             file.flush()

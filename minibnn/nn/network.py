@@ -294,8 +294,10 @@ def load_network(path, kinds=(Sequential,)):
                 raise InputError(f"array {name} must have shape {wanted}, found {found}")
 
     config = meta.get("network")
+    kind = config.get("kind") if isinstance(config, dict) else None
+    if kind == "PackedNetwork":
+        _ = ops.backend  # which it needs: a wrong MINIBNN_BACKEND is no fault of the file
     try:
-        kind = config.get("kind") if isinstance(config, dict) else None
         one_of(kind, "the kind of network", names := {kind.__name__: kind for kind in kinds})
         network = names[kind].from_config(config, check)
         network.load_state_dict(own)

@@ -108,7 +108,8 @@ class _Job:
         return self._changed
 
     def _start(self, x):
-        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        kept = Path(self._job["done"]).parent  # it can be written; /tmp may not
+        self._folder = tempfile.TemporaryDirectory(dir=kept, ignore_cleanup_errors=True)
         place = Path(self._folder.name)
         self._net.save(place / "network.npz")
         self._job |= {"shape": x.shape[1:], "dtype": x.dtype.name}

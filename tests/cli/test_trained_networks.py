@@ -140,6 +140,15 @@ def test_many_classes_are_told_by_their_mistakes():
 def test_evaluate_bad_input(tmp_path, fails):
     bnn.load("run").save(tmp_path / "net.npz")
     fails("does not tell its images: .*--dataset", "evaluate", tmp_path / "net.npz")
+    images, labels = np.random.default_rng(0).random((20, 8, 8, 1), np.float32), np.arange(20) % 10
+    parts = {
+        f"{k}_{w}": x
+        for k in ("train", "test")
+        for w, x in (("images", images), ("labels", labels))
+    }
+    np.savez(tmp_path / "floats.npz", **parts)
+    command = "evaluate", tmp_path / "net.npz", "--dataset", f"npz:{tmp_path}/floats.npz"
+    fails("takes images as 'bytes', and those of floats are 'unit'", *command)
 
 
 @pytest.fixture
@@ -294,4 +303,4 @@ def test_images_become_what_a_network_was_trained_on(run, tmp_path, form, scale,
     assert code == 0
     found = [one["index"] for one in json.loads(out)]
     assert found == net.predict(test[:20]).argmax(1).tolist()
-    fails(r"found bytes \(divide them by", "evaluate", tmp_path / form, "--dataset", "digits")
+    fails("'unit', and those of digits are 'b", "evaluate", tmp_path / form, "--dataset", "digits")

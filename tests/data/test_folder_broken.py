@@ -1,5 +1,7 @@
 """Images that cannot be decoded: what stands in for them, and who is told; and worse errors."""
 
+import io
+import os
 import threading
 
 import numpy as np
@@ -124,3 +126,9 @@ def test_an_error_in_a_thread_names_the_file(good, monkeypatch, error, expected)
         epoch(data)
     words = [str(caught.value), *getattr(caught.value, "__notes__", [])]
     assert f"{good}/train/" in " ".join(words) and threading.active_count() == 1
+
+
+def test_nobody_can_be_told(bad, monkeypatch):
+    monkeypatch.setattr("sys.stderr", full := io.StringIO())
+    full.flush = lambda: os.fstat(-1)  # OSError
+    assert sum(len(labels) for _, labels in open_folder(bad, progress=None).test_images.batches(5))

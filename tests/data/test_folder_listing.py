@@ -122,7 +122,7 @@ def test_tiny_imagenet(tmp_path):
     files |= {f"val/images/val_{i}.JPEG": None for i in range(3)}
     files |= {"test/images/test_0.JPEG": None}
     lines = [f"val_{i}.JPEG\tn0{kind}\t0\t32\t44\t62" for i, kind in enumerate((1, 0, 1))]
-    files["val/val_annotations.txt"] = "\n".join(lines).encode()
+    files["val/val_annotations.txt"] = "\n".join([*lines, "", ""]).encode()
     data = load("image-folder", write_tree(tmp_path, files), image_size=8)
     assert data.classes == ("n00", "n01")
     assert_array_equal(data.train_labels, [0, 0, 0, 1, 1, 1])
@@ -157,6 +157,8 @@ def test_one_folder_is_divided_by_a_share(tmp_path):
 def test_links_that_lead_round_end(tmp_path):
     write_tree(tmp_path, GOOD)
     (tmp_path / "train/a/round").symlink_to(tmp_path / "train/a")
+    for name in ("train/a/self", "train/b/self.png", "train/self"):
+        (tmp_path / name).symlink_to(tmp_path / name)
     assert len(list_images(tmp_path)[0].names) == 4
 
 

@@ -122,7 +122,7 @@ def test_for_networks_on_image_folders(tmp_path):
         read_image(path, (28, 30, 3), "image-folder")
 
 
-def test_what_is_no_image(tmp_path):
+def test_what_is_no_image(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_text("hello")
     with pytest.raises(InputError, match=r"a\.png: not an image"):
@@ -131,6 +131,9 @@ def test_what_is_no_image(tmp_path):
         read_image(tmp_path / "b.png", (8, 8, 1))
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory"):
         read_image(tmp_path, (8, 8, 1))
+    monkeypatch.setattr(decode, "MOST_BYTES", 9000)
+    with pytest.raises(InputError, match="zero: not an image"):
+        read_image("/dev/zero", (8, 8, 1))
     whole = encoded(
         Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)), "PNG"
     )

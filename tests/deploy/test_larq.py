@@ -167,6 +167,11 @@ def test_biases_go_into_the_normalisation_behind():
     reading = larq.read(arrays, net)
     assert_allclose(net.forward(x), keras(arrays, x), rtol=1e-5, atol=1e-5)
     assert reading.folded == ("quant_conv2d/bias", "quant_conv2d_1/bias", "quant_dense_1/bias")
+    arrays["quant_conv2d/bias"][:] = -3e38
+    arrays["batch_normalization/moving_mean"][:] = 3e38
+    assert "conv2d/bias and batch_norm1/moving_mean are too far" in unchanged(
+        net, lambda: larq.read(arrays, net)
+    )
     bare = nn.Sequential([nn.BinaryDense(2), nn.Sign()], (3,))
     arrays = {"quant_dense/kernel": np.ones((3, 2)), "quant_dense/bias": np.ones(2)}
     said = unchanged(bare, lambda: larq.read(arrays, bare))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,9 @@ def test_bad_presets(run):
     fails(run(*preset, "--optimizer", "bop"), "leave --optimizer out")
     fails(run(*preset, "--resume", "--out", "x"), "leave --resume out")
     assert not Path("runs").exists()
+
+
+def test_a_closed_standard_error(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    assert main(["verify", "E4", "--examples", "1"]) == 0
+    sys.stderr.close()

@@ -151,3 +151,6 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):
         small().save(tmp_path)
     assert not tmp_path.with_name(f"{tmp_path.name}.new").exists()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"cannot write .*pipe: File exists"):
+        small().save(tmp_path / "pipe")

@@ -1,6 +1,8 @@
 """Networks that come with the package: their file, their record and what they answer."""
 
 import csv
+import io
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 import minibnn as bnn
 from minibnn.cli import main
 from minibnn.errors import InputError
+from minibnn.ops import backend
 from minibnn.zoo import trained as module
 
 
@@ -80,8 +83,25 @@ def test_predict_takes_the_square_in_the_middle_of_any_image(tmp_path, capsys):
 
 
 def test_predict_without_images_or_with_an_unknown_model(capsys):
-    assert main(["predict", "--model", "digits"]) == 2
-    assert main(["predict", "some.npz"]) == 2
-    assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
+    for arguments in (["--model", "digits"], ["some.npz"]):
+        assert main(["predict", *arguments]) == 2
+        assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
     assert main(["predict", "--model", "lenet", "x.png"]) == 2
     assert "must be one of digits, binarynet-cifar10, found 'lenet'" in capsys.readouterr().err
+
+
+def test_a_wrong_backend_is_no_fault_of_the_file(monkeypatch):
+    monkeypatch.setenv("MINIBNN_BACKEND", "x")
+    monkeypatch.setattr(backend.ops, "__dict__", {})
+    with pytest.raises(InputError, match=r"^backend must be one of"):
+        bnn.zoo.pretrained("digits")
+
+
+def test_a_full_disk_under_the_log(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.png").write_text("no image")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "b.png")
+    images = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    monkeypatch.setattr("sys.stderr", full := io.StringIO())
+    full.flush = lambda: os.fstat(-1)  # OSError
+    assert main(["predict", "--model", "digits", *images]) == 2
+    assert "b.png: " in capsys.readouterr().out

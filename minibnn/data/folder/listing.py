@@ -85,7 +85,7 @@ def list_images(data_dir, divided=True):
 def _folders(folder):
     """Sorted names of the folders in ``folder``."""
     with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
+        return sorted(e.name for e in entries if e.name[0] != "." and os.path.isdir(e.path))
 
 
 def _classes(folder):
@@ -133,7 +133,8 @@ def _list_annotated(root, part, classes):
     path = root / part / _ANNOTATIONS
     labels = {name: label for label, name in enumerate(classes)}
     files = []
-    for line in path.read_text("utf-8", "surrogateescape").replace("\0", "?").splitlines():
+    lines = path.read_text("utf-8", "surrogateescape").replace("\0", "?").splitlines()
+    for line in filter(str.strip, lines):
         name, kind = [*line.split("\t"), ""][:2]
         if kind not in labels:
             raise InputError(f"{path}: {name!r:.60} is of {kind!r:.60}, which is not in train/")
@@ -152,7 +153,7 @@ def _images(folder, name, seen):
     seen.add(real)
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):  # of links the first counts
-            if entry.name[0] == ".":
+            if entry.name[0] == "." or (entry.is_symlink() and not os.path.exists(entry.path)):
                 continue
             if entry.is_dir():
                 yield from _images(entry.path, f"{name}/{entry.name}", seen)
