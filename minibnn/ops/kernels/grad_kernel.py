@@ -61,7 +61,7 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
     depth, taps = depth_of(inputs), kernel_size[0] * kernel_size[1]
     pooled = where is not None
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
-    dy = dy.reshape(images, -1, outputs)
+    dy = dy.reshape(images, dy.shape[1] * dy.shape[2], outputs)
     where = where.reshape(dy.shape) if pooled else None
     extra = None
     if pad_value == 0 and lists.missing.any():
