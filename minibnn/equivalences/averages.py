@@ -181,7 +181,7 @@ def latent_spacing(x):
 
 E11.shows(flips_apart, g=(3, 3, 3, -3, -3, -3, -3, -3), tau=1.5)
 E11.breaks("gradients above G")(flips_apart, g=(24, -64), tau=1.5)
-E11.breaks("the first flip from m0 = 1")(first_flip, m=1.25, g=(3,), tau=1.5)
+E11.breaks("the first flip from m0 = 1.25")(first_flip, m=1.25, g=(3,), tau=1.5)
 
 
 E19 = Entry(

@@ -180,7 +180,8 @@ def drawn_constants(known, random, exact=False):
             x = Fraction(int(random.integers(1, 8)), int(random.integers(1, 8)))
         else:
             x = 2.0 ** int(random.integers(-3, 3))
-        constants[name] = x * int(random.choice((1, -1))) if kind == START else x
+        signed = kind == START and name != "inertia0"  # inertia is never below 0
+        constants[name] = x * int(random.choice((1, -1))) if signed else x
     return constants
 
 

@@ -97,7 +97,7 @@ def diode(w, g, state, c, choice):
 
 RULE = {"rule": ("strict", "inclusive", "larq")}
 COMPARED = ("s < 0", "s <= 0")
-COMPARISONS = {"flip_of_plus": COMPARED, "flip_of_minus": COMPARED, "next": ("|s|", "s")}
+COMPARISONS = {"flip_of_plus": COMPARED, "flip_of_minus": COMPARED[::-1], "next": ("|s|", "s")}
 _ALL = (
     Model("sgd", "lr w0", sgd, latent=True),
     Model("sgd-decay", "lr lam w0", sgd, latent=True),

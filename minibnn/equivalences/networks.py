@@ -198,7 +198,7 @@ def _mirror(net):
     names = [p.name for p in net.parameters()]
     kernels = [p for p in net.parameters() if p.binary]
     into, out = kernels[-2:]
-    beta = names[names.index(into.name) + 1]
+    beta = next(n for n in names[names.index(into.name) :] if n.endswith("/beta"))
     random = np.random.default_rng(0)
     units = random.choice(np.int8([-1, 1]), into.shape[-1])
     signs = {into.name: units, beta: units, out.name: units[:, None]}

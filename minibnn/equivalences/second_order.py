@@ -70,12 +70,12 @@ def beside_cascade(x, gradients, latent, factor, first, rates, **hyper):
 
 
 @E7.claim(EXACT)
-def decoupled(x):
+def decoupled(x, decay="decoupled"):
     g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
     mu, lr = x.one("mu", ROOTS), x.one("lr", RATES)
     lam = x.one("lambda", (Fraction(1, 2), Fraction(1), Fraction(2, 3)))
     rates = {"gamma": 1 - mu, "alpha": lr * lam}
-    hyper = {"lr": lr, "momentum": mu, "weight_decay": lam, "decay": "decoupled"}
+    hyper = {"lr": lr, "momentum": mu, "weight_decay": lam, "decay": decay}
     beside_cascade(x, g, latent, -lam * (1 - mu), 0 * latent, rates, **hyper)
 
 
@@ -85,11 +85,10 @@ def coupled_of(r1, r2):
 
 
 @E7.claim(EXACT)
-def coupled(x, momentum=None):
+def coupled(x):
     g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
     r1, r2 = x.one("r1", ROOTS), x.one("r2", ROOTS)
     rates, hyper = {"gamma": 1 - r1, "alpha": 1 - r2}, coupled_of(r1, r2)
-    hyper["momentum"] = momentum or hyper["momentum"]
     beside_cascade(x, g, latent, -1, -latent, rates, **hyper)
 
 
@@ -112,7 +111,7 @@ E7.breaks("coupled, mu = 0.9 and lr lambda = 0.01: complex poles, a sign swings"
     impulse, COMPLEX, start=0, steps=99, numbers="float64"
 )
 E7.breaks("coupled decay taken for the decoupled cascade")(
-    coupled, ROOTS[4], g=(1, 0), latent=0.5, r1=ROOTS[4], r2=ROOTS[2], numbers="fraction"
+    decoupled, "coupled", g=(1, 0), latent=0.5, numbers="fraction"
 )
 
 

@@ -48,12 +48,12 @@ class Optimizer:
         parameters = [p for p in parameters if p.trainable]
         check_gradients(parameters)
         kernels = compiled()
-        routes = self.routes(parameters)
-        for part, own in routes:
+        steps, flips = [], {}
+        for part, own in self.routes(parameters):
             part.meet(own)
-        flips = {}
-        for part, own in routes:
-            flips |= part.train(own, kernels)
+            steps.append((part, own, part.hyperparameters()))
+        for part, own, hyper in steps:
+            flips |= part.train(own, hyper, kernels)
         return flips
 
     def prepare(self, parameters):
@@ -185,9 +185,8 @@ class StepOptimizer(Optimizer):
                 self._assigned(p)
                 self._versions[p.name] = p.version
 
-    def train(self, parameters, kernels):
+    def train(self, parameters, hyper, kernels):
         """One step of parameters that have been met; returns {name: flips} of binary ones."""
-        hyper = self.hyperparameters()
         flips = {
             p.name: self._move(p, np.asarray(p.grad, np.float32), hyper, kernels)
             for p in parameters

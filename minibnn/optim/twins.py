@@ -17,7 +17,7 @@ from minibnn.ops.rounding import adam_rate, constants
 from minibnn.optim import arguments
 from minibnn.optim.bop import Average, BopState, Rule, bop_step
 from minibnn.optim.latent import LatentOptimizer, clipped, masked
-from minibnn.optim.optimizer import StepOptimizer
+from minibnn.optim.optimizer import StepOptimizer, finite_array
 
 JUMPS = ("none", "wells", "bottom")
 DIRECTIONS = ("adamw", "lion", "signum", "nesterov")
@@ -117,6 +117,15 @@ class _Hysteresis(StepOptimizer):
         if isinstance(self.initial, float):
             start = start * p.value
         return np.where(p.value * start < -theta, -start, start) + self.shift * theta * p.value
+
+    def state_dict(self):
+        used = {"deadband": np.array(self._used["deadband"])} if self._used else {}
+        return super().state_dict() | used  # where the bands stand
+
+    def load_state_dict(self, arrays):
+        band = {k: finite_array(x, k).item() for k, x in arrays.items() if k == "deadband"}
+        super().load_state_dict({k: x for k, x in arrays.items() if k not in band})
+        self._used = band or None
 
     def _assigned(self, p):
         latent, theta = self._states[p.name].latent, self.in_force("deadband")

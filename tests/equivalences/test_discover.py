@@ -27,6 +27,7 @@ def test_e3_inertia():
     flips = {"flip_of_plus": "s < 0", "flip_of_minus": "s <= 0", "next": "|s|"}
     assert words[0] == {"lr": "lr", "inertia0": "|w0|"} | flips
     assert all(flips.items() <= each.items() for each in words)  # up to the scale of E1
+    assert conjectures("inertia", "sgd")[1][0] == {"lr": "lr", "w0": "inertia0"}
 
 
 def test_e1_the_scale_of_latent_weights():

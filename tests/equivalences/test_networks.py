@@ -98,3 +98,10 @@ def test_cifar10_for_100_steps(name, shared_cifar, threads):
     net = bnn.zoo.binarynet(filters=32, dense_units=256)
     with compute_threads(threads):
         assert compare_sides(name, net, data, steps=100, augment="paper").ok
+
+
+def test_mirror_where_batch_norm_has_a_scale(digits):
+    nn = bnn.nn
+    layers = [nn.Flatten(), nn.BinaryDense(16), nn.BatchNorm(scale=True), nn.Sign()]
+    layers += [nn.BinaryDense(10), nn.BatchNorm(scale=True)]
+    assert compare_sides("mirror", nn.Sequential(layers, digits.input_shape), digits, steps=5).ok

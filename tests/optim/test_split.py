@@ -117,3 +117,13 @@ def test_what_is_frozen_needs_no_optimizer_and_keeps_its_scale():
     for optimizer in optim.LatentSGD(), optim.SGD():
         optimizer.prepare(net.parameters())
     assert (kernel.scale == 7).all()
+
+
+def test_a_schedule_without_its_span_flips_nothing():
+    ps = network()
+    split = optim.Split(optim.Bop(gamma=1, threshold=0), optim.SGD(lr=optim.linear(0.1, 0.01)))
+    with pytest.raises(InputError, match="counts epochs or the run"):
+        step(split, ps, 0)
+    for p, q in zip(ps, network(), strict=True):
+        assert_array_equal(p.value, q.value)
+    assert split.iterations == 0
