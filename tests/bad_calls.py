@@ -28,6 +28,15 @@ CALLS = {
         ("bnn.load(None)", "path must be a text or a path, found None"),
     ],
     "fit": [
+        (
+            "bnn.fit(net, optim.Adam, data, epochs=1, batch_size=2)",
+            "an optimizer must be one of minibnn.optim, found <class ...",
+        ),
+        (
+            f"bnn.fit({RUN}, epochs=1, batch_size=2, callbacks=bnn.training.EarlyStopping)",
+            "a callback must be callable or have on_epoch_end(run, row), found <class ...",
+        ),
+        (f"bnn.fit({RUN}, epochs=1, options=3)", "options must be a dict, found 3"),
         (f"bnn.fit({RUN}, epochs=0)", f"epochs {INTEGER} 1 on, found 0"),
         (f"bnn.fit({RUN}, epochs=1.5)", f"epochs {INTEGER} 1 on, found 1.5"),
         (f"bnn.fit({RUN}, epochs=True)", f"epochs {INTEGER} 1 on, found True"),
@@ -107,6 +116,10 @@ CALLS = {
         ),
     ],
     "evaluate": [
+        (
+            "bnn.evaluate(net, data, loss=lambda z, y: 0.5)",
+            "the loss must return (loss, dlogits), found 0.5",
+        ),
         (
             "bnn.evaluate(net, images)",
             "evaluate takes a Dataset, or images and labels; labels are missing",

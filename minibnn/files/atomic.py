@@ -65,6 +65,6 @@ def write_atomic(path, data):
 def save(path, data):
     """``write_atomic``, with an InputError where that fails."""
     try:
-        write_atomic(path, data)
+        write_atomic(Path(path), data)  # not beside "", which is this folder
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None

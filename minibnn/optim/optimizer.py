@@ -333,7 +333,7 @@ class Split(Optimizer):
 
     def __post_init__(self):
         for name, part in self.parts().items():
-            if getattr(part, "trains", None) != name:
+            if isinstance(part, type) or getattr(part, "trains", None) != name:
                 raise InputError(f"split: {name} must train {name} parameters; found {part!r}")
 
     def parts(self):

@@ -168,16 +168,17 @@ def _runs(pairs, copied, data, settings, ranks, sync_batch_norm):
     net = next(iter(pairs.values()))[0]
     parts, batches = training_data(net, data, settings, ranks, sync_batch_norm)
     for _, optimizer in pairs.values():
-        if not all(hasattr(optimizer, name) for name in ("bind", "prepare", "step", "copy")):
+        known = all(hasattr(optimizer, name) for name in ("bind", "prepare", "step", "copy"))
+        if isinstance(optimizer, type) or not known:
             raise InputError(f"an optimizer must be one of minibnn.optim, found {optimizer!r:.60}")
     steps, outputs = len(batches), net.output_shape[-1]
     runs = []
     for name, pair in pairs.items():
         own, optimizer = (one.copy() for one in pair) if copied else pair
         optimizer.bind(steps, steps * settings.epochs)
+        optimizer.prepare(own.parameters())
         own.classes = output_names(data.classes, outputs)
         own.image_form = data.image_form
-        optimizer.prepare(own.parameters())
         losses = loss_function(settings.loss), settings.training_loss(outputs)
         runs.append(Run(name, own, optimizer, losses[0], ranks, sync_batch_norm, losses[1]))
     return runs, parts, batches

@@ -7,6 +7,7 @@ import numpy as np
 
 from minibnn.errors import InputError, integer
 from minibnn.files import checkpoint
+from minibnn.nn.layers.layer import as_array
 from minibnn.optim import NonFiniteError
 from minibnn.training.distributed import ALONE, Exchange
 from minibnn.training.errors import TrainingError
@@ -53,7 +54,7 @@ class Run:
         finite; on all ranks, if on one.
         """
         start = time.perf_counter()
-        logits = self.net.forward(x, training=True)
+        logits = as_array(self.net.forward(x, training=True))
         loss, dlogits = self._training_loss(logits, labels)
         loss += self.net.penalty()  # its gradient comes with backward
         correct = int(np.count_nonzero(logits.argmax(axis=1) == labels))

@@ -244,7 +244,7 @@ def test_the_state_of_a_network():
     versions = [p.version for p in other.parameters()]
     other.load_state_dict(net.state_dict())
     assert_array_equal(other.predict(batch()[0]), net.predict(batch()[0]))
-    assert [p.version for p in other.parameters()] == [v + 1 for v in versions]
+    assert not {p.version for p in other.parameters()} & {*versions}
 
 
 @pytest.mark.parametrize(

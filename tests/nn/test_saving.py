@@ -145,7 +145,11 @@ def test_a_full_disk_keeps_the_old_file(saved, monkeypatch):
     assert os.listdir(path.parent) == ["net.npz"]
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_a_folder_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="Is a directory"):
+        small().save("")
+    assert not os.listdir()
     with pytest.raises(InputError, match="cannot write"):
         small().save(tmp_path / "no" / "net.npz")
     with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):

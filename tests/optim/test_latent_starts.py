@@ -167,3 +167,11 @@ def test_both_forms_of_a_hysteresis_take_assigned_bits_alike():
             found.append(p.value.tolist())
     assert found[:5] == found[5:]
     assert found[0] != found[4]
+
+
+@pytest.mark.parametrize("kind", [optim.LatentSGD, optim.LatentAdam, optim.DoubleWellSGD])
+def test_a_second_network_keeps_its_bits(kind):
+    optimizer = kind()
+    for p in (kernel(), kernel(seed=1)):
+        p.grad = np.zeros(p.shape, np.float32)
+        assert optimizer.step([p]) == {KERNEL: 0}

@@ -185,3 +185,10 @@ def test_a_network_tells_what_it_was_trained_on(tmp_path, scale, kind):
         if kind != "bytes":
             with pytest.raises(bnn.InputError, match="inputs must be floats, as those it was"):
                 again.predict(data.test_images)
+
+
+def test_a_network_that_ends_in_signs():
+    layers = [nn.Flatten(), nn.BinaryDense(10), nn.BatchNorm(), nn.Sign()]
+    net = nn.Sequential(layers, (8, 8, 1), seed=0)
+    before = net.digest()
+    assert len(fit(net=net)) and net.digest() != before

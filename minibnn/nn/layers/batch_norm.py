@@ -56,7 +56,7 @@ class BatchNorm(Layer):
 
     def check_state(self, arrays):
         super().check_state(arrays)
-        if (np.asarray(arrays["moving_variance"]) < 0).any():
+        if not (np.asarray(arrays["moving_variance"]) >= 0).all():
             raise InputError(f"{self.name}/moving_variance must not be below 0")
 
     def forward(self, x, training=False):

@@ -150,8 +150,8 @@ class Parameter:
     ``grad`` is dL/dvalue, overwritten by each backward pass, or None. ``trainable`` says whether
     optimizers change it. ``scale`` (outputs,) float32, or None, are factors of a binary kernel's
     outputs: an optimizer with latent weights sets them by ``rescale``; else they stay 1.
-    ``version`` counts the calls of ``assign``: where it changed, an optimizer signs its latent
-    weights anew.
+    ``version`` is another object after each ``assign``: where it changed, an optimizer signs its
+    latent weights anew.
     """
 
     def __init__(self, name, value, binary=False, magnitude=None):
@@ -160,7 +160,7 @@ class Parameter:
         self._magnitude = magnitude
         self.grad = None
         self.trainable = True
-        self.version = 0
+        self.version = object()
         self._signs = self._signs_t = None
         self._array = np.array(value, np.int8 if binary else np.float32, order="C")
         self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
@@ -179,7 +179,7 @@ class Parameter:
         """Replace the value by an ``array`` like it; InputError, and no change, if it is none."""
         checked = self.check(array)
         self.writable()[...] = checked
-        self.version += 1
+        self.version = object()
 
     def check(self, array):
         """A copy of ``array`` as this parameter would hold it; InputError if it does not fit."""

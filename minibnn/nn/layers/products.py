@@ -1,6 +1,7 @@
 """Layers with a kernel: the binary ones, which hold nothing but signs, and their real twins."""
 
 import math
+from numbers import Real
 from operator import attrgetter
 
 import numpy as np
@@ -175,7 +176,7 @@ class _Real:
     def configure(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = one_of(kernel_initializer, "kernel_initializer", INITIALIZERS)
-        if not isinstance(l2, (int, float)) or not 0 <= l2 < math.inf:
+        if not isinstance(l2, Real) or not 0 <= l2 < math.inf:
             raise InputError(f"l2 must be a number from 0 on, found {l2!r}")
         self.l2 = float(l2)
 
