@@ -37,9 +37,9 @@ def read(path):
     """The content of a file; InputError, naming it, if it cannot be had."""
     try:
         with open(path, "rb") as file:
-            if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
+            if os.fstat(file.fileno()).st_size > MOST_BYTES:
                 raise Unreadable(f"a file of more than {MOST_BYTES >> 20} MiB")
-            return file.read(size or MOST_BYTES)  # of a pipe or a device nobody knows
+            return file.read(-1 if os.path.isfile(path) else MOST_BYTES)  # a device may not end
     except (OSError, ValueError) as error:  # a name with a NUL is no path
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise InputError(f"{str(path) or repr('')}: cannot be read ({reason})") from error
