@@ -117,10 +117,6 @@ CALLS = {
     ],
     "evaluate": [
         (
-            "bnn.evaluate(net, data, loss=lambda z, y: 0.5)",
-            "the loss must return (loss, dlogits), found 0.5",
-        ),
-        (
             "bnn.evaluate(net, images)",
             "evaluate takes a Dataset, or images and labels; labels are missing",
         ),

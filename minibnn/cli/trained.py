@@ -73,7 +73,6 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     takes, found = trained.network.image_form, images.image_form
     if takes != found and "arrays" not in (takes, found):
         raise InputError(
-            f"the network takes images as {takes!r}, and those of {images.name} are {found!r} "
-            "('bytes': 0 to 255 or -1 to 1; 'unit': 0 to 1)"
+            f"the network takes {takes!r} images, those of {images.name} are {found!r}"
         )
     return images

@@ -23,7 +23,6 @@ from minibnn.ops.fixed import Fixed, check_sum, largest_of
 BYTE_SCALE = np.float32(1 / 255)
 EXACT = 2**24  # integers up to here are exact in float32, in whatever order they are added
 
-
 # -- layers ---------------------------------------------------------------------------------------
 
 

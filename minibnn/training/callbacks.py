@@ -55,8 +55,7 @@ def check_callbacks(callbacks):
     """The callbacks as a tuple; InputError if one can't be called."""
     callbacks = tuple(callbacks) if hasattr(callbacks, "__iter__") else (callbacks,)
     for callback in callbacks:
-        known = callable(getattr(callback, "on_epoch_end", callback))
-        if isinstance(callback, type) or not known:
+        if isinstance(callback, type) or not callable(getattr(callback, "on_epoch_end", callback)):
             raise InputError(
                 f"a callback must be callable or have on_epoch_end(run, row), found {callback!r}"
             )

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from minibnn.data import Batches, Dataset
 from minibnn.deploy import PackedNetwork
 from minibnn.errors import InputError, integer
 from minibnn.nn import BatchNorm, Sequential
+from minibnn.nn.layers.layer import as_floats
 from minibnn.nn.losses import class_weighted
 from minibnn.training import tensorboard
 from minibnn.training.callbacks import check_callbacks
@@ -81,8 +84,10 @@ class Settings:
         return kept
 
     def training_loss(self, outputs):
-        """The loss to train by, which is weighted by class."""
+        """The loss to train by, which is weighted by class and distrusts one that is not ours."""
         loss = loss_function(self.loss)
+        if loss is self.loss:
+            loss = _checked(loss)
         return class_weighted(loss, self.class_weight, outputs) if self.class_weight else loss
 
 
@@ -120,6 +125,21 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
             f"{max(settings.class_weight)}"
         )
     return data, batches
+
+
+def _checked(loss):
+    """A loss of one's own, given floats; InputError unless it returns what it should."""
+
+    def checked(logits, labels):
+        logits = as_floats(logits)
+        answer = loss(logits, labels)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise InputError(f"the loss must return (loss, dlogits), found {answer!r:.60}")
+        if (shape := np.shape(answer[1])) != logits.shape:
+            raise InputError(f"the loss must return dlogits {logits.shape}, found {shape}")
+        return float(answer[0]), np.asarray(answer[1], logits.dtype)
+
+    return checked
 
 
 def _weights(given):

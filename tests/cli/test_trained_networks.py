@@ -148,7 +148,7 @@ def test_evaluate_bad_input(tmp_path, fails):
     }
     np.savez(tmp_path / "floats.npz", **parts)
     command = "evaluate", tmp_path / "net.npz", "--dataset", f"npz:{tmp_path}/floats.npz"
-    fails("takes images as 'bytes', and those of floats are 'unit'", *command)
+    fails("takes 'bytes' images, those of floats are 'unit'", *command)
 
 
 @pytest.fixture
@@ -303,4 +303,10 @@ def test_images_become_what_a_network_was_trained_on(run, tmp_path, form, scale,
     assert code == 0
     found = [one["index"] for one in json.loads(out)]
     assert found == net.predict(test[:20]).argmax(1).tolist()
-    fails("'unit', and those of digits are 'b", "evaluate", tmp_path / form, "--dataset", "digits")
+    fails(
+        "takes 'unit' images, those of digits are 'b",
+        "evaluate",
+        tmp_path / form,
+        "--dataset",
+        "digits",
+    )
