@@ -319,7 +319,7 @@ def test_a_wrong_library_is_caught(id, monkeypatch):
     right = bayes.bayes_step
     monkeypatch.setattr(bayes, "bayes_step", slack)
     monkeypatch.setattr(optim.Bop, "step_function", only_downwards)
-    monkeypatch.setattr(optim.Bop, "train", lambda self, ps, kernels: {p.name: 1 for p in ps})
+    monkeypatch.setattr(optim.Bop, "train", lambda self, ps, *_: {p.name: 1 for p in ps})
     monkeypatch.setattr(tiny, "group_orbit", lambda w, v: np.int8(sorted(w.tolist())))
     assert verify_entry(CATALOGUE[id], Steps(), examples=100, seed=0).verdict == "FAILS"
 
