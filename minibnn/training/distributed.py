@@ -187,10 +187,10 @@ class Ranks:
         known = isinstance(error, InputError | OSError | KeyboardInterrupt)
         if known:
             text = " ".join(str(error).split()) or "stopped by Ctrl-C"
-            print(f"minibnn: rank {self.rank} of {self.size}: {text}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"minibnn: rank {self.rank} of {self.size}: {text}\n")  # in one write
         else:
             traceback.print_exception(error)
-            sys.stderr.flush()
+        sys.stderr.flush()
         self.comm.Abort(130 if isinstance(error, KeyboardInterrupt) else 2 if known else 1)
 
 

@@ -85,7 +85,9 @@ def test_a_signal_to_one_rank_stops_both_at_the_same_step(tmp_path):
     assert (meta["epoch"], meta["step"]) == (1, 2)
 
 
-def test_an_error_on_one_rank_ends_the_others(tmp_path):
+def test_an_error_on_one_rank_ends_the_others(tmp_path, monkeypatch):
+    # Nothing is buffered: of a line written in two pieces, mpiexec would put its own words between.
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     code, _, err = program("run_folder", tmp_path / "a", "fail=3")
     assert code == 2
     assert err.count("minibnn: rank 1 of 2: this image is torn\n") == 1
