@@ -7,7 +7,17 @@ from minibnn.bench.clock import FULL, measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.matrix import BLOCK, SETUP, STEP, TILE, begin, clear, end, multiply, put
+from minibnn.ops.kernels.matrix import (
+    BLOCK,
+    FIRST,
+    MULTIPLIES,
+    SETUP,
+    STEP,
+    TILE,
+    begin,
+    end,
+    multiply,
+)
 from minibnn.ops.kernels.scratch import scratch
 from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
@@ -34,13 +44,13 @@ def peak_rates(threads, gradients, effort=FULL):
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
     each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" choose among
     so many places of a pooling window, and are credited with the multiply-adds of all. None where a
-    path has no tables. Where a matrix unit does the gradients, "matrix" is in their place.
+    path has no tables. Where products of bytes do the gradients, "matrix" is in their place.
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
     values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
     own = numbers(values if gradients == "float32" else to_fixed(values, 8))
-    if gradients == "int8" and vector_path() == "amx":
+    if gradients == "int8" and vector_path() in MULTIPLIES:
         return peaks | {"matrix": _multiplied(threads, effort)}
     able = gradients == "int8" or vector_path() != "generic"
     for name, places in (("table", ()), ("select 2", TWO), ("select 4", FOUR)):
@@ -89,10 +99,13 @@ def _popcount(threads, effort):
 
 
 def _multiplied(threads, effort):
-    a, b = (scratch(f"peak {k}", (2 * TILE,), np.int8, fill=1) for k in "ab")
-    sums = scratch("peak sums", (threads, BLOCK), np.int32)
-    run = lambda: _run_multiply(simd(), SETUP, a, b, sums, threads, CALLS)  # noqa: E731
-    return threads * CALLS * BLOCK * STEP / measure(run, effort)["seconds"]
+    taps, steps = 4, 4
+    a, b = (
+        scratch(f"peak {k}", (2 * TILE * n,), np.int8, fill=1) for k, n in (("a", 4), ("b", 16))
+    )
+    sums, starts = scratch("peak sums", (threads, BLOCK), np.int32), np.zeros(taps, np.int64)
+    run = lambda: _run_multiply(simd(), SETUP, a, starts, b, steps, sums, threads, CALLS)  # noqa: E731
+    return threads * CALLS * taps * BLOCK * steps * STEP / measure(run, effort)["seconds"]
 
 
 def _looked_up(own, places, threads, effort):
@@ -141,13 +154,14 @@ def _run_popcount(simd, x, w, base, out, threads, rounds):
 
 
 @kernel(parallel=True)
-def _run_multiply(simd, setup, a, b, sums, threads, calls):
+def _run_multiply(simd, setup, a, starts, b, steps, sums, threads, calls):
+    taps = len(starts)
     for thread in prange(threads):
         begin(simd, setup)
-        clear(simd)
         for _ in range(calls):
-            multiply(simd, a, 0, STEP, b, 0, 1)
-        put(simd, sums[thread], 0)
+            multiply(
+                simd, FIRST, a, 0, steps * STEP, starts, taps, b, 0, steps, sums[thread], 0
+            )  # fmt: skip
         end(simd)
 
 

@@ -7,6 +7,7 @@ import warnings
 
 import numba
 import numpy as np
+import plain_tiles
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -15,7 +16,7 @@ from minibnn.errors import InputError
 from minibnn.ops import kernels
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.kernels import compile as compiling
-from minibnn.ops.kernels import plain, scratch
+from minibnn.ops.kernels import scratch
 from minibnn.ops.kernels import simd as simd_room
 from minibnn.ops.kernels.simd import LANES, simd, vector_path, vector_paths
 
@@ -125,7 +126,7 @@ def cached(monkeypatch):
             if is_full:
                 patch.setattr(compiling._Folder, "ensure_cache_path", full)
             compiling._tell_once.cache_clear()
-            popcount = compiling.kernel(plain.popcount.py_func)  # as a new process makes it
+            popcount = compiling.kernel(plain_tiles.popcount.py_func)  # as a new process makes it
             assert popcount(np.uint32(7)) == popcount(np.uint8(7)) == 3
         return sum(popcount.stats.cache_hits.values()), " ".join(str(one.message) for one in told)
 

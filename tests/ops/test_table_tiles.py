@@ -1,12 +1,13 @@
 """The tiles of numbers x bits, and what makes their tables, on every vector path of this CPU."""
 
 import numpy as np
+import plain_tiles as plain
 import pytest
 from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
 from tile_operands import DEPTH, ROWS, STRIDE, TAPS, columns, offsets, paths, sizes, words
 
-from minibnn.ops.kernels import plain, table_tiles, word_tables
+from minibnn.ops.kernels import table_tiles, word_tables
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 
 pytestmark = pytest.mark.ci

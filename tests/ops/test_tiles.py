@@ -1,12 +1,13 @@
 """Every tile against its plain loop, on every vector path of this CPU."""
 
 import numpy as np
+import plain_tiles as plain
 import pytest
 from numba import njit
 from numpy.testing import assert_array_equal
 from tile_operands import DEPTH, ROWS, STRIDE, TAPS, columns, offsets, paths, sizes, words
 
-from minibnn.ops.kernels import plain, tiles
+from minibnn.ops.kernels import tiles
 from minibnn.ops.kernels.fixed_tiles import (
     LARGEST,
     ROUNDED,

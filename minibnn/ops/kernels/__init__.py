@@ -2,7 +2,7 @@
 
 Their docstrings are there. ``tiles`` and ``table_tiles`` have the register tiles that make products
 fast; ``forward``, ``grad_input`` and ``grad_kernel`` the loops around them; ``matrix`` has what
-Intel's matrix unit does instead. What NumPy does as well is the reference's own.
+products of bytes do instead. What NumPy does as well is the reference's own.
 """
 # ruff: noqa: F401  the list of names is the reference's
 

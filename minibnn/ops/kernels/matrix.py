@@ -1,7 +1,7 @@
-"""Integers x signs on a matrix unit: the gradients of dense layers and convolutions by Intel's AMX.
+"""Integers x signs as bytes: gradients of dense layers and convolutions by Intel's AMX or by AVX2.
 
-Where a core multiplies tiles of bytes, that is quicker than any table. Signs become bytes,
-gradients are bytes already, and 32 bits hold their sums.
+Where a core multiplies tiles of bytes, or nothing looks 16-bit sums up, that is quicker than any
+table. Signs become bytes, gradients are bytes already, and 32 bits hold their sums.
 
 Images and gradients lie on one grid, where rows and images follow each other with a gap as wide as
 the padding. On it a tap is a shift d. The layer's sums are y[p] = sum over d of x[p + d] w[d], so
@@ -17,9 +17,9 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.emit import I8, I64, tile
+from minibnn.ops.kernels.emit import I8, I32, I64, tile
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.shapes import windows
 
 SIDE = 32  # a block of sums: two by two tiles of 16 x 16
@@ -27,8 +27,12 @@ STEP = 64  # bytes of a tile's row: products summed at once
 TILE = 1024  # bytes of a tile
 BLOCK = SIDE * SIDE
 STRETCH = 128  # steps of a kernel's gradient at a time: their bytes fit the second-level cache
+ROWS = 4  # of a block that vectors compute at a time
+SHORT = 4  # steps whose sums fit 16 bits: 128 products of at most 2 x 127
 POSITIONS = 256  # of the grid that a task of an input's gradient owns
 
+MULTIPLIES = "amx", "avx2"  # vector paths on which products of bytes beat tables
+FIRST = (0,)  # signs are rows, not tiles
 NO_PLACES = np.empty((0, 0, 0, 0), np.uint8)
 # What a thread tells its unit: eight tiles of 16 rows of 64 bytes each.
 SETUP = np.zeros(64, np.uint8)
@@ -37,51 +41,80 @@ SETUP[0], SETUP[16:32:2], SETUP[48:56] = 1, 64, 16
 
 @tile("setup", constants="")
 def begin(e, setup):
-    """From here on this thread has a matrix unit."""
-    e.call("llvm.x86.ldtilecfg", ir.VoidType(), setup)
+    """From here on this thread has a matrix unit, if there is one."""
+    if e.lanes == 16:
+        e.call("llvm.x86.ldtilecfg", ir.VoidType(), setup)
 
 
 @tile("", constants="")
 def end(e):
     """To here: the system need not keep its tiles any longer."""
-    e.call("llvm.x86.tilerelease", ir.VoidType())
+    if e.lanes == 16:
+        e.call("llvm.x86.tilerelease", ir.VoidType())
 
 
-@tile("", constants="")
-def clear(e):
-    """Zeros into tiles 0 to 3, a block of 32 x 32 sums."""
-    for k in range(4):
-        e.call("llvm.x86.tilezero", ir.VoidType(), I8(k))
+@tile("a a_at pitch starts taps b b_at steps sums at", constants="signs_first")
+def multiply(e, signs_first, a, a_at, pitch, starts, taps, b, b_at, steps, sums, at):
+    """The 32 x 32 sums[at:] += for each tap 32 rows of a by its tiles of b, two a step.
 
-
-@tile("sums at", constants="")
-def fetch(e, sums, at):
-    """The block sums[at:] into tiles 0 to 3."""
-    _block(e, "tileloadd64", sums, at)
-
-
-@tile("sums at", constants="")
-def put(e, sums, at):
-    """Tiles 0 to 3 into the block sums[at:]."""
-    _block(e, "tilestored64", sums, at)
-
-
-@tile("a a_at pitch b b_at steps", constants="")
-def multiply(e, a, a_at, pitch, b, b_at, steps):
-    """Tiles 0 to 3 += 32 rows of a, ``pitch`` bytes apart, by the tiles of b, two a step.
-
-    Row r of a tile of b has 16 columns of the four bytes that meet bytes 4 r to 4 r + 3 of a.
+    Rows are ``pitch`` bytes apart, a tap's from a[a_at + starts[tap]] on. Row r of a tile of b has
+    16 columns of the four bytes that meet bytes 4 r to 4 r + 3 of a.
     """
-    below = e.add(a_at, e.times(pitch, I64(16)))
+    inner = _multiply_tiles if e.lanes == 16 else _multiply_vectors
+    if e.lanes == 16:
+        _block(e, "tileloadd64", sums, at)
+    with e.loop(taps) as tap:
+        rows = e.at(a, a_at, e.builder.load(e.at(starts, tap.index)))
+        tiles = e.at(b, b_at, e.times(tap.index, e.times(steps, I64(2 * TILE))))
+        inner(e, rows, pitch, tiles, steps, signs_first, e.at(sums, at))
+    if e.lanes == 16:
+        _block(e, "tilestored64", sums, at)
+
+
+def _multiply_tiles(e, a, pitch, b, steps, *_):
+    """By AMX, where the sums are tiles 0 to 3."""
     with e.loop(steps) as step:
         here, there = e.times(step.index, I64(STEP)), e.times(step.index, I64(2 * TILE))
-        _tile(e, "tileloadd64", 4, a, e.add(a_at, here), pitch)
-        _tile(e, "tileloadd64", 6, b, e.add(b_at, there), I64(STEP))
-        _tile(e, "tileloadd64", 5, a, e.add(below, here), pitch)
-        _tile(e, "tileloadd64", 7, b, e.add(b_at, there, I64(TILE)), I64(STEP))
+        for k in range(2):
+            _tile(e, "tileloadd64", 4 + k, a, e.add(here, e.times(pitch, I64(16 * k))), pitch)
+            _tile(e, "tileloadd64", 6 + k, b, e.add(there, I64(k * TILE)), I64(STEP))
         for k in range(4):
             operands = I8(k), I8(4 + k // 2), I8(6 + k % 2)
             e.call("llvm.x86.tdpbssd", ir.VoidType(), *operands)
+
+
+def _multiply_vectors(e, a, pitch, b, steps, signs_first, sums):
+    """By AVX2, ROWS rows and 16 columns at a time, whose sums stay in registers.
+
+    An instruction adds two products of an unsigned byte, a sign plus 1, and a signed one.
+    """
+    build, vectors = e.builder, range(16 // e.lanes)
+    slots = {(r, v): e.variable(e.half(0)) for r in range(ROWS) for v in vectors}
+    with e.loop(build.sdiv(e.add(steps, I64(SHORT - 1)), I64(SHORT))) as stretch:
+        first = e.times(stretch.index, I64(SHORT))
+        left = build.sub(steps, first)
+        left = build.select(build.icmp_signed("<", left, I64(SHORT)), left, I64(SHORT))
+        with e.loop(I64(SIDE // ROWS)) as group, e.loop(I64(2)) as half:
+            row = e.times(group.index, I64(ROWS))
+            for slot in slots.values():
+                build.store(e.half(0), slot)
+            with e.loop(left) as one, e.loop(I64(STEP // 4)) as four:
+                step, k = e.add(first, one.index), four.index
+                here = e.times(row, pitch), e.times(step, I64(STEP)), e.times(k, I64(4))
+                there = e.add(e.times(step, I64(2)), half.index), e.times(k, I64(STEP))
+                there = e.add(e.times(there[0], I64(TILE)), there[1])
+                columns = [e.load(e.bytes, b, there, I64(4 * e.lanes * v)) for v in vectors]
+                for (r, v), slot in slots.items():
+                    mine = e.splat(e.load(I32, a, *here, e.times(pitch, I64(r))))
+                    pair = build.bitcast(mine, e.bytes), columns[v]
+                    pair = pair if signs_first else pair[::-1]
+                    found = e.call("llvm.x86.avx2.pmadd.ub.sw", e.halves, *pair)
+                    build.store(build.add(build.load(slot), found), slot)
+            for (r, v), slot in slots.items():
+                place = e.times(e.add(row, I64(r)), I64(SIDE)), e.times(half.index, I64(16))
+                old = e.load(e.ints, sums, *place, I64(v * e.lanes))
+                total = build.add(old, e.widened(build.load(slot)))
+                e.store(total, sums, *place, I64(v * e.lanes))
 
 
 def _block(e, what, sums, at):
@@ -114,6 +147,11 @@ def _grid(image, kernel_size, padding):
     return Grid(rows, columns, *image, int(np.abs(shifts).max())), shifts
 
 
+def _level():
+    """What is added to signs, so that their bytes are unsigned where vectors multiply them."""
+    return 0 if vector_path() == "amx" else 1
+
+
 def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     """dx (``input_shape``) of dy Fixed NHWC, or of dy at the maxima ``where`` of a 2x2 pool.
 
@@ -125,13 +163,16 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     positions = images * grid.rows * grid.columns
     panels, depth = -(-inputs // SIDE), -(-outputs // STEP) * STEP
     q = scratch("matrix rows", (positions + SIDE + 2 * grid.margin, depth), np.int8)
+    totals = scratch("matrix totals", (len(q),), np.int32)
     w = scratch("matrix kernel", (panels, len(shifts), depth // STEP, 2 * TILE), np.int8)
     sums = scratch("matrix sums", (get_num_threads(), BLOCK), np.int32)
     dx = empty(input_shape, np.int32)
-    _all_rows(np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, q)
+    _all_rows(
+        np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, _level(), q, totals
+    )
     tiles = w.view(np.int32).reshape(*w.shape[:3], 2, 16, 16)
-    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), tiles)
-    _input_sums(simd(), SETUP, q.reshape(-1), w, grid, positions, shifts, depth, sums, dx)
+    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), _level(), tiles)
+    _input_sums(simd(), SETUP, q.reshape(-1), totals, w, grid, positions, shifts, depth, sums, dx)
     return dy.like(dx)
 
 
@@ -152,11 +193,12 @@ def matrix_grad_kernel(
     sums = scratch("matrix sums", (threads, len(shifts) * BLOCK), np.int32)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
-    _signs_along(words, grid, images, pad_value, places, signs, rows)
+    _signs_along(words, grid, images, pad_value, _level(), places, signs, rows)
     gradients, where = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
+    totals = _level() * gradients.reshape(-1, outputs).sum(0, np.int32)
     _gradients(gradients, where, grid, block, q.view(np.int32).reshape(panels, steps, 2, 16, 16))
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
-    _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, sums, unit, out)
+    _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
     return dy.like(dw) if fixed else dw
 
 
@@ -181,16 +223,25 @@ def _row(dy, where, n, y, x, row):
     pool = 1 if len(where) else 0
     row[:] = 0
     if 0 <= n < len(dy) and y >> pool < dy.shape[1] and x >> pool < dy.shape[2]:
-        mine, here = dy[n, y >> pool, x >> pool], np.uint8(y % 2 * 2 + x % 2)
+        mine = dy[n, y >> pool, x >> pool]
         for o in range(len(mine)):
-            row[o] = mine[o] if not pool or where[n, y >> 1, x >> 1, o] == here else 0
+            row[o] = mine[o]
+        if pool:
+            places, here = where[n, y >> 1, x >> 1], np.uint8(y % 2 * 2 + x % 2)
+            for o in range(len(mine)):
+                row[o] &= -np.int8(places[o] == here)
 
 
 @kernel(parallel=True)
-def _all_rows(dy, where, grid, q):
+def _all_rows(dy, where, grid, level, q, totals):
+    """totals[p] = level * the sum of row q[p]."""
     for p in prange(len(q)):
         n, y, x = _place(grid, p - grid.margin)
         _row(dy, where, n, y, x, q[p])
+        total = np.int32(0)
+        for number in q[p]:
+            total += np.int32(number)
+        totals[p] = level * total
 
 
 @kernel(parallel=True)
@@ -214,9 +265,10 @@ def _gradients(dy, where, grid, blocks, q):
 
 
 @kernel(parallel=True)
-def _kernel_bytes(words, w):
+def _kernel_bytes(words, level, w):
     """w[i / 32, tap, o / 64] = two tiles of 16 x 16 numbers, each of four outputs of an input."""
     taps, depth, inputs = words.shape
+    plus, turn = np.uint32(0x01010101 * (1 + level)), np.uint32((1 + level) ^ ((level - 1) & 255))
     for task in prange(taps * depth):
         t, d = task // depth, task % depth
         for i in range(-(-inputs // 16)):
@@ -224,13 +276,12 @@ def _kernel_bytes(words, w):
                 for j in range(min(16, inputs - 16 * i)):
                     nibble = words[t, d, 16 * i + j] >> np.uint32(4 * k) & np.uint32(15)
                     ones = nibble * np.uint32(0x204081) & np.uint32(0x01010101)
-                    number = np.int32(np.uint32(0x01010101) + ones * np.uint32(0xFE))
-                    w[i // 2, t, d // 2, i % 2, d % 2 * 8 + k, j] = number
+                    w[i // 2, t, d // 2, i % 2, d % 2 * 8 + k, j] = np.int32(plus ^ ones * turn)
 
 
 @kernel(parallel=True)
-def _signs_along(words, grid, images, pad_value, places, bytes, rows):
-    """rows[i, margin + p] = the sign of channel i at position p, or the padding."""
+def _signs_along(words, grid, images, pad_value, level, places, bytes, rows):
+    """rows[i, margin + p] = level + the sign of channel i at position p, or the padding."""
     for group in prange(rows.shape[1] // STEP):
         sources, signs = places[get_thread_id()], bytes[get_thread_id(), 0]
         planes = bytes[get_thread_id(), 1:].view(np.uint8)
@@ -249,25 +300,28 @@ def _signs_along(words, grid, images, pad_value, places, bytes, rows):
                 row = rows[k * WORD + i, group * STEP : (group + 1) * STEP]
                 plane, bit = planes[i // 8], np.uint8(1 << i % 8)
                 for j in range(STEP):
-                    row[j] = -signs[j] if plane[j] & bit else signs[j]
+                    row[j] = np.int8(level) + (-signs[j] if plane[j] & bit else signs[j])
 
 
 @kernel(parallel=True)
-def _input_sums(simd, setup, q, w, grid, positions, shifts, depth, sums, dx):
+def _input_sums(simd, setup, q, totals, w, grid, positions, shifts, depth, sums, dx):
     """A task owns some positions of the grid."""
     size, steps = grid.rows * grid.columns, depth // STEP
-    flat = w.reshape(-1)
+    flat, starts = w.reshape(-1), -depth * shifts
     for task in prange(-(-positions // POSITIONS)):
         block = sums[get_thread_id()]
         begin(simd, setup)
         for panel in range(len(w)):
+            at = panel * len(shifts) * steps * 2 * TILE
             for p in range(task * POSITIONS, min((task + 1) * POSITIONS, positions), SIDE):
-                clear(simd)
-                for t in range(len(shifts)):
-                    row = grid.margin + p - shifts[t]
-                    at = (panel * len(shifts) + t) * steps * 2 * TILE
-                    multiply(simd, q, row * depth, depth, flat, at, steps)
-                put(simd, block, 0)
+                row = grid.margin + p
+                for r in range(SIDE):
+                    extra = np.int32(0)
+                    for shift in shifts:
+                        extra += totals[row + r - shift]
+                    block[r * SIDE : (r + 1) * SIDE] = -extra
+                taps = len(shifts)
+                multiply(simd, (), q, row * depth, depth, starts, taps, flat, at, steps, block, 0)
                 first, count = panel * SIDE, min(SIDE, dx.shape[3] - panel * SIDE)
                 for r in range(min(SIDE, positions - p)):
                     n, place = (p + r) // size, (p + r) % size
@@ -279,27 +333,26 @@ def _input_sums(simd, setup, q, w, grid, positions, shifts, depth, sums, dx):
 
 
 @kernel(parallel=True)
-def _kernel_sums(simd, setup, rows, q, shifts, sums, unit, dw):
+def _kernel_sums(simd, setup, rows, q, shifts, totals, sums, unit, dw):
     """A task owns 32 inputs and 32 outputs of all taps."""
     taps, inputs, outputs = dw.shape
     across, pitch = -(-outputs // SIDE), rows.shape[1]
     a, b, steps = rows.reshape(-1), q.reshape(-1), q.shape[1]
     for task in prange(-(-inputs // SIDE) * across):
         i, o = task // across * SIDE, task % across * SIDE
-        block = sums[get_thread_id()]
+        block, width = sums[get_thread_id()], min(SIDE, outputs - o)
+        for row in range(0, taps * BLOCK, SIDE):
+            for c in range(width):
+                block[row + c] = -totals[o + c]
         begin(simd, setup)
         for first in range(0, max(steps, 1), STRETCH):
-            count = min(STRETCH, steps - first)
+            count, there = min(STRETCH, steps - first), (o // SIDE * steps + first) * 2 * TILE
             for t in range(taps):
-                if first:
-                    fetch(simd, block, t * BLOCK)
-                else:
-                    clear(simd)
-                at = i * pitch + first * STEP + shifts[t]
-                multiply(simd, a, at, pitch, b, (o // SIDE * steps + first) * 2 * TILE, count)
-                put(simd, block, t * BLOCK)
+                at, to = i * pitch + first * STEP, t * BLOCK
+                multiply(
+                    simd, FIRST, a, at, pitch, shifts[t:], 1, b, there, count, block, to
+                )  # fmt: skip
         end(simd)
-        width = min(SIDE, outputs - o)
         for t in range(taps):
             for r in range(min(SIDE, inputs - i)):
                 mine = block[t * BLOCK + r * SIDE : t * BLOCK + r * SIDE + width]

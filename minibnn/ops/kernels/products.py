@@ -14,7 +14,7 @@ from minibnn.ops.kernels.grad_kernel import (
     joined_bytes,
 )
 from minibnn.ops.kernels.grad_windows import fits_windows, grad_input_windows
-from minibnn.ops.kernels.matrix import matrix_grad_input, matrix_grad_kernel
+from minibnn.ops.kernels.matrix import MULTIPLIES, matrix_grad_input, matrix_grad_kernel
 from minibnn.ops.kernels.pooling import max_pool2d_grad
 from minibnn.ops.kernels.simd import vector_path
 from minibnn.ops.reference import products as reference
@@ -143,11 +143,11 @@ def binary_conv2d_pool_grad_kernel(
 
 
 def _way(dy, strides=(1, 1)):
-    """How products with a gradient dy are computed: on the "matrix" unit, by "tables", in "floats".
+    """How products with a gradient dy are computed: by a "matrix" of bytes, "tables" or "floats".
 
     Tables of floats are float32, and a vector must hold at least half of one.
     """
     if not isinstance(dy, Fixed):
         return "tables" if dy.dtype == np.float32 and vector_path() != "generic" else "floats"
-    fits = dy.integers.dtype == np.int8 and tuple(strides) == (1, 1) and vector_path() == "amx"
-    return "matrix" if fits else "tables"
+    able = vector_path() in MULTIPLIES and tuple(strides) == (1, 1)
+    return "matrix" if able and dy.integers.dtype == np.int8 else "tables"

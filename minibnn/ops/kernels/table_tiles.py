@@ -7,7 +7,7 @@
   places (only the maximum of a pooling window has a gradient).
 
 The type of the tables, which ``word_tables`` makes, says which of the two a tile is. See ``tiles``
-for what the arguments mean, ``plain`` for the loops that this computes.
+for what the arguments mean, ``tests/ops/plain_tiles`` for the loops that this computes.
 """
 
 from contextlib import contextmanager

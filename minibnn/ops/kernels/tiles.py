@@ -3,7 +3,7 @@
 A tile keeps ``height`` rows of one operand against ``width`` groups of 16 neighbouring output
 lanes of the other, whose packed words run along the summed axis. ``popcount_tile``, bits x bits:
 broadcast a row's word, exclusive or, count, add. Those of numbers x bits are in ``table_tiles``;
-``plain.py`` has them all as plain loops. The others here turn, compare and mask bits.
+``tests/ops/plain_tiles.py`` has them as plain loops. The others here turn, compare and mask bits.
 
 The vector path is part of the argument types: ``simd`` is a tuple as long as a vector has 32-bit
 lanes (16 AVX-512, 8 AVX2, 4 elsewhere), since a global would be no part of the key under which

@@ -6,13 +6,13 @@ are tuples whose lengths count rows and groups of 16 lanes, as for the tiles.
 """
 
 import numpy as np
+from numba import njit
 
-from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.tiles import GROUP
 from minibnn.ops.kernels.word_tables import NIBBLES, PAIRS, TABLE
 
 
-@kernel
+@njit
 def popcount(word):
     """Number of bits of a uint32 that are 1; the sums stay below 64 bits, so JIT off agrees."""
     word = np.uint64(word)
@@ -22,7 +22,7 @@ def popcount(word):
     return np.int32(((word * np.uint64(0x01010101)) >> np.uint64(24)) & np.uint64(63))
 
 
-@kernel
+@njit
 def popcount_tile(height, width, x, start, row, w, column, base, out, place):
     """``tiles.popcount_tile`` without pooling."""
     for r in range(row, row + len(height)):
@@ -36,7 +36,7 @@ def popcount_tile(height, width, x, start, row, w, column, base, out, place):
             out.array[place + out.rows[r] + lane - column] = full - 2 * differ
 
 
-@kernel(inner=True)
+@njit
 def add_word(total, tables, at, word, entries):
     """total + the signed sum that a word looks up, see ``word_tables.word_tables``."""
     for n in range(NIBBLES):
@@ -52,7 +52,7 @@ def add_word(total, tables, at, word, entries):
     return total
 
 
-@kernel
+@njit
 def table_tile(height, width, accumulate, entries, tables, start, row, w, column, out, place):
     """``table_tiles.table_tile``, on tables of ``entries`` entries a word."""
     for r in range(row, row + len(height)):
@@ -67,7 +67,7 @@ def table_tile(height, width, accumulate, entries, tables, start, row, w, column
             out.array[at] = out.array[at] + total if len(accumulate) else total
 
 
-@kernel
+@njit
 def select_tile(
     height, width, choices, entries, tables, start, masks, mask_start, pitch, row, w, column, out,
     place,
