@@ -45,7 +45,7 @@ from minibnn.errors import InputError
 @THREADS
 @JSON
 def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, threads, as_json):
-    """Measure products, whole networks, the way to the first step, and more threads.
+    """Measure products, training and inference, startup, and what more threads bring.
 
     \b
     minibnn bench

@@ -20,8 +20,8 @@ from minibnn.cli.options import DATA_DIR, IMAGE_SIZE, JSON, THREADS, dataset_opt
 @out_file("Draw the confusion of the classes (.png, .pdf or .svg).")
 @JSON
 def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, as_json):
-    """Measure a trained network on test images: RUN is a run folder, FILE one of its files or
-    what "minibnn export --to packed" wrote.
+    """Measure a trained network on test images: RUN is a run folder, FILE one of its files
+    or a saved or packed network.
 
     Prints loss, accuracy, which classes are taken for which, and the speed of the network.
 

@@ -22,7 +22,7 @@ from minibnn.errors import InputError, one_line
 )
 @click.option("--force", is_flag=True, help="Replace FILE.")
 def export(run, file, form, force):
-    """Write the network of RUN, a run folder or a file in one, to FILE.
+    """Write the network of RUN, a run folder, a file in one or a saved network, to FILE.
 
     Packed, it computes the same outputs, bit for bit. In ONNX every sign between binary
     layers is the same, and the outputs are but for rounding.

@@ -16,7 +16,7 @@ def info(path, as_json):
     """Tell what RUN or FILE is, how it was trained, how good and how big it is.
 
     RUN is the folder of a run, a comparison or a sweep, or one with run folders below it; FILE is
-    a checkpoint.npz or best.npz, what net.save or "minibnn export" wrote.
+    a checkpoint.npz or best.npz, what net.save wrote, or a packed or ONNX network.
 
     \b
     minibnn info runs/train-digits-1

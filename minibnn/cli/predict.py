@@ -32,9 +32,9 @@ def predict(network, images, model, top, threads, as_json):
 
     The network is one that "minibnn export --to packed" wrote, a run folder, or with --model one
     that comes with minibnn. Images are made grey or RGB as it needs them, laid on white where they
-    are transparent, and resized to what it takes: as a whole, proportions not kept; for --model and
-    for a network trained on an image-folder, their middle. Probabilities are the softmax of its
-    outputs. Files that cannot be read are named, the others answered; then the exit code is 2.
+    are transparent, and resized to what it takes: for --model and a network trained on an
+    image-folder their middle, else as a whole, whatever its proportions. Probabilities are the
+    softmax of its outputs. Files that cannot be read are named, the others answered: exit code 2.
 
     \b
     minibnn predict --model binarynet-cifar10 photo.jpg

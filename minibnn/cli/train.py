@@ -38,7 +38,7 @@ from minibnn.errors import InputError
     "--mpi/--no-mpi",
     default=None,
     help="Train on all processes that mpiexec started, each with its piece of every batch. "
-    "Default: if there are several. Needs the extra: pip install minibnn[mpi].",
+    'Default: if there are several. Needs the extra: pip install "minibnn[mpi]".',
 )
 @click.option(
     "--sync-batch-norm",
@@ -61,7 +61,7 @@ def train(changes, mpi, **options):
 
     Ctrl-C finishes the batch, saves, and says how to go on. checkpoint.npz is where the run stands,
     best.npz the network of its best epoch: by validation accuracy or, without --validation, by
-    test accuracy, which is how the field's code chooses and optimistic.
+    test accuracy, as the field's code does, which is optimistic.
     """
     from minibnn import optim
     from minibnn.training import Ranks, fit
