@@ -44,7 +44,7 @@ def peak_rates(threads, gradients, effort=FULL):
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
     each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" choose among
     so many places of a pooling window, and are credited with the multiply-adds of all. None where a
-    path has no tables. Where products of bytes do the gradients, "matrix" is in their place.
+    path has no tables. Where products of bytes do that, it is "matrix".
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
@@ -99,10 +99,8 @@ def _popcount(threads, effort):
 
 
 def _multiplied(threads, effort):
-    taps, steps = 4, 4
-    a, b = (
-        scratch(f"peak {k}", (2 * TILE * n,), np.int8, fill=1) for k, n in (("a", 4), ("b", 16))
-    )
+    taps, steps = 2, 4  # 28 kB of operands and sums
+    a, b = (scratch(f"peak {k}", (2 * TILE * n,), np.int8, fill=1) for k, n in (("a", 4), ("b", 8)))
     sums, starts = scratch("peak sums", (threads, BLOCK), np.int32), np.zeros(taps, np.int64)
     run = lambda: _run_multiply(simd(), SETUP, a, starts, b, steps, sums, threads, CALLS)  # noqa: E731
     return threads * CALLS * taps * BLOCK * steps * STEP / measure(run, effort)["seconds"]

@@ -1,7 +1,8 @@
 """Integers x signs as bytes: gradients of dense layers and convolutions by Intel's AMX or by AVX2.
 
 Where a core multiplies tiles of bytes, or nothing looks 16-bit sums up, that is quicker than any
-table. Signs become bytes, gradients are bytes already, and 32 bits hold their sums.
+table. Gradients are bytes already, and signs become bytes: for AVX2 plus 1, as one factor has to be
+unsigned there, so that sums start at minus those of the gradients. 32 bits hold them.
 
 Images and gradients lie on one grid, where rows and images follow each other with a gap as wide as
 the padding. On it a tap is a shift d. The layer's sums are y[p] = sum over d of x[p + d] w[d], so
@@ -23,16 +24,16 @@ from minibnn.ops.kernels.simd import simd, vector_path
 from minibnn.ops.shapes import windows
 
 SIDE = 32  # a block of sums: two by two tiles of 16 x 16
-STEP = 64  # bytes of a tile's row: products summed at once
+STEP = 64  # bytes of a tile's row: products of a step
 TILE = 1024  # bytes of a tile
 BLOCK = SIDE * SIDE
 STRETCH = 128  # steps of a kernel's gradient at a time: their bytes fit the second-level cache
 ROWS = 4  # of a block that vectors compute at a time
-SHORT = 4  # steps whose sums fit 16 bits: 128 products of at most 2 x 127
+SHORT = 4  # steps summed in 16 bits: 128 products, at most 2 x 127 each, in each half of a lane
 POSITIONS = 256  # of the grid that a task of an input's gradient owns
 
-MULTIPLIES = "amx", "avx2"  # vector paths on which products of bytes beat tables
-FIRST = (0,)  # signs are rows, not tiles
+MULTIPLIES = "amx", "avx2"  # vector paths on which products of bytes beat tables or masks
+FIRST = (0,)  # a has the signs, not b
 NO_PLACES = np.empty((0, 0, 0, 0), np.uint8)
 # What a thread tells its unit: eight tiles of 16 rows of 64 bytes each.
 SETUP = np.zeros(64, np.uint8)
@@ -58,7 +59,8 @@ def multiply(e, signs_first, a, a_at, pitch, starts, taps, b, b_at, steps, sums,
     """The 32 x 32 sums[at:] += for each tap 32 rows of a by its tiles of b, two a step.
 
     Rows are ``pitch`` bytes apart, a tap's from a[a_at + starts[tap]] on. Row r of a tile of b has
-    16 columns of the four bytes that meet bytes 4 r to 4 r + 3 of a.
+    16 columns of the four bytes that meet bytes 4 r to 4 r + 3 of a. The signs, plus 1 but for AMX,
+    are in a or, with ``signs_first`` = 0, in b.
     """
     inner = _multiply_tiles if e.lanes == 16 else _multiply_vectors
     if e.lanes == 16:
@@ -90,8 +92,8 @@ def _multiply_vectors(e, a, pitch, b, steps, signs_first, sums):
     """
     build, vectors = e.builder, range(16 // e.lanes)
     slots = {(r, v): e.variable(e.half(0)) for r in range(ROWS) for v in vectors}
-    with e.loop(build.sdiv(e.add(steps, I64(SHORT - 1)), I64(SHORT))) as stretch:
-        first = e.times(stretch.index, I64(SHORT))
+    with e.loop(build.sdiv(e.add(steps, I64(SHORT - 1)), I64(SHORT))) as part:
+        first = e.times(part.index, I64(SHORT))
         left = build.sub(steps, first)
         left = build.select(build.icmp_signed("<", left, I64(SHORT)), left, I64(SHORT))
         with e.loop(I64(SIDE // ROWS)) as group, e.loop(I64(2)) as half:
@@ -101,12 +103,12 @@ def _multiply_vectors(e, a, pitch, b, steps, signs_first, sums):
             with e.loop(left) as one, e.loop(I64(STEP // 4)) as four:
                 step, k = e.add(first, one.index), four.index
                 here = e.times(row, pitch), e.times(step, I64(STEP)), e.times(k, I64(4))
-                there = e.add(e.times(step, I64(2)), half.index), e.times(k, I64(STEP))
-                there = e.add(e.times(there[0], I64(TILE)), there[1])
+                mine = e.add(e.times(step, I64(2)), half.index)
+                there = e.add(e.times(mine, I64(TILE)), e.times(k, I64(STEP)))
                 columns = [e.load(e.bytes, b, there, I64(4 * e.lanes * v)) for v in vectors]
                 for (r, v), slot in slots.items():
-                    mine = e.splat(e.load(I32, a, *here, e.times(pitch, I64(r))))
-                    pair = build.bitcast(mine, e.bytes), columns[v]
+                    four_bytes = e.splat(e.load(I32, a, *here, e.times(pitch, I64(r))))
+                    pair = build.bitcast(four_bytes, e.bytes), columns[v]
                     pair = pair if signs_first else pair[::-1]
                     found = e.call("llvm.x86.avx2.pmadd.ub.sw", e.halves, *pair)
                     build.store(build.add(build.load(slot), found), slot)
@@ -172,7 +174,9 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     )
     tiles = w.view(np.int32).reshape(*w.shape[:3], 2, 16, 16)
     _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), _level(), tiles)
-    _input_sums(simd(), SETUP, q.reshape(-1), totals, w, grid, positions, shifts, depth, sums, dx)
+    behind = shifts[: _level() * len(shifts)]
+    q, layout = q.reshape(-1), (grid, positions, shifts, depth)
+    _input_sums(simd(), SETUP, q, totals, behind, w, *layout, sums, dx)
     return dy.like(dx)
 
 
@@ -195,7 +199,7 @@ def matrix_grad_kernel(
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _signs_along(words, grid, images, pad_value, _level(), places, signs, rows)
     gradients, where = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
-    totals = _level() * gradients.reshape(-1, outputs).sum(0, np.int32)
+    totals = gradients[: _level() * images].reshape(-1, outputs).sum(0, np.int32)
     _gradients(gradients, where, grid, block, q.view(np.int32).reshape(panels, steps, 2, 16, 16))
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
@@ -266,7 +270,7 @@ def _gradients(dy, where, grid, blocks, q):
 
 @kernel(parallel=True)
 def _kernel_bytes(words, level, w):
-    """w[i / 32, tap, o / 64] = two tiles of 16 x 16 numbers, each of four outputs of an input."""
+    """w[i / 32, tap, o / 64] = two tiles of 16 x 16 numbers: level + four outputs of an input."""
     taps, depth, inputs = words.shape
     plus, turn = np.uint32(0x01010101 * (1 + level)), np.uint32((1 + level) ^ ((level - 1) & 255))
     for task in prange(taps * depth):
@@ -304,8 +308,8 @@ def _signs_along(words, grid, images, pad_value, level, places, bytes, rows):
 
 
 @kernel(parallel=True)
-def _input_sums(simd, setup, q, totals, w, grid, positions, shifts, depth, sums, dx):
-    """A task owns some positions of the grid."""
+def _input_sums(simd, setup, q, totals, behind, w, grid, positions, shifts, depth, sums, dx):
+    """A task owns some positions of the grid; each starts at minus its totals ``behind``."""
     size, steps = grid.rows * grid.columns, depth // STEP
     flat, starts = w.reshape(-1), -depth * shifts
     for task in prange(-(-positions // POSITIONS)):
@@ -317,7 +321,7 @@ def _input_sums(simd, setup, q, totals, w, grid, positions, shifts, depth, sums,
                 row = grid.margin + p
                 for r in range(SIDE):
                     extra = np.int32(0)
-                    for shift in shifts:
+                    for shift in behind:
                         extra += totals[row + r - shift]
                     block[r * SIDE : (r + 1) * SIDE] = -extra
                 taps = len(shifts)
@@ -334,7 +338,7 @@ def _input_sums(simd, setup, q, totals, w, grid, positions, shifts, depth, sums,
 
 @kernel(parallel=True)
 def _kernel_sums(simd, setup, rows, q, shifts, totals, sums, unit, dw):
-    """A task owns 32 inputs and 32 outputs of all taps."""
+    """A task owns 32 inputs and 32 outputs of all taps; output o starts at -totals[o]."""
     taps, inputs, outputs = dw.shape
     across, pitch = -(-outputs // SIDE), rows.shape[1]
     a, b, steps = rows.reshape(-1), q.reshape(-1), q.shape[1]
@@ -345,7 +349,7 @@ def _kernel_sums(simd, setup, rows, q, shifts, totals, sums, unit, dw):
             for c in range(width):
                 block[row + c] = -totals[o + c]
         begin(simd, setup)
-        for first in range(0, max(steps, 1), STRETCH):
+        for first in range(0, steps, STRETCH):
             count, there = min(STRETCH, steps - first), (o // SIDE * steps + first) * 2 * TILE
             for t in range(taps):
                 at, to = i * pitch + first * STEP, t * BLOCK

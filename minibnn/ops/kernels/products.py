@@ -143,7 +143,7 @@ def binary_conv2d_pool_grad_kernel(
 
 
 def _way(dy, strides=(1, 1)):
-    """How products with a gradient dy are computed: by a "matrix" of bytes, "tables" or "floats".
+    """How to compute products with a gradient dy: by bytes ("matrix"), by "tables" or in "floats".
 
     Tables of floats are float32, and a vector must hold at least half of one.
     """
