@@ -120,7 +120,7 @@ def model_of(named):
         module, _, name = named.partition(":")
         try:
             return model_of(getattr(importlib.import_module(module), name))
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
+        except Exception as error:  # a module may raise anything
             raise InputError(f"{named} is no Python function: {error}") from None
     if callable(named):
         return of_function(named)
@@ -142,7 +142,10 @@ def of_function(step):
     taken.bind(*"wgs", **dict.fromkeys(names))  # TypeError unless it can be called so
 
     def run(w, g, state, c, choice):
-        w, new = step(w, g, state[0], **{name: c[name] for name in names})
+        try:
+            w, new = step(w, g, state[0], **{name: c[name] for name in names})
+        except Exception as error:
+            raise InputError(f"{step.__name__} must return (w, state): {error!r}") from None
         return w, (new,)
 
     return Model(step.__name__, " ".join([*names, "start"]), run)

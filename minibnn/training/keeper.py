@@ -42,12 +42,13 @@ class Keeper:
         for folder in self.all_folders:
             stack.enter_context(folder)
         self._finish()
+        self._take_up()
         for folder, config in asked:
             config, notes = adopted(folder.read_config(), config, folder.path)
             folder.write_config(config)
             for note in notes if folder.path == self.path else ():
                 self.report.note(note)
-        self._take_up()
+        self._write_rows()
         if self.settings.tensorboard:
             for run, folder in zip(self.runs, self.folders, strict=True):
                 self.events[run.name] = EventFile(run, folder)
@@ -80,11 +81,12 @@ class Keeper:
         path = self.path / METRICS  # that of a comparison knows the agreement of its runs
         rows = [row for row in read_rows(path) if row["epoch"] <= first.epoch]
         for run, folder in zip(self.runs, self.folders, strict=True):
-            run.history.rows[:] = (row for row in rows if row["name"] == run.name)
+            own = [*read_rows(folder.metrics), *rows]  # the run may have gone on alone
+            own = {row["epoch"]: row for row in own if row["name"] == run.name}
+            run.history.rows[:] = (own[epoch] for epoch in sorted(own) if epoch <= run.epoch)
             run.telemetry.resume(folder.path / TELEMETRY, run.epoch)
             if len(run.history) < run.epoch:
                 self.report.note(f"{path} lacks rows of the {run.epoch} epochs done so far")
-        self._write_rows()
 
     def _write_rows(self):
         """Replace all metrics.csv, of a comparison also the one that holds all rows."""

@@ -31,7 +31,7 @@ class Run:
         if not isinstance(name, str) or not RUN_NAME.fullmatch(name):  # also that of a folder
             raise InputError(
                 f"a run's name must be made of letters, digits and . _ + - (first a letter or "
-                f"digit), found {name!r}"
+                f"digit) and not end as a file's, found {name!r}"
             )
         self.name, self.net, self.optimizer, self.loss = name, net, optimizer, loss
         self.ranks, self.exchange = ranks, Exchange(net, ranks, sync_batch_norm)
@@ -86,7 +86,7 @@ class Run:
 
     def end_epoch(self):
         """The row of the epoch just done, without test or validation; sums start anew."""
-        self._check_state()  # a sign would hide NaN
+        self._check_finite(self.net.state_dict())  # a sign would hide NaN
         if len(set(self.ranks.gather(self.net.digest()))) > 1:
             raise TrainingError(f"{self.name}, epoch {self.epoch + 1}: the ranks differ in weights")
         sums, layers = self.sums, self.sums["flips"]
@@ -125,8 +125,9 @@ class Run:
 
     def encode(self):
         """The whole state as the bytes of a checkpoint; TrainingError if it is not finite."""
-        self._check_state()
-        return checkpoint.encode(*self.state())
+        meta, arrays = self.state()
+        self._check_finite(arrays)
+        return checkpoint.encode(meta, arrays)
 
     def encode_best(self, measured):
         """The bytes of best.npz: the network alone, with its epoch and what was measured."""
@@ -181,8 +182,8 @@ class Run:
             self.load_state(meta, arrays)
             self.history.rows[:] = rows
 
-    def _check_state(self):
-        if found := not_finite(self.net):
+    def _check_finite(self, arrays):
+        if found := not_finite(arrays):
             raise TrainingError(f"{self.name}, epoch {self.epoch + (self.step > 0)}: {found}")
 
     def _clear_sums(self):
@@ -193,7 +194,7 @@ class Run:
     def _check_loss(self, loss, what="loss", epoch=None):
         """TrainingError for a loss that is not finite; of the step, or measured after ``epoch``."""
         if not math.isfinite(loss):
-            found = not_finite(self.net) or "all parameters are finite"
+            found = not_finite(self.net.state_dict()) or "all parameters are finite"
             raise self._error(f"the {what} is {loss}; {found}", epoch)
 
     def _error(self, what, epoch=None):
@@ -201,9 +202,9 @@ class Run:
         return TrainingError(f"{self.name}, epoch {where}: {what}")
 
 
-def not_finite(net):
-    """Words for the first array of ``net`` that holds NaN or infinity, or None."""
-    for name, array in net.state_dict().items():
+def not_finite(arrays):
+    """Words for the first of ``arrays``, by name, that holds NaN or infinity, or None."""
+    for name, array in arrays.items():
         if not np.isfinite(array).all():
             return f"{name} holds NaN or infinity"
     return None

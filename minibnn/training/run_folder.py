@@ -34,7 +34,8 @@ EVENTS = "events.out.tfevents.*"  # a pattern: TensorBoard's, one more for every
 PLOTS = ("curves.png", "compare.png", "plot.png", "report.html")
 SWEEP = "sweep.json"  # what makes a folder a sweep's
 MOST = (1 << 63) - 1  # of the integers in config.json
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # of the runs of a comparison
+# Of the runs of a comparison: no name of a file that lies beside them.
+RUN_NAME = re.compile(r"(?!.*\.(csv|html|json|npz|png)$)[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 @contextlib.contextmanager

@@ -133,7 +133,7 @@ def _checked(loss):
     def checked(logits, labels):
         logits = as_floats(logits)
         answer = loss(logits, labels)
-        if not isinstance(answer, tuple) or len(answer) != 2:
+        if not isinstance(answer, tuple) or len(answer) != 2 or np.ndim(answer[0]):
             raise InputError(f"the loss must return (loss, dlogits), found {answer!r:.60}")
         if (shape := np.shape(answer[1])) != logits.shape:
             raise InputError(f"the loss must return dlogits {logits.shape}, found {shape}")

@@ -265,6 +265,10 @@ ROWS = {
             ("a=bop --optimizer a=cema", "--optimizer: two are named 'a', give each its own name"),
             ("../a=bop", "a run's name must be made of letters, ..., found '../a'"),
             ("=bop", "a run's name must be made of letters, ..., found ''"),
+            (
+                "config.json=bop",
+                "a run's name must be ... not end as a file's, found 'config.json'",
+            ),
             ("recipe:x", RECIPES + "'x'"),
             (
                 "recipe:bop-sec51,lr=1",
@@ -505,6 +509,7 @@ ROWS = {
             ("bop none:x", "none:x is no Python function: No module named 'none'"),
             ("bop sys:path", "sys:path is no Python function: ..."),
             ("bop os:getcwd", "os:getcwd is no Python function: ..."),
+            ("bop numpy:add", "add must return (w, state): TypeError(..."),
         ],
         "--given": [("''", "--given must be the name of a constant, found ''")],
         "--seed": [("-1", "Invalid value for '--seed': -1 is not in the range x>=0. (...)")],

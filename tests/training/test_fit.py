@@ -9,6 +9,7 @@ from small_runs import StopAt, fit, optimizer, small_data, small_net, without_se
 
 import minibnn as bnn
 from minibnn import nn
+from minibnn.files import checkpoint
 from minibnn.training import Interrupted, TrainingError
 
 
@@ -143,6 +144,15 @@ def test_a_diverging_run_keeps_its_last_checkpoint(tmp_path):
     assert "checkpoint" in str(error.value)
     assert "kept" in str(error.value)
     assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
+
+
+def test_latent_weights_that_run_off_are_not_saved(tmp_path):
+    grows = {"spec": "latent-sgd:lr=10,weight_decay=1,clip=none", "checkpoint_every": 1}
+    message = "epoch .: optimizer/.*latent holds NaN or infinity; the last checkpoint in .* is kept"
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match=message):
+        fit(tmp_path / "run", epochs=9, **grows)
+    _, arrays = checkpoint.read(tmp_path / "run/checkpoint.npz")
+    assert all(np.isfinite(array).all() for array in arrays.values())
 
 
 def test_infinity_inside_is_told():

@@ -193,7 +193,16 @@ def test_a_run_that_went_on_alone_cannot_be_resumed_in_step(tmp_path):
     compare(tmp_path / "run", epochs=2)
     fit(tmp_path / "run/bop", epochs=3, resume=True)
     with pytest.raises(bnn.InputError, match=r"bop stands after 3 epochs .* latent-sgd after 2"):
-        compare(tmp_path / "run", epochs=3, resume=True)
+        compare(tmp_path / "run", epochs=4, resume=True)
+    # What was refused changed nothing, so the other may follow, and nothing of both is lost.
+    fit(tmp_path / "run/latent-sgd", spec=LATENT, epochs=3, resume=True)
+    files = [tmp_path / "run" / name / "metrics.csv" for name in ("bop", "latent-sgd")]
+    alone = [read_rows(file) for file in files]
+    compare(tmp_path / "run", epochs=4, resume=True)
+    for file, before in zip(files, alone, strict=True):
+        after = read_rows(file)
+        assert [row["epoch"] for row in after] == [1, 2, 3, 4]
+        assert without_seconds(after[:3]) == without_seconds(before)
 
 
 def test_callbacks_end_it_when_all_agree():

@@ -106,6 +106,10 @@ def test_a_loss_of_ones_own(tmp_path):
     [
         (lambda logits, labels: 1.0, r"the loss must return \(loss, dlogits\), found 1.0"),
         (
+            lambda logits, labels: (np.ones(20), logits),
+            r"the loss must return \(loss, dlogits\), found",
+        ),
+        (
             lambda logits, labels: (1.0, logits[0]),
             r"the loss must return dlogits \(20, 10\), found",
         ),

@@ -53,6 +53,8 @@ class Plan:
 
     def __init__(self, grid_values, scan, random, seed, seeds, options):
         options = {name.replace("_", "-"): value for name, value in options.items()}
+        if "seed" in options:
+            raise InputError("options cannot hold seed: seeds are given by seeds")
         seeds, (seed,) = _seeds(seeds), _seeds([seed])
         points, grid_values, scan = grid.points(grid_values, scan, options, random, seed)
         grid.check_size(len(points) * len(seeds))

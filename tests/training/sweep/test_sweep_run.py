@@ -82,6 +82,8 @@ def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch, trained
     assert executor.tasks[0].threads == 3
     assert sweep(GRID, "t", options=small, executor=executor, progress=False)
     assert executor.tasks[-1].threads == 1  # an executor given shares nothing out by itself
+    with pytest.raises(InputError, match="options cannot hold seed: seeds are given by seeds"):
+        sweep(GRID, "u", options=small | {"seed": 3}, executor=executor, progress=False)
 
 
 def test_a_second_start_does_what_is_missing(tmp_path, small, at_once, trained):
