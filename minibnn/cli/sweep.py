@@ -71,7 +71,7 @@ def sweep(ctx, grid, scan, random, seeds, executor, jobs, scheduler, changes, **
     Every cell is a run folder in --out, beside sweep.json, summary.csv and the figures. A second
     start of the same sweep trains what is missing. A cell that crashes or is killed is started once
     more from its checkpoint. Ctrl-C saves the cells that run and says how to go on. Processes share
-    the cores of --threads; with mpi and dask each cell has as many, by default 1.
+    the cores to use; with mpi and dask each cell takes as many, by default 1.
     """
     how = {name: options.pop(name) for name in HOW}
     with _executor(executor, scheduler, jobs) as pool:
