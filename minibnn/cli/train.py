@@ -23,8 +23,9 @@ from minibnn.errors import InputError
     default=BOP,
     metavar="SPEC",
     shell_complete=names("minibnn.optim.parse.BINARY"),
-    help="For the binary weights: a name and its settings, such as "
-    "bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8 or latent-adam:lr=1e-3.",
+    help="For the binary weights: a name (bop, latent-sgd, bop2nd, ...; an unknown one lists "
+    "all) and its settings, such as bop:gamma=step:1e-4:0.1:100ep,threshold=1e-8 or "
+    "latent-adam:lr=1e-3.",
 )
 @click.option(
     "--set",
