@@ -107,9 +107,7 @@ class BopRules:
 
     def check_ties(self, case, result):
         expected, tied = self._bits(case, result)
-        return difference("w at a tie", expected[tied], result[0][tied]), int(
-            np.count_nonzero(tied)
-        )
+        return difference("w at a tie", expected[tied], result[0][tied]), int(tied.sum())
 
     def _bits(self, case, result):
         """The bits that follow from the port's own m, and where it stands at the threshold."""
