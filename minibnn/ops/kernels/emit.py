@@ -64,8 +64,12 @@ class Emitter:
     def splat(self, value):
         undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
         one = self.builder.insert_element(undefined, value, I32(0))
-        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, one, zeros)
+        lanes = 2 * self.lanes if value.type == I16 else self.lanes
+        return self.shuffled(one, one, [0] * lanes)
+
+    def shuffled(self, a, b, order):
+        """A vector of entries of a and, counted on, of b."""
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(order)), order))
 
     def number(self, value):
         return ir.Constant(self.ints, [value] * self.lanes)

@@ -140,7 +140,7 @@ class Grid(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _grid(image, kernel_size, padding):
+def grid_of(image, kernel_size, padding):
     """The Grid, and how far each tap shifts."""
     seen = windows(image, kernel_size, (1, 1), padding)
     rows, columns = image[0] + max(seen.top, seen.bottom), image[1] + max(seen.left, seen.right)
@@ -161,7 +161,7 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     """
     images, *image, inputs = input_shape
     *kernel_size, outputs, _ = w_t.shape
-    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding)
+    grid, shifts = grid_of(tuple(image), tuple(kernel_size), padding)
     positions = images * grid.rows * grid.columns
     panels, depth = -(-inputs // SIDE), -(-outputs // STEP) * STEP
     q = scratch("matrix rows", (positions + SIDE + 2 * grid.margin, depth), np.int8)
@@ -186,7 +186,7 @@ def matrix_grad_kernel(
     """dw HWIO, float32 or with ``fixed`` Fixed, of x Signs NHWC and dy as above."""
     images, *image, inputs = x.shape
     outputs, threads = dy.shape[3], get_num_threads()
-    grid, shifts = _grid(tuple(image), tuple(kernel_size), padding)
+    grid, shifts = grid_of(tuple(image), tuple(kernel_size), padding)
     steps, panels = -(-images * grid.rows * grid.columns // STEP), -(-outputs // SIDE)
     pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
     rows = scratch("matrix signs", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
@@ -207,7 +207,7 @@ def matrix_grad_kernel(
 
 
 @kernel(inner=True)
-def _place(grid, p):
+def place_of(grid, p):
     """Image, row and column of position p of the grid."""
     size = grid.rows * grid.columns
     return p // size, p % size // grid.columns, p % grid.columns
@@ -240,7 +240,7 @@ def _row(dy, where, n, y, x, row):
 def _all_rows(dy, where, grid, level, q, totals):
     """totals[p] = level * the sum of row q[p]."""
     for p in prange(len(q)):
-        n, y, x = _place(grid, p - grid.margin)
+        n, y, x = place_of(grid, p - grid.margin)
         _row(dy, where, n, y, x, q[p])
         total = np.int32(0)
         for number in q[p]:
@@ -254,7 +254,7 @@ def _gradients(dy, where, grid, blocks, q):
     for step in prange(q.shape[1]):
         rows = blocks[get_thread_id(), :4]
         bits, numbers = rows.view(np.uint8), blocks[get_thread_id(), 4:].reshape(-1).view(np.int32)
-        n, y, x = _place(grid, step * STEP)
+        n, y, x = place_of(grid, step * STEP)
         for r in range(STEP // 4):
             for j in range(4):
                 _row(dy, where, n, y, x, rows[j])
@@ -289,7 +289,7 @@ def _signs_along(words, grid, images, pad_value, level, places, bytes, rows):
     for group in prange(rows.shape[1] // STEP):
         sources, signs = places[get_thread_id()], bytes[get_thread_id(), 0]
         planes = bytes[get_thread_id(), 1:].view(np.uint8)
-        n, y, x = _place(grid, group * STEP - grid.margin)
+        n, y, x = place_of(grid, group * STEP - grid.margin)
         for j in range(STEP):
             inside = 0 <= n < images and y < grid.height and x < grid.width
             sources[j] = (n * grid.height + y) * grid.width + x if inside else -1
@@ -360,11 +360,16 @@ def _kernel_sums(simd, setup, rows, q, shifts, totals, sums, unit, dw):
         for t in range(taps):
             for r in range(min(SIDE, inputs - i)):
                 mine = block[t * BLOCK + r * SIDE : t * BLOCK + r * SIDE + width]
-                to = dw[t, i + r, o : o + width]
-                if unit == 0:
-                    for c in range(len(to)):
-                        to[c] = mine[c]
-                else:
-                    floats = to.view(np.float32)
-                    for c in range(len(floats)):
-                        floats[c] = np.float32(mine[c]) * unit
+                put(dw[t, i + r, o : o + width], mine, unit)
+
+
+@kernel(inner=True)
+def put(dw, sums, unit):
+    """dw = the sums, or, if the unit is not 0, the bits of that many units in float32."""
+    if unit == 0:
+        for k in range(len(dw)):
+            dw[k] = sums[k]
+    else:
+        floats = dw.view(np.float32)
+        for k in range(len(dw)):
+            floats[k] = np.float32(sums[k]) * unit

@@ -6,6 +6,7 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed, check_sum, width_of
 from minibnn.ops.kernels import real
 from minibnn.ops.kernels.forward import signs_conv2d, signs_dense
+from minibnn.ops.kernels.gathered import gathered_grad_input, gathered_grad_kernel
 from minibnn.ops.kernels.grad_input import grad_input_conv2d, grad_input_dense
 from minibnn.ops.kernels.grad_kernel import (
     bytes_as_signs,
@@ -118,7 +119,8 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
     way = _way(dy, strides)
     if way == "matrix":
-        return matrix_grad_input(dy, w_t, input_shape, padding, where)
+        by = gathered_grad_input if vector_path() == "avx2" else matrix_grad_input
+        return by(dy, w_t, input_shape, padding, np.ascontiguousarray(where))
     if way == "tables" and fits_windows(strides, w_t.shape[3]):
         return grad_input_windows(dy, np.ascontiguousarray(where), w_t, input_shape, padding)
     sums = windows(tuple(input_shape[1:3]), w_t.shape[:2], strides, padding)
@@ -135,7 +137,9 @@ def binary_conv2d_pool_grad_kernel(
         if isinstance(dy, Fixed):  # as of all pixels, three of four of which are 0
             pixels = 4 * dy.shape[0] * dy.shape[1] * dy.shape[2]
             check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
-        of_signs = matrix_grad_kernel if way == "matrix" else grad_kernel_conv2d
+        of_signs = grad_kernel_conv2d
+        if way == "matrix":
+            of_signs = gathered_grad_kernel if vector_path() == "avx2" else matrix_grad_kernel
         return of_signs(x, dy, *geometry, np.ascontiguousarray(where), fixed)
     sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
