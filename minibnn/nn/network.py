@@ -11,18 +11,18 @@ arrays        other floats, which no image file can tell
 """
 
 import copy
-import math
 from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
-from math import prod
+from math import isfinite, prod
+from operator import attrgetter
 
 import numpy as np
 
 from minibnn.errors import InputError, integer, one_of
 from minibnn.files import checkpoint
+from minibnn.files.archive import machine_memory
 from minibnn.files.atomic import save
-from minibnn.files.memory import machine_memory
 from minibnn.nn.chain import Chain, layers_from_config
 from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
@@ -129,10 +129,7 @@ class Sequential:
         self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
 
-    @property
-    def layers(self):
-        """The layers, in order."""
-        return self.chain.layers
+    layers = property(attrgetter("chain.layers"), doc="The layers, in order.")
 
     def arrays(self):
         """Data type and shape of every array of ``state_dict``, by name; int8 is a binary one."""
@@ -328,7 +325,7 @@ def checked(x, shape, image_form):
         )
     if x.dtype not in (np.uint8, np.float32, np.float64):
         raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-    if x.dtype == np.uint8 or math.isfinite(np.vdot(x, x)):  # the quickest sum that tells
+    if x.dtype == np.uint8 or isfinite(np.vdot(x, x)):  # the quickest sum that tells
         return x
     if not np.isfinite(x).all():  # a sign would hide it
         raise InputError("inputs must be finite numbers, found NaN or infinity")
