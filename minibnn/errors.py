@@ -1,6 +1,7 @@
 """The one exception for what a user can get wrong."""
 
 import re
+import sys
 from contextlib import suppress
 from operator import index
 
@@ -51,6 +52,12 @@ def one_line(text):
     if len(words) > LONGEST:
         words = f"{words[: LONGEST * 2 // 3]} [...] {words[-LONGEST // 4 :]}"
     return words
+
+
+def say(text):
+    """One line on standard error; a closed terminal, or a log on a full disk, loses it."""
+    with suppress(OSError):
+        print(f"minibnn: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def printable(text):
