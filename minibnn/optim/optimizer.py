@@ -47,7 +47,9 @@ class Optimizer:
         """
         parameters = [p for p in parameters if p.trainable]
         check_gradients(parameters)
-        kernels = compiled()
+        kernels = None  # where the NumPy step functions are to run
+        if ops.backend == "numba":
+            from minibnn.ops.kernels import optim as kernels  # compiles: only when asked for
         steps, flips = [], {}
         for part, own in self.routes(parameters):
             part.meet(own)
@@ -68,15 +70,6 @@ class Optimizer:
     def routes(self, parameters):
         """Pairs of a StepOptimizer and the parameters that it trains."""
         raise NotImplementedError
-
-
-def compiled():
-    """The module of compiled step functions, or None where the NumPy ones are to run."""
-    if ops.backend != "numba":
-        return None
-    from minibnn.ops.kernels import optim as kernels  # compiles: only when asked for
-
-    return kernels
 
 
 def check_gradients(parameters):
