@@ -3,6 +3,7 @@
 import re
 import sys
 from contextlib import suppress
+from importlib import import_module
 from operator import index
 
 LONGEST = 1000  # characters of a message: somebody's 5,000 digits are not repeated to the last
@@ -52,6 +53,14 @@ def one_line(text):
     if len(words) > LONGEST:
         words = f"{words[: LONGEST * 2 // 3]} [...] {words[-LONGEST // 4 :]}"
     return words
+
+
+def import_extra(module, extra, words):
+    """A ``module`` that an ``extra`` installs; else InputError, by ``words`` of what needs it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise InputError(f'{words}: pip install "minibnn[{extra}]"') from None
 
 
 def say(text):
