@@ -23,9 +23,8 @@ from minibnn.errors import InputError, integer, one_of
 from minibnn.files import checkpoint
 from minibnn.files.archive import machine_memory
 from minibnn.files.atomic import save
-from minibnn.nn.chain import Chain, layers_from_config
+from minibnn.nn.chain import BINARY, Chain, layers_from_config
 from minibnn.nn.layers.layer import as_array
-from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
 from minibnn.ops.backend import ops
@@ -110,7 +109,7 @@ class Sequential:
             kinds = f"float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}"
             raise InputError(f"gradients must be {kinds}, found {name!r:.60}")
         bits = widths[name]
-        if bits and not any(isinstance(layer, BinaryDense | BinaryConv2D) for layer in self._named):
+        if bits and not any(isinstance(layer, BINARY) for layer in self._named):
             raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
         self._gradients = name
         for layer in self._named:
