@@ -38,6 +38,12 @@ def one_of(value, name, known):
     raise InputError(f"{name} must be one of {', '.join(known)}, found {value!r:.60}")
 
 
+def check_shape(found, wanted, name):
+    """InputError, calling it ``name``, unless the shape ``found`` is the one ``wanted``."""
+    if found != wanted:
+        raise InputError(f"{name} must have shape {wanted}, found {found}")
+
+
 def one_line(text):
     """Text as one line that any terminal shows as it is.
 
@@ -48,8 +54,8 @@ def one_line(text):
     >>> print(one_line("a\\nfile\\x1b[2J"))
     a file\\x1b[2J
     """
-    words = re.sub(r"\s*[^\S ]\s*", " ", str(text)).strip()  # white space other than spaces
-    words = printable(words)
+    words = re.sub(r"\s*[^\S ]\s*", " ", str(text))  # white space other than spaces
+    words = printable(words.strip())
     if len(words) > LONGEST:
         words = f"{words[: LONGEST * 2 // 3]} [...] {words[-LONGEST // 4 :]}"
     return words

@@ -19,7 +19,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, integer, one_of
+from minibnn.errors import InputError, check_shape, integer, one_of
 from minibnn.files import checkpoint
 from minibnn.files.archive import machine_memory
 from minibnn.files.atomic import save
@@ -286,8 +286,7 @@ def load_network(path, kinds=(Sequential,)):
         for name in needed | own:
             wanted = needed[name][1] if name in needed else "none"
             found = own[name].shape if name in own else "none"
-            if found != wanted:
-                raise InputError(f"array {name} must have shape {wanted}, found {found}")
+            check_shape(found, wanted, f"array {name}")
 
     config = meta.get("network")
     kind = config.get("kind") if isinstance(config, dict) else None

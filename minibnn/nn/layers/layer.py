@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, one_of
+from minibnn.errors import InputError, check_shape, one_of
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
@@ -81,9 +81,7 @@ class Layer:
         """InputError, naming the array, unless ``load_state`` could put ``arrays`` back."""
         for key, own in self.state().items():
             array = np.asarray(arrays[key])
-            if array.shape != own.shape:
-                found = array.shape
-                raise InputError(f"{self.name}/{key} must have shape {own.shape}, found {found}")
+            check_shape(array.shape, own.shape, f"{self.name}/{key}")
             if array.dtype.kind not in "fiu":
                 raise InputError(f"{self.name}/{key} must be real numbers, found {array.dtype}")
 
@@ -184,8 +182,7 @@ class Parameter:
     def check(self, array):
         """A copy of ``array`` as this parameter would hold it; InputError if it does not fit."""
         array = np.asarray(array)
-        if array.shape != self.shape:
-            raise InputError(f"{self.name} must have shape {self.shape}, found {array.shape}")
+        check_shape(array.shape, self.shape, self.name)
         if not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
             raise InputError(f"{self.name} must be real numbers, found {array.dtype}")
         if self.binary and not np.all((array == 1) | (array == -1)):
