@@ -1,5 +1,6 @@
 """What layers share: the base class, windows, parameters, and arrays of every kind as floats."""
 
+from inspect import signature
 from math import prod
 from operator import attrgetter
 
@@ -30,7 +31,7 @@ class Layer:
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
-    arguments = ()  # of __init__, each kept under its own name
+    arguments = ()  # of __init__, each kept under its own name; of minibnn's layers, read from it
     kept = ()  # names of arrays, attributes, that belong to the layer but are not trained
     name = None  # until a network owns the layer
     gradient_bits = None  # of integer gradients, see Sequential.gradients
@@ -40,6 +41,8 @@ class Layer:
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.kind = cls.__name__
+        if ours(cls) and "__init__" in vars(cls):
+            cls.arguments = tuple(signature(cls).parameters)
         if ours(cls) or cls.kind not in KINDS or not ours(KINDS[cls.kind]):
             KINDS[cls.kind] = cls
 
