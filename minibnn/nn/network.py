@@ -301,9 +301,6 @@ def load_network(path, kinds=(Sequential,)):
     return network
 
 
-# -- what a network is given ---------------------------------------------------------------------
-
-
 def checked(x, shape, image_form):
     """A batch ``x`` as networks compute with it, or InputError: its shape, type and numbers."""
     if ops.backend == "numba":

@@ -222,9 +222,6 @@ class Parameter:
         return f"<Parameter {self.name} {self.shape} {kind}>"
 
 
-# -- arrays of every kind ------------------------------------------------------------------------
-
-
 def as_array(x):
     """Signs as ±1, bytes as (2b - 255) / 255 and Fixed, all float32; other arrays as they are."""
     if isinstance(x, Signs):
