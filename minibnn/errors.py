@@ -1,7 +1,9 @@
 """The one exception for what a user can get wrong."""
 
 import re
+import sys
 from contextlib import suppress
+from importlib import import_module
 from operator import index
 
 LONGEST = 1000  # characters of a message: somebody's 5,000 digits are not repeated to the last
@@ -36,6 +38,12 @@ def one_of(value, name, known):
     raise InputError(f"{name} must be one of {', '.join(known)}, found {value!r:.60}")
 
 
+def check_shape(found, wanted, name):
+    """InputError, calling it ``name``, unless the shape ``found`` is the one ``wanted``."""
+    if found != wanted:
+        raise InputError(f"{name} must have shape {wanted}, found {found}")
+
+
 def one_line(text):
     """Text as one line that any terminal shows as it is.
 
@@ -46,11 +54,25 @@ def one_line(text):
     >>> print(one_line("a\\nfile\\x1b[2J"))
     a file\\x1b[2J
     """
-    words = re.sub(r"\s*[^\S ]\s*", " ", str(text)).strip()  # white space other than spaces
-    words = printable(words)
+    words = re.sub(r"\s*[^\S ]\s*", " ", str(text))  # white space other than spaces
+    words = printable(words.strip())
     if len(words) > LONGEST:
         words = f"{words[: LONGEST * 2 // 3]} [...] {words[-LONGEST // 4 :]}"
     return words
+
+
+def import_extra(module, extra, words):
+    """A ``module`` that an ``extra`` installs; else InputError, by ``words`` of what needs it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise InputError(f'{words}: pip install "minibnn[{extra}]"') from None
+
+
+def say(text):
+    """One line on standard error; a closed terminal, or a log on a full disk, loses it."""
+    with suppress(OSError):
+        print(f"minibnn: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def printable(text):

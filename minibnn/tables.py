@@ -31,15 +31,10 @@ class Table:
         lines, foot = rows[: len(self.lines)], rows[len(self.lines) :]
         rows = [head, rule, *lines, *([rule, *foot] if foot else ())]
         around = [self.title] if self.title else []
-        text = [self._aligned(row, widths) for row in rows]
+        ways = ["<" if k < self.left else ">" for k in range(len(widths))]
+        line = "  ".join(f"{{:{way}{width}}}" for way, width in zip(ways, widths, strict=True))
+        text = [line.format(*row).rstrip() for row in rows]
         return "\n".join([*map(printable, around), *text, *map(printable, self.notes)])
-
-    def _aligned(self, row, widths):
-        cells = (
-            cell.ljust(width) if k < self.left else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
 
     def html(self):
         """The table as HTML that needs nothing around it; a wide one scrolls in its own box."""

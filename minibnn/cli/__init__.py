@@ -27,7 +27,7 @@ from minibnn.cli.report import report
 from minibnn.cli.sweep import sweep
 from minibnn.cli.train import train
 from minibnn.cli.verify import verify
-from minibnn.errors import InputError, one_line
+from minibnn.errors import InputError, say
 
 
 class _Commands(click.Group):
@@ -41,7 +41,7 @@ class _Commands(click.Group):
             if folder := getattr(stop, "folder", None):
                 command = f"minibnn {ctx.invoked_subcommand} --resume --out"
                 text += f"; go on with: {command} {shlex.quote(str(folder))}"
-            _say(text)
+            say(text)
             ctx.exit(getattr(stop, "exit_code", 130))
 
 
@@ -77,7 +77,7 @@ def main(arguments=None, default_map=None):
             stream.reconfigure(errors="backslashreplace")
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda text, *_, **__: _say(text)
+            warnings.showwarning = lambda text, *_, **__: say(text)
             found = commands.main(
                 arguments, prog_name="minibnn", standalone_mode=False, default_map=default_map
             )
@@ -88,18 +88,18 @@ def main(arguments=None, default_map=None):
     except click.ClickException as error:
         about = getattr(error, "ctx", None)
         hint = f" (see {about.command_path} --help)" if about else ""
-        _say(error.format_message() + hint)
+        say(error.format_message() + hint)
     except click.Abort:
-        _say("stopped by Ctrl-C")
+        say("stopped by Ctrl-C")
         return 130
     except InputError as error:
         if not getattr(error, "told_elsewhere", False):
-            _say(str(error))
+            say(str(error))
     except OSError as error:
         known = error.filename and error.strerror
-        _say(f"{error.filename}: {error.strerror}" if known else str(error))
+        say(f"{error.filename}: {error.strerror}" if known else str(error))
     except MemoryError as error:
-        _say(": ".join(["not enough memory", *map(str, error.args)]))
+        say(": ".join(["not enough memory", *map(str, error.args)]))
     finally:
         _forget_closed_terminal()
     return 2
@@ -113,8 +113,3 @@ def _forget_closed_terminal():
         except OSError as error:
             if error.errno == errno.EIO:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _say(text):
-    with contextlib.suppress(OSError):  # of a closed terminal: the exit code still tells
-        click.echo(f"minibnn: {one_line(text)}", err=True)

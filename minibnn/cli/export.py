@@ -1,11 +1,10 @@
 """``minibnn export``: a trained network in a file for inference."""
 
-from pathlib import Path
-
 import click
 
 from minibnn.cli.options import files
 from minibnn.errors import InputError, one_line
+from minibnn.files.paths import check_file
 
 
 @click.command(short_help="Write a trained network for inference.")
@@ -32,13 +31,9 @@ def export(run, file, form, force):
     minibnn export runs/train-digits-1 --to onnx digits.onnx
     minibnn export runs/train-digits-1 --to larq digits.npz
     """
-    file = Path(file)
-    if file.is_dir():
-        raise InputError(f"FILE must be a file, and {file} is a folder")
+    file = check_file(file, "FILE")
     if file.exists() and not force:
         raise InputError(f"{file} exists already; replace it (--force) or name another file")
-    if not file.parent.is_dir():
-        raise InputError(f"{file}: the folder {file.parent} does not exist")
     from minibnn import deploy
     from minibnn.cli.trained import PUBLIC, load_trained
 

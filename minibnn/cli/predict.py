@@ -1,12 +1,11 @@
 """``minibnn predict``: classes of image files. It imports little, to answer at once."""
 
 import json
-from contextlib import suppress
 
 import click
 
 from minibnn.cli.options import JSON, THREADS, files, names
-from minibnn.errors import InputError, one_line
+from minibnn.errors import InputError, one_line, say
 
 
 @click.command(short_help="Classify image files.")
@@ -67,8 +66,7 @@ def predict(network, images, model, top, threads, as_json):
             image = read_image(path, net.input_shape, net.image_form, square=bool(model))
         except InputError as error:
             bad = True
-            with suppress(OSError):  # the exit code still tells
-                click.echo(f"minibnn: {error}", err=True)
+            say(error)
             continue
         scores = probabilities(net.forward(image[None]))[0]
         ranks = [

@@ -1,7 +1,5 @@
 """``load``: a data set by its name."""
 
-import sys
-from contextlib import suppress
 from numbers import Real
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from minibnn.data.dataset import Dataset, from_arrays, stratified_choice
 from minibnn.data.digits import load_digits
 from minibnn.data.folder.images import FolderImages, Problems
 from minibnn.data.folder.listing import list_images
-from minibnn.errors import InputError, integer, one_line
+from minibnn.errors import InputError, integer, say
 from minibnn.files.archive import read_arrays
 from minibnn.ops.threads import cores
 
@@ -72,7 +70,7 @@ def load_image_folder(data_dir, image_size=None, workers=None, progress=None, te
     image_size = SIZE if image_size is None else integer(image_size, "the image size", 1, 4096)
     workers = len(cores()) if workers is None else integer(workers, "workers", 1, MOST_WORKERS)
     listings = list_images(data_dir, divided=test_share is None)
-    problems = Problems(listings[0].root, None if progress is False else _say)
+    problems = Problems(listings[0].root, None if progress is False else say)
     classes = listings[0].classes
     parts = [(listing, np.arange(len(listing.names))) for listing in listings]
     if test_share is not None:
@@ -95,8 +93,3 @@ def _divided(listing, rows, share):
             name = listing.classes[min(few)]
             raise InputError(f"{listing.root}: {name} has too few images for a share of {share}")
     return (listing, train), (listing, test)
-
-
-def _say(line):
-    with suppress(OSError):  # a closed terminal, a log on a full disk
-        print(f"minibnn: {one_line(line)}", file=sys.stderr, flush=True)

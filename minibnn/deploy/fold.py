@@ -49,11 +49,11 @@ def fold(layers, channels, most, scale=None, unit=None):
             return None
     else:
         return None
-    found = _levels(program, rising, most, unit)
-    if found is None:
-        return None
-    threshold = Threshold()
-    threshold.load_state(found)
+    if not all(_run(program, np.full(channels, end), unit)[1] for end in (-most, most)):
+        return None  # a number on the way is not finite, and so not monotone
+    level = where_sign_changes(lambda z: ~(_run(program, z, unit)[0] < 0), rising, -most, most)
+    threshold, direction = Threshold(), np.where(rising, 1, -1).astype(np.int8)
+    threshold.load_state({"level": level.astype(np.int32), "direction": direction})
     return [*first_pools, threshold, *last_pools, *flat], layers.index(layer) + 1
 
 
@@ -67,14 +67,6 @@ def check_statistics(network):
         for key, array in layer.held().items():
             if key not in ("kernel", "bias") and not np.isfinite(array).all():
                 raise InputError(f"{layer.name}/{key} holds NaN or infinity")
-
-
-def _levels(program, rising, most, unit):
-    """State of the Threshold; None if a number on the way is not finite, and so not monotone."""
-    if not all(_run(program, np.full(rising.shape, end), unit)[1] for end in (-most, most)):
-        return None
-    level = where_sign_changes(lambda z: ~(_run(program, z, unit)[0] < 0), rising, -most, most)
-    return {"level": level.astype(np.int32), "direction": np.where(rising, 1, -1).astype(np.int8)}
 
 
 def _run(program, z, unit):

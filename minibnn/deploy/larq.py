@@ -28,9 +28,6 @@ _BINARY = (nn.BinaryConv2D, nn.BinaryDense)
 _OPTIONAL = {"bias": ("use_bias", 0), "beta": ("center", 0), "gamma": ("scale", 1)}
 
 
-# -- out ------------------------------------------------------------------------------------------
-
-
 def arrays(network):
     """dict of LAYER/WHAT to array, as in Keras' layers; kernels are float32 ±1, or ±scale."""
     found = {}
@@ -51,9 +48,6 @@ def write(network, path):
     file = io.BytesIO()
     np.savez(file, **arrays(network))
     save(path, file.getvalue())
-
-
-# -- in -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

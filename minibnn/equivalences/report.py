@@ -51,10 +51,7 @@ class Report(Shown):
         return iter(self.rows)
 
     def __getitem__(self, id):
-        for row in self.rows:
-            if row.id == id:
-                return row
-        raise KeyError(id)
+        return {row.id: row for row in self.rows}[id]
 
     @property
     def failed(self):

@@ -171,8 +171,7 @@ E37 = Entry(
 
     alpha = mean |w| of a channel. Passing the gradient at alpha b, g(b) / alpha, turns E1 into
     (lr, lambda, w0, clip, mask) -> (C^2 lr, lambda / C^2, C w0, C clip, C mask): the same bits, and
-    C times the weights. It is Bop(0) on
-    lambda g / mean |m|, m = -lambda w.
+    C times the weights. It is Bop(0) on lambda g / mean |m|, m = -lambda w.
 
     if: batch norm takes up alpha (E15); one C per channel
     class: B2, Q

@@ -98,8 +98,9 @@ def chosen(ids):
 
 def verify_entry(entry, steps, examples, seed, ports=()):
     """The Row of one entry; against ports, it is not run if their form is broken."""
+    about = entry.id, entry.title, entry.exactness
     if not all(port.usable for port in ports):
-        return Row(entry.id, entry.title, entry.exactness, verdict=SKIPPED)
+        return Row(*about, verdict=SKIPPED)
     start = time.perf_counter()
     found = search(
         lambda choose: entry.check(steps=steps, choose=choose).ties, examples, [seed, entry.id]
@@ -110,17 +111,9 @@ def verify_entry(entry, steps, examples, seed, ports=()):
     if not why and whole:
         why = f"a counterexample does not break it: {whole[0]}"
     counts = found.cases, found.ties, len(against) - len(whole), len(against)
-    return Row(
-        entry.id,
-        entry.title,
-        entry.exactness,
-        *counts,
-        FAILED if why else PASSED,
-        why,
-        found.case,
-        paste(entry, found.case, steps) if found.case else "",
-        time.perf_counter() - start,
-    )
+    verdict, seconds = FAILED if why else PASSED, time.perf_counter() - start
+    code = paste(entry, found.case, steps) if found.case else ""
+    return Row(*about, *counts, verdict, why, found.case, code, seconds)
 
 
 def paste(entry, case, steps):

@@ -8,6 +8,7 @@ shapes are known, and hold against the length of their members, before an array 
 import hashlib
 import io
 import math
+import os
 import re
 import struct
 import zipfile
@@ -17,7 +18,6 @@ from contextlib import contextmanager
 import numpy as np
 
 from minibnn.errors import InputError
-from minibnn.files.memory import machine_memory
 from minibnn.files.paths import expanded
 
 CHECKSUM = "checksum"
@@ -31,6 +31,14 @@ _WHAT_DAMAGE_RAISES = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError),
     *(ValueError, struct.error, zipfile.BadZipFile, zlib.error),
 )
+
+
+def machine_memory():
+    """Bytes of memory of this machine; a large number where it cannot be asked."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 40
 
 
 class Damaged(ValueError):

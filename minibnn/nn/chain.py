@@ -100,9 +100,6 @@ class Chain:
                 yield from chain.walk()
 
 
-# -- neighbours in one pass ------------------------------------------------------------------------
-
-
 def fuse(layers):
     """Steps that do what the layers do one after another."""
     steps, rest = [], list(layers)
@@ -213,9 +210,6 @@ def halves(layer=None):
 _FUSED = MultiplyAndCompare, ConvolveAndPool, NormaliseAndSign
 
 
-# -- layers that hold or reshape -----------------------------------------------------------------
-
-
 class Residual(Layer):
     """y = body(x) + shortcut(x), in floats.
 
@@ -282,9 +276,6 @@ class Flatten(Layer):
 
     def gives_signs(self, given_signs):
         return given_signs
-
-
-# -- configurations ------------------------------------------------------------------------------
 
 
 def layers_from_config(layers):

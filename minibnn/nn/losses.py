@@ -27,20 +27,13 @@ def softmax_cross_entropy(logits, labels):
     exp, log = (rounding.exp, rounding.log) if double else (np.exp, np.log)
     shifted = logits - logits.max(1, keepdims=True)  # exp cannot overflow
     weights = exp(shifted)
-    total = _in_order(weights) if double else weights.sum(1, keepdims=True)
+    # cumsum adds one column after another, sum may not
+    total = np.cumsum(weights, 1)[:, -1:] if double else weights.sum(1, keepdims=True)
     losses = log(total[:, 0]) - shifted[rows, labels]
     dlogits = weights / total
     dlogits[rows, labels] -= 1
     mean = math.fsum(losses) / len(labels) if double else losses.mean(dtype=np.float64)
     return float(mean), dlogits / dlogits.dtype.type(len(labels))
-
-
-def _in_order(weights):
-    """The sum of each row, (B, 1), one column after another."""
-    total = weights[:, :1].copy()
-    for column in range(1, weights.shape[1]):
-        total += weights[:, column : column + 1]
-    return total
 
 
 def squared_hinge(logits, labels):

@@ -11,21 +11,20 @@ arrays        other floats, which no image file can tell
 """
 
 import copy
-import math
 from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
-from math import prod
+from math import isfinite, prod
+from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, integer, one_of
+from minibnn.errors import InputError, check_shape, integer, one_of
 from minibnn.files import checkpoint
+from minibnn.files.archive import machine_memory
 from minibnn.files.atomic import save
-from minibnn.files.memory import machine_memory
-from minibnn.nn.chain import Chain, layers_from_config
+from minibnn.nn.chain import BINARY, Chain, layers_from_config
 from minibnn.nn.layers.layer import as_array
-from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
 from minibnn.ops.backend import ops
@@ -110,7 +109,7 @@ class Sequential:
             kinds = f"float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}"
             raise InputError(f"gradients must be {kinds}, found {name!r:.60}")
         bits = widths[name]
-        if bits and not any(isinstance(layer, BinaryDense | BinaryConv2D) for layer in self._named):
+        if bits and not any(isinstance(layer, BINARY) for layer in self._named):
             raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
         self._gradients = name
         for layer in self._named:
@@ -129,10 +128,7 @@ class Sequential:
         self._parameters = self.chain.parameters()
         self.output_shape = self.chain.output_shape(self.input_shape)
 
-    @property
-    def layers(self):
-        """The layers, in order."""
-        return self.chain.layers
+    layers = property(attrgetter("chain.layers"), doc="The layers, in order.")
 
     def arrays(self):
         """Data type and shape of every array of ``state_dict``, by name; int8 is a binary one."""
@@ -290,8 +286,7 @@ def load_network(path, kinds=(Sequential,)):
         for name in needed | own:
             wanted = needed[name][1] if name in needed else "none"
             found = own[name].shape if name in own else "none"
-            if found != wanted:
-                raise InputError(f"array {name} must have shape {wanted}, found {found}")
+            check_shape(found, wanted, f"array {name}")
 
     config = meta.get("network")
     kind = config.get("kind") if isinstance(config, dict) else None
@@ -304,9 +299,6 @@ def load_network(path, kinds=(Sequential,)):
     except InputError as error:
         raise InputError(f"{path} does not fit its own configuration: {error}") from None
     return network
-
-
-# -- what a network is given ---------------------------------------------------------------------
 
 
 def checked(x, shape, image_form):
@@ -328,7 +320,7 @@ def checked(x, shape, image_form):
         )
     if x.dtype not in (np.uint8, np.float32, np.float64):
         raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
-    if x.dtype == np.uint8 or math.isfinite(np.vdot(x, x)):  # the quickest sum that tells
+    if x.dtype == np.uint8 or isfinite(np.vdot(x, x)):  # the quickest sum that tells
         return x
     if not np.isfinite(x).all():  # a sign would hide it
         raise InputError("inputs must be finite numbers, found NaN or infinity")

@@ -11,7 +11,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, one_of
 
 BACKENDS = {"reference": "minibnn.ops.reference", "numba": "minibnn.ops.kernels"}
 _forked = False  # from a process that had threads of GNU OpenMP, of which a fork has none
@@ -36,9 +36,7 @@ def use_backend(name):
 
     Raises InputError for any other name, and for kernels where none can run.
     """
-    if not isinstance(name, str) or name not in BACKENDS:
-        raise InputError(f"backend must be one of {', '.join(BACKENDS)}, found {name!r}")
-    if name == "numba" and (why := _no_kernels()):
+    if one_of(name, "backend", BACKENDS) == "numba" and (why := _no_kernels()):
         raise InputError(f"the backend numba cannot be used: {why}")
     module = import_module(BACKENDS[name])
     own = {each: getattr(module, each) for each in module.__all__}

@@ -7,6 +7,7 @@ threads, vectors, BLAS, ranks or backend.
 
 import math
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -40,20 +41,9 @@ class Fixed:
         """What the integer 1 stands for, a float64."""
         return 2.0**self.exponent / self.divisor
 
-    @property
-    def shape(self):
-        """Shape of the array."""
-        return self.integers.shape
-
-    @property
-    def ndim(self):
-        """Number of axes."""
-        return self.integers.ndim
-
-    @property
-    def size(self):
-        """Number of entries."""
-        return self.integers.size
+    shape = property(attrgetter("integers.shape"), doc="Shape of the array.")
+    ndim = property(attrgetter("integers.ndim"), doc="Number of axes.")
+    size = property(attrgetter("integers.size"), doc="Number of entries.")
 
     def __len__(self):
         return len(self.integers)

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, NamedTuple, get_args, get_origin
 
 import numpy as np
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, check_shape, integer
 from minibnn.ops.backend import ops
 from minibnn.optim.arguments import ARRAYS
 from minibnn.optim.schedules import Schedule
@@ -47,7 +47,9 @@ class Optimizer:
         """
         parameters = [p for p in parameters if p.trainable]
         check_gradients(parameters)
-        kernels = compiled()
+        kernels = None  # where the NumPy step functions are to run
+        if ops.backend == "numba":
+            from minibnn.ops.kernels import optim as kernels  # compiles: only when asked for
         steps, flips = [], {}
         for part, own in self.routes(parameters):
             part.meet(own)
@@ -70,24 +72,12 @@ class Optimizer:
         raise NotImplementedError
 
 
-def compiled():
-    """The module of compiled step functions, or None where the NumPy ones are to run."""
-    if ops.backend != "numba":
-        return None
-    from minibnn.ops.kernels import optim as kernels  # compiles: only when asked for
-
-    return kernels
-
-
 def check_gradients(parameters):
     """Raise unless every parameter has a finite gradient of its shape."""
     for p in parameters:
         if p.grad is None:
             raise InputError(f"{p.name} has no gradient yet: run backward before step")
-        if p.grad.shape != p.shape:
-            raise InputError(
-                f"the gradient of {p.name} must have shape {p.shape}, found {p.grad.shape}"
-            )
+        check_shape(p.grad.shape, p.shape, f"the gradient of {p.name}")
         g = p.grad  # the quickest sum that tells, which may overflow
         if not (np.isfinite(np.vdot(g, g)) or np.isfinite(g).all()):
             raise NonFiniteError(p.name)
@@ -176,11 +166,8 @@ class StepOptimizer(Optimizer):
             if p.name not in self._states:
                 self._states[p.name] = self._start(p)
             for field, value in zip(self.state_class._fields, self._states[p.name], strict=True):
-                if isinstance(value, np.ndarray) and value.shape != p.shape:
-                    raise InputError(
-                        f"{self.kind}: state {p.name}/{field} must have shape {p.shape}, "
-                        f"found {value.shape}"
-                    )
+                if isinstance(value, np.ndarray):
+                    check_shape(value.shape, p.shape, f"{self.kind}: state {p.name}/{field}")
             if self._versions.get(p.name) != p.version:
                 self._assigned(p)
                 self._versions[p.name] = p.version
@@ -296,8 +283,7 @@ class StepOptimizer(Optimizer):
             raise InputError(f"{self.kind}: initial has no array for {p.name}")
         what = f"{self.kind}: initial[{p.name!r}]"
         array = finite_array(self.initial[p.name], what)
-        if array.shape != p.shape:
-            raise InputError(f"{what} must have shape {p.shape}, found {array.shape}")
+        check_shape(array.shape, p.shape, what)
         return array
 
 

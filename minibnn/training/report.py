@@ -11,6 +11,7 @@ from html import escape
 
 from minibnn._version import __version__
 from minibnn.files.atomic import write_atomic
+from minibnn.files.paths import check_file
 from minibnn.nn import Sequential
 from minibnn.tables import Table, html_of
 from minibnn.training.about import describing_a_run, digest_of, settings_of
@@ -19,7 +20,7 @@ from minibnn.training.metrics import closing_table
 from minibnn.training.plots import Record
 from minibnn.training.plots.confusion import confusion_figure
 from minibnn.training.plots.runs import runs_figure
-from minibnn.training.plots.style import check_file, encoded
+from minibnn.training.plots.style import encoded
 from minibnn.training.run_folder import CONFIG
 from minibnn.training.sweep import plots as sweep_plots
 from minibnn.training.sweep import table

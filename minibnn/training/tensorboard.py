@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import import_extra
 from minibnn.training.errors import writing
 from minibnn.training.run_folder import EVENTS
 from minibnn.training.telemetry import BINS_PER_DECADE, EDGES
@@ -66,13 +66,8 @@ class EventFile:
 
 def check_installed():
     """Raise InputError, naming the extra, unless tensorboardX is there."""
-    try:
-        import tensorboardX.record_writer  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "TensorBoard's event files need the package tensorboardX: "
-            'pip install "minibnn[tensorboard]"'
-        ) from None
+    words = "TensorBoard's event files need the package tensorboardX"
+    import_extra("tensorboardX.record_writer", "tensorboard", words)
 
 
 def event_of(run, row):

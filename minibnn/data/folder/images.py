@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+import os
 from contextlib import closing
 from itertools import islice
 
@@ -145,7 +146,8 @@ class FolderImages:
 
     def decode(self, row, draws=None):
         """The middle of the image in a ``row`` or, by ``draws``, a ``random_crop``; else None."""
-        name, path = self.listing.names[row], self.listing.path(row)
+        name = self.listing.names[row]
+        path = os.path.join(self.listing.root, name)
         if name in self.problems.found:
             return None
         crop = functools.partial(random_crop, index=int(row), **draws) if draws else centre_crop

@@ -30,10 +30,6 @@ class Listing(NamedTuple):
     labels: np.ndarray
     classes: tuple
 
-    def path(self, row):
-        """The file of image ``row``."""
-        return os.path.join(self.root, self.names[row])
-
     def crc32(self, rows, crc=0):
         """CRC-32 of names and sizes of the images ``rows``: cheap to tell data sets apart by."""
         for row in rows:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from minibnn._version import __version__
 from minibnn.deploy.onnx.layers import translate
-from minibnn.errors import InputError, one_of
+from minibnn.errors import InputError, import_extra, one_of
 from minibnn.files.atomic import save
 from minibnn.nn.network import IMAGE_FORMS, check_names
 
@@ -33,7 +33,7 @@ def model(network, classes=None):
     five operators turn them into ±1 once, when a runtime loads it. InputError names a layer that
     has no such form, and tells if onnx is not installed.
     """
-    onnx = _onnx()
+    onnx = import_extra("onnx", "onnx", "writing ONNX needs the package onnx")
     image_form = one_of(network.image_form, "image_form", IMAGE_FORMS)
     metadata = {"network": network.name, "input": _input_text(network.input_shape, image_form)}
     classes = network.classes if classes is None else classes
@@ -59,7 +59,7 @@ def write(network, path, classes=None):
 
 def describe(path):
     """What the ONNX file ``path`` says of itself, as a dict of texts; InputError if it is none."""
-    onnx = _onnx("reading")
+    onnx = import_extra("onnx", "onnx", "reading ONNX needs the package onnx")
     content = Path(path).read_bytes()
     try:
         found = onnx.load_model_from_string(content)
@@ -74,15 +74,6 @@ def describe(path):
         "operators": f"{len(found.graph.node):,}",
         **{one.key: one.value for one in found.metadata_props},
     }
-
-
-def _onnx(what="writing"):
-    try:
-        import onnx
-    except ImportError:
-        text = f'{what} ONNX needs the package onnx: pip install "minibnn[onnx]"'
-        raise InputError(text) from None
-    return onnx
 
 
 def _input_text(shape, image_form):

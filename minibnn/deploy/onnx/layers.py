@@ -68,7 +68,11 @@ class _Walk(Graph):
         if len(shape) == 3:
             x = self.node("Transpose", [x], f"{given}/nchw", perm=[0, 3, 1, 2])
         if form == "image-folder":
-            return self._normalised(Value(x, shape))
+            if shape[2:] != (3,):
+                raise InputError(f"an image folder has RGB images, found inputs of {shape}")
+            scale, offset = scale_and_offset(1)
+            value = self._with("Mul", Value(x, shape), "images/scale", scale, "images/scaled")
+            return self._with("Add", value, "images/offset", offset, "images/normalised")
         if form == "unit":
             x = self.node("Div", [x, self.number(255)], f"{given}/unit")
         if form in ("unit", "arrays"):
@@ -76,13 +80,6 @@ class _Walk(Graph):
         x = self.node("Mul", [x, self.number(2)], f"{given}/doubled")
         x = self.node("Sub", [x, self.number(255)], f"{given}/centred")
         return Value(x, shape, 255, BYTE_SCALE, operand=True)
-
-    def _normalised(self, value):
-        if value.shape[2:] != (3,):
-            raise InputError(f"an image folder has RGB images, found inputs of {value.shape}")
-        scale, offset = scale_and_offset(1)
-        value = self._with("Mul", value, "images/scale", scale, "images/scaled")
-        return self._with("Add", value, "images/offset", offset, "images/normalised")
 
     def chain(self, chain, value):
         rest = list(chain.layers)

@@ -12,7 +12,6 @@ class Sign(Layer):
     """
 
     prefix = "sign"
-    arguments = ("quantizer",)
 
     def __init__(self, quantizer="ste_sign"):
         self.quantizer = get_quantizer(quantizer)

@@ -25,7 +25,6 @@ class BatchNorm(Layer):
     """
 
     prefix = "batch_norm"
-    arguments = ("scale", "center", "momentum", "epsilon")
     kept = ("moving_mean", "moving_variance")
     takes_fixed = True
     rounds_for = None  # the binary layer before, for which dx is rounded to integers here already

@@ -1,11 +1,12 @@
 """What layers share: the base class, windows, parameters, and arrays of every kind as floats."""
 
+from inspect import signature
 from math import prod
 from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, one_of
+from minibnn.errors import InputError, check_shape, one_of
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
@@ -30,7 +31,7 @@ class Layer:
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
-    arguments = ()  # of __init__, each kept under its own name
+    arguments = ()  # of __init__, each kept under its own name; of minibnn's layers, read from it
     kept = ()  # names of arrays, attributes, that belong to the layer but are not trained
     name = None  # until a network owns the layer
     gradient_bits = None  # of integer gradients, see Sequential.gradients
@@ -40,6 +41,8 @@ class Layer:
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.kind = cls.__name__
+        if ours(cls) and "__init__" in vars(cls):
+            cls.arguments = tuple(signature(cls).parameters)
         if ours(cls) or cls.kind not in KINDS or not ours(KINDS[cls.kind]):
             KINDS[cls.kind] = cls
 
@@ -81,9 +84,7 @@ class Layer:
         """InputError, naming the array, unless ``load_state`` could put ``arrays`` back."""
         for key, own in self.state().items():
             array = np.asarray(arrays[key])
-            if array.shape != own.shape:
-                found = array.shape
-                raise InputError(f"{self.name}/{key} must have shape {own.shape}, found {found}")
+            check_shape(array.shape, own.shape, f"{self.name}/{key}")
             if array.dtype.kind not in "fiu":
                 raise InputError(f"{self.name}/{key} must be real numbers, found {array.dtype}")
 
@@ -184,8 +185,7 @@ class Parameter:
     def check(self, array):
         """A copy of ``array`` as this parameter would hold it; InputError if it does not fit."""
         array = np.asarray(array)
-        if array.shape != self.shape:
-            raise InputError(f"{self.name} must have shape {self.shape}, found {array.shape}")
+        check_shape(array.shape, self.shape, self.name)
         if not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
             raise InputError(f"{self.name} must be real numbers, found {array.dtype}")
         if self.binary and not np.all((array == 1) | (array == -1)):
@@ -220,9 +220,6 @@ class Parameter:
     def __repr__(self):
         kind = "binary" if self.binary else "real"
         return f"<Parameter {self.name} {self.shape} {kind}>"
-
-
-# -- arrays of every kind ------------------------------------------------------------------------
 
 
 def as_array(x):

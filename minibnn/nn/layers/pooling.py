@@ -12,8 +12,6 @@ from minibnn.ops.fixed import LOSS_WIDTH, Fixed
 class _Pooling(_Windowed):
     """Geometry of both pools."""
 
-    arguments = ("pool_size", "strides", "padding")
-
     def __init__(self, pool_size=2, strides=None, padding="valid"):
         super().__init__(pool_size, "pool_size", pool_size if strides is None else strides, padding)
         self.pool_size, self.geometry = self.window, (self.window, self.strides, self.padding)

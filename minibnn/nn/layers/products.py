@@ -101,8 +101,6 @@ class BinaryDense(_Binary, _Dense):
     ``minibnn.nn.quantizers``.
     """
 
-    arguments = ("units", "kernel_quantizer")
-
     def __init__(self, units, kernel_quantizer="ste_sign"):
         self.units = integer(units, "units", 1)
         self.kernel_quantizer = one_of(kernel_quantizer, "kernel_quantizer", KERNEL_QUANTIZERS)
@@ -131,10 +129,6 @@ class BinaryConv2D(_Binary, _Convolution):
     >>> net.forward(np.ones((1, 8, 8, 2), np.float32)).dtype  # sums of signs
     dtype('int16')
     """
-
-    arguments = (
-        "filters", "kernel_size", "strides", "padding", "pad_value", "kernel_quantizer",
-    )  # fmt: skip
 
     def __init__(
         self, filters, kernel_size, strides=1, padding="same", pad_value=0,
@@ -217,8 +211,6 @@ class Dense(_Real, _Dense):
     ``use_bias``, ``kernel_initializer`` and ``l2`` are as in ``Conv2D``.
     """
 
-    arguments = ("units", "use_bias", "kernel_initializer", "l2")
-
     def __init__(self, units, use_bias=True, kernel_initializer="glorot_uniform", l2=0.0):
         self.units = integer(units, "units", 1)
         self.configure(use_bias, kernel_initializer, l2)
@@ -239,10 +231,6 @@ class Conv2D(_Real, _Convolution):
     ``use_bias`` adds a bias; ``kernel_initializer`` is "glorot_uniform" or "glorot_normal".
     ``l2`` adds l2 * sum(kernel^2) to the loss, as ``tf.keras.regularizers.l2`` does.
     """
-
-    arguments = (
-        "filters", "kernel_size", "strides", "padding", "use_bias", "kernel_initializer", "l2",
-    )  # fmt: skip
 
     def __init__(
         self, filters, kernel_size, strides=1, padding="valid", use_bias=True,

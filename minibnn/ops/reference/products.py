@@ -25,8 +25,6 @@ from minibnn.ops.rounding import BYTE_SCALE, EXACT, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
 from minibnn.ops.threads import one_blas_thread
 
-# -- dense ------------------------------------------------------------------------------------
-
 
 @one_blas_thread()
 def dense(x, w):
@@ -99,9 +97,6 @@ def binary_dense_grad_kernel(x, dy, fixed=False):
         check_sum(len(dy), width_of(dy), "the gradient of a binary kernel")
         return _grad_kernel(dense_grad_kernel, x, dy, fixed)
     return dense_grad_kernel(x, dy)
-
-
-# -- convolution ------------------------------------------------------------------------------
 
 
 def conv2d(x, w, strides=(1, 1), padding="same", pad_value=0):
@@ -196,9 +191,6 @@ def binary_conv2d_grad_kernel(
     return conv2d_grad_kernel(x, dy, *geometry, pad_value)
 
 
-# -- pooling --------------------------------------------------------------------------------
-
-
 def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     """(y, where): the largest entry of each window, and which it is.
 
@@ -262,9 +254,6 @@ def avg_pool2d_grad(dy, input_shape, pool_size=(2, 2), strides=(2, 2), padding="
     return np.ascontiguousarray(dx[:, *seen.inside])
 
 
-# -- binary convolution, then 2x2 max pooling with strides of 2 ----------------------------------
-
-
 def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
     """(y, where) of ``max_pool2d`` after ``binary_conv2d``, of Signs x and w.
 
@@ -296,9 +285,6 @@ def binary_conv2d_pool_grad_kernel(
     return binary_conv2d_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, fixed)
 
 
-# -- the loops over taps ----------------------------------------------------------------------
-
-
 def _pixels(seen, dtype):
     """How many pixels of each window lie in the image: (rows, columns, 1)."""
     image = np.zeros(seen.padded, dtype)
@@ -328,9 +314,6 @@ def _spread(dy, w_t, input_shape, strides, padding):
     return np.ascontiguousarray(dx[:, *seen.inside])
 
 
-# -- integers ---------------------------------------------------------------------------------
-
-
 def _exactly(product, *operands):
     """A product of integers, int32: sums of up to 24 bits are exact in float32."""
     operands = [a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in operands]
@@ -348,9 +331,6 @@ def _grad_kernel(product, x, dy, fixed, *geometry):
     sums = sums.astype(np.int32 if unit == 1 else np.int64)
     dw = Fixed(sums, dy.exponent, round(1 / unit))
     return dw if fixed else dw.floats()
-
-
-# -- operands ---------------------------------------------------------------------------------
 
 
 def _array_and_unit(x, dtype):

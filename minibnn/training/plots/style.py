@@ -1,10 +1,9 @@
 """What figures have in common: colours, lines by epoch, metrics, legends, axes, a whole file."""
 
 import io
-from pathlib import Path
 
-from minibnn.errors import InputError
 from minibnn.files.atomic import write_atomic
+from minibnn.files.paths import check_file
 from minibnn.ops.threads import shared_lock
 from minibnn.training.metrics import compared_pairs, measured_on
 
@@ -37,19 +36,6 @@ def new_figure(width, height):
 def check_figure_path(path):
     """``path`` as a Path; InputError unless a figure can be written there."""
     return check_file(path, "a figure", tuple(FORMATS))
-
-
-def check_file(path, what, suffixes):
-    """``path`` as a Path; InputError unless ``what``, ending in one of suffixes, can be there."""
-    path = Path(path)
-    if path.suffix.lower() not in suffixes:
-        ends = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
-        raise InputError(f"{what} must end in {ends}, found {path}")
-    if path.is_dir():
-        raise InputError(f"{what} must be a file, and {path} is a folder")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist")
-    return path
 
 
 def save(figure, path, dpi=130):

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, import_extra, integer
 from minibnn.ops.threads import VARIABLE, cores
 
 MPI_START = "mpiexec -n N python -m mpi4py.futures -m minibnn sweep ... --executor mpi"
@@ -51,17 +51,12 @@ def mpi():
 @contextlib.contextmanager
 def dask(scheduler):
     """The workers of a Dask cluster; ``scheduler`` is its address, or the file it wrote."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError(
-            'the executor dask needs distributed: pip install "minibnn[dask]"'
-        ) from None
+    distributed = import_extra("distributed", "dask", "the executor dask needs distributed")
     if not scheduler:
         raise InputError("the executor dask needs --scheduler ADDRESS, such as tcp://host:8786")
     where = {"scheduler_file": scheduler} if os.path.isfile(scheduler) else {"address": scheduler}
     try:
-        client = Client(**where, timeout=10, set_as_default=False)
+        client = distributed.Client(**where, timeout=10, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
         raise InputError(f"there is no Dask scheduler at {scheduler}: {error}") from None
     with client:
