@@ -35,6 +35,8 @@ def test_limits_of_pooled_products():
 def test_limits_of_a_matrix_unit():
     limits = peaks.limits({"sgemm": 0.5, "popcount": 20.0, "matrix": 8.0})
     assert (limits["table"], limits["select windows"], limits["bytes"]) == (8, 8, 1)
+    limits = peaks.limits({"sgemm": 0.5, "popcount": 20.0, "matrix": 8.0, "gather": 24.0})
+    assert (limits["table"], limits["select windows"], limits["select pixels"]) == (8, 24, 24)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from minibnn.bench.clock import FULL, measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.gathered import LIST, ROW, TAPS, Lists, gather
 from minibnn.ops.kernels.matrix import (
     BLOCK,
     FIRST,
@@ -44,14 +45,16 @@ def peak_rates(threads, gradients, effort=FULL):
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
     each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" choose among
     so many places of a pooling window, and are credited with the multiply-adds of all. None where a
-    path has no tables. Where products of bytes do that, it is "matrix".
+    path has no tables. Where products of bytes do that, it is "matrix", and on AVX2 "gather", so
+    credited too, for a maximum's.
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
     values = np.random.default_rng(0).normal(size=HEIGHT * DEPTH * WORD).astype(np.float32)
     own = numbers(values if gradients == "float32" else to_fixed(values, 8))
     if gradients == "int8" and vector_path() in MULTIPLIES:
-        return peaks | {"matrix": _multiplied(threads, effort)}
+        by_lists = {"gather": 4 * _gathered(threads, effort)} if vector_path() == "avx2" else {}
+        return peaks | {"matrix": _multiplied(threads, effort)} | by_lists
     able = gradients == "int8" or vector_path() != "generic"
     for name, places in (("table", ()), ("select 2", TWO), ("select 4", FOUR)):
         peaks[name] = _looked_up(own, places, threads, effort) if able else None
@@ -61,8 +64,9 @@ def peak_rates(threads, gradients, effort=FULL):
 def limits(peaks):
     """Multiply-adds per second of the products that tiles, or BLAS, can do at their peak."""
     if "matrix" in peaks:
-        products = dict.fromkeys(("table", "select windows", "select pixels"), peaks["matrix"])
-        return peaks | products | {"bytes": peaks["matrix"] / 8}
+        pooled = peaks.get("gather", peaks["matrix"])
+        products = dict.fromkeys(("select windows", "select pixels"), pooled)
+        return peaks | products | {"table": peaks["matrix"], "bytes": peaks["matrix"] / 8}
     if peaks["table"] is None:
         return peaks
     # A window's look-up stands for its four pixels; where only some are seen, for so many.
@@ -104,6 +108,13 @@ def _multiplied(threads, effort):
     sums, starts = scratch("peak sums", (threads, BLOCK), np.int32), np.zeros(taps, np.int64)
     run = lambda: _run_multiply(simd(), SETUP, a, starts, b, steps, sums, threads, CALLS)  # noqa: E731
     return threads * CALLS * taps * BLOCK * steps * STEP / measure(run, effort)["seconds"]
+
+
+def _gathered(threads, effort):
+    lists = Lists(np.ones(LIST + 2, np.int8), np.arange(LIST + 2, dtype=np.int32))
+    rows, sums = np.ones((LIST + 2) * ROW, np.uint8), np.zeros(threads * TAPS * ROW, np.int32)
+    run = lambda: _run_gather(simd(), rows, np.zeros(TAPS, np.int64), lists, sums, threads, CALLS)  # noqa: E731
+    return threads * CALLS * LIST * TAPS * ROW / measure(run, effort)["seconds"]
 
 
 def _looked_up(own, places, threads, effort):
@@ -161,6 +172,13 @@ def _run_multiply(simd, setup, a, starts, b, steps, sums, threads, calls):
                 simd, FIRST, a, 0, steps * STEP, starts, taps, b, 0, steps, sums[thread], 0
             )  # fmt: skip
         end(simd)
+
+
+@kernel(parallel=True)
+def _run_gather(simd, rows, starts, lists, sums, threads, calls):
+    for thread in prange(threads):
+        for _ in range(calls):
+            gather(simd, rows, starts, lists, 0, LIST, sums, thread * TAPS, starts)
 
 
 @kernel(parallel=True)

@@ -17,7 +17,7 @@ from minibnn.errors import one_of
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.rounding import adam_rate, constants
 
-STRICT, INCLUSIVE, LARQ = 0, 1, 2
+INCLUSIVE, LARQ = 1, 2  # rules; 0 is the strict one
 SHRINK, COUPLED, DECOUPLED = 0, 1, 2
 
 compiled = kernel(parallel=True, error_model="numpy")
@@ -87,45 +87,6 @@ def _bop2nd(w, g, m, v, gamma, keep, sigma, keep_v, threshold, epsilon, unbiased
         if unbiased:
             first, second = first / gamma, second / sigma
         flip = _decide(w[i], first / (math.sqrt(second) + epsilon), threshold, zero, rule)
-        w[i] = -w[i] if flip else w[i]
-        flips += np.int32(flip)
-    return flips
-
-
-def cema_update(w, g, state, *, gamma, alpha):
-    w, g, momentum, inertia = _flat(w, g, *state)
-    gamma, alpha = constants(momentum.dtype, gamma, alpha)
-    return _cema(w, g, momentum, inertia, gamma, 1 - gamma, alpha, 1 - alpha), state
-
-
-@compiled
-def _cema(w, g, momentum, inertia, gamma, keep_m, alpha, keep_i):
-    zero = inertia.dtype.type(0)
-    flips = 0
-    for i in prange(w.size):
-        momentum[i] = _average(momentum[i], g[i], gamma, keep_m, False)
-        inertia[i] = _average(inertia[i], momentum[i], alpha, keep_i, False)
-        flip = _decide(w[i], inertia[i], zero, zero, STRICT)
-        w[i] = -w[i] if flip else w[i]
-        flips += np.int32(flip)
-    return flips
-
-
-def integer_bop_update(w, q, state, *, shift, threshold, rounding="zero"):
-    half = 1 << (shift - 1) if _code(rounding, "rounding", "zero", "nearest") and shift else 0
-    flat = w.reshape(-1), np.ascontiguousarray(q).reshape(-1), state.a.reshape(-1)
-    return _integer_bop(*flat, np.int64(half), np.int64(shift), np.int64(threshold)), state
-
-
-@compiled
-def _integer_bop(w, q, a, half, shift, threshold):
-    flips = 0
-    for i in prange(w.size):
-        x = np.int64(a[i])
-        size = (abs(x) + half) >> shift
-        x = np.int64(a.dtype.type(x - (-size if x < 0 else size) + q[i]))
-        a[i] = x
-        flip = (x if w[i] > 0 else -x) > threshold
         w[i] = -w[i] if flip else w[i]
         flips += np.int32(flip)
     return flips
@@ -224,8 +185,6 @@ def _pure(update):
 
 bop_step = _pure(bop_update)
 bop2nd_step = _pure(bop2nd_update)
-cema_step = _pure(cema_update)
-integer_bop_step = _pure(integer_bop_update)
 latent_sgd_step = _pure(latent_sgd_update)
 latent_adam_step = _pure(latent_adam_update)
 
