@@ -1,11 +1,14 @@
 """A subprocess that can be killed; runs that do not spend their time on drawing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+pytest.register_assert_rewrite("small_runs")
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +16,24 @@ def empty_plots(monkeypatch, request):
     """Runs write empty plots; test_plots draws real ones."""
     if request.path.name != "test_plots.py":
         monkeypatch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The folder of a small fit, to be looked at only."""
+    from small_runs import fit
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
+        fit(folder)
+    return folder
+
+
+@pytest.fixture
+def a_run(finished_run, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(finished_run, tmp_path / "run")
 
 
 @pytest.fixture

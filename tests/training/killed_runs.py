@@ -3,14 +3,14 @@ test_kills. A moment is before and after every batch, every sync and every renam
 middle of every write.
 """
 
+import io
 import os
 import signal
-import sys
 
 from small_runs import compare, fit
 
 from minibnn.files import atomic
-from minibnn.training import metrics, run
+from minibnn.training import run
 
 SETTINGS = {"augment": "paper", "validation": 10}  # 10 steps per epoch
 KINDS = {"fit": fit, "compare": compare}
@@ -30,8 +30,7 @@ class Moments:
 
     def __init__(self, last):
         self.left = last
-        for module in (atomic, metrics):
-            module.open = self.open
+        atomic.open = self.open
         for name in ("fsync", "replace"):
             setattr(os, name, self.around(getattr(os, name)))
         step = self.around(run.Run.train_step)
@@ -56,36 +55,20 @@ class Moments:
 
         return around
 
-    def open(self, *arguments, **options):
-        file = open(*arguments, **options)
-        if file.writable():
-            write = file.write
-
-            def halves(data):
-                write(data[: len(data) // 2])
-                file.flush()
-                self.now()
-                write(data[len(data) // 2 :])
-
-            file = Writing(file, halves)
-        return file
+    def open(self, path, mode):
+        return Halves(io.FileIO(path, mode), self.now)
 
 
-class Writing:
-    """A file with another ``write``."""
+class Halves(io.BufferedWriter):
+    """A file that is written in two halves, with a call between them."""
 
-    def __init__(self, file, write):
-        self.file, self.write = file, write
+    def __init__(self, raw, between):
+        super().__init__(raw)
+        self.between = between
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-
-if __name__ == "__main__":
-    start(*sys.argv[1:3], *map(int, sys.argv[3:5]), sys.argv[5] == "True")
+    def write(self, data):
+        half = len(data) // 2
+        super().write(data[:half])
+        self.flush()
+        self.between()
+        super().write(data[half:])

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -115,11 +114,10 @@ def run_folder(out, *words):
     """A small run; words such as epochs=4, or kill=12: the last rank dies at its 12th batch."""
     given = dict(word.split("=") for word in words)
     ranks = Ranks.world(required=True)
-    for name in ("kill", "term", "fail", "nan"):
+    for name in ("kill", "term", "fail"):
         if name in given and ranks.rank == ranks.size - 1:
-            at(int(given[name]), name, out if "stamp" in given else None)
+            at(int(given[name]), name, out)
         given.pop(name, None)
-    given.pop("stamp", None)
     settings = {name: int(value) for name, value in given.items()}
     try:
         history = fit(out, ranks=ranks, augment="paper", **settings)
@@ -133,10 +131,10 @@ def run_folder(out, *words):
         print("done")
 
 
-def at(batch, what, stamp=None):
+def at(batch, what, out):
     """At the start of that batch, kill or stop this process, or raise an error in it.
 
-    ``stamp`` is a folder to leave the time in.
+    A file in ``out`` tells when it was killed.
     """
     step, count = Run.train_step, [0]
 
@@ -145,12 +143,8 @@ def at(batch, what, stamp=None):
         if count[0] == batch:
             if what == "fail":
                 raise bnn.InputError("this image is torn")
-            if stamp:
-                Path(stamp, "killed").write_text(repr(time.time()))
-            if what in SIGNALS:
-                os.kill(os.getpid(), SIGNALS[what])
-        if what == "nan" and count[0] == batch:
-            x = np.full(x.shape, np.nan, np.float32)
+            Path(out, "killed").touch()
+            os.kill(os.getpid(), SIGNALS[what])
         step(self, x, labels)
 
     Run.train_step = train_step

@@ -1,5 +1,6 @@
 """Starting on the reference while a child compiles. No kernels here: both backends are NumPy."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -77,20 +78,15 @@ def test_training_changes_over_once_the_child_is_done(children, digest):
 def test_what_the_child_is_given_trains(children, monkeypatch, tmp_path):
     """The child's own work, in this process."""
     children.code = "import time; time.sleep(60)"
-    given = {}
+    start = compiling._Job._start
 
     def keep(self, x):
         start(self, x)
-        given.update(
-            {file.name: file.read_bytes() for file in compiling.Path(self._folder.name).iterdir()}
-        )
+        shutil.copytree(self._folder.name, tmp_path / "given")
 
-    start = compiling._Job._start
     monkeypatch.setattr(compiling._Job, "_start", keep)
     fit(epochs=1)
-    for name, content in given.items():
-        (tmp_path / name).write_bytes(content)
-    compiling._child(tmp_path)
+    compiling._child(tmp_path / "given")
     assert len(list((tmp_path / "kernels").glob("trained-*"))) == 1
     backend.ops.__dict__ = {}
     fit(epochs=1)  # they are there now

@@ -17,12 +17,14 @@ def ranks(count, sync=False):
 
 
 @pytest.mark.parametrize(("before", "now"), [(1, 2), (2, 1)])
-def test_the_ranks_of_the_start_stay_on_record(before, now):
-    before, now = config(**ranks(before)), config(**ranks(now), epochs=3, minibnn="2")
+def test_where_a_run_was_started_stays_on_record(before, now):
+    elsewhere = {"minibnn": "2", "computed_by": {"backend": "reference"}}
+    before, now = config(**ranks(before)), config(**ranks(now), epochs=3, **elsewhere)
     new, notes = adopted(before, now, "a")
     assert new == before | {"epochs": 3}
-    version, count = notes
+    version, backend, count = notes
     assert version.startswith("a was started with minibnn 1, now with minibnn 2: last bits may")
+    assert backend.startswith("a was started on numba avx2, now on reference: last bits may")
     assert "1 rank" in count and "2 ranks with batch normalisation per rank" in count
 
 

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from mpi_start import HERE, mpiexec, run
-from small_runs import fit, without_seconds
+from mpi_start import HERE, run
+from small_runs import assert_same_run, fit
 
 import minibnn as bnn
 from minibnn.errors import InputError
@@ -23,34 +23,20 @@ def program(*words, **options):
     return run(PROGRAMS, *words, **options)
 
 
-def assert_equal_runs(a, b):
-    """Same weights, same optimizer, same rows."""
-    for x, y in zip(checkpoint.read(a / "checkpoint.npz"), checkpoint.read(b / "checkpoint.npz"),
-                    strict=True):  # fmt: skip
-        assert x.keys() == y.keys()
-        for key in x:
-            assert np.array_equal(x[key], y[key]), key
-    rows = [without_seconds(read_rows(folder / "metrics.csv")) for folder in (a, b)]
-    assert rows[0] == rows[1]
-
-
 def test_two_ranks_twice_and_resumed_after_a_kill(tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
     code, out, err = program("run_folder", a, "epochs=2")
     assert (code, out.split()) == (0, ["done"]), err
-    start = time.monotonic()
     code, out, err = program("run_folder", b, "epochs=2", "kill=15")
     assert code not in (0, 2)
+    assert time.time() - (b / "killed").stat().st_mtime < 30, "the other rank went on"
     assert "Killed" in err or "signal" in err.lower()
-    assert time.monotonic() - start < 100  # of which most is for starting; see the slow test
     assert len(read_rows(b / "metrics.csv")) == 1
     code, out, err = program("run_folder", b, "epochs=2", "resume=1")
     assert code == 0, err
-    assert_equal_runs(a, b)
-    assert json.loads((a / "config.json").read_text())["mpi"] == {
-        "ranks": 2,
-        "sync_batch_norm": False,
-    }
+    assert_same_run(a, b)
+    config = json.loads((a / "config.json").read_text())
+    assert config["mpi"] == {"ranks": 2, "sync_batch_norm": False}
     # One rank goes on where two stood, and says that it is not the same job.
     with pytest.warns(UserWarning, match="was started on 2 ranks with .* per rank, now on 1 rank"):
         history = fit(b, epochs=3, resume=True, augment="paper")
@@ -92,19 +78,6 @@ def test_an_error_on_one_rank_ends_the_others(tmp_path, monkeypatch):
     assert code == 2
     assert err.count("minibnn: rank 1 of 2: this image is torn\n") == 1
     assert "Traceback" not in err
-
-
-def train(*words, ranks=2):
-    small = ("--filters", 4, "--dense-units", 16, "--epochs", 1)
-    return run("-m", "minibnn", "train", *small, *words, ranks=ranks)
-
-
-def test_a_batch_that_does_not_divide_on_the_command_line(tmp_path):
-    code, _, err = train("--batch-size", 101, "--out", tmp_path / "a")
-    assert code == 2
-    lines = [line for line in err.splitlines() if line.startswith("minibnn: ")]
-    assert lines == ["minibnn: batch_size must divide by the number of ranks, 2, found 101"]
-    assert not (tmp_path / "a").exists()
 
 
 def test_ranks_with_different_options(tmp_path):
@@ -224,20 +197,11 @@ def test_ranks_that_differ_are_named():
         Ranks(Comm(other, ..., {"a": "1", "b": {"c": [2, 3]}})).check_same(other, "data")
 
 
-def test_a_batch_that_does_not_divide(small_batch=20):
-    with pytest.raises(InputError, match="batch_size must divide by the number of ranks, 3"):
-        fit(ranks=ThreeRanks(), batch_size=small_batch)
-
-
-class ThreeRanks(Ranks):
-    """Says it is one of three, and is alone."""
-
-    def __init__(self):
-        super().__init__()
-        self.size = 3
-
-    def gather(self, value):
-        return [value] * 3
+def test_a_batch_that_does_not_divide(tmp_path):
+    message = "batch_size must divide by the number of ranks, 3, found 20"
+    with pytest.raises(InputError, match=message):
+        fit(tmp_path / "a", ranks=Ranks(Comm(..., ..., ...)), batch_size=20)
+    assert not (tmp_path / "a").exists()
 
 
 def test_evaluation_is_that_of_one_rank():
@@ -277,27 +241,6 @@ def test_fifty_steps_on_cifar10(shared_cifar):
     assert len(found) == 50
     check_steps(found)
     print("signs that differ:", sum(differ for differ, *_ in found))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sync", [0, 1])
-def test_a_hundred_steps_twice(tmp_path, sync):
-    for name in "ab":
-        code, _, err = program(
-            "run_folder", tmp_path / name, "epochs=10", f"sync_batch_norm={sync}"
-        )
-        assert code == 0, err
-    assert_equal_runs(tmp_path / "a", tmp_path / "b")
-
-
-@pytest.mark.slow
-def test_a_killed_rank_ends_the_job_within_30_seconds(tmp_path):
-    mpiexec()
-    code, _, _ = program("run_folder", tmp_path / "a", "epochs=100", "kill=25", "stamp=1")
-    end = time.time()
-    assert code not in (0, 2)
-    killed = float((tmp_path / "a" / "killed").read_text())
-    assert end - killed < 30
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import threading
 import numpy as np
 import pytest
 from image_files import names, write_tree
-from numpy.testing import assert_array_equal
 from small_runs import BOP, StopAt, optimizer, without_seconds
 
 import minibnn as bnn
@@ -53,14 +52,7 @@ def fit(root, out=None, workers=2, **changes):
     return net, history
 
 
-def same_weights(one, other):
-    ours, theirs = one.state_dict(), other.state_dict()
-    assert ours.keys() == theirs.keys()
-    for name, value in ours.items():
-        assert_array_equal(value, theirs[name])
-
-
-@pytest.mark.parametrize("batches", [2, 4, 5, 11])  # 4 batches to an epoch
+@pytest.mark.parametrize("batches", [2, 4, 11])  # 4 batches to an epoch
 def test_a_run_stopped_in_mid_epoch_goes_on_as_if_it_had_not_been(tree, tmp_path, batches):
     before = threading.active_count()  # other packages' threads may have stayed
     net, history = fit(tree, tmp_path / "whole", workers=1)
@@ -68,7 +60,7 @@ def test_a_run_stopped_in_mid_epoch_goes_on_as_if_it_had_not_been(tree, tmp_path
         fit(tree, tmp_path / "cut", workers=3, progress=Quiet(batches, signal.SIGTERM))
     assert threading.active_count() == before
     resumed, rows = fit(tree, tmp_path / "cut", workers=2, resume=True)
-    same_weights(net, resumed)
+    assert net.digest() == resumed.digest()
     assert without_seconds(rows.rows) == without_seconds(history.rows)
 
 
@@ -102,7 +94,7 @@ def test_a_validation_part_is_split_off_by_rows(tree, tmp_path):
     assert history["test_accuracy"] == [None, history.last["test_accuracy"]]
     assert None not in history["validation_accuracy"] + history["validation_top5"]
     again, rows = fit(tree, tmp_path / "run", validation=6, epochs=2, resume=True)
-    same_weights(net, again)
+    assert net.digest() == again.digest()
     for read, row in zip(rows.rows, history.rows, strict=True):  # read back from metrics.csv
         assert read == {"test_top5": None} | row
 
@@ -131,7 +123,7 @@ def test_two_optimizers_see_the_same_images(tree):
     )
     assert result["a"].last["agreement:b"] == 1
     alone, _ = fit(tree, epochs=1, batch_size=10, seed=0)
-    same_weights(result.nets["a"], alone)
+    assert result.nets["a"].digest() == alone.digest()
 
 
 def test_another_folder_is_another_run(tree, tmp_path):

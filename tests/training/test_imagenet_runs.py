@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from image_files import write_enlarged
-from small_runs import StopAt, without_seconds
+from small_runs import StopAt, assert_same_run
 
 import minibnn as bnn
 from minibnn.training.errors import Interrupted
@@ -65,10 +65,8 @@ def test_learns_a_folder_of_real_images(model, tree, tmp_path):
 @pytest.mark.parametrize("model", SETTINGS)
 def test_stopped_in_the_middle_goes_on_to_the_same_bits(model, tree, tmp_path):
     short = {"epochs": 2, "augment": "paper"}
-    whole = fit(model, tree, tmp_path / "whole", **short)
+    fit(model, tree, tmp_path / "whole", **short)
     with pytest.raises(Interrupted):
         fit(model, tree, tmp_path / "cut", **short, progress=StopAt(11, signal.SIGTERM))
-    resumed = fit(model, tree, tmp_path / "cut", **short, resume=True)
-    assert without_seconds(resumed.rows) == without_seconds(whole.rows)
-    one, other = (tmp_path / name / "checkpoint.npz" for name in ("whole", "cut"))
-    assert one.read_bytes() == other.read_bytes()
+    fit(model, tree, tmp_path / "cut", **short, resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_runs import compare, fit, optimizer, small_data
+from small_runs import assert_same_run, compare, fit, optimizer, small_data
 
 import minibnn as bnn
 from minibnn.files import checkpoint
@@ -52,9 +52,7 @@ def test_after_so_many_minutes_in_the_middle_of_an_epoch(tmp_path, saved, monkey
     assert saved == [(0, 5), (0, 10), (1, 4), (1, 9), (2, 0)]
     monkeypatch.undo()
     fit(tmp_path / "whole", epochs=2)
-    for name in ("checkpoint.npz", "best.npz", "telemetry.npz"):
-        a, b = ((tmp_path / run / name).read_bytes() for run in ("run", "whole"))
-        assert a == b
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_no_minutes_no_saves_in_between(tmp_path, saved, monkeypatch):
@@ -66,13 +64,6 @@ def test_no_minutes_no_saves_in_between(tmp_path, saved, monkeypatch):
 def test_how_often_is_saved_may_change_on_a_resume(tmp_path):
     fit(tmp_path / "run", epochs=1, checkpoint_every=5)
     fit(tmp_path / "run", epochs=2, checkpoint_every=1, checkpoint_minutes=7, resume=True)
-
-
-@pytest.mark.parametrize("minutes", [0, float("nan"), "5", True])
-def test_minutes_that_make_no_sense(tmp_path, minutes):
-    with pytest.raises(bnn.InputError, match=r"checkpoint_minutes must be a number above 0, found"):
-        fit(tmp_path / "run", checkpoint_minutes=minutes)
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -92,6 +83,8 @@ def test_a_checkpoint_has_a_bit_per_weight_beside_the_optimizers_floats(tmp_path
     flipped = 1  # telemetry's: whether a weight ever flipped
     assert weights * bits / 8 < size < weights * (1 + flipped + bits) / 8 + around
     assert (tmp_path / "run/best.npz").stat().st_size < weights / 8 + around
+    _, best = checkpoint.read(tmp_path / "run/best.npz")
+    assert all(name.startswith("network/") for name in best)
     _, arrays = checkpoint.read(tmp_path / "run/checkpoint.npz")
     for p in net.parameters():
         np.testing.assert_array_equal(arrays[f"network/{p.name}"], p.value)

@@ -45,20 +45,3 @@ def test_in_a_browser(tmp_path, monkeypatch):
             assert [ground, ink] == (["rgb(20, 23, 27)", "rgb(232, 234, 237)"] if dark else colours)
         browser.picture(tmp_path / "page.png")
         assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.slow
-def test_the_browser_would_tell(tmp_path):
-    """What is looked for above is found where it is."""
-    page = tmp_path / "bad.html"
-    page.write_text(
-        "<meta name=viewport content='width=device-width'>"
-        "<div style='width:999px'>x</div><img src='missing.png'>"
-        "<script>console.error('no')</script>"
-    )
-    with Browser(tmp_path / "profile") as browser:
-        browser.open(page, 360)
-        assert [url.rpartition("/")[2] for url in browser.requests()] == ["missing.png"]
-        assert len(browser.complaints()) >= 2
-        assert len(browser.evaluate(WIDE.replace("WIDTH", "360"))) == 1
-        assert browser.evaluate("document.documentElement.scrollWidth") > 360

@@ -2,31 +2,31 @@
 
 import re
 from base64 import b64decode
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from small_runs import compare, fit, small_data
+from small_runs import compare, small_data
 
 from minibnn.training import load
 from minibnn.training.measure import measure
-from minibnn.training.plots import Record, find_runs
+from minibnn.training.plots import find_runs
 from minibnn.training.plots.runs import runs_figure
 from minibnn.training.plots.style import encoded
-from minibnn.training.report import MOST_DRAWN, Subject, check_report_path, page, write_report
+from minibnn.training.report import MOST_DRAWN, Subject, page, write_report
 from minibnn.training.run_folder import read_config
 
 NASTY = '<script>alert("x")</script>&\'$x^'
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A comparison and a run."""
-    folder = tmp_path_factory.mktemp("report")
+def both(tmp_path_factory):
+    """The folder of a comparison."""
+    folder = tmp_path_factory.mktemp("report") / "both"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
-        compare(folder / "both", epochs=2)
-        fit(folder / "alone", epochs=3)
+        compare(folder, epochs=2)
     return folder
 
 
@@ -42,17 +42,16 @@ def subjects(*folders, confusion=True):
 
 
 @pytest.fixture(scope="module")
-def alone(folder):
-    """The Subject of the run, measured."""
-    (found,) = subjects(folder / "alone")
+def alone(finished_run):
+    """The Subject of a run, measured."""
+    (found,) = subjects(finished_run)
     return found
 
 
 @pytest.fixture(scope="module")
-def pages(folder, alone):
-    """The text of the comparison's page and of the run's."""
-    both = page("A title", subjects(folder / "both"), commands=["minibnn compare --epochs 2"])
-    return {"both": both, "alone": page("x", [alone])}
+def text(both):
+    """The page of the comparison."""
+    return page("A title", subjects(both), commands=["minibnn compare --epochs 2"])
 
 
 @pytest.fixture
@@ -80,8 +79,8 @@ def rows(table):
     return [[words(cell) for cell in row] for row in table.iter("tr")]
 
 
-def test_a_comparison(folder, pages):
-    root = parsed(pages["both"])
+def test_a_comparison(both, text):
+    root = parsed(text)
     assert [root.find("head/title").text, root.find("body/header/h1").text] == ["A title"] * 2
     headings = [one[0].text for one in root.iter("section")]
     assert headings == [
@@ -90,14 +89,14 @@ def test_a_comparison(folder, pages):
     ]  # fmt: skip
     (results,) = section(root, "Results").iter("table")
     assert [row[0] for row in rows(results)] == ["run", "bop", "latent-sgd"]
-    last = find_runs([folder / "both"])[0].history.last
+    last = find_runs([both])[0].history.last
     assert f"{100 * last['test_accuracy']:.2f} %" in rows(results)[1]
     for heading, count in (("Curves", 1), ("Confusion", 2)):
         captions = [words(one) for one in section(root, heading).iter("figcaption")]
         assert len(captions) == count
         assert captions == [image.get("alt") for image in section(root, heading).iter("img")]
     (network,) = section(root, "Networks").iter("table")
-    assert len(rows(network)) == 1 + len(load(folder / "alone").summary()) + 1
+    assert len(rows(network)) == 1 + len(load(both / "bop").summary()) + 1
     assert words(root.find(".//pre[@class='command']")) == "minibnn compare --epochs 2"
 
 
@@ -109,18 +108,17 @@ def drawn(root):
     return {alt: b64decode(src.removeprefix(head)).decode() for alt, src in images.items()}
 
 
-def test_figures_are_matplotlibs_own(folder, pages):
-    figures = drawn(parsed(pages["both"]))
+def test_figures_are_matplotlibs_own(both, text):
+    figures = drawn(parsed(text))
     curves, *_ = figures.values()
-    records = find_runs([folder / "both"])
-    assert curves == encoded(runs_figure(records), ".svg").decode()
+    assert curves == encoded(runs_figure(find_runs([both])), ".svg").decode()
     for text in figures.values():
         assert ElementTree.fromstring(text).tag.endswith("}svg")
 
 
-def test_confusion(alone, pages):
+def test_confusion(alone, undrawn):
     found = alone.confusion
-    part = section(parsed(pages["alone"]), "Confusion")
+    part = section(parsed(page("x", [alone])), "Confusion")
     _, by_class = part.iter("table")
     table = rows(by_class)
     assert table[0] == ["class \\ answer", *"0123456789", "right"]
@@ -131,25 +129,19 @@ def test_confusion(alone, pages):
 
 
 def test_confusion_of_many_classes_tells_the_worst_mistakes(alone, undrawn):
-    few = alone.confusion
     matrix = np.zeros((25, 25), np.int64)
-    matrix[:10, :10], matrix[20, 3] = few.confusion, 99
-    many = type(few)(few.evaluation, matrix, 1.0, tuple(f"{NASTY}{k}" for k in range(25)))
-    found = Subject(Record("a", None, alone.record.history), alone.config, many)
-    part = section(parsed(page("x", [found])), "Confusion")
+    matrix[:10, :10], matrix[20, 3] = alone.confusion.confusion, 99
+    names = tuple(f"{NASTY}{k}" for k in range(25))
+    many = replace(alone.confusion, confusion=matrix, classes=names)
+    part = section(parsed(page("x", [replace(alone, confusion=many)])), "Confusion")
     assert rows(list(part.iter("table"))[1])[1][:3] == [f"{NASTY}20", f"{NASTY}3", "99"]
 
 
-def test_why_there_is_no_confusion(folder, undrawn):
-    root = parsed(page("x", subjects(folder / "alone", confusion=False)))
-    assert "Not measured: the images are away" in words(section(root, "Confusion"))
-
-
-def test_settings(folder, alone, undrawn):
-    three = [*subjects(folder / "both", confusion=False), alone]
+def test_settings(both, alone, undrawn):
+    three = [*subjects(both, confusion=False), alone]
     table = next(section(parsed(page("x", three)), "Configuration").iter("table"))
     found = {row[0]: row[1:] for row in rows(table)}
-    assert found["setting"] == ["bop", "latent-sgd", "alone"]
+    assert found["setting"] == ["bop", "latent-sgd", "run"]
     assert found["seed"] == ["1"] * 3
     assert found["epochs"] == ["2", "2", "3"]
     assert found["optimizer"][0].startswith("bop:gamma=0.01,threshold=1e-06")
@@ -158,19 +150,15 @@ def test_settings(folder, alone, undrawn):
 
 
 def test_no_text_becomes_markup(alone):
-    found = alone
     names = tuple(f"{NASTY}{k}" for k in range(10))
-    confusion = type(found.confusion)(
-        found.confusion.evaluation, found.confusion.confusion, 1.0, names
-    )
-    record = Record(NASTY, found.record.folder, found.record.history, dict(found.record.telemetry))
-    record.telemetry["layers"] = np.array([f"{NASTY}{k}" for k in range(4)])
-    network = found.config["network"] | {"name": NASTY}
-    config = {**found.config, "options": {"recipe": NASTY}, "minibnn": NASTY, "network": network}
-    away = Record(f"{NASTY}2", found.record.folder, found.record.history)
-    text = page(
-        NASTY, [Subject(record, config, confusion), Subject(away, config, NASTY)], commands=[NASTY]
-    )
+    confusion = replace(alone.confusion, classes=names)
+    layers = {"layers": np.array([f"{NASTY}{k}" for k in range(4)])}
+    record = replace(alone.record, label=NASTY, telemetry=alone.record.telemetry | layers)
+    away = replace(alone.record, label=f"{NASTY}2", telemetry=None)
+    network = alone.config["network"] | {"name": NASTY}
+    config = alone.config | {"options": {"recipe": NASTY}, "minibnn": NASTY, "network": network}
+    nasty = [Subject(record, config, confusion), Subject(away, config, NASTY)]
+    text = page(NASTY, nasty, commands=[NASTY])
     assert "<script" not in text
     assert NASTY not in text
     root = parsed(text)
@@ -181,9 +169,7 @@ def test_no_text_becomes_markup(alone):
     assert f"Without telemetry of their layers: {NASTY}2." in words(section(root, "Curves"))
 
 
-@pytest.mark.parametrize("which", ["both", "alone"])
-def test_it_loads_nothing(pages, which):
-    text = pages[which]
+def test_it_loads_nothing(text):
     assert not re.search(r"https?:|//\w", text)
     assert not re.search(r"@import|url\((?!#)", text)
     for element in parsed(text).iter():
@@ -194,14 +180,13 @@ def test_it_loads_nothing(pages, which):
                 assert value.startswith(("#", "data:"))
 
 
-def test_the_same_runs_give_the_same_page(folder, pages):
-    assert page("x", subjects(folder / "alone")) == pages["alone"]
+def test_the_same_runs_give_the_same_page(finished_run, alone, undrawn):
+    assert page("x", subjects(finished_run)) == page("x", [alone])
 
 
 def test_many_runs_are_listed_and_the_first_drawn(alone, undrawn):
-    found = alone
     many = [
-        Subject(Record(f"r{k}", found.record.folder, found.record.history), found.config, "x")
+        Subject(replace(alone.record, label=f"r{k}", telemetry=None), alone.config, "x")
         for k in range(MOST_DRAWN + 2)
     ]
     root = parsed(page("x", many))
@@ -210,24 +195,16 @@ def test_many_runs_are_listed_and_the_first_drawn(alone, undrawn):
     assert f"{MOST_DRAWN} of {len(many)} runs are drawn." in words(section(root, "Curves"))
 
 
-def test_the_file_is_whole_or_not_there(folder, tmp_path, monkeypatch, undrawn):
-    found = subjects(folder / "alone", confusion=False)
-    write_report(tmp_path / "a.html", "x", found)
+def test_the_file_is_whole_or_not_there(alone, tmp_path, monkeypatch, undrawn):
+    write_report(tmp_path / "a.html", "x", [alone])
     before = (tmp_path / "a.html").read_bytes()
-    assert before.decode() == page("x", found)
+    assert before.decode() == page("x", [alone])
 
     def fail(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError):
-        write_report(tmp_path / "a.html", "y", found)
+        write_report(tmp_path / "a.html", "y", [alone])
     assert [file.name for file in tmp_path.iterdir()] == ["a.html"]
     assert (tmp_path / "a.html").read_bytes() == before
-
-
-@pytest.mark.parametrize("name", ["a.pdf", "a", "folder.html"])
-def test_names_that_are_no_page(tmp_path, name):
-    (tmp_path / "folder.html").mkdir()
-    with pytest.raises(ValueError, match=r"a report must (end in \.html or \.htm|be a file)"):
-        check_report_path(tmp_path / name)

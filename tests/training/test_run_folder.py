@@ -3,24 +3,26 @@
 import errno
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
-from small_runs import compare, fit, without_seconds
+from small_runs import assert_same_run, compare, fit, small_data
 
 import minibnn as bnn
 from minibnn.files import atomic
 from minibnn.training import TrainingError
-from minibnn.training.metrics import read_rows
 from minibnn.training.run_folder import RunFolder, new_folder
+
+FILES = {
+    ".lock", "best.npz", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
+    "telemetry.npz",
+}  # fmt: skip
 
 
 def test_what_a_run_leaves_behind(tmp_path):
     fit(tmp_path / "deep/er/run", options={"command": "train"})
-    names = {p.name for p in (tmp_path / "deep/er/run").iterdir()}
-    assert names == {
-        ".lock", "best.npz", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
-        "telemetry.npz",
-    }  # fmt: skip
+    assert {p.name for p in (tmp_path / "deep/er/run").iterdir()} == FILES
     config = json.loads((tmp_path / "deep/er/run/config.json").read_text())
     assert config["kind"] == "fit"
     assert config["name"] == "bop"
@@ -31,13 +33,8 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert config["options"] == {"command": "train"}
     net = bnn.nn.Sequential.from_config(config["network"])
     optimizer = bnn.optim.from_config(config["optimizer"])
-    history = bnn.fit(
-        net,
-        optimizer,
-        bnn.data.load("digits").subset(train=210, test=53),
-        progress=False,
-        **{key: config[key] for key in ("epochs", "batch_size", "seed", "loss", "augment")},
-    )
+    settings = {key: config[key] for key in ("epochs", "batch_size", "seed", "loss", "augment")}
+    history = bnn.fit(net, optimizer, small_data(), progress=False, **settings)
     metrics = (tmp_path / "deep/er/run/metrics.csv").read_text().splitlines()
     assert metrics[-1].startswith(f"3,bop,{history.last['train_loss']!r},")
 
@@ -61,24 +58,20 @@ def test_new_folders_are_numbered_and_go_again_if_nothing_begins(tmp_path):
         pass
 
 
-def test_another_run_is_not_overwritten(tmp_path):
-    fit(tmp_path / "run", epochs=1)
-    before = (tmp_path / "run/checkpoint.npz").read_bytes()
+def test_another_run_is_not_overwritten(a_run, finished_run):
     with pytest.raises(bnn.InputError, match=r"run already holds a run; .*resume.*force"):
-        fit(tmp_path / "run", epochs=1, seed=5)
-    assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
+        fit(a_run, epochs=1, seed=5)
+    assert_same_run(a_run, finished_run)
     with pytest.raises(bnn.InputError, match="choose one"):
-        fit(tmp_path / "run", resume=True, force=True)
+        fit(a_run, resume=True, force=True)
 
 
-def test_force_removes_the_run_and_nothing_else(tmp_path):
-    fit(tmp_path / "run", epochs=2)
-    (tmp_path / "run/notes.txt").write_text("mine")
-    fit(tmp_path / "run", epochs=1, seed=5, force=True)
+def test_force_removes_the_run_and_nothing_else(a_run, tmp_path):
+    (a_run / "notes.txt").write_text("mine")
+    fit(a_run, epochs=1, seed=5, force=True)
     fit(tmp_path / "fresh", epochs=1, seed=5)
-    assert (tmp_path / "run/notes.txt").read_text() == "mine"
-    fresh = (tmp_path / "fresh/checkpoint.npz").read_bytes()
-    assert (tmp_path / "run/checkpoint.npz").read_bytes() == fresh
+    assert (a_run / "notes.txt").read_text() == "mine"
+    assert_same_run(a_run, tmp_path / "fresh")
 
 
 def test_force_on_a_comparison_removes_its_runs(tmp_path):
@@ -87,21 +80,16 @@ def test_force_on_a_comparison_removes_its_runs(tmp_path):
     (tmp_path / "run/bop-9").mkdir()
     fit(tmp_path / "run", epochs=1, force=True)
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*")}
-    assert names == {
-        ".lock", "best.npz", "checkpoint.npz", "config.json", "curves.png", "metrics.csv",
-        "telemetry.npz",
-        "latent-sgd", "latent-sgd/notes.txt", "bop-9",
-    }  # fmt: skip
+    assert names == FILES | {"latent-sgd", "latent-sgd/notes.txt", "bop-9"}
 
 
-def test_force_does_not_follow_names_out_of_the_folder(tmp_path):
-    fit(tmp_path / "other", epochs=1)
-    fit(tmp_path / "run", epochs=1)
-    path = tmp_path / "run/config.json"
+def test_force_does_not_follow_names_out_of_the_folder(a_run, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "other")
+    path = a_run / "config.json"
     config = json.loads(path.read_text()) | {"optimizers": {"../other": {}, "": {}}}
     path.write_text(json.dumps(config))
-    fit(tmp_path / "run", epochs=1, force=True)
-    assert (tmp_path / "other/checkpoint.npz").exists()
+    fit(a_run, epochs=1, force=True)
+    assert_same_run(tmp_path / "other", finished_run)
 
 
 def test_resume_of_a_folder_without_checkpoint_starts_from_the_beginning(tmp_path):
@@ -115,76 +103,42 @@ def test_the_largest_seed_can_be_resumed(tmp_path):
     assert len(fit(tmp_path / "run", epochs=2, resume=True, **largest)) == 2
 
 
-def test_damaged_metrics(tmp_path):
-    fit(tmp_path / "run", epochs=1)
-    (tmp_path / "run/metrics.csv").write_text("time,height\n1,2\n")
+def test_damaged_metrics(a_run):
+    (a_run / "metrics.csv").write_text("time,height\n1,2\n")
     with pytest.raises(bnn.InputError, match=r"is no metrics.csv"):
-        fit(tmp_path / "run", resume=True)
-
-
-def test_a_folder_in_use_is_refused_and_names_the_process(tmp_path, start_python):
-    out = tmp_path / "run"
-    process = start_python(
-        f"import time\nfrom minibnn.training.run_folder import RunFolder\n"
-        f"with RunFolder({str(out)!r}):\n    print('locked', flush=True)\n    time.sleep(60)"
-    )
-    assert process.stdout.readline() == "locked\n"
-    with pytest.raises(
-        bnn.InputError, match=rf"in use by another process \(number {process.pid}: .*python"
-    ):
-        fit(out)
-    process.kill()
-    process.wait()
-    fit(out, epochs=1)  # the lock ended with the process
-
-
-def test_two_at_once_in_one_process(tmp_path):
-    with RunFolder(tmp_path / "run"), pytest.raises(bnn.InputError, match="in use"):
-        fit(tmp_path / "run")
+        fit(a_run, resume=True)
 
 
 def test_a_comparison_locks_its_runs(tmp_path):
     compare(tmp_path / "run", epochs=1)
-    with (
-        RunFolder(tmp_path / "run/bop", resume=True),
-        pytest.raises(bnn.InputError, match="in use"),
-    ):
+    used = pytest.raises(bnn.InputError, match="bop is in use by this process already")
+    with RunFolder(tmp_path / "run/bop", resume=True), used:
         compare(tmp_path / "run", resume=True)
 
 
-def full_after(monkeypatch, writes):
-    """Let the disk be full for synced files from the given one on."""
-    fsync, count = os.fsync, [0]
+@pytest.mark.parametrize("name", ["metrics.csv", "telemetry.npz", "best.npz", "checkpoint.npz"])
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch, finished_run, name):
+    run = tmp_path / "run"
+    fit(run, epochs=1)
+    saved = [run / "checkpoint.npz", run / "best.npz"]
+    before = [path.read_bytes() for path in saved]
 
-    def failing(fd):
-        count[0] += 1
-        if count[0] > writes:
+    def full(path, mode):
+        if Path(path).name == f"{name}.new":
             raise OSError(28, "No space left on device")
-        fsync(fd)
-
-    monkeypatch.setattr(atomic.os, "fsync", failing)
-
-
-def test_a_full_disk_while_writing_metrics(tmp_path, monkeypatch):
-    fit(tmp_path / "run", epochs=1)
+        return open(path, mode)
 
     def fill(run, row):
-        if row["epoch"] == 3:
-            full_after(monkeypatch, 0)
+        monkeypatch.setattr(atomic, "open", full, raising=False)
 
-    message = r"writing .*metrics.csv failed: No space left on device; the last checkpoint"
+    message = f"{name} failed: No space left on device; the last checkpoint .* is kept"
     with pytest.raises(TrainingError, match=message):
-        fit(tmp_path / "run", epochs=4, resume=True, callbacks=[fill])
-    monkeypatch.undo()
-    fit(tmp_path / "run", epochs=4, resume=True)
-    fit(tmp_path / "whole", epochs=4)
-    assert_same_files(tmp_path / "run", tmp_path / "whole")
-
-
-def assert_same_files(a, b):
-    assert (a / "checkpoint.npz").read_bytes() == (b / "checkpoint.npz").read_bytes()
-    one, two = (without_seconds(read_rows(folder / "metrics.csv")) for folder in (a, b))
-    assert one == two
+        fit(run, epochs=3, resume=True, callbacks=[fill])
+    monkeypatch.delattr(atomic, "open")
+    assert [path.read_bytes() for path in saved] == before
+    assert not list(run.glob("*.new"))
+    fit(run, epochs=3, resume=True)
+    assert_same_run(run, finished_run)
 
 
 LIMITED = """
@@ -199,7 +153,7 @@ except ValueError as error:
 """
 
 
-def test_a_real_write_that_fails(tmp_path, run_python):
+def test_a_real_write_that_fails(tmp_path, run_python, finished_run):
     fit(tmp_path / "run", epochs=1)
     before = (tmp_path / "run/checkpoint.npz").read_bytes()
     assert len(before) > 8000
@@ -210,8 +164,7 @@ def test_a_real_write_that_fails(tmp_path, run_python):
     assert (tmp_path / "run/checkpoint.npz").read_bytes() == before
     assert not list((tmp_path / "run").glob("*.new"))
     fit(tmp_path / "run", epochs=3, resume=True)
-    fit(tmp_path / "whole", epochs=3)
-    assert_same_files(tmp_path / "run", tmp_path / "whole")
+    assert_same_run(tmp_path / "run", finished_run)
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
@@ -230,22 +183,13 @@ def test_a_file_system_without_locks_is_told_of(tmp_path, monkeypatch, number):
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
-def test_a_file_system_that_syncs_nothing_keeps_the_run(tmp_path, monkeypatch, number):
+def test_a_file_system_that_syncs_nothing_takes_files(tmp_path, monkeypatch, number):
     def refuse(_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(atomic.os, "fsync", refuse)
-    fit(tmp_path / "run", epochs=1)
-    monkeypatch.undo()
-    fit(tmp_path / "whole", epochs=1)
-    assert_same_files(tmp_path / "run", tmp_path / "whole")
-
-
-def test_a_folder_whose_disk_fails_is_no_success(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        full_after(patch, 1)  # the file's sync goes, the folder's does not
-        with pytest.raises(OSError, match="No space"):
-            atomic.write_atomic(tmp_path / "file", b"one")
+    atomic.write_atomic(tmp_path / "file", b"one")
+    assert (tmp_path / "file").read_bytes() == b"one"
 
 
 WINDOWS = """
@@ -269,13 +213,19 @@ def test_nothing_that_windows_lacks_is_needed(tmp_path, run_python):
     assert (code, out) == (0, "53\n"), err
 
 
-def test_write_atomic_replaces_in_one_step(tmp_path, monkeypatch):
-    path = tmp_path / "file"
+@pytest.mark.parametrize(("syncs", "content"), [(0, b"one"), (1, b"two")])  # a file's, its folder's
+def test_a_sync_that_fails_is_no_success(tmp_path, monkeypatch, syncs, content):
+    path, fsync, descriptors = tmp_path / "file", os.fsync, []
+
+    def failing(descriptor):
+        descriptors.append(descriptor)
+        if len(descriptors) > syncs:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
     atomic.write_atomic(path, b"one")
-    assert path.read_bytes() == b"one"
-    with monkeypatch.context() as patch:
-        full_after(patch, 0)
-        with pytest.raises(OSError, match="No space"):
-            atomic.write_atomic(path, b"two")
-    assert path.read_bytes() == b"one"
+    monkeypatch.setattr(atomic.os, "fsync", failing)
+    with pytest.raises(OSError, match="No space"):
+        atomic.write_atomic(path, b"two")
+    assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

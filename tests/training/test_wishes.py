@@ -38,8 +38,6 @@ def test_vectors_are_trained_on_and_leave(tmp_path):
     for model in (again, packed):
         assert_array_equal(model.predict(data.test_images), net.predict(data.test_images))
         assert bnn.evaluate(model, data).accuracy == history["test_accuracy"][-1]
-        with pytest.raises(bnn.InputError, match="inputs must be floats, as those it was trained"):
-            model.predict(np.zeros((2, 64), np.uint8))
     bytes_ = small_data().train_images.reshape(-1, 64), small_data().train_labels
     history = bnn.fit(dense_net(), optimizer(), bnn.data.from_arrays(*bytes_ * 2), **settings)
     assert history["train_accuracy"][-1] > 0.7
@@ -104,21 +102,13 @@ def test_a_loss_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
-        (lambda logits, labels: 1.0, r"the loss must return \(loss, dlogits\), found 1.0"),
-        (
-            lambda logits, labels: (np.ones(20), logits),
-            r"the loss must return \(loss, dlogits\), found",
-        ),
-        (
-            lambda logits, labels: (1.0, logits[0]),
-            r"the loss must return dlogits \(20, 10\), found",
-        ),
-        ({}, r"loss must be one of softmax_cross_entropy, .* a function of .*, found \{\}"),
-        ("hinge", "loss must be one of .*, found 'hinge'"),
+        (lambda logits, labels: 1.0, r"\(loss, dlogits\), found 1.0"),
+        (lambda logits, labels: (np.ones(20), logits), r"\(loss, dlogits\), found"),
+        (lambda logits, labels: (1.0, logits[0]), r"dlogits \(20, 10\), found"),
     ],
 )
-def test_a_loss_that_is_none_is_refused(loss, said):
-    with pytest.raises(bnn.InputError, match=said):
+def test_a_loss_that_returns_something_else_is_refused(loss, said):
+    with pytest.raises(bnn.InputError, match=f"the loss must return {said}"):
         fit(loss=loss)
 
 
@@ -143,8 +133,7 @@ def test_class_weights_train_and_measure(tmp_path):
     fit(net=plain)
     fit(net=ones, class_weight=[1] * 10)
     history = fit(tmp_path / "run", net=rare, class_weight={3: 50})
-    for name, array in plain.state_dict().items():
-        assert_array_equal(ones.state_dict()[name], array)
+    assert plain.digest() == ones.digest()
     data = small_data()
     answers = [net.predict(data.test_images).argmax(1) for net in (plain, rare)]
     assert np.sum(answers[1] == 3) > np.sum(answers[0] == 3)
@@ -152,16 +141,6 @@ def test_class_weights_train_and_measure(tmp_path):
     fit(tmp_path / "run", class_weight={3: 50.0}, epochs=4, resume=True)
     with pytest.raises(bnn.InputError, match=r"class_weight.3 was 50.0, now 2.0"):
         fit(tmp_path / "run", class_weight={3: 2}, epochs=5, resume=True)
-
-
-@pytest.mark.parametrize("bad", [[], {}, {-1: 1}, {0: -1}, [1, np.nan], "balanced", {"a": 1}, 3])
-def test_weights_that_are_none_are_refused(bad):
-    with pytest.raises(bnn.InputError, match="class_weight must be a weight from 0 on for each"):
-        fit(class_weight=bad)
-    with pytest.raises(
-        bnn.InputError, match="class_weight must be of classes 0 to 9, found one of"
-    ):
-        fit(class_weight={10: 1})
 
 
 @pytest.mark.parametrize(
