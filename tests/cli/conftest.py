@@ -29,7 +29,19 @@ def run(capsys):
 
 
 @pytest.fixture
-def fails(run, capsys):
+def works(run):
+    """Run a command line that must end with 0 and complain of nothing; returns its output."""
+
+    def works(*arguments):
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, "")
+        return out
+
+    return works
+
+
+@pytest.fixture
+def fails(run):
     """Run a command line that must end with 2 and one line that matches; returns its output."""
 
     def fails(message, *arguments):
