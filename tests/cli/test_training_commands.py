@@ -218,15 +218,3 @@ def test_a_signal_saves_says_how_to_go_on_and_exits(works, here, signum, code):
     assert err.rstrip().endswith("minibnn train --resume --out parts")
     assert err.count("\n") == 1
     works("train", "--resume", "--out", "parts")
-
-
-def test_two_starts_at_once_take_two_folders(here):
-    command = [sys.executable, "-m", "minibnn", "train", *SMALL]
-    started = [
-        subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, text=True,
-                         stdout=subprocess.DEVNULL)
-        for _ in range(2)
-    ]  # fmt: skip
-    ends = [(p.communicate(timeout=120)[1], p.returncode) for p in started]
-    assert [code for _, code in ends] == [0, 0], ends
-    assert {p.name for p in Path("runs").iterdir()} == {"train-digits-1", "train-digits-2"}
