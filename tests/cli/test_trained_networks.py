@@ -105,9 +105,7 @@ def test_images_must_be_named(fails):
     fails("does not tell its images: .*--dataset", "evaluate", "net.npz")
 
 
-@pytest.fixture
-def fewer(tmp_path):
-    """A run of 10 outputs on images of 3 classes, and the file of these."""
+def test_more_outputs_than_classes(works, tmp_path):
     digits = bnn.data.load("digits").subset(train=200, test=50)
     arrays = {}
     for part in ("train", "test"):
@@ -118,18 +116,15 @@ def fewer(tmp_path):
     net = bnn.zoo.digits_net(classes=10, filters=4, dense_units=16)
     optimizer = bnn.optim.Split(bnn.optim.Bop(gamma=0.01), bnn.optim.Adam(lr=0.01))
     data = bnn.data.load(f"npz:{tmp_path}/three.npz")
-    bnn.fit(net, optimizer, data, epochs=1, batch_size=20, out=tmp_path / "fewer", progress=False)
-    return tmp_path
-
-
-def test_more_outputs_than_classes(works, fewer):
+    folder = tmp_path / "fewer"
+    bnn.fit(net, optimizer, data, epochs=1, batch_size=20, out=folder, progress=False)
     names = ["zero", "one", "two", *"3456789"]
-    out = works("evaluate", fewer / "fewer", "--dataset", f"npz:{fewer}/three.npz")
+    out = works("evaluate", folder, "--dataset", f"npz:{tmp_path}/three.npz")
     assert [line.split()[0] for line in out.splitlines()[-10:]] == names
-    (found,) = json.loads(works("predict", fewer / "fewer", "0.png", "--top", "10", "--json"))
+    (found,) = json.loads(works("predict", folder, "0.png", "--top", "10", "--json"))
     assert {one["index"]: one["class"] for one in found["top"]} == dict(enumerate(names))
-    works("export", fewer / "fewer", fewer / "b.npz", "--to", "packed")
-    assert bnn.load(fewer / "b.npz").classes == tuple(names)
+    works("export", folder, tmp_path / "b.npz", "--to", "packed")
+    assert bnn.load(tmp_path / "b.npz").classes == tuple(names)
 
 
 # -- predict -------------------------------------------------------------------------------------
