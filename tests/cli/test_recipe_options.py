@@ -96,16 +96,17 @@ def test_a_recipe_is_resumed_from_its_folder_alone_or_by_the_same_command(works)
 
 def test_compare_recipes(works):
     recipes = ("--recipe", "bop-sec51", "--recipe", "latent-adam")
-    own = ("--optimizer", "fast=recipe:bop-sec51,gamma=1e-2", "--optimizer", "bop:gamma=1e-2")
+    specs = ("fast=recipe:bop-sec51,gamma=1e-2", "bop:gamma=1e-2", "bop:gamma=1e-2")
+    own = [word for spec in specs for word in ("--optimizer", spec)]
     works("compare", *recipes, *own, *DIGITS, "--out", "a")
     found = config("a")
-    assert list(found["optimizers"]) == ["bop-sec51", "latent-adam", "fast", "bop"]
+    assert list(found["optimizers"]) == ["bop-sec51", "latent-adam", "fast", "bop", "bop-2"]
     assert found["optimizers"]["latent-adam"]["binary"]["lr_scaling"] == "glorot"
     assert found["optimizers"]["fast"]["binary"]["gamma"] == 0.01
     rates = [one["real"]["lr"] for one in found["optimizers"].values()]
-    assert rates == [0.01, "step:0.001:0.1:20%", 0.01, 0.01]
+    assert rates == [0.01, "step:0.001:0.1:20%", 0.01, 0.01, 0.01]
     works("compare", "--resume", "--out", "a", "--epochs", 3)
-    assert len(read_rows("a/metrics.csv")) == 12
+    assert len(read_rows("a/metrics.csv")) == 15
     works("compare", *recipes, *own, *DIGITS, "--epochs", 3, "--resume", "--out", "a")
 
 

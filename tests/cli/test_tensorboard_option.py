@@ -1,6 +1,5 @@
 """``--tensorboard`` of train and compare."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,3 @@ def test_a_resumed_run_remembers_it(works):
     assert events("a") == 2
     works("compare", *SMALL, "--out", "b", "--tensorboard")
     assert (events("b"), events("b/bop"), events("b/latent-sgd")) == (0, 1, 1)
-
-
-def test_a_missing_package_is_one_line(fails, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    monkeypatch.setitem(sys.modules, "tensorboardX.record_writer", None)
-    for command in ("train", "compare"):
-        fails(r'pip install "minibnn\[tensorboard\]"', command, *SMALL, "--tensorboard")
-    fails("leave --tensorboard out", "compare", "--preset", "latent-scale", "--tensorboard")
-    assert not list(Path().iterdir())

@@ -39,8 +39,6 @@ def test_train(works):
     history = read_rows(folder / "metrics.csv")
     result = bnn.evaluate(bnn.load(folder), bnn.data.load("digits"))
     assert result.accuracy == history[-1]["test_accuracy"]
-    works("train", *SMALL)
-    assert Path("runs/train-digits-2/config.json").exists()
 
 
 def test_options_arrive(works):
@@ -108,15 +106,6 @@ def test_resume_of_options_that_are_none(option, value, fails):
     options = {"command": "train", option: value}
     Path("a/config.json").write_text(json.dumps({"epochs": 2, "options": options}))
     fails("", "train", "--resume", "--out", "a")
-
-
-def test_resume_of_a_comparison(works):
-    specs = ("--optimizer", "a=bop:gamma=1e-2", "--optimizer", "bop", "--optimizer", "bop")
-    works("compare", *SMALL, *specs, "--out", "both")
-    assert {p.name for p in Path("both").iterdir() if p.is_dir()} == {"a", "bop", "bop-2"}
-    out = works("compare", "--resume", "--out", "both", "--epochs", 3)
-    assert [row["name"] for row in read_rows("both/metrics.csv")] == ["a", "bop", "bop-2"] * 3
-    assert "100.0 % of the binary weights of bop and bop-2 agree" in out
 
 
 def test_force(works):
