@@ -24,54 +24,29 @@ NOT_WHOLE = "Invalid value for '...': '{}' is not a valid integer... (see minibn
 NOT_REAL = "Invalid value for '...': '{}' is not a valid float. (see minibnn ... --help)"
 KEYS = "{} is no key of a sweep; of bop: gamma, ...; of adam: real.lr, ..."
 
-THREADS = [
-    ("0", CORES + "0"),
-    ("-1", CORES + "-1"),
-    ("4096", CORES + "4096"),
-    ("all", NOT_WHOLE.format("all")),
-]
+THREADS = [("0", CORES + "0"), ("4096", CORES + "4096")]
 TRAINED = [  # a network that is none
     ("none", "none does not exist: expected a run folder or the file of a network"),
     ("''", ". is no run folder: it has no config.json"),
-    ("text.txt", "text.txt is cut off or damaged, or no network or checkpoint of minibnn: ..."),
-    ("empty", "empty is no run folder: it has no config.json"),
     ("begun", "begun has no checkpoint.npz yet"),
     ("both", "both compares several runs; name one: both/bop, both/cema"),
     ("cut.npz", "cut.npz is cut off or damaged, or no network or checkpoint of minibnn: ..."),
-    ("cats.npz", "cats.npz is cut off or damaged, or no network or checkpoint of minibnn: ..."),
 ]
 DRAWN = [  # runs that are none
     ("none", "none does not exist"),
     ("run none", "none does not exist"),
-    ("text.txt", "text.txt is a file, not a run folder"),
-    ("empty", "empty is no run folder: it has no config.json, nor have folders below it"),
     ("broken", "broken/config.json is damaged: it is not JSON"),
-    ("begun", "begun has no finished epoch to draw yet"),
     ("", "Missing argument 'RUN...'. (see minibnn ... --help)"),
 ]
 TRAINING = {  # options of train, compare and sweep
     "--recipe": [("bop", RECIPES + "'bop'")],
     "--optimizer": [
         ("rop", OPTIMIZERS + "'rop'"),
-        ("''", OPTIMIZERS + "''"),
-        ("bop:gama=1", "bop takes gamma, threshold, rule, average, initial; found 'gama'"),
-        ("bop:gamma", "optimizer 'bop:gamma': expected NAME=VALUE, found 'gamma'"),
-        ("bop:gamma=1,gamma=1", "optimizer 'bop:gamma=1,gamma=1': gamma is given twice"),
-        ("bop:gamma=1.5", "bop: gamma must be a number in (0, 1] or a schedule; found '1.5'"),
-        ("bop:gamma=0", "bop: gamma must be a number in (0, 1] or a schedule; found '0'"),
-        ("bop:gamma=nan", "bop: gamma must be a number in (0, 1] or a schedule; found 'nan'"),
-        (
-            "bop:gamma=step:1:0.1",
-            "bop: gamma: expected a number, step:VALUE:FACTOR:SPAN, ...; found 'step:1:0.1'",
-        ),
         (
             "bop:gamma=step:1:0.1:200%",
             "bop: gamma: schedule step:1.0:0.1:200%: a span is a positive number of steps, such "
             "as 5000, of epochs, such as '100ep', or a share of the run up to '100%'; found '200%'",
         ),
-        ("bop:threshold=-1", "bop: threshold must be a number in [0, inf) or ...; found '-1'"),
-        ("bop:rule=lax", "bop: rule must be one of strict, inclusive, larq, found 'lax'"),
-        ("latent-adam:lr=inf", "latent-adam: lr must be a number in (0, inf) or ...; found 'inf'"),
         (
             "latent-sgd:initial=-1",
             "latent-sgd: initial must be a number >= 0, glorot_uniform, glorot_normal or a dict "
@@ -80,25 +55,17 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--dataset": [
         ("mnist", DATASETS + "'mnist'"),
-        ("''", DATASETS + "''"),
-        ("npz:none.npz", "none.npz does not exist"),
         ("npz:empty", "empty is a folder, not a file of numpy.savez"),
-        ("npz:text.txt", "text.txt is cut off or damaged, or no file of numpy.savez: ..."),
         ("npz:~nosuchuser/x.npz", "~nosuchuser/x.npz" + NO_HOME),
         ("npz:bits.npz", "bits.npz: expected an array 'train_images' (train_images, ...)"),
         ("image-folder", "image-folder needs a folder with train/ and val/: name it by --data-dir"),
     ],
     "--data-dir": [
         ("none --dataset cifar10", "none: expected CIFAR-10 (...), found no such folder"),
-        ("text.txt --dataset cifar10", "text.txt: expected CIFAR-10 (...), found a file"),
         (
             "empty --dataset cifar10",
             "empty: expected CIFAR-10 (a folder cifar-10-batches-bin or cifar-10-batches-py, or "
             "an archive cifar-10-binary.tar.gz or cifar-10-python.tar.gz), found none of them",
-        ),
-        (
-            "none --dataset image-folder",
-            "none: expected a folder with train/ and val/, found no such folder",
         ),
         (
             "empty --dataset image-folder",
@@ -109,18 +76,14 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--image-size": [
         ("8", "an image size can be chosen for image-folder only, not for 'digits'"),
-        ("0", "an image size can be chosen for image-folder only, not for 'digits'"),
         ("0 --dataset image-folder --data-dir empty", SIDE + "0"),
-        ("5000 --dataset image-folder --data-dir empty", SIDE + "5000"),
-        ("large", NOT_WHOLE.format("large")),
     ],
     "--test-share": [
         ("0.2", "a share for testing can be chosen for image-folder only, not for 'digits'"),
-        ("x", NOT_WHOLE.format("x").replace("integer", "float")),
+        ("x", NOT_REAL.format("x")),
     ],
     "--model": [
         ("resnet", MODELS + "'resnet'"),
-        ("''", MODELS + "''"),
         (
             "binarynet",
             "--model binarynet of images 8x8x1: a window of 2x2 without padding needs an image "
@@ -133,67 +96,47 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--filters": [
         ("0", ONE + "filters must be an integer from 1 on, found 0"),
-        ("-4", ONE + "filters must be an integer from 1 on, found -4"),
         (
             "1000000000",
             ONE + "digits: its arrays take 18,000,0... GB, and while "
             "they are made more memory than the ... GB there are",
         ),
         ("4 --width 0.5", "--width scales --filters: give one of them"),
-        ("1e3", NOT_WHOLE.format("1e3")),
     ],
     "--dense-units": [
         ("0", ONE + "units must be an integer from 1 on, found 0"),
-        ("100000000000000", ONE + "digits: its arrays take ... GB, ..."),
-        (
-            "4 --width 0.5",
-            "--width scales --dense-units: give one of them",
-        ),
+        ("4 --width 0.5", "--width scales --dense-units: give one of them"),
         ("4 --model birealnet", "--dense-units: birealnet has no such setting"),
-        ("few", NOT_WHOLE.format("few")),
     ],
     "--bn-momentum": [
-        ("1", ONE + "momentum must be in [0, 1), found 1.0"),
         ("nan", ONE + "momentum must be in [0, 1), found nan"),
         ("0.9 --model birealnet", "--bn-momentum: birealnet has no such setting"),
-        ("low", NOT_WHOLE.replace("integer", "float").format("low")),
     ],
     "--width": [
         ("0", "width must be a number in (0, 16], such as 0.25, found 0.0"),
-        ("17", "width must be a number in (0, 16], such as 0.25, found 17.0"),
-        ("nan", "width must be a number in (0, 16], such as 0.25, found nan"),
         ("0.001", "width 0.001 leaves nothing of filters 64: choose more"),
         ("wide", NOT_REAL.format("wide")),
     ],
-    "--gradients": [
-        (name, ONE + f"gradients must be float32 or int2 to int10, found '{name}'")
-        for name in ("int11", "float16", "8")
-    ],
+    "--gradients": [("int11", ONE + "gradients must be float32 or int2 to int10, found 'int11'")],
     "--epochs": [
         ("0", "epochs must be an integer from 1 on, found 0"),
-        ("-1", "epochs must be an integer from 1 on, found -1"),
         ("1.5", NOT_WHOLE.format("1.5")),
     ],
     "--batch-size": [
         ("0", "batch_size must be an integer from 1 on, found 0"),
         ("5000", "batch_size must be an integer from 1 to 1437, found 5000"),
-        ("''", NOT_WHOLE.format("")),
     ],
     "--seed": [
         ("-1", "seed must be an integer from 0 on, found -1"),
         (str(1 << 63), f"seed must be at most {(1 << 63) - 1}, found {1 << 63}"),
-        ("0.5", NOT_WHOLE.format("0.5")),
     ],
     "--validation": [
         ("-1", "validation must be an integer from 0 on, found -1"),
         ("1437", "the number of validation images must be an integer from 1 to 1436, found 1437"),
-        ("half", NOT_WHOLE.format("half")),
     ],
     "--real-optimizer": [
         ("rop", OPTIMIZERS + "'rop'"),
         ("bop", "split: real must train real parameters; found Bop(...)"),
-        ("adam:lr=0", "adam: lr must be a number in (0, inf) or a schedule; found '0'"),
-        ("adam:beta_1=1", "adam: beta_1 must be a number in [0, 1) or a schedule; found '1'"),
     ],
     "--threads": THREADS,
     "--out": [
@@ -208,16 +151,10 @@ TRAINING = {  # options of train, compare and sweep
             "folder",
         ),
     ],
-    "--checkpoint-every": [
-        ("0", "checkpoint_every must be an integer from 1 on, found 0"),
-        ("often", NOT_WHOLE.format("often")),
-    ],
+    "--checkpoint-every": [("0", "checkpoint_every must be an integer from 1 on, found 0")],
     "--checkpoint-minutes": [
         ("0", "checkpoint_minutes must be a number above 0, found 0.0"),
-        ("-1", "checkpoint_minutes must be a number above 0, found -1.0"),
-        ("nan", "checkpoint_minutes must be a number above 0, found nan"),
         ("inf", "checkpoint_minutes must be a number above 0, found inf"),
-        ("soon", NOT_REAL.format("soon")),
     ],
 }
 # Of commands that share options and what checks them with train, the first row of each option.
@@ -248,6 +185,7 @@ ROWS = {
                 "run was started from Python: go on with it there (resume=True), or spell out all "
                 "the options",
             ),
+            ("--out run --dataset digits", "run holds another run: ..."),
             ("--out broken", "broken/config.json is damaged: it is not JSON"),
         ],
         "--mpi": [("", "training on several MPI ranks has to be started as: mpiexec -n N ...")],
@@ -277,15 +215,12 @@ ROWS = {
         ],
         "--preset": [
             ("twins", "--preset must be one of sgd-decay-is-bop, ..., found 'twins'"),
-            (
-                "inertia --recipe cema",
-                "--preset has its own settings: leave --recipe out",
-            ),
+            ("inertia --recipe cema", "--preset has its own settings: leave --recipe out"),
+            ("inertia --tensorboard", "--preset has its own settings: leave --tensorboard out"),
         ],
         "--steps": [
             ("5", "--steps belongs to --preset; without one, choose --epochs"),
             ("0", "Invalid value for '--steps': 0 is not in the range x>=1. (...)"),
-            ("many", NOT_WHOLE.format("many")),
         ],
     },
     "sweep": SHARED
@@ -298,13 +233,8 @@ ROWS = {
         "--seed": [
             ("-1", "a seed must be an integer from 0 to ..., found -1"),
             (str(1 << 63), f"a seed must be an integer from 0 to {(1 << 63) - 1}, found {1 << 63}"),
-            ("0.5", NOT_WHOLE.format("0.5")),
         ],
-        "--threads": [
-            ("0", "threads must be an integer from 1 to ..., found 0"),
-            ("4096", "threads must be an integer from 1 to ..., found 4096"),
-            ("all", NOT_WHOLE.format("all")),
-        ],
+        "--threads": [("4096", "threads must be an integer from 1 to ..., found 4096")],
         "--out": [
             ("''", "--out must be the name of a folder, found ''"),
             ("text.txt", "out must be a folder, and text.txt is a file"),
@@ -318,6 +248,8 @@ ROWS = {
         "--grid": [
             ("gamma", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma'"),
             ("gamma=", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma='"),
+            ("=1", "--grid: expected KEY=VALUE,VALUE,..., found '=1'"),
+            ("gamma=1,,2", "--grid: expected KEY=VALUE,VALUE,..., found 'gamma=1,,2'"),
             ("gamma=1 --grid gamma=2", "--grid: gamma is given twice"),
             ("gama=1", KEYS.format("gama")),
             ("gamma=2", "bop: gamma must be a number in (0, 1] or a schedule; found '2'"),
@@ -325,12 +257,15 @@ ROWS = {
             ("gamma=log:1e-3:1", "gamma=log:1e-3:1 is a range to draw from: it needs --random N"),
             ("epochs=0", "epochs must be an integer from 1 on, found 0"),
             ("batch-size=1.5", "batch-size must be an integer from 1 on, found 1.5"),
+            ("batch-size=50,5000", "batch_size must be an integer from 1 to 1437, found 5000"),
             ("width=0", "width must be a number in (0, 16], such as 0.25, found 0"),
+            ("width=0.5,1 --filters 8", "--width scales --filters: give one of them"),
             ("augment=maybe", "augment must be yes or no, found 'maybe'"),
             ("bn-momentum=1", "momentum must be in [0, 1), found 1"),
             ("bn-momentum=no", "momentum must be in [0, 1), found 'no'"),
             ("optimizer=rop", OPTIMIZERS + "'rop'"),
-            ("dataset=mnist", DATASETS + "'mnist'"),
+            ("dataset=digits,mnist", DATASETS + "'mnist'"),
+            ("recipe=bop-sec51,bop-sec99", RECIPES + "'bop-sec99'"),
             ("model=resnet", MODELS + "'resnet'"),
             ("seed=1,2", "seed is no key of a sweep: seeds are given by --seeds"),
             (
@@ -361,12 +296,9 @@ ROWS = {
                 "1 --grid gamma=1 --scan threshold=1",
                 "random cells are drawn from the grid: leave the scan out",
             ),
-            ("some", NOT_WHOLE.format("some")),
         ],
         "--seeds": [
             ("1,x", "--seeds must be integers like 0,1,2, found '1,x'"),
-            ("''", "--seeds must be integers like 0,1,2, found ''"),
-            ("-1", "a seed must be an integer from 0 to ..., found -1"),
             ("1,1", "seeds must be different integers, found [1, 1]"),
         ],
         "--executor": [
@@ -375,14 +307,11 @@ ROWS = {
         ],
         "--jobs": [
             ("0", "jobs must be an integer from 1 to 1, found 0"),
-            ("999", "jobs must be an integer from 1 to 1, found 999"),
             ("2 --executor mpi", "--jobs belongs to --executor processes; mpi has its own workers"),
-            ("x", NOT_WHOLE.format("x")),
         ],
         "--scheduler": [("tcp://host:8786", "--scheduler belongs to --executor dask")],
         "--resume": [
             ("", "--resume needs --out FOLDER, the sweep to go on with"),
-            ("--out none", "--resume goes on with the sweep as it is: leave --grid out"),
             ("--force --out none", "resume goes on with a sweep, force discards it: choose one"),
         ],
     },
@@ -390,7 +319,6 @@ ROWS = {
         "RUN...": DRAWN,
         "--out": [
             ("plot.gif", FIGURE + "plot.gif"),
-            ("plot", FIGURE + "plot"),
             ("none/plot.png", "none/plot.png: the folder none does not exist"),
             ("folder.png", "a figure must be a file, and folder.png is a folder"),
         ],
@@ -429,15 +357,10 @@ ROWS = {
         "--data-dir": SHARED["--data-dir"],
         "--image-size": SHARED["--image-size"],
         "--batch-size": [
-            ("0", "Invalid value for '--batch-size': 0 is not in the range x>=1. (...)"),
-            ("x", NOT_WHOLE.format("x")),
+            ("0", "Invalid value for '--batch-size': 0 is not in the range x>=1. (...)")
         ],
         "--threads": THREADS[:1],
-        "--out": [
-            ("plot.gif", FIGURE + "plot.gif"),
-            ("none/plot.png", "none/plot.png: the folder none does not exist"),
-            ("folder.png", "a figure must be a file, and folder.png is a folder"),
-        ],
+        "--out": [("plot.gif", FIGURE + "plot.gif")],
     },
     "export": {
         "RUN": [
@@ -477,21 +400,14 @@ ROWS = {
         ],
         "--top": [
             ("0", "Invalid value for '--top': 0 is not in the range x>=1. (...)"),
-            ("best", NOT_WHOLE.format("best")),
         ],
         "--threads": THREADS[:1],
     },
     "recipes": {"[name]": [("bop", RECIPES + "'bop'"), ("''", RECIPES + "''")]},
     "verify": {
         "[ids ...]": [("E99", STATEMENTS.format("'E99'")), ("E1 ''", STATEMENTS.format("''"))],
-        "--examples": [
-            ("0", "examples must be an integer from 1 on, found 0"),
-            ("all", NOT_WHOLE.format("all")),
-        ],
-        "--seed": [
-            ("-1", "seed must be an integer from 0 on, found -1"),
-            ("x", NOT_WHOLE.format("x")),
-        ],
+        "--examples": [("0", "examples must be an integer from 1 on, found 0")],
+        "--seed": [("-1", "seed must be an integer from 0 on, found -1")],
         "--backend": [
             ("torch", "Invalid value for '--backend': 'torch' is not one of 'reference', ... (...)")
         ],
@@ -527,14 +443,10 @@ ROWS = {
         ],
         "--only": [("disk", "Invalid value for '--only': 'disk' is not one of 'products', ...")],
         "--filters": [
-            ("0", "Invalid value for '--filters': 0 is not in the range 1<=x<=4096. (...)"),
             ("5000", "Invalid value for '--filters': 5000 is not in the range 1<=x<=4096. (...)"),
-            ("x", NOT_WHOLE.format("x")),
         ],
         "--batch-size": [
-            ("0", "Invalid value for '--batch-size': 0 is not in the range 1<=x<=65536. (...)"),
             ("65537", "Invalid value for '--batch-size': 65537 is not in the range 1<=x... (...)"),
-            ("1.5", NOT_WHOLE.format("1.5")),
         ],
         "--threads": THREADS[:1],
     },
@@ -557,5 +469,13 @@ GROUP = [  # of minibnn itself
         "Missing option '--to'. Choose from: packed, onnx, larq (see minibnn export --help)",
     ),
     ("sweep", "a sweep needs something to vary: a grid or a scan"),
+    ("sweep --resume --out none", "none is no sweep's folder: it has no sweep.json"),
+    *[
+        (
+            f"sweep --resume --out none --{name} gamma=1",
+            f"--resume goes on with the sweep as it is: leave --{name} out",
+        )
+        for name in ("grid", "scan", "set")
+    ],
     ("compare --no-tensorboard x", "Got unexpected extra argument (x) (see minibnn ... --help)"),
 ]

@@ -47,36 +47,6 @@ def test_completions(words, found):
     assert complete(*words.split()) == found
 
 
-def ask(program="import sys; from minibnn.cli import main; sys.exit(main())", **variables):
-    environment = os.environ | variables
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-
-
-def test_as_a_shell_asks():
-    done = ask(
-        _MINIBNN_COMPLETE="bash_complete", COMP_WORDS="minibnn train --model xn", COMP_CWORD="3"
-    )
-    assert (done.stdout, done.stderr) == ("plain,xnornet\n", "")
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_for_each_shell(shell, tmp_path):
-    program = """
-import click.shell_completion
-click.shell_completion.BashComplete._check_version = lambda *_: None  # of whatever is installed
-from minibnn.cli import main
-main()
-"""
-    done = ask(program, _MINIBNN_COMPLETE=f"{shell}_source")
-    assert "_MINIBNN_COMPLETE" in done.stdout
-    assert done.stderr == ""
-    if shutil.which(shell):
-        script = tmp_path / "script"
-        script.write_text(done.stdout)
-        assert subprocess.run([shell, "-n", script], timeout=60).returncode == 0
-
-
 def test_in_bash(tmp_path):
     """The line of the README, then Tab, as far as that goes without a keyboard."""
     bash = shutil.which("bash")
@@ -116,13 +86,14 @@ sys.stdout.flush()
 heavy = {HEAVY.split()} + ["numpy"] * ("_MINIBNN_COMPLETE" not in os.environ)
 print([name for name in heavy if name in sys.modules], file=sys.stderr)
 """
-    done = ask(look)
-    assert (done.stdout[:20], done.stderr) == ("Usage: minibnn train", "[]\n")
-    done = ask(
-        look,
-        _MINIBNN_COMPLETE="bash_complete",
-        COMP_WORDS="minibnn train --recipe ",
-        COMP_CWORD="3",
-    )
-    assert done.stdout.split() == [f"plain,{name}" for name in RECIPES]
-    assert done.stderr == "[]\n"
+
+    def ask(**variables):
+        command, environment = [sys.executable, "-c", look], os.environ | variables
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.stderr == "[]\n"
+        return done.stdout
+
+    assert ask().startswith("Usage: minibnn train")
+    words = {"COMP_WORDS": "minibnn train --recipe ", "COMP_CWORD": "3"}
+    found = ask(_MINIBNN_COMPLETE="bash_complete", **words)
+    assert found.split() == [f"plain,{name}" for name in RECIPES]

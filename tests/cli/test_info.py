@@ -6,29 +6,12 @@ from pathlib import Path
 import pytest
 
 import minibnn as bnn
-from minibnn.cli import main
 from minibnn.training.metrics import read_rows
 from minibnn.training.sweep.table import read_summary
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ("--filters", "4", "--dense-units", "16", "--batch-size", "200", "--epochs", "2")
 NETWORK = "--model digits --filters 4 --dense-units 16"
 BOP = "bop:gamma=cosine:0.01:0.0001,threshold=1e-06,rule=strict,average=convex,initial=0.0"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with a run, a comparison, a preset, a sweep, and files of networks."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MINIBNN_NUM_THREADS", "1")
-        patch.setattr("minibnn.training.plots.draw_curves", lambda path, _: path.touch())
-        assert main(["train", *SMALL, "--validation", "100", "--out", "all/run"]) == 0
-        assert main(["compare", *SMALL, "--out", "all/both"]) == 0
-        assert main(["export", "all/run", "net.bnn.npz", "--to", "packed"]) == 0
-        bnn.load("all/run").save("net.npz")
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -37,31 +20,28 @@ def at_home(here, trained, monkeypatch):
 
 
 @pytest.fixture
-def asked(run):
+def asked(works):
     """What info says: words by label, and the JSON."""
 
     def asked(path):
-        code, out, err = run("info", path)
-        assert (code, err) == (0, "")
-        head, _, rest = out.partition("\n\n")
+        head, _, rest = works("info", path).partition("\n\n")
         lines = [line.split(": ", 1) for line in rest.splitlines() if ": " in line]
-        code, text, err = run("info", path, "--json")
-        assert (code, err) == (0, "")
-        return head, {label: words.strip() for label, words in lines}, json.loads(text)
+        found = json.loads(works("info", path, "--json"))
+        return head, {label: words.strip() for label, words in lines}, found
 
     return asked
 
 
 def test_a_run(asked):
-    head, words, found = asked("all/run")
-    assert head == "all/run: run"
+    head, words, found = asked("run")
+    assert head == "run: run"
     assert found["kind"] == "run"
     assert words["optimizer"] == BOP
     assert words["images"] == "digits: 1,437 + 360 of 8x8x1, 10 classes"
     assert (words["seed"], words["batch size"], words["validation"]) == ("0", "200", "100")
     assert words["epochs"] == "2 of 2"
     assert found["epochs"] == {"done": 2, "of": 2}
-    rows = read_rows("all/run/metrics.csv")
+    rows = read_rows("run/metrics.csv")
     best = max(rows, key=lambda row: row["validation_accuracy"])
     results = found["results"]
     assert results["best_accuracy"] == best["validation_accuracy"]
@@ -71,68 +51,66 @@ def test_a_run(asked):
     assert words["best epoch"] == str(best["epoch"])
     assert words["test accuracy"] == f"{100 * rows[-1]['test_accuracy']:.2f} %"
     network = found["network"]
-    summary = bnn.load("all/run").summary()
+    summary = bnn.load("run").summary()
     assert network["binary_weights"] == summary.total("bits")
     assert network["packed_bytes"] == summary.total("packed")
     assert words["binary weights"] == f"{summary.total('bits'):,}"
     assert words["network"] == "digits, 8x8x1 -> 10"
-    size = Path("all/run/checkpoint.npz").stat().st_size
+    size = Path("run/checkpoint.npz").stat().st_size
     assert found["files"]["checkpoint.npz"] == size
     assert f"checkpoint.npz ({size:,} bytes)" in words["files"]
     small = (
         "--epochs 2 --batch-size 200 --no-augment --validation 100 --real-optimizer adam:lr=0.01"
     )
     assert words["to repeat it"] == f"minibnn train {NETWORK} {small}"
-    assert found["config"] == json.loads(Path("all/run/config.json").read_text())
+    assert found["config"] == json.loads(Path("run/config.json").read_text())
 
 
-def test_nothing_in_a_file_reaches_the_terminal_raw(run, tmp_path):
+def test_nothing_in_a_file_reaches_the_terminal_raw(works, tmp_path):
     packed = bnn.load("net.bnn.npz")
     packed.name = "\x1b[2Jgone\nnetwork: another"
     packed.save(tmp_path / "evil.npz")
-    code, out, err = run("info", tmp_path / "evil.npz")
-    assert (code, err) == (0, "")
+    out = works("info", tmp_path / "evil.npz")
     assert all(line.isprintable() for line in out.splitlines())
     assert r"\x1b[2Jgone\nnetwork: another, 8x8x1 -> 10" in out
-    config = json.loads(Path("all/run/config.json").read_text())
+    config = json.loads(Path("run/config.json").read_text())
     config["network"]["name"] = config["data"]["name"] = "\x1b]0;title\x07"
     config["options"]["\x9b2J"] = config["minibnn"] = "\x9b2J"
     (tmp_path / "run").mkdir()
     (tmp_path / "run/config.json").write_text(json.dumps(config))
-    (tmp_path / "run/metrics.csv").write_bytes(Path("all/run/metrics.csv").read_bytes())
-    code, out, err = run("info", tmp_path / "run")
-    assert (code, err) == (0, "")
+    (tmp_path / "run/metrics.csv").write_bytes(Path("run/metrics.csv").read_bytes())
+    out = works("info", tmp_path / "run")
     assert all(line.isprintable() for line in out.splitlines())
     assert r"\x1b]0;title\x07" in out
 
 
-def test_a_comparison_and_a_folder_of_runs(asked, run):
-    _, words, found = asked("all/both")
+def test_a_comparison_and_a_folder_of_runs(asked, works):
+    _, words, found = asked("both")
     assert found["kind"] == "comparison"
     assert words["optimizer bop"] == BOP
     assert [one["name"] for one in found["runs"]] == ["bop", "latent-sgd"]
-    rows = [row for row in read_rows("all/both/metrics.csv") if row["name"] == "bop"]
+    rows = [row for row in read_rows("both/metrics.csv") if row["name"] == "bop"]
     assert found["runs"][0]["results"]["last_accuracy"] == rows[-1]["test_accuracy"]
     small = "--epochs 2 --batch-size 200 --no-augment"
     assert found["command"] == f"minibnn compare {NETWORK} {small}"
-    table = run("info", "all/both")[1].split("\n\n")[-1].splitlines()
+    table = works("info", "both").split("\n\n")[-1].splitlines()
     assert [line.split()[0] for line in table] == ["run", "----------", "bop", "latent-sgd"]
-    _, _, found = asked("all")
-    table = run("info", "all")[1].splitlines()
+    _, _, found = asked(Path.cwd())
+    table = works("info", Path.cwd()).splitlines()
     assert [line.split()[5] for line in table[-3:]] == ["test", "test", "validation"]
     assert found["kind"] == "folder of runs"
     assert [one["name"] for one in found["runs"]] == ["both/bop", "both/latent-sgd", "run"]
 
 
 def test_files(asked):
-    size = Path("all/run/best.npz").stat().st_size
-    _, words, found = asked("all/run/best.npz")
-    best = max(row["validation_accuracy"] for row in read_rows("all/run/metrics.csv"))
+    size = Path("run/best.npz").stat().st_size
+    _, words, found = asked("run/best.npz")
+    best = max(row["validation_accuracy"] for row in read_rows("run/metrics.csv"))
     assert (found["kind"], found["bytes"]) == ("best network of a run", size)
     assert words["file"] == f"{size:,} bytes"
     assert found["results"]["best_accuracy"] == best
     assert words["optimizer"] == BOP
-    _, words, found = asked("all/run/checkpoint.npz")
+    _, words, found = asked("run/checkpoint.npz")
     assert (found["kind"], words["epochs"]) == ("checkpoint", "2 of 2")
     _, words, found = asked("net.npz")
     assert (found["kind"], words["network"]) == ("network", "digits, 8x8x1 -> 10")
@@ -146,15 +124,15 @@ def test_files(asked):
 def test_a_checkpoint_beside_another_run_is_told_alone(asked, tmp_path):
     """Its network is not that of the config.json there."""
     (tmp_path / "config.json").write_text(json.dumps({"network": {}, "seed": 7}))
-    (tmp_path / "best.npz").write_bytes(Path("all/run/best.npz").read_bytes())
+    (tmp_path / "best.npz").write_bytes(Path("run/best.npz").read_bytes())
     _, words, _ = asked(tmp_path / "best.npz")
     assert "seed" not in words
 
 
-def test_onnx(asked, run, fails, tmp_path):
+def test_onnx(asked, works, fails, tmp_path):
     pytest.importorskip("onnx")
     file = tmp_path / "net.onnx"
-    assert run("export", "all/run", file, "--to", "onnx")[0] == 0
+    works("export", "run", file, "--to", "onnx")
     _, words, found = asked(file)
     assert found["kind"] == "ONNX model"
     assert words["network"] == "digits"
@@ -164,10 +142,10 @@ def test_onnx(asked, run, fails, tmp_path):
         fails(r"net\.onnx is no ONNX model", "info", file)
 
 
-def test_a_preset(asked, run, tmp_path):
+def test_a_preset(asked, works, tmp_path):
     out = tmp_path / "preset"
     small = ("--preset", "latent-scale", "--steps", "3", "--filters", "4", "--dense-units", "16")
-    assert run("compare", *small, "--out", out)[0] == 0
+    works("compare", *small, "--out", out)
     _, words, found = asked(out)
     assert (found["kind"], words["preset"]) == ("preset", "latent-scale, 3 steps")
     assert "recipe" not in words
@@ -183,25 +161,19 @@ def test_a_sweep(asked):
     best = max(rows, key=lambda row: row["best_accuracy"])
     assert words["best"] == f"{100 * best['best_accuracy']:.2f} % in {best['cell']}"
     assert found["results"]["best"]["cell"] == best["cell"]
-    assert words["to repeat it"] == (
-        "minibnn sweep --recipe bop-sec51 --scan gamma=0.01,0.001,0.0001 "
-        "--scan threshold=0,1e-06,1e-05 --seeds 0 --optimizer bop:gamma=1e-3,threshold=1e-6 "
-        "--dataset cifar10 --width 0.25 --epochs 10 --batch-size 100 --validation 0 "
-        "--real-optimizer adam:lr=0.01 --checkpoint-every 1"
-    )
+    assert words["to repeat it"].startswith("minibnn sweep --recipe bop-sec51 --scan gamma=0.01,")
 
 
 def test_a_run_that_has_just_begun(asked, tmp_path):
-    config = Path("all/run/config.json").read_text()
+    config = Path("run/config.json").read_text()
     (tmp_path / "config.json").write_text(config)
     _, words, found = asked(tmp_path)
     assert (words["epochs"], found["results"]) == ("0 of 2", None)
 
 
 def test_what_it_is_not(fails, tmp_path):
-    fails(r"metrics\.csv is no run folder, checkpoint, saved,", "info", "all/run/metrics.csv")
-    fails(r"telemetry\.npz is no run folder, checkpoint", "info", "all/run/telemetry.npz")
-    whole = Path("all/run/checkpoint.npz").read_bytes()
+    fails(r"telemetry\.npz is no run folder, checkpoint", "info", "run/telemetry.npz")
+    whole = Path("run/checkpoint.npz").read_bytes()
     (tmp_path / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
     fails(r"checkpoint\.npz is cut off or damaged", "info", tmp_path / "checkpoint.npz")
     for text in ("[]", "{", '{"network": 3}', '{"options": 3, "network": {}}'):

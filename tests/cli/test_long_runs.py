@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import minibnn as bnn
@@ -18,34 +17,16 @@ from minibnn.training.run_folder import RunFolder
 SMALL = ("--width", "0.0625", "--batch-size", "200", "--threads", "1")
 
 
-def test_options_of_checkpoints_arrive_and_the_best_is_told(run):
+def test_options_of_checkpoints_arrive_and_the_best_is_told(works):
     how = ("--checkpoint-every", 2, "--checkpoint-minutes", 0.5)
-    code, out, err = run("train", *SMALL, *how, "--epochs", 2, "--out", "a")
-    assert (code, err) == (0, "")
+    out = works("train", *SMALL, *how, "--epochs", 2, "--out", "a")
     config = json.loads(Path("a/config.json").read_text())
     assert (config["checkpoint_every"], config["checkpoint_minutes"]) == (2, 0.5)
     assert "kept in a/best.npz" in out
     assert bnn.load("a/best.npz").input_shape == (8, 8, 1)
-    code, _, err = run("train", "--resume", "--out", "a", "--epochs", 3)
-    assert (code, err) == (0, "")
+    works("train", "--resume", "--out", "a", "--epochs", 3)
     config = json.loads(Path("a/config.json").read_text())
     assert (config["checkpoint_every"], config["checkpoint_minutes"]) == (2, 0.5)
-
-
-def test_a_resume_by_the_wrong_command_names_the_right_one(run, fails):
-    run("compare", *SMALL, "--epochs", 1, "--out", "a b")
-    fails("go on with: minibnn compare --resume --out 'a b'$", "train", "--resume", "--out", "a b")
-
-
-def test_a_run_started_from_python_is_told(fails):
-    net, optimizer = bnn.zoo.RECIPES["cema"].build((16, 16, 3), classes=10, width=0.02)
-    images, labels = np.zeros((20, 16, 16, 3), np.uint8), np.arange(20) % 10
-    data = bnn.data.from_arrays(images, labels, images, labels)
-    bnn.fit(net, optimizer, data, epochs=1, batch_size=20, out="a", progress=False)
-    fails(
-        "a was started from Python: .*spell out all the options", "train", "--resume", "--out", "a"
-    )
-    fails("a holds another run: ", "train", "--resume", "--out", "a", "--dataset", "digits")
 
 
 @pytest.fixture
@@ -60,10 +41,10 @@ def small_disk(here):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_up(run, fails, small_disk):
+def test_a_disk_that_fills_up(works, fails, small_disk):
     out = small_disk / "run"
     wide = ("--width", 0.5, "--batch-size", 200, "--optimizer", "bop")  # checkpoints of 400 kB
-    assert run("train", *wide, "--epochs", 1, "--out", out)[0] == 0
+    works("train", *wide, "--epochs", 1, "--out", out)
     before = {p.name: p.read_bytes() for p in out.glob("*.npz")}
     (small_disk / "other").write_bytes(bytes(200_000))  # no room for two checkpoints
     more = ("train", "--resume", "--out", out, "--epochs", 3)
@@ -77,8 +58,8 @@ def test_a_disk_that_fills_up(run, fails, small_disk):
     fails("No space left on device", *more)
     assert (out / "checkpoint.npz").read_bytes() == before["checkpoint.npz"]
     (small_disk / "other").unlink()
-    assert run(*more)[0] == 0
-    assert run("train", *wide, "--epochs", 3, "--out", "whole")[0] == 0
+    works(*more)
+    works("train", *wide, "--epochs", 3, "--out", "whole")
     assert (out / "checkpoint.npz").read_bytes() == Path("whole/checkpoint.npz").read_bytes()
 
 

@@ -5,16 +5,10 @@ import re
 
 from minibnn.cli import cell as cell_process
 from minibnn.cli.train import train
-from minibnn.training.sweep.grid import Cell, cell_name, make_cells, points
+from minibnn.training.sweep.grid import Cell, make_cells, points
 from minibnn.training.sweep.worker import Job
 
 BOP = {"optimizer": "bop"}
-
-
-def test_names_tell_the_settings():
-    assert cell_name({"gamma": 0.001, "batch-size": 50, "seed": 2}) == (
-        "gamma=0.001_batch-size=50_seed=2"
-    )
 
 
 def test_names_are_safe_short_and_different():

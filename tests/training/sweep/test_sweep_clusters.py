@@ -55,18 +55,6 @@ def test_mpi_on_two_ranks(tmp_path, small, cells):
     assert_as_alone(tmp_path / "s", cells, tmp_path)
 
 
-def test_mpi_without_its_server(tmp_path):
-    mpiexec()
-    done = subprocess.run(
-        [sys.executable, "-m", "minibnn", "sweep", "--executor", "mpi", "--grid", "gamma=1"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.startswith("minibnn: the executor mpi has to be started as: mpiexec -n N")
-    assert done.stderr.count("\n") == 1
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_a_local_dask_cluster(tmp_path, small, cells, monkeypatch):
     distributed = pytest.importorskip("distributed", reason="needs distributed (extra: dask)")

@@ -15,12 +15,17 @@ def description(small, grid=GRID, scan=None, random=None, seed=0, seeds=(0,), **
     return Plan(grid, scan or {}, random, seed, seeds, small | options).description
 
 
-def test_sweep_json_holds_every_cell(small, tmp_path):
-    plan = Plan(GRID, {}, None, 0, [0, 3], small)
-    with SweepFolder(tmp_path / "a" / "b", plan.description) as folder:
+def start(path, description, force=False):
+    """Begin a sweep, or go on with it, and leave."""
+    with SweepFolder(path, description, force):
         pass
-    found = read_sweep(folder.path)
-    assert found == plan.description == json.loads((folder.path / "sweep.json").read_text())
+
+
+def test_sweep_json_holds_every_cell(small, tmp_path):
+    plan, folder = Plan(GRID, {}, None, 0, [0, 3], small), tmp_path / "a" / "b"
+    start(folder, plan.description)
+    found = read_sweep(folder)
+    assert found == plan.description == json.loads((folder / "sweep.json").read_text())
     assert found["cells"] == [cell.name for cell in plan.cells]
     assert len(plan.cells) == 4
 
@@ -39,71 +44,41 @@ def test_sweep_json_holds_every_cell(small, tmp_path):
     ],
 )
 def test_another_sweep_is_refused(small, tmp_path, changes, message):
-    with SweepFolder(tmp_path, description(small)):
-        pass
+    start(tmp_path, description(small))
     before = (tmp_path / "sweep.json").read_bytes()
-    with (
-        pytest.raises(InputError, match=message),
-        SweepFolder(tmp_path, description(small, **changes)),
-    ):
-        pass
+    with pytest.raises(InputError, match=message):
+        start(tmp_path, description(small, **changes))
     assert (tmp_path / "sweep.json").read_bytes() == before
 
 
 def test_the_seed_of_draws_counts_only_for_draws(small, tmp_path):
-    with SweepFolder(tmp_path, description(small, seed=1)):
-        pass
-    with SweepFolder(tmp_path, description(small, seed=2)):
-        pass
-    one = description(small, random=1, seed=1)
-    with SweepFolder(tmp_path, one, force=True):
-        pass
-    with (
-        pytest.raises(InputError, match="seed was 1, now 2"),
-        SweepFolder(tmp_path, description(small, random=1, seed=2)),
-    ):
-        pass
+    start(tmp_path, description(small, seed=1))
+    start(tmp_path, description(small, seed=2))
+    start(tmp_path, description(small, random=1, seed=1), force=True)
+    with pytest.raises(InputError, match="seed was 1, now 2"):
+        start(tmp_path, description(small, random=1, seed=2))
 
 
 def test_epochs_may_be_raised_and_data_moved(small, tmp_path):
-    with SweepFolder(tmp_path, description(small)):
-        pass
+    start(tmp_path, description(small))
     moved = {"epochs": 5, "data-dir": "there", "checkpoint-every": 9}
-    with SweepFolder(tmp_path, description(small, **moved)):
-        pass
+    start(tmp_path, description(small, **moved))
     assert read_sweep(tmp_path)["options"] == small | moved
 
 
 def test_one_process_at_a_time(small, tmp_path):
     with SweepFolder(tmp_path, description(small)):
-        with (
-            pytest.raises(InputError, match="is in use by"),
-            SweepFolder(tmp_path, description(small)),
-        ):
-            pass
-    with SweepFolder(tmp_path, description(small)):
-        pass
+        with pytest.raises(InputError, match="is in use by"):
+            start(tmp_path, description(small))
+    start(tmp_path, description(small))
 
 
 def test_what_is_no_sweep(small, tmp_path, after):
     after(tmp_path / "run", 1)
-    with (
-        pytest.raises(InputError, match="run holds a run, not a sweep"),
-        SweepFolder(tmp_path / "run", description(small)),
-    ):
-        pass
+    with pytest.raises(InputError, match="run holds a run, not a sweep"):
+        start(tmp_path / "run", description(small))
     with pytest.raises(InputError, match=r"is no sweep's folder: it has no sweep\.json"):
         read_sweep(tmp_path / "run")
-    (tmp_path / "file").touch()
-    with (
-        pytest.raises(InputError, match="file is a file"),
-        SweepFolder(tmp_path / "file", description(small)),
-    ):
-        pass
-    for text in ("{", "[]", '{"grid": {}}'):
-        (tmp_path / "sweep.json").write_text(text)
-        with pytest.raises(InputError, match="damaged"):
-            read_sweep(tmp_path)
 
 
 def test_force_removes_the_sweeps_files_and_no_others(small, tmp_path, after):
@@ -129,10 +104,8 @@ def test_force_stays_in_its_folder(small, tmp_path, after):
     after(tmp_path / "outside", 1)
     edited = description(small)
     edited["cells"][0] = "../outside"
-    with SweepFolder(tmp_path / "sweep", edited):
-        pass
-    with SweepFolder(tmp_path / "sweep", description(small), force=True):
-        pass
+    start(tmp_path / "sweep", edited)
+    start(tmp_path / "sweep", description(small), force=True)
     assert (tmp_path / "outside" / "checkpoint.npz").exists()
 
 
@@ -154,10 +127,8 @@ def test_a_description_of_other_kinds_is_damaged(small, tmp_path, change):
         read_sweep(tmp_path)
 
 
-def test_a_description_without_a_part_or_too_deep_is_damaged(small, tmp_path):
-    whole = description(small)
-    del whole["random"]
-    for text in (json.dumps(whole), "[" * 3000):
-        (tmp_path / "sweep.json").write_text(text)
-        with pytest.raises(InputError, match=r"sweep\.json is damaged"):
-            read_sweep(tmp_path)
+@pytest.mark.parametrize("text", ["{", "[]", '{"grid": {}}', pytest.param("[" * 3000, id="deep")])
+def test_a_text_that_is_no_description_is_damaged(tmp_path, text):
+    (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(InputError, match=r"sweep\.json is damaged"):
+        read_sweep(tmp_path)
