@@ -8,31 +8,22 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from scripts import EXAMPLES, load
 
 from minibnn import zoo
 
 pytestmark = pytest.mark.ci
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
+FOLDER = EXAMPLES / "benchmarks"
 FILTERS, BATCH = 8, 4
 SIZES = ("--filters", str(FILTERS), "--batch-size", str(BATCH), "--threads", "1", "--steps", "1")
 
 
-def load(name):
-    spec = spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
-    module = module_from_spec(spec)
-    sys.path.append(str(FOLDER))  # where scripts find each other
-    spec.loader.exec_module(module)
-    sys.path.remove(str(FOLDER))
-    return module
-
-
-step, run, networks = load("step"), load("run"), load("networks")
+step, run, networks = (load(FOLDER / f"{name}.py") for name in ("step", "run", "networks"))
 
 
 def first_steps(script, *more):

@@ -4,19 +4,12 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from scripts import EXAMPLES, load
 
-SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "benchmarks" / "ranks.py"
-
-
-def load():
-    spec = spec_from_file_location("benchmarks_ranks", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+SCRIPT = EXAMPLES / "benchmarks" / "ranks.py"
 
 
 def test_medians_by_hand():
@@ -26,7 +19,7 @@ def test_medians_by_hand():
         [[(1.0, 0.2), (1.0, 0.3)], [(0.9, 0.1), (1.25, 0.5)]],
         [[(1.0, 0.1), (2.0, 0.3)], [(0.9, 0.4), (1.0, 0.3)]],
     ]
-    found = load().summary(10, alone, together)
+    found = load(SCRIPT).summary(10, alone, together)
     # Steps of both: 1, 1.25, 1, 2; exchange 0.1, 0.3, 0.1, 0.3; waiting 0.1, 0.2, 0.3, 0.
     assert found["alone_images_per_s"] == 5
     assert found["together_images_per_s"] == pytest.approx(10 / 1.125)
