@@ -76,10 +76,15 @@ def second_without_root(w, g, state, *, gamma, sigma, threshold, epsilon, **dial
         return np.where(w * new.m / (new.v + epsilon) > threshold, -w, w), new
 
 
-def adam_epsilon_inside(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
-    m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
-    m, v = m.astype(g.dtype), v.astype(g.dtype)
-    return (latent - lr * m / np.sqrt(v + epsilon)).astype(g.dtype), AdamState(m, v, state.t + 1)
+def adam(step):
+    """Latent Adam with another step: ``step(m, v, epsilon)``."""
+
+    def adam_step(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
+        m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
+        m, v = m.astype(g.dtype), v.astype(g.dtype)
+        return (latent - lr * step(m, v, epsilon)).astype(g.dtype), AdamState(m, v, state.t + 1)
+
+    return adam_step
 
 
 def adam_without_clip(latent, g, state, *, clip=None, **hyper):
@@ -115,6 +120,20 @@ def clip_before(w, g, state, *, clip=None, **hyper):
     return optim.latent_sgd_step(w, g, state, **hyper)
 
 
+def bop(change):
+    """Bop with its arguments changed: ``change(g, state, hyper)`` returns all three."""
+
+    def step(w, g, state, **hyper):
+        g, state, hyper = change(g, state, hyper)
+        return optim.bop_step(w, g, state, **hyper)
+
+    return step
+
+
+HALF_THRESHOLD = bop(lambda g, s, h: (g, s, h | {"threshold": h["threshold"] / 2}))
+START_IGNORED = bop(lambda g, s, h: (g, s._replace(m=0 * s.m), h))
+
+
 def average_of_clipped(w, g, state, **hyper):
     one = g.dtype.type(1) if g.dtype != object else 1
     return optim.bop_step(w, np.minimum(np.maximum(g, -one), one), state, **hyper)
@@ -146,30 +165,16 @@ WRONG = {
     ),
     ("E14", "bop2nd_step", "gradient's sign"): second(lambda g, s: (-g, s)),
     ("E14", "bop2nd_step", "no root"): second_without_root,
-    ("E2", "latent_adam_step", "epsilon inside the root"): adam_epsilon_inside,
+    ("E2", "latent_adam_step", "epsilon inside the root"): adam(
+        lambda m, v, epsilon: m / np.sqrt(v + epsilon)
+    ),
     ("E1", "latent_adam_step", "clip at 1 for any clip"): adam_without_clip,
 }
-
-
-def gradient_twice(w, g, state, **hyper):
-    return optim.bop_step(w, 2 * g, state, **hyper)
 
 
 def any_sign(w, g, state, *, threshold, **hyper):
     _, state = optim.bop_step(w, g, state, threshold=threshold, **hyper)
     return np.where(np.abs(state.m) > threshold, -w, w), state
-
-
-def ascending(w, g, state, **hyper):
-    return optim.bop_step(w, -g, state, **hyper)
-
-
-def half_threshold(w, g, state, *, threshold, **hyper):
-    return optim.bop_step(w, g, state, threshold=threshold / 2, **hyper)
-
-
-def start_ignored(w, g, state, **hyper):
-    return optim.bop_step(w, g, state._replace(m=0 * state.m), **hyper)
 
 
 def jump_of_bop(w, g, state, *, jump="wells", **hyper):
@@ -208,53 +213,46 @@ def diode_holds(w, g, state, **hyper):
     return np.where(after.inertia == 0, w, new), after
 
 
-def leak_by_floor(w, q, state, *, shift, threshold, rounding):
-    a = state.a - (state.a >> shift) + q
-    return np.where(w * a.astype(int) > threshold, -w, w), state._replace(a=a.astype(state.a.dtype))
+def integers(leak):
+    """Integer Bop with another leak: ``leak(a, shift)``."""
 
+    def step(w, q, state, *, shift, threshold, rounding):
+        a = state.a - leak(state.a, shift) + q
+        flips = w * a.astype(int) > threshold
+        return np.where(flips, -w, w), state._replace(a=a.astype(state.a.dtype))
 
-def no_leak(w, q, state, *, shift, threshold, rounding):
-    a = state.a + q
-    return np.where(w * a.astype(int) > threshold, -w, w), state._replace(a=a.astype(state.a.dtype))
-
-
-def adam_without_root(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
-    m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
-    new = (latent - lr * m / (v + np.float32(1e-12))).astype(g.dtype)
-    return new, AdamState(m.astype(g.dtype), v.astype(g.dtype), state.t + 1)
+    return step
 
 
 WRONG |= {
     ("E20", "bop_step", "any sign"): any_sign,
-    ("E20", "bop_step", "half the threshold"): half_threshold,
-    ("E21", "bop_step", "ascent"): ascending,
-    ("E21", "bop_step", "half the threshold"): half_threshold,
+    ("E20", "bop_step", "half the threshold"): HALF_THRESHOLD,
+    ("E21", "bop_step", "ascent"): bop(lambda g, s, h: (-g, s, h)),
+    ("E21", "bop_step", "half the threshold"): HALF_THRESHOLD,
     ("E22", "double_well_sgd_step", "always Bop's jump"): jump_of_bop,
     ("E22", "double_well_sgd_step", "BOLD holds at 0"): jump_held_at_zero,
     ("E22", "bold_step", "no reset"): bold_without_reset,
     ("E22", "bold_step", "no damping"): bold_undamped,
-    ("E23", "bop_step", "half the threshold"): half_threshold,
-    ("E23", "bop_step", "gradient twice"): gradient_twice,
+    ("E23", "bop_step", "half the threshold"): HALF_THRESHOLD,
+    ("E23", "bop_step", "gradient twice"): bop(lambda g, s, h: (2 * g, s, h)),
     ("E24", "latent_direction_step", "Lion and Signum exchanged"): direction_of_old,
     ("E24", "directed_bop_step", "follows the gradient"): directed_by_gradient,
     ("E24", "diode_step", "holds at 0"): diode_holds,
-    ("E25", "bop_step", "start ignored"): start_ignored,
-    ("E27", "integer_bop_step", "arithmetic shift"): leak_by_floor,
-    ("E27", "integer_bop_step", "no leak"): no_leak,
+    ("E25", "bop_step", "start ignored"): START_IGNORED,
+    ("E27", "integer_bop_step", "arithmetic shift"): integers(lambda a, shift: a >> shift),
+    ("E27", "integer_bop_step", "no leak"): integers(lambda a, shift: 0 * a),
     ("E28", "bop_step", "any sign"): any_sign,
-    ("E29", "bop_step", "start ignored"): start_ignored,
+    ("E29", "bop_step", "start ignored"): START_IGNORED,
     ("E29", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
     ("E31", "latent_sgd_step", "a mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": 0.5})),
-    ("E31", "bop_step", "start mirrored"): lambda w, g, s, **h: optim.bop_step(
-        w, g, s._replace(m=np.abs(s.m)), **h
-    ),
-    ("E32", "latent_adam_step", "no root"): adam_without_root,
+    ("E31", "bop_step", "start mirrored"): bop(lambda g, s, h: (g, s._replace(m=np.abs(s.m)), h)),
+    ("E32", "latent_adam_step", "no root"): adam(lambda m, v, _: m / (v + np.float32(1e-12))),
     ("E32", "latent_sgd_step", "half the rate"): HALF_RATE,
     ("E33", "latent_sgd_step", "clipped"): latent(lambda w, g, h: (w, g, h | {"clip": 1.0})),
     ("E34", "latent_sgd_step", "strict mask"): STRICT_MASK,
     ("E34", "latent_sgd_step", "no mask"): NO_MASK,
     ("E37", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
-    ("E37", "bop_step", "start ignored"): start_ignored,
+    ("E37", "bop_step", "start ignored"): START_IGNORED,
 }
 
 
