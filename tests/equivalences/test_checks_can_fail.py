@@ -16,6 +16,17 @@ from minibnn.ops.thresholds import Thresholds
 from minibnn.optim import AdamState, Bop2ndState, CEMAState, InertiaSGDState
 
 
+def changed(right, **changes):
+    """A right step with some arguments changed, each by a function of what came."""
+
+    def step(w, g, state, **hyper):
+        given = {"g": g, "state": state} | hyper
+        given |= {name: change(given.get(name)) for name, change in changes.items()}
+        return right(w, given.pop("g"), given.pop("state"), **given)
+
+    return step
+
+
 def inertia(flips):
     def step(w, g, state, *, lr, **hyper):
         right, new = optim.inertia_sgd_step(w, g, state, lr=lr, **hyper)
@@ -51,21 +62,10 @@ def schmitt_inclusive(w, g, state, **hyper):
     return np.where(flip, -w, w), new
 
 
-def schmitt_without_decay(w, g, state, **hyper):
-    return optim.schmitt_sgd_step(w, g, state, **hyper | {"weight_decay": 0})
-
-
 def well_half_jump(w, g, state, **hyper):
     new, after = optim.double_well_sgd_step(w, g, state, **hyper)
     back = np.where(new != w, hyper["deadband"] * w, 0 * w)
     return new, after._replace(latent=after.latent + back)
-
-
-def second(change):
-    def step(w, g, state, **hyper):
-        return optim.bop2nd_step(w, *change(g, state), **hyper)
-
-    return step
 
 
 def second_without_root(w, g, state, *, gamma, sigma, threshold, epsilon, **dialect):
@@ -87,30 +87,9 @@ def adam(step):
     return adam_step
 
 
-def adam_without_clip(latent, g, state, *, clip=None, **hyper):
-    return optim.latent_adam_step(latent, g, state, **hyper, clip=clip and 1.0)
-
-
-def latent(change):
-    """Latent SGD with its arguments changed: ``change(latent, g, hyper)`` returns all three."""
-
-    def step(w, g, state, **hyper):
-        w, g, hyper = change(w, g, hyper)
-        return optim.latent_sgd_step(w, g, state, **hyper)
-
-    return step
-
-
-def strict_mask(w, g, hyper):
-    wide = hyper.get("ste_clip")
-    g = g if wide is None else np.where(np.abs(w) < wide, g, 0 * g)
-    return w, g, hyper | {"ste_clip": None}
-
-
-STRICT_MASK = latent(strict_mask)
-NO_MASK = latent(lambda w, g, h: (w, g, h | {"ste_clip": None}))
-SIGN_DESCENT = latent(lambda w, g, h: (w, np.sign(g), h))
-HALF_RATE = latent(lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2}))
+def strict_mask(w, g, state, *, ste_clip=None, **hyper):
+    g = g if ste_clip is None else np.where(np.abs(w) < ste_clip, g, 0 * g)
+    return optim.latent_sgd_step(w, g, state, **hyper)
 
 
 def clip_before(w, g, state, *, clip=None, **hyper):
@@ -120,30 +99,24 @@ def clip_before(w, g, state, *, clip=None, **hyper):
     return optim.latent_sgd_step(w, g, state, **hyper)
 
 
-def bop(change):
-    """Bop with its arguments changed: ``change(g, state, hyper)`` returns all three."""
-
-    def step(w, g, state, **hyper):
-        g, state, hyper = change(g, state, hyper)
-        return optim.bop_step(w, g, state, **hyper)
-
-    return step
-
-
-HALF_THRESHOLD = bop(lambda g, s, h: (g, s, h | {"threshold": h["threshold"] / 2}))
-START_IGNORED = bop(lambda g, s, h: (g, s._replace(m=0 * s.m), h))
-
-
 def average_of_clipped(w, g, state, **hyper):
     one = g.dtype.type(1) if g.dtype != object else 1
     return optim.bop_step(w, np.minimum(np.maximum(g, -one), one), state, **hyper)
 
 
+NO_MASK = changed(optim.latent_sgd_step, ste_clip=lambda _: None)
+SIGN_DESCENT = changed(optim.latent_sgd_step, g=np.sign)
+HALF_RATE = changed(optim.latent_sgd_step, lr=lambda lr: lr / 2)
+HALF_THRESHOLD = changed(optim.bop_step, threshold=lambda threshold: threshold / 2)
+START_IGNORED = changed(optim.bop_step, state=lambda s: s._replace(m=0 * s.m))
+
 WRONG = {
-    ("E9", "latent_sgd_step", "strict mask"): STRICT_MASK,
+    ("E9", "latent_sgd_step", "strict mask"): strict_mask,
     ("E9", "latent_sgd_step", "no mask"): NO_MASK,
     ("E9", "latent_sgd_step", "clip before the step"): clip_before,
-    ("E9", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, 8 * np.sign(g), h)),
+    ("E9", "latent_sgd_step", "sign descent"): changed(
+        optim.latent_sgd_step, g=lambda g: 8 * np.sign(g)
+    ),
     ("E10", "latent_sgd_step", "half the rate"): HALF_RATE,
     ("E13", "bop_step", "clipped gradients"): average_of_clipped,
     ("E18", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
@@ -158,27 +131,27 @@ WRONG = {
     ("E7", "cema_step", "second average a step late"): cema_late,
     ("E7", "cema_step", "rates exchanged"): cema_exchanged,
     ("E8", "schmitt_sgd_step", "flips at the edge"): schmitt_inclusive,
-    ("E8", "schmitt_sgd_step", "no decay"): schmitt_without_decay,
-    ("E8", "double_well_sgd_step", "half the jump"): well_half_jump,
-    ("E14", "bop2nd_step", "variance of the old step"): second(
-        lambda g, s: (g, Bop2ndState(s.m, s.v * np.float32(1.5)))
+    ("E8", "schmitt_sgd_step", "no decay"): changed(
+        optim.schmitt_sgd_step, weight_decay=lambda _: 0
     ),
-    ("E14", "bop2nd_step", "gradient's sign"): second(lambda g, s: (-g, s)),
+    ("E8", "double_well_sgd_step", "half the jump"): well_half_jump,
+    ("E14", "bop2nd_step", "variance of the old step"): changed(
+        optim.bop2nd_step, state=lambda s: Bop2ndState(s.m, s.v * np.float32(1.5))
+    ),
+    ("E14", "bop2nd_step", "gradient's sign"): changed(optim.bop2nd_step, g=np.negative),
     ("E14", "bop2nd_step", "no root"): second_without_root,
     ("E2", "latent_adam_step", "epsilon inside the root"): adam(
         lambda m, v, epsilon: m / np.sqrt(v + epsilon)
     ),
-    ("E1", "latent_adam_step", "clip at 1 for any clip"): adam_without_clip,
+    ("E1", "latent_adam_step", "clip at 1 for any clip"): changed(
+        optim.latent_adam_step, clip=lambda clip: clip and 1.0
+    ),
 }
 
 
 def any_sign(w, g, state, *, threshold, **hyper):
     _, state = optim.bop_step(w, g, state, threshold=threshold, **hyper)
     return np.where(np.abs(state.m) > threshold, -w, w), state
-
-
-def jump_of_bop(w, g, state, *, jump="wells", **hyper):
-    return optim.double_well_sgd_step(w, g, state, jump="wells", **hyper)
 
 
 def jump_held_at_zero(w, g, state, *, jump="wells", **hyper):
@@ -192,15 +165,6 @@ def bold_without_reset(w, g, state, *, lr):
     new, after = optim.bold_step(w, g, state, lr=lr)
     a = optim.bold_step(0 * w, g, state, lr=lr)[1].a
     return new, after._replace(a=a)
-
-
-def bold_undamped(w, g, state, *, lr):
-    return optim.bold_step(w, g, state._replace(kept=w.size), lr=lr)
-
-
-def direction_of_old(latent, g, state, *, direction, **hyper):
-    direction = {"lion": "signum", "signum": "lion"}.get(direction, direction)
-    return optim.latent_direction_step(latent, g, state, direction=direction, **hyper)
 
 
 def directed_by_gradient(w, g, state, *, direction, **hyper):
@@ -227,15 +191,22 @@ def integers(leak):
 WRONG |= {
     ("E20", "bop_step", "any sign"): any_sign,
     ("E20", "bop_step", "half the threshold"): HALF_THRESHOLD,
-    ("E21", "bop_step", "ascent"): bop(lambda g, s, h: (-g, s, h)),
+    ("E21", "bop_step", "ascent"): changed(optim.bop_step, g=np.negative),
     ("E21", "bop_step", "half the threshold"): HALF_THRESHOLD,
-    ("E22", "double_well_sgd_step", "always Bop's jump"): jump_of_bop,
+    ("E22", "double_well_sgd_step", "always Bop's jump"): changed(
+        optim.double_well_sgd_step, jump=lambda _: "wells"
+    ),
     ("E22", "double_well_sgd_step", "BOLD holds at 0"): jump_held_at_zero,
     ("E22", "bold_step", "no reset"): bold_without_reset,
-    ("E22", "bold_step", "no damping"): bold_undamped,
+    ("E22", "bold_step", "no damping"): changed(
+        optim.bold_step, state=lambda s: s._replace(kept=s.a.size)
+    ),
     ("E23", "bop_step", "half the threshold"): HALF_THRESHOLD,
-    ("E23", "bop_step", "gradient twice"): bop(lambda g, s, h: (2 * g, s, h)),
-    ("E24", "latent_direction_step", "Lion and Signum exchanged"): direction_of_old,
+    ("E23", "bop_step", "gradient twice"): changed(optim.bop_step, g=lambda g: 2 * g),
+    ("E24", "latent_direction_step", "Lion and Signum exchanged"): changed(
+        optim.latent_direction_step,
+        direction=lambda name: {"lion": "signum", "signum": "lion"}.get(name, name),
+    ),
     ("E24", "directed_bop_step", "follows the gradient"): directed_by_gradient,
     ("E24", "diode_step", "holds at 0"): diode_holds,
     ("E25", "bop_step", "start ignored"): START_IGNORED,
@@ -244,12 +215,14 @@ WRONG |= {
     ("E28", "bop_step", "any sign"): any_sign,
     ("E29", "bop_step", "start ignored"): START_IGNORED,
     ("E29", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
-    ("E31", "latent_sgd_step", "a mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": 0.5})),
-    ("E31", "bop_step", "start mirrored"): bop(lambda g, s, h: (g, s._replace(m=np.abs(s.m)), h)),
+    ("E31", "latent_sgd_step", "a mask"): changed(optim.latent_sgd_step, ste_clip=lambda _: 0.5),
+    ("E31", "bop_step", "start mirrored"): changed(
+        optim.bop_step, state=lambda s: s._replace(m=np.abs(s.m))
+    ),
     ("E32", "latent_adam_step", "no root"): adam(lambda m, v, _: m / (v + np.float32(1e-12))),
     ("E32", "latent_sgd_step", "half the rate"): HALF_RATE,
-    ("E33", "latent_sgd_step", "clipped"): latent(lambda w, g, h: (w, g, h | {"clip": 1.0})),
-    ("E34", "latent_sgd_step", "strict mask"): STRICT_MASK,
+    ("E33", "latent_sgd_step", "clipped"): changed(optim.latent_sgd_step, clip=lambda _: 1.0),
+    ("E34", "latent_sgd_step", "strict mask"): strict_mask,
     ("E34", "latent_sgd_step", "no mask"): NO_MASK,
     ("E37", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
     ("E37", "bop_step", "start ignored"): START_IGNORED,

@@ -14,12 +14,6 @@ from minibnn.equivalences import verify
 from minibnn.ops.kernels import optim as kernels
 from minibnn.optim import BopState, LatentSGDState
 
-
-def compiled(step, rule, average):
-    """The library's compiled step as a port: it takes its dialect, and its arrays in one piece."""
-    return functools.partial(step, rule=rule, average=average)
-
-
 RIGHT = {
     "paper": (mutants.plain_bop, "strict", "convex"),
     "equation 6": (mutants.inclusive_bop, "inclusive", "convex"),
@@ -28,7 +22,7 @@ RIGHT = {
     "entry by entry": (mutants.looping_bop, "strict", "convex"),
 } | {
     f"{form.__module__.split('.')[1]} {rule} {average}": (
-        compiled(form, rule, average),
+        functools.partial(form, rule=rule, average=average),
         rule,
         average,
     )
