@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 
 from minibnn import zoo
-from minibnn.bench import (
-    SECTIONS,
-    clock,
-    machine,
-    networks,
-    run,
-    scaling,
-)
+from minibnn.bench import SECTIONS, clock, machine, networks, run, scaling
 from minibnn.bench.clock import GRADIENTS
 from minibnn.bench.run import SCHEMA
 from minibnn.cli import main
@@ -248,12 +241,8 @@ def test_tables(measured):
         assert word in measured[1]
 
 
-@pytest.fixture
-def least(monkeypatch):
+def test_json_is_all_that_is_printed(monkeypatch, capsys):
     monkeypatch.setattr(clock, "QUICK", clock.ONCE)
-
-
-def test_json_is_all_that_is_printed(least, capsys):
     small = ["--quick", "--only", "products", "--filters", "4", "--batch-size", "1"]
     assert main(["bench", "--json", *small]) == 0
     out, err = capsys.readouterr()

@@ -1,11 +1,9 @@
 """Messages: one line, whatever comes into them."""
 
-import doctest
 import pickle
 
 import pytest
 
-from minibnn import errors
 from minibnn.errors import LONGEST, InputError, one_line, printable
 from minibnn.training import TrainingError
 
@@ -45,7 +43,3 @@ def test_the_middle_of_a_long_text_is_left_out():
 def test_errors_survive_a_process():
     error = pickle.loads(pickle.dumps(InputError("a\nb")))
     assert type(error) is InputError and str(error) == "a b"
-
-
-def test_the_examples_hold():
-    assert doctest.testmod(errors).failed == 0

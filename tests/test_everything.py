@@ -3,26 +3,24 @@
 import ast
 import re
 import runpy
-from pathlib import Path
 
 import pytest
+from scripts import EXAMPLES
 
 import minibnn as bnn
 from minibnn.ops.threads import one_blas_thread
 
-PATH = Path(__file__).resolve().parents[1] / "examples" / "00_everything.py"
+PATH = EXAMPLES / "00_everything.py"
 TEXT = PATH.read_text("utf-8")
 PRINTED = re.findall(r"^# (\w+: accuracy .+)$", TEXT, re.MULTILINE)
 
 
 def test_it_is_short_and_of_minibnn_it_takes_the_images():
     assert len(TEXT.splitlines()) <= 200
-    imports = [node for node in ast.walk(ast.parse(TEXT)) if isinstance(node, ast.Import)]
-    names = {alias.name for node in imports for alias in node.names}
-    modules = {
-        node.module for node in ast.walk(ast.parse(TEXT)) if isinstance(node, ast.ImportFrom)
-    }
-    assert {name for name in names | modules if name.startswith("minibnn")} == {"minibnn.data"}
+    nodes = list(ast.walk(ast.parse(TEXT)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {name for name in names if name.startswith("minibnn")} == {"minibnn.data"}
     assert set(re.findall(r"minibnn\.data\b.*", TEXT)) == {
         "minibnn.data",
         'minibnn.data.load("digits")',

@@ -1,17 +1,16 @@
 """Every example runs at smoke size, says something true, and is told in examples/README.md."""
 
 import ast
-import importlib.util
 import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import EXAMPLES, load
 
 pytestmark = pytest.mark.ci
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 EVERYTHING, *SCRIPTS = sorted(EXAMPLES.glob("[0-9][0-9]_*.py"))  # see test_everything.py
 
 
@@ -20,14 +19,11 @@ def example(monkeypatch, tmp_path):
     """The module of the example with a number, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def load(number):
+    def load_number(number):
         (path,) = (p for p in SCRIPTS if p.name.startswith(f"{number:02}_"))
-        spec = importlib.util.spec_from_file_location(path.stem[3:], path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return load(path)
 
-    return load
+    return load_number
 
 
 def is_figure(path):

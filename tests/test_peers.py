@@ -8,31 +8,23 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from scripts import EXAMPLES, load
 
 from minibnn import zoo
 
 pytestmark = pytest.mark.ci
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
+FOLDER = EXAMPLES / "benchmarks"
 FILTERS, BATCH = 8, 4
+IMAGENET = ("binary_alexnet", "xnornet", "birealnet")
 SIZES = ("--filters", str(FILTERS), "--batch-size", str(BATCH), "--threads", "1", "--steps", "1")
 
 
-def load(name):
-    spec = spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
-    module = module_from_spec(spec)
-    sys.path.append(str(FOLDER))  # where scripts find each other
-    spec.loader.exec_module(module)
-    sys.path.remove(str(FOLDER))
-    return module
-
-
-step, run, networks = load("step"), load("run"), load("networks")
+step, run, networks = (load(FOLDER / f"{name}.py") for name in ("step", "run", "networks"))
 
 
 def first_steps(script, *more):
@@ -81,7 +73,7 @@ def plain(layer):
     return layer
 
 
-@pytest.mark.parametrize("name", ["binary_alexnet", "xnornet", "birealnet"])
+@pytest.mark.parametrize("name", IMAGENET)
 def test_imagenet_networks_are_those_of_the_zoo(name):
     """Layer by layer, with output shapes and kernels: what PyTorch's are built from."""
     known = networks.NETWORKS[name]
@@ -137,32 +129,26 @@ def test_ours_with_integer_gradients():
 
 
 @pytest.mark.parametrize(
-    ("script", "modules"),
+    ("script", "modules", "network"),
     [
-        ("pytorch_fp32.py", ["torch"]),
-        ("tensorflow_fp32.py", ["tensorflow"]),
-        ("larq_bop.py", ["larq", "tensorflow"]),
+        ("pytorch_fp32.py", ["torch"], "binarynet"),
+        ("tensorflow_fp32.py", ["tensorflow"], "binarynet"),
+        ("larq_bop.py", ["larq", "tensorflow"], "binarynet"),
+        *(("pytorch_fp32.py", ["torch"], network) for network in IMAGENET),
     ],
 )
-def test_a_peer_makes_the_same_steps(script, modules):
+def test_a_peer_makes_the_same_steps(script, modules, network):
     ast.parse((FOLDER / script).read_text("utf-8"))
     for module in modules:
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    theirs, ours = (first_steps(name)[0] for name in (script, "minibnn_bop.py"))
+    small = ("--network", network, "--filters", "6", "--batch-size", "2")
+    sizes = small if network in IMAGENET else ()
+    theirs, ours = (first_steps(name, *sizes)[0] for name in (script, "minibnn_bop.py"))
+    assert network not in IMAGENET or theirs["counts"] == ours["counts"]
     np.testing.assert_allclose(theirs["losses"], ours["losses"], rtol=1e-5)
     # Gradients that round differently flip a few weights more or less.
     np.testing.assert_allclose(theirs["flips"], ours["flips"], rtol=0.01, atol=2)
-
-
-@pytest.mark.parametrize("name", ["binary_alexnet", "xnornet", "birealnet"])
-def test_pytorch_makes_the_same_steps_on_imagenet_networks(name):
-    pytest.importorskip("torch", reason="torch is not installed")
-    sizes = ("--network", name, "--filters", "6", "--batch-size", "2")
-    theirs, ours = (first_steps(s, *sizes)[0] for s in ("pytorch_fp32.py", "minibnn_bop.py"))
-    np.testing.assert_allclose(theirs["losses"], ours["losses"], rtol=1e-5)
-    np.testing.assert_allclose(theirs["flips"], ours["flips"], rtol=0.01, atol=2)
-    assert theirs["counts"] == ours["counts"]
 
 
 def test_networks_that_differ_are_not_compared():

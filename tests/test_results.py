@@ -3,26 +3,18 @@
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
+from scripts import EXAMPLES, load
 
 from minibnn.cli import main
 
 FIGURES = ("quick", "hour", "minutes", "bits", "settling", "long", "scans", "full")
-FOLDER = Path(__file__).resolve().parents[1] / "examples" / "results"
-
-
-def load():
-    spec = spec_from_file_location("results_make", FOLDER / "make.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+FOLDER = EXAMPLES / "results"
 
 
 def test_the_table_is_that_of_the_kept_files():
-    make = load()
+    make = load("results/make.py")
     readme = (FOLDER / "README.md").read_text("utf-8")
     assert f"{make.BEGIN}\n{make.table()}\n{make.END}" in readme
     for folder in make.LONG.values():
@@ -34,7 +26,7 @@ def test_the_table_is_that_of_the_kept_files():
 
 def test_every_command_kept_is_one_that_the_program_takes(capsys):
     """Their options exist: each stops at a data folder that is none, after they were read."""
-    for name, command in load().COMMANDS.items():
+    for name, command in load("results/make.py").COMMANDS.items():
         assert main([*command.split(), "--data-dir", "/no/such/folder"]) == 2, name
         assert "/no/such/folder" in capsys.readouterr().err, name
 
@@ -45,7 +37,7 @@ def test_figures_are_drawn_from_the_kept_files_alone(tmp_path):
     for old in tmp_path.rglob("*.png"):
         old.unlink()
     make = [sys.executable, tmp_path / "results" / "make.py", "draw"]
-    subprocess.run(make, check=True, timeout=300, cwd=Path(__file__).resolve().parents[1])
+    subprocess.run(make, check=True, timeout=300, cwd=EXAMPLES.parent)
     found = {p.stem for p in (tmp_path / "results").glob("*.png")}
     assert found == set(FIGURES)
     assert (tmp_path / "results" / "README.md").read_text("utf-8") == (

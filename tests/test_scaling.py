@@ -2,24 +2,15 @@
 
 import json
 import math
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import EXAMPLES, load
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples"
-KEPT = json.loads((FOLDER / "scaling.json").read_text("utf-8"))
-
-
-def load():
-    spec = spec_from_file_location("examples_scaling", FOLDER / "scaling.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+KEPT = json.loads((EXAMPLES / "scaling.json").read_text("utf-8"))
 
 
-scaling = load()
+scaling = load("scaling.py")
 MEASURED = {  # 0.1 s and 10 ms an image; 1 GB and 50 MB an image; 2 ns a byte
     "ranks": {"seconds_per_byte": 2e-9},
     "loader": {"in_memory": 10.0, "fed": 8.0},
@@ -45,8 +36,8 @@ def net():
 
 
 def test_the_page_is_what_the_script_makes_of_the_figures():
-    assert (FOLDER / "scaling.md").read_text("utf-8") == scaling.page(KEPT)
-    assert (FOLDER / "scaling.png").read_bytes()[:4] == b"\x89PNG"
+    assert (EXAMPLES / "scaling.md").read_text("utf-8") == scaling.page(KEPT)
+    assert (EXAMPLES / "scaling.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_networks_have_the_numbers_of_the_zoo():
@@ -135,17 +126,9 @@ def test_a_busy_machine_is_said_to_be_one():
     assert scaling.load({"load_average": 0.2}) == "load average at the start 0.2."
 
 
-def load_exchange():
-    path = FOLDER / "benchmarks" / "exchange.py"
-    spec = spec_from_file_location("benchmarks_exchange", path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_bits_and_some_averages_are_enough_for_bop():
     """What scaling.md calls exact: the flips are Bop's, though few weights were exchanged."""
-    exchange = load_exchange()
+    exchange = load("benchmarks/exchange.py")
     rng = np.random.default_rng(0)
     size = 2000
     ranks, w = exchange.Ranks(3, size), np.ones(size, np.float32)

@@ -49,7 +49,7 @@ def test_what_is_imported_is_what_is_installed():
 def test_everything_that_is_no_code_came_along():
     assert files("minibnn").joinpath("py.typed").is_file()
     assert files("minibnn.data").joinpath("digits.npz").is_file()
-    assert files("minibnn.data").joinpath("LICENSE-digits.txt").is_file()
+    assert "CC BY 4.0" in files("minibnn.data").joinpath("LICENSE-digits.txt").read_text("utf-8")
     assert files("minibnn.deploy").joinpath("FORMAT.md").is_file()
 
 

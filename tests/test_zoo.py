@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from minibnn import nn, zoo
-from minibnn.errors import InputError
 
 
 def test_binarynet_is_the_one_of_the_papers_code():
@@ -60,8 +59,3 @@ def test_every_model_trains_on_images_of_its_shape(name, use_backend):
     net.backward(nn.softmax_cross_entropy(logits, labels)[1])
     assert all(np.abs(p.grad).sum() > 0 for p in net.parameters() if not p.binary)
     assert nn.Sequential.from_config(net.config()).config() == net.config()
-
-
-def test_images_too_small_for_binarynet_are_refused():
-    with pytest.raises(InputError, match="needs an image of at least that size"):
-        zoo.binarynet((8, 8, 3), filters=4, dense_units=8)

@@ -157,18 +157,10 @@ def _mean_flip(w, m, threshold, state, g):
     return np.broadcast_to(np.mean(w * m) > threshold, w.shape)
 
 
-def wants_lr(w, g, state, *, lr, threshold):
-    return w, state
-
-
 def wants_a_threshold(w, g, state, *, gamma, threshold):
     if not threshold:
         raise ValueError("threshold must be above 0")
     return plain_bop(w, g, state, gamma=gamma, threshold=threshold)
-
-
-def _nothing(w, g, state, *, gamma, threshold):
-    return None
 
 
 def flips_in_float64(w, g, state, *, gamma, threshold):
@@ -187,21 +179,6 @@ def rarely_wrong(seed):
         return new, state
 
     return step
-
-
-def inclusive_where(condition):
-    """Right but for arrays of which ``condition`` holds."""
-
-    def step(w, g, state, *, gamma, threshold):
-        new, state = plain_bop(w, g, state, gamma=gamma, threshold=threshold)
-        return (np.where(w * state.m >= threshold, -w, w) if condition(w) else new), state
-
-    return step
-
-
-def stuck_if_large(w, g, state, *, gamma, threshold):
-    new, state = plain_bop(w, g, state, gamma=gamma, threshold=threshold)
-    return (w if w.size > 5000 else new), state
 
 
 def last_entry_stuck(w, g, state, *, gamma, threshold):
@@ -279,9 +256,13 @@ BOP = {
     "forgets after 500 calls": forgets_after(500),
     "flips in float64": flips_in_float64,
     "rarely wrong": rarely_wrong(0),
-    "ties of single weights": inclusive_where(lambda w: w.size == 1),
-    "ties in convolutions": inclusive_where(lambda w: w.ndim == 4),
-    "large arrays": stuck_if_large,
+    "ties of single weights": _bop(
+        flips=lambda w, m, t, s, g: (w * m > t) | ((w * m == t) & (w.size == 1))
+    ),
+    "ties in convolutions": _bop(
+        flips=lambda w, m, t, s, g: (w * m > t) | ((w * m == t) & (w.ndim == 4))
+    ),
+    "large arrays": _bop(flips=lambda w, m, t, s, g: (w * m > t) & (w.size <= 5000)),
     "last entry": last_entry_stuck,
     "no flip without gradient": _bop(flips=lambda w, m, t, s, g: (w * m > t) & (g != 0)),
     "large m never flip": _bop(flips=lambda w, m, t, s, g: (w * m > t) & (w * m < 1e3)),
@@ -292,9 +273,9 @@ BOP = {
     "gamma 1 read as off": _bop(lambda m, g, y: m if y == 1 else (1 - y) * m + y * g),
     "raises": lambda w, g, state, *, gamma, threshold: 1 / 0,
     "raises at 0": wants_a_threshold,
-    "other argument": wants_lr,
+    "other argument": lambda w, g, state, *, lr, threshold: (w, state),
     "no keywords": lambda w, g, state: (w, state),
-    "returns nothing": _nothing,
+    "returns nothing": lambda w, g, state, *, gamma, threshold: None,
 }
 
 
@@ -361,17 +342,6 @@ SGD = {
 # -- right by another dialect than the one claimed: (step, claimed, rows that must fail) -----------
 
 
-def inclusive_of_zero(w, g, state, *, gamma, threshold):
-    """|m| >= tau read with sgn(0) = w: dead weights flip at threshold 0."""
-    m = (1 - gamma) * state.m + gamma * g
-    return np.where(w * m >= threshold, -w, w), BopState(m)
-
-
-def inclusive_of_size(w, g, state, *, gamma, threshold):
-    m = (1 - gamma) * state.m + gamma * g
-    return np.where(np.abs(m) >= threshold, -w, w), BopState(m)
-
-
 def larq_to_minus(w, g, state, *, gamma, threshold):
     """Larq's formula with sign(0) = -1."""
     m = state.m + gamma * (g - state.m)
@@ -386,7 +356,11 @@ DIALECTS = {
     "convex for lerp": (plain_bop, {"average": "lerp"}, "bop.average E4"),
     "lerp for convex": (larq_bop, {"rule": "larq"}, "bop.average E4"),
     "larq and lerp for the defaults": (larq_bop, {}, "bop.average bop.ties"),
-    "dead weights flip": (inclusive_of_zero, {"rule": "inclusive"}, "bop.ties"),
-    "size alone": (inclusive_of_size, {"rule": "inclusive"}, "bop.rule"),
+    "dead weights flip": (BOP["inclusive for strict"], {"rule": "inclusive"}, "bop.ties"),
+    "size alone": (
+        _bop(flips=lambda w, m, t, s, g: abs(m) >= t),
+        {"rule": "inclusive"},
+        "bop.rule",
+    ),
     "larq, ties to -1": (larq_to_minus, {"rule": "larq", "average": "lerp"}, "bop.ties"),
 }

@@ -16,6 +16,17 @@ from minibnn.ops.thresholds import Thresholds
 from minibnn.optim import AdamState, Bop2ndState, CEMAState, InertiaSGDState
 
 
+def changed(right, **changes):
+    """A right step with some arguments changed, each by a function of what came."""
+
+    def step(w, g, state, **hyper):
+        given = {"g": g, "state": state} | hyper
+        given |= {name: change(given.get(name)) for name, change in changes.items()}
+        return right(w, given.pop("g"), given.pop("state"), **given)
+
+    return step
+
+
 def inertia(flips):
     def step(w, g, state, *, lr, **hyper):
         right, new = optim.inertia_sgd_step(w, g, state, lr=lr, **hyper)
@@ -51,21 +62,10 @@ def schmitt_inclusive(w, g, state, **hyper):
     return np.where(flip, -w, w), new
 
 
-def schmitt_without_decay(w, g, state, **hyper):
-    return optim.schmitt_sgd_step(w, g, state, **hyper | {"weight_decay": 0})
-
-
 def well_half_jump(w, g, state, **hyper):
     new, after = optim.double_well_sgd_step(w, g, state, **hyper)
     back = np.where(new != w, hyper["deadband"] * w, 0 * w)
     return new, after._replace(latent=after.latent + back)
-
-
-def second(change):
-    def step(w, g, state, **hyper):
-        return optim.bop2nd_step(w, *change(g, state), **hyper)
-
-    return step
 
 
 def second_without_root(w, g, state, *, gamma, sigma, threshold, epsilon, **dialect):
@@ -76,36 +76,20 @@ def second_without_root(w, g, state, *, gamma, sigma, threshold, epsilon, **dial
         return np.where(w * new.m / (new.v + epsilon) > threshold, -w, w), new
 
 
-def adam_epsilon_inside(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
-    m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
-    m, v = m.astype(g.dtype), v.astype(g.dtype)
-    return (latent - lr * m / np.sqrt(v + epsilon)).astype(g.dtype), AdamState(m, v, state.t + 1)
+def adam(step):
+    """Latent Adam with another step: ``step(m, v, epsilon)``."""
+
+    def adam_step(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
+        m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
+        m, v = m.astype(g.dtype), v.astype(g.dtype)
+        return (latent - lr * step(m, v, epsilon)).astype(g.dtype), AdamState(m, v, state.t + 1)
+
+    return adam_step
 
 
-def adam_without_clip(latent, g, state, *, clip=None, **hyper):
-    return optim.latent_adam_step(latent, g, state, **hyper, clip=clip and 1.0)
-
-
-def latent(change):
-    """Latent SGD with its arguments changed: ``change(latent, g, hyper)`` returns all three."""
-
-    def step(w, g, state, **hyper):
-        w, g, hyper = change(w, g, hyper)
-        return optim.latent_sgd_step(w, g, state, **hyper)
-
-    return step
-
-
-def strict_mask(w, g, hyper):
-    wide = hyper.get("ste_clip")
-    g = g if wide is None else np.where(np.abs(w) < wide, g, 0 * g)
-    return w, g, hyper | {"ste_clip": None}
-
-
-STRICT_MASK = latent(strict_mask)
-NO_MASK = latent(lambda w, g, h: (w, g, h | {"ste_clip": None}))
-SIGN_DESCENT = latent(lambda w, g, h: (w, np.sign(g), h))
-HALF_RATE = latent(lambda w, g, h: (w, g, h | {"lr": h["lr"] / 2}))
+def strict_mask(w, g, state, *, ste_clip=None, **hyper):
+    g = g if ste_clip is None else np.where(np.abs(w) < ste_clip, g, 0 * g)
+    return optim.latent_sgd_step(w, g, state, **hyper)
 
 
 def clip_before(w, g, state, *, clip=None, **hyper):
@@ -120,11 +104,19 @@ def average_of_clipped(w, g, state, **hyper):
     return optim.bop_step(w, np.minimum(np.maximum(g, -one), one), state, **hyper)
 
 
+NO_MASK = changed(optim.latent_sgd_step, ste_clip=lambda _: None)
+SIGN_DESCENT = changed(optim.latent_sgd_step, g=np.sign)
+HALF_RATE = changed(optim.latent_sgd_step, lr=lambda lr: lr / 2)
+HALF_THRESHOLD = changed(optim.bop_step, threshold=lambda threshold: threshold / 2)
+START_IGNORED = changed(optim.bop_step, state=lambda s: s._replace(m=0 * s.m))
+
 WRONG = {
-    ("E9", "latent_sgd_step", "strict mask"): STRICT_MASK,
+    ("E9", "latent_sgd_step", "strict mask"): strict_mask,
     ("E9", "latent_sgd_step", "no mask"): NO_MASK,
     ("E9", "latent_sgd_step", "clip before the step"): clip_before,
-    ("E9", "latent_sgd_step", "sign descent"): latent(lambda w, g, h: (w, 8 * np.sign(g), h)),
+    ("E9", "latent_sgd_step", "sign descent"): changed(
+        optim.latent_sgd_step, g=lambda g: 8 * np.sign(g)
+    ),
     ("E10", "latent_sgd_step", "half the rate"): HALF_RATE,
     ("E13", "bop_step", "clipped gradients"): average_of_clipped,
     ("E18", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
@@ -139,41 +131,27 @@ WRONG = {
     ("E7", "cema_step", "second average a step late"): cema_late,
     ("E7", "cema_step", "rates exchanged"): cema_exchanged,
     ("E8", "schmitt_sgd_step", "flips at the edge"): schmitt_inclusive,
-    ("E8", "schmitt_sgd_step", "no decay"): schmitt_without_decay,
-    ("E8", "double_well_sgd_step", "half the jump"): well_half_jump,
-    ("E14", "bop2nd_step", "variance of the old step"): second(
-        lambda g, s: (g, Bop2ndState(s.m, s.v * np.float32(1.5)))
+    ("E8", "schmitt_sgd_step", "no decay"): changed(
+        optim.schmitt_sgd_step, weight_decay=lambda _: 0
     ),
-    ("E14", "bop2nd_step", "gradient's sign"): second(lambda g, s: (-g, s)),
+    ("E8", "double_well_sgd_step", "half the jump"): well_half_jump,
+    ("E14", "bop2nd_step", "variance of the old step"): changed(
+        optim.bop2nd_step, state=lambda s: Bop2ndState(s.m, s.v * np.float32(1.5))
+    ),
+    ("E14", "bop2nd_step", "gradient's sign"): changed(optim.bop2nd_step, g=np.negative),
     ("E14", "bop2nd_step", "no root"): second_without_root,
-    ("E2", "latent_adam_step", "epsilon inside the root"): adam_epsilon_inside,
-    ("E1", "latent_adam_step", "clip at 1 for any clip"): adam_without_clip,
+    ("E2", "latent_adam_step", "epsilon inside the root"): adam(
+        lambda m, v, epsilon: m / np.sqrt(v + epsilon)
+    ),
+    ("E1", "latent_adam_step", "clip at 1 for any clip"): changed(
+        optim.latent_adam_step, clip=lambda clip: clip and 1.0
+    ),
 }
-
-
-def gradient_twice(w, g, state, **hyper):
-    return optim.bop_step(w, 2 * g, state, **hyper)
 
 
 def any_sign(w, g, state, *, threshold, **hyper):
     _, state = optim.bop_step(w, g, state, threshold=threshold, **hyper)
     return np.where(np.abs(state.m) > threshold, -w, w), state
-
-
-def ascending(w, g, state, **hyper):
-    return optim.bop_step(w, -g, state, **hyper)
-
-
-def half_threshold(w, g, state, *, threshold, **hyper):
-    return optim.bop_step(w, g, state, threshold=threshold / 2, **hyper)
-
-
-def start_ignored(w, g, state, **hyper):
-    return optim.bop_step(w, g, state._replace(m=0 * state.m), **hyper)
-
-
-def jump_of_bop(w, g, state, *, jump="wells", **hyper):
-    return optim.double_well_sgd_step(w, g, state, jump="wells", **hyper)
 
 
 def jump_held_at_zero(w, g, state, *, jump="wells", **hyper):
@@ -189,15 +167,6 @@ def bold_without_reset(w, g, state, *, lr):
     return new, after._replace(a=a)
 
 
-def bold_undamped(w, g, state, *, lr):
-    return optim.bold_step(w, g, state._replace(kept=w.size), lr=lr)
-
-
-def direction_of_old(latent, g, state, *, direction, **hyper):
-    direction = {"lion": "signum", "signum": "lion"}.get(direction, direction)
-    return optim.latent_direction_step(latent, g, state, direction=direction, **hyper)
-
-
 def directed_by_gradient(w, g, state, *, direction, **hyper):
     w, bop = optim.bop_step(w, g, optim.BopState(state.m), **hyper)
     return w, state._replace(m=bop.m)
@@ -208,53 +177,55 @@ def diode_holds(w, g, state, **hyper):
     return np.where(after.inertia == 0, w, new), after
 
 
-def leak_by_floor(w, q, state, *, shift, threshold, rounding):
-    a = state.a - (state.a >> shift) + q
-    return np.where(w * a.astype(int) > threshold, -w, w), state._replace(a=a.astype(state.a.dtype))
+def integers(leak):
+    """Integer Bop with another leak: ``leak(a, shift)``."""
 
+    def step(w, q, state, *, shift, threshold, rounding):
+        a = state.a - leak(state.a, shift) + q
+        flips = w * a.astype(int) > threshold
+        return np.where(flips, -w, w), state._replace(a=a.astype(state.a.dtype))
 
-def no_leak(w, q, state, *, shift, threshold, rounding):
-    a = state.a + q
-    return np.where(w * a.astype(int) > threshold, -w, w), state._replace(a=a.astype(state.a.dtype))
-
-
-def adam_without_root(latent, g, state, *, lr, epsilon=1e-7, clip=None, ste_clip=None):
-    m, v = 0.9 * state.m + 0.1 * g, 0.999 * state.v + 0.001 * g * g
-    new = (latent - lr * m / (v + np.float32(1e-12))).astype(g.dtype)
-    return new, AdamState(m.astype(g.dtype), v.astype(g.dtype), state.t + 1)
+    return step
 
 
 WRONG |= {
     ("E20", "bop_step", "any sign"): any_sign,
-    ("E20", "bop_step", "half the threshold"): half_threshold,
-    ("E21", "bop_step", "ascent"): ascending,
-    ("E21", "bop_step", "half the threshold"): half_threshold,
-    ("E22", "double_well_sgd_step", "always Bop's jump"): jump_of_bop,
+    ("E20", "bop_step", "half the threshold"): HALF_THRESHOLD,
+    ("E21", "bop_step", "ascent"): changed(optim.bop_step, g=np.negative),
+    ("E21", "bop_step", "half the threshold"): HALF_THRESHOLD,
+    ("E22", "double_well_sgd_step", "always Bop's jump"): changed(
+        optim.double_well_sgd_step, jump=lambda _: "wells"
+    ),
     ("E22", "double_well_sgd_step", "BOLD holds at 0"): jump_held_at_zero,
     ("E22", "bold_step", "no reset"): bold_without_reset,
-    ("E22", "bold_step", "no damping"): bold_undamped,
-    ("E23", "bop_step", "half the threshold"): half_threshold,
-    ("E23", "bop_step", "gradient twice"): gradient_twice,
-    ("E24", "latent_direction_step", "Lion and Signum exchanged"): direction_of_old,
+    ("E22", "bold_step", "no damping"): changed(
+        optim.bold_step, state=lambda s: s._replace(kept=s.a.size)
+    ),
+    ("E23", "bop_step", "half the threshold"): HALF_THRESHOLD,
+    ("E23", "bop_step", "gradient twice"): changed(optim.bop_step, g=lambda g: 2 * g),
+    ("E24", "latent_direction_step", "Lion and Signum exchanged"): changed(
+        optim.latent_direction_step,
+        direction=lambda name: {"lion": "signum", "signum": "lion"}.get(name, name),
+    ),
     ("E24", "directed_bop_step", "follows the gradient"): directed_by_gradient,
     ("E24", "diode_step", "holds at 0"): diode_holds,
-    ("E25", "bop_step", "start ignored"): start_ignored,
-    ("E27", "integer_bop_step", "arithmetic shift"): leak_by_floor,
-    ("E27", "integer_bop_step", "no leak"): no_leak,
+    ("E25", "bop_step", "start ignored"): START_IGNORED,
+    ("E27", "integer_bop_step", "arithmetic shift"): integers(lambda a, shift: a >> shift),
+    ("E27", "integer_bop_step", "no leak"): integers(lambda a, shift: 0 * a),
     ("E28", "bop_step", "any sign"): any_sign,
-    ("E29", "bop_step", "start ignored"): start_ignored,
+    ("E29", "bop_step", "start ignored"): START_IGNORED,
     ("E29", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
-    ("E31", "latent_sgd_step", "a mask"): latent(lambda w, g, h: (w, g, h | {"ste_clip": 0.5})),
-    ("E31", "bop_step", "start mirrored"): lambda w, g, s, **h: optim.bop_step(
-        w, g, s._replace(m=np.abs(s.m)), **h
+    ("E31", "latent_sgd_step", "a mask"): changed(optim.latent_sgd_step, ste_clip=lambda _: 0.5),
+    ("E31", "bop_step", "start mirrored"): changed(
+        optim.bop_step, state=lambda s: s._replace(m=np.abs(s.m))
     ),
-    ("E32", "latent_adam_step", "no root"): adam_without_root,
+    ("E32", "latent_adam_step", "no root"): adam(lambda m, v, _: m / (v + np.float32(1e-12))),
     ("E32", "latent_sgd_step", "half the rate"): HALF_RATE,
-    ("E33", "latent_sgd_step", "clipped"): latent(lambda w, g, h: (w, g, h | {"clip": 1.0})),
-    ("E34", "latent_sgd_step", "strict mask"): STRICT_MASK,
+    ("E33", "latent_sgd_step", "clipped"): changed(optim.latent_sgd_step, clip=lambda _: 1.0),
+    ("E34", "latent_sgd_step", "strict mask"): strict_mask,
     ("E34", "latent_sgd_step", "no mask"): NO_MASK,
     ("E37", "latent_sgd_step", "sign descent"): SIGN_DESCENT,
-    ("E37", "bop_step", "start ignored"): start_ignored,
+    ("E37", "bop_step", "start ignored"): START_IGNORED,
 }
 
 

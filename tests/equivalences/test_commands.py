@@ -71,16 +71,6 @@ def test_explain(run):
     assert (code, err) == (0, "")
     assert out.startswith(f"E4  {CATALOGUE['E4'].title}")
     assert "It breaks, as it must" in out
-    assert max(map(len, out.splitlines())) < 600
-
-
-def test_bad_input(run):
-    fails(run("verify", "E99"), "there is no statement 'E99'; the catalogue has E1")
-    fails(run("verify", "--explain", "E0"), "there is no statement 'E0'")
-    fails(run("verify", "E1", "--explain", "E2"), "--explain takes one statement")
-    fails(run("verify", "--examples", "0"), "examples must be")
-    fails(run("verify", "--seed", "-1"), "seed must be")
-    fails(run("verify", "--backend", "gpu"), "'gpu' is not one of 'reference'")
 
 
 # -- presets ---------------------------------------------------------------------------------------
@@ -122,11 +112,8 @@ def test_presets_keep_to_their_folder(run):
     assert run(*arguments, "--force")[0] == 0
 
 
-def test_bad_presets(run):
-    fails(run("compare", "--preset", "e4"), "--preset must be one of sgd-decay-is-bop")
-    fails(run("compare", "--steps", "5"), "--steps belongs to --preset")
+def test_presets_have_settings_of_their_own(run):
     preset = ("compare", "--preset", "inertia")
-    fails(run(*preset, "--steps", "0"), "'--steps': 0 is not in the range")
     fails(run(*preset, "--epochs", "2"), "leave --epochs out")
     fails(run(*preset, "--optimizer", "bop"), "leave --optimizer out")
     fails(run(*preset, "--resume", "--out", "x"), "leave --resume out")

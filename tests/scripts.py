@@ -1,0 +1,18 @@
+"""Programs of ``examples``, which are no package, as modules."""
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def load(path):
+    """The module of a program; it finds those beside it."""
+    path = EXAMPLES / path
+    spec = spec_from_file_location(path.stem, path)
+    module = module_from_spec(spec)
+    sys.path.append(str(path.parent))
+    spec.loader.exec_module(module)
+    sys.path.remove(str(path.parent))
+    return module
