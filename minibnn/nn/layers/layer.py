@@ -186,7 +186,7 @@ class Parameter:
         """A copy of ``array`` as this parameter would hold it; InputError if it does not fit."""
         array = np.asarray(array)
         check_shape(array.shape, self.shape, self.name)
-        if not (np.issubdtype(array.dtype, np.number) and np.isrealobj(array)):
+        if array.dtype.kind not in "fiu":
             raise InputError(f"{self.name} must be real numbers, found {array.dtype}")
         if self.binary and not np.all((array == 1) | (array == -1)):
             odd = array[(array != 1) & (array != -1)][0]
