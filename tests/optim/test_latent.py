@@ -1,11 +1,24 @@
-"""Latent SGD and Adam by hand: where decay and momentum stand, clip, the inclusive mask."""
+"""Descent by hand: where decay and momentum stand, clip, the inclusive mask, the inertia form.
+
+That the inertia form is the latent form is E3 of the catalogue.
+"""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from minibnn.ops.kernels import optim as kernels
-from minibnn.optim import AdamState, LatentSGDState, latent_adam_step, latent_sgd_step
+from minibnn.optim import (
+    AdamState,
+    InertiaSGDState,
+    LatentSGDState,
+    SGDState,
+    adam_step,
+    inertia_sgd_step,
+    latent_adam_step,
+    latent_sgd_step,
+    sgd_step,
+)
 
 SGD = pytest.mark.parametrize(
     "step", [latent_sgd_step, kernels.latent_sgd_step], ids=["numpy", "compiled"]
@@ -158,3 +171,38 @@ def test_adam_takes_a_rate_for_every_weight():
         plain = latent_adam_step(plain[0], g, plain[1], lr=0.1)
         scaled = latent_adam_step(scaled[0], g, scaled[1], lr=np.float32(0.1) * scale)
         assert_array_equal(scaled[0], scale * plain[0])
+
+
+def test_inertia_by_hand():
+    """s = 1/2 - 1/2 * w * g is 0, 0, 1, -1/2: at s = 0 the latent weight's sign is +1."""
+    w, g = np.int8([1, -1, 1, -1]), np.float32([1, -1, -1, -2])
+    w, state = inertia_sgd_step(w, g, InertiaSGDState(np.float32([0.5] * 4)), lr=0.5)
+    assert_array_equal(w, [1, 1, 1, 1])
+    assert_array_equal(state.inertia, np.float32([0, 0, 1, 0.5]))
+
+
+def test_clip_bounds_the_inertia():
+    state = InertiaSGDState(np.float32([0.5, 0.5]))
+    w, state = inertia_sgd_step(np.int8([1, -1]), np.float32([-4, -4]), state, lr=1, clip=1.0)
+    assert_array_equal(w, [1, 1])
+    assert_array_equal(state.inertia, np.float32([1, 1]))
+
+
+def test_sgd_of_reals_by_hand():
+    value, state = np.float32([1, -1]), SGDState(np.zeros(2, np.float32))
+    for g, expected in (([1, 2], [0.5, -2]), ([1, 0], [-0.25, -2.5])):
+        value, state = sgd_step(value, np.float32(g), state, lr=0.5, momentum=0.5)
+        assert_array_equal(value, np.float32(expected))
+    assert_array_equal(state.velocity, np.float32([1.5, 1]))
+
+
+def test_adam_of_reals_in_double_precision_follows_the_formula():
+    lr, b1, b2, eps = 0.01, 0.9, 0.999, 1e-7
+    value, state = np.array([1.0]), AdamState(np.zeros(1), np.zeros(1))
+    x, m, v = 1.0, 0.0, 0.0
+    for t, g in enumerate([0.3, -1.0, 0.0, 2.5], start=1):
+        value, state = adam_step(value, np.array([g]), state, lr=lr)
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        x -= lr * (1 - b2**t) ** 0.5 / (1 - b1**t) * m / (v**0.5 + eps)
+        assert value[0] == pytest.approx(x, rel=1e-13)
+    assert state.t == 4
