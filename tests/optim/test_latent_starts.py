@@ -8,7 +8,6 @@ from minibnn import optim
 from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Parameter
 from minibnn.ops.bits import binarize
-from minibnn.ops.initial import fans
 from minibnn.optim.latent import TINY
 
 KERNEL = "conv1/kernel"
@@ -21,11 +20,6 @@ def kernel(shape=(3, 3, 8, 16), seed=0, name=KERNEL):
 def start(optimizer, *ps):
     optimizer.prepare(ps)
     return optimizer.state_dict()[f"{ps[0].name}/latent"]
-
-
-def test_fans():
-    assert fans((7, 3)) == (7, 3)
-    assert fans((3, 5, 8, 16)) == (15 * 8, 15 * 16)
 
 
 @pytest.mark.parametrize("make", [optim.LatentSGD, optim.LatentAdam])
@@ -139,12 +133,6 @@ def test_inertia_class_walks_with_the_latent_class(each_backend):
         assert_array_equal(p.value, q.value)
         magnitude = np.abs(latent.state_dict()[f"{KERNEL}/latent"])
         assert_array_equal(magnitude, inertia.state_dict()[f"{KERNEL}/inertia"])
-
-
-def test_start_arrays_without_a_name_are_refused():
-    for make in (optim.LatentSGD, optim.Bop, optim.SchmittSGD):
-        with pytest.raises(InputError, match="or a dict of arrays by parameter name"):
-            make(initial=np.ones((2, 2)))
 
 
 def test_gradients_of_another_float_type_are_rounded(each_backend):

@@ -198,18 +198,6 @@ def test_steady_state_allocates_no_arrays(text, use_backend):
     assert peak < n / 2
 
 
-def test_reals_of_state_per_weight():
-    """The paper's count, section 4: Bop needs one real, latent Adam three; the bit is the net's."""
-    reals = {
-        "bop": 1, "latent-sgd": 1, "latent-sgd:momentum=0.9": 2, "latent-adam": 3, "bop2nd": 2,
-        "cema": 2, "inertia-sgd": 1, "schmitt-sgd": 1, "sgd": 0, "sgd:momentum=0.9": 1, "adam": 2,
-    }  # fmt: skip
-    for text, count in reals.items():
-        optimizer, ps = make(text)
-        run(optimizer, ps, [0])
-        assert optimizer.state_bytes() == 4 * count * sum(p.size for p in ps), text
-
-
 @pytest.mark.parametrize("text", ["sgd", "latent-sgd", "inertia-sgd"])
 def test_momentum_cannot_begin_or_end_in_the_middle(text):
     optimizer, ps = make(text)
