@@ -1,4 +1,4 @@
-"""Bop in integers: the step, its bounds, and a training step without floats."""
+"""Bop in integers: the step and the optimizer; bounds and nearness to Bop are E27's."""
 
 import numpy as np
 import pytest
@@ -49,31 +49,8 @@ def test_compiled_form_equals_numpy(rounding, dtype):
         assert_array_equal(ours[1].a, theirs[1].a)
 
 
-def test_int16_is_enough_for_8_bits_at_shift_8():
-    a = optim.IntegerBopState(np.zeros(1, np.int16))
-    w, q, largest = np.int8([-1]), np.int16([127]), 0
-    for _ in range(3000):
-        w, a = optim.integer_bop_step(w, q, a, shift=8, threshold=10**6)
-        largest = max(largest, int(a.a[0]))
-    assert 127 * 255 < largest <= 127 * 256 < 2**15
-
-
 def test_quanta():
     assert_array_equal(quanta(np.float32([0.75, -0.75, 1e9, 0.1]), 0.5), [2, -2, 127, 0])
-
-
-def test_it_follows_bop_within_a_quantum():
-    """gamma = 2^-3 and threshold 3 quanta: the integers' bits are Bop's where that is clear."""
-    random = np.random.default_rng(1)
-    w = v = random.choice(np.int8([-1, 1]), 500)
-    state, other = optim.IntegerBopState(np.zeros(500, np.int16)), optim.BopState(np.zeros(500))
-    for _ in range(200):
-        q = random.integers(-20, 21, 500, np.int16)
-        w, state = optim.integer_bop_step(v, q, state, shift=3, threshold=24)
-        v, other = optim.bop_step(v, q.astype(float), other, gamma=0.125, threshold=3)
-        clear = np.abs(np.abs(8 * other.m) - 24) >= 8
-        assert clear.mean() > 0.3
-        assert_array_equal(w[clear], v[clear])
 
 
 def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
