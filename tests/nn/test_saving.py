@@ -2,7 +2,6 @@
 
 import errno
 import os
-import zipfile
 
 import numpy as np
 import pytest
@@ -58,17 +57,6 @@ def test_a_file_that_is_cut_off(saved, keep):
         nn.load_network(path)
 
 
-def test_a_damaged_byte_is_noticed(saved):
-    _, path = saved
-    data = bytearray(path.read_bytes())
-    with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo("network/conv1/kernel.npy")
-    data[member.header_offset + 200] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(InputError, match="damaged"):
-        nn.load_network(path)
-
-
 def rewrite(path, arrays=None, **meta):
     """Another file with a right checksum."""
     old, content = checkpoint.read(path)
@@ -83,18 +71,10 @@ def test_other_content_under_the_old_checksum(saved):
     np.savez(path, **content)
     with pytest.raises(InputError, match="its checksum is not that of its content"):
         nn.load_network(path)
-    del content["checksum"]
-    np.savez(path, **content)
-    with pytest.raises(InputError, match="its checksum is not that of its content"):
-        nn.load_network(path)
 
 
 def test_what_is_no_network(saved, tmp_path):
     net, path = saved
-    with pytest.raises(InputError, match=r"nothing\.npz does not exist"):
-        nn.load_network(tmp_path / "nothing.npz")
-    with pytest.raises(InputError, match="is a folder, not a network or checkpoint"):
-        nn.load_network(tmp_path)
     np.savez(tmp_path / "other.npz", x=np.ones(3))
     with pytest.raises(InputError, match=r"other\.npz .*no network or checkpoint"):
         nn.load_network(tmp_path / "other.npz")

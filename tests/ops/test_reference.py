@@ -280,7 +280,7 @@ def test_batch_norm_gradient_through_the_statistics(with_gamma):
         assert_allclose(dgamma, numeric, **close)
 
 
-# -- signs -----------------------------------------------------------------------------------
+# -- signs ------------------------------------------------------------------------------------
 
 
 def test_sign_packs_along_the_channels():
