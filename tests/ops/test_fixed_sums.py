@@ -11,11 +11,6 @@ from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(1)
-
-
 def signs_or_bytes(rng, bytes_, *shape):
     """An operand, and the integers that it stands for."""
     if bytes_:

@@ -25,11 +25,6 @@ class Rest:
         return own + other
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
 def test_statistics_of_integers_are_exactly_those_of_the_whole(each_backend, rng):
     x = rng.integers(-3000, 3000, (14, 9, 5, CHANNELS)).astype(np.int16)
     x[..., 3] = 7  # a channel that never changes
