@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -96,6 +97,18 @@ def test_arrays_that_do_not_fit_the_configuration(saved):
         rewrite(path, {f"network/{name}": array})
         with pytest.raises(InputError, match=f"does not fit its own configuration: .*{found}"):
             nn.load_network(path)
+
+
+def test_a_file_that_asks_for_more_than_it_holds_is_refused_before(saved):
+    net, path = saved
+    config = net.config()
+    config["layers"][4].update(units=10**8)
+    rewrite(path, network=config)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"net.npz does not fit .* shape \(100, 100000000\)"):
+        nn.load_network(path)
+    assert tracemalloc.get_traced_memory()[1] < 4e6
+    tracemalloc.stop()
 
 
 def test_nothing_in_a_file_is_executed(tmp_path):

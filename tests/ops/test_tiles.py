@@ -209,16 +209,5 @@ def test_mask_tile(rng, simd):
     masks = np.zeros(6, np.uint32)
     _mask(simd, where, 9, masks, 1, 3)
     bits = np.uint64(1) << np.arange(32, dtype=np.uint64)
-    assert masks.tolist() == [
-        0,
-        bits[where[9:41] % 2 == 1].sum(),
-        0,
-        0,
-        bits[where[9:41] > 1].sum(),
-        0,
-    ]
-
-
-@pytest.mark.parametrize("word", [0, 1, 2**31, 2**32 - 1, 0x12345678])
-def test_popcount(word):
-    assert plain.popcount(np.uint32(word)) == word.bit_count()
+    low, high = bits[where[9:41] % 2 == 1].sum(), bits[where[9:41] > 1].sum()
+    assert masks.tolist() == [0, low, 0, 0, high, 0]

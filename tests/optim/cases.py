@@ -3,9 +3,17 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from minibnn import optim
 from minibnn.ops.bits import binarize
+from minibnn.ops.kernels import optim as kernels
+
+
+def both_forms(name):
+    """Gives a test the step function in NumPy, and compiled."""
+    forms = getattr(optim, name), getattr(kernels, name)
+    return pytest.mark.parametrize("step", forms, ids=["numpy", "compiled"])
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import both_forms
 from numpy.testing import assert_array_equal
 
 from minibnn import InputError, optim
@@ -9,10 +10,8 @@ from minibnn.nn import Parameter
 from minibnn.ops.kernels import optim as kernels
 from minibnn.optim.bop import MOST, leak, quanta
 
-both_forms = pytest.mark.parametrize("step", [optim.integer_bop_step, kernels.integer_bop_step])
 
-
-@both_forms
+@both_forms("integer_bop_step")
 def test_worked_steps(step):
     """j = 2, theta = 7: a = 3, 6, 8 (flip), then 8 - 2 - 3 = 3."""
     w, state = np.int8([1]), optim.IntegerBopState(np.zeros(1, np.int16))

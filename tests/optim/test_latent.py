@@ -1,31 +1,24 @@
-"""Descent by hand: where decay and momentum stand, clip, the inclusive mask, the inertia form.
+"""Descent by hand: where decay and momentum stand, clip, the inclusive mask.
 
-That the inertia form is the latent form is E3 of the catalogue.
+The inertia form is compared with the latent form by E3 of the catalogue.
 """
 
 import numpy as np
 import pytest
+from cases import both_forms
 from numpy.testing import assert_array_equal
 
-from minibnn.ops.kernels import optim as kernels
 from minibnn.optim import (
     AdamState,
-    InertiaSGDState,
     LatentSGDState,
     SGDState,
     adam_step,
-    inertia_sgd_step,
     latent_adam_step,
     latent_sgd_step,
     sgd_step,
 )
 
-SGD = pytest.mark.parametrize(
-    "step", [latent_sgd_step, kernels.latent_sgd_step], ids=["numpy", "compiled"]
-)
-ADAM = pytest.mark.parametrize(
-    "step", [latent_adam_step, kernels.latent_adam_step], ids=["numpy", "compiled"]
-)
+SGD, ADAM = both_forms("latent_sgd_step"), both_forms("latent_adam_step")
 
 
 @SGD
@@ -171,21 +164,6 @@ def test_adam_takes_a_rate_for_every_weight():
         plain = latent_adam_step(plain[0], g, plain[1], lr=0.1)
         scaled = latent_adam_step(scaled[0], g, scaled[1], lr=np.float32(0.1) * scale)
         assert_array_equal(scaled[0], scale * plain[0])
-
-
-def test_inertia_by_hand():
-    """s = 1/2 - 1/2 * w * g is 0, 0, 1, -1/2: at s = 0 the latent weight's sign is +1."""
-    w, g = np.int8([1, -1, 1, -1]), np.float32([1, -1, -1, -2])
-    w, state = inertia_sgd_step(w, g, InertiaSGDState(np.float32([0.5] * 4)), lr=0.5)
-    assert_array_equal(w, [1, 1, 1, 1])
-    assert_array_equal(state.inertia, np.float32([0, 0, 1, 0.5]))
-
-
-def test_clip_bounds_the_inertia():
-    state = InertiaSGDState(np.float32([0.5, 0.5]))
-    w, state = inertia_sgd_step(np.int8([1, -1]), np.float32([-4, -4]), state, lr=1, clip=1.0)
-    assert_array_equal(w, [1, 1])
-    assert_array_equal(state.inertia, np.float32([1, 1]))
 
 
 def test_sgd_of_reals_by_hand():
