@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -240,6 +241,27 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
         assert_array_equal(value, before[name])
 
 
+OTHER_LAYERS = [
+    nn.Conv2D(3, 3, padding="same", use_bias=False),
+    nn.Residual(
+        [nn.Sign(), nn.BinaryConv2D(6, 3, 2, kernel_quantizer="magnitude_aware_sign")],
+        [nn.AvgPool2D(2), nn.Conv2D(6, 1), nn.BatchNorm(scale=True)],
+    ),
+    nn.BatchNorm(center=False),
+    nn.Flatten(),
+    nn.Sign(),
+    nn.BinaryDense(4),
+    nn.ReLU(),
+    nn.Dense(2),
+]
+
+
+def test_arrays_are_known_before_they_are_made():
+    net = nn.Sequential(OTHER_LAYERS, (4, 4, 2))
+    found = {name: (np.dtype(dtype), shape) for name, (dtype, shape) in net.arrays().items()}
+    assert found == {name: (a.dtype, a.shape) for name, a in net.state_dict().items()}
+
+
 # -- what a user can get wrong ----------------------------------------------------------------
 
 
@@ -293,3 +315,15 @@ def test_signs_are_predicted_as_they_are_forwarded():
         assert model.predict(pack_signs(x[:0], 3)).shape == (0, 10)
         with pytest.raises(InputError, match="signs must be packed along their last axis, found 0"):
             model.predict(pack_signs(x, 0))
+
+
+TOO_MANY = [10**9, 10**12, 10**30, 10**400]
+
+
+@pytest.mark.parametrize("sizes", [{"filters": n} for n in TOO_MANY] + [{"dense_units": 10**12}])
+def test_more_than_there_is_memory_is_refused_at_once(sizes):
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"digits: its arrays take [\d,.]+ GB"):
+        zoo.digits_net(**sizes)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()

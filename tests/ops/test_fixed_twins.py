@@ -16,6 +16,7 @@ from operands import (
     WINDOWED,
     assert_same,
     byte,
+    cases_by_name,
     convolution_places,
     copy,
     describe,
@@ -36,15 +37,7 @@ from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.simd import vector_paths
 
 THREADS = (1, 2)[: numba.config.NUMBA_NUM_THREADS]
-CASES = {}  # name -> function(rng) that yields argument tuples
-
-
-def cases(*names):
-    def keep(function):
-        CASES.update(dict.fromkeys(names, function))
-        return function
-
-    return keep
+CASES, cases = cases_by_name()
 
 
 def zeros(*shape, dtype=np.int8):

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from minibnn.ops import reference as R
 from minibnn.ops.bits import pack_signs
-from minibnn.ops.rounding import bn_factor, byte_sum_dtype, sum_dtype
+from minibnn.ops.rounding import byte_sum_dtype, sum_dtype
 
 PLACES = [
     ((1, 1), "same"),
@@ -238,26 +238,18 @@ def test_statistics_of_floats(dtype):
     assert_allclose(variance, flat.var(0), rtol=1e-10)
 
 
-def test_batch_norm_by_hand():
-    x = np.array([[1, 10], [5, 10]], np.int16)
-    mean, variance = np.float32([3, 10]), np.float32([3, 0])
-    y = R.batch_norm(x, mean, variance, np.float32([0.5, -1]), 1.0)
-    assert y.dtype == np.float32
-    assert_array_equal(y, np.float32([[-0.5, -1], [1.5, -1]]))  # 1 / sqrt(3 + 1) = 1/2
-    y = R.batch_norm(x, mean, variance, np.float32([0.5, -1]), 1.0, np.float32([2, 2]))
-    assert_array_equal(y, np.float32([[-1.5, -1], [2.5, -1]]))
-
-
-def test_batch_norm_rounds_after_each_step():
+@pytest.mark.parametrize("dtype, with_gamma", [(np.int16, False), (np.float32, True)])
+def test_batch_norm_rounds_after_each_step(dtype, with_gamma):
     rng = np.random.default_rng(2)
-    x, mean, beta, gamma = (integers(rng, 4) / 7 for _ in range(4))
-    variance = np.square(integers(rng, 4)) / 7
-    one = np.float32(1)
-    y = R.batch_norm(x[None], mean, variance, beta, 1e-3, gamma)
+    mean, beta, gamma = (integers(rng, 4) / 7 for _ in range(3))
+    x, variance = (7 * integers(rng, 4) / 9).astype(dtype), np.square(integers(rng, 4)) / 7
+    y = R.batch_norm(x[None], mean, variance, beta, 1e-3, gamma if with_gamma else None)
+    assert y.dtype == np.float32
     for k in range(4):
-        factor = one / np.sqrt(variance[k] + np.float32(1e-3)) * gamma[k]
-        assert y[0, k] == (x[k] - mean[k]) * factor + beta[k]
-        assert bn_factor(variance, 1e-3, gamma)[k] == factor
+        factor = np.float32(1) / np.sqrt(variance[k] + np.float32(1e-3))
+        if with_gamma:
+            factor *= gamma[k]
+        assert y[0, k] == (np.float32(x[k]) - mean[k]) * factor + beta[k]
 
 
 @pytest.mark.parametrize("with_gamma", [False, True])

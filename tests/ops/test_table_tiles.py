@@ -4,18 +4,7 @@ import numpy as np
 import plain_tiles as plain
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from tile_operands import (
-    DEPTH,
-    ROWS,
-    STRIDE,
-    TAPS,
-    called,
-    columns,
-    offsets,
-    paths,
-    sizes,
-    words,
-)
+from tile_operands import DEPTH, ROWS, STRIDE, TAPS, called, columns, offsets, paths, sizes, words
 
 from minibnn.ops.kernels import table_tiles, word_tables
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches

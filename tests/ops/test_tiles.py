@@ -4,18 +4,7 @@ import numpy as np
 import plain_tiles as plain
 import pytest
 from numpy.testing import assert_array_equal
-from tile_operands import (
-    DEPTH,
-    ROWS,
-    STRIDE,
-    TAPS,
-    called,
-    columns,
-    offsets,
-    paths,
-    sizes,
-    words,
-)
+from tile_operands import DEPTH, ROWS, STRIDE, TAPS, called, columns, offsets, paths, sizes, words
 
 from minibnn.ops.kernels import tiles
 from minibnn.ops.kernels.fixed_tiles import (

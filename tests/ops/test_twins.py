@@ -20,6 +20,7 @@ from operands import (
     WINDOWED,
     assert_same,
     byte,
+    cases_by_name,
     convolution_places,
     copy,
     describe,
@@ -43,7 +44,7 @@ from minibnn.ops.thresholds import Thresholds
 
 TOLERANCE = 2e-6
 NAMES = reference.__all__
-CASES = {}  # name -> function(rng) that yields argument tuples
+CASES, cases = cases_by_name()
 EXACT = {
     "add",
     "approx_sign_grad",
@@ -59,14 +60,6 @@ EXACT = {
     "sign",
     "threshold_sign",
 }
-
-
-def cases(*names):
-    def keep(function):
-        CASES.update(dict.fromkeys(names, function))
-        return function
-
-    return keep
 
 
 # -- products ---------------------------------------------------------------------------------
