@@ -241,23 +241,21 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
         assert_array_equal(value, before[name])
 
 
-OTHER_LAYERS = [
-    nn.Conv2D(3, 3, padding="same", use_bias=False),
-    nn.Residual(
-        [nn.Sign(), nn.BinaryConv2D(6, 3, 2, kernel_quantizer="magnitude_aware_sign")],
-        [nn.AvgPool2D(2), nn.Conv2D(6, 1), nn.BatchNorm(scale=True)],
-    ),
-    nn.BatchNorm(center=False),
-    nn.Flatten(),
-    nn.Sign(),
-    nn.BinaryDense(4),
-    nn.ReLU(),
-    nn.Dense(2),
-]
-
-
 def test_arrays_are_known_before_they_are_made():
-    net = nn.Sequential(OTHER_LAYERS, (4, 4, 2))
+    layers = [
+        nn.Conv2D(3, 3, padding="same", use_bias=False),
+        nn.Residual(
+            [nn.Sign(), nn.BinaryConv2D(6, 3, 2, kernel_quantizer="magnitude_aware_sign")],
+            [nn.AvgPool2D(2), nn.Conv2D(6, 1), nn.BatchNorm(scale=True)],
+        ),
+        nn.BatchNorm(center=False),
+        nn.Flatten(),
+        nn.Sign(),
+        nn.BinaryDense(4),
+        nn.ReLU(),
+        nn.Dense(2),
+    ]
+    net = nn.Sequential(layers, (4, 4, 2))
     found = {name: (np.dtype(dtype), shape) for name, (dtype, shape) in net.arrays().items()}
     assert found == {name: (a.dtype, a.shape) for name, a in net.state_dict().items()}
 
