@@ -1,6 +1,6 @@
-"""Descent by hand: where decay and momentum stand, clip, the inclusive mask.
+"""Descent by hand: where decay and momentum stand, clip, the inclusive mask, ties.
 
-The inertia form is compared with the latent form by E3 of the catalogue.
+That the inertia form is the latent form is E3 of the catalogue, that dead bands are Bop's E8.
 """
 
 import numpy as np
@@ -10,11 +10,17 @@ from numpy.testing import assert_array_equal
 
 from minibnn.optim import (
     AdamState,
+    DoubleWellSGDState,
+    InertiaSGDState,
     LatentSGDState,
+    SchmittSGDState,
     SGDState,
     adam_step,
+    double_well_sgd_step,
+    inertia_sgd_step,
     latent_adam_step,
     latent_sgd_step,
+    schmitt_sgd_step,
     sgd_step,
 )
 
@@ -164,6 +170,39 @@ def test_adam_takes_a_rate_for_every_weight():
         plain = latent_adam_step(plain[0], g, plain[1], lr=0.1)
         scaled = latent_adam_step(scaled[0], g, scaled[1], lr=np.float32(0.1) * scale)
         assert_array_equal(scaled[0], scale * plain[0])
+
+
+def test_inertia_by_hand():
+    """s = 1/2 - 1/2 * w * g is 0, 0, 1, -3/2: at s = 0 the latent weight's sign is +1."""
+    w, g = np.int8([1, -1, 1, -1]), np.float32([1, -1, -1, -4])
+    w, state = inertia_sgd_step(w, g, InertiaSGDState(np.float32([0.5] * 4)), lr=0.5, clip=1.0)
+    assert_array_equal(w, [1, 1, 1, 1])
+    assert_array_equal(state.inertia, np.float32([0, 0, 1, 1]))
+
+
+def test_schmitt_holds_up_to_the_edge_of_its_band():
+    w, g = np.int8([1, 1, -1, -1]), np.float32([2, 2.5, -2, -2.5])
+    state, hyper = SchmittSGDState(np.zeros(4, np.float32)), {"lr": 0.5, "weight_decay": 0.5}
+    w, state = schmitt_sgd_step(w, g, state, deadband=1, **hyper)
+    assert_array_equal(state.latent, np.float32([-1, -1.25, 1, 1.25]))
+    assert_array_equal(w, [1, -1, -1, 1])
+    w, state = schmitt_sgd_step(w, 0 * g, state, deadband=0.5, **hyper)
+    assert_array_equal(state.latent, np.float32([-0.75, -0.9375, 0.75, 0.9375]))
+    assert_array_equal(w, [-1, -1, 1, 1])
+
+
+def test_double_well_jumps_and_holds_at_zero():
+    """From the bottom 1 of its well: 1 - g / 2 = 0 holds, -1/4 jumps by -2; the mirror likewise."""
+    w, g = np.int8([1, 1, -1, -1]), np.float32([2, 2.5, -2, -2.5])
+    state, hyper = (
+        DoubleWellSGDState(np.float32(w)),
+        {"lr": 0.5, "weight_decay": 0.5, "deadband": 1},
+    )
+    w, state = double_well_sgd_step(w, g, state, **hyper)
+    assert_array_equal(w, [1, -1, -1, 1])
+    assert_array_equal(state.latent, np.float32([0, -2.25, 0, 2.25]))
+    w, state = double_well_sgd_step(w, 0 * g, state, **hyper)  # a quarter of the way back
+    assert_array_equal(state.latent, np.float32([0.25, -1.9375, -0.25, 1.9375]))
 
 
 def test_sgd_of_reals_by_hand():
