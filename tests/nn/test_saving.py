@@ -90,7 +90,6 @@ def test_what_is_no_network(saved, tmp_path):
 def test_arrays_that_do_not_fit_the_configuration(saved):
     _, path = saved
     for name, array, found in (
-        ("dense1/kernel", np.ones((100, 4), np.int8), r"shape \(100, 3\), found \(100, 4\)"),
         ("dense1/kernel", np.zeros((100, 3)), "is binary: every entry must be"),
         ("else", np.zeros(2), r"array else must have shape none, found \(2,\)"),
     ):
@@ -138,13 +137,11 @@ def test_a_full_disk_keeps_the_old_file(saved, monkeypatch):
     assert os.listdir(path.parent) == ["net.npz"]
 
 
-def test_a_folder_that_is_not_there(tmp_path, monkeypatch):
+def test_where_no_file_can_be(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="Is a directory"):
         small().save("")
     assert not os.listdir()
-    with pytest.raises(InputError, match="cannot write"):
-        small().save(tmp_path / "no" / "net.npz")
     with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):
         small().save(tmp_path)
     assert not tmp_path.with_name(f"{tmp_path.name}.new").exists()

@@ -201,20 +201,14 @@ def test_what_is_returned_is_never_written_again(use_backend):
 def test_a_step_allocates_nothing_large_once_it_runs(use_backend):
     use_backend("numba")
     arguments = start(batch=64)
-    for _ in range(3):
-        step(*arguments)
-    before = (
-        {id(block) for block in scratch._pool},
-        {name: id(block) for name, block in vars(scratch._buffers).items()},
-    )
-    for _ in range(4):
-        step(*arguments)
-    after = (
-        {id(block) for block in scratch._pool},
-        {name: id(block) for name, block in vars(scratch._buffers).items()},
-    )
-    assert after == before
-    assert before[0]
+    held = []
+    for steps in (3, 4):
+        for _ in range(steps):
+            step(*arguments)
+        buffers = {name: id(block) for name, block in vars(scratch._buffers).items()}
+        held.append(({id(block) for block in scratch._pool}, buffers))
+    assert held[0] == held[1]
+    assert held[0][0]
 
 
 def test_memory_comes_back_only_when_nobody_holds_it():

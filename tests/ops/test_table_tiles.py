@@ -150,10 +150,8 @@ def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, 
     signs = np.where(negative, -1, 1)
     expected = most * (signs @ signs[0])[:, None] * np.tile([1, -1], 32)
     assert expected.max() == 32 * depth * most == -expected.min()
-    out, columns = (
-        Lines(np.zeros(4 * 64, np.int32), outs),
-        Columns(w.reshape(-1), zero, 1, depth, 64),
-    )
+    out = Lines(np.zeros(4 * 64, np.int32), outs)
+    columns = Columns(w.reshape(-1), zero, 1, depth, 64)
     tables = Stretches(tables, rows, zero)
     _table(simd, *tile, (), tables, 0, 0, limit, columns, 0, out, 0)
     assert_array_equal(out.array.reshape(4, 64), expected)

@@ -88,9 +88,8 @@ def test_popcount_tile_stores_bits(rng, simd, pooled, width, column):
     lines = tiles.Results(out, outs, NO_PLACES, level, turned)
     _popcount(simd, *sizes(4, width, pooled, 1), *operands, lines, 3)
     first = outs[1] + 3
-    assert_array_equal(
-        out[first:].reshape(-1)[: 5 * len(sums)].reshape(-1, 5)[:, : lanes // 32], expected
-    )
+    found = out[first:][: 5 * len(sums)].reshape(-1, 5)
+    assert_array_equal(found[:, : lanes // 32], expected)
     assert np.count_nonzero(out) == np.count_nonzero(expected)
 
 
