@@ -111,20 +111,15 @@ def test_float_images_and_real_layers_are_named():
     assert nn.Sequential(swish, (6, 6, 1)).machine_dependent() == ["sign1"]
 
 
-def test_training_gives_doubles_and_evaluation_what_it_gave(each_backend):
-    x, _ = batch(digits())
-    nets = digits("int8"), digits("float32")
-    assert [n.forward(x, training=True).dtype for n in nets] == [np.float64, np.float32]
-    assert_array_equal(*(n.forward(x) for n in nets))  # the same statistics
-    assert nets[0].forward(x).dtype == np.float32
-
-
-def test_a_first_layer_hands_on_sums_of_bytes(each_backend):
-    net, floats = digits("int8"), digits("float32")
+def test_training_gives_sums_and_doubles_and_evaluation_what_it_gave(each_backend):
+    net, floats = nets = digits("int8"), digits("float32")
     x, _ = batch(net)
     sums = net.layers[0].forward(x, training=True)
     assert isinstance(sums, Fixed) and sums.divisor == 255
     assert_array_equal(sums.floats(), floats.layers[0].forward(x, training=True))
+    assert [n.forward(x, training=True).dtype for n in nets] == [np.float64, np.float32]
+    assert_array_equal(*(n.forward(x) for n in nets))  # the same statistics
+    assert net.forward(x).dtype == np.float32
 
 
 def test_a_gradient_that_is_not_finite_is_named():

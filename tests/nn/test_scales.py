@@ -101,13 +101,6 @@ def test_scales_are_saved_copied_and_no_parameters(tmp_path):
     assert nn.Sequential.from_config(net.config()).config() == net.config()
 
 
-def test_a_usual_kernel_has_no_scale():
-    layer = nn.BinaryConv2D(5, 3)
-    nn.Sequential([layer], (6, 6, 2))
-    assert layer.kernel.scale is None
-    assert layer.state() == {}
-
-
 def test_fused_or_not_the_backends_agree(use_backend):
     seen = []
     for backend in ("reference", "numba"):

@@ -43,6 +43,12 @@ POOLS = [
 SHAPES = [(1, 1), (2, 65), (50, 64), (3, 4, 5, 63), (2, 9, 9, 33), (100, 7)]
 
 
+def cases_by_name():
+    """A dict, and the decorator that enters a function(rng), which yields arguments, into it."""
+    cases = {}
+    return cases, lambda name: lambda function: cases.setdefault(name, function)
+
+
 def real(rng, *shape):
     """Floats of mixed size, some of them zero, as behind a max pool."""
     x = rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 2, shape)

@@ -14,12 +14,11 @@ from minibnn.ops.kernels.word_tables import NIBBLES, PAIRS, TABLE
 
 @njit
 def popcount(word):
-    """Number of bits of a uint32 that are 1; the sums stay below 64 bits, so JIT off agrees."""
-    word = np.uint64(word)
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x55555555))
-    word = (word & np.uint64(0x33333333)) + ((word >> np.uint64(2)) & np.uint64(0x33333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F)
-    return np.int32(((word * np.uint64(0x01010101)) >> np.uint64(24)) & np.uint64(63))
+    """Number of bits of a uint32 that are 1."""
+    count = 0
+    for j in range(np.uint32(32)):
+        count += np.int64(word >> j & 1)
+    return count
 
 
 @njit

@@ -16,6 +16,7 @@ from operands import (
     WINDOWED,
     assert_same,
     byte,
+    cases_by_name,
     convolution_places,
     copy,
     describe,
@@ -36,15 +37,7 @@ from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.simd import vector_paths
 
 THREADS = (1, 2)[: numba.config.NUMBA_NUM_THREADS]
-CASES = {}  # name -> function(rng) that yields argument tuples
-
-
-def cases(*names):
-    def keep(function):
-        CASES.update(dict.fromkeys(names, function))
-        return function
-
-    return keep
+CASES, cases = cases_by_name()
 
 
 def zeros(*shape, dtype=np.int8):
@@ -67,14 +60,8 @@ def _(rng):
 def _(rng):
     for (image, kernel, strides), place in product(CONVOLUTIONS, PADDINGS):
         yield byte(rng, *image), signs(rng, *kernel, axis=2), strides, *place, True
-    yield (
-        byte(rng, 4, 6, 6, 5).transpose(0, 2, 1, 3),
-        signs(rng, 3, 3, 5, 2, axis=2),
-        (1, 1),
-        "same",
-        1,
-        True,
-    )
+    x, w = byte(rng, 4, 6, 6, 5).transpose(0, 2, 1, 3), signs(rng, 3, 3, 5, 2, axis=2)
+    yield x, w, (1, 1), "same", 1, True
 
 
 @cases("binary_dense_grad_input")
@@ -192,13 +179,8 @@ def _(rng):
     for (image, place, output), bits in product(pooled(rng), (8, 10, 20)):
         _, where = reference.max_pool2d(rng.integers(-2, 3, image), *place)
         yield integers(rng, bits, *output), where, image, *place
-    yield (
-        extreme(np.int8, 1, 4, 4, 1),
-        np.zeros((1, 4, 4, 1), np.uint8),
-        (1, 5, 5, 1),
-        (2, 2),
-        (1, 1),
-    )
+    first = np.zeros((1, 4, 4, 1), np.uint8)
+    yield extreme(np.int8, *first.shape), first, (1, 5, 5, 1), (2, 2), (1, 1)
     yield not_finite(1, 2, 2, 1), np.zeros((1, 2, 2, 1), np.uint8), (1, 4, 4, 1)
 
 
@@ -245,13 +227,8 @@ def _(rng):
         yield x, mean, variance, np.zeros_like(mean), 1e-3
         for clip_value in (1.0, 0.1, None):
             yield x, mean, variance, real(rng, len(mean)), 1e-3, real(rng, len(mean)), clip_value
-    yield (
-        Fixed(np.int16([[255, 51, -51]]), divisor=255),
-        *np.float32([[0] * 3, [1] * 3, [0] * 3]),
-        0,
-        None,
-        0.2,
-    )
+    zero, one = np.zeros(3, np.float32), np.ones(3, np.float32)
+    yield Fixed(np.int16([[255, 51, -51]]), divisor=255), zero, one, zero, 0, None, 0.2
 
 
 def signals(rng, x):
@@ -288,29 +265,22 @@ def _(rng):
 # -- the tests --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "paths",
+    [vector_paths()[:1], pytest.param(vector_paths()[1:], marks=pytest.mark.slow)],
+    ids=["the best path", "the others"],
+)
 @pytest.mark.parametrize("name", CASES)
-def test_kernel_is_its_reference(name, use_simd, use_threads):
+def test_kernel_is_its_reference(name, paths, use_simd, use_threads):
     for number, arguments in enumerate(CASES[name](np.random.default_rng(0))):
-        compare(name, number, arguments, vector_paths()[:1], use_simd, use_threads)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_the_other_paths(name, use_simd, use_threads):
-    for number, arguments in enumerate(CASES[name](np.random.default_rng(0))):
-        compare(name, number, arguments, vector_paths()[1:], use_simd, use_threads)
-
-
-def compare(name, number, arguments, paths, use_simd, use_threads):
-    before = [copy(a) for a in arguments]
-    expected = tuple_of(getattr(reference, name)(*arguments))
-    what = f"{name}, case {number}: " + ", ".join(map(describe, arguments))
-    for path, threads in product(paths, THREADS):
-        use_simd(path)
-        use_threads(threads)
-        found = tuple_of(getattr(kernels, name)(*arguments))
-        where = f"{what}; {path}, {threads} threads"
-        for f, e in zip(found, expected, strict=True):
-            assert_same(f, e, where)
-    for a, b in zip(arguments, before, strict=True):
-        assert_same(a, b, f"{what}: changed its input")
+        before = [copy(a) for a in arguments]
+        expected = tuple_of(getattr(reference, name)(*arguments))
+        what = f"{name}, case {number}: " + ", ".join(map(describe, arguments))
+        for path, threads in product(paths, THREADS):
+            use_simd(path)
+            use_threads(threads)
+            found = tuple_of(getattr(kernels, name)(*arguments))
+            for f, e in zip(found, expected, strict=True):
+                assert_same(f, e, f"{what}; {path}, {threads} threads")
+        for a, b in zip(arguments, before, strict=True):
+            assert_same(a, b, f"{what}: changed its input")

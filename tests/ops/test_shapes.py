@@ -37,14 +37,6 @@ def test_taps_meet_the_naive_pixels(image, kernel, strides, padding):
     assert place.right - place.left in (0, 1)
 
 
-def test_inside_cuts_the_image_out():
-    place = windows((4, 5), (3, 4), (1, 1), "same")
-    image = np.arange(20).reshape(4, 5)
-    padded = np.pad(image, ((place.top, place.bottom), (place.left, place.right)))
-    assert (padded[place.inside] == image).all()
-    assert (place.left, place.right) == (1, 2)
-
-
 @pytest.mark.parametrize("value", [0, -1, 1.5, "3", (1, 2, 3), (0, 1), None, (1,)])
 def test_pairs_that_are_none(value):
     with pytest.raises(InputError, match=r"^strides must be one or two positive integers"):

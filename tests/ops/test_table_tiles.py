@@ -3,25 +3,25 @@
 import numpy as np
 import plain_tiles as plain
 import pytest
-from numba import njit
 from numpy.testing import assert_allclose, assert_array_equal
-from tile_operands import DEPTH, ROWS, STRIDE, TAPS, columns, offsets, paths, sizes, words
+from tile_operands import DEPTH, ROWS, STRIDE, TAPS, called, columns, offsets, paths, sizes, words
 
 from minibnn.ops.kernels import table_tiles, word_tables
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 
 pytestmark = pytest.mark.ci
 
+_table = called(table_tiles.table_tile)
+_select = called(table_tiles.select_tile)
+_word_tables = called(word_tables.word_tables)
+_add = called(word_tables.add_tables)
+_turn = called(word_tables.turn_tile)
+
 PATHS = list(paths())
 WITH_TABLES = list(paths(np.float32, least=8))
 WITH_SHORT_TABLES = list(paths(np.int16))
 SHORT_PATHS = [pytest.param(p.values[0], id=p.id, marks=p.marks) for p in WITH_SHORT_TABLES]
 LIMIT = 2  # words that short tables are summed over at once: less than DEPTH
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
 
 
 def entries_of(simd, kind):
@@ -39,11 +39,6 @@ def stored(simd, kind, tables):
         apart[:, step, :, step % 2] = sums[:, low, ..., 0]
         apart[:, step, :, 1 - step % 2] = sums[:, high, ..., 1]
     return apart.reshape(-1).view(np.int16)
-
-
-@njit
-def _table(simd, height, width, accumulate, *rest):
-    table_tiles.table_tile(simd, height, width, accumulate, *rest)
 
 
 def numbers(rng, kind, *shape):
@@ -83,11 +78,6 @@ def test_table_tile(rng, simd, kind, height, width, accumulate):
     assert_array_equal(out.array, expected.array)  # same order of sums: the same bits
 
 
-@njit
-def _select(simd, height, width, choices, *rest):
-    table_tiles.select_tile(simd, height, width, choices, *rest)
-
-
 @pytest.mark.parametrize("simd, kind", WITH_TABLES + WITH_SHORT_TABLES)
 @pytest.mark.parametrize("height, width, choices", [(4, 4, 4), (4, 2, 4), (1, 4, 2), (4, 4, 2)])
 def test_select_tile(rng, simd, kind, height, width, choices):
@@ -102,16 +92,6 @@ def test_select_tile(rng, simd, kind, height, width, choices):
     tables = tables._replace(array=stored(simd, kind, tables.array))
     _select(simd, *tile, tables, 0, *chosen, 1, LIMIT, w, 16, out, 16)
     assert_array_equal(out.array, expected.array)
-
-
-@njit
-def _word_tables(simd, values, at, tables, place):
-    word_tables.word_tables(simd, values, at, tables, place)
-
-
-@njit
-def _add(simd, tables, first, second, out, count):
-    word_tables.add_tables(simd, tables, first, second, out, count)
 
 
 SIGNS = 1 - 2 * (np.arange(16)[:, None] >> np.arange(4) & 1)  # of four numbers, by entry
@@ -170,10 +150,8 @@ def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, 
     signs = np.where(negative, -1, 1)
     expected = most * (signs @ signs[0])[:, None] * np.tile([1, -1], 32)
     assert expected.max() == 32 * depth * most == -expected.min()
-    out, columns = (
-        Lines(np.zeros(4 * 64, np.int32), outs),
-        Columns(w.reshape(-1), zero, 1, depth, 64),
-    )
+    out = Lines(np.zeros(4 * 64, np.int32), outs)
+    columns = Columns(w.reshape(-1), zero, 1, depth, 64)
     tables = Stretches(tables, rows, zero)
     _table(simd, *tile, (), tables, 0, 0, limit, columns, 0, out, 0)
     assert_array_equal(out.array.reshape(4, 64), expected)
@@ -185,11 +163,6 @@ def test_short_sums_reach_both_ends_and_do_not_overflow(rng, simd, kind, limit, 
     out.array[:] = 0
     _select(simd, *tile, (0,) * 4, tables, 0, masks, 0, depth, 0, limit, columns, 0, out, 0)
     assert_array_equal(out.array.reshape(4, 64), expected)
-
-
-@njit
-def _turn(simd, values, at, pitch, out, place, out_pitch):
-    word_tables.turn_tile(simd, values, at, pitch, out, place, out_pitch)
 
 
 @pytest.mark.parametrize("simd", PATHS)

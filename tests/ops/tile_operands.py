@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba import njit
 
 from minibnn.ops.kernels.simd import LANES, vector_paths
 from minibnn.ops.kernels.tiles import Columns
@@ -26,6 +27,16 @@ def name_of(value):
     if isinstance(value, tuple):
         return f"{len(value)}{'b' * (value[:1] == BYTES[:1] and isinstance(value[0], np.uint8))}"
     return getattr(value, "__name__", None)
+
+
+def called(tile):
+    """A function that calls a tile, which is code for other kernels to have within."""
+
+    @njit
+    def call(*arguments):
+        return tile(*arguments)
+
+    return call
 
 
 def sizes(*numbers):

@@ -3,9 +3,17 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from minibnn import optim
 from minibnn.ops.bits import binarize
+from minibnn.ops.kernels import optim as kernels
+
+
+def both_forms(name):
+    """Gives a test the step function in NumPy, and compiled."""
+    forms = getattr(optim, name), getattr(kernels, name)
+    return pytest.mark.parametrize("step", forms, ids=["numpy", "compiled"])
 
 
 @dataclass
@@ -35,74 +43,53 @@ class Case:
         return value if self.kind == "w" else binarize(value)
 
 
-def _reals(random, n, dtype):
-    return random.normal(size=n).astype(dtype)
+def state_of(kind, *fields):
+    """Makes states of this class: a field is a function of (random, n), or its value."""
+
+    def make(random, n, dtype):
+        drawn = (f(random, n) if callable(f) else f for f in fields)
+        return kind(*(x.astype(dtype) if isinstance(x, np.ndarray) else x for x in drawn))
+
+    return make
 
 
-def _positive(random, n, dtype):
-    return random.uniform(0.1, 1, n).astype(dtype)
+def reals(random, n):
+    return random.normal(size=n)
 
 
-def _bop(random, n, dtype):
-    return optim.BopState(_reals(random, n, dtype))
+def quarters(random, n):
+    return random.normal(size=n) / 4
 
 
-def _velocity(random, n, dtype):
-    return optim.LatentSGDState(_reals(random, n, dtype))
+def positive(random, n):
+    return random.uniform(0.1, 1, n)
 
 
-def _no_velocity(random, n, dtype):
-    return optim.LatentSGDState(None)
+def zeros(random, n):
+    return np.zeros(n)
 
 
-def _adam(random, n, dtype):
-    return optim.AdamState(_reals(random, n, dtype), _positive(random, n, dtype), 3)
+BOP = state_of(optim.BopState, reals)
+BOP2ND = state_of(optim.Bop2ndState, reals, positive)
+VELOCITY = state_of(optim.LatentSGDState, reals)
+NO_VELOCITY = state_of(optim.LatentSGDState, None)
+ADAM = state_of(optim.AdamState, reals, positive, 3)
+DIRECTION = state_of(optim.DirectionState, reals, positive, 3)
+DIRECTED = state_of(optim.DirectedBopState, reals, reals, positive, 3)
+INERTIA = state_of(optim.InertiaSGDState, positive, None)
+INERTIA_VELOCITY = state_of(optim.InertiaSGDState, positive, reals)
+CEMA = state_of(optim.CEMAState, reals, reals)
+SCHMITT = state_of(optim.SchmittSGDState, zeros)
+BOLD = state_of(optim.BoldState, quarters, 3)
+DIODE = state_of(optim.DiodeState, reals, reals)
+WELL = state_of(optim.DoubleWellSGDState, zeros)  # the step reads w, and the well is w's
 
-
-def _bop2nd(random, n, dtype):
-    return optim.Bop2ndState(_reals(random, n, dtype), _positive(random, n, dtype))
-
-
-def _cema(random, n, dtype):
-    return optim.CEMAState(_reals(random, n, dtype), _reals(random, n, dtype))
-
-
-def _inertia(random, n, dtype):
-    return optim.InertiaSGDState(_positive(random, n, dtype), None)
-
-
-def _inertia_velocity(random, n, dtype):
-    return optim.InertiaSGDState(_positive(random, n, dtype), _reals(random, n, dtype))
-
-
-def _schmitt(random, n, dtype):
-    return optim.SchmittSGDState(np.zeros(n, dtype))
-
-
-def _well(random, n, dtype):
-    # The start of bits 1, -1, ... does not matter: the step reads w, and the well is w's.
-    return optim.DoubleWellSGDState(np.zeros(n, dtype))
-
-
-def _bold(random, n, dtype):
-    return optim.BoldState(_reals(random, n, dtype) / 4, 3)
-
-
-def _diode(random, n, dtype):
-    return optim.DiodeState(_reals(random, n, dtype), _reals(random, n, dtype))
-
-
-def _direction(random, n, dtype):
-    return optim.DirectionState(_reals(random, n, dtype), _positive(random, n, dtype), 3)
-
-
-def _directed(random, n, dtype):
-    return optim.DirectedBopState(_reals(random, n, dtype), *_direction(random, n, dtype))
-
+HYSTERESIS = {"lr": 0.1, "weight_decay": 0.3, "deadband": 0.1}
+BETAS = {"beta_1": 0.75, "beta_2": 0.5}
 
 CASES = [
     *(
-        Case("bop", {"gamma": 0.1, "threshold": 0.3, "rule": rule, "average": a}, _bop, exact=True)
+        Case("bop", {"gamma": 0.1, "threshold": 0.3, "rule": rule, "average": a}, BOP, exact=True)
         for rule in ("strict", "inclusive", "larq")
         for a in ("convex", "lerp")
     ),
@@ -110,7 +97,7 @@ CASES = [
         Case(
             "bop2nd",
             {"gamma": 0.1, "sigma": 0.2, "threshold": 0.3, "form": f, "rule": r, "average": a},
-            _bop2nd,
+            BOP2ND,
         )
         for f, r, a in [
             ("biased", "strict", "convex"),
@@ -118,38 +105,27 @@ CASES = [
             ("biased", "larq", "lerp"),
         ]
     ),
-    Case("cema", {"gamma": 0.1, "alpha": 0.3}, _cema, exact=True),
-    Case("schmitt_sgd", {"lr": 0.1, "weight_decay": 0.3, "deadband": 0.1}, _schmitt, exact=True),
+    Case("cema", {"gamma": 0.1, "alpha": 0.3}, CEMA, exact=True),
+    Case("schmitt_sgd", HYSTERESIS, SCHMITT, exact=True),
     *(
-        Case(
-            "double_well_sgd",
-            {"lr": 0.1, "weight_decay": 0.3, "deadband": 0.1, "jump": jump},
-            _well,
-            exact=True,
-        )
+        Case("double_well_sgd", HYSTERESIS | {"jump": jump}, WELL, exact=True)
         for jump in ("wells", "none", "bottom")
     ),
-    Case("bold", {"lr": 1.5}, _bold),
-    Case("diode", {"lr": 0.5, "beta_1": 0.75, "beta_2": 0.5}, _diode, exact=True),
+    Case("bold", {"lr": 1.5}, BOLD),
+    Case("diode", {"lr": 0.5} | BETAS, DIODE, exact=True),
     *(
-        Case(
-            name,
-            hyper | {"direction": direction, "beta_1": 0.75, "beta_2": 0.5},
-            state,
-            kind,
-            direction != "adamw",
-        )
+        Case(name, hyper | BETAS | {"direction": direction}, state, kind, direction != "adamw")
         for direction in ("adamw", "lion", "signum", "nesterov")
         for name, hyper, state, kind in [
-            ("latent_direction", {"lr": 0.3, "weight_decay": 0.5}, _direction, "latent"),
-            ("directed_bop", {"gamma": 0.3, "threshold": 0.1}, _directed, "w"),
+            ("latent_direction", {"lr": 0.3, "weight_decay": 0.5}, DIRECTION, "latent"),
+            ("directed_bop", {"gamma": 0.3, "threshold": 0.1}, DIRECTED, "w"),
         ]
     ),
     *(
         Case(name, {"lr": 0.3, "weight_decay": 0.1, "decay": decay} | more, state, kind, True)
         for name, kind, plain, with_momentum in [
-            ("latent_sgd", "latent", _no_velocity, _velocity),
-            ("inertia_sgd", "w", _inertia, _inertia_velocity),
+            ("latent_sgd", "latent", NO_VELOCITY, VELOCITY),
+            ("inertia_sgd", "w", INERTIA, INERTIA_VELOCITY),
         ]
         for decay in ("shrink", "coupled", "decoupled")
         for more, state in [
@@ -157,10 +133,10 @@ CASES = [
             ({"momentum": 0.9, "clip": 0.7, "ste_clip": 0.6}, with_momentum),
         ]
     ),
-    Case("latent_sgd", {"lr": 0.3}, _no_velocity, "latent", True),
-    Case("latent_adam", {"lr": 0.3}, _adam, "latent"),
-    Case("latent_adam", {"lr": 0.3, "clip": 0.7, "ste_clip": 0.6}, _adam, "latent"),
-    Case("sgd", {"lr": 0.3}, _no_velocity, "value", True),
-    Case("sgd", {"lr": 0.3, "momentum": 0.9}, _velocity, "value", True),
-    Case("adam", {"lr": 0.3}, _adam, "value"),
+    Case("latent_sgd", {"lr": 0.3}, NO_VELOCITY, "latent", True),
+    Case("latent_adam", {"lr": 0.3}, ADAM, "latent"),
+    Case("latent_adam", {"lr": 0.3, "clip": 0.7, "ste_clip": 0.6}, ADAM, "latent"),
+    Case("sgd", {"lr": 0.3}, NO_VELOCITY, "value", True),
+    Case("sgd", {"lr": 0.3, "momentum": 0.9}, VELOCITY, "value", True),
+    Case("adam", {"lr": 0.3}, ADAM, "value"),
 ]

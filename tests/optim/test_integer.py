@@ -1,7 +1,8 @@
-"""Bop in integers: the step, its bounds, and a training step without floats."""
+"""Bop in integers: the step and the optimizer; bounds and nearness to Bop are E27's."""
 
 import numpy as np
 import pytest
+from cases import both_forms
 from numpy.testing import assert_array_equal
 
 from minibnn import InputError, optim
@@ -9,10 +10,8 @@ from minibnn.nn import Parameter
 from minibnn.ops.kernels import optim as kernels
 from minibnn.optim.bop import MOST, leak, quanta
 
-both_forms = pytest.mark.parametrize("step", [optim.integer_bop_step, kernels.integer_bop_step])
 
-
-@both_forms
+@both_forms("integer_bop_step")
 def test_worked_steps(step):
     """j = 2, theta = 7: a = 3, 6, 8 (flip), then 8 - 2 - 3 = 3."""
     w, state = np.int8([1]), optim.IntegerBopState(np.zeros(1, np.int16))
@@ -49,33 +48,6 @@ def test_compiled_form_equals_numpy(rounding, dtype):
         assert_array_equal(ours[1].a, theirs[1].a)
 
 
-def test_int16_is_enough_for_8_bits_at_shift_8():
-    a = optim.IntegerBopState(np.zeros(1, np.int16))
-    w, q, largest = np.int8([-1]), np.int16([127]), 0
-    for _ in range(3000):
-        w, a = optim.integer_bop_step(w, q, a, shift=8, threshold=10**6)
-        largest = max(largest, int(a.a[0]))
-    assert 127 * 255 < largest <= 127 * 256 < 2**15
-
-
-def test_quanta():
-    assert_array_equal(quanta(np.float32([0.75, -0.75, 1e9, 0.1]), 0.5), [2, -2, 127, 0])
-
-
-def test_it_follows_bop_within_a_quantum():
-    """gamma = 2^-3 and threshold 3 quanta: the integers' bits are Bop's where that is clear."""
-    random = np.random.default_rng(1)
-    w = v = random.choice(np.int8([-1, 1]), 500)
-    state, other = optim.IntegerBopState(np.zeros(500, np.int16)), optim.BopState(np.zeros(500))
-    for _ in range(200):
-        q = random.integers(-20, 21, 500, np.int16)
-        w, state = optim.integer_bop_step(v, q, state, shift=3, threshold=24)
-        v, other = optim.bop_step(v, q.astype(float), other, gamma=0.125, threshold=3)
-        clear = np.abs(np.abs(8 * other.m) - 24) >= 8
-        assert clear.mean() > 0.3
-        assert_array_equal(w[clear], v[clear])
-
-
 def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
     p = Parameter("kernel", np.ones((64, 3), np.int8), binary=True)
     p.grad = np.full(p.shape, 0.5, np.float32)
@@ -93,23 +65,13 @@ def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
         again.load_state_dict({"iterations": 1, "kernel/a": np.array("abc")})
 
 
-def test_a_unit_whose_inverse_is_no_float32():
-    assert quanta(np.float32([0, -(2.0**-129), 2.0**-110, 1e35]), 2.0**-130).tolist() == [
-        0,
-        -2,
-        MOST,
-        MOST,
-    ]
-
-
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("g", "unit", "expected"),
     [
-        ({"shift": 9}, "shift must be an integer from 0 to 8; found 9"),
-        ({"unit": 0.3}, "unit must be a power of two; found 0.3"),
-        ({"rounding": "floor"}, "rounding must be one of zero, nearest, found 'floor'"),
+        ([0.75, -0.75, 1e9, 0.1], 0.5, [2, -2, MOST, 0]),
+        ([0, -(2.0**-129), 2.0**-110, 1e35], 2.0**-130, [0, -2, MOST, MOST]),  # 1 / unit is inf
     ],
 )
-def test_wrong_arguments(wrong, words):
-    with pytest.raises(InputError, match=words):
-        optim.IntegerBop(**wrong)
+def test_quanta(g, unit, expected):
+    assert MOST == 127
+    assert quanta(np.float32(g), unit).tolist() == expected

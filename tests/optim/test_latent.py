@@ -1,18 +1,30 @@
-"""Latent SGD and Adam by hand: where decay and momentum stand, clip, the inclusive mask."""
+"""Descent by hand: where decay and momentum stand, clip, the inclusive mask, ties.
+
+That the inertia form is the latent form is E3 of the catalogue, that dead bands are Bop's E8.
+"""
 
 import numpy as np
 import pytest
+from cases import both_forms
 from numpy.testing import assert_array_equal
 
-from minibnn.ops.kernels import optim as kernels
-from minibnn.optim import AdamState, LatentSGDState, latent_adam_step, latent_sgd_step
+from minibnn.optim import (
+    AdamState,
+    DoubleWellSGDState,
+    InertiaSGDState,
+    LatentSGDState,
+    SchmittSGDState,
+    SGDState,
+    adam_step,
+    double_well_sgd_step,
+    inertia_sgd_step,
+    latent_adam_step,
+    latent_sgd_step,
+    schmitt_sgd_step,
+    sgd_step,
+)
 
-SGD = pytest.mark.parametrize(
-    "step", [latent_sgd_step, kernels.latent_sgd_step], ids=["numpy", "compiled"]
-)
-ADAM = pytest.mark.parametrize(
-    "step", [latent_adam_step, kernels.latent_adam_step], ids=["numpy", "compiled"]
-)
+SGD, ADAM = both_forms("latent_sgd_step"), both_forms("latent_adam_step")
 
 
 @SGD
@@ -59,13 +71,8 @@ def test_forms_of_decay_round_differently(step):
 
 @SGD
 def test_clip_comes_after_the_update(step):
-    latent, state = step(
-        np.float32([0.75, -0.75, 0.5]),
-        np.float32([-4, 4, 2]),
-        LatentSGDState(None),
-        lr=0.25,
-        clip=1.0,
-    )
+    latent, g = np.float32([0.75, -0.75, 0.5]), np.float32([-4, 4, 2])
+    latent, state = step(latent, g, LatentSGDState(None), lr=0.25, clip=1.0)
     assert_array_equal(latent, np.float32([1, -1, 0]))
     assert state == LatentSGDState(None)
 
@@ -112,9 +119,7 @@ def test_adams_epsilon_stands_outside_the_bias_correction(step):
 def test_adam_masks_and_clips(step):
     zeros = np.zeros(3, np.float32)
     hyper = {"lr": 1, "beta_1": 0.5, "beta_2": 0.75, "epsilon": 1, "clip": 1.5, "ste_clip": 1}
-    latent, state = step(
-        np.float32([1, 1.25, -1]), np.float32([2, 2, 2]), AdamState(zeros, zeros), **hyper
-    )
+    latent, state = step(np.float32([1, 1.25, -1]), zeros + 2, AdamState(zeros, zeros), **hyper)
     assert_array_equal(latent, np.float32([0.5, 1.25, -1.5]))
     assert_array_equal(state.m, np.float32([1, 0, 1]))
 
@@ -158,3 +163,56 @@ def test_adam_takes_a_rate_for_every_weight():
         plain = latent_adam_step(plain[0], g, plain[1], lr=0.1)
         scaled = latent_adam_step(scaled[0], g, scaled[1], lr=np.float32(0.1) * scale)
         assert_array_equal(scaled[0], scale * plain[0])
+
+
+def test_inertia_by_hand():
+    """s = 1/2 - 1/2 * w * g is 0, 0, 1, -3/2: at s = 0 the latent weight's sign is +1."""
+    w, g = np.int8([1, -1, 1, -1]), np.float32([1, -1, -1, -4])
+    w, state = inertia_sgd_step(w, g, InertiaSGDState(np.float32([0.5] * 4)), lr=0.5, clip=1.0)
+    assert_array_equal(w, [1, 1, 1, 1])
+    assert_array_equal(state.inertia, np.float32([0, 0, 1, 1]))
+
+
+def test_schmitt_holds_up_to_the_edge_of_its_band():
+    w, g = np.int8([1, 1, -1, -1]), np.float32([2, 2.5, -2, -2.5])
+    state, hyper = SchmittSGDState(np.zeros(4, np.float32)), {"lr": 0.5, "weight_decay": 0.5}
+    w, state = schmitt_sgd_step(w, g, state, deadband=1, **hyper)
+    assert_array_equal(state.latent, np.float32([-1, -1.25, 1, 1.25]))
+    assert_array_equal(w, [1, -1, -1, 1])
+    w, state = schmitt_sgd_step(w, 0 * g, state, deadband=0.5, **hyper)
+    assert_array_equal(state.latent, np.float32([-0.75, -0.9375, 0.75, 0.9375]))
+    assert_array_equal(w, [-1, -1, 1, 1])
+
+
+def test_double_well_jumps_and_holds_at_zero():
+    """From the bottom 1 of its well: 1 - g / 2 = 0 holds, -1/4 jumps by -2; the mirror likewise."""
+    w, g = np.int8([1, 1, -1, -1]), np.float32([2, 2.5, -2, -2.5])
+    state, hyper = (
+        DoubleWellSGDState(np.float32(w)),
+        {"lr": 0.5, "weight_decay": 0.5, "deadband": 1},
+    )
+    w, state = double_well_sgd_step(w, g, state, **hyper)
+    assert_array_equal(w, [1, -1, -1, 1])
+    assert_array_equal(state.latent, np.float32([0, -2.25, 0, 2.25]))
+    w, state = double_well_sgd_step(w, 0 * g, state, **hyper)  # a quarter of the way back
+    assert_array_equal(state.latent, np.float32([0.25, -1.9375, -0.25, 1.9375]))
+
+
+def test_sgd_of_reals_by_hand():
+    value, state = np.float32([1, -1]), SGDState(np.zeros(2, np.float32))
+    for g, expected in (([1, 2], [0.5, -2]), ([1, 0], [-0.25, -2.5])):
+        value, state = sgd_step(value, np.float32(g), state, lr=0.5, momentum=0.5)
+        assert_array_equal(value, np.float32(expected))
+    assert_array_equal(state.velocity, np.float32([1.5, 1]))
+
+
+def test_adam_of_reals_in_double_precision_follows_the_formula():
+    lr, b1, b2, eps = 0.01, 0.9, 0.999, 1e-7
+    value, state = np.array([1.0]), AdamState(np.zeros(1), np.zeros(1))
+    x, m, v = 1.0, 0.0, 0.0
+    for t, g in enumerate([0.3, -1.0, 0.0, 2.5], start=1):
+        value, state = adam_step(value, np.array([g]), state, lr=lr)
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        x -= lr * (1 - b2**t) ** 0.5 / (1 - b1**t) * m / (v**0.5 + eps)
+        assert value[0] == pytest.approx(x, rel=1e-13)
+    assert state.t == 4

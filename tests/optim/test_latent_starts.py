@@ -8,7 +8,6 @@ from minibnn import optim
 from minibnn.errors import InputError
 from minibnn.nn.layers.layer import Parameter
 from minibnn.ops.bits import binarize
-from minibnn.ops.initial import fans
 from minibnn.optim.latent import TINY
 
 KERNEL = "conv1/kernel"
@@ -21,11 +20,6 @@ def kernel(shape=(3, 3, 8, 16), seed=0, name=KERNEL):
 def start(optimizer, *ps):
     optimizer.prepare(ps)
     return optimizer.state_dict()[f"{ps[0].name}/latent"]
-
-
-def test_fans():
-    assert fans((7, 3)) == (7, 3)
-    assert fans((3, 5, 8, 16)) == (15 * 8, 15 * 16)
 
 
 @pytest.mark.parametrize("make", [optim.LatentSGD, optim.LatentAdam])
@@ -114,37 +108,18 @@ def test_both_forms_of_a_hysteresis_start_alike():
     assert_array_equal(found[optim.SchmittSGD] + theta * p.value, found[optim.DoubleWellSGD])
 
 
-def test_glorot_scaling_of_the_rate(each_backend):
+@pytest.mark.parametrize(
+    "make, field", [(optim.LatentSGD, "latent"), (optim.InertiaSGD, "inertia")]
+)
+def test_glorot_scaling_of_the_rate(make, field, each_backend):
     """Fans 72 and 144: the rate is divided by sqrt(1.5 / 216) = 1/12."""
     p, q = kernel(), kernel()
     p.grad = q.grad = np.random.default_rng(1).normal(size=p.shape).astype(np.float32)
-    plain, scaled = optim.LatentSGD(lr=0.012), optim.LatentSGD(lr=0.001, lr_scaling="glorot")
+    plain, scaled = make(lr=0.012), make(lr=0.001, lr_scaling="glorot")
     plain.step([p])
     scaled.step([q])
-    np.testing.assert_allclose(
-        scaled.state_dict()[f"{KERNEL}/latent"],
-        plain.state_dict()[f"{KERNEL}/latent"],
-        rtol=1e-5, atol=1e-7,
-    )  # fmt: skip
-
-
-def test_inertia_class_walks_with_the_latent_class(each_backend):
-    hyper = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "seed": 4, "lr_scaling": "glorot"}
-    p, q = kernel(), kernel()
-    latent, inertia = optim.LatentSGD(**hyper), optim.InertiaSGD(**hyper)
-    for step in range(10):
-        g = np.random.default_rng(step).normal(size=p.shape) + p.value
-        p.grad = q.grad = g.astype(np.float32)
-        assert latent.step([p]) == inertia.step([q])
-        assert_array_equal(p.value, q.value)
-        magnitude = np.abs(latent.state_dict()[f"{KERNEL}/latent"])
-        assert_array_equal(magnitude, inertia.state_dict()[f"{KERNEL}/inertia"])
-
-
-def test_start_arrays_without_a_name_are_refused():
-    for make in (optim.LatentSGD, optim.Bop, optim.SchmittSGD):
-        with pytest.raises(InputError, match="or a dict of arrays by parameter name"):
-            make(initial=np.ones((2, 2)))
+    found, expected = (o.state_dict()[f"{KERNEL}/{field}"] for o in (scaled, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_gradients_of_another_float_type_are_rounded(each_backend):

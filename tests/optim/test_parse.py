@@ -33,33 +33,18 @@ def test_every_optimizer_by_its_name_and_its_own_description(kind):
     "text, message",
     [
         ("", "optimizer must be one of bop, latent-sgd, latent-adam, .*sgd, adam, found ''"),
-        ("boop:gamma=1", "optimizer must be one of bop.*found 'boop'"),
         ("bop:gama=1e-3", "bop takes gamma, threshold, rule, average, initial; found 'gama'"),
         ("bop:gamma", "expected NAME=VALUE, found 'gamma'"),
         ("bop:gamma=", "expected NAME=VALUE, found 'gamma='"),
         ("bop:gamma=1e-3,gamma=1e-4", "gamma is given twice"),
         ("bop:gamma=2", r"gamma must be a number in \(0, 1\] or a schedule; found '2'"),
-        ("bop:gamma=-1", "found '-1'"),
-        ("bop:gamma=nan", "found 'nan'"),
-        ("bop:threshold=-1e-8", r"threshold must be a number in \[0, inf\)"),
         ("bop:gamma=step:2:0.1:5ep", r"gamma must be .*\(0, 1\].*found 'step:2:0.1:5ep'"),
         ("bop:gamma=stairs:2", "gamma: expected a number, step:VALUE:FACTOR:SPAN"),
-        ("bop:rule=strickt", "rule must be one of strict, inclusive, larq, found 'strickt'"),
         ("bop:initial=glorot_uniform", "initial must be a number or a dict"),
         ("latent-sgd:seed=-3", "seed must be an integer from 0 on, found '-3'"),
-        ("latent-sgd:lr_scaling=xavier", "lr_scaling must be one of glorot, none, found"),
     ],
 )
 def test_errors_are_one_line_and_name_what_is_valid(text, message):
     with pytest.raises(InputError, match=message) as caught:
         optim.parse_optimizer(text)
     assert "\n" not in str(caught.value)
-
-
-def test_from_config_refuses_what_it_does_not_know():
-    with pytest.raises(InputError, match="found None"):
-        optim.from_config({})
-    with pytest.raises(InputError, match=r"bop takes .*found 'speed'"):
-        optim.from_config({"kind": "bop", "speed": 1})
-    with pytest.raises(InputError, match="split takes binary, real; found 'odd'"):
-        optim.from_config({"kind": "split", "odd": {"kind": "bop"}})

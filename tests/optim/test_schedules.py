@@ -119,14 +119,9 @@ def test_a_span_may_be_any_kind_of_number(steps):
     "make, message",
     [
         (lambda: ExponentialDecay(1.0, 0.0, 5), r"factor must be in \(0, 1\], found 0"),
-        (lambda: ExponentialDecay(1.0, 2.0, 5), r"factor must be in \(0, 1\], found 2"),
-        (lambda: ExponentialDecay(1.0, 0.5, None), "needs steps"),
-        (lambda: ExponentialDecay(1.0, 0.5, 0), "span is a positive number .* found 0"),
         (lambda: ExponentialDecay(1.0, 0.5, "-1ep"), "found '-1ep'"),
         (lambda: linear(1.0, 0.0, 2.5), "found 2.5"),
         (lambda: linear(1.0, 0.0, "10"), "found '10'"),
-        (lambda: linear(math.inf), "initial must be finite, found inf"),
-        (lambda: PolynomialDecay(1.0, 0.0, 5, power=0), "power must be positive, found 0"),
     ],
 )
 def test_schedules_that_make_no_sense(make, message):

@@ -2,21 +2,12 @@
 
 import numpy as np
 import pytest
+from cases import both_forms
 from numpy.testing import assert_array_equal
 
-from minibnn.ops.kernels import optim as kernels
-from minibnn.optim import (
-    Bop2ndState,
-    BopState,
-    CEMAState,
-    bop2nd_step,
-    bop_step,
-    cema_step,
-)
+from minibnn.optim import Bop2ndState, BopState, CEMAState, bop_step
 
-BOP2ND = pytest.mark.parametrize(
-    "step", [bop2nd_step, kernels.bop2nd_step], ids=["numpy", "compiled"]
-)
+BOP2ND, CEMA = both_forms("bop2nd_step"), both_forms("cema_step")
 
 
 def zeros(n, dtype=np.float32):
@@ -60,7 +51,7 @@ def test_epsilon_stands_outside_the_root(step):
     assert w == 1
 
 
-@pytest.mark.parametrize("step", [cema_step, kernels.cema_step], ids=["numpy", "compiled"])
+@CEMA
 def test_cema_by_hand(step):
     """Momentum 2, then -5; inertia 1/2, then 3/4 * 1/2 - 1/4 * 5."""
     w, state = np.int8([1, -1]), CEMAState(zeros(2), zeros(2))
@@ -72,7 +63,7 @@ def test_cema_by_hand(step):
     assert seen == [(2, 0.5, -1, -1), (-5, -0.875, 1, 1), (2.5, -0.03125, 1, 1)]
 
 
-@pytest.mark.parametrize("step", [cema_step, kernels.cema_step], ids=["numpy", "compiled"])
+@CEMA
 def test_cema_with_alpha_one_is_bop_without_threshold(step):
     random = np.random.default_rng(0)
     w = w2 = random.choice(np.int8([-1, 1]), 100)
