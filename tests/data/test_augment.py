@@ -31,21 +31,6 @@ def test_an_image_is_padded_cropped_and_flipped(height, width, channels, pad, se
     assert_array_equal(images, before)
 
 
-def test_the_middle_crop_is_the_image_itself():
-    images = np.random.default_rng(0).integers(0, 256, (3, 6, 5, 2), dtype=np.uint8)
-    middle = np.full((3, 2), 4)
-    assert_array_equal(pad_crop_flip(images, middle, [False] * 3), images)
-    assert_array_equal(pad_crop_flip(images, middle, [True] * 3), images[:, :, ::-1])
-
-
-def test_offsets_shift_and_pad_with_zero():
-    image = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
-    down_right = pad_crop_flip(image, [[0, 2]], [False], pad=1)  # one row up, one column right
-    assert_array_equal(down_right[0, :, :, 0], [[0, 0, 0], [2, 3, 0], [5, 6, 0]])
-    flipped = pad_crop_flip(image, [[0, 2]], [True], pad=1)
-    assert_array_equal(flipped[0, :, :, 0], [[0, 0, 0], [0, 3, 2], [0, 6, 5]])
-
-
 def test_draws_cover_every_offset_and_both_flips():
     offsets, flips = draw(np.random.default_rng(0), 81 * 100)
     pairs, counts = np.unique(offsets, axis=0, return_counts=True)
