@@ -2,6 +2,7 @@ import threading
 
 import numpy as np
 import pytest
+from folders import same
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -15,13 +16,6 @@ LABELS = np.arange(23)
 
 def batches(augment=None, *, seed=0, size=4):
     return Batches(IMAGES, LABELS, size, seed, augment)
-
-
-def same(one, other):
-    assert len(one) == len(other)
-    for (x, y), (other_x, other_y) in zip(one, other, strict=True):
-        assert_array_equal(x, other_x)
-        assert_array_equal(y, other_y)
 
 
 def test_an_epoch_shows_every_image_at_most_once_and_drops_the_partial_batch():
