@@ -82,12 +82,9 @@ def test_predict_takes_the_square_in_the_middle_of_any_image(tmp_path, capsys):
     assert first.partition(": ")[2] == second.partition(": ")[2] != ""
 
 
-def test_predict_without_images_or_with_an_unknown_model(capsys):
-    for arguments in (["--model", "digits"], ["some.npz"]):
-        assert main(["predict", *arguments]) == 2
-        assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
-    assert main(["predict", "--model", "lenet", "x.png"]) == 2
-    assert "must be one of digits, binarynet-cifar10, found 'lenet'" in capsys.readouterr().err
+def test_predict_without_images(capsys):
+    assert main(["predict", "--model", "digits"]) == 2
+    assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
 
 
 def test_a_wrong_backend_is_no_fault_of_the_file(monkeypatch):
