@@ -1,7 +1,6 @@
 """ONNX models against the networks they come from: every hidden sign, and the logits."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -235,6 +234,29 @@ def test_signs_of_images_themselves():
     agrees(network([nn.Sign(), nn.BinaryConv2D(8, 3), nn.Flatten(), nn.BinaryDense(4)], (5, 5, 3)))
 
 
+def test_scales_of_outputs_go_along():
+    scaled = {"kernel_quantizer": "magnitude_aware_sign"}
+    kinds = [
+        nn.BinaryConv2D(7, 3, **scaled),  # on bytes
+        nn.BatchNorm(),
+        nn.Sign(),
+        nn.BinaryConv2D(9, 3, **scaled),
+        nn.MaxPool2D(2),
+        nn.BatchNorm(scale=True),
+        nn.Sign(),
+        nn.Residual([nn.BinaryConv2D(9, 3, **scaled), nn.BatchNorm()]),
+        nn.Sign(),
+        nn.Flatten(),
+        nn.BinaryDense(5, **scaled),  # and none behind it
+    ]
+    net = nn.Sequential(kinds, (8, 8, 2), seed=1)
+    rng = np.random.default_rng(1)
+    for p in net.parameters():
+        if p.binary:
+            p.scale[:] = rng.uniform(0.01, 2, len(p.scale))
+    agrees(net)
+
+
 def test_images_of_an_image_folder():
     """Normalised in the model, bit for bit as the loader does it; real from there on."""
     layers = [nn.Sign(), nn.BinaryConv2D(8, 3), nn.BatchNorm(), nn.Sign()]
@@ -299,9 +321,7 @@ def test_another_runtime_that_rounds_as_numpy_does():
 
 def test_names_shapes_and_any_batch():
     net = small(3)
-    model = export.model(net, classes=["ant", "bee", "Wespe ä"])
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(metadata["classes"]) == ["ant", "bee", "Wespe ä"]
+    model = export.model(net)
     assert model.producer_name == "minibnn"
     session = runtime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
@@ -312,6 +332,22 @@ def test_names_shapes_and_any_batch():
     x = some_images(net, 9)
     (logits,) = session.run(None, {"images": x})
     assert_array_equal(session.run(None, {"images": x[4:5]})[0], logits[4:5])
+
+
+@pytest.mark.parametrize("kind", ["unit", "arrays"])
+def test_what_a_network_was_trained_on_goes_along(kind):
+    net = small()
+    net.image_form, net.classes = kind, (*"abcdefghi", "Wespe ä")
+    x = np.random.default_rng(3).integers(0, 256, (4, *net.input_shape), dtype=np.uint8)
+    floats = x / np.float32(255)
+    made = export.model(net)
+    given = made.graph.input[0].type.tensor_type.elem_type
+    assert given == (onnx.TensorProto.UINT8 if kind == "unit" else onnx.TensorProto.FLOAT)
+    (logits,) = run(made, x if kind == "unit" else floats)
+    assert_allclose(logits, net.forward(floats), rtol=1e-5, atol=1e-5)
+    metadata = {one.key: one.value for one in made.metadata_props}
+    assert json.loads(metadata["classes"]) == [*"abcdefghi", "Wespe ä"]
+    assert metadata["input"].startswith("uint8" if kind == "unit" else "float32")
 
 
 def test_a_weight_is_a_bit():
@@ -364,6 +400,16 @@ def test_refused():
         export.model(nn.Sequential([], (4,), image_form="arrays"))
 
 
+@pytest.mark.parametrize("shape", [(6, 5, 3), (4, 4, 2)])  # height = width = channels is no luck
+def test_an_end_in_images_is_refused(shape):
+    net = nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm()], shape)
+    with pytest.raises(InputError, match=r"gives \(\d, \d, 4\): let it end with Flatten"):
+        export.model(net)
+    flat = nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm(), nn.Flatten()], shape)
+    x = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    assert_allclose(run(export.model(flat), x)[0], flat.forward(x), rtol=1e-5, atol=1e-5)
+
+
 def test_no_option_of_a_layer_is_overlooked():
     """A new option changes what a layer computes: the model must follow, then this list."""
     place = {"kernel_size", "strides", "padding"}
@@ -384,10 +430,3 @@ def test_no_option_of_a_layer_is_overlooked():
         "Sign": {"quantizer"},
         "Threshold": set(),
     }
-
-
-def test_without_onnx(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(InputError, match=r'pip install "minibnn\[onnx\]"'):
-        export.write(small(), tmp_path / "small.onnx")
-    assert not list(tmp_path.iterdir())
