@@ -12,10 +12,13 @@ import time
 import tracemalloc
 import warnings
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import HypothesisWarning
 
+import minibnn as bnn
+from minibnn import nn
 from minibnn.errors import InputError
 
 FUZZERS = 20  # how many share the time; test_all_fuzzers_are_counted checks it
@@ -26,6 +29,35 @@ AT_ONCE = 50  # cases of a round
 LEAST = max(3, round(SECONDS / 3))  # cases in any case
 SLOW = 20  # seconds of processor time: a hang
 FREE = 4 << 20  # bytes of memory, beside twice the file
+
+
+@pytest.fixture(scope="session")
+def small_data():
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (12, 4, 4, 1), np.uint8), np.arange(12) % 3
+    return bnn.data.from_arrays(images, labels, images, labels)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory, small_data):
+    """A run folder of two epochs."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    layers = [
+        nn.BinaryConv2D(2, 3, kernel_quantizer="magnitude_aware_sign"),
+        nn.BatchNorm(scale=True),
+        nn.Residual([nn.Sign("swish_sign"), nn.BinaryConv2D(2, 3), nn.BatchNorm()], [nn.ReLU()]),
+        nn.AvgPool2D(2),
+        nn.Flatten(),
+        nn.Sign(),
+        nn.BinaryDense(4),
+        nn.Dense(3, l2=0.1),
+    ]
+    optimizer = bnn.optim.Split(
+        binary=bnn.optim.LatentAdam(lr=0.01), real=bnn.optim.SGD(lr=0.1, momentum=0.5)
+    )
+    net = nn.Sequential(layers, (4, 4, 1))
+    bnn.fit(net, optimizer, small_data, epochs=2, batch_size=6, out=out, progress=False)
+    return out
 
 
 @pytest.fixture
