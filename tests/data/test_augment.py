@@ -40,18 +40,13 @@ def test_draws_cover_every_offset_and_both_flips():
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("dtype", "offset", "named"),
     [
-        ({"images": np.zeros((2, 4, 4, 1), np.float32)}, "uint8.*float32"),
-        ({"offsets": [[0, -1], [0, 0]]}, "offsets must be from 0 to 8"),
-        ({"offsets": [[0, 0.5], [0, 0]]}, "offsets must be from 0 to 8"),
+        (np.float32, 0, "uint8.*float32"),
+        (np.uint8, -1, "offsets must be from 0 to 8"),
+        (np.uint8, 0.5, "offsets must be from 0 to 8"),
     ],
 )
-def test_arguments_that_would_read_outside_are_refused(change, named):
-    arguments = {
-        "images": np.zeros((2, 4, 4, 1), np.uint8),
-        "offsets": [[0, 0], [8, 8]],
-        "flips": [True, False],
-    }
+def test_what_would_read_outside_is_refused(dtype, offset, named):
     with pytest.raises(InputError, match=named):
-        pad_crop_flip(**(arguments | change))
+        pad_crop_flip(np.zeros((1, 4, 4, 1), dtype), [[0, offset]], [True])

@@ -55,10 +55,8 @@ def test_any_flipped_byte_in_the_pixels_is_noticed(tmp_path):
     refused(path, "damaged")
 
 
-def test_missing_arrays_and_wrong_ones_are_named(tmp_path):
+def test_wrong_arrays_are_named(tmp_path):
     path = tmp_path / "own.npz"
-    np.savez(path, **{name: array for name, array in GOOD.items() if name != "test_labels"})
-    refused(path, "'test_labels'")
     np.savez(path, **GOOD | {"train_labels": np.array([0.0, 1, 1, 0])})
     refused(path, "train_labels must be 4 integers")
 

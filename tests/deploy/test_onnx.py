@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -143,15 +143,10 @@ def networks(draw):
     for _ in range(draw(st.integers(0, 1))):
         layers += [nn.BinaryDense(draw(st.sampled_from([1, 7, 40]))), draw(norms), nn.Sign()]
     layers += [nn.BinaryDense(draw(st.integers(1, 6))), draw(norms)]
-    seed = draw(st.integers(0, 99))
     try:
-        return network(layers, shape, seed)
+        return network(layers, shape, draw(st.integers(0, 99)))
     except InputError:  # a kernel or pool larger than what is left of the image
-        return network(
-            [nn.Flatten(), nn.BinaryDense(9), nn.BatchNorm(True), nn.Sign(), nn.BinaryDense(3)],
-            shape,
-            seed,
-        )
+        reject()
 
 
 # -- the same signs, the same logits --------------------------------------------------------------
@@ -317,6 +312,8 @@ def test_another_runtime_that_rounds_as_numpy_does():
     logits, signs = ReferenceEvaluator(model).run(None, {"images": x})
     assert_array_equal(signs, hidden_signs(net, x)["sign1"])
     assert_array_equal(logits, net.forward(x))  # not one bit differs
+    # Nor where onnxruntime does nothing at loading, but unpacks the bits at each call.
+    assert_array_equal(run(export.model(net), x, optimised=False)[0], logits)
 
 
 def test_names_shapes_and_any_batch():
@@ -357,14 +354,6 @@ def test_a_weight_is_a_bit():
     assert len(export.model(net).SerializeToString()) < bits / 8 + 4 * reals + 5000
 
 
-def test_operators_as_they_stand():
-    """A runtime that does nothing at loading unpacks the bits at each call."""
-    net = small()
-    x = some_images(net)
-    (found,) = run(export.model(net), x, optimised=False)
-    assert_array_equal(found, net.forward(x))
-
-
 def test_thresholds_are_no_integers():
     """So a sum that a runtime rounds a little is still on the right side."""
     model = export.model(small())
@@ -379,7 +368,6 @@ def test_a_file(tmp_path):
     path = tmp_path / "small.onnx"
     export.write(net, path, classes=list("abcdefghij"))
     assert [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
-    onnx.checker.check_model(str(path), full_check=True)
     first = path.read_bytes()
     export.write(net.copy(), path, classes=list("abcdefghij"))
     assert path.read_bytes() == first

@@ -150,20 +150,6 @@ def test_between_layers_only_bits_move():
     assert all(p.binary for layer in packed.layers[3:-1] for p in layer.parameters())
 
 
-def test_ties_are_plus_one():
-    """Mean equal to a sum, no beta: the normalised sum is 0, and the sign +1."""
-    net = nn.Sequential(
-        [nn.Sign(), nn.BinaryDense(70), nn.BatchNorm(scale=True), nn.Sign()], (9,), seed=3
-    )
-    x = some_images((9,), 0)
-    sums = nn.Sequential(net.config()["layers"][:2], (9,), seed=3).forward(next(x))[0]
-    norm = net.layers[2]
-    norm.load_state({"moving_mean": np.float32(sums), "moving_variance": np.ones(70, np.float32)})
-    norm.gamma.assign(np.where(np.arange(70) % 2, 1, -1))
-    packed = equal(net)
-    assert (packed.forward(next(some_images((9,), 0))).unpack()[0] == 1).all()
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads(threads, use_threads):
     net = bnn.zoo.binarynet((16, 16, 3), filters=40, dense_units=70)

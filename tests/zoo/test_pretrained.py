@@ -46,14 +46,6 @@ def test_the_record_of_the_cifar10_network_is_in_the_results():
     assert record.command == f"minibnn train --recipe {last['name']}"
 
 
-def test_predict_takes_photos_of_any_size(tmp_path, capsys):
-    photo = np.random.default_rng(0).integers(0, 256, (300, 480, 3), dtype=np.uint8)
-    Image.fromarray(photo).save(tmp_path / "photo.jpg")
-    assert main(["predict", "--model", "binarynet-cifar10", str(tmp_path / "photo.jpg")]) == 0
-    name = capsys.readouterr().out.split(": ")[1].split()[0]
-    assert name in bnn.zoo.pretrained("binarynet-cifar10").classes
-
-
 def test_the_record_is_that_of_the_first_command():
     readme = (module.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     record = bnn.zoo.PRETRAINED["digits"]
