@@ -22,7 +22,6 @@ decode.prepare()
 
 
 def whole(width, height):
-    """Takes the image as it is."""
     return Crop((0, 0, width, height), (width, height), (0, 0, width, height))
 
 
@@ -79,7 +78,6 @@ def test_16_bits_of_colour_too():
 
 
 def png(header, rows):
-    """A PNG file made by hand."""
     content = b"\x89PNG\r\n\x1a\n"
     for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
         crc = zlib.crc32(kind + data)

@@ -20,7 +20,6 @@ def write(path, image, kind="PNG", **options):
 
 
 def colour(mode):
-    """An image of one colour, red, in a mode."""
     image = Image.new("RGB", (9, 7), tuple(RED.tolist()))
     return image.quantize(4) if mode == "P" else image.convert(mode)
 

@@ -11,7 +11,6 @@ from minibnn.cli import main
 
 @pytest.fixture
 def net(use_backend, tmp_path):
-    """A network, saved as net.npz."""
     use_backend("reference")
     layers = [nn.BinaryConv2D(8, 3), nn.BatchNorm(), nn.Sign(), nn.Flatten()]
     net = nn.Sequential([*layers, nn.BinaryDense(3), nn.BatchNorm()], (5, 5, 1), seed=1)

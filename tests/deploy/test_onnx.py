@@ -363,16 +363,6 @@ def test_thresholds_are_no_integers():
     assert_array_equal(threshold % 1, np.full_like(threshold, 0.5))
 
 
-def test_a_file(tmp_path):
-    net = small()
-    path = tmp_path / "small.onnx"
-    export.write(net, path, classes=list("abcdefghij"))
-    assert [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
-    first = path.read_bytes()
-    export.write(net.copy(), path, classes=list("abcdefghij"))
-    assert path.read_bytes() == first
-
-
 # -- what cannot be -------------------------------------------------------------------------------
 
 

@@ -173,15 +173,6 @@ def test_any_batch():
     same(packed.predict(x[:0]), net.predict(x[:0]))
 
 
-def test_test_images_of_digits():
-    net, data = bnn.zoo.digits_net(filters=16, dense_units=64), bnn.data.load("digits")
-    for k in range(5):
-        net.forward(data.train_images[k::5], training=True)
-    packed = pack(net)
-    same(packed.predict(data.test_images), net.predict(data.test_images))
-    assert bnn.evaluate(packed, data) == bnn.evaluate(net, data)
-
-
 @pytest.mark.slow
 def test_all_test_images_of_cifar10(shared_cifar):
     data = bnn.data.load("cifar10", shared_cifar)

@@ -90,7 +90,6 @@ def test_a_missing_checksum(tmp_path):
 
 
 def handmade(path, members, **options):
-    """A zip of these members: name -> bytes."""
     with zipfile.ZipFile(path, "w", **options) as file:
         for name, content in members.items():
             file.writestr(name, content)

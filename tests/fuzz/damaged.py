@@ -5,6 +5,7 @@ import io
 import json
 import math
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -148,8 +149,6 @@ def zipped(draw, members):
 
 
 def _zip(members, method, twice=None):
-    import warnings
-
     file = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w", method) as archive:
         warnings.simplefilter("ignore")

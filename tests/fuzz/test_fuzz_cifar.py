@@ -18,7 +18,6 @@ import cifar_files
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Files of 20 records."""
     monkeypatch.setattr(cifar10, "RECORDS", cifar_files.RECORDS)
 
 

@@ -27,7 +27,6 @@ def network():
 
 @pytest.fixture
 def path(network, tmp_path):
-    """Its file."""
     path = tmp_path / "net.npz"
     network.save(path)
     network.forward(np.zeros((1, 8, 8, 1), np.uint8))  # whatever it imports or compiles

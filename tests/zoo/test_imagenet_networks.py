@@ -10,7 +10,6 @@ import pytest
 
 import minibnn
 from minibnn import nn, optim, zoo
-from minibnn.nn import load_network
 
 ALEXNET = """
 BinaryConv2D  56 56 64     11 * 11 * 3 * 64
@@ -202,10 +201,14 @@ def test_birealnet_in_detail():
     assert not any(isinstance(layer, nn.ReLU) for layer in net.chain.walk())
 
 
+LATENT = {"kernel_quantizer": "magnitude_aware_sign"}
+
+
 def test_the_latent_baseline_scales_binary_kernels_only():
     net, plain = small("birealnet_magnitude"), small("birealnet")
-    quantizers = described(net, nn.BinaryConv2D, "kernel_quantizer")
-    assert quantizers == [("magnitude_aware_sign",)] * 16
+    for one, count in (net, 16), (small("xnornet", **LATENT), 6):
+        quantizers = described(one, nn.BinaryConv2D, "kernel_quantizer")
+        assert quantizers == [("magnitude_aware_sign",)] * count
     assert described(plain, nn.BinaryConv2D, "kernel_quantizer") == [("ste_sign",)] * 16
     for p, q in zip(net.parameters(), plain.parameters(), strict=True):
         assert (p.value == q.value).all()
@@ -213,18 +216,12 @@ def test_the_latent_baseline_scales_binary_kernels_only():
         assert q.scale is None
 
 
-LATENT = {"kernel_quantizer": "magnitude_aware_sign"}
-
-
-@pytest.mark.parametrize(
-    "name, options",
-    [(name, {}) for name in (*NETWORKS, "birealnet_magnitude")] + [("xnornet", LATENT)],
-)
-def test_each_learns_one_batch_and_comes_back_from_its_file(name, options, tmp_path):
-    net = small(name, **options)
+@pytest.mark.parametrize("name", [*NETWORKS, "birealnet_magnitude"])
+def test_each_learns_one_batch_and_comes_back_from_its_file(name, tmp_path):
+    net = small(name)
     rng = np.random.default_rng(0)
     x, labels = rng.integers(0, 256, (8, *net.input_shape), dtype=np.uint8), np.arange(8) % 4
-    latent = options or name == "birealnet_magnitude"
+    latent = name == "birealnet_magnitude"
     binary = optim.LatentAdam(lr=0.003) if latent else optim.Bop(gamma=0.01, threshold=1e-5)
     optimizer = optim.Split(binary=binary, real=optim.Adam(lr=0.01))
     losses = []
@@ -236,7 +233,7 @@ def test_each_learns_one_batch_and_comes_back_from_its_file(name, options, tmp_p
         losses.append(loss)
     assert losses[-1] < 0.5 * losses[0]
     net.save(tmp_path / "net.npz")
-    again = load_network(tmp_path / "net.npz")
+    again = minibnn.load(tmp_path / "net.npz")
     np.testing.assert_array_equal(again.predict(x), net.predict(x))
     assert again.config() == net.config() == net.copy().config()
 
