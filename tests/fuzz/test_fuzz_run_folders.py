@@ -6,15 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from damaged import (
-    changed_arrays,
-    declared_bytes,
-    edited,
-    json_texts,
-    mutants,
-    resealed,
-    writable,
-)
+from damaged import changed_arrays, declared_bytes, edited, json_texts, mutants, resealed, writable
 from hypothesis import strategies as st
 
 import minibnn as bnn
