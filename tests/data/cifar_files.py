@@ -26,7 +26,6 @@ def planes(image):
 
 
 def binary_contents(images, labels):
-    """{file name: content} of the binary layout."""
     records = [bytes([label]) + planes(x) for x, label in zip(images, labels, strict=True)]
     return {
         name: b"".join(records[k * RECORDS : (k + 1) * RECORDS])
@@ -45,8 +44,6 @@ def python_contents(images, labels, dump):
 
 
 def python3_dump(protocol, *, byte_keys=False):
-    """A dump as Python 3 writes it."""
-
     def dump(data, labels):
         batch = {"data": data, "labels": labels, "batch_label": "a batch", "filenames": ["a.png"]}
         if byte_keys:
@@ -87,7 +84,6 @@ def write_folder(folder, contents):
 
 
 def write_archive(path, folder, contents):
-    """A .tar.gz of the files below ``folder``."""
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for name, content in contents.items():
             member = tarfile.TarInfo(f"{folder}/{name}")

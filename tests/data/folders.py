@@ -25,7 +25,7 @@ def epoch(data, e=0, start=0, size=4, seed=0, augment="paper"):
 
 
 def same(one, other):
-    assert len(one) == len(other) > 0
+    assert len(one) == len(other)
     for (x, y), (other_x, other_y) in zip(one, other, strict=True):
         assert_array_equal(x, other_x)
         assert_array_equal(y, other_y)

@@ -8,8 +8,6 @@ import tracemalloc
 import numpy as np
 import pytest
 from cifar_files import python2_dump, python_contents, random_images, write_folder
-from hypothesis import given
-from hypothesis import strategies as st
 
 from minibnn import InputError
 from minibnn.data import cifar10, load
@@ -58,12 +56,6 @@ def test_nothing_is_run(tmp_path, monkeypatch, way, protocol, place):
     assert not proof.exists()
 
 
-def test_the_same_file_would_run_if_trusted(tmp_path):
-    proof = tmp_path / "ran"
-    pickle.loads(pickle.dumps(Calls(os.system, f"touch {proof}")))
-    assert proof.exists()
-
-
 PAIRS = b"2\x86" * 100  # a pair of the same pair, a hundred deep: takes forever to hash
 
 
@@ -96,34 +88,17 @@ def test_what_is_no_batch_is_refused_and_takes_little_memory(content):
     assert _peak(content) < 2**20
 
 
-@given(st.data())
-def test_a_damaged_batch_is_an_input_error_or_the_same_kind_of_thing(data):
-    content = bytearray(GOOD["test_batch"])
-    head, tail = st.integers(0, 200), st.integers(len(content) - 80, len(content) - 1)
-    for _ in range(data.draw(st.integers(1, 3))):
-        content[data.draw(head | tail)] = data.draw(st.integers(0, 255))
-    try:
-        pixels, labels = decode_python(bytes(content), "batch", 20)
-    except InputError as error:
-        assert str(error).startswith("batch: ")
-        assert "\n" not in str(error)
-    else:
-        assert (pixels.shape, pixels.dtype, len(labels)) == ((20, 3072), np.uint8, 20)
-
-
-def test_what_a_pickle_makes_is_no_larger_than_the_file(tmp_path, monkeypatch):
+def test_what_a_pickle_makes_is_no_larger_than_the_file():
     """A text encoded again and again, and operations that need more memory than bytes."""
     text = b"X" + (50_000).to_bytes(4, "little") + b"a" * 50_000
     again = b"c_codecs\nencode\nq\x00" + text + b"q\x01X\x06\x00\x00\x00latin1q\x02\x86"
     content = b"\x80\x02(" + again + b"h\x00h\x01h\x02\x86R" * 200 + b"t."
-    peak = _peak(content)
-    assert peak < 2 * len(content) + (4 << 20)
+    assert _peak(content) < 2 * len(content) + (4 << 20)
     content = b"\x80\x02(" + b"N" * (3 << 20) + b"t."
     assert _peak(content) < 2 * len(content) + (4 << 20)
 
 
 def _peak(content):
-    """The memory peak of refusing ``content``."""
     tracemalloc.start()
     with pytest.raises(InputError, match="a: "):
         decode_python(content, "a", 20)

@@ -48,17 +48,13 @@ def test_floats_in_the_unit_interval_become_float32():
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"train_images": np.zeros((12, 5), np.uint8)}, "train_images"),
         ({"train_images": np.zeros((0, 5, 4, 3), np.uint8)}, "train_images"),
         ({"train_images": np.zeros((12, 5, 4, 3), np.int64)}, "train_images.*int64"),
-        ({"train_images": np.full((12, 5, 4, 3), 1.5)}, "train_images.*1.5"),
         ({"train_images": np.full((12, 5, 4, 3), np.nan)}, "train_images.*nan"),
-        ({"test_images": np.zeros((6, 5, 4, 1), np.uint8)}, r"test_images.*\(5, 4, 1\)"),
         ({"test_images": np.zeros((6, 5, 4, 3), np.float32)}, "test_images.*float32"),
         ({"train_labels": np.eye(12, dtype=int)}, r"train_labels.*\(12, 12\)"),
         ({"test_labels": np.full(6, 10**9)}, "test_labels.*1000000000"),
         ({"test_labels": np.arange(6), "classes": ["a", "b", "c"]}, "test_labels.*3.*5"),
-        ({"classes": 3}, "classes"),
         ({"classes": [0, 1, 2]}, "classes"),
     ],
 )

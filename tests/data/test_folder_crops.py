@@ -99,12 +99,3 @@ def test_the_middle_is_cut_out_of_the_image_with_its_shorter_side_resized(width,
     margins = np.array([left, crop.resized[0] - right, upper, crop.resized[1] - lower])
     assert margins.min() >= 0
     assert_array_equal(margins[[0, 2]], margins.reshape(2, 2).sum(1) // 2)
-
-
-def test_the_margin_is_32_pixels_for_imagenets_size():
-    assert centre_crop(500, 375, 224) == (
-        (0, 0, 500, 375),
-        (341, 256),
-        (58, 16, 282, 240),
-        False,
-    )

@@ -1,7 +1,5 @@
 """Image files as inputs: every mode, any size, and what is no image."""
 
-import io
-
 import numpy as np
 import pytest
 from image_files import encoded
@@ -22,7 +20,6 @@ def write(path, image, kind="PNG", **options):
 
 
 def colour(mode):
-    """An image of one colour, red, in a mode."""
     image = Image.new("RGB", (9, 7), tuple(RED.tolist()))
     return image.quantize(4) if mode == "P" else image.convert(mode)
 
@@ -32,6 +29,7 @@ def colour(mode):
     [
         ("RGB", "PNG"), ("P", "PNG"), ("RGBA", "PNG"), ("P", "GIF"), ("CMYK", "TIFF"),
         ("CMYK", "JPEG"), ("YCbCr", "JPEG"), ("LAB", "TIFF"), ("RGB", "BMP"), ("RGB", "WEBP"),
+        ("RGB", "PPM"),
     ],
 )  # fmt: skip
 def test_colours_in_every_mode(tmp_path, mode, kind):
@@ -117,40 +115,21 @@ def test_for_networks_on_image_folders(tmp_path):
     assert x.dtype == np.float32
     crop = decode.cut(path.read_bytes(), lambda *size: centre_crop(*size, 28))
     expected = np.asarray(crop) / 255 - np.array([0.485, 0.456, 0.406])
-    np.testing.assert_allclose(x, expected / [0.229, 0.224, 0.225], atol=1e-5)
+    np.testing.assert_allclose(x, expected / [0.229, 0.224, 0.225], rtol=0, atol=5e-7)
     with pytest.raises(InputError, match="are RGB squares"):
         read_image(path, (28, 30, 3), "image-folder")
 
 
 def test_what_is_no_image(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
-    path.write_text("hello")
-    with pytest.raises(InputError, match=r"a\.png: not an image"):
+    path = write(tmp_path / "a.png", Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF")
+    with pytest.raises(InputError, match=r"a\.png: pixels are floating-point"):
         read_image(path, (8, 8, 1))
-    with pytest.raises(InputError, match=r"b\.png: cannot be read \(No such file"):
-        read_image(tmp_path / "b.png", (8, 8, 1))
-    with pytest.raises(InputError, match=r"cannot be read \(Is a directory"):
-        read_image(tmp_path, (8, 8, 1))
+    write(path, Image.new("1", (9000, 9000)))
+    with pytest.raises(InputError, match=r"a\.png: .*pixels"):
+        read_image(path, (8, 8, 1))
     monkeypatch.setattr(decode, "MOST_BYTES", 9000)
     with pytest.raises(InputError, match="zero: not an image"):
         read_image("/dev/zero", (8, 8, 1))
-    whole = encoded(
-        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)), "PNG"
-    )
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"a\.png: damaged: "):
-        read_image(path, (8, 8, 1))
-    write(path, Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF")
-    with pytest.raises(InputError, match="floating-point"):
-        read_image(path, (8, 8, 1))
-
-
-def test_an_image_that_unpacks_to_too_much(tmp_path):
-    file = io.BytesIO()
-    Image.new("1", (9000, 9000)).save(file, "PNG")
-    (tmp_path / "bomb.png").write_bytes(file.getvalue())
-    with pytest.raises(InputError, match=r"bomb.png: .*pixels"):
-        read_image(tmp_path / "bomb.png", (8, 8, 1))
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 2), (8, 8, 4), (64,)])

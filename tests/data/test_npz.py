@@ -33,9 +33,8 @@ def refused(path, match):
     assert "\n" not in str(caught.value)
 
 
-def test_missing_cut_off_and_foreign_files_are_named(tmp_path):
+def test_cut_off_and_foreign_files_are_named(tmp_path):
     path = tmp_path / "own.npz"
-    refused(path, "does not exist")
     np.savez_compressed(path, **GOOD)
     whole = path.read_bytes()
     for length in range(0, len(whole), 37):
@@ -56,10 +55,8 @@ def test_any_flipped_byte_in_the_pixels_is_noticed(tmp_path):
     refused(path, "damaged")
 
 
-def test_missing_arrays_and_wrong_ones_are_named(tmp_path):
+def test_wrong_arrays_are_named(tmp_path):
     path = tmp_path / "own.npz"
-    np.savez(path, **{name: array for name, array in GOOD.items() if name != "test_labels"})
-    refused(path, "'test_labels'")
     np.savez(path, **GOOD | {"train_labels": np.array([0.0, 1, 1, 0])})
     refused(path, "train_labels must be 4 integers")
 
@@ -77,26 +74,10 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path):
     assert not proof.exists()
 
 
-def write_raw(path, member, content, compression=zipfile.ZIP_STORED):
+def write_raw(path, member, content, compression):
     np.savez(path, **{name: array for name, array in GOOD.items() if name != member})
     with zipfile.ZipFile(path, "a", compression) as file:
         file.writestr(f"{member}.npy", content)
-
-
-def test_a_header_that_promises_more_than_is_there_is_refused_before_reading(tmp_path):
-    header = io.BytesIO()
-    declared = {"descr": "|u1", "fortran_order": False, "shape": (10**7, 1000, 1000, 3)}
-    np.lib.format.write_array_header_1_0(header, declared)
-    write_raw(tmp_path / "own.npz", "train_images", header.getvalue() + bytes(100))
-    refused(tmp_path / "own.npz", "train_images declares uint8 .*30000000000000 bytes.*holds 100")
-
-
-def test_entries_of_no_bytes_are_refused(tmp_path):
-    header = io.BytesIO()
-    declared = {"descr": "<U0", "fortran_order": False, "shape": (10**9,)}
-    np.lib.format.write_array_header_1_0(header, declared)
-    write_raw(tmp_path / "own.npz", "train_images", header.getvalue())
-    refused(tmp_path / "own.npz", "train_images declares <U0 .*entries of no bytes")
 
 
 def test_more_than_there_is_memory_is_refused_before_reading(tmp_path, monkeypatch):
@@ -120,10 +101,8 @@ def test_a_directory_that_promises_more_than_can_be_packed_is_refused(tmp_path):
     refused(tmp_path / "own.npz", "train_images declares 10000128 bytes in .*more than is possible")
 
 
-def test_packing_nobody_needs_and_garbage_headers_are_refused(tmp_path):
+def test_packing_nobody_needs_is_refused(tmp_path):
     npy = io.BytesIO()
     np.save(npy, GOOD["train_labels"])
     write_raw(tmp_path / "own.npz", "train_labels", npy.getvalue(), zipfile.ZIP_LZMA)
     refused(tmp_path / "own.npz", "train_labels is compressed")
-    write_raw(tmp_path / "own.npz", "train_labels", b"\x93NUMPY\x01\x00\x04\x00{{{{")
-    refused(tmp_path / "own.npz", "train_labels is no array .*as numpy.savez writes it")

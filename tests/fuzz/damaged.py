@@ -5,10 +5,13 @@ import io
 import json
 import math
 import struct
+import warnings
 import zipfile
 
 import numpy as np
 from hypothesis import strategies as st
+
+from minibnn.files import archive
 
 # Numbers that fit nowhere, or where a size is counted wrongly.
 ODD_NUMBERS = (0, 1, 7, 8, 127, 255, 256, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62)
@@ -146,8 +149,6 @@ def zipped(draw, members):
 
 
 def _zip(members, method, twice=None):
-    import warnings
-
     file = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w", method) as archive:
         warnings.simplefilter("ignore")
@@ -228,6 +229,37 @@ def json_texts(draw, value):
 
 
 # -- named arrays ---------------------------------------------------------------------------------
+
+
+def read_arrays(path):
+    with np.load(path) as file:
+        return dict(file)
+
+
+def mutants(path):
+    """Damaged contents of an .npz file."""
+    content, arrays = path.read_bytes(), read_arrays(path)
+    members = {f"{name}.npy": array_bytes(array) for name, array in arrays.items()}
+    return edited(content) | zipped(members) | st.binary(max_size=200)
+
+
+def resealed(path):
+    """Contents of one of our files that hold something else, under a right checksum."""
+    arrays = read_arrays(path)
+    del arrays[archive.CHECKSUM]
+    return changed_arrays(arrays, ["meta"]).map(_sealed).filter(bool)
+
+
+def _sealed(arrays):
+    try:
+        return archive.encode(arrays)
+    except (ValueError, UnicodeError):
+        return b""  # no such file can be
+
+
+def writable(arrays):
+    """Whether ``numpy.savez`` can write them."""
+    return all(name.isprintable() and name not in ("", "file") for name in arrays)
 
 
 @st.composite

@@ -48,13 +48,8 @@ def answers(capsys):
 def damaged(whole):
     contents = {name: (whole / name).read_bytes() for name in FILES}
     config = json.loads(contents["config.json"])
-    options = st.fixed_dictionaries({}).flatmap(
-        lambda _: json_texts(config["options"]).map(
-            lambda text: b"".join(
-                [json.dumps(config | {"options": "HERE"}).encode().replace(b'"HERE"', text)]
-            )
-        )
-    )
+    frame = json.dumps(config | {"options": "HERE"}).encode()
+    options = json_texts(config["options"]).map(lambda text: frame.replace(b'"HERE"', text))
     return st.one_of(
         st.tuples(st.just("config.json"), json_texts(config) | options | options),
         st.sampled_from(FILES).flatmap(

@@ -1,41 +1,14 @@
 """Data sets in .npz files, and arrays from Larq, damaged."""
 
 import numpy as np
-import pytest
-from damaged import array_bytes, changed_arrays, declared_bytes, edited, zipped
-from hypothesis import strategies as st
-from test_fuzz_networks import writable
+from damaged import changed_arrays, declared_bytes, mutants, read_arrays, writable
 
 from minibnn import data, nn
 from minibnn.deploy import larq
 
 
-@pytest.fixture(scope="module")
-def arrays():
-    rng = np.random.default_rng(0)
-    return {
-        "train_images": rng.integers(0, 256, (6, 3, 4, 1), np.uint8),
-        "train_labels": np.arange(6) % 2,
-        "test_images": rng.integers(0, 256, (4, 3, 4, 1), np.uint8),
-        "test_labels": np.arange(4) % 2,
-        "classes": np.array(["cat", "dog"]),
-    }
-
-
-def files(arrays):
-    members = {f"{name}.npy": array_bytes(array) for name, array in arrays.items()}
-    content = {"a": b""}
-
-    def whole():
-        import io
-
-        file = io.BytesIO()
-        np.savez_compressed(file, **arrays)
-        return file.getvalue()
-
-    content = whole()
-    changed = changed_arrays(arrays).filter(writable)
-    return edited(content) | zipped(members) | changed | st.binary(max_size=200)
+def files(path):
+    return mutants(path) | changed_arrays(read_arrays(path)).filter(writable)
 
 
 def write(path, case):
@@ -46,9 +19,16 @@ def write(path, case):
     return max(path.stat().st_size, declared_bytes(path.read_bytes()))
 
 
-def test_data_sets(fuzz, reads, arrays, tmp_path):
-    path = tmp_path / "a.npz"
-    np.savez(path, **arrays)
+def test_data_sets(fuzz, reads, tmp_path):
+    path, rng = tmp_path / "a.npz", np.random.default_rng(0)
+    np.savez_compressed(
+        path,
+        train_images=rng.integers(0, 256, (6, 3, 4, 1), np.uint8),
+        train_labels=np.arange(6) % 2,
+        test_images=rng.integers(0, 256, (4, 3, 4, 1), np.uint8),
+        test_labels=np.arange(4) % 2,
+        classes=np.array(["cat", "dog"]),
+    )
     data.load(f"npz:{path}").split_validation(2)
 
     def attempt(case):
@@ -63,7 +43,7 @@ def test_data_sets(fuzz, reads, arrays, tmp_path):
             assert 0 <= labels.min() and labels.max() < len(found.classes)
         assert "images" in repr(found)
 
-    fuzz(files(arrays), attempt)
+    fuzz(files(path), attempt)
 
 
 def test_larq(fuzz, reads, tmp_path):
@@ -78,8 +58,6 @@ def test_larq(fuzz, reads, tmp_path):
     path = tmp_path / "a.npz"
     larq.write(net, path)
     larq.read(path, net)
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
 
     def attempt(case):
         size = write(path, case)
@@ -90,4 +68,4 @@ def test_larq(fuzz, reads, tmp_path):
         with np.errstate(all="ignore"):
             assert net.forward(np.zeros((1, 3, 3, 1), np.uint8)).shape == (1, 2)
 
-    fuzz(files(arrays), attempt)
+    fuzz(files(path), attempt)

@@ -46,14 +46,6 @@ def test_the_record_of_the_cifar10_network_is_in_the_results():
     assert record.command == f"minibnn train --recipe {last['name']}"
 
 
-def test_predict_takes_photos_of_any_size(tmp_path, capsys):
-    photo = np.random.default_rng(0).integers(0, 256, (300, 480, 3), dtype=np.uint8)
-    Image.fromarray(photo).save(tmp_path / "photo.jpg")
-    assert main(["predict", "--model", "binarynet-cifar10", str(tmp_path / "photo.jpg")]) == 0
-    name = capsys.readouterr().out.split(": ")[1].split()[0]
-    assert name in bnn.zoo.pretrained("binarynet-cifar10").classes
-
-
 def test_the_record_is_that_of_the_first_command():
     readme = (module.Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     record = bnn.zoo.PRETRAINED["digits"]
@@ -82,12 +74,9 @@ def test_predict_takes_the_square_in_the_middle_of_any_image(tmp_path, capsys):
     assert first.partition(": ")[2] == second.partition(": ")[2] != ""
 
 
-def test_predict_without_images_or_with_an_unknown_model(capsys):
-    for arguments in (["--model", "digits"], ["some.npz"]):
-        assert main(["predict", *arguments]) == 2
-        assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
-    assert main(["predict", "--model", "lenet", "x.png"]) == 2
-    assert "must be one of digits, binarynet-cifar10, found 'lenet'" in capsys.readouterr().err
+def test_predict_without_images(capsys):
+    assert main(["predict", "--model", "digits"]) == 2
+    assert "Missing argument 'IMAGE...'" in capsys.readouterr().err
 
 
 def test_a_wrong_backend_is_no_fault_of_the_file(monkeypatch):
