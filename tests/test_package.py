@@ -64,7 +64,6 @@ WHEN_USED = {
 # Files over 400 lines, and why they are one idea all the same.
 LONG = {
     "tests/cli/bad_inputs.py": "a table, one line for each bad input",
-    "tests/ops/test_reference.py": "one test for each operation",
     "tests/ops/test_twins.py": "the cases of each operation",
 }
 

@@ -77,7 +77,7 @@ def test_only_assign_counts_as_a_new_version(kernel):
         (np.full((3, 2), 257), r"every entry must be \+1 or -1, found 257"),
         (np.full((3, 2), "1"), "must be real numbers, found <U1"),
         (np.full((3, 2), 1j), "must be real numbers, found complex128"),
-        (np.full((3, 2), 1, "m8[s]"), "must be real numbers, found timedelta64[s]"),
+        (np.full((3, 2), 1, "m8[s]"), "must be real numbers, found timedelta64"),
     ],
 )
 def test_what_is_not_binary_is_refused_and_nothing_changes(array, message):
