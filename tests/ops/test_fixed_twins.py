@@ -169,6 +169,9 @@ def _(rng):
     dy, where = dy.like(dy.integers.transpose(0, 2, 3, 1)), where.transpose(0, 2, 3, 1)
     yield signs(rng, 2, 6, 7, 5, axis=3), dy, where, (3, 3)
     yield signs(rng, 2, 6, 7, 5, axis=3), not_finite(*dy.shape), where, (3, 3)
+    one_place = np.zeros((3, 8, 8, 17), np.uint8)
+    x = pack_signs(np.ones((3, 16, 17, 70)), 3)
+    yield x, extreme(np.int8, *one_place.shape), one_place, (3, 3)
 
 
 # -- pooling, normalisation -------------------------------------------------------------------
