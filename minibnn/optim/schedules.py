@@ -52,9 +52,8 @@ class Schedule:
     def _progress(self, step):
         """Spans gone by since step 0, a real number."""
         if not isinstance(self.steps, int):
-            raise InputError(
-                f"schedule {self} counts epochs or the run: call bind(steps_per_epoch, total)"
-            )
+            words = "counts epochs or the run: call bind(steps_per_epoch, total)"
+            raise InputError(f"schedule {self} {words}")
         return step / self.steps
 
 
