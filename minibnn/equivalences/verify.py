@@ -107,9 +107,7 @@ def verify_entry(entry, steps, examples, seed, ports=()):
     )
     against = () if ports else entry.counterexamples
     whole = [example.words for example in against if not entry.broken_by(example)]
-    why = found.why
-    if not why and whole:
-        why = f"a counterexample does not break it: {whole[0]}"
+    why = found.why or (f"a counterexample does not break it: {whole[0]}" if whole else "")
     counts = found.cases, found.ties, len(against) - len(whole), len(against)
     verdict, seconds = FAILED if why else PASSED, time.perf_counter() - start
     code = paste(entry, found.case, steps) if found.case else ""

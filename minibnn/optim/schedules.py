@@ -150,11 +150,6 @@ class CosineDecay(Schedule):
         return f"cosine:{self.initial!r}:{self.final!r}{_write_span(self.steps)}"
 
 
-def _span(text):
-    """Steps as an int, epochs and shares as the text they are."""
-    return text if text.endswith(_UNITS) else int(text)
-
-
 FORMS = {  # of the numbers in a text and a span
     "step": lambda start, rate, span: ExponentialDecay(start, rate, span, staircase=True),
     "exp": lambda start, rate, span: ExponentialDecay(start, rate, span),
@@ -176,7 +171,8 @@ def parse(text):
     try:
         if not parts:
             return float(name)
-        return FORMS[name](*map(float, parts[:numbers]), *map(_span, parts[numbers:]))
+        spans = (x if x.endswith(_UNITS) else int(x) for x in parts[numbers:])
+        return FORMS[name](*map(float, parts[:numbers]), *spans)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError):  # no such name, too many parts, no number

@@ -9,11 +9,10 @@ import numpy as np
 
 from minibnn.data import Batches, Dataset
 from minibnn.deploy import PackedNetwork
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, import_extra, integer
 from minibnn.nn import BatchNorm, Sequential
 from minibnn.nn.layers.layer import as_floats
 from minibnn.nn.losses import class_weighted
-from minibnn.training import tensorboard
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.distributed import ALONE
 from minibnn.training.measure import check_labels, loss_function
@@ -73,7 +72,8 @@ class Settings:
         if self.tensorboard:
             if self.out is None:
                 raise InputError("tensorboard=True writes into the run folder: name one (out)")
-            tensorboard.check_installed()
+            words = "TensorBoard's event files need the package tensorboardX"
+            import_extra("tensorboardX.record_writer", "tensorboard", words)
 
     def recorded(self):
         """The settings that config.json keeps."""

@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 
-from minibnn.errors import import_extra
 from minibnn.training.errors import writing
 from minibnn.training.run_folder import EVENTS
 from minibnn.training.telemetry import BINS_PER_DECADE, EDGES
@@ -62,12 +61,6 @@ class EventFile:
 
     def _write(self, event):
         self._writer.write(event.SerializeToString())
-
-
-def check_installed():
-    """Raise InputError, naming the extra, unless tensorboardX is there."""
-    words = "TensorBoard's event files need the package tensorboardX"
-    import_extra("tensorboardX.record_writer", "tensorboard", words)
 
 
 def event_of(run, row):
