@@ -161,8 +161,7 @@ class Port:
         self.raw(*other)
         now = self.copied(result, value, g)
         unchanged("a later call changes the result of an earlier one", kept, now)
-        words = "the same inputs give another result the second time"
-        unchanged(words, kept, self.call(case))
+        unchanged("the same inputs give another result the second time", kept, self.call(case))
 
     def check_entries(self, case):
         random, size = np.random.default_rng(case["seed"]), case["size"]

@@ -249,8 +249,7 @@ def storm(x):
     (g, bits, m, _), hyper = drawn_second(x, (1, -1, 2, -2, 0.25, 0), rule=STRICT, **how)
     storms = hyper["gamma"] / hyper["sigma"] ** 0.5 > hyper["threshold"]
     gradients = g if every else g[:1]
-    run = second(x, gradients, bits, 0 * m, 0 * m, **hyper)
-    for g, (w, state) in x.beside(gradients, run):
+    for g, (w, state) in x.beside(gradients, second(x, gradients, bits, 0 * m, 0 * m, **hyper)):
         x.tie((w != bits) & storms)
         x.show(m=state.m, v=state.v)
         bits = np.where((g * bits > 0) & storms, -bits, bits)

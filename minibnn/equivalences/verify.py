@@ -63,8 +63,7 @@ def verify(
 
         functions = bop_step, latent_sgd_step
         ports, steps = ports_and_steps(*functions, rule, average, exact, examples, seed)
-        foreign = set(steps.foreign)
-        entries = [e for e in entries if foreign & set(e.ports) and e.claims_of(steps)]
+        entries = [e for e in entries if set(steps.foreign) & set(e.ports) and e.claims_of(steps)]
     steps = steps or library_steps(backend)
     jobs = [job for port in ports for job in port.jobs()]
     jobs += [partial(verify_entry, e, steps, examples, seed, ports) for e in entries]

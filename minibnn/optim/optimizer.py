@@ -335,13 +335,12 @@ class Split(Optimizer):
 
     def routes(self, parameters):
         """Each part with its share of the parameters; InputError for one that none trains."""
-        shares = {"binary": [], "real": []}
+        parts, shares = self.parts(), {"binary": [], "real": []}
         for p in parameters:
-            shares["binary" if p.binary else "real"].append(p)
-        parts = self.parts()
-        for name, share in shares.items():
-            for p in share if name not in parts else ():
+            name = "binary" if p.binary else "real"
+            if name not in parts:
                 raise InputError(f"split: no optimizer for the {name} parameter {p.name}")
+            shares[name].append(p)
         return [(part, shares[name]) for name, part in parts.items()]
 
     def inertia(self, parameter):

@@ -252,8 +252,7 @@ class Exchange:
         """The sum over the ranks of each array, times ``factor``: one message for all of them."""
         if not arrays:
             return []
-        real = arrays[0].dtype.kind == "f"
-        dtype = np.float32 if real else self.ranks.narrowest(arrays)
+        dtype = np.float32 if arrays[0].dtype.kind == "f" else self.ranks.narrowest(arrays)
         ends = np.cumsum([array.size for array in arrays])
         flat = np.zeros(-(-ends[-1] // self.ranks.size) * self.ranks.size, dtype)
         np.concatenate(

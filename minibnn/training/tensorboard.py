@@ -78,8 +78,7 @@ def event_of(run, row):
         what = run.telemetry.symbol
         for k, name in enumerate(run.telemetry.layers):
             middles = np.repeat((_EDGES[1:] + _EDGES[:-1]) / 2, telemetry["histogram"][k])
-            histogram = make_histogram(middles, _EDGES)
-            one = Summary.Value(tag=f"log10 inertia/{name}", histo=histogram)
+            one = Summary.Value(tag=f"log10 inertia/{name}", histo=make_histogram(middles, _EDGES))
             unit = " / threshold" if telemetry["threshold"][k] > 0 else ""
             one.metadata.plugin_data.plugin_name = "histograms"
             one.metadata.summary_description = f"log10({what}{unit})"
