@@ -85,16 +85,12 @@ def _options_before(ctx, given):
     config = read_config(out, missing_ok=True) or {}
     before = config.get("options") or {}
     if config and not before and given <= set(HOW):
-        raise InputError(
-            f"{out} was started from Python: go on with it there (resume=True), or spell out all "
-            "the options"
-        )
+        words = "go on with it there (resume=True), or spell out all the options"
+        raise InputError(f"{out} was started from Python: {words}")
     command = before.get("command", ctx.info_name)
     if command != ctx.info_name:
-        raise InputError(
-            f"{out} is a run of minibnn {command}, not of {ctx.info_name}; go on with: "
-            f"minibnn {command} --resume --out {shlex.quote(str(out))}"
-        )
+        words = f"go on with: minibnn {command} --resume --out {shlex.quote(str(out))}"
+        raise InputError(f"{out} is a run of minibnn {command}, not of {ctx.info_name}; {words}")
     return before
 
 

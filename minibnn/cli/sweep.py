@@ -160,8 +160,7 @@ def _check_cells(cells, out, force):
             continue
         options = {name.replace("-", "_"): value for name, value in cell.options.items()}
         options |= {"out": str(folder), "force": force}
-        context = train.make_context("train", [], default_map=options)
-        settled[repr(sizes)] = context.params
+        settled[repr(sizes)] = train.make_context("train", [], default_map=options).params
     for options in list(settled.values())[:_MOST_CHECKED]:
         with started("train", options) as start:
             training_data(start.net, start.data, Settings(**start.arguments))

@@ -72,7 +72,6 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
         raise InputError(f"the network takes {takes}, and the images of {images.name} are {found}")
     takes, found = trained.network.image_form, images.image_form
     if takes != found and "arrays" not in (takes, found):
-        raise InputError(
-            f"the network takes {takes!r} images, those of {images.name} are {found!r}"
-        )
+        words = f"those of {images.name} are {found!r}"
+        raise InputError(f"the network takes {takes!r} images, {words}")
     return images

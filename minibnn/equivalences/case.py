@@ -19,30 +19,27 @@ class Broken(AssertionError):
 Options = namedtuple("Options", "floats fractions")
 
 
-def _zigzag(count, divisor=1):
+def zigzag(count, divisor=1):
     """0, 1, -1, 2, -2, ... divided; exactly for a Fraction, or where the divisor is 1."""
     numbers = ((k + 1) // 2 * (1 if k % 2 else -1) for k in range(count))
     return tuple(n / divisor if divisor != 1 else n for n in numbers)
 
 
-def _fractions(*pairs):
-    return tuple(Fraction(*pair) for pair in pairs)
+def fractions(texts):
+    """Fractions of "1/2 1 2/3", as a tuple."""
+    return tuple(map(Fraction, texts.split()))
 
 
-SMALL = _zigzag(7)  # 0, 1, -1, ... 3, -3: with dyadic constants these meet ties
-QUARTERS = _zigzag(17, 4)
-TENTHS = _zigzag(101, 10)  # nearly every operation rounds
-ANY = Options(TENTHS, _zigzag(25, Fraction(3)))
+SMALL = zigzag(7)  # 0, 1, -1, ... 3, -3: with dyadic constants these meet ties
+QUARTERS = zigzag(17, 4)
+TENTHS = zigzag(101, 10)  # nearly every operation rounds
+ANY = Options(TENTHS, zigzag(25, Fraction(3)))
 STARTS = Options(QUARTERS + TENTHS[1:41], QUARTERS)
-RATES = Options(  # in (0, 1]
-    (0.5, 1.0, 0.25, 0.1, 0.3, 0.01, 0.001),
-    _fractions((1, 2), (1, 1), (1, 4), (1, 3), (2, 5), (1, 10)),
-)
-POWERS = tuple(2.0**k for k in _zigzag(17)[1:])
-SCALES = Options(POWERS, _fractions((2, 1), (3, 1), (1, 3), (7, 5), (1, 100), (50, 7)))
-LAMBDAS = Options(
-    (1.0, 0.5, 0.25, 2.0, 2.0**-7), _fractions((1, 1), (1, 2), (2, 3), (1, 5), (3, 1))
-)
+# In (0, 1].
+RATES = Options((0.5, 1.0, 0.25, 0.1, 0.3, 0.01, 0.001), fractions("1/2 1 1/4 1/3 2/5 1/10"))
+POWERS = tuple(2.0**k for k in zigzag(17)[1:])
+SCALES = Options(POWERS, fractions("2 3 1/3 7/5 1/100 50/7"))
+LAMBDAS = Options((1.0, 0.5, 0.25, 2.0, 2.0**-7), fractions("1 1/2 2/3 1/5 3"))
 THRESHOLDS = Options((0, 0.5, 1, 0.25, 0.1), (0, 0.5, 1, 0.25, Fraction(1, 3)))
 
 
@@ -120,11 +117,9 @@ class Case:
 
     def array(self, values):
         """Numbers, in lists or not, as an array of the case's arithmetic."""
-        if not self.exact:
-            return np.array(values, self.numbers)
-        array = np.array(values, object)
-        array.reshape(-1)[:] = [Fraction(x) for x in array.reshape(-1)]
-        return array
+        if self.exact:
+            return np.vectorize(Fraction, otypes=[object])(values)
+        return np.array(values, self.numbers)
 
     def column(self, *gradients):
         """The gradients of one weight, an array (steps, 1)."""

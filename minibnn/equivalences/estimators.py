@@ -128,8 +128,7 @@ def small_rate(x, estimator=None):
     w, lr = x.weights("latent", QUARTERS), x.one("lr", (1 / 64, 1 / 256))
     phi, image, slope = estimator or ESTIMATORS[x.one("phi", [*ESTIMATORS])]
     u, bound, size = image(w), 0.0, np.abs(gradients).max()
-    run = x.sgd(gradients, u, lr)
-    for g, new in x.beside(gradients, run):
+    for g, new in x.beside(gradients, x.sgd(gradients, u, lr)):
         if (np.abs(u) <= bound).any():
             return  # too near 0 to say
         w, u = w - lr * phi(w) * g, new

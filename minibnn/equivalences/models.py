@@ -125,9 +125,8 @@ def model_of(named):
     if callable(named):
         return of_function(named)
     if named not in MODELS:
-        raise InputError(
-            f"step functions are {', '.join(MODELS)} and MODULE:FUNCTION; found {named!r}"
-        )
+        known = f"{', '.join(MODELS)} and MODULE:FUNCTION"
+        raise InputError(f"step functions are {known}; found {named!r}")
     return MODELS[named]
 
 

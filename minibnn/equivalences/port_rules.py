@@ -8,13 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from minibnn.equivalences.case import QUARTERS, SMALL
+from minibnn.equivalences.case import QUARTERS, SMALL, zigzag
 from minibnn.optim import BopState, LatentSGDState, bop_step, latent_sgd_step
 from minibnn.optim.bop import AVERAGES, RULES, flip_signs, moving_average
 
 SHAPES = ((1,), (3,), (2,), (2, 3), (7,), (1, 1), (3, 1, 2), (2, 1, 2, 2), (16,))
-DIGITS = tuple((k + 1) // 2 * (1 if k % 2 else -1) / n for n in (10, 97) for k in range(127))
-DIGITS += (-0.0,)
+DIGITS = *zigzag(127, 10), *zigzag(127, 97), -0.0
 SIZES = (1.0, 1e-3, 1e3, 1e-8, 1e8, 1e-5, 1e-20, 1e20, 3e-7)  # far from subnormals and overflow
 RATES = (0.5, 0.1, 1.0, 0.01, 0.001, 1e-4, 1e-6, 0.25, 0.9, 0.3, 0.7, 2.0**-7, 0.999, 1 / 3)
 THRESHOLDS = (0.0, 0.5, 1e-8, 1e-6, 1e-3, 0.1, 1.0, 10.0, 1e-7, 1e-5, 1e6, 1e-19)

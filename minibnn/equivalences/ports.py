@@ -64,10 +64,8 @@ class Port:
         except (Exception, SystemExit) as error:
             words = " ".join(str(error).split())
             constants = ", ".join(f"{name}={x!s}" for name, x in hyper.items())
-            raise Broken(
-                f"it raised {type(error).__name__} at {constants} and arrays of shape {g.shape}"
-                + (f": {words}" if words else "")
-            ) from None
+            where = f"at {constants} and arrays of shape {g.shape}{words and ': '}{words}"
+            raise Broken(f"it raised {type(error).__name__} {where}") from None
 
     def copied(self, result, value, g):
         """Copies of (value, state) as the library has them; Broken if their form is wrong."""
@@ -163,8 +161,7 @@ class Port:
         self.raw(*other)
         now = self.copied(result, value, g)
         unchanged("a later call changes the result of an earlier one", kept, now)
-        words = "the same inputs give another result the second time"
-        unchanged(words, kept, self.call(case))
+        unchanged("the same inputs give another result the second time", kept, self.call(case))
 
     def check_entries(self, case):
         random, size = np.random.default_rng(case["seed"]), case["size"]
@@ -221,10 +218,8 @@ class Port:
         lines += [f"{name} = np.array({x.tolist()!r}, np.float32)" for name, x in arrays]
         constants = ", ".join(f"{name}=np.float32({float(x)!r})" for name, x in hyper.items())
         state = f"{rules.state_type.__name__}({rules.field})"
-        lines.append(
-            f"{rules.value_name}, state = "
-            f"{rules.argument}({rules.value_name}, g, {state}, {constants})"
-        )
+        call = f"{rules.argument}({rules.value_name}, g, {state}, {constants})"
+        lines.append(f"{rules.value_name}, state = {call}")
         try:
             found = self.call(case)
         except Broken as broken:

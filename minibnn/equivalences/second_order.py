@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from minibnn import optim
-from minibnn.equivalences.case import POWERS, QUARTERS, RATES, SMALL, TENTHS, hold
+from minibnn.equivalences.case import POWERS, QUARTERS, RATES, SMALL, TENTHS, fractions, hold
 from minibnn.equivalences.entry import EXACT, Entry
 from minibnn.equivalences.scale import dialect
 from minibnn.nn import Parameter
@@ -55,7 +55,7 @@ E7 = Entry(
     why: Eliminate v and factor the characteristic polynomial of the recursion in w.
     source: Quist et al. 2023, whose code has the cascade"""
 )
-ROOTS = tuple(Fraction(*p) for p in ((1, 2), (1, 3), (3, 4), (2, 3), (9, 10), (1, 5)))
+ROOTS = fractions("1/2 1/3 3/4 2/3 9/10 1/5")
 
 
 def beside_cascade(x, gradients, latent, factor, first, rates, **hyper):
@@ -73,7 +73,7 @@ def beside_cascade(x, gradients, latent, factor, first, rates, **hyper):
 def decoupled(x, decay="decoupled"):
     g, latent = x.gradients(SMALL, most=6), x.weights("latent", QUARTERS)
     mu, lr = x.one("mu", ROOTS), x.one("lr", RATES)
-    lam = x.one("lambda", (Fraction(1, 2), Fraction(1), Fraction(2, 3)))
+    lam = x.one("lambda", fractions("1/2 1 2/3"))
     rates = {"gamma": 1 - mu, "alpha": lr * lam}
     hyper = {"lr": lr, "momentum": mu, "weight_decay": lam, "decay": decay}
     beside_cascade(x, g, latent, -lam * (1 - mu), 0 * latent, rates, **hyper)
@@ -129,15 +129,15 @@ E12 = Entry(
 )
 # Reals of state per weight, and whether the bit itself has to be kept beside them.
 STORED = {
-    "LatentSGD": (1, False, lambda: optim.LatentSGD()),
+    "LatentSGD": (1, False, optim.LatentSGD),
     "LatentSGD with momentum": (2, False, lambda: optim.LatentSGD(momentum=0.9)),
-    "LatentAdam": (3, False, lambda: optim.LatentAdam()),
-    "InertiaSGD": (1, True, lambda: optim.InertiaSGD()),
-    "Bop": (1, True, lambda: optim.Bop()),
-    "Bop2ndOrder": (2, True, lambda: optim.Bop2ndOrder()),
-    "CEMA": (2, False, lambda: optim.CEMA()),
-    "SchmittSGD": (1, True, lambda: optim.SchmittSGD()),
-    "DoubleWellSGD": (1, False, lambda: optim.DoubleWellSGD()),
+    "LatentAdam": (3, False, optim.LatentAdam),
+    "InertiaSGD": (1, True, optim.InertiaSGD),
+    "Bop": (1, True, optim.Bop),
+    "Bop2ndOrder": (2, True, optim.Bop2ndOrder),
+    "CEMA": (2, False, optim.CEMA),
+    "SchmittSGD": (1, True, optim.SchmittSGD),
+    "DoubleWellSGD": (1, False, optim.DoubleWellSGD),
 }
 
 
@@ -249,8 +249,7 @@ def storm(x):
     (g, bits, m, _), hyper = drawn_second(x, (1, -1, 2, -2, 0.25, 0), rule=STRICT, **how)
     storms = hyper["gamma"] / hyper["sigma"] ** 0.5 > hyper["threshold"]
     gradients = g if every else g[:1]
-    run = second(x, gradients, bits, 0 * m, 0 * m, **hyper)
-    for g, (w, state) in x.beside(gradients, run):
+    for g, (w, state) in x.beside(gradients, second(x, gradients, bits, 0 * m, 0 * m, **hyper)):
         x.tie((w != bits) & storms)
         x.show(m=state.m, v=state.v)
         bits = np.where((g * bits > 0) & storms, -bits, bits)

@@ -138,8 +138,7 @@ def count(x):
     n, h = x.one("n", (3,)), x.one("h", (1, 3))
     found, networks = classes(n, h)
     x.tie(1)
-    expected = {1: 8, 3: 120}[h]
-    x.same(classes=found, binomial=expected)
+    x.same(classes=found, binomial={1: 8, 3: 120}[h])
     x.same(networks=networks, power=2 ** (h * (n + 1)))
 
 

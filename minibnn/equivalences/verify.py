@@ -63,8 +63,7 @@ def verify(
 
         functions = bop_step, latent_sgd_step
         ports, steps = ports_and_steps(*functions, rule, average, exact, examples, seed)
-        foreign = set(steps.foreign)
-        entries = [e for e in entries if foreign & set(e.ports) and e.claims_of(steps)]
+        entries = [e for e in entries if set(steps.foreign) & set(e.ports) and e.claims_of(steps)]
     steps = steps or library_steps(backend)
     jobs = [job for port in ports for job in port.jobs()]
     jobs += [partial(verify_entry, e, steps, examples, seed, ports) for e in entries]
@@ -107,9 +106,7 @@ def verify_entry(entry, steps, examples, seed, ports=()):
     )
     against = () if ports else entry.counterexamples
     whole = [example.words for example in against if not entry.broken_by(example)]
-    why = found.why
-    if not why and whole:
-        why = f"a counterexample does not break it: {whole[0]}"
+    why = found.why or (f"a counterexample does not break it: {whole[0]}" if whole else "")
     counts = found.cases, found.ties, len(against) - len(whole), len(against)
     verdict, seconds = FAILED if why else PASSED, time.perf_counter() - start
     code = paste(entry, found.case, steps) if found.case else ""

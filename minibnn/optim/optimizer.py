@@ -159,10 +159,8 @@ class StepOptimizer(Optimizer):
         """Make, or check, the states of parameters and adapt them to assigned values."""
         for p in parameters:
             if (found := "binary" if p.binary else "real") != self.trains:
-                raise InputError(
-                    f"{self.kind} trains {self.trains} parameters, and {p.name} is {found}: "
-                    f"use Split(binary=..., real=...)"
-                )
+                words = f"{p.name} is {found}: use Split(binary=..., real=...)"
+                raise InputError(f"{self.kind} trains {self.trains} parameters, and {words}")
             if p.name not in self._states:
                 self._states[p.name] = self._start(p)
             for field, value in zip(self.state_class._fields, self._states[p.name], strict=True):
@@ -234,8 +232,7 @@ class StepOptimizer(Optimizer):
     def load_state_dict(self, arrays):
         """Take over what ``state_dict`` gave.
 
-        InputError if its fields are another optimizer's, or not finite numbers;
-        nothing changes then.
+        InputError if its fields are another optimizer's, or not finite; then nothing changes.
         """
         found, counts = {}, {"start": 0}
         for key, value in arrays.items():
@@ -253,10 +250,8 @@ class StepOptimizer(Optimizer):
             raise InputError(f"{self.kind}: state lacks the entry 'iterations'")
         for name, values in found.items():
             if set(values) != set(self.kept()):
-                raise InputError(
-                    f"{self.kind}: state of {name} must be {', '.join(self.kept())}; "
-                    f"found {', '.join(sorted(values))}"
-                )
+                kept, given = ", ".join(self.kept()), ", ".join(sorted(values))
+                raise InputError(f"{self.kind}: state of {name} must be {kept}; found {given}")
         self._states = {name: self._state(values) for name, values in found.items()}
         self._versions, self._used = {}, None
         self.iterations, self._before = counts["iterations"], counts["start"]
@@ -340,13 +335,12 @@ class Split(Optimizer):
 
     def routes(self, parameters):
         """Each part with its share of the parameters; InputError for one that none trains."""
-        shares = {"binary": [], "real": []}
+        parts, shares = self.parts(), {"binary": [], "real": []}
         for p in parameters:
-            shares["binary" if p.binary else "real"].append(p)
-        parts = self.parts()
-        for name, share in shares.items():
-            for p in share if name not in parts else ():
+            name = "binary" if p.binary else "real"
+            if name not in parts:
                 raise InputError(f"split: no optimizer for the {name} parameter {p.name}")
+            shares[name].append(p)
         return [(part, shares[name]) for name, part in parts.items()]
 
     def inertia(self, parameter):

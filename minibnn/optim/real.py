@@ -66,10 +66,8 @@ class MomentumOptimizer(StepOptimizer):
         if name == "momentum" and vars(self).get("_states"):
             now = self.arguments[name].check(f"{self.kind}: {name}", value)
             if bool(now) != bool(self.momentum):
-                raise InputError(
-                    f"{self.kind}: momentum, once trained with, cannot become {now} from "
-                    f"{self.momentum}: without momentum no velocity is kept"
-                )
+                words = f"momentum, once trained with, cannot become {now} from {self.momentum}"
+                raise InputError(f"{self.kind}: {words}: without momentum no velocity is kept")
         super().__setattr__(name, value)
 
     def kept(self):

@@ -52,9 +52,8 @@ class Schedule:
     def _progress(self, step):
         """Spans gone by since step 0, a real number."""
         if not isinstance(self.steps, int):
-            raise InputError(
-                f"schedule {self} counts epochs or the run: call bind(steps_per_epoch, total)"
-            )
+            words = "counts epochs or the run: call bind(steps_per_epoch, total)"
+            raise InputError(f"schedule {self} {words}")
         return step / self.steps
 
 
@@ -151,11 +150,6 @@ class CosineDecay(Schedule):
         return f"cosine:{self.initial!r}:{self.final!r}{_write_span(self.steps)}"
 
 
-def _span(text):
-    """Steps as an int, epochs and shares as the text they are."""
-    return text if text.endswith(_UNITS) else int(text)
-
-
 FORMS = {  # of the numbers in a text and a span
     "step": lambda start, rate, span: ExponentialDecay(start, rate, span, staircase=True),
     "exp": lambda start, rate, span: ExponentialDecay(start, rate, span),
@@ -177,7 +171,8 @@ def parse(text):
     try:
         if not parts:
             return float(name)
-        return FORMS[name](*map(float, parts[:numbers]), *map(_span, parts[numbers:]))
+        spans = (x if x.endswith(_UNITS) else int(x) for x in parts[numbers:])
+        return FORMS[name](*map(float, parts[:numbers]), *spans)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError):  # no such name, too many parts, no number

@@ -47,8 +47,7 @@ def bop2nd_step(
     ...     for t in (0.5, 1)]
     [-1, 1]
     """
-    dtype = state.m.dtype
-    gamma, sigma, threshold, epsilon = constants(dtype, gamma, sigma, threshold, epsilon)
+    gamma, sigma, threshold, epsilon = constants(state.m.dtype, gamma, sigma, threshold, epsilon)
     m = moving_average(state.m, g, gamma, average)
     v = moving_average(state.v, g * g, sigma, average)
     ratio = evidence(m, v, gamma, sigma, epsilon, form)

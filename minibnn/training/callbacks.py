@@ -56,7 +56,6 @@ def check_callbacks(callbacks):
     callbacks = tuple(callbacks) if hasattr(callbacks, "__iter__") else (callbacks,)
     for callback in callbacks:
         if isinstance(callback, type) or not callable(getattr(callback, "on_epoch_end", callback)):
-            raise InputError(
-                f"a callback must be callable or have on_epoch_end(run, row), found {callback!r}"
-            )
+            words = "must be callable or have on_epoch_end(run, row)"
+            raise InputError(f"a callback {words}, found {callback!r}")
     return callbacks

@@ -94,15 +94,12 @@ def adopted(found, asked, folder):
         raise InputError(f"{folder} holds another run: {key} was {values[0]}, now {values[1]}")
     before, epochs = found.get("epochs") or 0, asked["epochs"]
     if before > epochs:
-        raise InputError(
-            f"epochs may only be raised: {folder} was started for {before}, now {epochs}"
-        )
+        words = f"{folder} was started for {before}, now {epochs}"
+        raise InputError(f"epochs may only be raised: {words}")
     notes = []
     if before != epochs and _has_schedule(asked):
-        notes.append(
-            f"for {before} epochs, now {epochs}: schedules over the whole run go on as those of "
-            f"{epochs} epochs"
-        )
+        words = f"schedules over the whole run go on as those of {epochs} epochs"
+        notes.append(f"for {before} epochs, now {epochs}: {words}")
     # Integer gradients are the same wherever they are computed, and on ranks that synchronise.
     exact = asked.get("machine_dependent") == []
     synced = all(not c.get("mpi") or c["mpi"].get("sync_batch_norm") for c in (found, asked))

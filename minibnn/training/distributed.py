@@ -53,17 +53,13 @@ class Ranks:
         try:
             from mpi4py import MPI  # starts MPI, so only now
         except ImportError:
-            raise _by_first(
-                f"mpiexec started {started} processes, and to train on them takes mpi4py: "
-                'pip install "minibnn[mpi]"'
-            ) from None
+            words = 'to train on them takes mpi4py: pip install "minibnn[mpi]"'
+            raise _by_first(f"mpiexec started {started} processes, and {words}") from None
         except RuntimeError as error:  # there is no MPI library, or it does not start
             raise _by_first(f"mpi4py does not find its MPI: {error}") from None
         if (seen := MPI.COMM_WORLD.Get_size()) != started:
-            raise _by_first(
-                f"mpiexec started {started} processes, mpi4py sees {seen}: they belong to "
-                "different MPIs"
-            )
+            words = f"mpi4py sees {seen}: they belong to different MPIs"
+            raise _by_first(f"mpiexec started {started} processes, {words}")
         return cls(MPI.COMM_WORLD)
 
     @property
@@ -165,10 +161,8 @@ class Ranks:
         first, *others = self.gather(values)
         for rank, theirs in enumerate(others, 1):
             for key, expected, found in differences(first, theirs):
-                error = InputError(
-                    f"{what} must be the same on all ranks: {key} is {expected} on rank 0, "
-                    f"{found} on rank {rank}"
-                )
+                words = f"{key} is {expected} on rank 0, {found} on rank {rank}"
+                error = InputError(f"{what} must be the same on all ranks: {words}")
                 raise _on_all_ranks(error, told_elsewhere=not self.first)
 
     def threads(self):
@@ -258,8 +252,7 @@ class Exchange:
         """The sum over the ranks of each array, times ``factor``: one message for all of them."""
         if not arrays:
             return []
-        real = arrays[0].dtype.kind == "f"
-        dtype = np.float32 if real else self.ranks.narrowest(arrays)
+        dtype = np.float32 if arrays[0].dtype.kind == "f" else self.ranks.narrowest(arrays)
         ends = np.cumsum([array.size for array in arrays])
         flat = np.zeros(-(-ends[-1] // self.ranks.size) * self.ranks.size, dtype)
         np.concatenate(
@@ -278,10 +271,8 @@ def launched(environment=os.environ):
 def refuse_ranks(command):
     """InputError if an MPI launcher started several of us, and the command knows nothing of it."""
     if (launched() or 1) > 1:
-        raise _by_first(
-            f"{command} runs in one process, start it without mpiexec: only minibnn train divides "
-            "its batches over MPI ranks"
-        )
+        words = "only minibnn train divides its batches over MPI ranks"
+        raise _by_first(f"{command} runs in one process, start it without mpiexec: {words}")
 
 
 def _by_first(text):

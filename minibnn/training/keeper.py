@@ -74,10 +74,8 @@ class Keeper:
                 run.restore(folder.checkpoint)
         for run in self.runs:
             if (run.position, run.stopped) != (first.position, first.stopped):
-                raise InputError(
-                    f"{self.path} cannot be resumed: {first.name} stands after {first.position}, "
-                    f"{run.name} after {run.position}"
-                )
+                words = f"stands after {first.position}, {run.name} after {run.position}"
+                raise InputError(f"{self.path} cannot be resumed: {first.name} {words}")
         path = self.path / METRICS  # that of a comparison knows the agreement of its runs
         rows = [row for row in read_rows(path) if row["epoch"] <= first.epoch]
         for run, folder in zip(self.runs, self.folders, strict=True):

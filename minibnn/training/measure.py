@@ -75,10 +75,8 @@ def _measured(net, data, labels, batch_size, loss, ranks=ALONE, classes=()):
     images = data if isinstance(data, FolderImages) else np.asarray(data)
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.shape != images.shape[:1] or not len(labels):
-        raise InputError(
-            f"labels must be one per image and at least one, found {labels.shape} for "
-            f"{(*images.shape, 0)[0]} images"
-        )
+        words = f"found {labels.shape} for {(*images.shape, 0)[0]} images"
+        raise InputError(f"labels must be one per image and at least one, {words}")
     outputs = net.output_shape[-1]
     check_labels(labels, outputs)
     batch_size = integer(batch_size, "batch_size", 1)
@@ -148,10 +146,9 @@ def rank_of_label(logits, labels):
 def check_labels(labels, classes):
     """InputError unless every label is one of the network's ``classes`` outputs."""
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
-        raise InputError(
-            f"labels must be integers from 0 to {classes - 1} (the network has {classes} "
-            f"outputs), found {labels.dtype} from {labels.min()} to {labels.max()}"
-        )
+        span = f"from 0 to {classes - 1} (the network has {classes} outputs)"
+        found = f"{labels.dtype} from {labels.min()} to {labels.max()}"
+        raise InputError(f"labels must be integers {span}, found {found}")
 
 
 def loss_function(loss):
@@ -159,10 +156,8 @@ def loss_function(loss):
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]
     if not callable(loss):
-        raise InputError(
-            f"loss must be one of {', '.join(LOSSES)}, or a function of (logits, labels), "
-            f"found {loss!r:.60}"
-        )
+        known = f"one of {', '.join(LOSSES)}, or a function of (logits, labels)"
+        raise InputError(f"loss must be {known}, found {loss!r:.60}")
     return loss
 
 

@@ -29,10 +29,8 @@ class Run:
         self, name, net, optimizer, loss, ranks=ALONE, sync_batch_norm=False, training_loss=None
     ):
         if not isinstance(name, str) or not RUN_NAME.fullmatch(name):  # also that of a folder
-            raise InputError(
-                f"a run's name must be made of letters, digits and . _ + - (first a letter or "
-                f"digit) and not end as a file's, found {name!r}"
-            )
+            words = "letters, digits and . _ + - (first a letter or digit) and not end as a file's"
+            raise InputError(f"a run's name must be made of {words}, found {name!r}")
         self.name, self.net, self.optimizer, self.loss = name, net, optimizer, loss
         self.ranks, self.exchange = ranks, Exchange(net, ranks, sync_batch_norm)
         self.history = History(name)

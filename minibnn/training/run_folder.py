@@ -94,10 +94,8 @@ class RunFolder:
         if (self.path / SWEEP).exists():  # its cells are runs, and its plots have a run's names
             raise InputError(f"{self.path} holds a sweep, not a run: name another folder")
         if self.holds_run() and not self.resume and not self.force:
-            raise InputError(
-                f"{self.path} already holds a run; go on with it (resume), "
-                "replace it (force) or name another folder"
-            )
+            words = "go on with it (resume), replace it (force) or name another folder"
+            raise InputError(f"{self.path} already holds a run; {words}")
 
     def holds_run(self):
         return any(p.exists() for p in (self.config, self.metrics, self.checkpoint))
@@ -225,10 +223,6 @@ def try_lock(file):
     try:
         return lock_descriptor(file.fileno(), blocking=False)
     except OSError as error:
-        warnings.warn(
-            f"{file.name} cannot be locked ({error.strerror or error}): see to it that no other "
-            "run writes there",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        words = f"({error.strerror or error}): see to it that no other run writes there"
+        warnings.warn(f"{file.name} cannot be locked {words}", RuntimeWarning, stacklevel=2)
         return True

@@ -9,11 +9,10 @@ import numpy as np
 
 from minibnn.data import Batches, Dataset
 from minibnn.deploy import PackedNetwork
-from minibnn.errors import InputError, integer
+from minibnn.errors import InputError, import_extra, integer
 from minibnn.nn import BatchNorm, Sequential
 from minibnn.nn.layers.layer import as_floats
 from minibnn.nn.losses import class_weighted
-from minibnn.training import tensorboard
 from minibnn.training.callbacks import check_callbacks
 from minibnn.training.distributed import ALONE
 from minibnn.training.measure import check_labels, loss_function
@@ -73,7 +72,8 @@ class Settings:
         if self.tensorboard:
             if self.out is None:
                 raise InputError("tensorboard=True writes into the run folder: name one (out)")
-            tensorboard.check_installed()
+            words = "TensorBoard's event files need the package tensorboardX"
+            import_extra("tensorboardX.record_writer", "tensorboard", words)
 
     def recorded(self):
         """The settings that config.json keeps."""
@@ -99,9 +99,8 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
         raise InputError(f"the data must be a Dataset of minibnn.data, found {data!r:.60}")
     batch_size, outputs = settings.batch_size, net.output_shape[-1]
     if batch_size % ranks.size:
-        raise InputError(
-            f"batch_size must divide by the number of ranks, {ranks.size}, found {batch_size}"
-        )
+        words = f"the number of ranks, {ranks.size}, found {batch_size}"
+        raise InputError(f"batch_size must divide by {words}")
     if tuple(data.input_shape) != tuple(net.input_shape):
         kind = "images" if len(net.input_shape) == 3 else "vectors of"
         takes, found = ("x".join(map(str, one.input_shape)) for one in (net, data))
@@ -109,10 +108,8 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
     share = batch_size // (1 if sync_batch_norm else ranks.size)
     for layer in net.chain.walk():
         if isinstance(layer, BatchNorm) and share * layer.places == 1:
-            raise InputError(
-                f"{layer.name} normalises vectors by their batch, and a batch of one leaves "
-                "nothing of them: batch_size must be at least 2 for each rank"
-            )
+            why = "normalises vectors by their batch, and a batch of one leaves nothing of them"
+            raise InputError(f"{layer.name} {why}: batch_size must be at least 2 for each rank")
     if settings.validation:
         data = data.split_validation(settings.validation, settings.seed)
     how = batch_size, settings.seed, settings.augment
@@ -120,10 +117,8 @@ def training_data(net, data, settings, ranks=ALONE, sync_batch_norm=False):
     for labels in (data.train_labels, data.test_labels):
         check_labels(labels, outputs)
     if settings.class_weight and max(settings.class_weight) >= outputs:
-        raise InputError(
-            f"class_weight must be of classes 0 to {outputs - 1}, found one of class "
-            f"{max(settings.class_weight)}"
-        )
+        words = f"found one of class {max(settings.class_weight)}"
+        raise InputError(f"class_weight must be of classes 0 to {outputs - 1}, {words}")
     return data, batches
 
 
@@ -152,8 +147,6 @@ def _weights(given):
     except (TypeError, ValueError):
         found = {}
     if not found or min(found) < 0 or not all(0 <= w < math.inf for w in found.values()):
-        raise InputError(
-            "class_weight must be a weight from 0 on for each class, as a list or as a dict by "
-            f"the class's number, found {given!r:.60}"
-        )
+        words = "for each class, as a list or as a dict by the class's number"
+        raise InputError(f"class_weight must be a weight from 0 on {words}, found {given!r:.60}")
     return found

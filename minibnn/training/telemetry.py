@@ -176,10 +176,8 @@ def read_telemetry(path):
     for name, (dtype, axes) in ARRAYS.items():
         found, shape = arrays[name], tuple(sizes[axis] for axis in axes)
         if found.shape != shape or found.dtype.type is not dtype:
-            raise InputError(
-                f"{path} is damaged: {name} must be {np.dtype(dtype).name} {shape}, "
-                f"found {found.dtype.name} {found.shape}"
-            )
+            words = f"{np.dtype(dtype).name} {shape}, found {found.dtype.name} {found.shape}"
+            raise InputError(f"{path} is damaged: {name} must be {words}")
     if not (arrays["edges"][1:] > arrays["edges"][:-1]).all():
         raise InputError(f"{path} is damaged: edges must be ascending float64")
     return arrays

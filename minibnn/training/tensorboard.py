@@ -11,7 +11,6 @@ import time
 
 import numpy as np
 
-from minibnn.errors import import_extra
 from minibnn.training.errors import writing
 from minibnn.training.run_folder import EVENTS
 from minibnn.training.telemetry import BINS_PER_DECADE, EDGES
@@ -64,12 +63,6 @@ class EventFile:
         self._writer.write(event.SerializeToString())
 
 
-def check_installed():
-    """Raise InputError, naming the extra, unless tensorboardX is there."""
-    words = "TensorBoard's event files need the package tensorboardX"
-    import_extra("tensorboardX.record_writer", "tensorboard", words)
-
-
 def event_of(run, row):
     """The event of one epoch: every number of its row, and the histograms of its telemetry."""
     from tensorboardX.proto.event_pb2 import Event
@@ -85,8 +78,7 @@ def event_of(run, row):
         what = run.telemetry.symbol
         for k, name in enumerate(run.telemetry.layers):
             middles = np.repeat((_EDGES[1:] + _EDGES[:-1]) / 2, telemetry["histogram"][k])
-            histogram = make_histogram(middles, _EDGES)
-            one = Summary.Value(tag=f"log10 inertia/{name}", histo=histogram)
+            one = Summary.Value(tag=f"log10 inertia/{name}", histo=make_histogram(middles, _EDGES))
             unit = " / threshold" if telemetry["threshold"][k] > 0 else ""
             one.metadata.plugin_data.plugin_name = "histograms"
             one.metadata.summary_description = f"log10({what}{unit})"

@@ -33,9 +33,8 @@ def mpi():
     try:
         import mpi4py  # noqa: F401  (does not start MPI yet)
     except ImportError:
-        raise InputError(
-            'the executor mpi needs mpi4py: pip install "minibnn[mpi]", and an MPI such as Open MPI'
-        ) from None
+        words = 'pip install "minibnn[mpi]", and an MPI such as Open MPI'
+        raise InputError(f"the executor mpi needs mpi4py: {words}") from None
     start = InputError(f"the executor mpi has to be started as: {MPI_START} (N - 1 of N work)")
     if "mpi4py.futures" not in sys.orig_argv:
         raise start

@@ -91,10 +91,8 @@ def check_same_sweep(found, asked, folder):
     if was > now:
         raise InputError(f"epochs may only be raised: {folder} was started for {was}, now {now}")
     for key, was, now in differences(_identity(found), _identity(asked)):
-        raise InputError(
-            f"{folder} holds another sweep: {key} was {was}, now {now}; name another folder, or "
-            "replace that sweep (force)"
-        )
+        words = "name another folder, or replace that sweep (force)"
+        raise InputError(f"{folder} holds another sweep: {key} was {was}, now {now}; {words}")
 
 
 def _identity(description):

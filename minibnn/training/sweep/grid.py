@@ -229,10 +229,8 @@ def _range(key, values):
     except ValueError:
         low = high = math.nan
     if not (low < high and math.isfinite(high - low)) or (kind == "log" and low <= 0):
-        raise InputError(
-            f"{key}: a range is log:LOW:HIGH with 0 < LOW < HIGH, or uniform:LOW:HIGH with LOW < "
-            f"HIGH, found {values[0]!r}"
-        )
+        words = "log:LOW:HIGH with 0 < LOW < HIGH, or uniform:LOW:HIGH with LOW < HIGH"
+        raise InputError(f"{key}: a range is {words}, found {values[0]!r}")
     return Range(kind, low, high)
 
 

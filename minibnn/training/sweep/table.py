@@ -57,9 +57,8 @@ def _value(column, text):
 
 def keys_of(rows):
     """The keys a sweep varied, as columns of its rows."""
-    return list(
-        dict.fromkeys(key for row in rows for key in list(row)[1 : list(row).index("seed")])
-    )
+    columns = map(list, rows)
+    return list(dict.fromkeys(key for own in columns for key in own[1 : own.index("seed")]))
 
 
 def over_seeds(rows):
