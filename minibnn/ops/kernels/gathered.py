@@ -35,7 +35,9 @@ class Lists(NamedTuple):
 
 def _lists(shape):
     """Room for lists of the last axis."""
-    return Lists(scratch("numbers", shape, np.int8), scratch("their rows", shape, np.int32))
+    return Lists(
+        scratch("gradients as bytes", shape, np.int8), scratch("their rows", shape, np.int32)
+    )
 
 
 @tile("rows starts lists at count sums to apart", constants="")
@@ -75,9 +77,9 @@ def gathered_grad_input(dy, w_t, input_shape, padding, where):
     grid, shifts = grid_of(tuple(input_shape[1:3]), tuple(kernel_size), padding)
     maxima, chunks, apart = dy.size // outputs, -(-inputs // ROW), _taps(grid.margin + shifts)
     positions = grid.rows * grid.columns + 2 * grid.margin
-    signs = scratch("gathered signs", (chunks, len(apart), outputs, ROW), np.uint8, fill=1)
-    lists, ends = _lists((maxima, outputs + 4)), scratch("gathered ends", (maxima, 5), np.int64)
-    sums = scratch("gathered sums", (get_num_threads(), positions, ROW), np.int32)
+    signs = scratch("signs as bytes", (chunks, len(apart), outputs, ROW), np.uint8, fill=1)
+    lists, ends = _lists((maxima, outputs + 4)), scratch("ends of lists", (maxima, 5), np.int64)
+    sums = scratch("sums of bytes", (get_num_threads(), positions, ROW), np.int32)
     dx = empty(input_shape, np.int32)
     _kernel_rows(w_t.words.reshape(len(shifts), -1, inputs), signs)
     integers = np.ascontiguousarray(dy.integers).reshape(maxima, outputs)
@@ -95,9 +97,9 @@ def gathered_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, where,
     positions = images * grid.rows * grid.columns + 2 * grid.margin
     stretches = -(-dy.size // outputs // LIST)
     lists = _lists((stretches, outputs, ROOM))
-    counts = scratch("gathered ends", (stretches, outputs), np.int64)
-    signs = scratch("gathered signs", (chunks, positions, ROW), np.uint8)
-    sums = scratch("gathered sums", (get_num_threads(), OUTPUTS, len(starts), ROW), np.int32)
+    counts = scratch("ends of lists", (stretches, outputs), np.int64)
+    signs = scratch("signs as bytes", (chunks, positions, ROW), np.uint8)
+    sums = scratch("sums of bytes", (get_num_threads(), OUTPUTS, len(starts), ROW), np.int32)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _sign_rows(words, grid, images, pad_value, signs)

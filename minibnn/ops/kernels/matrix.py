@@ -164,10 +164,10 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     grid, shifts = grid_of(tuple(image), tuple(kernel_size), padding)
     positions = images * grid.rows * grid.columns
     panels, depth = -(-inputs // SIDE), -(-outputs // STEP) * STEP
-    q = scratch("matrix rows", (positions + SIDE + 2 * grid.margin, depth), np.int8)
+    q = scratch("gradients as bytes", (positions + SIDE + 2 * grid.margin, depth), np.int8)
     totals = scratch("matrix totals", (len(q),), np.int32)
-    w = scratch("matrix kernel", (panels, len(shifts), depth // STEP, 2 * TILE), np.int8)
-    sums = scratch("matrix sums", (get_num_threads(), BLOCK), np.int32)
+    w = scratch("signs as bytes", (panels, len(shifts), depth // STEP, 2 * TILE), np.int8)
+    sums = scratch("sums of bytes", (get_num_threads(), BLOCK), np.int32)
     dx = empty(input_shape, np.int32)
     _all_rows(
         np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, _level(), q, totals
@@ -189,12 +189,12 @@ def matrix_grad_kernel(
     grid, shifts = grid_of(tuple(image), tuple(kernel_size), padding)
     steps, panels = -(-images * grid.rows * grid.columns // STEP), -(-outputs // SIDE)
     pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
-    rows = scratch("matrix signs", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
-    q = scratch("matrix gradients", (panels, steps, 2 * TILE), np.int8)
+    rows = scratch("signs as bytes", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
+    q = scratch("gradients as bytes", (panels, steps, 2 * TILE), np.int8)
     block = scratch("matrix block", (threads, 8, panels * SIDE), np.int8)
     places = scratch("matrix places", (threads, STEP), np.int32)
     signs = scratch("matrix signs of a step", (threads, 5, STEP), np.int8)
-    sums = scratch("matrix sums", (threads, len(shifts) * BLOCK), np.int32)
+    sums = scratch("sums of bytes", (threads, len(shifts) * BLOCK), np.int32)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _signs_along(words, grid, images, pad_value, _level(), places, signs, rows)

@@ -58,7 +58,7 @@ def empty(shape, dtype):
     size = used + _LINE
     with _lock:
         unused = [k for k in range(len(_pool)) if sys.getrefcount(_pool[k]) == _UNUSED]
-        fitting = [k for k in unused if size <= _pool[k].nbytes <= 2 * size]
+        fitting = [k for k in unused if size <= _pool[k].nbytes <= 1.5 * size]
         if fitting:
             best = min(fitting, key=lambda k: _pool[k].nbytes)
             _pool.append(_pool.pop(best))  # the most recently used stand last
