@@ -77,7 +77,8 @@ def check_gradients(parameters):
     for p in parameters:
         if p.grad is None:
             raise InputError(f"{p.name} has no gradient yet: run backward before step")
-        check_shape(p.grad.shape, p.shape, f"the gradient of {p.name}")
+        if p.grad.shape != p.shape:
+            check_shape(p.grad.shape, p.shape, f"the gradient of {p.name}")
         g = p.grad  # the quickest sum that tells, which may overflow
         if not (np.isfinite(np.vdot(g, g)) or np.isfinite(g).all()):
             raise NonFiniteError(p.name)
@@ -164,7 +165,7 @@ class StepOptimizer(Optimizer):
             if p.name not in self._states:
                 self._states[p.name] = self._start(p)
             for field, value in zip(self.state_class._fields, self._states[p.name], strict=True):
-                if isinstance(value, np.ndarray):
+                if isinstance(value, np.ndarray) and value.shape != p.shape:
                     check_shape(value.shape, p.shape, f"{self.kind}: state {p.name}/{field}")
             if self._versions.get(p.name) != p.version:
                 self._assigned(p)
