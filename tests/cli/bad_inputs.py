@@ -62,6 +62,7 @@ TRAINING = {  # options of train, compare and sweep
     ],
     "--data-dir": [
         ("none --dataset cifar10", "none: expected CIFAR-10 (...), found no such folder"),
+        ("text.txt --dataset cifar10", "text.txt: expected CIFAR-10 (...), found a file"),
         (
             "empty --dataset cifar10",
             "empty: expected CIFAR-10 (a folder cifar-10-batches-bin or cifar-10-batches-py, or "
