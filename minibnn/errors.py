@@ -72,7 +72,7 @@ def import_extra(module, extra, words):
 def say(text):
     """One line on standard error; a closed terminal, or a log on a full disk, loses it."""
     with suppress(OSError):
-        print(f"minibnn: {one_line(text)}", file=sys.stderr, flush=True)
+        print(f"minibnn: {one_line(text)}\n", end="", file=sys.stderr, flush=True)
 
 
 def printable(text):

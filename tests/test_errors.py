@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from minibnn.errors import LONGEST, InputError, one_line, printable
+from minibnn.errors import LONGEST, InputError, one_line, printable, say
 from minibnn.training import TrainingError
 
 
@@ -43,3 +43,11 @@ def test_the_middle_of_a_long_text_is_left_out():
 def test_errors_survive_a_process():
     error = pickle.loads(pickle.dumps(InputError("a\nb")))
     assert type(error) is InputError and str(error) == "a b"
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch):
+    """Or those of processes that share standard error run into each other."""
+    written = []
+    monkeypatch.setattr("sys.stderr.write", written.append)
+    say("two\nlines")
+    assert [text for text in written if text] == ["minibnn: two lines\n"]

@@ -218,6 +218,7 @@ class Residual(Layer):
     """
 
     prefix = "residual"
+    arguments = ()
 
     def __init__(self, body, shortcut=None):
         self.body = Chain(layers_from_config(body))

@@ -26,11 +26,12 @@ class Signs:
     axis: int
 
     def __post_init__(self):
-        expected = packed_shape(self.shape, self.axis)
-        if self.words.dtype != np.uint32 or self.words.shape != expected:
+        expected = list(self.shape)
+        expected[self.axis] = -(-expected[self.axis] // WORD)
+        if self.words.dtype != np.uint32 or list(self.words.shape) != expected:
             raise ValueError(
                 f"words of signs {self.shape} packed along axis {self.axis} must be uint32 "
-                f"{expected}, found {self.words.dtype} {self.words.shape}"
+                f"{tuple(expected)}, found {self.words.dtype} {self.words.shape}"
             )
 
     @property

@@ -394,7 +394,7 @@ def test_no_option_of_a_layer_is_overlooked():
         "GlobalAvgPool2D": set(),
         "MaxPool2D": pool,
         "ReLU": set(),
-        "Residual": {"body", "shortcut"},
+        "Residual": set(),
         "Sign": {"quantizer"},
         "Threshold": set(),
     }

@@ -41,7 +41,7 @@ class Layer:
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.kind = cls.__name__
-        if ours(cls) and "__init__" in vars(cls):
+        if ours(cls) and "__init__" in vars(cls) and "arguments" not in vars(cls):
             cls.arguments = tuple(signature(cls).parameters)
         if ours(cls) or cls.kind not in KINDS or not ours(KINDS[cls.kind]):
             KINDS[cls.kind] = cls

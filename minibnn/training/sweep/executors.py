@@ -50,12 +50,12 @@ def mpi():
 @contextlib.contextmanager
 def dask(scheduler):
     """The workers of a Dask cluster; ``scheduler`` is its address, or the file it wrote."""
-    distributed = import_extra("distributed", "dask", "the executor dask needs distributed")
+    package = import_extra("distributed.client", "dask", "the executor dask needs distributed")
     if not scheduler:
         raise InputError("the executor dask needs --scheduler ADDRESS, such as tcp://host:8786")
     where = {"scheduler_file": scheduler} if os.path.isfile(scheduler) else {"address": scheduler}
     try:
-        client = distributed.Client(**where, timeout=10, set_as_default=False)
+        client = package.Client(**where, timeout=10, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
         raise InputError(f"there is no Dask scheduler at {scheduler}: {error}") from None
     with client:
