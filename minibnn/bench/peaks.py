@@ -7,7 +7,7 @@ from minibnn.bench.clock import FULL, measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.gathered import LIST, ROW, TAPS, Lists, gather
+from minibnn.ops.kernels.gathered import LIST, ROW, TAPS, Lists, gather_rows
 from minibnn.ops.kernels.matrix import (
     BLOCK,
     FIRST,
@@ -45,8 +45,8 @@ def peak_rates(threads, gradients, effort=FULL):
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
     each sign, "table" for ``gradients`` in float32 or int8. "select 2" and "select 4" choose among
     so many places of a pooling window, and are credited with the multiply-adds of all. None where a
-    path has no tables. Where products of bytes do that, it is "matrix", and on AVX2 "gather", so
-    credited too, for a maximum's.
+    path has no tables. Where products of bytes do that, it is "matrix"; on AVX2
+    "gather" does those before pooling, credited with the multiply-adds of all four places.
     """
     square = blas_seconds("forward", SQUARE, SQUARE, SQUARE, threads, effort)
     peaks = {"sgemm": SQUARE**3 / square, "popcount": _popcount(threads, effort)}
@@ -178,7 +178,7 @@ def _run_multiply(simd, setup, a, starts, b, steps, sums, threads, calls):
 def _run_gather(simd, rows, starts, lists, sums, threads, calls):
     for thread in prange(threads):
         for _ in range(calls):
-            gather(simd, rows, starts, lists, 0, LIST, sums, thread * TAPS, starts)
+            gather_rows(simd, rows, starts, lists, 0, LIST, sums, thread * TAPS, starts)
 
 
 @kernel(parallel=True)

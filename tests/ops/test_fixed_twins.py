@@ -34,6 +34,7 @@ from operands import (
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
+from minibnn.ops.kernels import matrix, products
 from minibnn.ops.kernels.simd import vector_paths
 
 THREADS = (1, 2)[: numba.config.NUMBA_NUM_THREADS]
@@ -150,6 +151,7 @@ def _(rng):
         w_t = signs(rng, 3, 3, 8, inputs, axis=2)
         yield dy, where, w_t, (2, 6, 7, inputs)
         yield not_finite(*dy.shape), where, w_t, (2, 6, 7, inputs)
+        yield dy.like(dy.integers[:0]), where[:0], w_t, (0, 6, 7, inputs)
     for dtype in (np.int8, np.int16):
         where = rng.integers(0, 4, (1, 2, 2, 600), dtype=np.uint8)
         w_t = pack_signs(np.ones((3, 3, 600, 70)), 2)
@@ -169,6 +171,7 @@ def _(rng):
     dy, where = dy.like(dy.integers.transpose(0, 2, 3, 1)), where.transpose(0, 2, 3, 1)
     yield signs(rng, 2, 6, 7, 5, axis=3), dy, where, (3, 3)
     yield signs(rng, 2, 6, 7, 5, axis=3), not_finite(*dy.shape), where, (3, 3)
+    yield signs(rng, 0, 6, 7, 70, axis=3), dy.like(dy.integers[:0]), where[:0], (3, 3)
     one_place = np.zeros((3, 8, 8, 17), np.uint8)
     x = pack_signs(np.ones((3, 16, 17, 70)), 3)
     yield x, extreme(np.int8, *one_place.shape), one_place, (3, 3)
@@ -287,3 +290,15 @@ def test_kernel_is_its_reference(name, paths, use_simd, use_threads):
                 assert_same(f, e, f"{what}; {path}, {threads} threads")
         for a, b in zip(arguments, before, strict=True):
             assert_same(a, b, f"{what}: changed its input")
+
+
+@pytest.mark.skipif("avx2" not in vector_paths(), reason="needs AVX2")
+@pytest.mark.parametrize("what", ["grad_input", "grad_kernel"])
+def test_the_grid_takes_maxima_too(what, use_simd, monkeypatch):
+    """On few machines it has to, those with AMX: AVX2 makes lists of them."""
+    use_simd("avx2")
+    monkeypatch.setattr(products, f"gathered_{what}", getattr(matrix, f"matrix_{what}"))
+    name = f"binary_conv2d_pool_{what}"
+    for arguments in CASES[name](np.random.default_rng(0)):
+        found = getattr(kernels, name)(*arguments)
+        assert_same(found, getattr(reference, name)(*arguments), describe(arguments[0]))

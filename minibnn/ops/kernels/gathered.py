@@ -1,8 +1,11 @@
 """Integers x signs before 2x2 max pooling, on AVX2: only what a maximum passed is multiplied.
 
-Of a window's four pixels one has an output's gradient, and a third of those are rounded to zero. So
-both gradients are sums over lists of numbers, each of which multiplies a row of signs. Signs are
-bytes, plus 1, on the grid that ``matrix.py`` describes.
+Of a window's four pixels one has an output's gradient, and many of those are rounded to zero. So
+both gradients are sums over lists: numbers, each of which multiplies a row of ROW signs, as bytes
+plus 1. For an input's gradient a window has four lists, one for each place, of the outputs whose
+maximum sat there; an output's row is of the kernel, at a tap, and sums lie on the grid that
+``matrix.py`` describes. For a kernel's gradient LIST windows have a list for each output, and a
+row is of an image on that grid.
 """
 
 from typing import NamedTuple
@@ -41,10 +44,10 @@ def _lists(shape):
 
 
 @tile("rows starts lists at count sums to apart", constants="")
-def gather(e, rows, starts, lists, at, count, sums, to, apart):
-    """Rows sums[to + apart[t]] += numbers x rows[starts[t] + places], for TAPS taps t.
+def gather_rows(e, rows, starts, lists, at, count, sums, to, apart):
+    """Rows sums[to + apart[t]] += numbers x (rows[starts[t] + places] - 1), for TAPS taps t.
 
-    The list starts at ``at`` and has at most LIST entries.
+    The list starts at ``at`` and has at most LIST entries, or goes on behind LIST, an even number.
     """
     build, every = e.builder, [(t, v) for t in range(TAPS) for v in range(ROW // 32)]
     mine = [e.times(build.load(e.at(starts, I64(t))), I64(ROW)) for t in range(TAPS)]
@@ -97,7 +100,7 @@ def gathered_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, where,
     positions = images * grid.rows * grid.columns + 2 * grid.margin
     stretches = -(-dy.size // outputs // LIST)
     lists = _lists((stretches, outputs, ROOM))
-    counts = scratch("ends of lists", (stretches, outputs), np.int64)
+    counts = scratch("lengths of lists", (stretches, outputs), np.int64)
     signs = scratch("signs as bytes", (chunks, positions, ROW), np.uint8)
     sums = scratch("sums of bytes", (get_num_threads(), OUTPUTS, len(starts), ROW), np.int32)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
@@ -111,7 +114,7 @@ def gathered_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, where,
 
 
 def _taps(rows):
-    """Filled up to whole groups of TAPS; what these give is dropped, or nothing."""
+    """Filled up to whole TAPS; sums of a kernel that these give are dropped, of an input are 0."""
     return np.append(rows, np.zeros(-len(rows) % TAPS, rows.dtype))
 
 
@@ -134,11 +137,12 @@ def _sign_rows(words, grid, images, pad_value, rows):
     for p in prange(rows.shape[1]):
         n, y, x = place_of(grid, p - grid.margin)
         inside = 0 <= n < images and y < grid.height and x < grid.width
-        mine = words[(n * grid.height + y) * grid.width + x if inside else 0]
-        for k in range(len(mine)):
+        at = (n * grid.height + y) * grid.width + x
+        for k in range(words.shape[1]):
+            word = words[at, k] if inside else np.uint32(0)
             row = rows[k // 2, p, k % 2 * WORD : (k % 2 + 1) * WORD]
             for j in range(WORD):
-                sign = 1 - 2 * np.int32(mine[k] >> np.uint32(j) & np.uint32(1))
+                sign = 1 - 2 * np.int32(word >> np.uint32(j) & np.uint32(1))
                 row[j] = 1 + (sign if inside else pad_value)
 
 
@@ -183,7 +187,7 @@ def _lists_of_outputs(dy, where, grid, lists, counts):
 def _input_sums(simd, signs, lists, ends, grid, across, starts, apart, sums, dx):
     """A task owns ROW inputs of an image."""
     flat, room = Lists(lists.numbers.reshape(-1), lists.places.reshape(-1)), lists.numbers.shape[1]
-    images, maxima = len(dx), len(ends) // len(dx)
+    images, maxima = len(dx), len(ends) // max(1, len(dx))
     for task in prange(len(signs) * images):
         i, n, mine = task // images, task % images, sums[get_thread_id()]
         rows, all_sums = signs[i].reshape(-1), mine.reshape(-1)
@@ -195,7 +199,7 @@ def _input_sums(simd, signs, lists, ends, grid, across, starts, apart, sums, dx)
                     to, last = y * grid.columns + x, ends[n * maxima + w, place + 1] - 1
                     for first in range(ends[n * maxima + w, place], last, LIST):
                         at, some = (n * maxima + w) * room + first, min(LIST, last - first)
-                        gather(simd, rows, starts[t:], flat, at, some, all_sums, to, apart[t:])
+                        gather_rows(simd, rows, starts[t:], flat, at, some, all_sums, to, apart[t:])
         for y in range(grid.height):
             for x in range(grid.width):
                 to = dx[n, y, x, i * ROW : (i + 1) * ROW]
@@ -216,7 +220,7 @@ def _kernel_sums(simd, signs, lists, counts, starts, apart, sums, unit, dw):
             for k in range(width):
                 at, count, to = (s * outputs + o + k) * ROOM, counts[s, o + k], k * len(starts)
                 for t in range(0, len(starts), TAPS):
-                    gather(simd, rows, starts[t:], flat, at, count, all_sums, to, apart[t:])
+                    gather_rows(simd, rows, starts[t:], flat, at, count, all_sums, to, apart[t:])
         for t in range(taps):
             for c in range(min(ROW, inputs - i * ROW)):
                 put(dw[t, i * ROW + c, o : o + width], mine[:width, t, c], unit)

@@ -62,9 +62,7 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
-    if isinstance(dy, Fixed):
-        terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
-        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
+    _check_input_sum(dy, w_t)
     way = _way(dy, strides)
     if way == "matrix":
         return matrix_grad_input(dy, w_t, input_shape, padding)
@@ -74,6 +72,12 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
         return grad_input_conv2d(dy, w_t, input_shape, strides, padding)
     w = w_t.unpack(dy.dtype).swapaxes(2, 3)
     return real.conv2d_grad_input(dy, w, input_shape, strides, padding)
+
+
+def _check_input_sum(dy, w_t):
+    if isinstance(dy, Fixed):
+        terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
+        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
 
 
 def _grad_input_whole(dy, w_t):
@@ -117,6 +121,7 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
+    _check_input_sum(dy, w_t)
     way = _way(dy, strides)
     if way == "matrix":
         by = gathered_grad_input if vector_path() == "avx2" else matrix_grad_input

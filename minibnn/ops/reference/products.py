@@ -310,7 +310,7 @@ def _spread(dy, w_t, input_shape, strides, padding):
     dx = np.zeros((len(dy), *seen.padded, w_t.shape[3]), np.result_type(dy, w_t))
     flat = dy.reshape(-1, dy.shape[3])
     for tap, (rows, columns) in seen.taps:
-        dx[:, rows, columns] += (flat @ w_t[tap]).reshape(*dy.shape[:3], -1)
+        dx[:, rows, columns] += (flat @ w_t[tap]).reshape(*dy.shape[:3], w_t.shape[3])
     return np.ascontiguousarray(dx[:, *seen.inside])
 
 
