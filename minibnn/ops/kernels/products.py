@@ -6,7 +6,7 @@ from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed, check_sum, width_of
 from minibnn.ops.kernels import real
 from minibnn.ops.kernels.forward import signs_conv2d, signs_dense
-from minibnn.ops.kernels.gathered import gathered_grad_input, gathered_grad_kernel
+from minibnn.ops.kernels.gathered import ROW, gathered_grad_input, gathered_grad_kernel
 from minibnn.ops.kernels.grad_input import grad_input_conv2d, grad_input_dense
 from minibnn.ops.kernels.grad_kernel import (
     bytes_as_signs,
@@ -124,7 +124,7 @@ def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), p
     _check_input_sum(dy, w_t)
     way = _way(dy, strides)
     if way == "matrix":
-        by = gathered_grad_input if vector_path() == "avx2" else matrix_grad_input
+        by = gathered_grad_input if _by_lists(w_t.shape[3]) else matrix_grad_input
         return by(dy, w_t, input_shape, padding, np.ascontiguousarray(where))
     if way == "tables" and fits_windows(strides, w_t.shape[3]):
         return grad_input_windows(dy, np.ascontiguousarray(where), w_t, input_shape, padding)
@@ -144,11 +144,16 @@ def binary_conv2d_pool_grad_kernel(
             check_sum(pixels, width_of(dy), "the gradient of a binary kernel")
         of_signs = grad_kernel_conv2d
         if way == "matrix":
-            of_signs = gathered_grad_kernel if vector_path() == "avx2" else matrix_grad_kernel
+            of_signs = gathered_grad_kernel if _by_lists(x.shape[3]) else matrix_grad_kernel
         return of_signs(x, dy, *geometry, np.ascontiguousarray(where), fixed)
     sums = windows(x.shape[1:3], tuple(kernel_size), strides, padding)
     dy = max_pool2d_grad(dy, where, (len(dy), *sums.output, dy.shape[3]))
     return binary_conv2d_grad_kernel(x, dy, *geometry)
+
+
+def _by_lists(inputs):
+    """Whether lists pay before pooling: of few inputs, as the digits have, to compile is dearer."""
+    return vector_path() == "avx2" and inputs > ROW
 
 
 def _way(dy, strides=(1, 1)):
