@@ -295,7 +295,7 @@ def test_kernel_is_its_reference(name, paths, use_simd, use_threads):
 @pytest.mark.skipif("avx2" not in vector_paths(), reason="needs AVX2")
 @pytest.mark.parametrize("what", ["grad_input", "grad_kernel"])
 def test_the_grid_takes_maxima_too(what, use_simd, monkeypatch):
-    """On few machines it has to, those with AMX: AVX2 makes lists of them."""
+    """Of many inputs only AMX has it do so, which few machines have: AVX2 makes lists of them."""
     use_simd("avx2")
     monkeypatch.setattr(products, f"gathered_{what}", getattr(matrix, f"matrix_{what}"))
     name = f"binary_conv2d_pool_{what}"

@@ -7,7 +7,7 @@ unsigned there, so that sums start at minus those of the gradients. 32 bits hold
 Images and gradients lie on one grid, where rows and images follow each other with a gap as wide as
 the padding. On it a tap is a shift d. The layer's sums are y[p] = sum over d of x[p + d] w[d], so
 dx[p] = sum over d of q[p - d] w[d], and dw[d] = sum over p of x[p + d] q[p], with q = 0 in gaps.
-Before 2x2 pooling q is 0 but at the maxima ``where``; AVX2 leaves that to ``gathered.py``.
+Before 2x2 pooling q is 0 but at the maxima ``where``; AVX2 leaves many inputs to ``gathered.py``.
 """
 
 from functools import lru_cache

@@ -152,7 +152,7 @@ def binary_conv2d_pool_grad_kernel(
 
 
 def _by_lists(inputs):
-    """Whether lists pay before pooling: of few inputs, as the digits have, to compile is dearer."""
+    """Whether lists are used before pooling: for few inputs they do not repay their compilation."""
     return vector_path() == "avx2" and inputs > ROW
 
 
