@@ -72,8 +72,8 @@ def _(rng):
     dy, w_t = integers(rng, 8, 9, 65), signs(rng, 65, 7, axis=0)
     yield dy.like(dy.integers[::2]), w_t
     yield dy.like(np.asfortranarray(dy.integers)), w_t
-    yield zeros(3, 65), w_t
-    yield not_finite(3, 65), w_t
+    for dy in zeros(3, 65), zeros(0, 65), zeros(0, 65, dtype=np.int16), not_finite(3, 65):
+        yield dy, w_t
     for dtype in (np.int8, np.int16):
         yield extreme(dtype, 4, 2000), pack_signs(np.tile([1, -1], (2000, 20)), 0)
 
@@ -96,6 +96,8 @@ def _(rng):
     for x in (pack_signs(np.ones((5, 3)), 1), byte(rng, 5, 3)):
         yield x, zeros(5, 4)
         yield x, not_finite(5, 4)
+    for x in (signs(rng, 0, 7, axis=1), byte(rng, 0, 7)):
+        yield x, zeros(0, 4), True
 
 
 @cases("binary_conv2d_grad_input")
@@ -106,6 +108,8 @@ def _(rng):
     dy, w_t = integers(rng, 8, 2, 8, 6, 7), signs(rng, 3, 3, 8, 5, axis=2)
     yield dy.like(dy.integers.transpose(0, 2, 3, 1)), w_t, (2, 6, 7, 5)
     yield not_finite(2, 6, 7, 8), w_t, (2, 6, 7, 5)
+    for dtype in (np.int8, np.int16):
+        yield zeros(0, 6, 7, 8, dtype=dtype), w_t, (0, 6, 7, 5)
     for dtype in (np.int8, np.int16):
         w_t = pack_signs(np.ones((3, 3, 600, 70)), 2)
         yield extreme(dtype, 1, 3, 3, 600), w_t, (1, 3, 3, 70)

@@ -140,7 +140,7 @@ def _bands(simd, dy, shape, entries, limit, phase, tables, w, dx):
     x, out = Stretches(tables, phase.rows, phase.offsets), Lines(dx, phase.outs)
     across = grid_x + high_x - low_x
     pixel = w.depth * entries
-    image = len(dx) // images
+    image = len(dx) // max(1, images)
     for task in prange(images * bands):
         n, first = task // bands, task % bands * rows_in_band
         last = min(first + rows_in_band, grid_y)

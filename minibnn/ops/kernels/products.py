@@ -33,7 +33,7 @@ def binary_dense_grad_input(dy, w_t):
     if way == "matrix":
         w = Signs(w_t.words[None, None], (1, 1, *w_t.shape), 2)
         shape = len(dy), 1, 1, w_t.shape[1]
-        return matrix_grad_input(_pixels(dy), w, shape, "valid").reshape(len(dy), -1)
+        return matrix_grad_input(_pixels(dy), w, shape, "valid").reshape(shape[::3])
     if way == "tables":
         return grad_input_dense(dy, w_t)
     return reference.binary_dense_grad_input(dy, w_t)
@@ -42,7 +42,7 @@ def binary_dense_grad_input(dy, w_t):
 def _pixels(rows):
     """Rows (B, C), Signs or Fixed, as images of one pixel."""
     if isinstance(rows, Fixed):
-        return rows.reshape(len(rows), 1, 1, -1)
+        return rows.reshape(len(rows), 1, 1, rows.shape[1])
     return Signs(rows.words[:, None, None], (len(rows), 1, 1, rows.shape[1]), 3)
 
 

@@ -55,7 +55,8 @@ def conv2d_grad_input(dy, w, input_shape, strides=(1, 1), padding="same"):
     matrix = np.ascontiguousarray(w.reshape(-1, w.shape[3]).T, dtype)
     own = gathering(seen, matrix.shape[1], dtype)
     dx = empty(tuple(input_shape), dtype)
-    dy = np.ascontiguousarray(dy, dtype).reshape(len(dy), -1, dy.shape[3])
+    pixels = seen.output[0] * seen.output[1]
+    dy = np.ascontiguousarray(dy, dtype).reshape(len(dy), pixels, len(matrix))
     with one_blas_thread():
         _spread(dy, matrix, own, _buffers(own, matrix.shape[1], dtype), dx)
     return dx
