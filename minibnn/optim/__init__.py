@@ -1,8 +1,5 @@
 """How a network learns: small step functions, and classes that hold their state."""
 
-# ruff: noqa: F401  (whatever is imported here is public)
-from inspect import ismodule as _ismodule
-
 from minibnn.optim.bop import (
     Bop,
     BopState,
@@ -63,4 +60,16 @@ from minibnn.optim.twins import (
     schmitt_sgd_step,
 )
 
-__all__ = [name for name, x in globals().items() if name[0] != "_" and not _ismodule(x)]
+__all__ = [
+    "CEMA", "OPTIMIZERS", "SGD", "Adam", "AdamState", "Bold", "BoldState", "Bop", "Bop2ndOrder",
+    "Bop2ndState", "BopState", "CEMAState", "CosineDecay", "Diode", "DiodeState", "DirectedBop",
+    "DirectedBopState", "DirectionState", "DoubleWellSGD", "DoubleWellSGDState",
+    "ExponentialDecay", "InertiaSGD", "InertiaSGDState", "IntegerBop", "IntegerBopState",
+    "LatentAdam", "LatentAdamState", "LatentDirection", "LatentSGD", "LatentSGDState",
+    "NonFiniteError", "PolynomialDecay", "SGDState", "SchmittSGD", "SchmittSGDState", "Split",
+    "adam_step", "bold_step", "bop2nd_step", "bop_step", "cema_step", "change_arguments",
+    "describe", "diode_step", "directed_bop_step", "double_well_sgd_step", "from_config",
+    "inertia_sgd_step", "integer_bop_step", "latent_adam_step", "latent_direction_step",
+    "latent_sgd_step", "linear", "majority_vote_step", "parse_optimizer", "read_arguments",
+    "schmitt_sgd_step", "sgd_step",
+]  # fmt: skip
