@@ -251,8 +251,8 @@ def table():
     """Every run with its figures, in Markdown."""
     about = json.loads((KEPT / "machine.json").read_text("utf-8"))
     lines = [
-        f"{about['cpu']}, {about['cores']} cores, {about['system']}. Accuracy on the test images "
-        "in %.",
+        f"{about['cpu']}, {about['cores']} cores, {about['system']} (`quick`, `quick-1` "
+        "and `hour`: a Xeon, see below). Accuracy on the test images in %.",
         "",
         "| run | width | batch | epochs | last | best (epoch) | last training | wall time "
         "| paper, 500 epochs at width 1 |",

@@ -29,7 +29,7 @@ class Inertia(NamedTuple):
     """What keeps binary weights where they are, for telemetry."""
 
     values: np.ndarray  # like the parameter, >= 0
-    threshold: float | None  # to be exceeded for a flip, as in force at the last step
+    threshold: float | None  # to pass for a flip, as in force at the last step
     symbol: str  # of the values, such as "|m|"
 
 
@@ -137,7 +137,7 @@ class StepOptimizer(Optimizer):
         return self
 
     def hyperparameters(self, step=None):
-        """Arguments of the step function at a step, as ``iterations`` counts; at the next one."""
+        """Arguments of the step function at a step, as ``iterations`` counts, or at the next."""
         if self._bound is None:
             self._bound = {name: getattr(self, name) for name in self.handed}
             for name, value in self._bound.items():

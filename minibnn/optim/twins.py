@@ -293,14 +293,14 @@ class DiodeState(NamedTuple):
     """What Diode keeps of a weight."""
 
     momentum: np.ndarray  # average of gradients
-    inertia: np.ndarray  # average of lr times their signs
+    inertia: np.ndarray  # average of lr times its signs
 
 
 def diode_step(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
     """One step of Diode: the bit is minus the sign of an average of signs; returns (w, state).
 
     beta_1 is the share of the old average of gradients g that stays, beta_2 that of the average of
-    their signs times lr; at exactly 0 the weight w, ±1, becomes +1. A factor of both lr and the
+    lr times its signs; at exactly 0 the weight w, ±1, becomes +1. A factor of both lr and the
     start changes nothing. Also exact on Fractions.
 
     >>> state = DiodeState(np.zeros(3, np.float32), np.zeros(3, np.float32))

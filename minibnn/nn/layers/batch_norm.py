@@ -1,4 +1,4 @@
-"""Batch normalisation, the only real numbers in the paper's networks."""
+"""Batch normalisation, the only real numbers in BinaryNet."""
 
 import math
 from numbers import Real
