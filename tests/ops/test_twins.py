@@ -36,8 +36,11 @@ from operands import (
     zeros_and_clips,
 )
 
+from minibnn.errors import InputError
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import Signs, pack_signs
+from minibnn.ops.kernels.grad_input import _phases
+from minibnn.ops.kernels.layout import steps
 from minibnn.ops.kernels.simd import vector_paths
 from minibnn.ops.shapes import windows
 from minibnn.ops.thresholds import Thresholds
@@ -84,7 +87,7 @@ def thresholds(rng, channels, reach):
 
 @cases("binary_dense_threshold")
 def _(rng):
-    for B, I, O in DENSE:
+    for B, I, O in (*DENSE, (0, 5, 3)):
         w = signs(rng, I, O, axis=0)
         yield signs(rng, B, I, axis=1), w, thresholds(rng, O, int(I**0.5))
         yield byte(rng, B, I), w, thresholds(rng, O, int(150 * I**0.5))
@@ -113,6 +116,7 @@ def _(rng):
         z = rng.integers(-9, 10, (2, 3, channels)).astype(kind)
         yield z, thresholds(rng, channels, 8)
         yield z[:, ::2], thresholds(rng, channels, 8)
+        yield z[:0], thresholds(rng, channels, 8)
     ends = np.int32([2**31 - 1, 2**31 - 1, -(2**31)])
     yield np.int32([[0, 7, -9]]), Thresholds(ends, np.array([True, False, False]))
 
@@ -146,7 +150,8 @@ def _(rng):
     for (image, kernel, strides), (padding, pad) in product(CONVOLUTIONS, PADDINGS):
         for x in kinds(rng, *image):
             yield x, signs(rng, *kernel, axis=2), strides, padding, pad
-    yield np.zeros((1, 4, 4, 3), np.uint8), signs(rng, 3, 3, 3, 2, axis=2)
+    for images in (1, 0):
+        yield np.zeros((images, 4, 4, 3), np.uint8), signs(rng, 3, 3, 3, 2, axis=2)
     image = byte(rng, 4, 6, 6, 6).transpose(0, 2, 3, 1)[::2]
     yield image, signs(rng, 3, 3, 6, 2, axis=2)
 
@@ -165,6 +170,9 @@ def _(rng):
         yield real(rng, *output), w_t, image, strides, padding
     dy = real(rng, 2, 8, 6, 7).transpose(0, 2, 3, 1)
     yield dy, signs(rng, 3, 3, 8, 5, axis=2), (2, 6, 7, 5)
+    w_t = signs(rng, 3, 3, 40, 5, axis=2)
+    yield real(rng, 2, 31, 30, 40), w_t, (2, 31, 30, 5)  # a task's tables are of some rows only
+    yield real(rng, 0, 6, 7, 40), w_t, (0, 6, 7, 5)
 
 
 @cases("conv2d_grad_input")
@@ -196,7 +204,8 @@ def _(rng):
             for pad in (0, 1) if padding == "same" else (0,):
                 w = signs(rng, *kernel, axis=2)
                 yield signs(rng, *image, axis=3), w, strides, padding, pad
-    yield signs(rng, 2, 4, 4, 65, axis=3), signs(rng, 3, 3, 65, 2, axis=2)
+    for images in (2, 0):
+        yield signs(rng, images, 4, 4, 65, axis=3), signs(rng, 3, 3, 65, 2, axis=2)
 
 
 @cases("binary_conv2d_pool_grad_input")
@@ -272,7 +281,8 @@ def _(rng):
             yield x, mean, variance, real(rng, x.shape[-1]), 1e-3, gamma, clip_value
     x = rng.integers(-3, 4, (5, 70)).astype(np.int16)
     zero, one = np.zeros(70, np.float32), np.full(70, 0.75, np.float32)
-    yield x, zero, one, -zero, 0.25
+    for rows in x, x[:0]:
+        yield rows, zero, one, -zero, 0.25
 
 
 @cases("batch_norm_sign_grad")
@@ -307,6 +317,7 @@ def _(rng):
     for shape in (*SHAPES, *((3, n) for n in LENGTHS)):
         yield from ((zeros_and_clips(x),) for x in preactivations(rng, *shape))
     yield (real(rng, 65, 3).T,)
+    yield (real(rng, 0, 65),)
 
 
 @cases("pack_signs")
@@ -316,6 +327,7 @@ def _(rng):
         for dtype in (np.float32, np.int8, np.int16, np.int32):
             yield x.astype(dtype), 1
         yield x, -2
+        yield x[:0], 1
         yield x.swapaxes(0, 1), 0
         yield x.T, -2
         yield np.sign(x[0] + 0.5).astype(np.int8).T, -2
@@ -432,6 +444,16 @@ def test_kernel_is_its_reference(name, path, use_simd):
             allowed = TOLERANCE * sizes[k] + np.finfo(np.float32).tiny
             worst = np.max(error / allowed, initial=0)
             assert worst <= 1, f"{where}: result {k} is {worst:.3g} times too far off"
+
+
+def test_offsets_fit_32_bits():
+    # Those into tables count from the start of a task's rows, whatever the size of the image.
+    (phase,) = _phases((64, 64), (3, 3), (1, 1), "same", 2, 32, 256, 4)
+    assert phase.bands > 1
+    assert phase.rows.max() < phase.tables
+    assert steps(2**10, 2**21)[-1] == 2**31 - 2**21
+    with pytest.raises(InputError, match="use smaller batches"):
+        steps(2**10 + 1, 2**21)
 
 
 def is_float(x):

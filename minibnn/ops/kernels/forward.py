@@ -90,7 +90,7 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
 def output_size(operands, pooled):
     """Height and width of what a convolution gives."""
     size = operands.seen.output
-    return tuple(n // 2 for n in size) if pooled else size
+    return windows(size, (2, 2), (2, 2), "valid").output if pooled else size
 
 
 AS_NUMBERS = PLAIN, np.empty(0, np.int32), np.empty(0, np.uint32)

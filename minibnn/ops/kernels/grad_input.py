@@ -78,7 +78,7 @@ class Phase(NamedTuple):
     bands: int  # into which the grid's rows are cut, so that their tables fit a cache
     rows_in_band: int
     tables: int  # entries of one band's
-    rows: np.ndarray  # of a pixel's tables; this and the others are the tile's lists
+    rows: np.ndarray  # of a pixel's tables in its band; this and the others are the tile's lists
     offsets: np.ndarray  # of a tap's tables
     planes: np.ndarray  # of a tap's words
     outs: np.ndarray  # of a pixel's output
@@ -119,7 +119,7 @@ def _phase(seen, first, depth, lanes, pixel, size):
     taps = [(ky, ey, kx, ex) for ky, ey in steps_y for kx, ex in steps_x]
     offsets = [((ey - low_y) * across + ex - low_x) * pixel for _, ey, _, ex in taps]
     planes = [(ky * seen.kernel[1] + kx) * depth * lanes for ky, _, kx, _ in taps]
-    rows = ((y * across + x) * pixel).astype(np.int32)
+    rows = ((y % rows_in_band * across + x) * pixel).astype(np.int32)
     lists = (
         rows,
         np.array(offsets, np.int32),
@@ -157,7 +157,7 @@ def _bands(simd, dy, shape, entries, limit, phase, tables, w, dx):
                 else:
                     source = ((n * height + y) * width + column) * outputs
                     build_tables(simd, dy, source, outputs, w.depth, entries, tables, at)
-        start, pixels = own - first * across * pixel, (first * grid_x, last * grid_x)
+        start, pixels = own, (first * grid_x, last * grid_x)
         for k in range(-(-w.stride // 64)):  # a column of words stays in the cache for all rows
             _sweep_column(simd, k, x, start, pixels, limit, w, out, n * image)
 

@@ -129,7 +129,7 @@ def _transpose(simd, words, image, rows, offsets, pixels, depth, planes):
     for p in prange(stretch):
         first = p * WORD
         count = min(WORD, pixels - first)
-        sources = np.empty(WORD, np.int32)
+        sources = np.empty(WORD, np.int64)
         for t in range(taps):
             for j in range(count):
                 n, pixel = (first + j) // len(rows), (first + j) % len(rows)
@@ -160,7 +160,7 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     unit = 0 if fixed else dy.unit if isinstance(dy, Fixed) else 1
     units = 4 if outputs >= WIDE else 1
     outs = steps(units * UNIT, taps * lanes)
-    starts = (sources.astype(np.int64) * stretch * lanes).astype(np.int32)
+    starts = sources.astype(np.int64) * stretch * lanes
     values, places = own.values.reshape(-1), where.reshape(-1)
     block, sums, threads = STRETCH * WORD, units * taps * lanes, get_num_threads()
     sizes = STRETCH * own.entries, MASKS * STRETCH, block, block, sums, sums

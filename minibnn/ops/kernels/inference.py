@@ -40,7 +40,7 @@ def threshold_sign(z, thresholds):
     level, turned = _levels(thresholds)
     signs = empty(packed_shape(z.shape, z.ndim - 1), np.uint32)
     flat = np.ascontiguousarray(z).reshape(-1, z.shape[-1])
-    _compare(simd(), flat, level, turned, signs.reshape(len(flat), -1))
+    _compare(simd(), flat, level, turned, signs.reshape(len(flat), signs.shape[-1]))
     return Signs(signs, z.shape, z.ndim - 1)
 
 
@@ -140,7 +140,7 @@ def _of_bytes(x, w, thresholds, strides, padding, pad_value, pool):
     shape = (len(x), *seen.output, w.shape[3])
     signs = empty(packed_shape(shape, 3), np.uint32)
     own = gathering(seen, taps, np.dtype(np.float32), True, pad_value)
-    flat = signs.reshape(len(x), -1, signs.shape[3])
+    flat = signs.reshape(len(x), math.prod(seen.output), signs.shape[3])
     with one_blas_thread():
         _byte_signs(simd(), np.ascontiguousarray(x), own, *found, flat)
     return Signs(signs, shape, 3)

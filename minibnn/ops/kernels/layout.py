@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from minibnn.errors import InputError
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.scratch import scratch
@@ -103,6 +104,8 @@ def window_order(pixels):
 @lru_cache(maxsize=256)
 def steps(count, pitch):
     """int32 offsets 0, pitch, 2 pitch, ..., ``count`` of them."""
+    if count * pitch > 2**31:
+        raise InputError(f"{count} rows of {pitch} numbers are too many: use smaller batches")
     return (np.arange(count) * pitch).astype(np.int32)
 
 

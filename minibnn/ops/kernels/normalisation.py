@@ -58,7 +58,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     limits = np.array([np.inf if clip_value is None else clip_value, unit], np.float32)
     signs, gate = empty((2, *packed_shape(shape, axis)), np.uint32)
     flat = filled_lanes(x.reshape(-1, shape[-1]))
-    words = signs.reshape(len(flat), -1), gate.reshape(len(flat), -1)
+    words = signs.reshape(len(flat), signs.shape[-1]), gate.reshape(len(flat), signs.shape[-1])
     _signs(simd(), flat, *filled_lanes(np.stack(constants)), limits, *words)
     if clip_value is None:
         gate[:] = 0  # NaN passes, too

@@ -23,9 +23,9 @@ def pack_signs(x, axis):
     outer, n, inner = prod(x.shape[:along]), x.shape[along], prod(x.shape[along + 1 :])
     flat = np.ascontiguousarray(x)
     if inner == 1:
-        _pack_rows(flat.reshape(outer, n), words.reshape(outer, -1))
+        _pack_rows(flat.reshape(outer, n), words.reshape(outer, words.shape[along]))
     else:
-        _pack(flat.reshape(outer, n, inner), words.reshape(outer, -1, inner))
+        _pack(flat.reshape(outer, n, inner), words.reshape(outer, words.shape[along], inner))
     words = np.ascontiguousarray(words.swapaxes(-1, -2)) if swapped else words
     return Signs(words, shape, axis)
 
