@@ -70,6 +70,8 @@ class Loop:
         # exchanged gradients, so none waits here for another.
         due = self.keeper is not None and self.keeper.due()
         signum, due = self.ranks.most(self.stop.signum or 0, due)
+        if self.runs[0].step == len(self.batches):  # the epoch ends first: it looks at this step
+            signum = due = 0
         if due or signum:
             with self.ranks.together():
                 if self.keeper:

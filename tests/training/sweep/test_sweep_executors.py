@@ -66,7 +66,7 @@ def test_a_child_is_no_mpi_rank():
     ("package", "start", "message"),
     [
         ("mpi4py", executors.mpi, r'needs mpi4py: pip install "minibnn\[mpi\]"'),
-        ("distributed", lambda: executors.dask("x"), r'pip install "minibnn\[dask\]"'),
+        ("distributed.client", lambda: executors.dask("x"), r'pip install "minibnn\[dask\]"'),
     ],
 )
 def test_a_missing_package_names_its_extra(monkeypatch, package, start, message):
