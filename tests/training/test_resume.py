@@ -34,6 +34,7 @@ def test_more_epochs_later_are_as_all_at_once(tmp_path, spec):
         (12, signal.SIGHUP, r"SIGHUP \(its terminal was closed\) after 1 epochs and 3 steps", SGD),
         (20, signal.SIGINT, "Ctrl-C after 2 epochs and 0 steps", ADAM),
         (38, signal.SIGTERM, "SIGTERM after 3 epochs and 9 steps", BOP),
+        (29, signal.SIGINT, "Ctrl-C after 3 epochs and 0 steps", BOP),  # seen at the last step
     ],
 )
 def test_a_signal_in_an_epoch_saves_and_can_be_resumed(tmp_path, batches, signum, said, spec):
