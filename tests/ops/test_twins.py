@@ -456,6 +456,13 @@ def test_offsets_fit_32_bits():
         steps(2**10 + 1, 2**21)
 
 
+@pytest.mark.parametrize("ops", [reference, kernels])
+def test_a_pool_that_does_not_fit_is_told(ops, rng):
+    x, w = signs(rng, 2, 1, 6, 5, axis=3), signs(rng, 3, 3, 5, 4, axis=2)
+    with pytest.raises(InputError):
+        ops.binary_conv2d_pool(x, w)
+
+
 def is_float(x):
     return isinstance(x, float) or (isinstance(x, np.ndarray) and x.dtype.kind == "f")
 
