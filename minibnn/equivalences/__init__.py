@@ -21,13 +21,6 @@ from minibnn.equivalences.report import Report, Row, explanation
 from minibnn.equivalences.verify import chosen, verify
 
 __all__ = [
-    "CATALOGUE",
-    "Broken",
-    "Counterexample",
-    "Entry",
-    "Report",
-    "Row",
-    "chosen",
-    "explanation",
+    "CATALOGUE", "Broken", "Counterexample", "Entry", "Report", "Row", "chosen", "explanation",
     "verify",
-]
+]  # fmt: skip

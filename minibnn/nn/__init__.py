@@ -12,27 +12,8 @@ from minibnn.nn.own import register
 from minibnn.nn.quantizers import approx_sign, ste_sign, swish_sign
 
 __all__ = [
-    "LOSSES",
-    "AvgPool2D",
-    "BatchNorm",
-    "BinaryConv2D",
-    "BinaryDense",
-    "Conv2D",
-    "Dense",
-    "Flatten",
-    "GlobalAvgPool2D",
-    "Layer",
-    "MaxPool2D",
-    "Parameter",
-    "ReLU",
-    "Residual",
-    "Sequential",
-    "Sign",
-    "approx_sign",
-    "load_network",
-    "register",
-    "softmax_cross_entropy",
-    "squared_hinge",
-    "ste_sign",
+    "LOSSES", "AvgPool2D", "BatchNorm", "BinaryConv2D", "BinaryDense", "Conv2D", "Dense", "Flatten",
+    "GlobalAvgPool2D", "Layer", "MaxPool2D", "Parameter", "ReLU", "Residual", "Sequential", "Sign",
+    "approx_sign", "load_network", "register", "softmax_cross_entropy", "squared_hinge", "ste_sign",
     "swish_sign",
-]
+]  # fmt: skip

@@ -34,10 +34,7 @@ from minibnn.ops.threads import apply_threads
 
 IMAGE_FORMS = ("bytes", "unit", "image-folder", "arrays")
 # What a configuration tells of a network beside its layers, and what it is where it tells nothing.
-_USUAL = {
-    **{"gradients": "float32", "frozen": [], "classes": None},
-    **{"image_form": "bytes", "dataset": None},
-}
+_USUAL = dict(gradients="float32", frozen=[], classes=None, image_form="bytes", dataset=None)
 
 
 class Sequential:

@@ -11,18 +11,6 @@ from minibnn.training.sweep import SweepResult, sweep
 from minibnn.training.telemetry import read_telemetry
 
 __all__ = [
-    "EarlyStopping",
-    "Evaluation",
-    "History",
-    "Interrupted",
-    "Lockstep",
-    "Ranks",
-    "SweepResult",
-    "TrainingError",
-    "evaluate",
-    "fit",
-    "load",
-    "lockstep",
-    "read_telemetry",
-    "sweep",
-]
+    "EarlyStopping", "Evaluation", "History", "Interrupted", "Lockstep", "Ranks", "SweepResult",
+    "TrainingError", "evaluate", "fit", "load", "lockstep", "read_telemetry", "sweep",
+]  # fmt: skip

@@ -157,13 +157,9 @@ class Live(Lines):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
         self.pace = pace
-        columns = (
-            "{task.description}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            "batches {task.fields[pace]}",
-        )
-        self._bar = Progress(*columns, console=self._console, transient=True)
+        columns = "{task.description}", BarColumn(), MofNCompleteColumn()
+        how = {"console": self._console, "transient": True}
+        self._bar = Progress(*columns, "batches {task.fields[pace]}", **how)
         self._bar.add_task("", total=pace.steps, pace="")
         self._update("(compiling)")
         self._bar.start()

@@ -13,15 +13,6 @@ from minibnn.zoo.recipes import RECIPES, Recipe
 from minibnn.zoo.trained import PRETRAINED, pretrained
 
 __all__ = [
-    "MODELS",
-    "PRETRAINED",
-    "RECIPES",
-    "Recipe",
-    "binary_alexnet",
-    "binarynet",
-    "birealnet",
-    "birealnet_magnitude",
-    "digits_net",
-    "pretrained",
-    "xnornet",
-]
+    "MODELS", "PRETRAINED", "RECIPES", "Recipe", "binary_alexnet", "binarynet", "birealnet",
+    "birealnet_magnitude", "digits_net", "pretrained", "xnornet",
+]  # fmt: skip

@@ -19,11 +19,12 @@ from minibnn.ops.kernels.layout import (
 )
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tasks import new_queue, taken
 from minibnn.ops.kernels.tiles import GROUP, Columns, Lines, Results, Stretches, popcount_tile
 from minibnn.ops.rounding import sum_dtype
 from minibnn.ops.shapes import windows
 
-CHUNK = 96  # output pixels of one task, enough to use a column of the kernel well
+CHUNK = 96  # output pixels of one task at most, enough to use a column of the kernel well
 ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
 PLAIN, POOLED, SIGNED = (), (0,), (0,)
 NO_PLACES = np.empty(0, np.uint8)
@@ -106,7 +107,7 @@ def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
     pitch, pixels = out.shape[-1], len(rows)
     outs = steps_by_four(pixels // 4, pitch) if pooled else steps(pixels, pitch)
     _products(
-        simd(), words, image, images, rows, offsets, *w, *base, out.reshape(-1), outs,
+        simd(), new_queue(), words, image, images, rows, offsets, *w, *base, out.reshape(-1), outs,
         where.reshape(-1), pooled, *stored,
     )  # fmt: skip
 
@@ -131,8 +132,8 @@ def _bases(bits, taps, depth, lanes, channels, missing, pad_value):
 
 @kernel(parallel=True)
 def _products(
-    simd, words, image, images, rows, offsets, bits, planes, taps, depth, lanes, base, bases, out,
-    outs, where, pooled, signed, level, turned,
+    simd, queue, words, image, images, rows, offsets, bits, planes, taps, depth, lanes, base, bases,
+    out, outs, where, pooled, signed, level, turned,
 ):  # fmt: skip
     """All rows of all images by all lanes; a task owns some pixels of one image.
 
@@ -141,17 +142,20 @@ def _products(
     x, w = Stretches(words, rows, offsets), Columns(bits, planes, taps, depth, lanes)
     starts, results = Lines(base, bases), Results(out, outs, where, level, turned)
     pixels = len(rows)
-    chunks = -(-pixels // CHUNK)
-    for task in prange(images * chunks):
-        n, first = task // chunks, task % chunks * CHUNK
-        own = first, min(first + CHUNK, pixels)
-        start, to = n * image, n * (len(out) // images)
-        if pooled:
-            _sweep_columns(simd, FOUR, POOLED, signed, x, start, own, w, starts, results, to)
-        elif own[1] - first >= 4:
-            _sweep_columns(simd, FOUR, PLAIN, signed, x, start, own, w, starts, results, to)
-        else:
-            _sweep_columns(simd, ONE, PLAIN, signed, x, start, own, w, starts, results, to)
+    # A dense layer is one image: with few samples each thread gets some.
+    chunk = 4 * min(CHUNK // 4, images * pixels // (8 * len(queue)) + 1)
+    chunks = -(-pixels // chunk)
+    for _ in prange(len(queue)):
+        for task in taken(queue, images * chunks):
+            n, first = task // chunks, task % chunks * chunk
+            own = first, min(first + chunk, pixels)
+            start, to = n * image, n * (len(out) // images)
+            if pooled:
+                _sweep_columns(simd, FOUR, POOLED, signed, x, start, own, w, starts, results, to)
+            elif own[1] - first >= 4:
+                _sweep_columns(simd, FOUR, PLAIN, signed, x, start, own, w, starts, results, to)
+            else:
+                _sweep_columns(simd, ONE, PLAIN, signed, x, start, own, w, starts, results, to)
 
 
 @kernel(inner=True)

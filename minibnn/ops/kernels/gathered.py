@@ -20,6 +20,7 @@ from minibnn.ops.kernels.emit import I16, I64, tile
 from minibnn.ops.kernels.matrix import grid_of, place_of, put
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tasks import new_queue, taken
 
 ROW = 64  # signs of a row: a cache line
 LIST = 128  # numbers at most that are summed in 16 bits: products of at most 2 x 127
@@ -88,7 +89,7 @@ def gathered_grad_input(dy, w_t, input_shape, padding, where):
     integers = np.ascontiguousarray(dy.integers).reshape(maxima, outputs)
     _lists_of_windows(integers, where.reshape(maxima, outputs), lists, ends)
     starts = outputs * np.arange(len(apart))
-    _input_sums(simd(), signs, lists, ends, grid, dy.shape[2], starts, apart, sums, dx)
+    _input_sums(simd(), new_queue(), signs, lists, ends, grid, dy.shape[2], starts, apart, sums, dx)
     return dy.like(dx)
 
 
@@ -109,7 +110,7 @@ def gathered_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, where,
     _lists_of_outputs(np.ascontiguousarray(dy.integers), where, grid, lists, counts)
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     apart = np.arange(len(starts))
-    _kernel_sums(simd(), signs, lists, counts, starts, apart, sums, unit, out)
+    _kernel_sums(simd(), new_queue(), signs, lists, counts, starts, apart, sums, unit, out)
     return dy.like(dw) if fixed else dw
 
 
@@ -184,43 +185,47 @@ def _lists_of_outputs(dy, where, grid, lists, counts):
 
 
 @kernel(parallel=True)
-def _input_sums(simd, signs, lists, ends, grid, across, starts, apart, sums, dx):
+def _input_sums(simd, queue, signs, lists, ends, grid, across, starts, apart, sums, dx):
     """A task owns ROW inputs of an image."""
     flat, room = Lists(lists.numbers.reshape(-1), lists.places.reshape(-1)), lists.numbers.shape[1]
     images, maxima = len(dx), len(ends) // max(1, len(dx))
-    for task in prange(len(signs) * images):
-        i, n, mine = task // images, task % images, sums[get_thread_id()]
-        rows, all_sums = signs[i].reshape(-1), mine.reshape(-1)
-        mine[:] = 0
-        for t in range(0, len(starts), TAPS):
-            for w in range(maxima):
-                for place in range(4):
-                    y, x = w // across * 2 + place // 2, w % across * 2 + place % 2
-                    to, last = y * grid.columns + x, ends[n * maxima + w, place + 1] - 1
-                    for first in range(ends[n * maxima + w, place], last, LIST):
-                        at, some = (n * maxima + w) * room + first, min(LIST, last - first)
-                        gather_rows(simd, rows, starts[t:], flat, at, some, all_sums, to, apart[t:])
-        for y in range(grid.height):
-            for x in range(grid.width):
-                to = dx[n, y, x, i * ROW : (i + 1) * ROW]
-                to[:] = mine[grid.margin + y * grid.columns + x, : len(to)]
+    for _ in prange(len(queue)):
+        for task in taken(queue, len(signs) * images):
+            i, n, mine = task // images, task % images, sums[get_thread_id()]
+            rows, all_sums = signs[i].reshape(-1), mine.reshape(-1)
+            mine[:] = 0
+            for t in range(0, len(starts), TAPS):
+                for w in range(maxima):
+                    for place in range(4):
+                        y, x = w // across * 2 + place // 2, w % across * 2 + place % 2
+                        to, last = y * grid.columns + x, ends[n * maxima + w, place + 1] - 1
+                        for k in range(ends[n * maxima + w, place], last, LIST):
+                            at, n_k = (n * maxima + w) * room + k, min(LIST, last - k)
+                            gather_rows(
+                                simd, rows, starts[t:], flat, at, n_k, all_sums, to, apart[t:]
+                            )
+            for y in range(grid.height):
+                for x in range(grid.width):
+                    to = dx[n, y, x, i * ROW : (i + 1) * ROW]
+                    to[:] = mine[grid.margin + y * grid.columns + x, : len(to)]
 
 
 @kernel(parallel=True)
-def _kernel_sums(simd, signs, lists, counts, starts, apart, sums, unit, dw):
+def _kernel_sums(simd, queue, signs, lists, counts, starts, apart, sums, unit, dw):
     """A task owns ROW inputs and OUTPUTS outputs of all taps."""
     flat = Lists(lists.numbers.reshape(-1), lists.places.reshape(-1))
     taps, inputs, outputs = dw.shape
     blocks = -(-outputs // OUTPUTS)
-    for task in prange(len(signs) * blocks):
-        i, o, mine = task // blocks, task % blocks * OUTPUTS, sums[get_thread_id()]
-        rows, all_sums, width = signs[i].reshape(-1), mine.reshape(-1), min(OUTPUTS, outputs - o)
-        mine[:] = 0
-        for s in range(len(counts)):
-            for k in range(width):
-                at, count, to = (s * outputs + o + k) * ROOM, counts[s, o + k], k * len(starts)
-                for t in range(0, len(starts), TAPS):
-                    gather_rows(simd, rows, starts[t:], flat, at, count, all_sums, to, apart[t:])
-        for t in range(taps):
-            for c in range(min(ROW, inputs - i * ROW)):
-                put(dw[t, i * ROW + c, o : o + width], mine[:width, t, c], unit)
+    for _ in prange(len(queue)):
+        for task in taken(queue, len(signs) * blocks):
+            i, o, mine = task // blocks, task % blocks * OUTPUTS, sums[get_thread_id()]
+            rows, all_sums = signs[i].reshape(-1), mine.reshape(-1)
+            width, mine[:] = min(OUTPUTS, outputs - o), 0
+            for s in range(len(counts)):
+                for k in range(width):
+                    at, n, to = (s * outputs + o + k) * ROOM, counts[s, o + k], k * len(starts)
+                    for t in range(0, len(starts), TAPS):
+                        gather_rows(simd, rows, starts[t:], flat, at, n, all_sums, to, apart[t:])
+            for t in range(taps):
+                for c in range(min(ROW, inputs - i * ROW)):
+                    put(dw[t, i * ROW + c, o : o + width], mine[:width, t, c], unit)

@@ -24,6 +24,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import table_tile
 from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
+from minibnn.ops.kernels.tasks import new_queue, taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 from minibnn.ops.shapes import windows
 
@@ -63,8 +64,8 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
             continue
         tables = scratch("band tables", (get_num_threads() * phase.tables,), own.table)
         columns = Columns(w, phase.planes, len(phase.planes), depth, lanes)
-        values, out = own.values.reshape(-1), dx.reshape(-1)
-        _bands(own.path, values, dy.shape, own.entries, own.limit, phase, tables, columns, out)
+        of_dy = own.values.reshape(-1), dy.shape, own.entries, own.limit
+        _bands(own.path, new_queue(), *of_dy, phase, tables, columns, dx.reshape(-1))
     dx = without_extra_lanes(dx, inputs)
     return dy.like(dx) if isinstance(dy, Fixed) else dx
 
@@ -131,7 +132,7 @@ def _phase(seen, first, depth, lanes, pixel, size):
 
 
 @kernel(parallel=True)
-def _bands(simd, dy, shape, entries, limit, phase, tables, w, dx):
+def _bands(simd, queue, dy, shape, entries, limit, phase, tables, w, dx):
     """A task makes the tables of a band of one image and looks up all its pixels."""
     images, height, width, outputs = shape
     grid_y, grid_x = phase.grid
@@ -141,25 +142,26 @@ def _bands(simd, dy, shape, entries, limit, phase, tables, w, dx):
     across = grid_x + high_x - low_x
     pixel = w.depth * entries
     image = len(dx) // max(1, images)
-    for task in prange(images * bands):
-        n, first = task // bands, task % bands * rows_in_band
-        last = min(first + rows_in_band, grid_y)
-        own = get_thread_id() * size
-        for y in range(first + low_y, last + high_y):
-            line = own + (y - first - low_y) * across * pixel
-            if y < 0 or y >= height:
-                tables[line : line + across * pixel] = 0
-                continue
-            for column in range(low_x, grid_x + high_x):
-                at = line + (column - low_x) * pixel
-                if column < 0 or column >= width:
-                    tables[at : at + pixel] = 0
-                else:
-                    source = ((n * height + y) * width + column) * outputs
-                    build_tables(simd, dy, source, outputs, w.depth, entries, tables, at)
-        start, pixels = own, (first * grid_x, last * grid_x)
-        for k in range(-(-w.stride // 64)):  # a column of words stays in the cache for all rows
-            _sweep_column(simd, k, x, start, pixels, limit, w, out, n * image)
+    for _ in prange(len(queue)):
+        for task in taken(queue, images * bands):
+            n, first = task // bands, task % bands * rows_in_band
+            last = min(first + rows_in_band, grid_y)
+            own = get_thread_id() * size
+            for y in range(first + low_y, last + high_y):
+                line = own + (y - first - low_y) * across * pixel
+                if y < 0 or y >= height:
+                    tables[line : line + across * pixel] = 0
+                    continue
+                for column in range(low_x, grid_x + high_x):
+                    at = line + (column - low_x) * pixel
+                    if column < 0 or column >= width:
+                        tables[at : at + pixel] = 0
+                    else:
+                        source = ((n * height + y) * width + column) * outputs
+                        build_tables(simd, dy, source, outputs, w.depth, entries, tables, at)
+            start, pixels = own, (first * grid_x, last * grid_x)
+            for k in range(-(-w.stride // 64)):  # a column of words stays in the cache for all rows
+                _sweep_column(simd, k, x, start, pixels, limit, w, out, n * image)
 
 
 @kernel(parallel=True)

@@ -29,6 +29,7 @@ from minibnn.ops.kernels.scratch import empty, scratch, workspace
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
+from minibnn.ops.kernels.tasks import new_queue, taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile, transpose_tile
 from minibnn.ops.kernels.word_tables import turn_tile
 from minibnn.ops.shapes import windows
@@ -168,8 +169,8 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     kinds = own.table, np.uint32, values.dtype, np.uint8, own.sum, np.int32
     buffers = Buffers(*workspace("kernel", shapes, kinds))
     _units(
-        own.path, planes, starts, outs, values, places, own.entries, own.limit, buffers, extra,
-        np.float32(unit), dw.view(np.int32).reshape(-1),
+        own.path, new_queue(), planes, starts, outs, values, places, own.entries, own.limit,
+        buffers, extra, np.float32(unit), dw.view(np.int32).reshape(-1),
     )  # fmt: skip
     return dy.like(dw) if fixed else dw
 
@@ -186,7 +187,7 @@ class Buffers(NamedTuple):
 
 
 @kernel(parallel=True)
-def _units(simd, planes, sources, outs, dy, where, entries, limit, buffers, extra, unit, dw):
+def _units(simd, queue, planes, sources, outs, dy, where, entries, limit, buffers, extra, unit, dw):
     """A task owns some outputs of all taps and inputs, and sums over the pixels in their order."""
     (_, stretch, lanes), words = planes.shape, planes.reshape(-1)
     outputs = extra.shape[1]
@@ -194,35 +195,38 @@ def _units(simd, planes, sources, outs, dy, where, entries, limit, buffers, extr
     rows = (np.arange(UNIT) * STRETCH * entries).astype(np.int32)
     mask_rows = (np.arange(UNIT) * MASKS * STRETCH).astype(np.int32)
     width, places = len(outs), PLACES if len(where) else 1
-    for task in prange(-(-outputs // width)):
-        thread = get_thread_id()
-        table, mask, total = buffers.tables[thread], buffers.masks[thread], buffers.sums[thread]
-        block, block_places = buffers.block[thread], buffers.places[thread]
-        total[:] = 0
-        for first_output in range(task * width, min((task + 1) * width, outputs), UNIT):
-            count = min(UNIT, outputs - first_output)
-            mine = outs[first_output - task * width :]
-            # Their tables stay in the first-level cache while all taps and inputs look them up.
-            for first in range(0, stretch, STRETCH):
-                depth = min(STRETCH, stretch - first)
-                begin, end = first * WORD, min((first + depth) * WORD, pixels)
-                _turn_block(simd, dy, begin, end, outputs, first_output, count, block)
-                for r in range(UNIT):
-                    at = r * STRETCH * WORD
-                    build_tables(simd, block, at, end - begin, depth, entries, table, rows[r])
-                if places == PLACES:
-                    _turn_block(simd, where, begin, end, outputs, first_output, count, block_places)
+    for _ in prange(len(queue)):
+        for task in taken(queue, -(-outputs // width)):
+            thread = get_thread_id()
+            table, mask, total = buffers.tables[thread], buffers.masks[thread], buffers.sums[thread]
+            block, block_places = buffers.block[thread], buffers.places[thread]
+            total[:] = 0
+            for first_output in range(task * width, min((task + 1) * width, outputs), UNIT):
+                count = min(UNIT, outputs - first_output)
+                mine = outs[first_output - task * width :]
+                # Their tables stay in the first-level cache while all taps and inputs look them up.
+                for first in range(0, stretch, STRETCH):
+                    depth = min(STRETCH, stretch - first)
+                    begin, end = first * WORD, min((first + depth) * WORD, pixels)
+                    _turn_block(simd, dy, begin, end, outputs, first_output, count, block)
                     for r in range(UNIT):
-                        for d in range(depth):
-                            at, to = (r * STRETCH + d) * WORD, r * MASKS * STRETCH + d
-                            mask_tile(simd, block_places, at, mask, to, STRETCH)
-                _sweep(
-                    simd, places, table, rows, mask, mask_rows, limit, words, sources, first,
-                    depth, lanes, total, mine,
-                )  # fmt: skip
-        column = task * width
-        count = min(width, outputs - column)
-        _store(simd, total, lanes, column, count, extra, buffers.results[thread], unit, dw)
+                        at = r * STRETCH * WORD
+                        build_tables(simd, block, at, end - begin, depth, entries, table, rows[r])
+                    if places == PLACES:
+                        _turn_block(
+                            simd, where, begin, end, outputs, first_output, count, block_places
+                        )
+                        for r in range(UNIT):
+                            for d in range(depth):
+                                at, to = (r * STRETCH + d) * WORD, r * MASKS * STRETCH + d
+                                mask_tile(simd, block_places, at, mask, to, STRETCH)
+                    _sweep(
+                        simd, places, table, rows, mask, mask_rows, limit, words, sources, first,
+                        depth, lanes, total, mine,
+                    )  # fmt: skip
+            column = task * width
+            count = min(width, outputs - column)
+            _store(simd, total, lanes, column, count, extra, buffers.results[thread], unit, dw)
 
 
 @kernel(inner=True)

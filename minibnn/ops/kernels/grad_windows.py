@@ -30,6 +30,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
+from minibnn.ops.kernels.tasks import new_queue, taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile
 from minibnn.ops.kernels.word_tables import add_tables
 from minibnn.ops.shapes import windows
@@ -137,8 +138,8 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     threads, ring = get_num_threads(), plan.ring * across
     dx = empty((*input_shape[:3], lanes), own.sum)
     _images(
-        own.path, own.values.reshape(-1), where.reshape(-1), plan, reach.first, reach.last,
-        reach.steps,
+        own.path, new_queue(), own.values.reshape(-1), where.reshape(-1), plan, reach.first,
+        reach.last, reach.steps,
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
@@ -169,15 +170,16 @@ class Plan(NamedTuple):
 
 
 @kernel(parallel=True)
-def _images(simd, dy, where, plan, first, last, steps, tables, masks, values, w, dx):
+def _images(simd, queue, dy, where, plan, first, last, steps, tables, masks, values, w, dx):
     """A task owns an image."""
     size = plan.rows * plan.columns * plan.outputs
-    for n in prange(len(dx)):
-        thread, own = get_thread_id(), slice(n * size, (n + 1) * size)
-        _image(
-            simd, dy[own], where[own], plan, first, last, steps, tables[thread], masks[thread],
-            values[thread], w, dx[n].reshape(-1),
-        )  # fmt: skip
+    for _ in prange(len(queue)):
+        for n in taken(queue, len(dx)):
+            thread, own = get_thread_id(), slice(n * size, (n + 1) * size)
+            _image(
+                simd, dy[own], where[own], plan, first, last, steps, tables[thread], masks[thread],
+                values[thread], w, dx[n].reshape(-1),
+            )  # fmt: skip
 
 
 @kernel(counts=True, inner=True)

@@ -22,6 +22,7 @@ from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.emit import I8, I32, I64, tile
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd, vector_path
+from minibnn.ops.kernels.tasks import new_queue, taken
 from minibnn.ops.shapes import windows
 
 SIDE = 32  # a block of sums: two by two tiles of 16 x 16
@@ -177,7 +178,7 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), _level(), tiles)
     behind = shifts[: _level() * len(shifts)]
     q, layout = q.reshape(-1), (grid, positions, shifts, depth)
-    _input_sums(simd(), SETUP, q, totals, behind, w, *layout, sums, dx)
+    _input_sums(simd(), new_queue(), SETUP, q, totals, behind, w, *layout, sums, dx)
     return dy.like(dx)
 
 
@@ -203,7 +204,7 @@ def matrix_grad_kernel(
     totals = gradients[: _level() * images].reshape(-1, outputs).sum(0, np.int32)
     _gradients(gradients, where, grid, block, q.view(np.int32).reshape(panels, steps, 2, 16, 16))
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
-    _kernel_sums(simd(), SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
+    _kernel_sums(simd(), new_queue(), SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
     return dy.like(dw) if fixed else dw
 
 
@@ -309,59 +310,58 @@ def _signs_along(words, grid, images, pad_value, level, places, bytes, rows):
 
 
 @kernel(parallel=True)
-def _input_sums(simd, setup, q, totals, behind, w, grid, positions, shifts, depth, sums, dx):
-    """A task owns some positions of the grid; each starts at minus its totals ``behind``."""
-    size, steps = grid.rows * grid.columns, depth // STEP
-    flat, starts = w.reshape(-1), -depth * shifts
-    for task in prange(-(-positions // POSITIONS)):
-        block = sums[get_thread_id()]
-        begin(simd, setup)
-        for panel in range(len(w)):
-            at = panel * len(shifts) * steps * 2 * TILE
-            for p in range(task * POSITIONS, min((task + 1) * POSITIONS, positions), SIDE):
+def _input_sums(simd, queue, setup, q, totals, behind, w, grid, positions, shifts, depth, sums, dx):
+    """A task owns 32 inputs of some positions; each starts at minus its totals ``behind``."""
+    size, steps, taps = grid.rows * grid.columns, depth // STEP, len(shifts)
+    flat, starts, panels = w.reshape(-1), -depth * shifts, len(w)
+    for _ in prange(len(queue)):
+        for task in taken(queue, -(-positions // POSITIONS) * panels):
+            first, panel, block = task // panels * POSITIONS, task % panels, sums[get_thread_id()]
+            at, left = panel * taps * steps * 2 * TILE, panel * SIDE
+            begin(simd, setup)
+            for p in range(first, min(first + POSITIONS, positions), SIDE):
                 row = grid.margin + p
                 for r in range(SIDE):
                     extra = np.int32(0)
                     for shift in behind:
                         extra += totals[row + r - shift]
                     block[r * SIDE : (r + 1) * SIDE] = -extra
-                taps = len(shifts)
                 multiply(simd, (), q, row * depth, depth, starts, taps, flat, at, steps, block, 0)
-                first, count = panel * SIDE, min(SIDE, dx.shape[3] - panel * SIDE)
                 for r in range(min(SIDE, positions - p)):
                     n, place = (p + r) // size, (p + r) % size
                     y, x = place // grid.columns, place % grid.columns
                     if y < grid.height and x < grid.width:
-                        for c in range(count):
-                            dx[n, y, x, first + c] = block[r * SIDE + c]
-        end(simd)
+                        for c in range(min(SIDE, dx.shape[3] - left)):
+                            dx[n, y, x, left + c] = block[r * SIDE + c]
+            end(simd)
 
 
 @kernel(parallel=True)
-def _kernel_sums(simd, setup, rows, q, shifts, totals, sums, unit, dw):
+def _kernel_sums(simd, queue, setup, rows, q, shifts, totals, sums, unit, dw):
     """A task owns 32 inputs and 32 outputs of all taps; output o starts at -totals[o]."""
     taps, inputs, outputs = dw.shape
     across, pitch = -(-outputs // SIDE), rows.shape[1]
     a, b, steps = rows.reshape(-1), q.reshape(-1), q.shape[1]
-    for task in prange(-(-inputs // SIDE) * across):
-        i, o = task // across * SIDE, task % across * SIDE
-        block, width = sums[get_thread_id()], min(SIDE, outputs - o)
-        for row in range(0, taps * BLOCK, SIDE):
-            for c in range(width):
-                block[row + c] = -totals[o + c]
-        begin(simd, setup)
-        for first in range(0, steps, STRETCH):
-            count, there = min(STRETCH, steps - first), (o // SIDE * steps + first) * 2 * TILE
+    for _ in prange(len(queue)):
+        for task in taken(queue, -(-inputs // SIDE) * across):
+            i, o = task // across * SIDE, task % across * SIDE
+            block, width = sums[get_thread_id()], min(SIDE, outputs - o)
+            for row in range(0, taps * BLOCK, SIDE):
+                for c in range(width):
+                    block[row + c] = -totals[o + c]
+            begin(simd, setup)
+            for first in range(0, steps, STRETCH):
+                count, there = min(STRETCH, steps - first), (o // SIDE * steps + first) * 2 * TILE
+                for t in range(taps):
+                    at, to = i * pitch + first * STEP, t * BLOCK
+                    multiply(
+                        simd, FIRST, a, at, pitch, shifts[t:], 1, b, there, count, block, to
+                    )  # fmt: skip
+            end(simd)
             for t in range(taps):
-                at, to = i * pitch + first * STEP, t * BLOCK
-                multiply(
-                    simd, FIRST, a, at, pitch, shifts[t:], 1, b, there, count, block, to
-                )  # fmt: skip
-        end(simd)
-        for t in range(taps):
-            for r in range(min(SIDE, inputs - i)):
-                mine = block[t * BLOCK + r * SIDE : t * BLOCK + r * SIDE + width]
-                put(dw[t, i + r, o : o + width], mine, unit)
+                for r in range(min(SIDE, inputs - i)):
+                    mine = block[t * BLOCK + r * SIDE : t * BLOCK + r * SIDE + width]
+                    put(dw[t, i + r, o : o + width], mine, unit)
 
 
 @kernel(inner=True)
