@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
@@ -19,7 +19,7 @@ from minibnn.ops.kernels.layout import (
 )
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tasks import new_queue, taken
+from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import GROUP, Columns, Lines, Results, Stretches, popcount_tile
 from minibnn.ops.rounding import sum_dtype
 from minibnn.ops.shapes import windows
@@ -106,8 +106,9 @@ def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
     words = np.ascontiguousarray(words).reshape(-1) if seen is None else padded_words(words, seen)
     pitch, pixels = out.shape[-1], len(rows)
     outs = steps_by_four(pixels // 4, pitch) if pooled else steps(pixels, pitch)
+    queue = np.zeros(get_num_threads(), np.int64)
     _products(
-        simd(), new_queue(), words, image, images, rows, offsets, *w, *base, out.reshape(-1), outs,
+        simd(), queue, words, image, images, rows, offsets, *w, *base, out.reshape(-1), outs,
         where.reshape(-1), pooled, *stored,
     )  # fmt: skip
 

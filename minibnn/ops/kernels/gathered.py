@@ -20,7 +20,7 @@ from minibnn.ops.kernels.emit import I16, I64, tile
 from minibnn.ops.kernels.matrix import grid_of, place_of, put
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tasks import new_queue, taken
+from minibnn.ops.kernels.tasks import taken
 
 ROW = 64  # signs of a row: a cache line
 LIST = 128  # numbers at most that are summed in 16 bits: products of at most 2 x 127
@@ -83,13 +83,14 @@ def gathered_grad_input(dy, w_t, input_shape, padding, where):
     positions = grid.rows * grid.columns + 2 * grid.margin
     signs = scratch("signs as bytes", (chunks, len(apart), outputs, ROW), np.uint8, fill=1)
     lists, ends = _lists((maxima, outputs + 4)), scratch("ends of lists", (maxima, 5), np.int64)
-    sums = scratch("sums of bytes", (get_num_threads(), positions, ROW), np.int32)
+    queue = np.zeros(get_num_threads(), np.int64)
+    sums = scratch("sums of bytes", (len(queue), positions, ROW), np.int32)
     dx = empty(input_shape, np.int32)
     _kernel_rows(w_t.words.reshape(len(shifts), -1, inputs), signs)
     integers = np.ascontiguousarray(dy.integers).reshape(maxima, outputs)
     _lists_of_windows(integers, where.reshape(maxima, outputs), lists, ends)
     starts = outputs * np.arange(len(apart))
-    _input_sums(simd(), new_queue(), signs, lists, ends, grid, dy.shape[2], starts, apart, sums, dx)
+    _input_sums(simd(), queue, signs, lists, ends, grid, dy.shape[2], starts, apart, sums, dx)
     return dy.like(dx)
 
 
@@ -103,14 +104,15 @@ def gathered_grad_kernel(x, dy, kernel_size, strides, padding, pad_value, where,
     lists = _lists((stretches, outputs, ROOM))
     counts = scratch("lengths of lists", (stretches, outputs), np.int64)
     signs = scratch("signs as bytes", (chunks, positions, ROW), np.uint8)
-    sums = scratch("sums of bytes", (get_num_threads(), OUTPUTS, len(starts), ROW), np.int32)
+    queue = np.zeros(get_num_threads(), np.int64)
+    sums = scratch("sums of bytes", (len(queue), OUTPUTS, len(starts), ROW), np.int32)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _sign_rows(words, grid, images, pad_value, signs)
     _lists_of_outputs(np.ascontiguousarray(dy.integers), where, grid, lists, counts)
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     apart = np.arange(len(starts))
-    _kernel_sums(simd(), new_queue(), signs, lists, counts, starts, apart, sums, unit, out)
+    _kernel_sums(simd(), queue, signs, lists, counts, starts, apart, sums, unit, out)
     return dy.like(dw) if fixed else dw
 
 

@@ -24,7 +24,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import table_tile
 from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
-from minibnn.ops.kernels.tasks import new_queue, taken
+from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 from minibnn.ops.shapes import windows
 
@@ -62,10 +62,11 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
             first, (sy, sx) = phase.first, strides
             dx[:, first[0] :: sy, first[1] :: sx] = 0
             continue
-        tables = scratch("band tables", (get_num_threads() * phase.tables,), own.table)
+        queue = np.zeros(get_num_threads(), np.int64)
+        tables = scratch("band tables", (len(queue) * phase.tables,), own.table)
         columns = Columns(w, phase.planes, len(phase.planes), depth, lanes)
         of_dy = own.values.reshape(-1), dy.shape, own.entries, own.limit
-        _bands(own.path, new_queue(), *of_dy, phase, tables, columns, dx.reshape(-1))
+        _bands(own.path, queue, *of_dy, phase, tables, columns, dx.reshape(-1))
     dx = without_extra_lanes(dx, inputs)
     return dy.like(dx) if isinstance(dy, Fixed) else dx
 

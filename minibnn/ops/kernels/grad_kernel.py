@@ -29,7 +29,7 @@ from minibnn.ops.kernels.scratch import empty, scratch, workspace
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
-from minibnn.ops.kernels.tasks import new_queue, taken
+from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile, transpose_tile
 from minibnn.ops.kernels.word_tables import turn_tile
 from minibnn.ops.shapes import windows
@@ -163,13 +163,14 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     outs = steps(units * UNIT, taps * lanes)
     starts = sources.astype(np.int64) * stretch * lanes
     values, places = own.values.reshape(-1), where.reshape(-1)
-    block, sums, threads = STRETCH * WORD, units * taps * lanes, get_num_threads()
+    block, sums = STRETCH * WORD, units * taps * lanes
+    queue = np.zeros(get_num_threads(), np.int64)
     sizes = STRETCH * own.entries, MASKS * STRETCH, block, block, sums, sums
-    shapes = [(threads, UNIT * size) for size in sizes]
+    shapes = [(len(queue), UNIT * size) for size in sizes]
     kinds = own.table, np.uint32, values.dtype, np.uint8, own.sum, np.int32
     buffers = Buffers(*workspace("kernel", shapes, kinds))
     _units(
-        own.path, new_queue(), planes, starts, outs, values, places, own.entries, own.limit,
+        own.path, queue, planes, starts, outs, values, places, own.entries, own.limit,
         buffers, extra, np.float32(unit), dw.view(np.int32).reshape(-1),
     )  # fmt: skip
     return dy.like(dw) if fixed else dw

@@ -30,7 +30,7 @@ from minibnn.ops.kernels.layout import (
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
-from minibnn.ops.kernels.tasks import new_queue, taken
+from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile
 from minibnn.ops.kernels.word_tables import add_tables
 from minibnn.ops.shapes import windows
@@ -138,8 +138,8 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     threads, ring = get_num_threads(), plan.ring * across
     dx = empty((*input_shape[:3], lanes), own.sum)
     _images(
-        own.path, new_queue(), own.values.reshape(-1), where.reshape(-1), plan, reach.first,
-        reach.last, reach.steps,
+        own.path, np.zeros(threads, np.int64), own.values.reshape(-1), where.reshape(-1), plan,
+        reach.first, reach.last, reach.steps,
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),

@@ -20,9 +20,9 @@ from numba import get_num_threads, get_thread_id, prange
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.emit import I8, I32, I64, tile
-from minibnn.ops.kernels.scratch import empty, scratch
+from minibnn.ops.kernels.scratch import empty, scratch, workspace
 from minibnn.ops.kernels.simd import simd, vector_path
-from minibnn.ops.kernels.tasks import new_queue, taken
+from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.shapes import windows
 
 SIDE = 32  # a block of sums: two by two tiles of 16 x 16
@@ -169,7 +169,8 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     q = scratch("gradients as bytes", (positions + SIDE + 2 * grid.margin, depth), np.int8)
     totals = scratch("matrix totals", (len(q),), np.int32)
     w = scratch("signs as bytes", (panels, len(shifts), depth // STEP, 2 * TILE), np.int8)
-    sums = scratch("sums of bytes", (get_num_threads(), BLOCK), np.int32)
+    queue = np.zeros(get_num_threads(), np.int64)
+    sums = scratch("sums of bytes", (len(queue), BLOCK), np.int32)
     dx = empty(input_shape, np.int32)
     _all_rows(
         np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, _level(), q, totals
@@ -178,7 +179,7 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), _level(), tiles)
     behind = shifts[: _level() * len(shifts)]
     q, layout = q.reshape(-1), (grid, positions, shifts, depth)
-    _input_sums(simd(), new_queue(), SETUP, q, totals, behind, w, *layout, sums, dx)
+    _input_sums(simd(), queue, SETUP, q, totals, behind, w, *layout, sums, dx)
     return dy.like(dx)
 
 
@@ -187,16 +188,15 @@ def matrix_grad_kernel(
 ):
     """dw HWIO, float32 or with ``fixed`` Fixed, of x Signs NHWC and dy as above."""
     images, *image, inputs = x.shape
-    outputs, threads = dy.shape[3], get_num_threads()
+    outputs, queue = dy.shape[3], np.zeros(get_num_threads(), np.int64)
     grid, shifts = grid_of(tuple(image), tuple(kernel_size), padding)
     steps, panels = -(-images * grid.rows * grid.columns // STEP), -(-outputs // SIDE)
     pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
     rows = scratch("signs as bytes", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
     q = scratch("gradients as bytes", (panels, steps, 2 * TILE), np.int8)
-    block = scratch("matrix block", (threads, 8, panels * SIDE), np.int8)
-    places = scratch("matrix places", (threads, STEP), np.int32)
-    signs = scratch("matrix signs of a step", (threads, 5, STEP), np.int8)
-    sums = scratch("sums of bytes", (threads, len(shifts) * BLOCK), np.int32)
+    sizes = (8, panels * SIDE), (STEP,), (5, STEP), (len(shifts) * BLOCK,)
+    kinds, shapes = (np.int8, np.int32, np.int8, np.int32), [(len(queue), *size) for size in sizes]
+    block, places, signs, sums = workspace("matrix", shapes, kinds)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _signs_along(words, grid, images, pad_value, _level(), places, signs, rows)
@@ -204,7 +204,7 @@ def matrix_grad_kernel(
     totals = gradients[: _level() * images].reshape(-1, outputs).sum(0, np.int32)
     _gradients(gradients, where, grid, block, q.view(np.int32).reshape(panels, steps, 2, 16, 16))
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
-    _kernel_sums(simd(), new_queue(), SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
+    _kernel_sums(simd(), queue, SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
     return dy.like(dw) if fixed else dw
 
 
