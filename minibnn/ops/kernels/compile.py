@@ -47,9 +47,9 @@ def cache_folder():
 
 
 # GNU OpenMP lets a thread that waits spin for milliseconds, during which nobody else can use its
-# core: on a busy machine two threads are then slower than one. A few microseconds are enough here.
+# core: on a busy machine two threads are then slower than one. About 20 microseconds are enough.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 class _Folder(CompileResultCacheImpl._locator_classes[0]):  # type: ignore
