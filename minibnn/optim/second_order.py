@@ -22,18 +22,9 @@ class Bop2ndState(NamedTuple):
 
 
 def bop2nd_step(
-    w,
-    g,
-    state,
-    *,
-    gamma,
-    sigma,
-    threshold,
-    epsilon=1e-10,
-    form="biased",
-    rule="strict",
+    w, g, state, *, gamma, sigma, threshold, epsilon=1e-10, form="biased", rule="strict",
     average="convex",
-):
+):  # fmt: skip
     """One step of Bop2ndOrder (Suarez-Ramirez et al., "Bop and Beyond", 2021).
 
     w, g, rule, average and what it returns, (w, state), are as in ``bop_step``; the published code

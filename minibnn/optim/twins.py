@@ -219,19 +219,9 @@ def direction_of(g, state, direction, beta_1, beta_2, epsilon):
 
 
 def latent_direction_step(
-    latent,
-    g,
-    state,
-    *,
-    direction,
-    lr,
-    weight_decay=0.0,
-    beta_1=0.9,
-    beta_2=0.99,
-    epsilon=1e-7,
-    clip=None,
-    ste_clip=None,
-):
+    latent, g, state, *, direction, lr, weight_decay=0.0, beta_1=0.9, beta_2=0.99, epsilon=1e-7,
+    clip=None, ste_clip=None,
+):  # fmt: skip
     """One step of latent weights along a direction of g, with decoupled decay: (latent, state).
 
     latent and g are floats of one shape, ``direction`` is one of ``DIRECTIONS`` with its constants
@@ -258,19 +248,9 @@ class DirectedBopState(NamedTuple):
 
 
 def directed_bop_step(
-    w,
-    g,
-    state,
-    *,
-    direction,
-    gamma,
-    threshold=0.0,
-    rule="strict",
-    average="convex",
-    beta_1=0.9,
-    beta_2=0.99,
-    epsilon=1e-7,
-):
+    w, g, state, *, direction, gamma, threshold=0.0, rule="strict", average="convex", beta_1=0.9,
+    beta_2=0.99, epsilon=1e-7,
+):  # fmt: skip
     """One step of Bop on a direction of g: returns (w, state).
 
     ``direction``, beta_1, beta_2 and epsilon are as in ``latent_direction_step``; w, gamma,

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import plain_tiles
 import pytest
+from numba.core.codegen import JITCodeLibrary
 from numpy.testing import assert_array_equal
 
 from minibnn import nn, optim, zoo
@@ -146,6 +147,31 @@ def test_a_damaged_cache_is_made_anew(tmp_path, cached):
             file.write_bytes(content)
         assert cached(tmp_path) == (0, "")
         assert cached(tmp_path) == (2, "")
+
+
+def test_a_kernel_is_optimised_once_with_all_that_it_calls(monkeypatch):
+    made, optimize = [], JITCodeLibrary._optimize_final_module
+
+    def told(self):
+        made.append(self.name.rpartition(".")[2])
+        optimize(self)
+
+    numba.njit(lambda x: x)(0)  # what Numba compiles for itself, once a process
+    monkeypatch.setattr(JITCodeLibrary, "_optimize_final_module", told)
+    monkeypatch.setattr(compiling, "_CACHE", None)
+    doubled = compiling.kernel(lambda x: 2 * x, inner=True)
+
+    @compiling.kernel(parallel=True)
+    def doubles(x, out):
+        for k in numba.prange(len(x)):
+            out[k] = doubled(x[k])
+
+    out = np.empty(65, np.int32)
+    doubles(np.arange(65, dtype=np.int32), out)
+    assert_array_equal(out, 2 * np.arange(65))
+    assert made == ["doubles"]
+    assert numba.njit(lambda x: x + 1)(2) == 3  # what is not ours is compiled as ever
+    assert made == ["doubles", "<lambda>"]
 
 
 def step(net, optimizer, x, labels):

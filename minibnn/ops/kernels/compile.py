@@ -12,9 +12,12 @@ import os
 import warnings
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 from minibnn.ops.threads import shared_lock
 
@@ -91,16 +94,49 @@ def _tell_once(text):
     warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
+class _Part(JITCodeLibrary):
+    """A function that kernels call: optimised and made machine code within them, not by itself."""
+
+    codegen = SimpleNamespace(set_env=lambda name, env: None)
+
+    def _optimize_functions(self, ll_module):
+        pass
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _Compiler(Compiler):
+    """Numba's, which would optimise a kernel's parts once more in each function on the way up.
+
+    A parallel kernel alone is four functions. This is half of all compilation.
+    """
+
+    def _compile_core(self):
+        state, codegen = self.state, self.state.targetctx.codegen()
+        if not state.flags.no_cpython_wrapper:  # so it is not an inner kernel
+            state.library = JITCodeLibrary(codegen, state.func_id.func_qualname)
+            state.library.enable_object_caching()
+        before, codegen._library_class = codegen._library_class, _Part
+        try:
+            return super()._compile_core()
+        finally:
+            codegen._library_class = before
+
+
 _one_at_a_time = shared_lock()
 
 
 def kernel(function=None, counts=False, inner=False, **options):
     """``numba.njit`` with a cache on disk and without the GIL; other options are njit's.
 
-    An ``inner`` kernel is called by kernels only: a tenth of all compilation is the ways in from
-    Python. Only kernels that are parallel, make arrays or return some count references
-    (``counts``): two threads that count those of one array at every call spend more time on that
-    than on sums.
+    An ``inner`` kernel is called by kernels only, and compiled within them. Only kernels that are
+    parallel, make arrays or return some count references (``counts``): two threads that count those
+    of one array at every call spend more time on that than on sums.
 
     A parallel one waits for its turn where Numba's threads are a workqueue, which would end the
     process if two Python threads came at once.
@@ -109,10 +145,11 @@ def kernel(function=None, counts=False, inner=False, **options):
         return functools.partial(kernel, counts=counts, inner=inner, **options)
     options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
     counts = counts or options.get("parallel", False)
-    compiled = numba.njit(nogil=True, _nrt=counts, **options)(function)
+    options |= {"nogil": True, "_nrt": counts, "pipeline_class": _Compiler}
+    compiled = numba.njit(**options)(function)
     if numba.config.DISABLE_JIT:
         return compiled
-    if _CACHE:
+    if _CACHE and not inner:
         settings, own = vars(numba.config), {"CACHE_DIR": _CACHE, "CACHE_LOCATOR_CLASSES": ""}
         before = {name: settings.get(name, "") for name in own}
         settings.update(own)

@@ -65,20 +65,9 @@ class Plan:
 
 
 def sweep(
-    grid=None,
-    out=None,
-    *,
-    scan=None,
-    random=None,
-    seed=0,
-    seeds=(0,),
-    options=None,
-    executor=None,
-    jobs=None,
-    threads=None,
-    force=False,
-    progress=None,
-):
+    grid=None, out=None, *, scan=None, random=None, seed=0, seeds=(0,), options=None, executor=None,
+    jobs=None, threads=None, force=False, progress=None,
+):  # fmt: skip
     """Train every cell of a grid, each as ``minibnn train`` would in a folder of its own.
 
     ``grid`` is a dict of keys and their values: every combination is a cell. A key is an argument
