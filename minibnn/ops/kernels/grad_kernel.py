@@ -84,7 +84,7 @@ def bytes_as_signs(x):
     Returns Signs like x with eight times the channels, those of a byte side by side, bit 0 first.
     """
     missing = -x.shape[-1] % 4
-    x_padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)], constant_values=255)
+    x_padded = np.concatenate([x, np.full((*x.shape[:-1], missing), 255, x.dtype)], axis=-1)
     words = (~np.ascontiguousarray(x_padded)).view("<u4").astype(np.uint32, copy=False)
     return Signs(words, (*x.shape[:-1], 8 * x.shape[-1]), x.ndim - 1)
 
