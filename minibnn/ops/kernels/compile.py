@@ -97,7 +97,7 @@ def _tell_once(text):
 class _Part(JITCodeLibrary):
     """A function that kernels call: optimised and made machine code within them, not by itself."""
 
-    codegen = SimpleNamespace(set_env=lambda name, env: None)
+    codegen = SimpleNamespace(set_env=lambda name, env: None)  # it has no address to set it at
 
     def _optimize_functions(self, ll_module):
         pass
