@@ -119,8 +119,9 @@ class _Compiler(Compiler):
     def _compile_core(self):
         state, codegen = self.state, self.state.targetctx.codegen()
         if not state.flags.no_cpython_wrapper:  # so it is not an inner kernel
-            state.library = JITCodeLibrary(codegen, state.func_id.func_qualname)
-            state.library.enable_object_caching()
+            whole = JITCodeLibrary(codegen, state.func_id.func_qualname)
+            whole.enable_object_caching()
+            state["library"] = whole
         before, codegen._library_class = codegen._library_class, _Part
         try:
             return super()._compile_core()
