@@ -326,6 +326,7 @@ def _(rng):
         x = zeros_and_clips(real(rng, 3, n, 2))
         for dtype in (np.float32, np.int8, np.int16, np.int32):
             yield x.astype(dtype), 1
+            yield x[..., 0].astype(dtype), 1
         yield x, -2
         yield x[:0], 1
         yield x.swapaxes(0, 1), 0
@@ -334,6 +335,9 @@ def _(rng):
         yield real(rng, n), 0
         yield real(rng, 3, 3, 5, n), -2
         yield real(rng, 3, 3, n, 5), -2
+        yield real(rng, 2, 2, 5, n).swapaxes(-1, -2), -2
+    yield np.float64([-1e-60, 1e-60, np.nan, -0.0, -np.inf]), 0
+    yield np.uint8([127, 128, 255, 0]), 0
 
 
 # -- how large the terms of a sum are ---------------------------------------------------------

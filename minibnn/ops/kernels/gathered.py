@@ -16,7 +16,8 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.emit import I16, I64, tile
+from minibnn.ops.kernels.emit import I8, I16, I32, I64, tile
+from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.matrix import grid_of, place_of, put
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.simd import simd
@@ -26,6 +27,7 @@ ROW = 64  # signs of a row: a cache line
 LIST = 128  # numbers at most that are summed in 16 bits: products of at most 2 x 127
 ROOM = LIST + 16  # of a list: lists a power of two apart would share lines of the cache
 TAPS = 3  # whose sums fit the registers
+ORDERS = np.array([sorted(range(8), key=lambda k: ~m >> k & 1) for m in range(256)], np.uint8)
 PAIRS = "llvm.x86.avx2.pmadd.ub.sw"  # adds two products of an unsigned byte and a signed one
 OUTPUTS = 16  # of a kernel that a task owns
 
@@ -75,6 +77,27 @@ def gather_rows(e, rows, starts, lists, at, count, sums, to, apart):
             e.store(build.add(e.load(e.ints, sums, row, there), more), sums, row, there)
 
 
+@tile("orders dy where at place lists ends end", constants="")
+def append(e, orders, dy, where, at, place, lists, ends, end):
+    """To a list up to ends[end] go those of 8 outputs ``at`` with a gradient, and at this place.
+
+    Up to 8 entries behind the list are overwritten.
+    """
+    build, eight = e.builder, ir.VectorType(I8, 8)
+    mine, there = (e.load(eight, x, at) for x in (dy, where))
+    nothing, wanted = ir.Constant(eight, None), e.splat(build.trunc(place, I8))
+    kept = build.icmp_signed("!=", mine, nothing)
+    kept = build.bitcast(build.and_(kept, build.icmp_signed("==", there, wanted)), I8)
+    order = e.load(eight, orders, e.times(build.zext(kept, I64), I64(8)))
+    both, to = (e.shuffled(x, x, [*range(8)] * 2) for x in (mine, order)), e.entry(ends, end)
+    numbers = e.call("llvm.x86.ssse3.pshuf.b.128", ir.VectorType(I8, 16), *both)
+    e.store(e.shuffled(numbers, numbers, [*range(8)]), lists.numbers, to)
+    first = e.splat(build.trunc(at, I32))
+    e.store(build.add(first, build.zext(order, e.ints)), lists.places, to)
+    found = build.zext(e.call("llvm.ctpop.i8", I8, kept), I64)
+    build.store(e.add(to, found), e.at(ends, end))
+
+
 def gathered_grad_input(dy, w_t, input_shape, padding, where):
     """dx (``input_shape``) of dy Fixed NHWC at the maxima ``where``, w_t Signs (H, W, O, I)."""
     *kernel_size, outputs, inputs = w_t.shape
@@ -82,13 +105,13 @@ def gathered_grad_input(dy, w_t, input_shape, padding, where):
     maxima, chunks, apart = dy.size // outputs, -(-inputs // ROW), _taps(grid.margin + shifts)
     positions = grid.rows * grid.columns + 2 * grid.margin
     signs = scratch("signs as bytes", (chunks, len(apart), outputs, ROW), np.uint8, fill=1)
-    lists, ends = _lists((maxima, outputs + 4)), scratch("ends of lists", (maxima, 5), np.int64)
+    lists, ends = _lists((maxima, outputs + 12)), scratch("ends of lists", (maxima, 5), np.int64)
     queue = np.zeros(get_num_threads(), np.int64)
     sums = scratch("sums of bytes", (len(queue), positions, ROW), np.int32)
     dx = empty(input_shape, np.int32)
     _kernel_rows(w_t.words.reshape(len(shifts), -1, inputs), signs)
-    integers = np.ascontiguousarray(dy.integers).reshape(maxima, outputs)
-    _lists_of_windows(integers, where.reshape(maxima, outputs), lists, ends)
+    rows = [filled_lanes(x.reshape(maxima, outputs)) for x in (dy.integers, where)]
+    _lists_of_windows(simd(), ORDERS, *rows, lists, ends)
     starts = outputs * np.arange(len(apart))
     _input_sums(simd(), queue, signs, lists, ends, grid, dy.shape[2], starts, apart, sums, dx)
     return dy.like(dx)
@@ -150,21 +173,21 @@ def _sign_rows(words, grid, images, pad_value, rows):
 
 
 @kernel(parallel=True)
-def _lists_of_windows(dy, where, lists, ends):
+def _lists_of_windows(simd, orders, dy, where, lists, ends):
     """Of each window four lists, place by place: the gradients there, and their outputs.
 
     ends[window, place + 1] is behind that list and its 0, where the next one starts.
     """
     for w in prange(len(dy)):
-        numbers, places, at = lists.numbers[w], lists.places[w], np.uint64(0)
-        ends[w, 0] = 0
+        numbers, places, end = lists.numbers[w], lists.places[w], ends[w]
+        end[0] = 0
         for place in range(4):
-            for o in range(dy.shape[1]):
-                numbers[at], places[at] = dy[w, o], o
-                at += np.uint64((where[w, o] == place) & (dy[w, o] != 0))
-            numbers[at], places[at] = 0, 0
-            at += np.uint64(1)
-            ends[w, place + 1] = at
+            end[place + 1] = end[place]
+            for o in range(0, dy.shape[1], 8):
+                mine = Lists(numbers, places)
+                append(simd, orders, dy[w], where[w], o, place, mine, end, place + 1)
+            last = end[place + 1]
+            numbers[last], places[last], end[place + 1] = 0, 0, last + 1
 
 
 @kernel(parallel=True)

@@ -194,15 +194,18 @@ def matrix_grad_kernel(
     pitch = steps + -(-2 * grid.margin // STEP) | 1  # odd: rows a power of two apart share a cache
     rows = scratch("signs as bytes", (-(-inputs // SIDE) * SIDE, pitch * STEP), np.int8)
     q = scratch("gradients as bytes", (panels, steps, 2 * TILE), np.int8)
-    sizes = (8, panels * SIDE), (STEP,), (5, STEP), (len(shifts) * BLOCK,)
-    kinds, shapes = (np.int8, np.int32, np.int8, np.int32), [(len(queue), *size) for size in sizes]
-    block, places, signs, sums = workspace("matrix", shapes, kinds)
+    sizes = (8, panels * SIDE), (panels * SIDE,), (STEP,), (5, STEP), (len(shifts) * BLOCK,)
+    kinds = np.int8, np.int32, np.int32, np.int8, np.int32
+    shapes = [(len(queue), *size) for size in sizes]
+    block, totals, places, signs, sums = workspace("matrix", shapes, kinds)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
     _signs_along(words, grid, images, pad_value, _level(), places, signs, rows)
     gradients, where = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
-    totals = gradients[: _level() * images].reshape(-1, outputs).sum(0, np.int32)
-    _gradients(gradients, where, grid, block, q.view(np.int32).reshape(panels, steps, 2, 16, 16))
+    totals[:] = 0
+    tiles = q.view(np.int32).reshape(panels, steps, 2, 16, 16)
+    _gradients(gradients, where, grid, block, totals, tiles)
+    totals = _level() * totals.sum(0, np.int32)
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     _kernel_sums(simd(), queue, SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
     return dy.like(dw) if fixed else dw
@@ -251,10 +254,13 @@ def _all_rows(dy, where, grid, level, q, totals):
 
 
 @kernel(parallel=True)
-def _gradients(dy, where, grid, blocks, q):
-    """q[o / 32, step] = two tiles of 16 x 16 numbers, each of four positions of an output."""
+def _gradients(dy, where, grid, blocks, totals, q):
+    """q[o / 32, step] = two tiles of 16 x 16 numbers, each of four positions of an output.
+
+    Each thread adds its numbers to its ``totals``.
+    """
     for step in prange(q.shape[1]):
-        rows = blocks[get_thread_id(), :4]
+        rows, total = blocks[get_thread_id(), :4], totals[get_thread_id()]
         bits, numbers = rows.view(np.uint8), blocks[get_thread_id(), 4:].reshape(-1).view(np.int32)
         n, y, x = place_of(grid, step * STEP)
         for r in range(STEP // 4):
@@ -265,6 +271,7 @@ def _gradients(dy, where, grid, blocks, q):
                 low = np.int32(bits[0, o]) | np.int32(bits[1, o]) << np.int32(8)
                 high = np.int32(bits[2, o]) | np.int32(bits[3, o]) << np.int32(8)
                 numbers[o] = low | high << np.int32(16)
+                total[o] += np.int32(rows[0, o]) + rows[1, o] + rows[2, o] + rows[3, o]
             for o in range(len(numbers) // 16):
                 for k in range(16):
                     q[o // 2, step, o % 2, r, k] = numbers[16 * o + k]

@@ -7,26 +7,31 @@ from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.scratch import empty
+from minibnn.ops.kernels.simd import simd
+from minibnn.ops.kernels.tiles import level_tile
+
+COMPARED = np.int8, np.int16, np.int32, np.float32  # what level_tile takes
+ZEROS = np.zeros(WORD, np.int32)  # those of float32 have the same bits
 
 
 def pack_signs(x, axis):
     x = np.asarray(x)
     shape, axis = x.shape, range(x.ndim)[axis]
-    if x.dtype.kind == "b" or x.dtype == np.float16:
-        x = x.astype(np.float32)
+    if x.dtype not in COMPARED:
+        x = -(x < 0).view(np.int8)
     swapped = axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous
-    if swapped:  # then the words are swapped back, of which there are 32 times fewer
+    if swapped:
         x = x.swapaxes(-1, -2)
-    along = axis + swapped
-    words = empty(packed_shape(x.shape, along), np.uint32)
+    words, along = empty(packed_shape(shape, axis), np.uint32), axis + swapped
     outer, n, inner = prod(x.shape[:along]), x.shape[along], prod(x.shape[along + 1 :])
-    flat = np.ascontiguousarray(x)
     if inner == 1:
-        _pack_rows(flat.reshape(outer, n), words.reshape(outer, words.shape[along]))
+        rows, pitch = filled_lanes(x.reshape(outer, n)), shape[-1] if swapped else 1
+        _pack_rows(simd(), rows, ZEROS, words.reshape(-1), pitch)
     else:
-        _pack(flat.reshape(outer, n, inner), words.reshape(outer, words.shape[along], inner))
-    words = np.ascontiguousarray(words.swapaxes(-1, -2)) if swapped else words
+        flat = np.ascontiguousarray(x).reshape(outer, n, inner)
+        _pack(flat, words.reshape(outer, words.shape[along], inner))
     return Signs(words, shape, axis)
 
 
@@ -35,13 +40,13 @@ def sign(x):
 
 
 @kernel(parallel=True)
-def _pack_rows(x, words):
+def _pack_rows(simd, x, zeros, words, pitch):
+    """Of each ``pitch`` rows the first words stand together, then the second ones, ..."""
+    flat, depth = x.reshape(-1), x.shape[1] // WORD
     for row in prange(len(x)):
-        for k in range(words.shape[1]):
-            word = np.uint32(0)
-            for j in range(min(WORD, x.shape[1] - WORD * k)):
-                word |= np.uint32(x[row, WORD * k + j] < 0) << np.uint32(j)
-            words[row, k] = word
+        for k in range(depth):
+            place = (row // pitch * depth + k) * pitch + row % pitch
+            level_tile(simd, flat, WORD * (row * depth + k), zeros, 0, zeros, 0, words, place)
 
 
 @kernel(parallel=True)
