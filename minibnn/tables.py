@@ -84,7 +84,6 @@ class Rows(Shown):
         return len(self.rows)
 
     def __iter__(self):
-        """The rows, in order."""
         return iter(self.rows)
 
     def total(self, column):

@@ -109,10 +109,9 @@ def command_of(config):
         default = list(default) if isinstance(default, tuple) else default
         if parameter.name in done or value is None or (value == default and plain):
             continue
-        if parameter.is_flag:
-            if value or default is None:  # only where None is the default does no count
-                words += (parameter.opts if value else parameter.secondary_opts)[:1]
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            words += [parameter.opts[0], str(one)]
+        if not parameter.is_flag:
+            for one in value if isinstance(value, list) else [value]:
+                words += [parameter.opts[0], str(one)]
+        elif value or default is None:  # only where None is the default does no count
+            words += (parameter.opts if value else parameter.secondary_opts)[:1]
     return shlex.join(["minibnn", name, *words])

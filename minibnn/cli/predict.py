@@ -68,7 +68,7 @@ def predict(network, images, model, top, threads, as_json):
             bad = True
             say(error)
             continue
-        scores = probabilities(net.forward(image[None]))[0]
+        scores = probabilities(net.predict(image[None]))[0]
         ranks = [
             {"class": classes[k], "index": int(k), "probability": float(scores[k])}
             for k in np.argsort(-scores, kind="stable")[:top]
@@ -87,7 +87,5 @@ def probabilities(outputs):
     """Softmax of outputs (B, C): float64 (B, C)."""
     import numpy as np
 
-    if not isinstance(outputs, np.ndarray):  # signs
-        outputs = outputs.unpack()
     weights = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)

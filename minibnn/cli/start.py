@@ -195,23 +195,17 @@ def started(command, options, ranks=None):
     how = {name: options[name] for name in HOW}
     what = {name: value for name, value in options.items() if name not in HOW}
     what |= network_options(options, images.input_shape)
-    net = _network(what, images)
+    shape, names = images.input_shape, ("seed", "gradients", *NETWORK)
+    own = {name: what[name] for name in names if what[name] is not None}
+    try:
+        net = zoo.MODELS[what["model"]](shape, len(images.classes), **own)
+    except InputError as error:
+        shape = "x".join(map(str, shape))
+        raise InputError(f"--model {what['model']} of images {shape}: {error}") from None
     with folder_of(command, out, what["dataset"]) if first else nullcontext(out) as folder:
         arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
         arguments["augment"] = "paper" if what["augment"] else None
         yield Start(net, images, folder, what, arguments)
-
-
-def _network(options, images):
-    from minibnn.zoo import MODELS
-
-    shape, names = images.input_shape, ("seed", "gradients", *NETWORK)
-    own = {name: options[name] for name in names if options[name] is not None}
-    try:
-        return MODELS[options["model"]](shape, len(images.classes), **own)
-    except InputError as error:
-        shape = "x".join(map(str, shape))
-        raise InputError(f"--model {options['model']} of images {shape}: {error}") from None
 
 
 def folder_of(command, out, dataset):

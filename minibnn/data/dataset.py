@@ -100,12 +100,11 @@ class Dataset:
         """
         parts = {}
         for part, n in (("train", train), ("test", test)):
-            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if n is not None:
+                images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
                 n = integer(n, f"the number of {part} images", 1, len(labels))
                 chosen = stratified_choice(labels, n, seed)
-                images, labels = images[chosen], labels[chosen]
-            parts |= {f"{part}_images": images, f"{part}_labels": labels}
+                parts |= {f"{part}_images": images[chosen], f"{part}_labels": labels[chosen]}
         return replace(self, **parts)
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from pathlib import Path
 
 from minibnn.errors import InputError
 
@@ -15,7 +14,7 @@ def fetch(url, sha256, name, download=True, progress=None):
     """
     import pooch  # only a download needs it
 
-    folder = Path(pooch.os_cache("minibnn"))
+    folder = pooch.os_cache("minibnn")
     path = folder / name
     if path.is_file() and pooch.file_hash(str(path), "sha256") == sha256:
         return path

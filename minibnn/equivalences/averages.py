@@ -29,16 +29,16 @@ E5 = Entry(
 @E5.claim(BOTH)
 def weighted_sum(x):
     gradients, w, m, rates, threshold = drawn_bop(x, SMALL, ANY)
-    exact = [rational(v) for v in m]
-    largest = max(abs(rational(v)) for v in (*m, *gradients.flat))
+    exact = rational(m)
+    largest = max(abs(exact).max(), abs(rational(gradients)).max())
     run = x.bop(gradients, w, m, rates, threshold, **dialect(x))
-    for g, gamma, (_, m) in x.beside(gradients, map(rational, rates), run):
-        exact = [(1 - gamma) * m + gamma * rational(v) for m, v in zip(exact, g, strict=True)]
+    for g, gamma, (_, m) in x.beside(gradients, rational(np.array(rates)), run):
+        exact = (1 - gamma) * exact + gamma * rational(g)
         bound = 0 if x.exact else len(x.rows) * largest / 2**22
         x.show(m=m, sum=exact)
-        error = max(abs(rational(m) - v) for m, v in zip(m, exact, strict=True))
+        error = abs(rational(m) - exact).max()
         x.require(error <= bound, f"m is off the weighted sum by {float(error):.3g}")
-        x.require(max(map(abs, exact)) <= largest, "|m| is above max(|m0|, G)")
+        x.require(abs(exact) <= largest, "|m| is above max(|m0|, G)")
 
 
 @E5.claim(BOTH)

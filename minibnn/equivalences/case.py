@@ -17,6 +17,7 @@ class Broken(AssertionError):
 
 # Numbers to choose from, by arithmetic; the simplest comes first.
 Options = namedtuple("Options", "floats fractions")
+rational = np.vectorize(Fraction, otypes=[object])  # an array of any numbers as Fractions
 
 
 def zigzag(count, divisor=1):
@@ -118,7 +119,7 @@ class Case:
     def array(self, values):
         """Numbers, in lists or not, as an array of the case's arithmetic."""
         if self.exact:
-            return np.vectorize(Fraction, otypes=[object])(values)
+            return rational(values)
         return np.array(values, self.numbers)
 
     def column(self, *gradients):
@@ -221,11 +222,6 @@ def hold(latent, bits):
     """Signs of latent weights, where 0 keeps the bit that was there."""
     one = np.ones_like(bits)
     return np.where(latent == 0, bits, np.where(latent < 0, -one, one))
-
-
-def rational(x):
-    """The Fraction that a number of any kind is."""
-    return Fraction(x) if isinstance(x, Fraction | int) else Fraction(float(x))
 
 
 def text(value):

@@ -119,13 +119,8 @@ class Candidates:
     def __len__(self):
         return sum(indices.shape[1] for indices in self.alive.values())
 
-    def keep(self, constants, gradients, bits, exact=False):
-        """Drop those that have other bits; bits[0] are those before the first step."""
-        for choice, rows in self.alive.items():
-            self.alive[choice] = rows[:, self.same(choice, constants, gradients, bits, exact)]
-
     def same(self, choice, constants, gradients, bits, exact=False):
-        """Which of a choice's candidates have these bits."""
+        """Which of a choice's candidates have these bits; the first are from before any step."""
         indices = self.alive[choice]
         kind = object if exact else np.float64
         values = {
@@ -208,7 +203,9 @@ def discover(a, b, given=(), seed=0):
         gradients = tuple(int(g) for g in random.choice(GRADIENTS, STEPS))
         bits = run_of(a, constants, gradients, exact)
         before = len(candidates)
-        candidates.keep(constants, gradients, bits, exact)
+        for choice, rows in candidates.alive.items():
+            same = candidates.same(choice, constants, gradients, bits, exact)
+            candidates.alive[choice] = rows[:, same]
         if len(candidates) < before:
             traces.append(Trace(constants, gradients, bits, len(candidates)))
     found = candidates.found(given) or candidates.found()

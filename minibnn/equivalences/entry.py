@@ -11,7 +11,7 @@ from minibnn.ops.backend import using
 
 BOTH, EXACT = ("float32", "fraction"), ("fraction",)  # what a claim computes in
 BITS = {"bits_only": True}  # of a counterexample: real numbers part at once
-_FIELDS = ("if", "class", "why", "source")
+equal = Case.same_bits  # as a counterexample that is two numbers: broken unless they are equal
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,16 @@ class Entry:
     """A statement that can be run: ``words``, then claims and counterexamples by decorators.
 
     ``words`` are paragraphs: "E4 Title", the statement, then one that starts with "if:", "class:",
-    "why:" and "source:" each. Classes: "B" bit-exact in float32; "B2" bit-exact for constants that
-    are powers of two; "Q" exact in rational numbers; "T" within a stated bound. ``ports`` are the
-    step functions that may be somebody else's: "bop_step", "latent_sgd_step".
+    "why:" and "source:" each. ``ports`` are the step functions that may be somebody else's:
+    "bop_step", "latent_sgd_step".
     """
 
     def __init__(self, words, ports=()):
         title, statement, fields = cleandoc(words).split("\n\n")
         self.id, self.title = title.split(" ", 1)
         self.statement = " ".join(statement.split())
-        self.fields = {}
-        for line in fields.splitlines():
-            name, _, rest = line.partition(": ")
-            if name in _FIELDS:
-                self.fields[name] = rest
-            else:
-                self.fields[list(self.fields)[-1]] += " " + line.strip()
+        lines = fields.replace("\n    ", " ").splitlines()  # a field that goes on is indented
+        self.fields = dict(line.split(": ", 1) for line in lines)
         self.exactness, self.ports = self.fields["class"], ports
         self.claims, self.counterexamples, self.example = {}, [], None
 
@@ -124,10 +118,9 @@ class Entry:
 
 def case_of(run, arguments, named):
     """A function of a Case: it runs with the numbers of ``named`` that it does not take itself."""
-    taken = signature(run).parameters.values()
-    every = any(p.kind is p.VAR_KEYWORD for p in taken)
-    own = {p.name for p in taken}
-    numbers = {name: x for name, x in named.items() if not every and name not in own}
+    taken = signature(run).parameters
+    every = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    numbers = {name: x for name, x in named.items() if not every and name not in taken}
     others = {name: x for name, x in named.items() if name not in numbers}
     bits_only = numbers.pop("bits_only", False)
 
@@ -138,11 +131,6 @@ def case_of(run, arguments, named):
         run(case, *arguments, **others)
 
     return example
-
-
-def equal(case, **pair):
-    """For a counterexample that is two numbers: broken unless they are equal."""
-    case.same_bits(**pair)
 
 
 @contextmanager

@@ -231,10 +231,6 @@ E33 = Entry(
 )
 
 
-def powers_of_two(exponents):
-    return np.array([Fraction(2) ** int(e) for e in exponents], object)
-
-
 @E33.claim(EXACT)
 def annealed(x, stored="primal"):
     """x = (E - 1) / (E + 1), E the odds (1 + x) / (1 - x), times 2^(-2 beta g) at each step."""
@@ -243,8 +239,8 @@ def annealed(x, stored="primal"):
     odds, plus, minus = (0 * gradients[0] + s for s in (1, Fraction(1, 2), Fraction(1, 2)))
     sgd = x.sgd(gradients, 0 * gradients[0], betas if stored == "primal" else 1)
     for g, beta, latent in x.beside(gradients, betas, sgd):
-        odds = odds * powers_of_two(-2 * beta * g)
-        value, factor = (odds - 1) / (odds + 1), powers_of_two(-beta * g)
+        odds = odds * np.power(Fraction(2), -2 * beta * g)
+        value, factor = (odds - 1) / (odds + 1), np.power(Fraction(2), -beta * g)
         plus, minus = plus * factor, minus / factor  # softmax, before it is normalised
         x.show(x=value)
         x.same(tanh=value, softmax=(plus - minus) / (plus + minus))

@@ -1,7 +1,5 @@
 """Statements about layers, on the layers of this library: E15, E16."""
 
-import math
-
 import numpy as np
 
 from minibnn.deploy.fold import fold
@@ -50,8 +48,7 @@ def drawn_normalisation(x, *palettes):
 def both_normalised(x, z, dy, beta, epsilon, a, scaled_epsilon=None):
     """Training batch norm of z and of a z: outputs, and the gradients at both."""
     plain = normalisation(beta, epsilon)
-    square = float(np.max(a)) ** 2 * epsilon
-    scaled = normalisation(beta, scaled_epsilon or square)
+    scaled = normalisation(beta, scaled_epsilon or float(np.max(a)) ** 2 * epsilon)
     y, y_scaled = plain.forward(z, training=True), scaled.forward(a * z, training=True)
     x.tie(y == 0)
     x.show(z=z, a_z=a * z)
@@ -153,17 +150,13 @@ def pooled(x, rising=None):
     x.same_bits(pooled_first=pooled_first, combined=np.where(rising, either, both))
 
 
-def closed_form(gamma=-1.4311614, beta=64.40226):
-    """floor(mean - beta sqrt(variance + epsilon) / gamma) in float64, for gamma < 0."""
-    level = math.floor(4 - beta * math.sqrt(1.0 + 1e-30) / gamma)
-    return Thresholds(np.array([level], np.int32), np.array([False]))
-
-
 CHANNEL = {"mean": [4.0], "beta": [2.0], "scaled": True, "gamma": [1.0]}
-CLOSED = CHANNEL | {"beta": [64.40226], "gamma": [-1.4311614]}
+BETA, GAMMA = 64.40226, -1.4311614
+# floor(mean - beta sqrt(variance + epsilon) / gamma) in float64, where the root is 1
+CLOSED = Thresholds(np.array([np.floor(4 - BETA / GAMMA)], np.int32), np.array([False]))
 E16.shows(threshold, inputs=3, **CHANNEL)
 E16.breaks("the closed form floor(T): z = 49 passes in the program, T is below 49")(
-    threshold, closed_form(), inputs=63, **CLOSED
+    threshold, CLOSED, inputs=63, **CHANNEL | {"beta": [BETA], "gamma": [GAMMA]}
 )
 E16.breaks("gamma < 0, combined as for gamma > 0")(
     pooled, rising=True, z=[[0], [1], [3], [9]], **CHANNEL | {"gamma": [-1.0]}

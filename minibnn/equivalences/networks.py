@@ -52,8 +52,7 @@ class Side:
         net = net.copy()
         self.begin(net)
         for p in net.parameters():
-            if p.name in self.signs:
-                p.assign(p.value * self.signs[p.name])
+            p.assign(self.value(p))
         return net
 
     def value(self, p):
@@ -159,11 +158,11 @@ def _directed(direction, lr):
 class _BayesCode(optim.LatentSGD):
     """BayesBiNN as published, with a fixed u = 1/2 where it draws; its sample is the weight."""
 
-    temperature = 1e-10
+    temperature, samples = 1e-10, 50_000
     published = True
 
     def _move(self, p, g, hyper, kernels):
-        latent, n = self._states[p.name].latent, np.float32(BAYES_SAMPLES)
+        latent, n = self._states[p.name].latent, np.float32(self.samples)
         if self.published:
             how = self.temperature, hyper["lr"], n, hyper["weight_decay"]
             new, _ = bayes_step(latent, g, np.float32(0.5), *how)
@@ -174,9 +173,6 @@ class _BayesCode(optim.LatentSGD):
         p.assign(np.where(latent < 0, -1, 1).astype(np.int8))
         self._versions[p.name] = p.version
         return int(np.count_nonzero(before != p.value))
-
-
-BAYES_SAMPLES = 50_000
 
 
 def _bayes(net):

@@ -123,9 +123,7 @@ class BopRules:
             }
             return of_case(("m", "g", "gamma"), others | _AVERAGES)
         others = {
-            f'it is what rule="{other}" does': lambda _, *numbers, rule=other: flip_signs(
-                *numbers[:3], rule
-            )
+            f'it is what rule="{other}" does': lambda f, w, m, t, *_, r=other: f(w, m, t, rule=r)
             for other in RULES
             if other != self.rule
         }

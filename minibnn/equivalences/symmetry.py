@@ -77,10 +77,9 @@ def trained_alike(x, drawn, factors=(ONE, ONE, ONE), order=slice(None), rows=ONE
             net.backward(softmax_cross_entropy(out, labels)[1])
             each.step(net.parameters())
         alike(x, "logits", *logits, exact or step == 0)
-        ours, theirs = ([p.value for p in net.parameters()] for net in nets)
-        names = [p.name for p in nets[0].parameters()]
-        for name, a, b in zip(names, image_of(ours, factors, order), theirs, strict=True):
-            alike(x, name, a, b, exact or a.dtype == np.int8)
+        image = image_of([p.value for p in nets[0].parameters()], factors, order)
+        for a, p in zip(image, nets[1].parameters(), strict=True):
+            alike(x, p.name, a, p.value, exact or a.dtype == np.int8)
 
 
 def alike(x, name, a, b, exact):

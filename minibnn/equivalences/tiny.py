@@ -72,16 +72,15 @@ def trained_errors(optimizer, x, labels, h, seed, steps=300):
     """The fewest errors on the way from a random start, on whole batches and a hinge loss."""
     random = np.random.default_rng(seed)
     w, v = (random.choice(np.int8([-1, 1]), shape) for shape in ((h, x.shape[1]), h))
-    states, least = (None, None), len(x)
+    state_of_w, state_of_v, least = None, None, len(x)
     for _ in range(steps):
         a = x.astype(int) @ w.T
         hidden = binarize(a)
         dz = -labels * (labels * (hidden.astype(int) @ v) < 2) / np.float32(len(x))
         dv = (hidden.T @ dz).astype(np.float32)
         dw = ((dz[:, None] * v * (np.abs(a) <= 3)).T @ x).astype(np.float32)  # straight through
-        w, first = optimizer(w, dw, states[0])
-        v, second = optimizer(v, dv, states[1])
-        states = first, second
+        w, state_of_w = optimizer(w, dw, state_of_w)
+        v, state_of_v = optimizer(v, dv, state_of_v)
         least = min(least, int((outputs(w, v, x) != labels).sum()))
     return least
 

@@ -2,8 +2,7 @@
 
 The file is a plain ``.npz`` that ``np.load`` opens: no pickles, no path, host, process or clock.
 ``meta`` is the description as JSON in UTF-8, with a network's configuration under "network".
-Arrays of ±1 (int8) are stored as bits, 1 for -1, eight to a byte, the first in the lowest bit;
-``checksum`` is the SHA-256 of everything else.
+Arrays of ±1 (int8) are stored as bits, 1 for -1, eight to a byte, the first in the lowest bit.
 """
 
 import json

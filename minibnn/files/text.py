@@ -1,7 +1,6 @@
 """JSON files, read without trusting them."""
 
 import json
-from pathlib import Path
 
 from minibnn.errors import InputError
 
@@ -9,8 +8,7 @@ MOST_JSON = 1 << 26  # bytes; no description of a run or a sweep comes near
 
 
 def read_json(path):
-    """The value in a JSON file; else InputError."""
-    path = Path(path)
+    """The value in a JSON file, a Path; else InputError."""
     try:
         if path.stat().st_size > MOST_JSON:
             raise InputError(f"{path} is damaged: it has more than {MOST_JSON >> 20} MiB")

@@ -71,9 +71,7 @@ def fixed_sums(sums, dy, x, mean, inverse, count, across=None):
     check_sum(count, 2**24 * largest_of(x), "batch normalisation's gradient", bits=63)
     unit = x.unit if isinstance(x, Fixed) else 1.0
     dbeta = sums[0] * dy.unit
-    dgamma = (sums[1] * (dy.unit * unit) - mean.astype(np.float64) * dbeta) * inverse.astype(
-        np.float64
-    )
+    dgamma = (sums[1] * (dy.unit * unit) - mean * dbeta) * inverse
     return tuple(v.astype(np.float32) for v in (dgamma, dbeta, dbeta / count, dgamma / count))
 
 

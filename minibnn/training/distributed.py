@@ -255,9 +255,7 @@ class Exchange:
         dtype = np.float32 if arrays[0].dtype.kind == "f" else self.ranks.narrowest(arrays)
         ends = np.cumsum([array.size for array in arrays])
         flat = np.zeros(-(-ends[-1] // self.ranks.size) * self.ranks.size, dtype)
-        np.concatenate(
-            [array.reshape(-1) for array in arrays], out=flat[: ends[-1]], casting="unsafe"
-        )
+        np.concatenate(arrays, axis=None, out=flat[: ends[-1]], casting="unsafe")
         sums = np.split(self.ranks.join(flat, factor)[: ends[-1]], ends[:-1])
         return [one.reshape(array.shape) for one, array in zip(sums, arrays, strict=True)]
 

@@ -14,9 +14,7 @@ from minibnn.training.progress import Pace
 class Loop:
     """Brings runs to the end, side by side on one stream of batches.
 
-    Of the runs' ranks only the first has a ``keeper``, and a ``report`` that speaks. After each
-    epoch the validation images of ``data`` are measured, and the test images at the very end;
-    without a validation part, the test images after each.
+    Of the runs' ranks only the first has a ``keeper``, and a ``report`` that speaks.
     """
 
     def __init__(self, runs, batches, data, settings, report, keeper=None):
@@ -40,9 +38,8 @@ class Loop:
                 stack.enter_context(run.exchange)
             try:
                 while not self.over:
-                    at = self.runs[0].epoch, self.runs[0].step
-                    piece = {"rank": self.ranks.rank, "ranks": self.ranks.size}
-                    with closing(self.batches.epoch(*at, **piece)) as stream:
+                    at = self.runs[0].epoch, self.runs[0].step, self.ranks.rank, self.ranks.size
+                    with closing(self.batches.epoch(*at)) as stream:
                         for x, labels in stream:
                             self._train_batch(x, labels)
                     self._end_epoch()

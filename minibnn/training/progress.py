@@ -151,7 +151,7 @@ class Live(Lines):
     def __init__(self):
         from rich.console import Console
 
-        self._console, self._bar = Console(highlight=False, emoji=False), None
+        self._console = Console(highlight=False, emoji=False)
 
     def begin(self, pace):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress
@@ -176,9 +176,8 @@ class Live(Lines):
             self._update(self.pace)
 
     def end(self):
-        if self._bar is not None:
-            with terminal():
-                self._bar.stop()
+        with terminal():
+            self._bar.stop()
 
     def say(self, text):
         with terminal():

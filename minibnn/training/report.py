@@ -177,8 +177,7 @@ def _settings(subjects):
     found = []
     for subject in subjects:
         with describing_a_run(f"{subject.record.folder}/{CONFIG}"):
-            digest = digest_of(subject.record.folder) if subject.record.folder else {}
-            found.append(settings_of(subject.config) | digest)
+            found.append(settings_of(subject.config) | digest_of(subject.record.folder))
     names = dict.fromkeys(name for settings in found for name in settings)
     lines = [[name, *(settings.get(name, "-") for settings in found)] for name in names]
     table = Table(["setting", *labels], lines, left=1 + len(labels))
@@ -204,9 +203,8 @@ def _again(subjects, commands):
     else:
         text = "From Python, or another version of minibnn: config.json says how."
     parts.append(_paragraph(text))
-    for subject in subjects:
-        parts.append(
-            f"<details><summary>config.json of {escape(subject.record.label)}</summary>"
-            f"<pre>{escape(json.dumps(subject.config, indent=2))}</pre></details>"
-        )
-    return parts
+    return parts + [
+        f"<details><summary>config.json of {escape(subject.record.label)}</summary>"
+        f"<pre>{escape(json.dumps(subject.config, indent=2))}</pre></details>"
+        for subject in subjects
+    ]

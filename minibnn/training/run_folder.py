@@ -158,7 +158,6 @@ def compared(folder):
 
 def runs_in(folder):
     """The run folder itself, those of the runs compared in it, or those of all folders below it."""
-    folder = Path(folder)
     if not folder.is_dir():
         what = "is a file, not a run folder" if folder.exists() else "does not exist"
         raise InputError(f"{folder} {what}")

@@ -39,7 +39,6 @@ class EventFile:
         if self._writer is not None:
             with contextlib.suppress(OSError):  # a full disk was told when it was met
                 self._writer.close()
-            self._writer = None
 
     def _open(self):
         from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -75,13 +74,12 @@ def event_of(run, row):
             values += scalar(tag(column), float(value)).value
     telemetry = {int(found["epoch"]): found for found in run.telemetry.rows}.get(row["epoch"])
     if telemetry is not None and run.telemetry.symbol:
-        what = run.telemetry.symbol
         for k, name in enumerate(run.telemetry.layers):
             middles = np.repeat((_EDGES[1:] + _EDGES[:-1]) / 2, telemetry["histogram"][k])
             one = Summary.Value(tag=f"log10 inertia/{name}", histo=make_histogram(middles, _EDGES))
             unit = " / threshold" if telemetry["threshold"][k] > 0 else ""
             one.metadata.plugin_data.plugin_name = "histograms"
-            one.metadata.summary_description = f"log10({what}{unit})"
+            one.metadata.summary_description = f"log10({run.telemetry.symbol}{unit})"
             values.append(one)
     return Event(step=row["epoch"], summary=Summary(value=values), wall_time=time.time())
 

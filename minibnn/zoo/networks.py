@@ -1,6 +1,5 @@
 """The networks of the paper's code (``bnn_optimization/models``), and a small one for quick runs.
 
-``input_shape`` and the ``options`` such as ``seed`` and ``gradients`` are those of ``Sequential``;
 ``classes`` is the number of outputs. Departure: kernels are signs from the start, where the
 authors' are real until the first step signs them.
 """

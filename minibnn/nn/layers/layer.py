@@ -178,8 +178,7 @@ class Parameter:
 
     def assign(self, array):
         """Replace the value by an ``array`` like it; InputError, and no change, if it is none."""
-        checked = self.check(array)
-        self.writable()[...] = checked
+        self.writable()[...] = self.check(array)
         self.version = object()
 
     def check(self, array):

@@ -54,6 +54,17 @@ class Emitter:
         address = self.builder.bitcast(self.at(pointer, *terms), kind.as_pointer())
         return self.builder.load(address, align=1)
 
+    def entries(self, pointer, *terms):
+        """A vector of a list's entries: floats, or integers of any width in 32 bits."""
+        kind = pointer.type.pointee
+        found = self.load(ir.VectorType(kind, self.lanes), pointer, *terms)
+        return self.builder.sext(found, self.ints) if kind in (I8, I16) else found
+
+    def flags(self, word, first):
+        """The bits of a word from ``first`` on, one for each lane."""
+        b, kind = self.builder, ir.VectorType(I1, self.lanes)
+        return b.bitcast(b.trunc(b.lshr(word, I32(first)), ir.IntType(self.lanes)), kind)
+
     def store(self, value, pointer, *terms):
         kind = pointer.type.pointee
         if value.type == self.ints and kind.width < 32:

@@ -2,26 +2,10 @@
 
 from llvmlite import ir
 
-from minibnn.ops.kernels.emit import I32, I64, tile
+from minibnn.ops.kernels.emit import I64, tile
 
 # What becomes of the entries: kept as they are, their largest magnitudes, or rounded to integers.
 VALUES, LARGEST, ROUNDED = (), (0,), (0,) * 2
-
-
-def _in_32_bits(e, array, *at):
-    """A vector of integers of any width, in 32 bits."""
-    kind = array.type.pointee
-    numbers = e.load(ir.VectorType(kind, e.lanes), array, *at)
-    return e.builder.sext(numbers, e.ints) if kind.width < 32 else numbers
-
-
-def _passed(e, u, gate, first):
-    """u where the gate's bits from ``first`` on are 0, else 0."""
-    b, kind = e.builder, ir.IntType(e.lanes)
-    flags = b.bitcast(
-        b.trunc(b.lshr(gate, I32(first)), kind), ir.VectorType(ir.IntType(1), e.lanes)
-    )
-    return b.select(flags, e.number(0), u)
 
 
 @tile("u x at gate word sums place pitch", constants="")
@@ -33,8 +17,8 @@ def exact_sums_tile(e, u, x, at, gate, word, sums, place, pitch):
     b, wide = e.builder, ir.VectorType(I64, e.lanes)
     stopped = b.load(e.at(gate, word))
     for first in range(0, 32, e.lanes):
-        mine = b.sext(_passed(e, _in_32_bits(e, u, at, I64(first)), stopped, first), wide)
-        other = b.sext(_in_32_bits(e, x, at, I64(first)), wide)
+        passed = b.select(e.flags(stopped, first), e.number(0), e.entries(u, at, I64(first)))
+        mine, other = b.sext(passed, wide), b.sext(e.entries(x, at, I64(first)), wide)
         for value, to in ((mine, place), (b.mul(mine, other), e.add(place, pitch))):
             old = e.load(wide, sums, to, I64(first))
             e.store(b.add(old, value), sums, to, I64(first))
@@ -58,9 +42,9 @@ def norm_grad_tile(e, mode, u, x, at, gate, word, units, constants, channel, pit
         mean, inverse, factor, mean_dy, mean_dy_xhat = (
             e.load(e.floats, constants, e.times(I64(row), pitch), channel, here) for row in range(5)
         )
-        passed = _passed(e, _in_32_bits(e, u, at, here), stopped, first)
+        passed = b.select(e.flags(stopped, first), e.number(0), e.entries(u, at, here))
         dy = b.fmul(b.sitofp(passed, e.floats), unit)
-        value = b.fmul(b.sitofp(_in_32_bits(e, x, at, here), e.floats), x_unit)
+        value = b.fmul(b.sitofp(e.entries(x, at, here), e.floats), x_unit)
         xhat = b.fmul(b.fsub(value, mean), inverse)
         dx = b.fmul(factor, b.fsub(b.fsub(dy, mean_dy), b.fmul(xhat, mean_dy_xhat)))
         if mode == len(LARGEST):

@@ -22,15 +22,13 @@ from minibnn.ops.kernels.layout import (
     without_extra_lanes,
 )
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.table_tiles import table_tile
+from minibnn.ops.kernels.table_tiles import FOUR, FRESH, ONE, TWO, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
 from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches
 from minibnn.ops.shapes import windows
 
 BAND = 400_000  # bytes of tables a task holds, about half of a second-level cache
-ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
-FRESH = ()  # sums start at zero
 
 
 def grad_input_dense(dy, w_t):
@@ -41,7 +39,7 @@ def grad_input_dense(dy, w_t):
     tables = scratch("dense tables", (batch * depth * own.entries,), own.table)
     all_row_tables(own.path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
     tables = Stretches(tables, steps(batch, depth * own.entries), ZERO)
-    w = Columns(kernel_lanes(w_t.words, inputs, "backward kernel"), ZERO, 1, depth, lanes)
+    w = Columns(kernel_lanes(w_t.words, inputs), ZERO, 1, depth, lanes)
     dx = empty((batch, lanes), own.sum)
     _dense(own.path, tables, own.limit, w, Lines(dx.reshape(-1), steps(batch, lanes)))
     dx = without_extra_lanes(dx, inputs)
@@ -52,7 +50,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     """dy NHWC float32 or Fixed, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``."""
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
     depth, lanes = depth_of(outputs), padded_lanes(inputs)
-    w = kernel_lanes(w_t.words, inputs, "backward kernel")
+    w = kernel_lanes(w_t.words, inputs)
     own = numbers(dy)
     pixel, size = depth * own.entries, np.dtype(own.table).itemsize
     dx = empty((*input_shape[:3], lanes), own.sum)

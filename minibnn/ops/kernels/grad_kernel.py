@@ -27,7 +27,7 @@ from minibnn.ops.kernels.layout import (
 )
 from minibnn.ops.kernels.scratch import empty, scratch, workspace
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.table_tiles import select_tile, table_tile
+from minibnn.ops.kernels.table_tiles import ADD, FOUR, ONE, TWO, select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
 from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile, transpose_tile
@@ -37,8 +37,6 @@ from minibnn.ops.shapes import windows
 UNIT = 16  # outputs summed at once: a cache line of the result
 WIDE = 512  # outputs from which on a task owns four units: long rows are many pages apart
 STRETCH = 8  # words of pixels summed at a time: their tables stay in the first-level cache
-ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
-ADD = (0,)  # sums go on top of what is there
 PLACES, MASKS = 4, 2  # pixels of a 2x2 window; a mask tells its columns apart, the other its rows
 NO_PLACES = np.empty((0, 0), np.uint8)
 
@@ -64,9 +62,8 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
     dy = dy.reshape(images, dy.shape[1] * dy.shape[2], outputs)
     where = where.reshape(dy.shape) if pooled else None
-    extra = None
-    if pad_value == 0 and lists.missing.any():
-        extra = _missed(dy, where, lists)
+    missed = pad_value == 0 and lists.missing.any()
+    extra = _missed(dy, where, lists) if missed else None
     rows, offsets, sources = lists.rows, lists.offsets, steps(taps, 1)
     if pooled:
         rows = np.ascontiguousarray(rows[::PLACES])
@@ -136,13 +133,10 @@ def _transpose(simd, words, image, rows, offsets, pixels, depth, planes):
                 n, pixel = (first + j) // len(rows), (first + j) % len(rows)
                 sources[j] = n * image + rows[pixel] + offsets[t]
             place = (t * stretch + p) * lanes
-            k = 0
-            while k + 4 <= depth:
+            for k in range(0, depth - 3, 4):
                 transpose_tile(simd, FOUR, words[k:], sources, 0, count, flat, place + 32 * k)
-                k += 4
-            while k < depth:
+            for k in range(depth // 4 * 4, depth):
                 transpose_tile(simd, ONE, words[k:], sources, 0, count, flat, place + 32 * k)
-                k += 1
 
 
 def _sum(planes, sources, dy, where, extra, shape, fixed):
@@ -254,15 +248,12 @@ def _sweep(
     for r in range(0, UNIT, 4):
         for t in range(len(sources) // places):
             w = Columns(words, sources[t * places : (t + 1) * places], 1, depth, lanes)
-            left = 0
-            while left < lanes:
+            for left in range(0, lanes, 64):  # of the last there may be 32
                 column, to = first * lanes + left, t * lanes + left
                 if left + 64 <= lanes:
                     _add(simd, FOUR, places, tables, masks, r, limit, w, column, out, to)
-                    left += 64
                 else:
                     _add(simd, TWO, places, tables, masks, r, limit, w, column, out, to)
-                    left += 32
 
 
 @kernel(inner=True)

@@ -28,15 +28,13 @@ from minibnn.ops.kernels.layout import (
     without_extra_lanes,
 )
 from minibnn.ops.kernels.scratch import empty, scratch
-from minibnn.ops.kernels.table_tiles import select_tile, table_tile
+from minibnn.ops.kernels.table_tiles import ADD, FOUR, ONE, TWO, select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
 from minibnn.ops.kernels.tasks import taken
 from minibnn.ops.kernels.tiles import Columns, Lines, Stretches, mask_tile
 from minibnn.ops.kernels.word_tables import add_tables
 from minibnn.ops.shapes import windows
 
-ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4
-ADD = (0,)  # sums go on top of what is there
 COLUMNS = 64  # input channels of a tile
 KINDS = 9  # tables of a window: rows {0}, {1}, both, times columns {0}, {1}, both
 BOTH = 2
@@ -143,7 +141,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
-        kernel_lanes(w_t.words, inputs, "backward kernel"), dx,
+        kernel_lanes(w_t.words, inputs), dx,
     )  # fmt: skip
     dx = without_extra_lanes(dx, inputs)
     return dy.like(dx) if isinstance(dy, Fixed) else dx

@@ -73,10 +73,7 @@ def _kept(thresholds, w, key, make):
     words, *found = thresholds.kept.get(key, (None,))
     if words is not w.words:
         operands = make()
-        columns = operands.w
-        if columns.stride != w.shape[-1]:  # then the bits lie in a buffer of the kernels
-            operands = operands._replace(w=columns._replace(words=columns.words.copy()))
-        found = operands, (SIGNED, *_levels(thresholds, columns.stride))
+        found = operands, (SIGNED, *_levels(thresholds, operands.w.stride))
         if len(thresholds.kept) >= 16:  # many sizes of batch or image
             thresholds.kept.clear()
         thresholds.kept[key] = (w.words, *found)

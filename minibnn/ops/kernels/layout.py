@@ -12,7 +12,6 @@ import numpy as np
 
 from minibnn.errors import InputError
 from minibnn.ops.bits import WORD
-from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.scratch import scratch
 from minibnn.ops.shapes import windows
 
@@ -61,7 +60,9 @@ def gather(image, kernel_size, strides, padding, depth, pooled=False):
     height, width = seen.output
     y, x = np.mgrid[:height, :width]
     if pooled:
-        y, x = (window_order(pixels) for pixels in (y, x))
+        high, wide = height // 2, width // 2
+        pixels = np.mgrid[: 2 * high, : 2 * wide].reshape(2, high, 2, wide, 2)
+        y, x = pixels.swapaxes(2, 3)
     y, x = y.ravel(), x.ravel()
     across = seen.padded[1]
     ky, kx = (t.ravel() for t in np.mgrid[: kernel_size[0], : kernel_size[1]])
@@ -94,13 +95,6 @@ def window_shifts(across, kernel_size, strides, depth):
     return offsets.astype(np.int32), sources.reshape(-1).astype(np.int32)
 
 
-def window_order(pixels):
-    """(H, W) to (H // 2 * W // 2, 4): the pixels of each 2x2 window, row by row."""
-    height, width = (n // 2 for n in pixels.shape)
-    cut = pixels[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
-    return cut.transpose(0, 2, 1, 3).reshape(height * width, 4)
-
-
 @lru_cache(maxsize=256)
 def steps(count, pitch):
     """int32 offsets 0, pitch, 2 pitch, ..., ``count`` of them."""
@@ -117,32 +111,14 @@ def padded_words(words, seen):
     if seen.padded == seen.image:
         return np.ascontiguousarray(words).reshape(-1)
     n, _, _, depth = words.shape
-    out = scratch("padded words", (n, *seen.padded, depth), np.uint32)
-    _pad_words(np.ascontiguousarray(words), seen.top, seen.left, out)
+    out = scratch("padded words", (n, *seen.padded, depth), np.uint32, fill=0)
+    out[:, *seen.inside] = words
     return out.reshape(-1)
 
 
-@kernel
-def _pad_words(words, top, left, out):
-    height, width = words.shape[1:3]
-    for n in range(words.shape[0]):
-        for y in range(out.shape[1]):
-            out[n, y] = 0
-            if top <= y < top + height:
-                for x in range(width):
-                    for k in range(words.shape[3]):
-                        out[n, y, left + x, k] = words[n, y - top, x, k]
-
-
-def kernel_lanes(words, lanes, name):
+def kernel_lanes(words, lanes):
     """Packed kernel (stretches, depth, lanes) flat, with lanes filled up to ``padded_lanes``."""
-    missing = padded_lanes(lanes) - lanes
-    if not missing:
-        return np.ascontiguousarray(words).reshape(-1)
-    flat = words.reshape(-1, lanes)
-    out = scratch(name, (len(flat), lanes + missing), np.uint32, fill=0)
-    out[:, :lanes] = flat
-    return out.reshape(-1)
+    return filled_lanes(words.reshape(-1, lanes)).reshape(-1)
 
 
 def without_extra_lanes(out, lanes):

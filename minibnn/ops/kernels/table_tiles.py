@@ -16,6 +16,9 @@ from minibnn.ops.kernels.emit import F32, I32, I64, tile
 from minibnn.ops.kernels.tiles import pieces, sources_of
 from minibnn.ops.kernels.word_tables import NIBBLES, PAIRS, TABLE
 
+ONE, TWO, FOUR = (0,), (0,) * 2, (0,) * 4  # sizes of tiles
+FRESH, ADD = (), (0,)  # sums start at zero, or go on top of what is there
+
 
 class _FloatSums:
     """The sums of a tile's cells (row, vector) over tables of floats.
@@ -60,13 +63,6 @@ class _FloatSums:
             found = e.call("llvm.x86.avx2.permps", e.floats, operand, index)
             found = b.bitcast(b.xor(b.bitcast(found, e.ints), sign), e.floats)
         b.store(b.fadd(b.load(self.sums[cell]), found), self.sums[cell])
-
-    def store(self, cell, out, *place, accumulate):
-        """What is there is added last: a sum of sums rounds less than one long sum."""
-        e, total = self.e, self.e.builder.load(self.sums[cell])
-        if accumulate:
-            total = e.builder.fadd(e.load(e.floats, out, *place), total)
-        e.store(total, out, *place)
 
 
 class _ShortSums:
@@ -117,12 +113,6 @@ class _ShortSums:
     def add(self, cell, found):
         b, slot = self.e.builder, self.short[cell]
         b.store(self.e.kept(b.add(b.load(slot), found)), slot)
-
-    def store(self, cell, out, *place, accumulate):
-        e, total = self.e, self.e.builder.load(self.sums[cell])
-        if accumulate:
-            total = e.builder.add(e.load(e.ints, out, *place), total)
-        e.store(total, out, *place)
 
 
 class _ByteSums(_ShortSums):
@@ -223,10 +213,15 @@ def table_tile(
 
 
 def _store(e, sums, row, rows, vectors, out, place, accumulate):
+    """What is there is added last: a sum of sums rounds less than one long sum."""
     for r in rows:
         target = e.add(place, e.entry(out.rows, row, I64(r)))
         for v in vectors:
-            sums.store((r, v), out.array, target, I64(v * e.lanes), accumulate=accumulate)
+            total, lane = e.builder.load(sums.sums[r, v]), I64(v * e.lanes)
+            if accumulate:
+                add = e.builder.fadd if total.type == e.floats else e.builder.add
+                total = add(e.load(total.type, out.array, target, lane), total)
+            e.store(total, out.array, target, lane)
 
 
 @tile(

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from minibnn.ops.kernels.emit import F32, I1, I8, I32, I64, tile
+from minibnn.ops.kernels.emit import I8, I32, I64, tile
 
 GROUP = 16  # output lanes that ``width`` counts in
 
@@ -173,15 +173,13 @@ def transpose_tile(e, words, x, sources, row, count, out, place):
     b = e.builder
     parts = 32 // e.lanes
     gathered = {(k, p): e.variable(e.number(0)) for k in range(words) for p in range(parts)}
-    flags = ir.VectorType(I1, e.lanes)
     with e.loop(count) as pixel:
         bit = e.splat(b.shl(I32(1), b.trunc(pixel.index, I32)))
         source = e.at(x, e.entry(sources, row, pixel.index))
         for k in range(words):
             word = b.load(e.at(source, I64(k)))
             for p in range(parts):
-                mine = b.trunc(b.lshr(word, I32(p * e.lanes)), ir.IntType(e.lanes))
-                turned_on = b.select(b.bitcast(mine, flags), bit, e.number(0))
+                turned_on = b.select(e.flags(word, p * e.lanes), bit, e.number(0))
                 slot = gathered[k, p]
                 b.store(b.or_(b.load(slot), turned_on), slot)
     for (k, p), slot in gathered.items():
@@ -197,15 +195,12 @@ def sign_tile(e, x, at, mean, factor, beta, channel, limits, signs, gate, place)
     stand for x * limits[1].
     """
     b = e.builder
-    kind = x.type.pointee
     bound, unit = (e.splat(b.load(e.at(limits, I64(k)))) for k in range(2))
     words = [I32(0), I32(0)]
     for first in range(0, 32, e.lanes):
         here = I64(first)
-        numbers = e.load(ir.VectorType(kind, e.lanes), x, at, here)
-        if kind != F32:
-            if kind.width < 32:
-                numbers = b.sext(numbers, e.ints)
+        numbers = e.entries(x, at, here)
+        if numbers.type != e.floats:
             numbers = b.fmul(b.sitofp(numbers, e.floats), unit)
         centred = b.fsub(numbers, e.load(e.floats, mean, channel, here))
         scaled = b.fmul(centred, e.load(e.floats, factor, channel, here))
@@ -226,18 +221,12 @@ def level_tile(e, x, at, level, channel, turned, word, signs, place):
     Bits are turned over where turned[word] has one. x and ``level`` are both floats or both
     integers, of which x may be narrower.
     """
-    b = e.builder
-    kind, bits = x.type.pointee, I32(0)
+    b, bits = e.builder, I32(0)
     for first in range(0, 32, e.lanes):
-        numbers = e.load(ir.VectorType(kind, e.lanes), x, at, I64(first))
-        if kind == F32:
-            limit = e.load(e.floats, level, channel, I64(first))
-            below = b.fcmp_ordered("<", numbers, limit)
-        else:
-            if kind.width < 32:
-                numbers = b.sext(numbers, e.ints)
-            below = b.icmp_signed("<", numbers, e.load(e.ints, level, channel, I64(first)))
-        part = b.zext(b.bitcast(below, ir.IntType(e.lanes)), I32)
+        numbers = e.entries(x, at, I64(first))
+        levels = e.load(numbers.type, level, channel, I64(first))
+        compared = b.fcmp_ordered if numbers.type == e.floats else b.icmp_signed
+        part = b.zext(b.bitcast(compared("<", numbers, levels), ir.IntType(e.lanes)), I32)
         bits = b.or_(bits, b.shl(part, I32(first)))
     b.store(b.xor(bits, b.load(e.at(turned, word))), e.at(signs, place))
 
@@ -246,8 +235,7 @@ def level_tile(e, x, at, level, channel, turned, word, signs, place):
 def mask_tile(e, where, at, masks, place, pitch):
     """Bit i of masks[place + c * pitch] is bit c of where[at + i], for i < 32 and c < 2."""
     b = e.builder
-    address = b.bitcast(e.at(where, at), ir.VectorType(I8, 32).as_pointer())
-    found = b.load(address, align=1)
+    found = e.load(ir.VectorType(I8, 32), where, at)
     for c in range(2):
         bit = b.and_(found, ir.Constant(found.type, [1 << c] * 32))
         set_ = b.icmp_unsigned("!=", bit, ir.Constant(found.type, [0] * 32))

@@ -2,7 +2,7 @@
 
 from llvmlite import ir
 
-from minibnn.ops.kernels.emit import F32, I1, I8, I16, I32, I64, tile
+from minibnn.ops.kernels.emit import F32, I1, I8, I16, I64, tile
 from minibnn.ops.kernels.tiles import GROUP
 
 TABLE = 16  # entries of a table: the sums of 4 numbers with all signs
@@ -40,7 +40,8 @@ def word_tables(e, values, at, tables, place):
     numbers = e.load(ir.VectorType(values.type.pointee, 2 * PAIRS), values, at)
     if e.lanes < 16:
         pairs = [half + 15 - k for k in range(PAIRS) for half in (0, PAIRS)]
-        e.store(_picked(e, _halves(e, numbers), pairs), tables, place)
+        halves = _halves(e, numbers)
+        e.store(e.shuffled(halves, halves, pairs), tables, place)
         return
     signed_sums = _sums_of_bytes if numbers.type.element == I8 else _sums_of_halves
     sums = [signed_sums(e, numbers, n) for n in range(NIBBLES // 2)]
@@ -52,7 +53,7 @@ def word_tables(e, values, at, tables, place):
             [half + k for half in (0, 32) for row in o for k in row] for o in (rows, rows[::-1])
         ]
         sums = [
-            _picked(e, sums[low], orders[step % 2], sums[high])
+            e.shuffled(sums[low], sums[high], orders[step % 2])
             for step, (low, high) in enumerate(BYTE_STEPS)
         ]
     for n, table in enumerate(sums):
@@ -71,11 +72,11 @@ def _halves(e, numbers):
 
 def _sums_of_halves(e, numbers, n):
     """The sums of numbers 4 n to 4 n + 3 with all signs, and of those 16 further on."""
-    b, total = e.builder, None
+    b, halves, total = e.builder, _halves(e, numbers), None
     for i in range(4):
         lanes = [half + 4 * n + i for half in (0, PAIRS) for _ in range(TABLE)]
         signs = ir.Constant(e.halves, _signs(i))
-        term = b.mul(_picked(e, _halves(e, numbers), lanes), signs)
+        term = b.mul(e.shuffled(halves, halves, lanes), signs)
         total = term if total is None else b.add(total, term)
     return total
 
@@ -84,7 +85,7 @@ def _sums_of_bytes(e, numbers, n):
     """The same of bytes, of which two products are added at once: q + 128, unsigned, by signs."""
     b = e.builder
     moved = b.xor(numbers, ir.Constant(numbers.type, [-128] * 2 * PAIRS))
-    moved = _picked(e, moved, [k % (2 * PAIRS) for k in range(4 * e.lanes)])
+    moved = e.shuffled(moved, moved, [k % (2 * PAIRS) for k in range(4 * e.lanes)])
     total = ir.Constant(
         e.halves, [-128 * sum(signs) for signs in zip(*map(_signs, range(4)), strict=True)]
     )
@@ -95,16 +96,10 @@ def _sums_of_bytes(e, numbers, n):
             where = ir.Constant(e.bytes, lanes)
             pairs = e.call("llvm.x86.avx512.permvar.qi.512", e.bytes, moved, where)
         else:
-            pairs = _picked(e, moved, lanes)
+            pairs = e.shuffled(moved, moved, lanes)
         name = "llvm.x86.avx512.pmaddubs.w.512"
         total = b.add(total, e.call(name, e.halves, pairs, ir.Constant(e.bytes, signs)))
     return total
-
-
-def _picked(e, vector, lanes, other=None):
-    """Lanes of a vector, or of it and another, in any order."""
-    indices = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
-    return e.builder.shuffle_vector(vector, vector if other is None else other, indices)
 
 
 @tile("values at pitch out place out_pitch", constants="")
@@ -116,7 +111,7 @@ def turn_tile(e, values, at, pitch, out, place, out_pitch):
     high = [k + GROUP // 2 for k in low]
     for _ in range(4):  # each round doubles the length of what stands in order
         pairs = [(rows[i], rows[i + GROUP // 2]) for i in range(GROUP // 2)]
-        rows = [_picked(e, a, lanes, b) for a, b in pairs for lanes in (low, high)]
+        rows = [e.shuffled(a, b, lanes) for a, b in pairs for lanes in (low, high)]
     for j, row in enumerate(rows):
         e.store(row, out, place, e.times(I64(j), out_pitch))
 
@@ -139,9 +134,7 @@ def _add_bytes(e, tables, first, second, out, count):
     They stand at the same place of two look-ups that follow each other.
     """
     b, steps, vector = e.builder, NIBBLES // 2, 2 * TABLE
-    low = (
-        0x0000FFFF0000FFFF  # of 64 bytes, those that are low ones; in every second look-up the rest
-    )
+    low = 0x0000FFFF0000FFFF  # of 64 bytes, the low ones; in every second look-up the rest
     with e.loop(b.sdiv(count, I64(steps * vector))) as word:
         at = [e.times(word.index, I64(steps * vector)), *(I64(vector * k) for k in range(steps))]
         sums, carries = [], []

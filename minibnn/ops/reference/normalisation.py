@@ -19,19 +19,14 @@ def batch_statistics(x, across=None):
         mean, variance = batch_statistics(x.integers, across)
         return mean * x.unit, variance * (x.unit * x.unit)
     x = x.reshape(-1, x.shape[-1])
-    n = len(x)
+    n, of_all = (len(x) * across.size, across.sum) if across else (len(x), np.asarray)
     if np.issubdtype(x.dtype, np.integer):
         x = x.astype(np.int64)
-        sums = np.stack([x.sum(0), (x * x).sum(0)])
-        total, squares = across.sum(sums) if across else sums
-        return integer_statistics(total, squares, n * across.size if across else n)
+        total, squares = of_all(np.stack([x.sum(0), (x * x).sum(0)]))
+        return integer_statistics(total, squares, n)
     x = x.astype(np.float64)
-    if not across:
-        mean = x.mean(0)
-        return mean, np.square(x - mean).mean(0)
-    n *= across.size
-    mean = across.sum(x.sum(0)) / n
-    return mean, across.sum(np.square(x - mean).sum(0)) / n
+    mean = of_all(x.sum(0)) / n
+    return mean, of_all(np.square(x - mean).sum(0)) / n
 
 
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):

@@ -94,9 +94,8 @@ def _by_epoch(axes, records, layers, what, unit, scale=1):
 
 def histogram_kind(record):
     """What a record's histograms are of at its last epoch, with unit; None if of nothing."""
-    if record.telemetry is None or not str(record.telemetry["symbol"]):
+    if record.telemetry is None or not (symbol := str(record.telemetry["symbol"])):
         return None
-    symbol = str(record.telemetry["symbol"])
     return f"{symbol} / threshold" if (record.telemetry["threshold"][-1] > 0).any() else symbol
 
 

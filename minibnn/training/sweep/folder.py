@@ -42,9 +42,16 @@ class SweepFolder(RunFolder):
             raise InputError(f"out must be a folder, and {self.path} is a file")
         if RunFolder(self.path).holds_run():
             raise InputError(f"{self.path} holds a run, not a sweep: name another folder")
-        found = read_sweep(self.path, missing_ok=True)
-        if found is not None and not self.force:
-            check_same_sweep(found, self.description, self.path)
+        found, asked = read_sweep(self.path, missing_ok=True), self.description
+        if found is None or self.force:
+            return
+        was, now = (description["options"].get("epochs") or 0 for description in (found, asked))
+        if was > now:
+            words = f"{self.path} was started for {was}, now {now}"
+            raise InputError(f"epochs may only be raised: {words}")
+        for key, was, now in differences(_identity(found), _identity(asked)):
+            how = "name another folder, or replace that sweep (force)"
+            raise InputError(f"{self.path} holds another sweep: {key} was {was}, now {now}; {how}")
 
     def _begin(self):
         for left in self.path.glob(".stop-*"):  # of a start that was killed
@@ -83,16 +90,6 @@ def _check_parts(grid, scan, seeds, options, cells, random, seed):
     kinds.append(([options.get("epochs")], int | None))
     if not all(isinstance(one, kind) for several, kind in kinds for one in several):
         raise ValueError
-
-
-def check_same_sweep(found, asked, folder):
-    """InputError naming what differs between two descriptions; epochs may be raised."""
-    was, now = (description["options"].get("epochs") or 0 for description in (found, asked))
-    if was > now:
-        raise InputError(f"epochs may only be raised: {folder} was started for {was}, now {now}")
-    for key, was, now in differences(_identity(found), _identity(asked)):
-        words = "name another folder, or replace that sweep (force)"
-        raise InputError(f"{folder} holds another sweep: {key} was {was}, now {now}; {words}")
 
 
 def _identity(description):
