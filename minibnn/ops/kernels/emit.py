@@ -3,6 +3,7 @@
 ``tile`` turns a function that emits instructions into something a kernel can call.
 """
 
+from contextlib import contextmanager
 from inspect import Parameter, Signature
 from types import SimpleNamespace
 
@@ -102,6 +103,23 @@ class Emitter:
     def popcount(self, words):
         return self.call(f"llvm.ctpop.v{self.lanes}i32", self.ints, words)
 
+    def byte_counts(self, words):
+        """Of each byte the number of its bits: AVX2 looks up those of its two halves."""
+        b, table = self.builder, [k.bit_count() for k in range(16)]
+        table, low = (ir.Constant(self.bytes, 2 * x) for x in (table, [15] * 16))
+        halves = b.bitcast(words, self.halves)
+        found = [
+            self.call(
+                "llvm.x86.avx2.pshuf.b", self.bytes, table, b.and_(b.bitcast(x, low.type), low)
+            )
+            for x in (halves, b.lshr(halves, self.half(4)))
+        ]
+        return b.add(*found)
+
+    def pairs(self, a, b):
+        """Sums of two neighbouring products of bytes, a without and b with a sign, on AVX2."""
+        return self.call("llvm.x86.avx2.pmadd.ub.sw", self.halves, a, b)
+
     def fma(self, a, b, c):
         return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
 
@@ -134,6 +152,15 @@ class Emitter:
 
     def loop(self, count):
         return cgutils.for_range(self.builder, count, intp=I64)
+
+    @contextmanager
+    def parts(self, count, size):
+        """A loop over parts of at most ``size``: where each starts, and how long it is."""
+        b = self.builder
+        with self.loop(b.sdiv(self.add(count, I64(size - 1)), I64(size))) as part:
+            first = self.times(part.index, I64(size))
+            left = b.sub(count, first)
+            yield first, b.select(b.icmp_signed("<", left, I64(size)), left, I64(size))
 
 
 def tile(names, constants):

@@ -28,7 +28,6 @@ LIST = 128  # numbers at most that are summed in 16 bits: products of at most 2 
 ROOM = LIST + 16  # of a list: lists a power of two apart would share lines of the cache
 TAPS = 3  # whose sums fit the registers
 ORDERS = np.array([sorted(range(8), key=lambda k: ~m >> k & 1) for m in range(256)], np.uint8)
-PAIRS = "llvm.x86.avx2.pmadd.ub.sw"  # adds two products of an unsigned byte and a signed one
 OUTPUTS = 16  # of a kernel that a task owns
 
 
@@ -60,13 +59,13 @@ def gather_rows(e, rows, starts, lists, at, count, sums, to, apart):
         first = e.add(at, e.times(pair.index, I64(2)))
         two = build.bitcast(e.splat(e.load(I16, lists.numbers, first)), e.bytes)
         pixels = [e.times(e.entry(lists.places, first, I64(k)), I64(ROW)) for k in range(2)]
-        products = e.call(PAIRS, e.halves, ir.Constant(e.bytes, [1] * 32), two)
+        products = e.pairs(ir.Constant(e.bytes, [1] * 32), two)
         build.store(build.add(build.load(extra), products), extra)
         for t, v in every:
             signs = [e.load(e.bytes, rows, mine[t], pixel, I64(32 * v)) for pixel in pixels]
             for h in range(2):  # both side by side, eight bytes of each sixteen
                 order = [32 * (k % 2) + 16 * (k // 16) + 8 * h + k % 16 // 2 for k in range(32)]
-                products = e.call(PAIRS, e.halves, e.shuffled(*signs, order), two)
+                products = e.pairs(e.shuffled(*signs, order), two)
                 build.store(build.add(build.load(slots[t, v, h]), products), slots[t, v, h])
     for t, v in every:
         halves = [build.sub(build.load(slots[t, v, h]), build.load(extra)) for h in range(2)]

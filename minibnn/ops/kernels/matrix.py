@@ -94,10 +94,7 @@ def _multiply_vectors(e, a, pitch, b, steps, signs_first, sums):
     """
     build, vectors = e.builder, range(16 // e.lanes)
     slots = {(r, v): e.variable(e.half(0)) for r in range(ROWS) for v in vectors}
-    with e.loop(build.sdiv(e.add(steps, I64(SHORT - 1)), I64(SHORT))) as part:
-        first = e.times(part.index, I64(SHORT))
-        left = build.sub(steps, first)
-        left = build.select(build.icmp_signed("<", left, I64(SHORT)), left, I64(SHORT))
+    with e.parts(steps, SHORT) as (first, left):
         with e.loop(I64(SIDE // ROWS)) as group, e.loop(I64(2)) as half:
             row = e.times(group.index, I64(ROWS))
             for slot in slots.values():
@@ -112,7 +109,7 @@ def _multiply_vectors(e, a, pitch, b, steps, signs_first, sums):
                     four_bytes = e.splat(e.load(I32, a, *here, e.times(pitch, I64(r))))
                     pair = build.bitcast(four_bytes, e.bytes), columns[v]
                     pair = pair if signs_first else pair[::-1]
-                    found = e.call("llvm.x86.avx2.pmadd.ub.sw", e.halves, *pair)
+                    found = e.pairs(*pair)
                     build.store(build.add(build.load(slot), found), slot)
             for (r, v), slot in slots.items():
                 place = e.times(e.add(row, I64(r)), I64(SIDE)), e.times(half.index, I64(16))

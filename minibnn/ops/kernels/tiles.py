@@ -16,6 +16,7 @@ NamedTuples of arrays and numbers that do not change from tile to tile; what doe
 ``column``. Bounds are the caller's business.
 """
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from llvmlite import ir
 
 from minibnn.ops.kernels.emit import I8, I32, I64, tile
 
+BYTE = 31  # words whose bits a byte counts
 GROUP = 16  # output lanes that ``width`` counts in
 
 
@@ -94,6 +96,9 @@ def popcount_tile(e, height, width, pooled, signed, x, start, row, w, column, ba
     count words then, and ``out.where`` is not used.
     """
     b = e.builder
+    in_bytes = e.lanes == 8  # on AVX2, which cannot count the bits of words
+    count = e.byte_counts if in_bytes else e.popcount
+    nothing, ones = (ir.Constant(e.bytes, [k] * 4 * e.lanes) for k in (0, 1))
 
     def keep(sums, row, first):  # sums: of one row, by vector
         target = e.add(place, e.entry(out.rows, row))
@@ -108,17 +113,26 @@ def popcount_tile(e, height, width, pooled, signed, x, start, row, w, column, ba
     for rows_here, vectors in pieces(e.lanes, height, width):
         grid = [(r, v) for r in rows_here for v in vectors]
         counts = {cell: e.variable(e.number(0)) for cell in grid}
+        short = {cell: e.variable(nothing) for cell in grid} if in_bytes else counts
         with e.loop(w.taps) as tap:
             sources = sources_of(e, x, start, row, rows_here, tap)
             plane = e.at(w.words, column, e.entry(w.planes, tap.index))
-            with e.loop(w.depth) as word:
-                line = e.times(word.index, w.stride)
-                columns = {v: e.load(e.ints, plane, line, I64(v * e.lanes)) for v in vectors}
-                for r in rows_here:
-                    mine = e.splat(b.load(e.at(sources[r], word.index)))
-                    for v in vectors:
-                        differ = e.popcount(b.xor(mine, columns[v]))
-                        b.store(b.add(b.load(counts[r, v]), differ), counts[r, v])
+            whole = nullcontext((I64(0), w.depth))
+            with e.parts(w.depth, BYTE) if in_bytes else whole as (begin, some):
+                with e.loop(some) as word:
+                    at = e.add(begin, word.index)
+                    line = e.times(at, w.stride)
+                    columns = {v: e.load(e.ints, plane, line, I64(v * e.lanes)) for v in vectors}
+                    for r in rows_here:
+                        mine = e.splat(b.load(e.at(sources[r], at)))
+                        for v in vectors:
+                            differ = count(b.xor(mine, columns[v]))
+                            b.store(b.add(b.load(short[r, v]), differ), short[r, v])
+                if in_bytes:
+                    for cell, slot in short.items():
+                        more = e.widened(e.pairs(b.load(slot), ones))
+                        b.store(b.add(b.load(counts[cell]), more), counts[cell])
+                        b.store(nothing, slot)
         sums = {}
         for r, v in grid:
             origin = e.entry(base.rows, row, I64(r))
