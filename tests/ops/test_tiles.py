@@ -7,11 +7,12 @@ from numpy.testing import assert_array_equal
 from tile_operands import DEPTH, ROWS, STRIDE, TAPS, called, columns, offsets, paths, sizes, words
 
 from minibnn.ops.kernels import tiles
-from minibnn.ops.kernels.fixed_tiles import (
+from minibnn.ops.kernels.norm_tiles import (
     LARGEST,
     ROUNDED,
     VALUES,
     exact_sums_tile,
+    float_sums_tile,
     norm_grad_tile,
 )
 
@@ -22,6 +23,7 @@ _level = called(tiles.level_tile)
 _transpose = called(tiles.transpose_tile)
 _sign = called(tiles.sign_tile)
 _exact_sums = called(exact_sums_tile)
+_float_sums = called(float_sums_tile)
 _norm_grad = called(norm_grad_tile)
 _mask = called(tiles.mask_tile)
 
@@ -136,17 +138,25 @@ def test_sign_tile(rng, simd, kind):
 
 
 INTEGERS = [(np.int32, np.int16), (np.int16, np.int32), (np.int8, np.int16)]  # of dy and x
+FLOATS = [(np.float32, np.int16), (np.float32, np.float32)]
+
+
+def units_of(*kinds):
+    """What 1 stands for: floats have no unit."""
+    return [np.float32(1 if k == np.float32 else 1 / np.iinfo(k).max) for k in kinds]
 
 
 def channels(rng, u, x):
-    """Integers of dy and x of 32 channels from 7 on, and the gate in word 1."""
+    """Numbers of dy and x of 32 channels from 7 on, and the gate in word 1."""
     dy, values = (
-        rng.integers(np.iinfo(kind).min // 2, np.iinfo(kind).max // 2, 50).astype(kind)
+        (3 * rng.standard_normal(50)).astype(kind)
+        if kind == np.float32
+        else rng.integers(np.iinfo(kind).min // 2, np.iinfo(kind).max // 2, 50).astype(kind)
         for kind in (u, x)
     )
     gate = words(rng, 3)
     stopped = gate[1] >> np.arange(32, dtype=np.uint32) & 1
-    return dy, values, gate, np.where(stopped, 0, dy[7:39])
+    return dy, values, gate, np.where(stopped, u(0), dy[7:39])
 
 
 @pytest.mark.parametrize("simd", PATHS)
@@ -162,15 +172,28 @@ def test_exact_sums_tile(rng, simd, u, x):
 
 
 @pytest.mark.parametrize("simd", PATHS)
+@pytest.mark.parametrize("u, x", FLOATS)
+def test_float_sums_tile(rng, simd, u, x):
+    dy, values, gate, passed = channels(rng, u, x)
+    constants, sums = rng.standard_normal((2, 40)).astype(np.float32), rng.standard_normal(100)
+    units, expected = np.float32(units_of(u, x)), sums.copy()
+    xhat = (values[7:39].astype(np.float32) * units[1] - constants[0, 5:37]) * constants[1, 5:37]
+    expected[2:34] += passed
+    expected[42:74] += passed * xhat
+    _float_sums(simd, dy, values, 7, gate, 1, units, constants.reshape(-1), 5, 40, sums, 2)
+    assert_array_equal(sums, expected)
+
+
+@pytest.mark.parametrize("simd", PATHS)
 @pytest.mark.parametrize(
     "mode, result",
     [(VALUES, np.float32), (LARGEST, np.int32), (ROUNDED, np.int8), (ROUNDED, np.int16)],
 )
-@pytest.mark.parametrize("u, x", INTEGERS[:2])
+@pytest.mark.parametrize("u, x", [*INTEGERS[:2], *FLOATS])
 def test_norm_grad_tile(rng, simd, mode, result, u, x):
     dy, values, gate, passed = channels(rng, u, x)
     constants = rng.standard_normal((5, 40)).astype(np.float32)
-    unit, x_unit = np.float32(2.0 ** -np.iinfo(u).bits), np.float32(1 / np.iinfo(x).max)
+    unit, x_unit = units_of(u, x)
     mean, inverse, factor, mean_dy, mean_dy_xhat = constants[:, 5:37]
     xhat = (values[7:39].astype(np.float32) * x_unit - mean) * inverse
     dx = factor * (passed.astype(np.float32) * unit - mean_dy - xhat * mean_dy_xhat)

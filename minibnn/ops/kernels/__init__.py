@@ -12,13 +12,8 @@ from minibnn.ops.kernels.inference import (
     binary_dense_threshold,
     threshold_sign,
 )
-from minibnn.ops.kernels.normalisation import (
-    batch_norm,
-    batch_norm_grad,
-    batch_norm_sign,
-    batch_norm_sign_grad,
-    batch_statistics,
-)
+from minibnn.ops.kernels.norm_grad import batch_norm_grad, batch_norm_sign_grad
+from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_sign, batch_statistics
 from minibnn.ops.kernels.packing import pack_signs, sign
 from minibnn.ops.kernels.pooling import max_pool2d, max_pool2d_grad
 from minibnn.ops.kernels.products import (

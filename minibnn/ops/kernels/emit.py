@@ -61,6 +61,12 @@ class Emitter:
         found = self.load(ir.VectorType(kind, self.lanes), pointer, *terms)
         return self.builder.sext(found, self.ints) if kind in (I8, I16) else found
 
+    def scaled(self, numbers, unit):
+        """Floats as they are, of integers the products with ``unit``."""
+        if numbers.type == self.floats:
+            return numbers
+        return self.builder.fmul(self.builder.sitofp(numbers, self.floats), unit)
+
     def flags(self, word, first):
         """The bits of a word from ``first`` on, one for each lane."""
         b, kind = self.builder, ir.VectorType(I1, self.lanes)

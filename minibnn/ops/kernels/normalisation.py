@@ -10,7 +10,6 @@ from numba import prange
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.fixed_norm import fixed_batch_norm_grad, integers_and_unit
 from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
@@ -19,6 +18,11 @@ from minibnn.ops.reference import normalisation as reference
 from minibnn.ops.rounding import bn_factor, integer_statistics
 
 PART = 512  # rows of one partial sum
+
+
+def integers_and_unit(x, dtype):
+    """(array, what its 1 stands for) of an array or Fixed; a product with 1 changes nothing."""
+    return (x.integers, dtype.type(x.unit)) if isinstance(x, Fixed) else (x, dtype.type(1))
 
 
 def batch_statistics(x, across=None):
@@ -67,32 +71,6 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
     return Signs(signs, shape, axis), Signs(gate, shape, axis)
 
 
-def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
-    return batch_norm_sign_grad(dy, None, x, mean, variance, epsilon, gamma, across, bits)
-
-
-def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
-    if isinstance(dy, Fixed):
-        return fixed_batch_norm_grad(dy, gate, x, mean, variance, epsilon, gamma, across, bits)
-    shape, channels, dtype, n = dy.shape, dy.shape[-1], dy.dtype, dy.size // dy.shape[-1]
-    x = x.floats(dtype.type) if isinstance(x, Fixed) else x
-    mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
-    dy, x = (np.ascontiguousarray(a).reshape(-1, channels) for a in (dy, x))
-    inverse = bn_factor(variance, epsilon)
-    factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
-    sums, dx = np.zeros((-(-n // PART), 2, channels), np.float64), empty(shape, dtype)
-    words = -(-channels // WORD)
-    gate = np.zeros((n, words), np.uint32) if gate is None else gate.words.reshape(n, words)
-    operands = dy, gate, x, mean, inverse
-    _grad_sums(*operands, sums)
-    own = sums.sum(0)  # of dy and of dy xhat
-    total, n = (across.sum(own), n * across.size) if across else (own, n)
-    means = total.astype(dtype) * dtype.type(1 / n)
-    _grad(*operands, factor, *means, dx.reshape(-1, channels))
-    dbeta, dgamma = own.astype(dtype)
-    return dx, dgamma, dbeta
-
-
 @kernel(parallel=True)
 def _integer_sums(x, sums):
     for part in prange(len(sums)):
@@ -134,34 +112,3 @@ def _signs(simd, x, mean, factor, beta, limits, signs, gate):
                     simd, flat, WORD * word, mean, factor, beta, WORD * k, limits, to_signs,
                     to_gate, word,
                 )  # fmt: skip
-
-
-@kernel(parallel=True)
-def _grad_sums(dy, gate, x, mean, inverse, sums):
-    dtype, channels = dy.dtype.type, dy.shape[1]
-    for part in prange(len(sums)):
-        for r in range(part * PART, min((part + 1) * PART, len(dy))):
-            for k in range(gate.shape[1]):
-                word = gate[r, k]
-                for j in range(min(WORD, channels - WORD * k)):
-                    c = WORD * k + j
-                    stopped = (word >> np.uint32(j)) & np.uint32(1)
-                    passed = dtype(0) if stopped else dy[r, c]
-                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
-                    sums[part, 0, c] += np.float64(passed)
-                    sums[part, 1, c] += np.float64(passed * xhat)
-
-
-@kernel(parallel=True)
-def _grad(dy, gate, x, mean, inverse, factor, mean_dy, mean_dy_xhat, dx):
-    dtype, channels = dy.dtype.type, dy.shape[1]
-    for part in prange(-(-len(dy) // PART)):
-        for r in range(part * PART, min((part + 1) * PART, len(dy))):
-            for k in range(gate.shape[1]):
-                word = gate[r, k]
-                for j in range(min(WORD, channels - WORD * k)):
-                    c = WORD * k + j
-                    stopped = (word >> np.uint32(j)) & np.uint32(1)
-                    passed = dtype(0) if stopped else dy[r, c]
-                    xhat = (dtype(x[r, c]) - mean[c]) * inverse[c]
-                    dx[r, c] = factor[c] * (passed - mean_dy[c] - xhat * mean_dy_xhat[c])

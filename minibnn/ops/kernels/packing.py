@@ -10,16 +10,15 @@ from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
-from minibnn.ops.kernels.tiles import level_tile
+from minibnn.ops.kernels.tiles import NUMBERS, level_tile
 
-COMPARED = np.int8, np.int16, np.int32, np.float32  # what level_tile takes
 ZEROS = np.zeros(WORD, np.int32)  # those of float32 have the same bits
 
 
 def pack_signs(x, axis):
     x = np.asarray(x)
     shape, axis = x.shape, range(x.ndim)[axis]
-    if x.dtype not in COMPARED:
+    if x.dtype not in NUMBERS:
         x = -(x < 0).view(np.int8)
     swapped = axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous
     if swapped:

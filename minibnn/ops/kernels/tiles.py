@@ -24,6 +24,7 @@ from llvmlite import ir
 
 from minibnn.ops.kernels.emit import I8, I32, I64, tile
 
+NUMBERS = np.int8, np.int16, np.int32, np.float32  # what tiles take of batch normalisation
 BYTE = 31  # words whose bits a byte counts
 GROUP = 16  # output lanes that ``width`` counts in
 
@@ -213,9 +214,7 @@ def sign_tile(e, x, at, mean, factor, beta, channel, limits, signs, gate, place)
     words = [I32(0), I32(0)]
     for first in range(0, 32, e.lanes):
         here = I64(first)
-        numbers = e.entries(x, at, here)
-        if numbers.type != e.floats:
-            numbers = b.fmul(b.sitofp(numbers, e.floats), unit)
+        numbers = e.scaled(e.entries(x, at, here), unit)
         centred = b.fsub(numbers, e.load(e.floats, mean, channel, here))
         scaled = b.fmul(centred, e.load(e.floats, factor, channel, here))
         y = b.fadd(scaled, e.load(e.floats, beta, channel, here))
