@@ -130,6 +130,7 @@ class _Compiler(Compiler):
 
 
 _one_at_a_time = shared_lock()
+# Expressions in a kernel, such as x[:] = 0, are too short for threads.
 _OTHERS = "comprehension", "fusion", "inplace_binop", "numpy", "reduction", "setitem", "stencil"
 ONLY_PRANGE = {"prange": True} | dict.fromkeys(_OTHERS, False)
 

@@ -183,7 +183,7 @@ def _lists_of_windows(simd, orders, dy, where, lists, ends):
         for place in range(4):
             end[place + 1] = end[place]
             for o in range(0, dy.shape[1], 8):
-                mine = Lists(numbers, places)
+                mine = Lists(numbers, places)  # assigned to, its arrays would be dead to Numba
                 append(simd, orders, dy[w], where[w], o, place, mine, end, place + 1)
             last = end[place + 1]
             numbers[last], places[last], end[place + 1] = 0, 0, last + 1
