@@ -10,12 +10,11 @@ from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
 from minibnn.ops.kernels.layout import (
     depth_of,
+    filled_lanes,
     gather,
-    kernel_lanes,
     padded_lanes,
     padded_words,
     steps,
-    without_extra_lanes,
 )
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
@@ -45,7 +44,7 @@ def dense_operands(batch, w):
     """Of Signs (batch, I) with Signs (I, O); the rows of a batch are pixels of one image."""
     n, outputs = w.shape
     depth, lanes = depth_of(n), padded_lanes(outputs)
-    bits = kernel_lanes(w.words, outputs)
+    bits = filled_lanes(w.words.reshape(-1, outputs)).reshape(-1)
     base = Lines(np.full(lanes, n, np.int32), steps(batch, 0))
     columns = Columns(bits, steps(1, 0), 1, depth, lanes)
     return Operands(None, 0, steps(batch, depth), steps(1, 0), columns, base)
@@ -57,7 +56,7 @@ def conv2d_operands(image, w, strides, padding, pad_value, pooled):
     height, width, channels, outputs = w.shape
     taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
-    bits = kernel_lanes(w.words, outputs)
+    bits = filled_lanes(w.words.reshape(-1, outputs)).reshape(-1)
     base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
     base = Lines(base.reshape(-1), (lists.classes * lanes).astype(np.int32))
     columns = Columns(bits, steps(taps, depth * lanes), taps, depth, lanes)
@@ -70,7 +69,7 @@ def signs_dense(x, w):
     operands = dense_operands(batch, w)
     out = empty((batch, operands.w.stride), sum_dtype(n))
     multiply(x.words, 1, operands, out, NO_PLACES, False)
-    return without_extra_lanes(out, w.shape[1])
+    return np.ascontiguousarray(out[..., : w.shape[1]])
 
 
 def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
@@ -84,8 +83,8 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     out = empty((images, *size, operands.w.stride), sum_dtype(n))
     where = empty(out.shape, np.uint8) if pooled else NO_PLACES
     multiply(x.words, images, operands, out, where, pooled)
-    out = without_extra_lanes(out, outputs)
-    return (out, without_extra_lanes(where, outputs)) if pooled else out
+    out = np.ascontiguousarray(out[..., :outputs])
+    return (out, np.ascontiguousarray(where[..., :outputs])) if pooled else out
 
 
 def output_size(operands, pooled):

@@ -13,14 +13,7 @@ from numba import get_num_threads, get_thread_id, prange
 
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import (
-    ZERO,
-    depth_of,
-    kernel_lanes,
-    padded_lanes,
-    steps,
-    without_extra_lanes,
-)
+from minibnn.ops.kernels.layout import ZERO, depth_of, filled_lanes, padded_lanes, steps
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import FOUR, FRESH, ONE, TWO, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, build_tables, numbers
@@ -39,10 +32,10 @@ def grad_input_dense(dy, w_t):
     tables = scratch("dense tables", (batch * depth * own.entries,), own.table)
     all_row_tables(own.path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
     tables = Stretches(tables, steps(batch, depth * own.entries), ZERO)
-    w = Columns(kernel_lanes(w_t.words, inputs), ZERO, 1, depth, lanes)
+    w = Columns(filled_lanes(w_t.words.reshape(-1, inputs)).reshape(-1), ZERO, 1, depth, lanes)
     dx = empty((batch, lanes), own.sum)
     _dense(own.path, tables, own.limit, w, Lines(dx.reshape(-1), steps(batch, lanes)))
-    dx = without_extra_lanes(dx, inputs)
+    dx = np.ascontiguousarray(dx[..., :inputs])
     return dy.like(dx) if isinstance(dy, Fixed) else dx
 
 
@@ -50,7 +43,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     """dy NHWC float32 or Fixed, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``."""
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
     depth, lanes = depth_of(outputs), padded_lanes(inputs)
-    w = kernel_lanes(w_t.words, inputs)
+    w = filled_lanes(w_t.words.reshape(-1, inputs)).reshape(-1)
     own = numbers(dy)
     pixel, size = depth * own.entries, np.dtype(own.table).itemsize
     dx = empty((*input_shape[:3], lanes), own.sum)
@@ -65,7 +58,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
         columns = Columns(w, phase.planes, len(phase.planes), depth, lanes)
         of_dy = own.values.reshape(-1), dy.shape, own.entries, own.limit
         _bands(own.path, queue, *of_dy, phase, tables, columns, dx.reshape(-1))
-    dx = without_extra_lanes(dx, inputs)
+    dx = np.ascontiguousarray(dx[..., :inputs])
     return dy.like(dx) if isinstance(dy, Fixed) else dx
 
 

@@ -20,13 +20,7 @@ from numba import get_num_threads, get_thread_id, prange
 from minibnn.ops.bits import WORD
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import (
-    ZERO,
-    depth_of,
-    kernel_lanes,
-    padded_lanes,
-    without_extra_lanes,
-)
+from minibnn.ops.kernels.layout import ZERO, depth_of, filled_lanes, padded_lanes
 from minibnn.ops.kernels.scratch import empty, scratch
 from minibnn.ops.kernels.table_tiles import ADD, FOUR, ONE, TWO, select_tile, table_tile
 from minibnn.ops.kernels.tables import build_tables, numbers
@@ -141,9 +135,9 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
-        kernel_lanes(w_t.words, inputs), dx,
+        filled_lanes(w_t.words.reshape(-1, inputs)).reshape(-1), dx,
     )  # fmt: skip
-    dx = without_extra_lanes(dx, inputs)
+    dx = np.ascontiguousarray(dx[..., :inputs])
     return dy.like(dx) if isinstance(dy, Fixed) else dx
 
 

@@ -116,16 +116,6 @@ def padded_words(words, seen):
     return out.reshape(-1)
 
 
-def kernel_lanes(words, lanes):
-    """Packed kernel (stretches, depth, lanes) flat, with lanes filled up to ``padded_lanes``."""
-    return filled_lanes(words.reshape(-1, lanes)).reshape(-1)
-
-
-def without_extra_lanes(out, lanes):
-    """The first ``lanes`` entries of the last axis, contiguous."""
-    return out if out.shape[-1] == lanes else np.ascontiguousarray(out[..., :lanes])
-
-
 @cache
 def depth_of(channels):
     """Words that hold the signs of so many channels."""

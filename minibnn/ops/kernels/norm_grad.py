@@ -10,7 +10,7 @@ from numba import prange
 from minibnn.ops.bits import WORD
 from minibnn.ops.fixed import Fixed, fixed_exponent, fixed_type
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import filled_lanes, without_extra_lanes
+from minibnn.ops.kernels.layout import filled_lanes
 from minibnn.ops.kernels.norm_tiles import (
     LARGEST,
     ROUNDED,
@@ -19,7 +19,7 @@ from minibnn.ops.kernels.norm_tiles import (
     float_sums_tile,
     norm_grad_tile,
 )
-from minibnn.ops.kernels.normalisation import PART, integers_and_unit
+from minibnn.ops.kernels.normalisation import PART
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import NUMBERS
@@ -38,45 +38,47 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
         if gate is None:
             return reference.batch_norm_grad(dy, *own)
         return reference.batch_norm_sign_grad(dy, gate, *own)
-    mean, variance = (a.astype(np.float32, copy=False) for a in (mean, variance))
-    z, x_unit = integers_and_unit(x, mean.dtype)
+    mean, variance = mean.astype(np.float32, copy=False), variance.astype(np.float32, copy=False)
+    z, x_unit = (x.integers, x.unit) if isinstance(x, Fixed) else (x, 1)
     if not fixed and z.dtype not in NUMBERS:
         z = z.astype(np.float32)
     u, z = (filled_lanes(a.reshape(-1, channels)) for a in (dy.integers if fixed else dy, z))
     n, lanes = u.shape
     words, parts = (n, lanes // WORD), -(-n // PART)
     gate = np.zeros(words, np.uint32) if gate is None else gate.words.reshape(words)
-    inverse = bn_factor(variance, epsilon)
+    inverse = factor = bn_factor(variance, epsilon)
+    if gamma is not None:
+        factor = bn_factor(variance, epsilon, gamma)
     units = np.array([dy.unit if fixed else 1, x_unit, 0], np.float32)
+    constants = np.zeros((5, lanes), np.float32)
+    constants[:3, :channels] = mean, inverse, factor
+    own = path, u, gate, z, units, constants
     sums = np.zeros((parts, 2, lanes), np.int64 if fixed else np.float64)
     if fixed:
         _exact_sums(path, u, gate, z, sums)
         found = sums.sum(0)[:, :channels]
         dgamma, dbeta, *means = fixed_sums(found, dy, x, mean, inverse, n, across)
     else:
-        _float_sums(path, u, gate, z, units, filled_lanes(np.stack([mean, inverse])), sums)
+        _float_sums(*own, sums)
         found = sums.sum(0)[:, :channels]
         total, count = (across.sum(found), n * across.size) if across else (found, n)
         means = total.astype(np.float32) * np.float32(1 / count)
         dbeta, dgamma = found.astype(np.float32)
-    constants = np.stack([mean, inverse, bn_factor(variance, epsilon, gamma), *means])
-    own = path, u, gate, z, units, filled_lanes(constants)
-
-    def entries(mode, dtype):
-        dx = empty((n, lanes), dtype)
-        _entries(*own, mode, dx)
-        return without_extra_lanes(dx, channels).reshape(dy.shape)
-
-    if bits is None or not fixed:
-        return entries(VALUES, np.float32), dgamma, dbeta
-    sizes = np.zeros((parts, lanes), np.int32)  # bits of floats, which compare like them
-    _entries(*own, LARGEST, sizes)
-    largest = float(sizes.view(np.float32).max(initial=0))
-    exponent = fixed_exponent(across.largest(largest) if across else largest, bits)
-    if exponent != exponent:  # not finite
-        return Fixed(np.zeros(dy.shape, fixed_type(bits)), exponent), dgamma, dbeta
-    units[2] = 2.0**-exponent
-    return Fixed(entries(ROUNDED, fixed_type(bits)), exponent), dgamma, dbeta
+    constants[3:, :channels] = means
+    mode, dtype = VALUES, np.dtype(np.float32)
+    if fixed and bits is not None:
+        sizes = np.zeros((parts, lanes), np.int32)  # bits of floats, which compare like them
+        _entries(*own, LARGEST, sizes)
+        largest = float(sizes.view(np.float32).max(initial=0))
+        exponent = fixed_exponent(across.largest(largest) if across else largest, bits)
+        if exponent != exponent:  # not finite
+            return Fixed(np.zeros(dy.shape, fixed_type(bits)), exponent), dgamma, dbeta
+        units[2] = 2.0**-exponent
+        mode, dtype = ROUNDED, fixed_type(bits)
+    dx = empty((n, lanes), dtype)
+    _entries(*own, mode, dx)
+    dx = np.ascontiguousarray(dx[:, :channels]).reshape(dy.shape)
+    return dx if mode == VALUES else Fixed(dx, exponent), dgamma, dbeta
 
 
 @kernel(parallel=True)

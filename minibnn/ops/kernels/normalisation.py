@@ -10,7 +10,7 @@ from numba import prange
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import filled_lanes
+from minibnn.ops.kernels.layout import filled_lanes, padded_lanes
 from minibnn.ops.kernels.scratch import empty
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.tiles import sign_tile
@@ -58,12 +58,13 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
         return reference.batch_norm_sign(x, mean, variance, beta, epsilon, gamma, clip_value)
     x, unit = integers_and_unit(x, mean.dtype)
     shape, axis, rest = x.shape, x.ndim - 1, x.shape[-1] % WORD
-    constants = mean, bn_factor(variance, epsilon, gamma), beta.astype(mean.dtype, copy=False)
+    constants = np.zeros((3, padded_lanes(shape[-1])), mean.dtype)
+    constants[:, : shape[-1]] = mean, bn_factor(variance, epsilon, gamma), beta
     limits = np.array([np.inf if clip_value is None else clip_value, unit], np.float32)
     signs, gate = empty((2, *packed_shape(shape, axis)), np.uint32)
     flat = filled_lanes(x.reshape(-1, shape[-1]))
     words = signs.reshape(len(flat), signs.shape[-1]), gate.reshape(len(flat), signs.shape[-1])
-    _signs(simd(), flat, *filled_lanes(np.stack(constants)), limits, *words)
+    _signs(simd(), flat, *constants, limits, *words)
     if clip_value is None:
         gate[:] = 0  # NaN passes, too
     elif rest:
