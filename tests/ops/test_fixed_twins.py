@@ -156,6 +156,9 @@ def _(rng):
         yield dy, where, w_t, (2, 6, 7, inputs)
         yield not_finite(*dy.shape), where, w_t, (2, 6, 7, inputs)
         yield dy.like(dy.integers[:0]), where[:0], w_t, (0, 6, 7, inputs)
+    for outputs in (1, 7, 8, 9, 33):  # as many as a list may get
+        where, w_t = np.full((1, 2, 2, outputs), 3, np.uint8), signs(rng, 3, 3, outputs, 70, axis=2)
+        yield extreme(np.int8, *where.shape), where, w_t, (1, 4, 4, 70)
     for dtype in (np.int8, np.int16):
         where = rng.integers(0, 4, (1, 2, 2, 600), dtype=np.uint8)
         w_t = pack_signs(np.ones((3, 3, 600, 70)), 2)

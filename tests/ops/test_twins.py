@@ -39,6 +39,7 @@ from operands import (
 from minibnn.errors import InputError
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import Signs, pack_signs
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.grad_input import _phases
 from minibnn.ops.kernels.layout import steps
 from minibnn.ops.kernels.simd import vector_paths
@@ -73,6 +74,8 @@ def _(rng):
     for B, I, O in DENSE:
         for x in kinds(rng, B, I):
             yield x, signs(rng, I, O, axis=0)
+    yield signs(rng, 3, 2049, axis=1), signs(rng, 2049, 33, axis=0)  # more words than a byte counts
+    yield signs(rng, 3, 5, axis=1), signs(rng, 5, 0, axis=0)
     ones = np.ones((2, 40_000))
     yield pack_signs(ones, 1), pack_signs(-ones.T, 0)  # past int16
     yield np.full((2, 70_000), 255, np.uint8), pack_signs(np.ones((70_000, 3)), 0)  # past 2^24
@@ -270,6 +273,12 @@ def _(rng):
 def _(rng):
     for x, mean, variance, gamma in normalised(rng):
         yield real(rng, *x.shape), x, mean, variance, 1e-3, gamma
+    mean, variance = np.full(33, 70, np.float32), np.full(33, 2000, np.float32)
+    for kind in (np.uint8, np.int64):  # that no tile loads
+        x = rng.integers(0, 200, (9, 33)).astype(kind)
+        yield real(rng, 9, 33), x, mean, variance, 1e-3, None
+        yield real(rng, 9, 33), Fixed(x, -3), mean / 8, variance / 64, 1e-3, None
+        yield real(rng, 9, 33).astype(np.float64), x, mean, variance, 1e-3, None
 
 
 @cases("batch_norm_sign")
@@ -381,6 +390,7 @@ def _batch_norm_grad_magnitudes(dy, x, mean, variance, epsilon, gamma):
 
 def exact_numbers(x):
     """An array argument in float64, where 2 to the 53 is enough for everything here."""
+    x = x.floats(np.float64) if isinstance(x, Fixed) else x
     return x.astype(np.float64) if isinstance(x, np.ndarray) else x
 
 

@@ -130,9 +130,6 @@ class _Compiler(Compiler):
 
 
 _one_at_a_time = shared_lock()
-# Expressions in a kernel, such as x[:] = 0, are too short for threads.
-_OTHERS = "comprehension", "fusion", "inplace_binop", "numpy", "reduction", "setitem", "stencil"
-ONLY_PRANGE = {"prange": True} | dict.fromkeys(_OTHERS, False)
 
 
 def kernel(function=None, counts=False, inner=False, **options):
@@ -148,9 +145,8 @@ def kernel(function=None, counts=False, inner=False, **options):
     if function is None:
         return functools.partial(kernel, counts=counts, inner=inner, **options)
     options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
-    counts = counts or "parallel" in options
+    counts = counts or options.get("parallel", False)
     options |= {"nogil": True, "_nrt": counts, "pipeline_class": _Compiler}
-    options["parallel"] = options.get("parallel", False) and ONLY_PRANGE
     compiled = numba.njit(**options)(function)
     if numba.config.DISABLE_JIT:
         return compiled

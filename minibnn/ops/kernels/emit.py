@@ -162,6 +162,9 @@ class Emitter:
     @contextmanager
     def parts(self, count, size):
         """A loop over parts of at most ``size``: where each starts, and how long it is."""
+        if size is None:
+            yield I64(0), count
+            return
         b = self.builder
         with self.loop(b.sdiv(self.add(count, I64(size - 1)), I64(size))) as part:
             first = self.times(part.index, I64(size))

@@ -44,7 +44,7 @@ def dense_operands(batch, w):
     """Of Signs (batch, I) with Signs (I, O); the rows of a batch are pixels of one image."""
     n, outputs = w.shape
     depth, lanes = depth_of(n), padded_lanes(outputs)
-    bits = filled_lanes(w.words.reshape(-1, outputs)).reshape(-1)
+    bits = filled_lanes(w.words).reshape(-1)
     base = Lines(np.full(lanes, n, np.int32), steps(batch, 0))
     columns = Columns(bits, steps(1, 0), 1, depth, lanes)
     return Operands(None, 0, steps(batch, depth), steps(1, 0), columns, base)
@@ -56,7 +56,7 @@ def conv2d_operands(image, w, strides, padding, pad_value, pooled):
     height, width, channels, outputs = w.shape
     taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
-    bits = filled_lanes(w.words.reshape(-1, outputs)).reshape(-1)
+    bits = filled_lanes(w.words).reshape(-1)
     base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
     base = Lines(base.reshape(-1), (lists.classes * lanes).astype(np.int32))
     columns = Columns(bits, steps(taps, depth * lanes), taps, depth, lanes)

@@ -104,7 +104,8 @@ def gathered_grad_input(dy, w_t, input_shape, padding, where):
     maxima, chunks, apart = dy.size // outputs, -(-inputs // ROW), _taps(grid.margin + shifts)
     positions = grid.rows * grid.columns + 2 * grid.margin
     signs = scratch("signs as bytes", (chunks, len(apart), outputs, ROW), np.uint8, fill=1)
-    lists, ends = _lists((maxima, outputs + 12)), scratch("ends of lists", (maxima, 5), np.int64)
+    room = outputs + 4 + 8  # a 0 behind each list, and what append writes too much
+    lists, ends = _lists((maxima, room)), scratch("ends of lists", (maxima, 5), np.int64)
     queue = np.zeros(get_num_threads(), np.int64)
     sums = scratch("sums of bytes", (len(queue), positions, ROW), np.int32)
     dx = empty(input_shape, np.int32)
@@ -183,7 +184,8 @@ def _lists_of_windows(simd, orders, dy, where, lists, ends):
         for place in range(4):
             end[place + 1] = end[place]
             for o in range(0, dy.shape[1], 8):
-                mine = Lists(numbers, places)  # assigned to, its arrays would be dead to Numba
+                # Only for this call: Numba drops assignments to a new tuple's arrays as dead.
+                mine = Lists(numbers, places)
                 append(simd, orders, dy[w], where[w], o, place, mine, end, place + 1)
             last = end[place + 1]
             numbers[last], places[last], end[place + 1] = 0, 0, last + 1

@@ -32,7 +32,7 @@ def grad_input_dense(dy, w_t):
     tables = scratch("dense tables", (batch * depth * own.entries,), own.table)
     all_row_tables(own.path, own.values.reshape(-1), batch, outputs, depth, own.entries, tables)
     tables = Stretches(tables, steps(batch, depth * own.entries), ZERO)
-    w = Columns(filled_lanes(w_t.words.reshape(-1, inputs)).reshape(-1), ZERO, 1, depth, lanes)
+    w = Columns(filled_lanes(w_t.words).reshape(-1), ZERO, 1, depth, lanes)
     dx = empty((batch, lanes), own.sum)
     _dense(own.path, tables, own.limit, w, Lines(dx.reshape(-1), steps(batch, lanes)))
     dx = np.ascontiguousarray(dx[..., :inputs])
@@ -43,7 +43,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     """dy NHWC float32 or Fixed, w_t Signs (H, W, O, I) on axis 2: dx of ``input_shape``."""
     kernel_size, outputs, inputs = w_t.shape[:2], w_t.shape[2], w_t.shape[3]
     depth, lanes = depth_of(outputs), padded_lanes(inputs)
-    w = filled_lanes(w_t.words.reshape(-1, inputs)).reshape(-1)
+    w = filled_lanes(w_t.words).reshape(-1)
     own = numbers(dy)
     pixel, size = depth * own.entries, np.dtype(own.table).itemsize
     dx = empty((*input_shape[:3], lanes), own.sum)

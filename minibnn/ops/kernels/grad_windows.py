@@ -135,7 +135,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
         scratch("window tables", (threads, ring * KINDS * depth * own.entries), own.table),
         scratch("window masks", (threads, ring * MASKS * depth), np.uint32),
         scratch("window values", (threads, PLACES * depth * WORD), own.values.dtype),
-        filled_lanes(w_t.words.reshape(-1, inputs)).reshape(-1), dx,
+        filled_lanes(w_t.words).reshape(-1), dx,
     )  # fmt: skip
     dx = np.ascontiguousarray(dx[..., :inputs])
     return dy.like(dx) if isinstance(dy, Fixed) else dx

@@ -25,13 +25,13 @@ def padded_lanes(n):
     return -(-n // LANES) * LANES
 
 
-def filled_lanes(rows):
-    """Rows (N, C), contiguous, with zeros up to ``padded_lanes`` of C: tiles then have no end."""
-    lanes = padded_lanes(rows.shape[1])
-    if lanes == rows.shape[1]:
-        return np.ascontiguousarray(rows)
-    filled = np.zeros((len(rows), lanes), rows.dtype)
-    filled[:, : rows.shape[1]] = rows
+def filled_lanes(array):
+    """The array, contiguous, its last axis filled up with zeros: tiles then have no end."""
+    *others, n = array.shape
+    if padded_lanes(n) == n:
+        return np.ascontiguousarray(array)
+    filled = np.zeros((*others, padded_lanes(n)), array.dtype)
+    filled[..., :n] = array
     return filled
 
 

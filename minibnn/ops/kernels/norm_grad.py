@@ -33,15 +33,16 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bit
 
 def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, across=None, bits=None):
     fixed, channels, path = isinstance(dy, Fixed), dy.shape[-1], simd()
-    if not fixed and dy.dtype != np.float32:
+    dtype = np.dtype(np.float32) if fixed else dy.dtype
+    mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
+    if dtype != np.float32:
         own = x, mean, variance, epsilon, gamma, across, bits
         if gate is None:
             return reference.batch_norm_grad(dy, *own)
         return reference.batch_norm_sign_grad(dy, gate, *own)
-    mean, variance = mean.astype(np.float32, copy=False), variance.astype(np.float32, copy=False)
     z, x_unit = (x.integers, x.unit) if isinstance(x, Fixed) else (x, 1)
     if not fixed and z.dtype not in NUMBERS:
-        z = z.astype(np.float32)
+        z, x_unit = z.astype(dtype) * dtype.type(x_unit), 1
     u, z = (filled_lanes(a.reshape(-1, channels)) for a in (dy.integers if fixed else dy, z))
     n, lanes = u.shape
     words, parts = (n, lanes // WORD), -(-n // PART)
@@ -65,7 +66,7 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
         means = total.astype(np.float32) * np.float32(1 / count)
         dbeta, dgamma = found.astype(np.float32)
     constants[3:, :channels] = means
-    mode, dtype = VALUES, np.dtype(np.float32)
+    mode = VALUES
     if fixed and bits is not None:
         sizes = np.zeros((parts, lanes), np.int32)  # bits of floats, which compare like them
         _entries(*own, LARGEST, sizes)

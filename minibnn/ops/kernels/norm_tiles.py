@@ -18,7 +18,7 @@ def _passed(e, u, at, gate, word):
 
 
 def _add(e, value, sums, to, here):
-    """sums[to + here:] += value, each step rounded."""
+    """sums[to + here:] += value."""
     add = e.builder.fadd if isinstance(value.type.element, ir.DoubleType) else e.builder.add
     e.store(add(e.load(value.type, sums, to, here), value), sums, to, here)
 

@@ -19,13 +19,14 @@ def pack_signs(x, axis):
     x = np.asarray(x)
     shape, axis = x.shape, range(x.ndim)[axis]
     if x.dtype not in NUMBERS:
-        x = -(x < 0).view(np.int8)
+        x = -(x < 0).view(np.int8)  # -1 or 0
     swapped = axis == x.ndim - 2 and x.swapaxes(-1, -2).flags.c_contiguous
     if swapped:
         x = x.swapaxes(-1, -2)
     words, along = empty(packed_shape(shape, axis), np.uint32), axis + swapped
     outer, n, inner = prod(x.shape[:along]), x.shape[along], prod(x.shape[along + 1 :])
     if inner == 1:
+        # Swapped, the words of a row do not stand side by side.
         rows, pitch = filled_lanes(x.reshape(outer, n)), shape[-1] if swapped else 1
         _pack_rows(simd(), rows, ZEROS, words.reshape(-1), pitch)
     else:

@@ -16,7 +16,6 @@ NamedTuples of arrays and numbers that do not change from tile to tile; what doe
 ``column``. Bounds are the caller's business.
 """
 
-from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from llvmlite import ir
 
 from minibnn.ops.kernels.emit import I8, I32, I64, tile
 
-NUMBERS = np.int8, np.int16, np.int32, np.float32  # what tiles take of batch normalisation
+NUMBERS = np.int8, np.int16, np.int32, np.float32  # what tiles of normalisation and signs load
 BYTE = 31  # words whose bits a byte counts
 GROUP = 16  # output lanes that ``width`` counts in
 
@@ -118,8 +117,7 @@ def popcount_tile(e, height, width, pooled, signed, x, start, row, w, column, ba
         with e.loop(w.taps) as tap:
             sources = sources_of(e, x, start, row, rows_here, tap)
             plane = e.at(w.words, column, e.entry(w.planes, tap.index))
-            whole = nullcontext((I64(0), w.depth))
-            with e.parts(w.depth, BYTE) if in_bytes else whole as (begin, some):
+            with e.parts(w.depth, BYTE if in_bytes else None) as (begin, some):
                 with e.loop(some) as word:
                     at = e.add(begin, word.index)
                     line = e.times(at, w.stride)
