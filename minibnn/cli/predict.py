@@ -27,7 +27,7 @@ from minibnn.errors import InputError, one_line, say
 @THREADS
 @JSON
 def predict(network, images, model, top, threads, as_json):
-    """Tell the class of each IMAGE, a file of any format and size Pillow reads.
+    """Tell the class of each IMAGE: a JPEG, PNG, BMP, GIF, WebP, TIFF or PNM file of any size.
 
     The network is one that "minibnn export --to packed" wrote, a run folder, or with --model one
     that comes with minibnn. Images are made grey or RGB as it needs them, laid on white where they

@@ -59,8 +59,10 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     """The Dataset with the test images of the network at ``where``, by default those it had."""
     if load is None:
         from minibnn.data import load
-    options = trained.config.get("options") or {}
-    dataset = trained.dataset if dataset is None else dataset
+    from minibnn.training.config import describe_data
+
+    options, known = trained.config.get("options") or {}, trained.config.get("data")
+    named, dataset = dataset is not None, trained.dataset if dataset is None else dataset
     if dataset is None:
         raise InputError(f"{where} does not tell its images: name them by --dataset")
     own = options if dataset == options.get("dataset") else {}
@@ -74,4 +76,7 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     if takes != found and "arrays" not in (takes, found):
         words = f"those of {images.name} are {found!r}"
         raise InputError(f"the network takes {takes!r} images, {words}")
+    if known and not (named or options) and known != describe_data(images):
+        words = "trained on other images of that name: name those to measure by --dataset"
+        raise InputError(f"{where} was {words}")
     return images

@@ -71,7 +71,6 @@ def load_image_folder(data_dir, image_size=None, workers=None, progress=None, te
     workers = len(cores()) if workers is None else integer(workers, "workers", 1, MOST_WORKERS)
     listings = list_images(data_dir, divided=test_share is None)
     problems = Problems(listings[0].root, None if progress is False else say)
-    classes = listings[0].classes
     parts = [(listing, np.arange(len(listing.names))) for listing in listings]
     if test_share is not None:
         parts = _divided(*parts[0], test_share)
@@ -80,7 +79,7 @@ def load_image_folder(data_dir, image_size=None, workers=None, progress=None, te
         images = FolderImages(listing, rows, image_size, workers, problems)
         images.check_readable()
         arrays += [images, listing.labels[rows]]
-    return Dataset(*arrays[:4], classes, "image-folder", *arrays[4:])
+    return Dataset(*arrays[:4], listings[0].classes, "image-folder", *arrays[4:])
 
 
 def _divided(listing, rows, share):

@@ -6,6 +6,7 @@ runs on Fractions of rational constants. The rest, shortest first, are conjectur
 catalogue has to prove them.
 """
 
+import math
 import time
 from collections import namedtuple
 from dataclasses import dataclass, field
@@ -16,9 +17,11 @@ import numpy as np
 
 from minibnn.equivalences.case import text
 from minibnn.equivalences.models import START, THRESHOLD, model_of
+from minibnn.errors import InputError
 
 ROUNDS, STEPS = 24, 6  # traces in float64, and their length
 EXACT_ROUNDS = 40
+MOST = 5_000_000  # candidates; half as many take seconds
 FEW = 300  # candidates that may run on Fractions
 GRADIENTS = (0, 1, -1, 2, -2, 3, -3)
 SMALLEST = (0, 1, -1, 2, -2)
@@ -113,6 +116,9 @@ class Candidates:
         self.model = model
         self.terms = {name: grammar(kind, known) for name, kind in model.constants.items()}
         shape = tuple(len(terms) for terms in self.terms.values())
+        if (count := math.prod(shape)) > MOST:
+            words = f"has {count:,} candidates, and more than {MOST:,} take too long"
+            raise InputError(f"{model.name} {words}: choose step functions of fewer constants")
         every = np.indices(shape, np.int16).reshape(len(shape), -1)
         self.alive = {choice: every for choice in model.combinations()}
 

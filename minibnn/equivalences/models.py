@@ -142,7 +142,9 @@ def of_function(step):
 
     def run(w, g, state, c, choice):
         try:
-            w, new = step(w, g, state[0], **{name: c[name] for name in names})
+            w, new = map(np.asarray, step(w, g, state[0], **{name: c[name] for name in names}))
+            if {w.shape, new.shape} != {g.shape}:
+                raise ValueError(f"found shapes {w.shape} and {new.shape} for {g.shape}")
         except Exception as error:
             raise InputError(f"{step.__name__} must return (w, state): {error!r}") from None
         return w, (new,)

@@ -24,7 +24,7 @@ CHECKSUM = "checksum"
 _DEFLATE = 1032  # no deflated stream unpacks to more than this times its length
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the same date in every file
 _HEADER = re.compile(  # of version 1.0, as NumPy writes it
-    rb"\{'descr': '([<>|=]?[biufUS]\d{1,9})', 'fortran_order': (True|False), "
+    rb"\{'descr': '([<>|=]?[biufUS]\d{1,9})', 'fortran_order': (?:True|False), "
     rb"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
 )
 _WHAT_DAMAGE_RAISES = (
@@ -139,17 +139,12 @@ class Archive:
                 there = "there is memory" if packed else "the file has"
                 raise Damaged(f"{name} declares {size} bytes, more than {there}")
             self._members[name] = member
-        self.declared = {name: self._header(name)[:2] for name in self._members}
+        self.declared = {name: self._header(name) for name in self._members}
 
     def read(self, name):
         """One array; Damaged if its content is cut off or fails the member's CRC-32."""
-        dtype, shape, fortran_order, start = self._header(name)
-        array = np.empty(shape, dtype, order="F" if fortran_order else "C")
-        flat = array.reshape(-1, order="A").view(np.uint8) if array.size else array
         with self._archive.open(self._members[name]) as stream:
-            stream.read(start)
-            if array.size and stream.readinto(flat.data) != array.nbytes:
-                raise Damaged(f"{name} is cut off")
+            array = np.lib.format.read_array(stream, allow_pickle=False)
             if stream.read(1):  # also has the CRC checked
                 raise Damaged(f"{name} is longer than it says")
         return array
@@ -164,7 +159,7 @@ class Archive:
         return arrays
 
     def _header(self, name):
-        """(dtype, shape, fortran_order, length of the header)."""
+        """(dtype, shape), which must be those of a whole member."""
         member = self._members[name]
         with self._archive.open(member) as stream:
             start = stream.read(10)
@@ -175,10 +170,10 @@ class Archive:
         if start[:8] != b"\x93NUMPY\x01\x00" or match is None:
             raise Damaged(f"{name} is no array of numbers or strings as numpy.savez writes it")
         dtype = np.dtype(match[1].decode())
-        shape = tuple(int(n) for n in match[3].split(b",") if n.strip())
+        shape = tuple(int(n) for n in match[2].split(b",") if n.strip())
         size, held = math.prod(shape) * dtype.itemsize, member.file_size - 10 - len(text)
         if not dtype.itemsize:  # <U0: no bytes in the file, but some for each in memory
             raise Damaged(f"{name} declares {dtype} {shape}, entries of no bytes")
         if size != held:
             raise Damaged(f"{name} declares {dtype} {shape}, {size} bytes, but holds {held}")
-        return dtype, shape, match[2] == b"True", 10 + len(text)
+        return dtype, shape

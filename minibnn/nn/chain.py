@@ -21,7 +21,6 @@ from minibnn.nn.layers.threshold import Threshold
 from minibnn.nn.quantizers import SteSign
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import WORD, Signs
-from minibnn.ops.fixed import Fixed
 
 BINARY = BinaryConv2D, BinaryDense
 
@@ -31,6 +30,7 @@ class Chain:
 
     def __init__(self, layers):
         self.layers = list(layers)
+        self.own = {}  # input shapes of layers of one's own
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise InputError(f"layers must be layers of minibnn.nn, found {layer!r}")
@@ -50,6 +50,8 @@ class Chain:
             if prod(input_shape) > MOST_NUMBERS:
                 raise InputError(f"{layer.name}: inputs of shape {input_shape} are too large")
             layer.build(input_shape, rng)
+            if not (layer.takes_fixed or ours(type(layer))):
+                self.own[layer] = input_shape
             input_shape = layer.output_shape(input_shape)
         self.steps = fuse(self.layers)
         trained = [k for k, step in enumerate(self.steps) if step.parameters()]
@@ -62,17 +64,23 @@ class Chain:
 
     def forward(self, x, training=False):
         for step in self.steps:
-            own = isinstance(x, Fixed) and not (step.takes_fixed or ours(type(step)))
-            x = step.forward(x.floats() if own else x, training)
+            if step not in self.own:
+                x = step.forward(x, training)
+            else:
+                shape = len(x), *step.output_shape(self.own[step])
+                x = step.forward(as_floats(x), training)
+                check_given(step, x, "forward", shape)
         return x
 
     def backward(self, dy, need_dx=True):
         """dx; without ``need_dx`` None, and nothing is computed before the first parameter."""
         for k in reversed(range(len(self.steps))):
             wanted, step = need_dx or k > self.first_trained, self.steps[k]
-            dy = step.backward(dy if step.takes_fixed else as_array(dy), wanted)
+            given, dy = dy, step.backward(dy if step.takes_fixed else as_array(dy), wanted)
             if not wanted:
                 return None
+            if step in self.own:
+                check_given(step, dy, "backward", (len(given), *self.own[step]))
         return dy
 
     def machine_dependent(self, exact):
@@ -100,17 +108,26 @@ class Chain:
                 yield from chain.walk()
 
 
+def check_given(layer, y, method, shape):
+    """InputError unless what a layer of one's own gives is finite and of this shape."""
+    found = getattr(y, "shape", None)
+    if found != shape:
+        raise InputError(f"{layer.name}: {method} must return an array {shape}, found {found}")
+    if isinstance(y, np.ndarray) and not np.isfinite(y).all():
+        raise InputError(
+            f"{layer.name}: {method} must return finite numbers, found NaN or infinity"
+        )
+
+
 def fuse(layers):
     """Steps that do what the layers do one after another."""
     steps, rest = [], list(layers)
     while rest:
         counts = {kind: kind.fits(*rest[:3]) for kind in _FUSED if len(rest) > 1}
         kind = max(counts, key=counts.get, default=None)
-        if kind is None or not counts[kind]:
-            steps.append(rest.pop(0))
-            continue
-        steps.append(kind(*rest[: counts[kind]]))
-        del rest[: counts[kind]]
+        count = counts.get(kind, 0)
+        steps.append(kind(*rest[:count]) if count else rest[0])
+        del rest[: count or 1]
     for before, step in pairwise(steps):
         layer = before.first if isinstance(before, ConvolveAndPool) else before
         norm = step.first if isinstance(step, NormaliseAndSign) else step
@@ -138,6 +155,10 @@ class _Fused:
             x = layer.forward(x, training)
         return x
 
+    def backward(self, dy, need_dx=True):
+        dy = dy if self.kept is not None else self.last.backward(dy)
+        return self.first.backward(dy, need_dx, self.kept)
+
 
 class ConvolveAndPool(_Fused):
     """A binary convolution of signs and 2x2 max pooling: the sums before pooling are not kept."""
@@ -154,10 +175,6 @@ class ConvolveAndPool(_Fused):
         y, self.kept = ops.binary_conv2d_pool(x, conv.kernel.signs, *conv.geometry)
         return y
 
-    def backward(self, dy, need_dx=True):
-        dy = dy if self.kept is not None else self.last.backward(dy)
-        return self.first.backward(dy, need_dx, self.kept)
-
 
 class NormaliseAndSign(_Fused):
     """Batch normalisation and its sign: only the signs and a bit for the estimator are kept."""
@@ -173,11 +190,6 @@ class NormaliseAndSign(_Fused):
         normalisation = self.first.normalisation(x, training)
         signs, self.kept = ops.batch_norm_sign(*normalisation, self.last.quantizer.clip_value)
         return signs
-
-    def backward(self, dy, need_dx=True):
-        if self.kept is None:
-            return self.first.backward(self.last.backward(dy), need_dx)
-        return self.first.backward(dy, need_dx, self.kept)
 
 
 class MultiplyAndCompare(_Fused):

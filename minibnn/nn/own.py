@@ -35,18 +35,19 @@ def register(name):
 
     def known(it):
         if inspect.isclass(it) and issubclass(it, Layer):
-            table, it.kind = KINDS, name
+            table, attribute = KINDS, "kind"
         elif inspect.isclass(it) and callable(getattr(it, "gradient", None)):
             if "__init__" in vars(it) and not is_dataclass(it):
                 raise InputError(f"quantizer {it.__name__} has arguments: make it a dataclass")
-            table, it.name = QUANTIZERS, name
+            table, attribute = QUANTIZERS, "name"
         elif inspect.isfunction(it):
-            table = KERNEL_QUANTIZERS
+            table, attribute = KERNEL_QUANTIZERS, "name"
         else:
             raise InputError(f"register takes a layer, a quantizer or a function, found {it!r:.60}")
         if name in table and (table[name] is None or ours(table[name])):
             raise InputError(f"minibnn has a {name!r} of its own: choose another name")
         table[name] = it
+        setattr(it, attribute, name)
         return it
 
     if not isinstance(name, str) or not name:

@@ -66,7 +66,7 @@ class Number:
 
 
 def is_none(value):
-    return value is None or str(value).lower() == "none"
+    return str(value).lower() == "none"
 
 
 def _float32(value):

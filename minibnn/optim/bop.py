@@ -133,9 +133,9 @@ def integer_bop_step(w, q, state, *, shift, threshold, rounding="zero"):
     return np.where(w * a.astype(np.int64) > threshold, -w, w), IntegerBopState(a)
 
 
-def quanta(g, unit, most=MOST):
-    """A float gradient in integer quanta of ``unit``, clipped to ``most`` of them, as int16."""
-    return np.clip(np.rint(g / np.float64(unit)), -most, most).astype(np.int16)
+def quanta(g, unit):
+    """A float gradient in integer quanta of ``unit``, at most 127 of them, as int16."""
+    return np.clip(np.rint(g / np.float64(unit)), -MOST, MOST).astype(np.int16)
 
 
 @dataclass(eq=False)

@@ -21,7 +21,6 @@ from minibnn.optim.optimizer import StepOptimizer, finite_array
 
 JUMPS = ("none", "wells", "bottom")
 DIRECTIONS = ("adamw", "lion", "signum", "nesterov")
-Direction = Annotated[str, arguments.Choice(DIRECTIONS)]
 
 
 class SchmittSGDState(NamedTuple):
@@ -296,7 +295,7 @@ def diode_step(w, g, state, *, lr, beta_1=0.9, beta_2=0.999):
 
 @dataclass(eq=False, kw_only=True)
 class _Directed(StepOptimizer):
-    direction: Direction = "lion"
+    direction: Annotated[str, arguments.Choice(DIRECTIONS)] = "lion"
     beta_1: arguments.Share = 0.9
     beta_2: arguments.Share = 0.99
     epsilon: arguments.Divisor = 1e-7

@@ -34,7 +34,7 @@ class EarlyStopping:
 
     def on_epoch_end(self, run, row):
         """Whether to end the training of ``run`` after the epoch of ``row``."""
-        if row.get(self.column) is None:
+        if not isinstance(row.get(self.column), Real):
             measured = ", ".join(c for c in row if isinstance(row[c], float))
             raise InputError(f"EarlyStopping: {self.column!r} is not measured; {measured} are")
         sign = -1 if self.column.endswith("loss") else 1

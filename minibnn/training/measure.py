@@ -147,7 +147,8 @@ def check_labels(labels, classes):
     """InputError unless every label is one of the network's ``classes`` outputs."""
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
         span = f"from 0 to {classes - 1} (the network has {classes} outputs)"
-        found = f"{labels.dtype} from {labels.min()} to {labels.max()}"
+        numbers = labels.dtype.kind in "biuf"
+        found = f"{labels.dtype} from {labels.min()} to {labels.max()}" if numbers else labels.dtype
         raise InputError(f"labels must be integers {span}, found {found}")
 
 

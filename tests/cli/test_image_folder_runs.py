@@ -24,7 +24,7 @@ def images(here):
 def test_a_run_says_what_it_left_out_and_can_be_resumed(run, fails):
     code, out, err = run("train", *OPTIONS, "--epochs", 2)
     assert code == 0
-    assert err == "minibnn: data/train/e/2.PNG: not an image; left out\n"
+    assert err == "minibnn: data/train/e/2.PNG: not an image of a known format; left out\n"
     assert "24 + 12 images 12x12x3 float32, 6 classes" in out
     assert "note: images that cannot be read, left out: 1" in out
     folder = Path("runs/train-image-folder-1")
@@ -45,7 +45,10 @@ def test_a_broken_image_is_left_out_of_what_is_measured(run, here, monkeypatch):
     assert run("train", *OPTIONS, "--epochs", 1, "--out", "run")[0] == 0
     (row,) = read_rows(here / "run/metrics.csv")
     code, out, err = run("evaluate", "run", "--batch-size", "5")
-    assert (code, err) == (0, "minibnn: data/val/b/1.jpg: not an image; left out\n")
+    assert (code, err) == (
+        0,
+        "minibnn: data/val/b/1.jpg: not an image of a known format; left out\n",
+    )
     assert "left out:  1, which cannot be read\n" in out
     assert f" {100 * row['test_accuracy']:.2f} % " in out
     assert run("report", "run")[0] == 0

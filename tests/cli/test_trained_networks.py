@@ -71,6 +71,17 @@ def test_evaluate(works):
         assert rows[3][11] == f"{100 * counts[3][3] / sum(counts[3]):.1f}"
 
 
+def test_images_that_only_have_the_name_of_known_ones(tmp_path, works, fails):
+    data = bnn.data.load("digits").subset(train=200, test=50)
+    both = bnn.optim.Split(bnn.optim.Bop(1e-2, 1e-6), bnn.optim.Adam(0.01))
+    net = bnn.zoo.digits_net(filters=4, dense_units=8)
+    bnn.fit(net, both, data, epochs=1, batch_size=50, out=tmp_path / "part", progress=False)
+    fails(
+        "part was trained on other images of that name: .*--dataset", "evaluate", tmp_path / "part"
+    )
+    assert " 360\n" in works("evaluate", tmp_path / "part", "--dataset", "digits")
+
+
 def test_evaluate_json_and_image(works):
     options = ("--json", "--out", "confusion.png", "--threads", 1, "--batch-size", 7)
     found = json.loads(works("evaluate", "net.bnn.npz", "--dataset", "digits", *options))
@@ -174,7 +185,7 @@ def test_predict_bad_input(run, tmp_path, fails):
     assert [line.partition(":")[0] for line in out.splitlines()] == ["0.png", "1.png"]
     assert [line.rpartition("/")[2] for line in err.splitlines()] == [
         "minibnn: missing.png: cannot be read (No such file or directory)",
-        "no.png: not an image",
+        "no.png: not an image of a known format",
     ]
     code, out, err = run("predict", "net.bnn.npz", "missing.png", "0.png", "--json")
     assert (code, [one["image"] for one in json.loads(out)]) == (2, ["0.png"])

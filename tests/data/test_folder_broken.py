@@ -59,7 +59,7 @@ def test_each_broken_image_is_told_once_in_the_order_of_the_batches(bad, capsys)
             f"{bad}/{name}" for name in [*BROKEN, "val/b/1.jpg"]
         }
     assert told[0] == told[1]
-    assert f"minibnn: {bad}/train/a/2.PNG: not an image; left out" in told[0]
+    assert f"minibnn: {bad}/train/a/2.PNG: not an image of a known format; left out" in told[0]
     epoch(open_folder(bad))  # progress=False
     assert capsys.readouterr().err == ""
 
@@ -82,8 +82,11 @@ def test_a_broken_image_is_read_once(bad, monkeypatch):
 def test_a_folder_that_begins_with_a_broken_image_is_opened(tmp_path, capsys):
     root = write_tree(tmp_path, GOOD | {"train/a/0.JPEG": b"no"})
     data = open_folder(root, progress=None)
-    assert data.unreadable == {"train/a/0.JPEG": "not an image"}
-    assert capsys.readouterr().err == f"minibnn: {root}/train/a/0.JPEG: not an image; left out\n"
+    assert data.unreadable == {"train/a/0.JPEG": "not an image of a known format"}
+    assert (
+        capsys.readouterr().err
+        == f"minibnn: {root}/train/a/0.JPEG: not an image of a known format; left out\n"
+    )
 
 
 def test_no_readable_image_at_all_is_refused(tmp_path, capsys):
@@ -91,7 +94,7 @@ def test_no_readable_image_at_all_is_refused(tmp_path, capsys):
         files = GOOD | {name: b"no" for name in GOOD if name.startswith(part)}
         root = write_tree(tmp_path / part, files)
         count = sum(name.startswith(part) for name in GOOD)
-        expected = f"{part}/a/0.JPEG: not an image; none of the {count} images"
+        expected = f"{part}/a/0.JPEG: not an image of a known format; none of the {count} images"
         with pytest.raises(InputError, match=expected):
             open_folder(root, progress=None)
     assert capsys.readouterr().err == ""  # that one line is enough

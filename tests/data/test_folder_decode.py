@@ -98,8 +98,8 @@ NARROW = encoded(Image.new("L", (1, 101)), "PNG")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "not an image"),
-        (b"<html>404</html>", "not an image"),
+        (b"", "not an image of a known format"),
+        (b"<html>404</html>", "not an image of a known format"),
         (GOOD[: len(GOOD) // 2], "damaged: .*[Tt]runcated"),
         (encoded(RGB, "PNG")[:-60], "damaged: .*[Tt]runcated"),
         (encoded(RGB, "PNG").replace(b"IDAT", b"IDOT"), "damaged|not an image"),

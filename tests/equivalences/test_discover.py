@@ -124,6 +124,31 @@ def test_unknown_step_functions(name):
         model_of(name)
 
 
+def listed(w, g, state, *, gamma):
+    return list(w), [state]
+
+
+def lost(w, g, state, *, gamma):
+    return w[:1], state
+
+
+def many(w, g, state, *, a, b, c, d, e, f):
+    return w, state
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (listed, r"listed must return \(w, state\)"),
+        (lost, r"lost must .*\(1,\) and \((\d+),\) for \(\1,\)"),
+        (many, "many has .* candidates, and more than 5,000,000 take too long"),
+    ],
+)
+def test_step_functions_that_cannot_be_tried(step, line):
+    with pytest.raises(InputError, match=line):
+        discover("bop", step)
+
+
 def test_given_constants_count_wherever_they_stand():
     _, words = conjectures("sign-sgd-decay", "diode", given=("C",))
     assert {"rate": "lam lr", "lr": "1 / (lr C)", "s0": "-lam w0 / (lr C)"} in words

@@ -104,6 +104,7 @@ def test_a_name_that_is_taken_needs_another(tmp_path):
     assert_array_equal(bnn.load(tmp_path / "net.npz").predict(x), net.predict(x))
     with pytest.raises(InputError, match="minibnn has a 'ReLU' of its own"):
         nn.register("ReLU")(flatten)
+    net.save(tmp_path / "net.npz")  # its name is what it was
 
 
 def test_a_class_that_is_defined_anew_takes_over():
@@ -171,3 +172,39 @@ def test_a_layer_of_ones_own_gets_floats_where_sums_of_bytes_are_fixed():
     z = net.forward(DATA.test_images, training=True)
     net.backward(np.ones_like(z))
     assert abs(net.parameters()[0].grad).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        (
+            {"forward": lambda self, x, training=False: x[:, 1:]},
+            r"forward .* \(20, 16\), found \(20, 15\)",
+        ),
+        (
+            {"forward": lambda self, x, training=False: x * np.nan},
+            "forward .* found NaN or infinity",
+        ),
+        (
+            {"backward": lambda self, dy, need_dx=True: dy[:3]},
+            r"backward .* \(20, 16\), found \(3, 16\)",
+        ),
+        ({"backward": lambda self, dy, need_dx=True: None}, r"backward .* \(20, 16\), found None"),
+    ],
+)
+def test_what_a_layer_of_ones_own_gives_is_checked(tmp_path, members, said):
+    with pytest.raises(InputError, match=f"half1: {said}"):
+        fit(None, net_with(half(**members)()))
+
+
+def test_a_layer_of_ones_own_gets_floats_of_bytes_signs_and_sums():
+    seen = []
+    keep = {"forward": lambda self, x, training=False: seen.append(x) or x}
+    one, two, three = (half(**keep)() for _ in range(3))
+    layers = [nn.Flatten(), one, nn.Sign(), two, nn.Sign(), nn.BinaryDense(3), three]
+    nn.Sequential(layers, (8, 8, 1)).forward(DATA.test_images)
+    assert [x.dtype for x in seen] == [np.float32] * 3
+    pixels = DATA.test_images.reshape(-1, 64).astype(np.float32)
+    assert_array_equal(seen[0], (2 * pixels - 255) * np.float32(1 / 255))
+    assert_array_equal(seen[1], np.where(seen[0] < 0, -1, 1))
+    assert_array_equal(seen[2], seen[1] @ layers[5].kernel.value)

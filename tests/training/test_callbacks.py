@@ -68,6 +68,8 @@ def test_early_stopping_survives_a_resume(tmp_path):
 def test_a_column_that_is_not_measured():
     with pytest.raises(bnn.InputError, match=r"'validation_accuracy' is not measured; .*test_loss"):
         fit(callbacks=EarlyStopping())
+    with pytest.raises(bnn.InputError, match="'name' is not measured"):
+        fit(callbacks=EarlyStopping("name"))
     with pytest.raises(bnn.InputError, match="patience must be 1 or more"):
         EarlyStopping(patience=float("nan"))
     for min_delta in ("0.1", float("nan")):

@@ -55,7 +55,7 @@ def pillow_errors():
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError as error:  # its text holds an address in memory
-        raise Unreadable("not an image") from error
+        raise Unreadable("not an image of a known format") from error
     except Exception as error:  # decoders fail in many ways
         text = " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(f"damaged: {text}"[:200]) from error

@@ -26,8 +26,9 @@ class Layer:
     """One step of a network, with hand-written ``forward`` and ``backward``.
 
     A layer takes and gives Signs, integers or floats; a first layer also takes bytes. With integer
-    gradients Fixed goes both ways: sums of bytes forward, gradients backward. Shapes are without
-    the batch. The defaults are those of a layer without parameters that keeps its input's shape.
+    gradients Fixed goes both ways: sums of bytes forward, gradients backward. In place of all these
+    a layer of one's own gets floats, unless it ``takes_fixed``. Shapes are without the batch. The
+    defaults are those of a layer without parameters that keeps its input's shape.
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...
@@ -35,7 +36,7 @@ class Layer:
     kept = ()  # names of arrays, attributes, that belong to the layer but are not trained
     name = None  # until a network owns the layer
     gradient_bits = None  # of integer gradients, see Sequential.gradients
-    takes_fixed = False  # whether it takes Fixed; of one's own, others get floats both ways
+    takes_fixed = False  # whether it takes Fixed, both ways
     across = None  # where inputs are a piece of a batch: see ops.reference.batch_statistics
 
     def __init_subclass__(cls, **options):
@@ -133,7 +134,10 @@ class _Windowed(Layer):
     def windows_on(self, input_shape):
         """The Windows on images of ``input_shape``."""
         expect_axes(self, input_shape, 3)
-        found = windows(tuple(input_shape[:2]), self.window, self.strides, self.padding)
+        try:
+            found = windows(tuple(input_shape[:2]), self.window, self.strides, self.padding)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
         if max(prod(found.padded), *self.strides) > MOST_NUMBERS:
             raise InputError(f"{self.name}: windows of {self.window} by {self.strides} too large")
         return found
@@ -187,9 +191,8 @@ class Parameter:
         check_shape(array.shape, self.shape, self.name)
         if array.dtype.kind not in "fiu":
             raise InputError(f"{self.name} must be real numbers, found {array.dtype}")
-        if self.binary and not np.all((array == 1) | (array == -1)):
-            odd = array[(array != 1) & (array != -1)][0]
-            raise InputError(f"{self.name} is binary: every entry must be +1 or -1, found {odd}")
+        if self.binary and (odd := array[np.abs(array) != 1]).size:
+            raise InputError(f"{self.name} is binary: every entry must be +1 or -1, found {odd[0]}")
         return array.astype(self._array.dtype)
 
     def rescale(self, latent):

@@ -89,7 +89,7 @@ class _Binary:
 
     def of_sums(self, dy):
         """dL/dsums from dL/dy; with integer gradients rounded to them, once."""
-        dy = dy if self.scale is None else self.times_scale(dy)
+        dy = self.times_scale(dy)
         return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
 
 

@@ -30,11 +30,8 @@ def divide_cores(cells, jobs=None, total=None):
 @contextlib.contextmanager
 def mpi():
     """The MPI ranks that ``python -m mpi4py.futures`` started us with; InputError without it."""
-    try:
-        import mpi4py  # noqa: F401  (does not start MPI yet)
-    except ImportError:
-        words = 'pip install "minibnn[mpi]", and an MPI such as Open MPI'
-        raise InputError(f"the executor mpi needs mpi4py: {words}") from None
+    words = "the executor mpi needs an MPI such as Open MPI, and mpi4py"
+    import_extra("mpi4py", "mpi", words)  # does not start MPI yet
     start = InputError(f"the executor mpi has to be started as: {MPI_START} (N - 1 of N work)")
     if "mpi4py.futures" not in sys.orig_argv:
         raise start

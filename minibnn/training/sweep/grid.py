@@ -255,8 +255,7 @@ def _drawn(grid, ranges, count, seed):
 def _lines(point, scan, options):
     """The points of a scan around one point, the middle only once."""
     fixed = cell_options(point, options)
-    middle = {key: unvaried(key, fixed) for key in scan}
-    middle = {key: value for key, value in middle.items() if value is not None}
+    middle = {key: value for key in scan if (value := unvaried(key, fixed)) is not None}
     found = []
     for key, values in scan.items():
         for value in values:

@@ -236,7 +236,8 @@ def _outcome(future):
 
 def _seeds(seeds):
     """Seeds as a list of int; InputError for anything but different integers from 0 on."""
-    seeds = [integer(x, "a seed", 0, MOST) for x in ([seeds] if isinstance(seeds, int) else seeds)]
+    seeds = seeds if hasattr(seeds, "__iter__") else [seeds]
+    seeds = [integer(x, "a seed", 0, MOST) for x in seeds]
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"seeds must be different integers, found {seeds}")
     return seeds

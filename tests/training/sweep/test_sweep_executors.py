@@ -65,7 +65,7 @@ def test_a_child_is_no_mpi_rank():
 @pytest.mark.parametrize(
     ("package", "start", "message"),
     [
-        ("mpi4py", executors.mpi, r'needs mpi4py: pip install "minibnn\[mpi\]"'),
+        ("mpi4py", executors.mpi, r'and mpi4py: pip install "minibnn\[mpi\]"'),
         ("distributed.client", lambda: executors.dask("x"), r'pip install "minibnn\[dask\]"'),
     ],
 )
