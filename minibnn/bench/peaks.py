@@ -7,7 +7,9 @@ from minibnn.bench.clock import FULL, measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
+from minibnn.ops.kernels.forward import PLAIN
 from minibnn.ops.kernels.gathered import LIST, ROW, TAPS, Lists, gather_rows
+from minibnn.ops.kernels.layout import steps
 from minibnn.ops.kernels.matrix import (
     BLOCK,
     FIRST,
@@ -21,13 +23,11 @@ from minibnn.ops.kernels.matrix import (
 )
 from minibnn.ops.kernels.scratch import scratch
 from minibnn.ops.kernels.simd import simd, vector_path
-from minibnn.ops.kernels.table_tiles import select_tile, table_tile
+from minibnn.ops.kernels.table_tiles import FOUR, FRESH, TWO, select_tile, table_tile
 from minibnn.ops.kernels.tables import all_row_tables, numbers
 from minibnn.ops.kernels.tiles import Columns, Lines, Results, Stretches, popcount_tile
 from minibnn.ops.reference import to_fixed
 
-TWO, FOUR = (0,) * 2, (0,) * 4
-PLAIN, FRESH = (), ()
 HEIGHT, DEPTH = 4, 8  # rows of a tile of tables, and their words: as in a kernel's gradient
 LANES = 64  # output lanes of the tiles that wide layers use
 CALLS = 2000  # of the slowest tile in one run
@@ -92,10 +92,10 @@ def _popcount(threads, effort):
     rows, pitch = height * tiles, taps * depth
     rng = np.random.default_rng(0)
     operands = (
-        Stretches(_words(rng, rows * pitch), _steps(rows, pitch), _steps(taps, depth)),
+        Stretches(_words(rng, rows * pitch), steps(rows, pitch), steps(taps, depth)),
         _columns(rng, taps, taps, depth),
-        Lines(np.full(LANES, WORD * pitch, np.int32), _steps(rows, 0)),
-        Lines(np.zeros(threads * rows * LANES, np.int16), _steps(rows, LANES)),
+        Lines(np.full(LANES, WORD * pitch, np.int32), steps(rows, 0)),
+        Lines(np.zeros(threads * rows * LANES, np.int16), steps(rows, LANES)),
     )
     rounds = 10 * CALLS // tiles
     seconds = measure(lambda: _run_popcount(simd(), *operands, threads, rounds), effort)["seconds"]
@@ -122,11 +122,11 @@ def _looked_up(own, places, threads, effort):
     rng, taps, rounds = np.random.default_rng(0), len(places) or 4, CALLS * (4 if places else 1)
     tables = np.zeros(HEIGHT * DEPTH * own.entries, own.table)
     all_row_tables(simd(), own.values, HEIGHT, DEPTH * WORD, DEPTH, own.entries, tables)
-    steps = _steps(1 if places else taps, 0)
-    x = Stretches(tables, _steps(HEIGHT, DEPTH * own.entries), steps)
+    stretches = steps(1 if places else taps, 0)
+    x = Stretches(tables, steps(HEIGHT, DEPTH * own.entries), stretches)
     w = _columns(rng, 1 if places else taps, taps, DEPTH)
-    out = Lines(np.zeros(threads * HEIGHT * LANES, own.sum), _steps(HEIGHT, LANES))
-    masks = Stretches(_words(rng, HEIGHT * taps * DEPTH), _steps(HEIGHT, taps * DEPTH), steps)
+    out = Lines(np.zeros(threads * HEIGHT * LANES, own.sum), steps(HEIGHT, LANES))
+    masks = Stretches(_words(rng, HEIGHT * taps * DEPTH), steps(HEIGHT, taps * DEPTH), stretches)
 
     def run():
         if places:
@@ -143,12 +143,8 @@ def _words(rng, count):
 
 
 def _columns(rng, taps, planes, depth):
-    words, starts = _words(rng, planes * depth * LANES), _steps(planes, depth * LANES)
+    words, starts = _words(rng, planes * depth * LANES), steps(planes, depth * LANES)
     return Columns(words, starts, taps, depth, LANES)
-
-
-def _steps(count, pitch):
-    return (np.arange(count) * pitch).astype(np.int32)
 
 
 @kernel(parallel=True)

@@ -12,7 +12,6 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.errors import InputError
-from minibnn.nn.layers.layer import as_array
 from minibnn.nn.layers.threshold import Threshold
 from minibnn.ops.backend import ops
 from minibnn.ops.thresholds import where_sign_changes
@@ -29,7 +28,7 @@ def fold(layers, channels, most, scale=None, unit=None):
     program, first_pools, last_pools, flat = [], [], [], []
     rising = np.ones(channels, bool)
     if scale is not None:
-        program, rising = [lambda x: ops.scale_channels(as_array(x), scale)], ~(scale < 0)
+        program, rising = [lambda x: ops.scale_channels(x, scale)], ~(scale < 0)
     for layer in layers:
         if type(layer) is nn.Sign:
             break

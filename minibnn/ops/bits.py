@@ -26,12 +26,11 @@ class Signs:
     axis: int
 
     def __post_init__(self):
-        expected = list(self.shape)
-        expected[self.axis] = -(-expected[self.axis] // WORD)
-        if self.words.dtype != np.uint32 or list(self.words.shape) != expected:
+        expected = packed_shape(tuple(self.shape), range(len(self.shape))[self.axis])
+        if self.words.dtype != np.uint32 or self.words.shape != expected:
             raise ValueError(
                 f"words of signs {self.shape} packed along axis {self.axis} must be uint32 "
-                f"{tuple(expected)}, found {self.words.dtype} {self.words.shape}"
+                f"{expected}, found {self.words.dtype} {self.words.shape}"
             )
 
     @property

@@ -40,6 +40,7 @@ from minibnn.errors import InputError
 from minibnn.ops import kernels, reference
 from minibnn.ops.bits import Signs, pack_signs
 from minibnn.ops.fixed import Fixed
+from minibnn.ops.kernels import grad_kernel
 from minibnn.ops.kernels.grad_input import _phases
 from minibnn.ops.kernels.layout import steps
 from minibnn.ops.kernels.simd import vector_paths
@@ -475,6 +476,16 @@ def test_a_pool_that_does_not_fit_is_told(ops, rng):
     x, w = signs(rng, 2, 1, 6, 5, axis=3), signs(rng, 3, 3, 5, 4, axis=2)
     with pytest.raises(InputError):
         ops.binary_conv2d_pool(x, w)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_the_gradient_of_no_images_is_zero_and_written(rng, monkeypatch, fixed):
+    x, w = signs(rng, 0, 7, 7, 3, axis=3), signs(rng, 3, 3, 3, 1, axis=2)
+    y, where = reference.binary_conv2d_pool(x, w, (2, 3), "valid")
+    dy = Fixed(y.astype(np.int8)) if fixed else y.astype(np.float32)
+    monkeypatch.setattr(grad_kernel, "empty", lambda shape, kind: np.full(shape, 7, kind))
+    dw = kernels.binary_conv2d_pool_grad_kernel(x, dy, where, (3, 3), (2, 3), "valid")
+    assert not np.any(dw)
 
 
 def is_float(x):

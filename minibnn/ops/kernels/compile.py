@@ -144,9 +144,8 @@ def kernel(function=None, counts=False, inner=False, **options):
     """
     if function is None:
         return functools.partial(kernel, counts=counts, inner=inner, **options)
-    options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True}
-    counts = counts or options.get("parallel", False)
-    options |= {"nogil": True, "_nrt": counts, "pipeline_class": _Compiler}
+    options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True, "nogil": True}
+    options |= {"_nrt": counts or options.get("parallel", False), "pipeline_class": _Compiler}
     compiled = numba.njit(**options)(function)
     if numba.config.DISABLE_JIT:
         return compiled

@@ -166,10 +166,10 @@ class Emitter:
             yield I64(0), count
             return
         b = self.builder
-        with self.loop(b.sdiv(self.add(count, I64(size - 1)), I64(size))) as part:
-            first = self.times(part.index, I64(size))
+        with self.loop(b.sdiv(self.add(count, size, I64(-1)), size)) as part:
+            first = self.times(part.index, size)
             left = b.sub(count, first)
-            yield first, b.select(b.icmp_signed("<", left, I64(size)), left, I64(size))
+            yield first, b.select(b.icmp_signed("<", left, size), left, size)
 
 
 def tile(names, constants):
@@ -178,7 +178,7 @@ def tile(names, constants):
     It takes ``simd``, then ``constants``, tuples whose lengths reach ``emit`` as numbers, then
     ``names``: arrays reach it as pointers, integers as 64-bit integers, also in NamedTuples.
     """
-    every = ["simd", *constants.split(), *names.split()]
+    every = ["typingctx", "simd", *constants.split(), *names.split()]
     first = 1 + len(constants.split())
 
     def decorate(emit):
@@ -194,10 +194,8 @@ def tile(names, constants):
 
             return types.void(*kinds[:first], *rest), codegen
 
-        parameters = [
-            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("typingctx", *every)
-        ]
-        typer.__signature__ = Signature(parameters)
+        kind = Parameter.POSITIONAL_OR_KEYWORD
+        typer.__signature__ = Signature([Parameter(name, kind) for name in every])
         typer.__name__, typer.__doc__ = emit.__name__, emit.__doc__
         return intrinsic(typer)
 

@@ -33,6 +33,7 @@ class Operands(NamedTuple):
     """What a product takes beside x: it depends on shapes and weights alone."""
 
     seen: object  # the Windows of a convolution; None: dense
+    size: tuple  # height and width of what a convolution gives
     image: int  # words of one padded image
     rows: np.ndarray  # of x: where an output pixel's words start
     offsets: np.ndarray  # from there to each tap
@@ -47,7 +48,7 @@ def dense_operands(batch, w):
     bits = filled_lanes(w.words).reshape(-1)
     base = Lines(np.full(lanes, n, np.int32), steps(batch, 0))
     columns = Columns(bits, steps(1, 0), 1, depth, lanes)
-    return Operands(None, 0, steps(batch, depth), steps(1, 0), columns, base)
+    return Operands(None, (), 0, steps(batch, depth), steps(1, 0), columns, base)
 
 
 def conv2d_operands(image, w, strides, padding, pad_value, pooled):
@@ -57,10 +58,16 @@ def conv2d_operands(image, w, strides, padding, pad_value, pooled):
     taps, depth, lanes = height * width, depth_of(channels), padded_lanes(outputs)
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
     bits = filled_lanes(w.words).reshape(-1)
-    base = _bases(bits, taps, depth, lanes, channels, lists.missing, pad_value)
+    # What a sum starts from: all signs equal, less the missing taps. The padding is packed as +1;
+    # where it is to add 0, the sums over the missing taps' signs go.
+    base = np.full((len(lists.missing), lanes), taps * channels, np.int32)
+    if pad_value == 0 and lists.missing.any():
+        negative = np.bitwise_count(bits.reshape(taps, depth, lanes)).sum(1, dtype=np.int32)
+        base -= lists.missing.astype(np.int32) @ (channels - 2 * negative)
     base = Lines(base.reshape(-1), (lists.classes * lanes).astype(np.int32))
     columns = Columns(bits, steps(taps, depth * lanes), taps, depth, lanes)
-    return Operands(seen, lists.image, lists.rows, lists.offsets, columns, base)
+    size = windows(seen.output, (2, 2), (2, 2), "valid").output if pooled else seen.output
+    return Operands(seen, size, lists.image, lists.rows, lists.offsets, columns, base)
 
 
 def signs_dense(x, w):
@@ -79,18 +86,11 @@ def signs_conv2d(x, w, strides, padding, pad_value, pooled=False):
     """
     operands = conv2d_operands(x.shape[1:3], w, strides, padding, pad_value, pooled)
     images, outputs, n = x.shape[0], w.shape[3], w.shape[0] * w.shape[1] * w.shape[2]
-    size = output_size(operands, pooled)
-    out = empty((images, *size, operands.w.stride), sum_dtype(n))
+    out = empty((images, *operands.size, operands.w.stride), sum_dtype(n))
     where = empty(out.shape, np.uint8) if pooled else NO_PLACES
     multiply(x.words, images, operands, out, where, pooled)
     out = np.ascontiguousarray(out[..., :outputs])
     return (out, np.ascontiguousarray(where[..., :outputs])) if pooled else out
-
-
-def output_size(operands, pooled):
-    """Height and width of what a convolution gives."""
-    size = operands.seen.output
-    return windows(size, (2, 2), (2, 2), "valid").output if pooled else size
 
 
 AS_NUMBERS = PLAIN, np.empty(0, np.int32), np.empty(0, np.uint32)
@@ -101,7 +101,7 @@ def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
 
     ``stored`` is (SIGNED, level, turned) for bits, see ``tiles.popcount_tile``.
     """
-    seen, image, rows, offsets, w, base = operands
+    seen, _, image, rows, offsets, w, base = operands
     words = np.ascontiguousarray(words).reshape(-1) if seen is None else padded_words(words, seen)
     pitch, pixels = out.shape[-1], len(rows)
     outs = steps_by_four(pixels // 4, pitch) if pooled else steps(pixels, pitch)
@@ -116,18 +116,6 @@ def multiply(words, images, operands, out, where, pooled, stored=AS_NUMBERS):
 def steps_by_four(windows, pitch):
     """Where the four pixels of each pooling window go: to one place."""
     return np.repeat(steps(windows, pitch), 4)
-
-
-def _bases(bits, taps, depth, lanes, channels, missing, pad_value):
-    """What the sum starts from, (classes, lanes): all signs equal, less the missing taps.
-
-    The padding is packed as +1; where it is to add 0, the sums over the missing taps' signs go.
-    """
-    base = np.full((len(missing), lanes), taps * channels, np.int32)
-    if pad_value == 0 and missing.any():
-        negative = np.bitwise_count(bits.reshape(taps, depth, lanes)).sum(1, dtype=np.int32)
-        base -= missing.astype(np.int32) @ (channels - 2 * negative)
-    return base
 
 
 @kernel(parallel=True)

@@ -50,8 +50,7 @@ def grad_input_conv2d(dy, w_t, input_shape, strides, padding):
     geometry = tuple(input_shape[1:3]), tuple(kernel_size), tuple(strides), padding
     for phase in _phases(*geometry, depth, lanes, pixel, size):
         if len(phase.offsets) == 0:
-            first, (sy, sx) = phase.first, strides
-            dx[:, first[0] :: sy, first[1] :: sx] = 0
+            dx[:, phase.first[0] :: strides[0], phase.first[1] :: strides[1]] = 0
             continue
         queue = np.zeros(get_num_threads(), np.int64)
         tables = scratch("band tables", (len(queue) * phase.tables,), own.table)
@@ -112,13 +111,8 @@ def _phase(seen, first, depth, lanes, pixel, size):
     taps = [(ky, ey, kx, ex) for ky, ey in steps_y for kx, ex in steps_x]
     offsets = [((ey - low_y) * across + ex - low_x) * pixel for _, ey, _, ex in taps]
     planes = [(ky * seen.kernel[1] + kx) * depth * lanes for ky, _, kx, _ in taps]
-    rows = ((y % rows_in_band * across + x) * pixel).astype(np.int32)
-    lists = (
-        rows,
-        np.array(offsets, np.int32),
-        np.array(planes, np.int32),
-        (target * lanes).astype(np.int32),
-    )
+    rows = (y % rows_in_band * across + x) * pixel
+    lists = [np.array(each, np.int32) for each in (rows, offsets, planes, target * lanes)]
     entries = (rows_in_band + high_y - low_y) * across * pixel
     return Phase(first, grid, (low_y, high_y, low_x, high_x), bands, rows_in_band, entries, *lists)
 

@@ -17,14 +17,7 @@ from numba import get_num_threads, get_thread_id, prange
 from minibnn.ops.bits import WORD, Signs
 from minibnn.ops.fixed import Fixed
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.layout import (
-    ZERO,
-    depth_of,
-    gather,
-    padded_words,
-    steps,
-    window_shifts,
-)
+from minibnn.ops.kernels.layout import ZERO, depth_of, gather, padded_words, steps, window_shifts
 from minibnn.ops.kernels.scratch import empty, scratch, workspace
 from minibnn.ops.kernels.simd import simd
 from minibnn.ops.kernels.table_tiles import ADD, FOUR, ONE, TWO, select_tile, table_tile
@@ -62,8 +55,7 @@ def grad_kernel_conv2d(x, dy, kernel_size, strides, padding, pad_value, where=No
     lists = gather(seen.image, seen.kernel, strides, padding, depth, pooled)
     dy = dy.reshape(images, dy.shape[1] * dy.shape[2], outputs)
     where = where.reshape(dy.shape) if pooled else None
-    missed = pad_value == 0 and lists.missing.any()
-    extra = _missed(dy, where, lists) if missed else None
+    extra = _missed(dy, where, lists) if pad_value == 0 and lists.missing.any() else None
     rows, offsets, sources = lists.rows, lists.offsets, steps(taps, 1)
     if pooled:
         rows = np.ascontiguousarray(rows[::PLACES])
@@ -148,7 +140,7 @@ def _sum(planes, sources, dy, where, extra, shape, fixed):
     """
     _, stretch, lanes = planes.shape
     outputs, own = shape[-1], numbers(dy)
-    taps = len(sources) // (PLACES if len(where) else 1)
+    taps = len(sources) // (1 if where is NO_PLACES else PLACES)
     if extra is None:
         extra = np.zeros((taps, outputs), own.sum)
     dw = empty(shape, np.int32 if fixed else np.float32)
@@ -189,7 +181,7 @@ def _units(simd, queue, planes, sources, outs, dy, where, entries, limit, buffer
     pixels = len(dy) // outputs
     rows = (np.arange(UNIT) * STRETCH * entries).astype(np.int32)
     mask_rows = (np.arange(UNIT) * MASKS * STRETCH).astype(np.int32)
-    width, places = len(outs), PLACES if len(where) else 1
+    width, places = len(outs), len(sources) // len(extra)
     for _ in prange(len(queue)):
         for task in taken(queue, -(-outputs // width)):
             thread = get_thread_id()

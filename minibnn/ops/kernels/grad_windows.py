@@ -55,32 +55,19 @@ class Reach(NamedTuple):
 @lru_cache(maxsize=256)
 def _reach(image, kernel_size, padding, depth, lanes):
     seen = windows(image, kernel_size, (1, 1), padding)
-    before = seen.top, seen.left
     # Along one axis, pixel 2 Y + parity - padding meets, through tap k, output 2 Y + parity - k:
     # pixel (parity - k) % 2 of window Y + (parity - k) // 2.
-    meets = [
-        [
-            {(e, tuple(p for p, _ in seen)): [k for _, k in seen] for e, seen in group.items()}
-            for group in (_windows_met(parity, size) for parity in (0, 1))
-        ]
-        for size in kernel_size
-    ]
-    reached = [[e for group in axis for e, _ in group] for axis in meets]
+    meets = [[_windows_met(parity, size) for parity in (0, 1)] for size in kernel_size]
+    reached = [[e for group in axis for e, _, _ in group] for axis in meets]
     steps = [
-        [
-            _step(ey, rows, ky, ex, columns, kx, kernel_size[1], depth, lanes)
-            for ((ey, rows), ky), ((ex, columns), kx) in product(
-                meets[0][a].items(), meets[1][b].items()
-            )
-        ]
-        for a, b in product((0, 1), (0, 1))
+        sorted(_step(*y, *x, kernel_size[1], depth, lanes) for y, x in product(above, beside))
+        for above, beside in product(*meets)
     ]
-    longest = max(map(len, steps))
-    table = np.zeros((4, longest, PLANES + PLACES), np.int32)
-    for parity, mine in enumerate(steps):
-        mine.sort()  # the windows of which one place is seen come first
+    table = np.zeros((4, max(map(len, steps)), PLANES + PLACES), np.int32)
+    for parity, mine in enumerate(steps):  # sorted: windows of which one place is seen come first
         table[parity, : len(mine)] = mine
-    size, before, parity = np.array(image)[:, None], np.array(before)[:, None], np.arange(2)
+    size, before = np.array([image, (seen.top, seen.left)])[..., np.newaxis]
+    parity = np.arange(2)
     return Reach(
         tuple(min(axis) for axis in reached),
         tuple(max(axis) - min(axis) + 1 for axis in reached),
@@ -91,11 +78,11 @@ def _reach(image, kernel_size, padding, depth, lanes):
 
 
 def _windows_met(parity, size):
-    """Window -> [(place along this axis, tap)], by place."""
+    """[(window, its places along this axis, the tap of each)]."""
     out = {}
-    for k in range(size):
+    for k in reversed(range(size)):  # then the places rise
         out.setdefault((parity - k) // 2, []).append(((parity - k) % 2, k))
-    return {window: sorted(seen) for window, seen in out.items()}
+    return [(window, *zip(*seen, strict=True)) for window, seen in out.items()]
 
 
 def _step(ey, rows, ky, ex, columns, kx, across, depth, lanes):

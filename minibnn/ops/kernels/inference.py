@@ -12,14 +12,7 @@ from numba import prange
 
 from minibnn.ops.bits import WORD, Signs, packed_shape
 from minibnn.ops.kernels.compile import kernel
-from minibnn.ops.kernels.forward import (
-    NO_PLACES,
-    SIGNED,
-    conv2d_operands,
-    dense_operands,
-    multiply,
-    output_size,
-)
+from minibnn.ops.kernels.forward import NO_PLACES, SIGNED, conv2d_operands, dense_operands, multiply
 from minibnn.ops.kernels.layout import padded_lanes
 from minibnn.ops.kernels.pooling import max_pool2d
 from minibnn.ops.kernels.real import binary_conv2d, gather_windows, gathering
@@ -62,10 +55,9 @@ def binary_conv2d_threshold(
         return _of_bytes(x, w, thresholds, strides, padding, pad_value, pool)
     key = x.shape[1:3], strides, padding, pad_value, pool
     operands, stored = _kept(thresholds, w, key, lambda: conv2d_operands(key[0], w, *key[1:]))
-    size = output_size(operands, pool)
-    out = empty((len(x), *size, operands.w.stride // WORD), np.uint32)
+    out = empty((len(x), *operands.size, operands.w.stride // WORD), np.uint32)
     multiply(x.words, len(x), operands, out, NO_PLACES, pool, stored)
-    return Signs(out, (len(x), *size, w.shape[3]), 3)
+    return Signs(out, (len(x), *operands.size, w.shape[3]), 3)
 
 
 def _kept(thresholds, w, key, make):
@@ -73,24 +65,23 @@ def _kept(thresholds, w, key, make):
     words, *found = thresholds.kept.get(key, (None,))
     if words is not w.words:
         operands = make()
-        found = operands, (SIGNED, *_levels(thresholds, operands.w.stride))
+        found = operands, (SIGNED, *_levels(thresholds))
         if len(thresholds.kept) >= 16:  # many sizes of batch or image
             thresholds.kept.clear()
         thresholds.kept[key] = (w.words, *found)
     return found
 
 
-def _levels(thresholds, lanes=None):
+def _levels(thresholds):
     """int32 levels and words of bits: a bit is z < level, turned over where the word has a 1.
 
     z > level, for a channel that falls, is z < level + 1 turned over. A lane that fills a word
     gets the lowest level there is, so its bit is 0.
     """
     channels = len(thresholds.level)
-    lanes = padded_lanes(channels) if lanes is None else lanes
-    level = np.full(lanes, np.iinfo(np.int32).min, np.int32)
+    level = np.full(padded_lanes(channels), np.iinfo(np.int32).min, np.int32)
     level[:channels] = np.minimum(thresholds.level, 2**31 - 2) + ~thresholds.rising
-    turned = np.zeros(lanes, np.uint8)
+    turned = np.zeros(len(level), np.uint8)
     turned[:channels] = ~thresholds.rising
     return level, np.packbits(turned, bitorder="little").view("<u4").astype(np.uint32)
 

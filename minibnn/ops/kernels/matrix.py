@@ -94,7 +94,7 @@ def _multiply_vectors(e, a, pitch, b, steps, signs_first, sums):
     """
     build, vectors = e.builder, range(16 // e.lanes)
     slots = {(r, v): e.variable(e.half(0)) for r in range(ROWS) for v in vectors}
-    with e.parts(steps, SHORT) as (first, left):
+    with e.parts(steps, I64(SHORT)) as (first, left):
         with e.loop(I64(SIDE // ROWS)) as group, e.loop(I64(2)) as half:
             row = e.times(group.index, I64(ROWS))
             for slot in slots.values():
@@ -148,11 +148,6 @@ def grid_of(image, kernel_size, padding):
     return Grid(rows, columns, *image, int(np.abs(shifts).max())), shifts
 
 
-def _level():
-    """What is added to signs, so that their bytes are unsigned where vectors multiply them."""
-    return 0 if vector_path() == "amx" else 1
-
-
 def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     """dx (``input_shape``) of dy Fixed NHWC, or of dy at the maxima ``where`` of a 2x2 pool.
 
@@ -169,12 +164,11 @@ def matrix_grad_input(dy, w_t, input_shape, padding, where=NO_PLACES):
     queue = np.zeros(get_num_threads(), np.int64)
     sums = scratch("sums of bytes", (len(queue), BLOCK), np.int32)
     dx = empty(input_shape, np.int32)
-    _all_rows(
-        np.ascontiguousarray(dy.integers), np.ascontiguousarray(where), grid, _level(), q, totals
-    )
+    level = int(vector_path() != "amx")  # added to signs: vectors multiply unsigned bytes
+    _all_rows(np.ascontiguousarray(dy.integers), where, grid, level, q, totals)
     tiles = w.view(np.int32).reshape(*w.shape[:3], 2, 16, 16)
-    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), _level(), tiles)
-    behind = shifts[: _level() * len(shifts)]
+    _kernel_bytes(w_t.words.reshape(len(shifts), -1, inputs), level, tiles)
+    behind = shifts[: level * len(shifts)]
     q, layout = q.reshape(-1), (grid, positions, shifts, depth)
     _input_sums(simd(), queue, SETUP, q, totals, behind, w, *layout, sums, dx)
     return dy.like(dx)
@@ -197,12 +191,12 @@ def matrix_grad_kernel(
     block, totals, places, signs, sums = workspace("matrix", shapes, kinds)
     dw = empty((*kernel_size, inputs, outputs), np.int32 if fixed else np.float32)
     words = np.ascontiguousarray(x.words).reshape(-1, x.words.shape[3])
-    _signs_along(words, grid, images, pad_value, _level(), places, signs, rows)
-    gradients, where = np.ascontiguousarray(dy.integers), np.ascontiguousarray(where)
+    level = int(vector_path() != "amx")
+    _signs_along(words, grid, images, pad_value, level, places, signs, rows)
     totals[:] = 0
     tiles = q.view(np.int32).reshape(panels, steps, 2, 16, 16)
-    _gradients(gradients, where, grid, block, totals, tiles)
-    totals = _level() * totals.sum(0, np.int32)
+    _gradients(np.ascontiguousarray(dy.integers), where, grid, block, totals, tiles)
+    totals = level * totals.sum(0, np.int32)
     unit, out = np.float32(0 if fixed else dy.unit), dw.reshape(-1, inputs, outputs).view(np.int32)
     _kernel_sums(simd(), queue, SETUP, rows, q, grid.margin + shifts, totals, sums, unit, out)
     return dy.like(dw) if fixed else dw
@@ -316,7 +310,7 @@ def _signs_along(words, grid, images, pad_value, level, places, bytes, rows):
 @kernel(parallel=True)
 def _input_sums(simd, queue, setup, q, totals, behind, w, grid, positions, shifts, depth, sums, dx):
     """A task owns 32 inputs of some positions; each starts at minus its totals ``behind``."""
-    size, steps, taps = grid.rows * grid.columns, depth // STEP, len(shifts)
+    steps, taps = depth // STEP, len(shifts)
     flat, starts, panels = w.reshape(-1), -depth * shifts, len(w)
     for _ in prange(len(queue)):
         for task in taken(queue, -(-positions // POSITIONS) * panels):
@@ -332,8 +326,7 @@ def _input_sums(simd, queue, setup, q, totals, behind, w, grid, positions, shift
                     block[r * SIDE : (r + 1) * SIDE] = -extra
                 multiply(simd, (), q, row * depth, depth, starts, taps, flat, at, steps, block, 0)
                 for r in range(min(SIDE, positions - p)):
-                    n, place = (p + r) // size, (p + r) % size
-                    y, x = place // grid.columns, place % grid.columns
+                    n, y, x = place_of(grid, p + r)
                     if y < grid.height and x < grid.width:
                         for c in range(min(SIDE, dx.shape[3] - left)):
                             dx[n, y, x, left + c] = block[r * SIDE + c]

@@ -47,9 +47,8 @@ def batch_norm_sign_grad(dy, gate, x, mean, variance, epsilon, gamma=None, acros
     n, lanes = u.shape
     words, parts = (n, lanes // WORD), -(-n // PART)
     gate = np.zeros(words, np.uint32) if gate is None else gate.words.reshape(words)
-    inverse = factor = bn_factor(variance, epsilon)
-    if gamma is not None:
-        factor = bn_factor(variance, epsilon, gamma)
+    inverse = bn_factor(variance, epsilon)
+    factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
     units = np.array([dy.unit if fixed else 1, x_unit, 0], np.float32)
     constants = np.zeros((5, lanes), np.float32)
     constants[:3, :channels] = mean, inverse, factor

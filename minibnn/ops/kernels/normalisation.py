@@ -20,11 +20,6 @@ from minibnn.ops.rounding import bn_factor, integer_statistics
 PART = 512  # rows of one partial sum
 
 
-def integers_and_unit(x, dtype):
-    """(array, what its 1 stands for) of an array or Fixed; a product with 1 changes nothing."""
-    return (x.integers, dtype.type(x.unit)) if isinstance(x, Fixed) else (x, dtype.type(1))
-
-
 def batch_statistics(x, across=None):
     if isinstance(x, Fixed):
         mean, variance = batch_statistics(x.integers, across)
@@ -47,8 +42,8 @@ def batch_statistics(x, across=None):
 def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
     factor = bn_factor(variance, epsilon, gamma)
     y = empty(x.shape, mean.dtype)
-    x, unit = integers_and_unit(x, mean.dtype)
-    flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    x, unit = (x.integers, x.unit) if isinstance(x, Fixed) else (x, 1)
+    flat, unit = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), mean.dtype.type(unit)
     _affine(flat, unit, mean, factor, beta.astype(mean.dtype, copy=False), y.reshape(flat.shape))
     return y
 
@@ -56,7 +51,7 @@ def batch_norm(x, mean, variance, beta, epsilon, gamma=None):
 def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0):
     if np.float64 in (mean.dtype, getattr(x, "dtype", None)):
         return reference.batch_norm_sign(x, mean, variance, beta, epsilon, gamma, clip_value)
-    x, unit = integers_and_unit(x, mean.dtype)
+    x, unit = (x.integers, x.unit) if isinstance(x, Fixed) else (x, 1)
     shape, axis, rest = x.shape, x.ndim - 1, x.shape[-1] % WORD
     constants = np.zeros((3, padded_lanes(shape[-1])), mean.dtype)
     constants[:, : shape[-1]] = mean, bn_factor(variance, epsilon, gamma), beta

@@ -67,8 +67,6 @@ def empty(shape, dtype):
             for gone, k in enumerate(unused):
                 if spare > 0:
                     spare -= _pool.pop(k - gone).nbytes
-                else:
-                    break
             _pool.append(np.empty(size, np.uint8))
         block = _pool[-1]
         return block[-block.ctypes.data % _LINE :][:used].view(dtype).reshape(shape)

@@ -33,10 +33,9 @@ class _FloatSums:
     def __init__(self, e, cells):
         self.e, self.sums = e, {cell: e.variable(e.zero()) for cell in cells}
 
-    @contextmanager
     def block(self, depth, limit):
         """The words to sum in one go: the first, and how many."""
-        yield I64(0), depth
+        return self.e.parts(depth, None)
 
     def operand(self, source, word, step):
         """What a row brings to a look-up."""
@@ -83,13 +82,10 @@ class _ShortSums:
     @contextmanager
     def block(self, depth, limit):
         e, b = self.e, self.e.builder
-        blocks = b.sdiv(e.add(depth, limit, I64(-1)), limit)
-        with e.loop(blocks) as block:
-            first = e.times(block.index, limit)
-            left = b.sub(depth, first)
+        with e.parts(depth, limit) as part:
             for slot in self.short.values():
                 b.store(e.half(0), slot)
-            yield first, b.select(b.icmp_signed("<", left, limit), left, limit)
+            yield part
             for cell, slot in self.short.items():
                 total = b.add(b.load(self.sums[cell]), e.widened(b.load(slot)))
                 b.store(total, self.sums[cell])
@@ -244,9 +240,8 @@ def select_tile(
         with e.loop(w.taps) as tap:
             sources = sources_of(e, tables, start, row, rows_here, tap)
             chosen = sources_of(e, masks, mask_start, row, rows_here, tap)
-            planes = [
-                e.entry(w.planes, e.times(tap.index, I64(choices)), I64(c)) for c in range(choices)
-            ]
+            mine = e.times(tap.index, I64(choices))
+            planes = [e.entry(w.planes, mine, I64(c)) for c in range(choices)]
             places = [e.at(w.words, column, plane) for plane in planes]
             with sums.block(w.depth, limit) as (first, count), e.loop(count) as word:
                 at = e.add(first, word.index)

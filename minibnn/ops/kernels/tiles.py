@@ -117,7 +117,7 @@ def popcount_tile(e, height, width, pooled, signed, x, start, row, w, column, ba
         with e.loop(w.taps) as tap:
             sources = sources_of(e, x, start, row, rows_here, tap)
             plane = e.at(w.words, column, e.entry(w.planes, tap.index))
-            with e.parts(w.depth, BYTE if in_bytes else None) as (begin, some):
+            with e.parts(w.depth, I64(BYTE) if in_bytes else None) as (begin, some):
                 with e.loop(some) as word:
                     at = e.add(begin, word.index)
                     line = e.times(at, w.stride)

@@ -203,8 +203,7 @@ def max_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     (4.0, 1)
     """
     seen = windows(x.shape[1:3], pool_size, strides, padding)
-    padded = np.full((len(x), *seen.padded, x.shape[3]), -np.inf)
-    padded[:, *seen.inside] = x
+    padded = np.pad(x.astype(np.float64), seen.borders, constant_values=-np.inf)
     entries = np.stack([padded[:, rows, columns] for _, (rows, columns) in seen.taps])
     return entries.max(0).astype(x.dtype), entries.argmax(0).astype(np.uint8)
 
