@@ -91,8 +91,8 @@ class RunFolder:
             raise InputError(f"out must be a folder, and {self.path} is a file")
         if self.resume and not self.path.exists():
             raise InputError(f"there is no run to resume: the folder {self.path} does not exist")
-        if self.resume and not self.holds_run() and {*os.listdir(self.path)} - {".lock"}:
-            raise InputError(f"there is no run to resume: {self.path} holds other files")
+        if self.resume and not self.holds_run() and any(self.path.glob(f"*/{CONFIG}")):
+            raise InputError(f"{self.path} holds runs in folders of their own: name one of them")
         if (self.path / SWEEP).exists():  # its cells are runs, and its plots have a run's names
             raise InputError(f"{self.path} holds a sweep, not a run: name another folder")
         if self.holds_run() and not self.resume and not self.force:
