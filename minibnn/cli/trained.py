@@ -62,7 +62,8 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     from minibnn.training.config import describe_data
 
     options, known = trained.config.get("options") or {}, trained.config.get("data")
-    named, dataset = dataset is not None, trained.dataset if dataset is None else dataset
+    named = dataset is not None or data_dir is not None
+    dataset = trained.dataset if dataset is None else dataset
     if dataset is None:
         raise InputError(f"{where} does not tell its images: name them by --dataset")
     own = options if dataset == options.get("dataset") else {}
