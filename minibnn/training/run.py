@@ -78,8 +78,8 @@ class Run:
         self.sums["seen"] += len(labels) * self.ranks.size
         for name, count in flips.items():
             self.sums["flips"][name] += int(count)
+        self.sums["seconds"] += time.perf_counter() - start
         self.step += 1
-        self._seconds += time.perf_counter() - start
         return loss, sum(flips.values())
 
     def end_epoch(self):
@@ -99,7 +99,7 @@ class Run:
             "test_accuracy": None,
             "flips": flips,
             "flip_ratio": flips / chances if chances else 0.0,
-            "seconds": self._seconds,
+            "seconds": sums["seconds"],
             **{f"flips:{name}": count for name, count in layers.items()},
         }
         row |= self.telemetry.measure(
@@ -158,7 +158,8 @@ class Run:
         sums, layers = meta["sums"], self.telemetry.layers
         flips = {name: integer(sums["flips"][name], name, 0) for name in layers}
         counts = {name: integer(sums[name], name, 0) for name in ("correct", "seen")}
-        sums = {"loss": float(sums["loss"]), **counts, "flips": flips}
+        spent = float(sums.get("seconds", 0.0))  # absent in files of 0.1.0
+        sums = {"loss": float(sums["loss"]), **counts, "seconds": spent, "flips": flips}
         epoch, step = (integer(meta[name], name, 0) for name in ("epoch", "step"))
         parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():
@@ -186,8 +187,8 @@ class Run:
 
     def _clear_sums(self):
         flips = dict.fromkeys(self.telemetry.layers, 0)
-        self.sums = {"loss": 0.0, "correct": 0, "seen": 0, "flips": flips}  # since the epoch began
-        self._seconds = 0.0
+        # since the epoch began
+        self.sums = {"loss": 0.0, "correct": 0, "seen": 0, "seconds": 0.0, "flips": flips}
 
     def _check_loss(self, loss, what="loss", epoch=None):
         """TrainingError for a loss that is not finite; of the step, or measured after ``epoch``."""

@@ -1,7 +1,9 @@
 """A resumed run equals an uninterrupted one, bit for bit, however it ended."""
 
+import itertools
 import shutil
 import signal
+from types import SimpleNamespace
 
 import pytest
 from small_runs import KILLED, LATENT, StopAt, assert_same_run, fit, small_net, without_seconds
@@ -61,6 +63,15 @@ def test_stopped_twice_in_one_epoch(tmp_path, finished_run):
             fit(tmp_path / "parts", progress=StopAt(batches, signal.SIGINT), resume=batches == 3)
     fit(tmp_path / "parts", resume=True)
     assert_same_run(finished_run, tmp_path / "parts")
+
+
+def test_an_epoch_took_the_seconds_before_a_stop_too(tmp_path, monkeypatch):
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__)  # a step takes a second
+    monkeypatch.setattr("minibnn.training.run.time", clock)
+    with pytest.raises(Interrupted):
+        fit(tmp_path / "run", progress=StopAt(18, signal.SIGINT))
+    history = fit(tmp_path / "run", resume=True)
+    assert history["seconds"] == [11, 11, 11]  # and measuring the test images another
 
 
 KILLED_WHILE_SAVING = (
