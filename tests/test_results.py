@@ -9,7 +9,7 @@ from scripts import EXAMPLES, load
 
 from minibnn.cli import main
 
-FIGURES = ("quick", "hour", "minutes", "bits", "settling", "long", "scans", "full")
+FIGURES = ("quick", "hour", "packaged", "minutes", "bits", "settling", "long", "scans", "full")
 FOLDER = EXAMPLES / "results"
 
 

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from scripts import load
 
 import minibnn as bnn
 from minibnn.cli import main
@@ -41,9 +42,10 @@ def test_the_record_of_the_cifar10_network_is_in_the_results():
     results = module.Path(__file__).parents[2] / "examples" / "results"
     record = bnn.zoo.PRETRAINED["binarynet-cifar10"]
     assert f"`{record.digest}`" in (results / "README.md").read_text(encoding="utf-8")
-    *_, last = csv.DictReader((results / "kept/hour/metrics.csv").read_text().splitlines())
+    *_, last = csv.DictReader((results / "kept/packaged/metrics.csv").read_text().splitlines())
     assert float(last["test_accuracy"]) == record.accuracy
-    assert record.command == f"minibnn train --recipe {last['name']}"
+    made = load("results/make.py").COMMANDS["packaged"]
+    assert f"{record.command} --seed 0" == f"minibnn {made}"
 
 
 def test_the_record_is_that_of_the_first_command():

@@ -99,7 +99,7 @@ def _missed(dy, where, lists):
     else:
         window, place = border // PLACES, border % PLACES
         here = where[:, window] == place[:, None].astype(np.uint8)
-        sums = np.where(here, dy[:, window], dy.dtype.type(0)).sum(axis=0, dtype=total)
+        sums = (here * dy[:, window]).sum(axis=0, dtype=total)  # np.where takes four times as long
     taps = lacking.shape[1]
     return np.stack([sums[lacking[border, t]].sum(axis=0) for t in range(taps)]).astype(dtype)
 
