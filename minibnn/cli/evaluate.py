@@ -1,6 +1,7 @@
 """``minibnn evaluate``: how good a trained network is, and what it mistakes for what."""
 
 import json
+from functools import partial
 
 import click
 
@@ -29,14 +30,16 @@ def evaluate(network, dataset, data_dir, image_size, batch_size, threads, out, a
     minibnn evaluate runs/train-digits-1
     minibnn evaluate digits.bnn.npz --out confusion.png
     """
+    from minibnn import data
     from minibnn.cli.trained import images_for, load_trained
-    from minibnn.ops.threads import compute_threads
+    from minibnn.ops.threads import compute_threads, thread_count
     from minibnn.training.plots import check_figure_path
 
     if out is not None:
         check_figure_path(out)
     trained = load_trained(network)
-    images = images_for(trained, network, dataset, data_dir, image_size)
+    load = partial(data.load, workers=thread_count(threads))
+    images = images_for(trained, network, load, dataset, data_dir, image_size)
     with compute_threads(threads):
         found = trained.measure(images, batch_size)
     if out is not None:

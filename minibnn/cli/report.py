@@ -40,7 +40,7 @@ def report(runs, out, title, confusion, data_dir, threads):
     minibnn report runs/bop runs/latent-adam --title "Bop and Adam"
     """
     from minibnn import data
-    from minibnn.ops.threads import compute_threads
+    from minibnn.ops.threads import compute_threads, thread_count
     from minibnn.training.metrics import results_of
     from minibnn.training.plots import find_runs
     from minibnn.training.report import MOST_DRAWN, Subject, check_report_path, write_report
@@ -50,7 +50,8 @@ def report(runs, out, title, confusion, data_dir, threads):
     if len(records) > MOST_DRAWN:  # those of the best runs are drawn
         records.sort(key=lambda r: results_of(r.history)["best_accuracy"] or 0.0, reverse=True)
     out = check_report_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "report.html")
-    load = cache(partial(data.load, download=False, progress=False))  # each data set once
+    how = {"download": False, "progress": False, "workers": thread_count(threads)}
+    load = cache(partial(data.load, **how))  # each data set once
     subjects = []
     with compute_threads(threads):
         for k, record in enumerate(records):
@@ -73,7 +74,7 @@ def _confusion(folder, data_dir, load):
 
     try:
         trained = load_trained(folder)
-        return trained.measure(images_for(trained, folder, data_dir=data_dir, load=load))
+        return trained.measure(images_for(trained, folder, load, data_dir=data_dir))
     except InputError as error:
         return str(error)
 

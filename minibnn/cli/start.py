@@ -66,8 +66,8 @@ def _settings(ctx, given):
         settings |= recipe_options(recipe)
     if ctx.params["resume"] and ctx.command.name != "sweep":
         before = _options_before(ctx, given)
-        found = before.get("recipe")
-        if found and "recipe" in given and found != (list(recipe) if several else recipe):
+        found = before.get("recipe") or "none"
+        if before and "recipe" in given and found != (list(recipe) if several else recipe):
             words = found if isinstance(found, str) else " and ".join(found)
             raise InputError(f"{out} holds another run: its recipe was {words}")
         dropped = SIZES if "width" in given else ()  # the sizes kept are those of the width before
@@ -202,7 +202,9 @@ def started(command, options, ranks=None):
     except InputError as error:
         shape = "x".join(map(str, shape))
         raise InputError(f"--model {what['model']} of images {shape}: {error}") from None
-    with folder_of(command, out, what["dataset"]) if first else nullcontext(out) as folder:
+    with (
+        folder_of(command, out, what["dataset"]) if first else nullcontext(out or "runs") as folder
+    ):
         arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
         arguments["augment"] = "paper" if what["augment"] else None
         yield Start(net, images, folder, what, arguments)

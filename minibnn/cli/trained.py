@@ -44,21 +44,19 @@ def load_trained(path, pretrained=False):
     if isinstance(network, PackedNetwork):
         return Trained(network, network.classes, network.dataset, {})
     from minibnn.training.about import load
-    from minibnn.training.run_folder import read_config
+    from minibnn.training.run_folder import config_beside, read_config
 
-    network = network or load(path)
-    config = read_config(path if path.is_dir() else path.parent, missing_ok=True) or {}
-    if config.get("network") != json.loads(json.dumps(network.config())):
-        return Trained(network, network.classes, None, {})  # it lies beside another run
+    if network is None:
+        network, config = load(path), read_config(path, missing_ok=True) or {}
+    else:
+        config = config_beside(path, json.loads(json.dumps(network.config())))
     name = config.get("data", {}).get("name")
     dataset = (config.get("options") or {}).get("dataset") or (name if name in PUBLIC else None)
     return Trained(network, network.classes, dataset, config)
 
 
-def images_for(trained, where, dataset=None, data_dir=None, image_size=None, load=None):
+def images_for(trained, where, load, dataset=None, data_dir=None, image_size=None):
     """The Dataset with the test images of the network at ``where``, by default those it had."""
-    if load is None:
-        from minibnn.data import load
     from minibnn.training.config import describe_data
 
     options, known = trained.config.get("options") or {}, trained.config.get("data")
@@ -77,6 +75,10 @@ def images_for(trained, where, dataset=None, data_dir=None, image_size=None, loa
     if takes != found and "arrays" not in (takes, found):
         words = f"those of {images.name} are {found!r}"
         raise InputError(f"the network takes {takes!r} images, {words}")
+    if images.name == "image-folder":  # whose classes have names; others may only have numbers
+        for k, (own, other) in enumerate(zip(trained.classes or (), images.classes, strict=False)):
+            if own != other:
+                raise InputError(f"class {k} of the network is {own}, that of the images {other}")
     if known and not (named or options) and known != describe_data(images):
         words = "trained on other images of that name: name those to measure by --dataset"
         raise InputError(f"{where} was {words}")

@@ -26,7 +26,6 @@ def read_image(path, shape, kind="bytes", square=False):
     is uint8, of "unit" float32 in [0, 1]; "image-folder" gives what evaluation sees of the images
     of a folder. InputError names the file if it cannot be read or is no image.
     """
-    check_channels(shape)
     decode.prepare()
     try:
         content = decode.read(path)

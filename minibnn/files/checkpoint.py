@@ -1,6 +1,7 @@
-"""Networks and checkpoints in files: a description and named arrays, always the same bytes.
+"""Networks and checkpoints in files: a description and named arrays.
 
-The file is a plain ``.npz`` that ``np.load`` opens: no pickles, no path, host, process or clock.
+The file is a plain ``.npz`` that ``np.load`` opens: no pickles, no path, host or process. It always
+has the same bytes, but for the seconds in a checkpoint inside an epoch.
 ``meta`` is the description as JSON in UTF-8, with a network's configuration under "network".
 Arrays of ±1 (int8) are stored as bits, 1 for -1, eight to a byte, the first in the lowest bit.
 """

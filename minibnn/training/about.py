@@ -1,6 +1,5 @@
 """What a run left behind, read back: its network, how it was trained, how good and big it is."""
 
-import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +10,15 @@ from minibnn.files import checkpoint
 from minibnn.files.archive import member_names
 from minibnn.nn import Sequential, load_network
 from minibnn.training.metrics import History, read_rows, results_of
-from minibnn.training.run_folder import CHECKPOINT, CONFIG, METRICS, compared, read_config, runs_in
+from minibnn.training.run_folder import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    compared,
+    config_beside,
+    read_config,
+    runs_in,
+)
 from minibnn.training.sweep.folder import SUMMARY, SWEEP, read_sweep
 from minibnn.training.sweep.table import read_summary
 
@@ -143,8 +150,7 @@ def _file(path):
         part = column.removesuffix("_accuracy")
         best = {"measured_on": part, "best_accuracy": accuracy, "best_epoch": meta["epoch"]}
         found |= {"kind": "best network of a run", "results": best}
-    config = read_config(path.parent, missing_ok=True) or {}
-    if config.get("network") == json.loads(json.dumps(meta["network"])):
+    if config := config_beside(path, meta["network"]):
         found["settings"] = settings_of(config)
         found["epochs"]["of"] = config.get("epochs")
     return found

@@ -6,6 +6,7 @@ them on disk, and training changes over between two batches.
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from threading import active_count
 
 import numpy as np
 
+from minibnn.errors import InputError
 from minibnn.ops import backend
 from minibnn.optim import from_config
 
@@ -76,7 +78,9 @@ class _Job:
 
         if (folder := cache_folder()) is None:
             return True
-        about = [self._net.config(), self._job, backend.describe(), numba.__version__]
+        net = self._net.config() | {"seed": None, "classes": None}
+        job = re.sub(r': ("\w+:[^"]*"|[-\d][^,}\]]*)', ":", json.dumps(self._job))  # no numbers
+        about = [net, job, backend.describe(), numba.__version__]
         name = sha256(json.dumps(about, default=str).encode()).hexdigest()[:16]
         self._job["done"] = str(folder / f"trained-{name}")
         return Path(self._job["done"]).exists()
@@ -86,7 +90,13 @@ class _Job:
         if self._changed:
             return False
         if self._child is None:
-            self._start(x)
+            try:
+                self._start(x)
+            except (OSError, InputError):  # such as a full disk: as where nothing can be kept
+                self._say(COMPILING)
+                backend.use_backend("numba")
+                self._changed = True
+                return True
             for _ in range(2):  # the first one makes what is needed once
                 now = time.monotonic()
                 self._net.forward(x[:1])
@@ -122,6 +132,7 @@ class _Job:
         if self._child is not None:
             self._child.kill()  # kindly asked it would finish its batch; what is on disk is whole
             self._child.wait()
+        if self._folder is not None:
             self._folder.cleanup()
 
 

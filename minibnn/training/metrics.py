@@ -37,8 +37,8 @@ class History(Rows):
 
     ``rows`` are dicts, one per epoch, oldest first, with the columns of metrics.csv. Epochs count
     from 1, accuracies are from 0 to 1, ``flip_ratio`` is the mean share of binary weights that
-    flip in a step, ``seconds`` is wall time. What was not measured is None. ``name`` is the run's,
-    usually its optimizer's.
+    flip in a step, ``seconds`` are those of its steps and of measuring. What was not measured is
+    None. ``name`` is the run's, usually its optimizer's.
     """
 
     def __init__(self, name: str, rows=()):
@@ -85,7 +85,7 @@ def results_of(history):
         "train_accuracy": last.get("train_accuracy"),
         "flips": sum(row["flips"] for row in history) if last else None,
         "last_flip_ratio": last.get("flip_ratio"),
-        "seconds": sum(row["seconds"] or 0 for row in history) if last else None,
+        "seconds": sum(row["seconds"] for row in history) if last else None,
     }
 
 

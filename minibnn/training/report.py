@@ -77,7 +77,7 @@ def check_report_path(path):
 def write_report(path, title, subjects, sweeps=(), commands=()):
     """Write ``page``, of the same arguments, to ``path``, which ends in .html or .htm."""
     content = page(title, subjects, sweeps, commands).encode(errors="backslashreplace")
-    write_atomic(check_report_path(path), content)
+    write_atomic(path, content)
 
 
 def page(title, subjects, sweeps=(), commands=()):

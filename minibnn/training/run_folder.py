@@ -152,6 +152,15 @@ def read_config(folder, missing_ok=False):
     return config
 
 
+def config_beside(file, network):
+    """config.json in the folder of ``file``, if it describes ``network``, as in JSON; else {}."""
+    with contextlib.suppress(InputError):  # it may be another program's
+        found = read_config(file.parent, missing_ok=True) or {}
+        if found.get("network") == network:
+            return found
+    return {}
+
+
 def compared(folder):
     """Folders of the runs that were compared in ``folder``; none of what is no comparison."""
     names = (read_config(folder, missing_ok=True) or {}).get("optimizers") or {}

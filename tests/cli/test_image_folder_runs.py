@@ -64,7 +64,17 @@ def test_a_broken_image_is_left_out_of_what_is_measured(run, here, monkeypatch):
     assert sizes == [8]
 
 
-def test_the_threads_asked_for_decode(fails, monkeypatch):
+def test_a_folder_of_other_classes_is_not_measured(run, works, fails, here):
+    run("train", *OPTIONS, "--epochs", 1, "--out", "run")
+    write_tree(here / "two", names("train", "ab", 2) | names("val", "ab", 2))
+    works("evaluate", "run", "--data-dir", "two")  # the first ones, which have the same numbers
+    write_tree(here / "others", names("train", "ac", 2) | names("val", "ac", 2))
+    words = "class 1 of the network is b, that of the images c"
+    fails(words, "evaluate", "run", "--data-dir", "others")
+
+
+def test_the_threads_asked_for_decode(run, fails, monkeypatch):
+    run("train", *OPTIONS, "--epochs", 1, "--out", "run")
     monkeypatch.delenv("MINIBNN_NUM_THREADS", raising=False)
     asked = []
 
@@ -75,4 +85,5 @@ def test_the_threads_asked_for_decode(fails, monkeypatch):
     monkeypatch.setattr("minibnn.data.sources.load_image_folder", load)
     for extra in (("--threads", 1), ()):
         fails("enough", "train", *OPTIONS, *extra)
-    assert asked == [1, None]
+        fails("enough", "evaluate", "run", *extra)
+    assert asked == [1, 1, None, None]

@@ -129,6 +129,14 @@ def test_a_checkpoint_beside_another_run_is_told_alone(asked, tmp_path):
     assert "seed" not in words
 
 
+@pytest.mark.parametrize("text", ["[]", "{", '{"optimizer": "adam"}'])
+def test_a_file_beside_the_config_of_another_program(asked, works, tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    (tmp_path / "best.npz").write_bytes(Path("run/best.npz").read_bytes())
+    asked(tmp_path / "best.npz")
+    works("evaluate", tmp_path / "best.npz", "--dataset", "digits")
+
+
 def test_onnx(asked, works, fails, tmp_path):
     pytest.importorskip("onnx")
     file = tmp_path / "net.onnx"

@@ -162,6 +162,15 @@ def test_bad_folders(works, fails):
     fails(go_on.format("train", "compare", "'a b'"), "compare", *resume[1:])
     works("compare", *SMALL[:-1], 1, "--out", "both")
     fails(go_on.format("compare", "train", "both"), "train", "--resume", "--out", "both")
+    recipe = "--recipe", "bop-sec51", "--dataset", "digits"
+    fails(
+        "both holds another run: its recipe was none",
+        "compare",
+        *recipe,
+        "--resume",
+        "--out",
+        "both",
+    )
     whole = Path("a b/checkpoint.npz").read_bytes()
     Path("a b/checkpoint.npz").write_bytes(whole[:1000])
     fails("checkpoint.npz is cut off", *resume, "--epochs", 3)

@@ -43,10 +43,10 @@ class Children(list):
     code = "pass"
 
 
-def fit(said=None, gradients="int8", epochs=3, wait=()):
+def fit(said=None, gradients="int8", epochs=3, wait=(), seed=0, gamma=1e-2):
     """A small run; each step but the first waits until the children in ``wait`` have ended."""
-    net = bnn.zoo.digits_net(filters=4, dense_units=16, seed=0, gradients=gradients)
-    optimizer = bnn.optim.Split(bnn.optim.Bop(gamma=1e-2), bnn.optim.Adam(lr=0.01))
+    net = bnn.zoo.digits_net(filters=4, dense_units=16, seed=seed, gradients=gradients)
+    optimizer = bnn.optim.Split(bnn.optim.Bop(gamma=gamma), bnn.optim.Adam(lr=0.01))
     data = bnn.data.load("digits").subset(train=500, test=50)
     report = Lines()
     report.say = (said if said is not None else []).append
@@ -89,8 +89,10 @@ def test_what_the_child_is_given_trains(children, monkeypatch, tmp_path):
     compiling._child(tmp_path / "given")
     assert len(list((tmp_path / "kernels").glob("trained-*"))) == 1
     backend.ops.__dict__ = {}
-    fit(epochs=1)  # they are there now
+    fit(epochs=1, seed=1, gamma=bnn.optim.linear(1e-2, 1e-3))  # they are there now
     assert len(children) == 1
+    fit(epochs=1, gradients="int6")
+    assert len(children) == 2
 
 
 def test_a_child_that_dies_costs_nothing(children, digest):
@@ -98,6 +100,17 @@ def test_a_child_that_dies_costs_nothing(children, digest):
     net = fit(said, wait=children)
     assert children[0].returncode == 3
     assert net.digest() == digest and not lines(said)
+
+
+def test_a_full_disk_under_the_cache_costs_nothing(children, digest, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    said = []
+    monkeypatch.setattr("minibnn.files.atomic.os.fsync", fail)
+    assert fit(said).digest() == digest
+    assert lines(said) == [compiling.COMPILING] and not children
+    assert not list(Path(kernels._CACHE).glob("tmp*"))
 
 
 def test_where_numpy_is_slow_training_waits(children, digest, monkeypatch):

@@ -11,10 +11,13 @@ from mpi_start import HERE, run
 from small_runs import assert_same_run, fit
 
 import minibnn as bnn
+from minibnn.cli.start import started
+from minibnn.cli.train import train
 from minibnn.errors import InputError
 from minibnn.files import checkpoint
 from minibnn.training.distributed import ALONE, Ranks, launched, refuse_ranks
 from minibnn.training.metrics import read_rows
+from minibnn.training.settings import Settings
 
 PROGRAMS = HERE / "mpi_programs.py"
 
@@ -167,6 +170,15 @@ class Comm:
     def Allgather(self, own, out):
         for row, given in zip(out, self.everyone, strict=True):
             row[...] = own if given is ... else given
+
+
+def test_ranks_beside_the_first_need_no_folder(tmp_path, monkeypatch):
+    """It makes a new one; what is written there is its work."""
+    monkeypatch.chdir(tmp_path)
+    options = train.make_context("train", ["--force", "--filters", "4"]).params
+    with started("train", options, Ranks(Comm())) as start:
+        assert Settings(**start.arguments).force
+    assert not list(tmp_path.iterdir())
 
 
 def test_sums_are_added_in_the_order_of_the_ranks():

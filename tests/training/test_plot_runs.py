@@ -177,6 +177,9 @@ def test_real_runs_are_found_and_drawn(tmp_path, drawn):
     assert [r.label for r in records] == ["bop", "latent-sgd", "one"]
     assert [len(r.history) for r in records] == [2, 2, 1]
     shutil.copytree(tmp_path / "more/one", tmp_path / "more/bop")
+    (tmp_path / "more/config.json").write_text("[]")  # another program's
+    assert len(find_runs([tmp_path / "more/one", tmp_path / "more/bop"])) == 2
+    (tmp_path / "more/config.json").unlink()
     records = find_runs([tmp_path / "both", tmp_path / "more"])  # names as long as it takes
     assert [r.label for r in records] == ["both/bop", "both/latent-sgd", "more/bop", "more/one"]
     figure = drawn(records)

@@ -1,5 +1,6 @@
 """What run folders hold, read for drawing."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def _add_agreement(records):
     for record in records:
         above, name = record.folder.parent, record.folder.name
         beside = [r for r in records if r.folder.parent == above and r is not record]
-        if not (beside and compared(above)):
+        with suppress(InputError):  # config.json above may be another program's
+            beside = beside if beside and compared(above) else []
+        if not beside:
             continue
         rows = {row["epoch"]: row for row in read_rows(above / METRICS) if row["name"] == name}
         for row in record.history:

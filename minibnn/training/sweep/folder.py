@@ -60,7 +60,8 @@ class SweepFolder(RunFolder):
         if self.force and found is not None:
             for name in found["cells"]:
                 cell = RunFolder(self.path / name, force=True)
-                if cell.path.parent == self.path and cell.path.is_dir():  # not edited, but begun
+                inside = cell.path.parent == self.path and name != ".."  # not edited
+                if inside and cell.path.is_dir():
                     cell.remove(LOG)
             self._unlink(SWEEP, SUMMARY, *FIGURES)
         if self.force or found != self.description:

@@ -304,7 +304,7 @@ def make_cells(points, seeds, options):
         for settings, own in made:
             name = cell_name({**settings, "seed": seed})
             if name.casefold() in taken:
-                name = _with_digest(name, settings)
+                name = _with_digest(name, {**settings, "seed": seed})
             taken.add(name.casefold())
             cells.append(Cell(name, settings, seed, {**own, "seed": seed}))
     return cells

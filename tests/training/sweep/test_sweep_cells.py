@@ -22,6 +22,11 @@ def test_names_are_safe_short_and_different():
     assert names == [cell.name for cell in make_cells([{"dataset": t} for t in texts], [0, 1], {})]
 
 
+def test_seeds_tell_long_names_apart():
+    points = [{"dataset": "x" * 98 + end} for end in (":20", ":20%")]
+    assert len({cell.name for cell in make_cells(points, [0, 1], {})}) == 4
+
+
 def test_seeds_come_outermost():
     cells = make_cells([{"gamma": 1}, {"gamma": 0.5}], [0, 7], BOP)
     assert [(c.seed, c.settings["gamma"]) for c in cells] == [

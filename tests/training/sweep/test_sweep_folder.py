@@ -103,10 +103,12 @@ def test_force_stays_in_its_folder(small, tmp_path, after):
     """Whatever an edited sweep.json names."""
     after(tmp_path / "outside", 1)
     edited = description(small)
-    edited["cells"][0] = "../outside"
+    edited["cells"] = ["../outside", ".."]
     start(tmp_path / "sweep", edited)
+    (tmp_path / "config.json").write_text("mine")
     start(tmp_path / "sweep", description(small), force=True)
     assert (tmp_path / "outside" / "checkpoint.npz").exists()
+    assert (tmp_path / "config.json").exists()
 
 
 @pytest.mark.parametrize(
