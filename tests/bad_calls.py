@@ -157,6 +157,7 @@ CALLS = [
     ("nn.softmax_cross_entropy(np.zeros((4, 2)), labels + 2)", "labels must ..."),
     ("nn.softmax_cross_entropy(np.zeros(4), labels)", "logits must ..."),
     ("nn.squared_hinge(np.zeros((0, 2)), labels[:0])", "logits must ..."),
+    ("nn.squared_hinge(3.0, labels)", "logits must ..."),
     ("nn.squared_hinge(np.zeros((4, 2)), labels - 2)", "labels must ..."),
     ("nn.register(3)", "register takes a name, as in @register('half'), found 3"),
     ("nn.register('x')(3)", "register takes a layer, a quantizer or a function, found 3"),

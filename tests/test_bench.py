@@ -169,10 +169,18 @@ def test_a_cold_start_compiles():
 # -- its parts -----------------------------------------------------------------------------------
 
 
+def test_rates_are_of_the_batch_asked_for(monkeypatch):
+    monkeypatch.setattr(networks, "rate", lambda *_: {})
+    setting = clock.Setting(threads=1, filters=2)
+    for size, expected in (20, [20]), (50, [*networks.BATCHES]):
+        rows = networks.measure_rates(setting._replace(batch_size=size))
+        assert [row["batch"] for row in rows] == expected
+
+
 def test_measure_counts_only_what_is_warm():
     calls = []
-    timing = clock.measure(lambda: calls.append(time.sleep(0.001)), 1e-9, warm=2)
-    assert len(calls) == 2 + 3
+    timing = clock.measure(lambda: calls.append(time.sleep(0.001)), 1e-9)
+    assert len(calls) == 1 + 3
     assert timing["runs"] == 3
     assert 0.001 <= timing["low"] <= timing["seconds"] <= timing["high"]
     assert clock.measure(lambda: None, 60.0)["runs"] == 50

@@ -29,15 +29,14 @@ class Setting(NamedTuple):
         return {FULL: 9, QUICK: 3}.get(self.effort, 1)
 
 
-def measure(call, effort=FULL, warm=1):
+def measure(call, effort=FULL):
     """Seconds of ``call()`` as a dict: their median, the least and the most of ``runs``.
 
-    These are 3 to 50, as many as ``effort`` seconds allow, or one for ONCE, after ``warm`` others.
+    These are 3 to 50, as many as ``effort`` seconds allow, or one for ONCE, after one other.
     """
     from statistics import median
 
-    for _ in range(warm):
-        call()
+    call()
     seconds, start = [], time.perf_counter()
     least = 1 if effort == ONCE else 3
     while len(seconds) < least or (len(seconds) < 50 and time.perf_counter() - start < effort):

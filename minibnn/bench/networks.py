@@ -41,8 +41,9 @@ class Training:
 def measure_rates(setting):
     """A dict per width, batch size and number of threads: images per second."""
     rows, effort = [], setting.effort
+    usual = not setting.quick and setting.batch_size in BATCHES
     for filters in WIDTHS if setting.filters in WIDTHS else (setting.filters,):
-        for size in (setting.batch_size,) if setting.quick else BATCHES:
+        for size in BATCHES if usual else (setting.batch_size,):
             training = Training(filters, size)
             real = partial(training.net.forward, training.x)
             on_bits = partial(deploy.pack(training.net).forward, training.x)

@@ -121,7 +121,7 @@ def _looked_up(own, places, threads, effort):
     """Of the tile that looks up, after choosing among ``places``; of that of tables if none."""
     rng, taps, rounds = np.random.default_rng(0), len(places) or 4, CALLS * (4 if places else 1)
     tables = np.zeros(HEIGHT * DEPTH * own.entries, own.table)
-    all_row_tables(simd(), own.values, HEIGHT, DEPTH * WORD, DEPTH, own.entries, tables)
+    all_row_tables(own.path, own.values, HEIGHT, DEPTH * WORD, DEPTH, own.entries, tables)
     stretches = steps(1 if places else taps, 0)
     x = Stretches(tables, steps(HEIGHT, DEPTH * own.entries), stretches)
     w = _columns(rng, 1 if places else taps, taps, DEPTH)
@@ -130,9 +130,9 @@ def _looked_up(own, places, threads, effort):
 
     def run():
         if places:
-            _run_select(simd(), places, x, masks, own.limit, w, out, threads, rounds)
+            _run_select(own.path, places, x, masks, own.limit, w, out, threads, rounds)
         else:
-            _run_table(simd(), x, own.limit, w, out, threads, rounds)
+            _run_table(own.path, x, own.limit, w, out, threads, rounds)
 
     seconds = measure(run, effort)["seconds"]
     return threads * rounds * HEIGHT * LANES * taps * DEPTH * WORD / seconds

@@ -61,6 +61,8 @@ def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, t
     kinds = (gradients,) if gradients else clock.GRADIENTS
     effort = clock.QUICK if quick else clock.FULL
     setting = clock.Setting(threads, filters, batch_size, kinds, effort, cold)
+    if roofline and (only or cold or figure is not None):
+        raise InputError("--roofline goes without --only, --cold and --figure")
     if roofline:
         from minibnn.bench.roofline import measure_roofline, roofline_markdown
 

@@ -29,7 +29,7 @@ class Chain:
     """A list of layers run in order, and backwards in reverse order."""
 
     def __init__(self, layers):
-        self.layers = list(layers)
+        self.layers = layers_from_config(layers)
         self.own = {}  # input shapes of layers of one's own
         for layer in self.layers:
             if not isinstance(layer, Layer):
@@ -46,6 +46,7 @@ class Chain:
         return found
 
     def build(self, input_shape, rng):
+        """Make the arrays of the layers; the shape of what they give."""
         for layer in self.layers:
             if prod(input_shape) > MOST_NUMBERS:
                 raise InputError(f"{layer.name}: inputs of shape {input_shape} are too large")
@@ -56,6 +57,7 @@ class Chain:
         self.steps = fuse(self.layers)
         trained = [k for k, step in enumerate(self.steps) if step.parameters()]
         self.first_trained = min(trained, default=len(self.steps))
+        return input_shape
 
     def output_shape(self, input_shape):
         for layer in self.layers:
@@ -233,8 +235,7 @@ class Residual(Layer):
     arguments = ()
 
     def __init__(self, body, shortcut=None):
-        self.body = Chain(layers_from_config(body))
-        self.shortcut = Chain([] if shortcut is None else layers_from_config(shortcut))
+        self.body, self.shortcut = Chain(body), Chain([] if shortcut is None else shortcut)
 
     def config(self):
         shortcut = self.shortcut.config() or None
@@ -244,9 +245,7 @@ class Residual(Layer):
         return self.body, self.shortcut
 
     def build(self, input_shape, rng):
-        self.body.build(input_shape, rng)
-        self.shortcut.build(input_shape, rng)
-        body, shortcut = self.output_shape(input_shape), self.shortcut.output_shape(input_shape)
+        body, shortcut = (chain.build(input_shape, rng) for chain in self.inner_chains())
         if body != shortcut:
             raise InputError(f"Residual adds equal shapes, found body {body}, shortcut {shortcut}")
 

@@ -45,9 +45,9 @@ def squared_hinge(logits, labels):
     >>> squared_hinge(np.float32([[2, -0.5]]), np.array([0]))
     (0.125, array([[-0. ,  0.5]], dtype=float32))
     """
-    logits = as_floats(logits)
+    logits, labels = as_floats(logits), check_labels(labels, np.shape(logits))
     t = np.full(logits.shape, -1, logits.dtype)
-    t[np.arange(len(t)), check_labels(labels, logits.shape)] = 1
+    t[np.arange(len(t)), labels] = 1
     short = np.maximum(0, 1 - t * logits)
     total = math.fsum(np.square(short, dtype=np.float64).flat)  # rounds once, whatever the order
     return total / short.size, -2 * t * short / short.size

@@ -23,7 +23,7 @@ from minibnn.errors import InputError, check_shape, integer, one_of
 from minibnn.files import checkpoint
 from minibnn.files.archive import machine_memory
 from minibnn.files.atomic import save
-from minibnn.nn.chain import BINARY, Chain, layers_from_config
+from minibnn.nn.chain import BINARY, Chain
 from minibnn.nn.layers.layer import as_array
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
@@ -63,9 +63,10 @@ class Sequential:
         self, layers, input_shape, seed=0, name="sequential", gradients="float32",
         classes=None, image_form="bytes", dataset=None, frozen=(), check=None,
     ):  # fmt: skip
-        self.chain = Chain(layers_from_config(layers))
+        self.chain = Chain(layers)
         self.input_shape = _shape(input_shape)
         self.seed, self.name, self._named = integer(seed, "seed"), str(name), []
+        self._given = 0  # how many inputs the last forward pass had
         try:
             self._take(self.chain.walk())
             self.gradients = gradients
@@ -121,9 +122,8 @@ class Sequential:
                 f"{self.name}: its arrays take {most:,.1f} GB, and while they are made more memory "
                 f"than the {there:,.1f} GB there are"
             )
-        self.chain.build(self.input_shape, np.random.default_rng(self.seed))
+        self.output_shape = self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self._parameters = self.chain.parameters()
-        self.output_shape = self.chain.output_shape(self.input_shape)
 
     layers = property(attrgetter("chain.layers"), doc="The layers, in order.")
 
@@ -143,7 +143,8 @@ class Sequential:
         batch's own statistics, and moves the moving ones. With integer gradients the output then
         is float64, of which losses are the same bits on every machine.
         """
-        y = self._run(checked(x, self.input_shape, self.image_form), training)
+        x = checked(x, self.input_shape, self.image_form)
+        self._given, y = len(x), self._run(x, training)
         if training and self._gradients != "float32" and not isinstance(y, Signs):
             return as_array(y).astype(np.float64)
         return as_array(y) if isinstance(y, Fixed) else y
@@ -166,7 +167,11 @@ class Sequential:
         return np.concatenate([as_array(self.forward(images[k : k + batch_size])) for k in starts])
 
     def backward(self, dy, need_dx=False):
-        """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None."""
+        """Set ``grad`` of every parameter from dy = dL/dy; dL/dx if ``need_dx``, else None.
+
+        InputError unless dy has the shape of what the last ``forward`` gave.
+        """
+        check_shape(np.shape(dy), (self._given, *self.output_shape), "dy")
         for p in self._parameters:
             p.grad = None  # its memory, which the kernels take again, serves the new one
         dx = self.chain.backward(dy, need_dx)
@@ -307,7 +312,7 @@ def checked(x, shape, image_form):
         wanted = ", ".join(["N", *map(str, shape)])
         raise InputError(f"inputs must have shape ({wanted}), found {x.shape}")
     if isinstance(x, Signs):
-        if x.axis != x.ndim - 1:
+        if x.axis != len(x.shape) - 1:
             raise InputError(f"signs must be packed along their last axis, found {x.axis}")
         return x
     if x.dtype == np.uint8 and image_form != "bytes":

@@ -32,7 +32,7 @@ class SteSign:
 
     def __post_init__(self):
         if self.clip_value is not None:
-            _check_positive("clip_value", self.clip_value)
+            _take_positive(self, "clip_value")
 
     def gradient(self, dy, x):
         return ops.ste_sign_grad(dy, x, self.clip_value)
@@ -56,15 +56,17 @@ class SwishSign:
     name = "swish_sign"
 
     def __post_init__(self):
-        _check_positive("beta", self.beta)
+        _take_positive(self, "beta")
 
     def gradient(self, dy, x):
         return ops.swish_sign_grad(dy, x, self.beta)
 
 
-def _check_positive(name, value):
+def _take_positive(quantizer, name):
+    value = getattr(quantizer, name)
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
         raise InputError(f"{name} must be a number above 0, found {value!r:.60}")
+    object.__setattr__(quantizer, name, float(value))  # of NumPy's, which JSON does not hold
 
 
 def mean_magnitude(latent):

@@ -33,11 +33,6 @@ class Signs:
                 f"{expected}, found {self.words.dtype} {self.words.shape}"
             )
 
-    @property
-    def ndim(self):
-        """Number of axes of the ±1 array."""
-        return len(self.shape)
-
     def __len__(self):
         return self.shape[0]
 

@@ -157,11 +157,14 @@ class IntegerBop(StepOptimizer):
     inert = "a", "threshold", "|a|"
 
     def __setattr__(self, name, value):
+        if name in ("shift", "unit"):
+            now = self.arguments[name].check(f"{self.kind}: {name}", value)
+            if name == "shift" and now > 8:
+                words = "shift must be an integer from 0 to 8"
+                raise InputError(f"{self.kind}: {words}; found {value!r}")
+            if name == "unit" and (type(now) is not float or np.frexp(now)[0] != 0.5):
+                raise InputError(f"{self.kind}: unit must be a power of two; found {value!r}")
         super().__setattr__(name, value)
-        if name == "shift" and self.shift > 8:
-            raise InputError(f"{self.kind}: shift must be an integer from 0 to 8; found {value!r}")
-        if name == "unit" and (type(self.unit) is not float or np.frexp(self.unit)[0] != 0.5):
-            raise InputError(f"{self.kind}: unit must be a power of two; found {value!r}")
 
     def load_state_dict(self, arrays):
         for key, value in arrays.items():

@@ -92,6 +92,17 @@ def test_backward_overwrites_every_gradient():
         assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("shape", [(5, 4), (7, 4), (6, 3), (6,), (24,)])
+def test_a_gradient_of_another_batch_is_refused(shape):
+    net, (x, _) = small(), batch()
+    with pytest.raises(InputError, match=r"^dy must have shape \(0, 4\), found \(6, 4\)"):
+        net.backward(np.ones((6, 4), np.float32))
+    net.forward(x, training=True)
+    with pytest.raises(InputError, match=r"^dy must have shape \(6, 4\), found "):
+        net.backward(np.ones(shape, np.float32))
+    assert all(p.grad is None for p in net.parameters())
+
+
 def test_gradients_of_a_network_by_hand():
     """sign(x w1) w2, no normalisation: dw1 = x^T (dy w2^T where |x w1| <= 1)."""
     net = nn.Sequential([nn.BinaryDense(3), nn.Sign(), nn.BinaryDense(2)], (2,))

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.usefixtures("reference_backend")
 
 
 def small(seed=0):
-    layers = [nn.BinaryConv2D(5, 3), nn.BatchNorm(), nn.Sign(), nn.Flatten(), nn.BinaryDense(3)]
+    sign = nn.Sign({"name": "ste_sign", "clip_value": np.float32(0.5)})  # which JSON does not hold
+    layers = [nn.BinaryConv2D(5, 3), nn.BatchNorm(), sign, nn.Flatten(), nn.BinaryDense(3)]
     return nn.Sequential([*layers, nn.BatchNorm(scale=True)], (4, 5, 1), seed=seed)
 
 

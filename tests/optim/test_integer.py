@@ -35,6 +35,10 @@ def test_the_optimizer_keeps_two_bytes_and_comes_back(each_backend):
     p.grad = np.full(p.shape, 0.5, np.float32)
     optimizer = optim.IntegerBop(shift=3, threshold=20, unit=0.125)
     assert optimizer.step([p]) == {"kernel": 0}
+    for name, bad in ("shift", 9), ("unit", 0.3):
+        with pytest.raises(InputError, match=f"{name} must be"):
+            setattr(optimizer, name, bad)
+    assert (optimizer.shift, optimizer.unit) == (3, 0.125)
     again = optim.IntegerBop(shift=3, threshold=20, unit=0.125)
     again.load_state_dict(optimizer.state_dict())
     assert optimizer.state_bytes() == 2 * p.size

@@ -36,7 +36,6 @@ class BatchNorm(Layer):
             raise InputError(f"epsilon must be a float32 above 0, found {epsilon!r}")
         self.scale, self.center = bool(scale), bool(center)
         self.momentum, self.epsilon = float(momentum), float(epsilon)
-        self.beta = self.gamma = None
 
     def arrays(self, input_shape):
         own = ["gamma"] * self.scale + ["beta"] * self.center + [*self.kept]

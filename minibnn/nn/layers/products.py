@@ -16,8 +16,6 @@ from minibnn.ops.initial import INITIALIZERS
 class _Product(Layer):
     """What layers with a kernel share; ``kernel_shape`` is that for inputs of a shape."""
 
-    kernel = None
-
     def arrays(self, input_shape):
         shape = self.kernel_shape(input_shape)
         own = {"kernel": (self.kernel_type, shape)}
@@ -164,7 +162,6 @@ class BinaryConv2D(_Binary, _Convolution):
 class _Real:
     """A real kernel: its start, the bias, and the penalty on its squares."""
 
-    bias = None
     kernel_type = np.float32
 
     def configure(self, use_bias, kernel_initializer, l2):

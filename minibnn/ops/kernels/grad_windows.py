@@ -111,7 +111,7 @@ def grad_input_windows(dy, where, w_t, input_shape, padding):
     first_column = int(reach.first[1].min()) + reach.low[1]
     across = int(reach.last[1].max()) + reach.low[1] + reach.rows[1] - 1 - first_column
     plan = Plan(
-        *dy.shape[1:], *image, seen.top, seen.left, lanes, reach.low[0], reach.rows[0],
+        *dy.shape[1:], image[1], seen.top, seen.left, lanes, reach.low[0], reach.rows[0],
         first_column, across, depth, own.entries, own.limit,
     )  # fmt: skip
     threads, ring = get_num_threads(), plan.ring * across
@@ -134,8 +134,7 @@ class Plan(NamedTuple):
     rows: int  # of windows
     columns: int
     outputs: int
-    height: int  # of the image
-    width: int
+    width: int  # of the image
     top: int  # padding
     left: int
     lanes: int  # input channels, filled up
