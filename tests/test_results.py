@@ -3,11 +3,13 @@
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from scripts import EXAMPLES, load
 
 from minibnn.cli import main
+from minibnn.errors import InputError
 
 FIGURES = ("quick", "hour", "packaged", "minutes", "bits", "settling", "long", "scans", "full")
 FOLDER = EXAMPLES / "results"
@@ -29,6 +31,24 @@ def test_every_command_kept_is_one_that_the_program_takes(capsys):
     for name, command in load("results/make.py").COMMANDS.items():
         assert main([*command.split(), "--data-dir", "/no/such/folder"]) == 2, name
         assert "/no/such/folder" in capsys.readouterr().err, name
+
+
+@pytest.mark.parametrize("name", ["quick", "scans"])
+def test_a_run_that_has_begun_is_resumed(tmp_path, monkeypatch, capsys, name):
+    """The program takes the command: it gets as far as the data folder, which is none."""
+    make, commands = load("results/make.py"), []
+
+    def begins(plan, *_):
+        raise InputError(f"{plan.cells[0].options['data-dir']} for {len(plan.cells)} cells")
+
+    monkeypatch.setattr(import_module("minibnn.training.sweep.run"), "run_plan", begins)
+    monkeypatch.setattr(make, "RUNS", tmp_path)
+    monkeypatch.setattr(make.subprocess, "call", lambda command: commands.append(command))
+    shutil.copytree(FOLDER / "kept" / name, tmp_path / name)
+    make.run([name], "/no/such/folder")
+    (command,) = commands
+    assert main(command[3:]) == 2
+    assert "/no/such/folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -72,11 +72,11 @@ BEGIN, END = "<!-- make.py draw: begin -->", "<!-- make.py draw: end -->"
 def run(names, data_dir):
     """Start each run, or go on with it; a finished one says so."""
     for name in names:
-        out = RUNS / name
-        command = [sys.executable, "-m", "minibnn", *shlex.split(COMMANDS[name]), "--out", str(out)]
-        command += ["--data-dir", data_dir] if data_dir else []
+        out, words = RUNS / name, shlex.split(COMMANDS[name])
         if any((out / file).exists() for file in ("config.json", "sweep.json")):
-            command.append("--resume")
+            words = [words[0], "--resume"]  # its folder knows the rest
+        command = [sys.executable, "-m", "minibnn", *words, "--out", str(out)]
+        command += ["--data-dir", data_dir] if data_dir else []
         print(f"{name}: {shlex.join(command)}", flush=True)
         if code := subprocess.call(command):
             return code
