@@ -202,9 +202,9 @@ def started(command, options, ranks=None):
     except InputError as error:
         shape = "x".join(map(str, shape))
         raise InputError(f"--model {what['model']} of images {shape}: {error}") from None
-    with (
-        folder_of(command, out, what["dataset"]) if first else nullcontext(out or "runs") as folder
-    ):
+    # Other ranks write nothing: theirs only says that there is one.
+    place = folder_of(command, out, what["dataset"]) if first else nullcontext(out or "runs")
+    with place as folder:
         arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
         arguments["augment"] = "paper" if what["augment"] else None
         yield Start(net, images, folder, what, arguments)
