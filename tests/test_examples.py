@@ -68,17 +68,16 @@ def test_dense_layer_by_hand(example):
     assert is_figure("a.png")
 
 
-def test_why_sign_needs_an_estimator(example, use_backend, capsys):
-    use_backend("numba")  # one pre-activation is so close to 1 that the two differ by it
+def test_why_sign_needs_an_estimator(example, capsys):
     found, histories = example(3).main(out="a.png", epochs=1)
     assert found.size == 320
     assert not found.any()
     hidden = {name: sum(h["flips:dense1/kernel"]) for name, h in histories.items()}
     assert hidden.pop("none") == 0
     assert min(hidden.values()) > 1000
-    assert (
-        "zeros among 320: 320 finite differences, 110 straight-through" in capsys.readouterr().out
-    )
+    # 110 lie beyond 1; a 111th sum cancels, on some backends but for its last bit.
+    zeros = r"zeros among 320: 320 finite differences, 11[01] straight-through"
+    assert re.match(zeros, capsys.readouterr().out)
     assert is_figure("a.png")
 
 
