@@ -108,6 +108,12 @@ _TRAINING = (
         "100 % of each and mirror. Default: for cifar10 and image-folder.",
     ),
     click.option(
+        "--cutout",
+        is_flag=True,
+        help="Augment, and hide a square at random in each training image, a quarter as wide as "
+        "it; not of an image-folder.",
+    ),
+    click.option(
         "--validation",
         default=0,
         help="Hold so many training images out and measure on them after each epoch; on the test "

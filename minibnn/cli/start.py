@@ -207,6 +207,10 @@ def started(command, options, ranks=None):
     with place as folder:
         arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
         arguments["augment"] = "paper" if what["augment"] else None
+        if what["cutout"]:
+            if options["augment"] is False:
+                raise InputError("--cutout is one way to augment: leave --no-augment out")
+            arguments["augment"] = "cutout"
         yield Start(net, images, folder, what, arguments)
 
 

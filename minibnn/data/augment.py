@@ -1,4 +1,4 @@
-"""The paper's augmentation on bytes: zero-pad, random crop, random horizontal flip.
+"""The paper's augmentation on bytes: zero-pad, random crop, random horizontal flip; and cutout.
 
 Pad 32x32 to 40x40 with byte 0 (black, so -1 after scaling), crop 32x32, flip half.
 """
@@ -9,7 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from minibnn.errors import InputError
 
 PAD = 4
-AUGMENTATIONS = ("none", "paper")
+GREY = 128  # 0 after scaling, almost
+AUGMENTATIONS = ("none", "paper", "cutout")
 
 
 def draw(rng, count, pad=PAD):
@@ -47,4 +48,25 @@ def pad_crop_flip(images, offsets, flips, pad=PAD):
     crops = sliding_window_view(padded, images.shape[1:], (1, 2, 3))  # all, nothing copied yet
     out = crops[np.arange(len(images)), *offsets.T.astype(int), 0]
     out[flips] = out[flips, :, ::-1]
+    return out
+
+
+def cut_out(images, centres):
+    """Images with a grey square around each centre, as wide as a quarter of the shorter side.
+
+    ``images`` (B, H, W, C) are uint8, and so is the result; ``centres`` (B, 2) are rows and
+    columns. What lies outside the image is cut off (DeVries and Taylor, arXiv 1708.04552, whose
+    squares for CIFAR-10 are twice as wide).
+
+    >>> cut_out(np.zeros((1, 8, 8, 1), np.uint8), [[7, 1]])[0, 5:, :4, 0]
+    array([[  0,   0,   0,   0],
+           [128, 128,   0,   0],
+           [128, 128,   0,   0]], dtype=uint8)
+    """
+    side = min(images.shape[1:3]) // 4
+    out = images.copy()
+    for image, centre in zip(out, np.asarray(centres, int), strict=True):
+        first = centre - side // 2
+        (top, left), (bottom, right) = np.maximum(first, 0), first + side
+        image[top:bottom, left:right] = GREY
     return out

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minibnn.data.augment import AUGMENTATIONS, draw, pad_crop_flip
+from minibnn.data.augment import AUGMENTATIONS, cut_out, draw, pad_crop_flip
 from minibnn.data.dataset import _check_labels
 from minibnn.data.folder.images import FolderImages
 from minibnn.errors import InputError, integer, one_of
@@ -16,7 +16,8 @@ class Batches:
     ``images`` (N, H, W, C) or (N, F) are uint8 or float32, or FolderImages; ``labels`` (N,)
     integers. ``augment`` is None, "none" or "paper": pad with 4 black pixels, crop at random, flip
     at random (uint8 images only); of FolderImages, a random crop of 8 to 100 % of the area,
-    resized, and a random flip.
+    resized, and a random flip. "cutout" hides a square of each of these too (``cut_out``), not of
+    FolderImages.
 
     Order and augmentation of epoch e come from a generator seeded with (``seed``, e), drawn for the
     whole epoch before its first batch. So a resumed run needs no random state: ``epoch(e, start)``
@@ -33,7 +34,9 @@ class Batches:
         augment = one_of("none" if augment is None else augment, "augment", AUGMENTATIONS)
         self.in_files = isinstance(images, FolderImages)
         is_bytes = len(images.shape) == 4 and images.dtype == np.uint8
-        if augment == "paper" and not (is_bytes or self.in_files):
+        if augment == "cutout" and self.in_files:
+            raise InputError("images in files have no augment cutout, only paper or none")
+        if augment != "none" and not (is_bytes or self.in_files):
             found = f"{images.dtype} {images.shape}"
             raise InputError(f"images to be augmented must be uint8 (N, H, W, C), found {found}")
         self.images, self.labels = images, _check_labels(labels, "labels", len(images))
@@ -62,11 +65,15 @@ class Batches:
             draws = {"seed": self.seed, "epoch": e} if self.augment == "paper" else None
             yield from self.images.decoded(self.labels, order, places, draws, replace=True)
             return
-        if self.augment == "paper":
+        if self.augment != "none":
             offsets, flips = draw(rng, len(self) * self.batch_size)
+        if self.augment == "cutout":
+            centres = rng.integers(self.images.shape[1:3], size=(len(offsets), 2))
         for here in places:
             rows = order[here]
             images = self.images[rows]
-            if self.augment == "paper":
+            if self.augment != "none":
                 images = pad_crop_flip(images, offsets[here], flips[here])
+            if self.augment == "cutout":
+                images = cut_out(images, centres[here])
             yield images, self.labels[rows]

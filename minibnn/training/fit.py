@@ -55,7 +55,8 @@ def fit(
     class_weight: How much an image of each class counts in training, as in Keras: a list, or a
         dict by the class's number, 1 for those left out. What is measured is not weighted.
     augment: None, or "paper": pad with 4 pixels, crop and mirror at random. Of images in folders a
-        part of random area, shape and place, at random mirrored; with None the middle.
+        part of random area, shape and place, at random mirrored; with None the middle. "cutout"
+        hides a square too, a quarter as wide as the image; not of images in folders.
     validation: Hold that many training images out; they are measured after each epoch, and the
         test images only after the last.
     callbacks: Called after each epoch, see ``training.callbacks``.

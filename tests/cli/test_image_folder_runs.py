@@ -38,6 +38,7 @@ def test_a_run_says_what_it_left_out_and_can_be_resumed(run, fails):
     assert code == 0 and "epoch 3/3" in out
     another = "holds another run: data.shape.0 was 12, now 16"
     fails(another, "train", "--resume", "--out", folder, "--image-size", 16)
+    fails("images in files have no augment cutout", "train", *OPTIONS, "--cutout")
 
 
 def test_a_broken_image_is_left_out_of_what_is_measured(run, here, monkeypatch):
@@ -45,10 +46,8 @@ def test_a_broken_image_is_left_out_of_what_is_measured(run, here, monkeypatch):
     assert run("train", *OPTIONS, "--epochs", 1, "--out", "run")[0] == 0
     (row,) = read_rows(here / "run/metrics.csv")
     code, out, err = run("evaluate", "run", "--batch-size", "5")
-    assert (code, err) == (
-        0,
-        "minibnn: data/val/b/1.jpg: not an image of a known format; left out\n",
-    )
+    left_out = "minibnn: data/val/b/1.jpg: not an image of a known format; left out\n"
+    assert (code, err) == (0, left_out)
     assert "left out:  1, which cannot be read\n" in out
     assert f" {100 * row['test_accuracy']:.2f} % " in out
     assert run("report", "run")[0] == 0

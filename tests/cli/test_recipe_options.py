@@ -63,7 +63,7 @@ def test_a_recipe_sets_everything(works, cifar):
     assert {key: found["options"][key] for key in settled} == settled
 
 
-def test_every_part_can_be_changed(works):
+def test_every_part_can_be_changed(works, fails):
     changes = ("--set", "gamma=1e-2", "--set", "rule=larq", "--set", "real.lr=0.5", "--augment")
     works("train", "--recipe", "bop-sec51", *DIGITS, *changes, "--out", "a")
     found = config("a")
@@ -80,6 +80,9 @@ def test_every_part_can_be_changed(works):
     assert found["optimizer"]["binary"]["kind"] == "latent-sgd"
     assert found["optimizer"]["real"]["kind"] == "sgd"
     assert found["augment"] == "none"
+    works("train", *DIGITS, "--cutout", "--out", "c")
+    assert config("c")["augment"] == "cutout"
+    fails("leave --no-augment out", "train", *DIGITS, "--cutout", "--no-augment")
 
 
 def test_a_recipe_is_resumed_from_its_folder_alone_or_by_the_same_command(works):

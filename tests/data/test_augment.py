@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from minibnn import InputError
 from minibnn.data import pad_crop_flip
-from minibnn.data.augment import draw
+from minibnn.data.augment import GREY, cut_out, draw
 
 
 @given(
@@ -29,6 +29,18 @@ def test_an_image_is_padded_cropped_and_flipped(height, width, channels, pad, se
         crop = padded[top : top + height, left : left + width]
         assert_array_equal(image, crop[:, ::-1] if flip else crop)
     assert_array_equal(images, before)
+
+
+@given(height=st.integers(1, 17), width=st.integers(1, 17), seed=st.integers(0, 2**32))
+def test_a_square_is_hidden(height, width, seed):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (3, height, width, 2), dtype=np.uint8)
+    centres, side = rng.integers((height, width), size=(3, 2)), min(height, width) // 4
+    found = zip(cut_out(images, centres), images, centres - side // 2, strict=True)
+    for image, whole, first in found:
+        rows, columns = (np.arange(n) - k for n, k in zip((height, width), first, strict=True))
+        hidden = np.outer((0 <= rows) & (rows < side), (0 <= columns) & (columns < side))
+        assert_array_equal(image, np.where(hidden[..., np.newaxis], GREY, whole))
 
 
 def test_draws_cover_every_offset_and_both_flips():

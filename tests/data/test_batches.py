@@ -31,7 +31,7 @@ def test_an_epoch_shows_every_image_at_most_once_and_drops_the_partial_batch():
     seed=st.integers(0, 2**40),
     e=st.integers(0, 2**32),
     start=st.integers(0, 5),
-    augment=st.sampled_from([None, "paper"]),
+    augment=st.sampled_from([None, "paper", "cutout"]),
 )
 def test_a_batch_depends_on_seed_epoch_and_position_only(seed, e, start, augment):
     fresh = batches(augment, seed=seed)
@@ -40,15 +40,13 @@ def test_a_batch_depends_on_seed_epoch_and_position_only(seed, e, start, augment
     same(list(fresh.epoch(e))[start:], list(used.epoch(e, start)))
 
 
-@pytest.mark.parametrize("augment", [None, "paper"])
+@pytest.mark.parametrize("augment", [None, "paper", "cutout"])
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_the_pieces_of_all_ranks_are_the_batch(augment, ranks):
     pieces = [list(batches(augment).epoch(2, 1, rank, ranks)) for rank in range(ranks)]
     whole = list(batches(augment).epoch(2, 1))
-    joined = [
-        tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
-        for step in zip(*pieces, strict=True)
-    ]
+    steps = zip(*pieces, strict=True)
+    joined = [tuple(map(np.concatenate, zip(*step, strict=True))) for step in steps]
     same(joined, whole)
     with pytest.raises(InputError, match="a batch of 4 does not divide into 3 pieces"):
         next(batches().epoch(0, ranks=3))
@@ -67,9 +65,8 @@ def test_augmented_batches_are_crops_of_the_images_their_labels_name():
     shifts = [(top, left, flip) for top in range(9) for left in range(9) for flip in (False, True)]
     offsets, flips = np.array([s[:2] for s in shifts]), np.array([s[2] for s in shifts])
     changed = 0
-    for (images, labels), (_, plain) in zip(
-        batches("paper").epoch(0), batches().epoch(0), strict=True
-    ):
+    both = zip(batches("paper").epoch(0), batches().epoch(0), strict=True)
+    for (images, labels), (_, plain) in both:
         assert_array_equal(labels, plain)  # the order is left alone
         for image, label in zip(images, labels, strict=True):
             possible = pad_crop_flip(IMAGES[[label] * len(shifts)], offsets, flips, 4)
@@ -78,13 +75,22 @@ def test_augmented_batches_are_crops_of_the_images_their_labels_name():
     assert changed > 10
 
 
+def test_cutout_hides_a_pixel_of_every_image_of_5x6_and_leaves_the_rest_of_the_paper_s():
+    places = []
+    both = zip(batches("cutout").epoch(0), batches("paper").epoch(0), strict=True)
+    for (images, _), (paper, _) in both:
+        assert_array_equal(np.where(images == 128, 128, paper), images)
+        places += [tuple(p) for p in np.argwhere((images != paper).any(-1))[:, 1:]]
+    assert len(places) == 20 and len(set(places)) > 10
+
+
 def test_every_batch_of_an_epoch_has_its_own_crops():
     alike = Batches(np.repeat(IMAGES[:1], 40, axis=0), np.zeros(40, int), 20, 0, "paper")
     (one, _), (other, _) = alike.epoch(0)
     assert sum(np.array_equal(x, y) for x, y in zip(one, other, strict=True)) < 3
 
 
-@pytest.mark.parametrize("augment", [None, "paper"])
+@pytest.mark.parametrize("augment", [None, "paper", "cutout"])
 def test_batches_are_the_callers_to_keep_and_no_thread_is_started(augment):
     kept = IMAGES.copy()
     stream = batches(augment).epoch(0)
