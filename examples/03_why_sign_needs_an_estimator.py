@@ -14,7 +14,7 @@ import minibnn as bnn
 from minibnn.nn import BatchNorm, BinaryDense, Flatten, Sequential, Sign
 from minibnn.nn.quantizers import ApproxSign, SteSign, SwishSign
 from minibnn.optim import Adam, Bop, Split
-from minibnn.tables import text_table
+from minibnn.tables import Table
 from minibnn.training.plots.style import column_line, label, new_figure, save, style
 
 NUDGE = 1e-4
@@ -54,7 +54,7 @@ def main(out="sign.png", dataset="digits", data_dir=None, epochs=6):
         history = histories[name] = bnn.fit(network(data, quantizer), optimizer, data, **how)
         flips = [sum(history[column]) for column in history.last if column.startswith("flips:")]
         lines.append([name, f"{100 * history.last['test_accuracy']:.1f} %", *map(str, flips)])
-    print(text_table(["estimator", "test", "flips of dense1", "of dense2", "of dense3"], lines))
+    print(Table(["estimator", "test", "flips of dense1", "of dense2", "of dense3"], lines))
     left, right = (figure := new_figure(11, 4)).subplots(1, 2)
     x = np.linspace(-2, 2, 4000, dtype=np.float32)  # without 0
     left.plot(x, np.sign(x), color="0.5", linewidth=3, label="sign(x)")

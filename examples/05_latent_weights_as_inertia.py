@@ -13,7 +13,7 @@ import numpy as np
 
 import minibnn as bnn
 from minibnn.optim import InertiaSGDState, inertia_sgd_step, latent_sgd_step
-from minibnn.tables import text_table
+from minibnn.tables import Table
 from minibnn.training.plots.style import COLOURS, label, new_figure, save
 
 
@@ -50,7 +50,7 @@ def main(out="inertia.png", dataset="digits", data_dir=None, epochs=3):
     print(f"latent weight = bit * inertia after each of {len(w)} steps, bit for bit: {equal}")
     groups = flipped_by_inertia(bnn.data.load(dataset, data_dir), epochs)
     lines = [[f"{k}", f"{m:.1e}", f"{100 * share:.2f} %"] for k, (m, share) in enumerate(groups, 1)]
-    print(f"\n{text_table(['tenth', 'mean |latent|', 'flipped in the next epoch'], lines)}")
+    print(f"\n{Table(['tenth', 'mean |latent|', 'flipped in the next epoch'], lines)}")
     draw(out, latent, w, inertia, groups)
     print(f"\nfigure: {out}")
     return equal, groups

@@ -11,7 +11,7 @@ layer that flip in a step (Eq. 7), by epoch: a larger gamma and a smaller thresh
 import argparse
 
 import minibnn as bnn
-from minibnn.tables import text_table
+from minibnn.tables import Table
 from minibnn.training.plots.style import column_line, label, new_figure, save, style
 
 GAMMA, THRESHOLD = 1e-3, 1e-6  # what stays
@@ -38,7 +38,7 @@ def main(out="gamma_and_threshold.png", dataset="digits", data_dir=None, epochs=
         best, flips = history.best()["test_accuracy"], sum(history["flips"])
         cells = [f"{100 * best:.1f} %", f"{flips:,}", f"{history.last[last_layer]:.1f}"]
         lines.append([name, *cells])
-    print(f"\n{text_table(['setting', 'best test', 'flips in all', 'last pi_t'], lines)}")
+    print(f"\n{Table(['setting', 'best test', 'flips in all', 'last pi_t'], lines)}")
     draw(out, result, last_layer)
     print(f"\nfigure: {out}")
     return result

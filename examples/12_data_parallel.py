@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 
 import minibnn as bnn
-from minibnn.tables import text_table
+from minibnn.tables import Table
 from minibnn.training import Ranks
 from minibnn.training.plots.style import label, line, new_figure, save, style
 
@@ -49,7 +49,7 @@ def main(out="data_parallel.png", dataset="digits", data_dir=None, epochs=5):
         equal = 100 * (bits == alone).mean(axis=1)
         lines.append([name, f"{100 * accuracy:.1f} %", *(f"{equal[e]:.2f} %" for e in (0, -1))])
         line(axes, range(1, epochs + 1), equal, label=f"{ranks.size} ranks, {name}", **style(k))
-    print(text_table(["", "test", "equal bits, first epoch", "last epoch"], lines))
+    print(Table(["", "test", "equal bits, first epoch", "last epoch"], lines))
     label(axes, "Several ranks against one process", "binary weights that are equal (%)")
     axes.legend(frameon=False)
     save(figure, out)

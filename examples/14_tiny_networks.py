@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 
 from minibnn.equivalences.tiny import gaps
-from minibnn.tables import text_table
+from minibnn.tables import Table
 from minibnn.training.plots.style import COLOURS, new_figure, save
 
 
@@ -26,7 +26,7 @@ def main(out="tiny_networks.png", tasks=12, seeds=10, steps=300):
         rows.append([name, f"{gap.mean():.2f}", *shares, str(gap.max())])
     head = ["optimizer", "errors above the best", "runs at the best", "tasks solved", "worst run"]
     print(f"{tasks} tasks of 24 random labels; the best of all networks makes {optima} errors\n")
-    print(text_table(head, rows))
+    print(Table(head, rows))
     figure = new_figure(8, 4.5)
     axes = figure.subplots()
     most = max(gap.max() for gap in found.values())

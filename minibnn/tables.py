@@ -99,8 +99,3 @@ class Rows(Shown):
 def html_of(tables):
     """Several tables one below the other, as HTML."""
     return "\n".join(table.html() for table in tables)
-
-
-def text_table(head, lines, left=1):
-    """Aligned columns of text with a rule under the head; the first ``left`` to the left."""
-    return str(Table(head, lines, left))

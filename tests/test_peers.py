@@ -174,10 +174,8 @@ def test_turns():
     rows = {row["peer"]: row for row in found["rows"]}
     assert "/no/such/python" in rows["larq"]["skipped"]
     if find_spec("torch") is None:
-        assert (
-            "ended: ModuleNotFoundError: No module named 'torch'"
-            in (rows["pytorch-fp32"]["skipped"])
-        )
+        words = "ended: ModuleNotFoundError: No module named 'torch'"
+        assert words in rows["pytorch-fp32"]["skipped"]
     ours = rows["minibnn"]
     for job in ("training", "inference"):
         assert 0 < ours[job]["low"] <= ours[job]["images_per_s"] <= ours[job]["high"]

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from minibnn.tables import Rows, Shown, Table, text_table
+from minibnn.tables import Rows, Shown, Table
 
 
 class Cells(HTMLParser):
@@ -60,8 +60,8 @@ def test_text():
         "all       10,001",
         "That is all.",
     ]
-    assert text_table(["a", "bb"], [["xxx", "1"]]) == "a    bb\n---  --\nxxx   1"
-    assert text_table(["a", "bb"], []) == "a  bb\n-  --"
+    assert str(Table(["a", "bb"], [["xxx", "1"]])) == "a    bb\n---  --\nxxx   1"
+    assert str(Table(["a", "bb"], [])) == "a  bb\n-  --"
 
 
 def test_a_terminal_obeys_no_cell():

@@ -37,17 +37,17 @@ def export(run, file, form, force):
     from minibnn import deploy
     from minibnn.cli.trained import PUBLIC, load_trained
 
-    network, classes, dataset, _ = load_trained(run)
+    network, dataset, _ = load_trained(run)
     if isinstance(network, deploy.PackedNetwork):
         raise InputError(f"{run} is packed already: name the run it comes from")
     if form == "packed":
-        deploy.pack(network, classes, dataset=dataset if dataset in PUBLIC else None).save(file)
+        deploy.pack(network, dataset=dataset if dataset in PUBLIC else None).save(file)
         weights = sum(p.size for p in network.parameters() if p.binary)
         about = f"{file.stat().st_size:,} bytes, {weights:,} binary weights"
     elif form == "onnx":
         from minibnn.deploy import onnx
 
-        onnx.write(network, file, classes)
+        onnx.write(network, file)
         about = f"{file.stat().st_size:,} bytes, ONNX of opset {onnx.OPSET}"
     else:
         from minibnn.deploy import larq

@@ -110,6 +110,7 @@ _TRAINING = (
     click.option(
         "--cutout",
         is_flag=True,
+        default=None,
         help="Augment, and hide a square at random in each training image, a quarter as wide as "
         "it; not of an image-folder.",
     ),

@@ -5,7 +5,10 @@ import click
 from minibnn.cli.start import started
 from minibnn.errors import InputError, one_of
 
-_OWN = ("recipe", "optimizer", "epochs", "real_optimizer", "validation", "resume", "tensorboard")
+_OWN = {
+    *("recipe", "optimizer", "epochs", "real_optimizer", "validation", "resume", "tensorboard"),
+    *("checkpoint_every", "checkpoint_minutes"),
+}
 
 
 def run_preset(ctx, name, steps, options):
@@ -24,13 +27,11 @@ def run_preset(ctx, name, steps, options):
         click.echo(f"preset:  {name} ({PRESETS[name].entry}): {PRESETS[name].words}")
         how = {name: start.arguments[name] for name in ("batch_size", "seed", "augment")}
         config = {"kind": "preset", "preset": name, "steps": steps}
-        with (
-            RunFolder(start.out, force=options["force"]) as folder,
-            compute_threads(options["threads"]),
-            click.progressbar(length=steps, label="steps:  ") as bar,
-        ):
+        bar = click.progressbar(length=steps, label="steps:  ")
+        with compute_threads(options["threads"]), bar:
             how["after_step"] = lambda *_: bar.update(1)
             result = compare_sides(name, start.net, start.data, steps=steps, **how)
+        with RunFolder(start.out, force=options["force"]) as folder:  # nothing is lost before
             folder.write_config(config | {"options": start.arguments["options"]})
             draw(folder.path / "compare.png", result)
     click.echo(f"\n{table(result)}\n\n{verdict(result)}")
@@ -41,7 +42,7 @@ def run_preset(ctx, name, steps, options):
 
 def table(result):
     """A line for each of the three networks."""
-    from minibnn.tables import text_table
+    from minibnn.tables import Table
 
     lines = []
     for side in result.sides:
@@ -53,7 +54,7 @@ def table(result):
         loss = result.losses[side.name][-20:].mean()
         lines.append([side.name, side.words, *cells, f"{loss:.4f}"])
     head = ["network", "optimizer", "against the first", "first at", "reals that differ", "loss"]
-    return text_table(head, lines, left=3)
+    return Table(head, lines, 3)
 
 
 def verdict(result):

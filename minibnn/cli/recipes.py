@@ -23,14 +23,14 @@ def recipes(name):
     if name is not None:
         click.echo(explain(recipe(name)))
         return
-    from minibnn.tables import text_table
+    from minibnn.tables import Table
 
     head = ["recipe", "what", "batch", "epochs", "reported"]
     lines = [
         [r.name, r.summary, str(r.batch_size), str(r.epochs), r.reported or "-"]
         for r in RECIPES.values()
     ]
-    click.echo(text_table(head, lines, left=2))
+    click.echo(Table(head, lines, 2))
     click.echo("\nminibnn recipes NAME tells all about one, its source included.")
 
 

@@ -40,16 +40,18 @@ def report(runs, out, title, confusion, data_dir, threads):
     minibnn report runs/bop runs/latent-adam --title "Bop and Adam"
     """
     from minibnn import data
+    from minibnn.files.paths import check_file
     from minibnn.ops.threads import compute_threads, thread_count
     from minibnn.training.metrics import results_of
     from minibnn.training.plots import find_runs
-    from minibnn.training.report import MOST_DRAWN, Subject, check_report_path, write_report
+    from minibnn.training.report import MOST_DRAWN, Subject, write_report
     from minibnn.training.run_folder import read_config
 
     records = find_runs(runs)
     if len(records) > MOST_DRAWN:  # those of the best runs are drawn
         records.sort(key=lambda r: results_of(r.history)["best_accuracy"] or 0.0, reverse=True)
-    out = check_report_path(out or (Path(runs[0]) if len(runs) == 1 else Path()) / "report.html")
+    place = (Path(runs[0]) if len(runs) == 1 else Path()) / "report.html"
+    out = check_file(out or place, "a report", (".html", ".htm"))
     how = {"download": False, "progress": False, "workers": thread_count(threads)}
     load = cache(partial(data.load, **how))  # each data set once
     subjects = []

@@ -60,6 +60,8 @@ def _settings(ctx, given):
     for name in SIZES:
         if {"width", name} <= given:
             raise InputError(f"--width scales --{name.replace('_', '-')}: give one of them")
+    if ctx.params["cutout"] and ctx.params["augment"] is False:
+        raise InputError("--cutout is one way to augment: leave --no-augment out")
     several = isinstance(recipe, tuple)  # those of a comparison
     settings = {} if several else {"real_optimizer": REAL}
     if recipe not in (None, ()):
@@ -71,6 +73,7 @@ def _settings(ctx, given):
             words = found if isinstance(found, str) else " and ".join(found)
             raise InputError(f"{out} holds another run: its recipe was {words}")
         dropped = SIZES if "width" in given else ()  # the sizes kept are those of the width before
+        dropped += ("cutout",) if "augment" in given else ()
         settings |= {k: v for k, v in before.items() if v is not None and k not in dropped}
     return settings
 
@@ -195,6 +198,7 @@ def started(command, options, ranks=None):
     how = {name: options[name] for name in HOW}
     what = {name: value for name, value in options.items() if name not in HOW}
     what |= network_options(options, images.input_shape)
+    what["augment"] |= bool(what["cutout"])
     shape, names = images.input_shape, ("seed", "gradients", *NETWORK)
     own = {name: what[name] for name in names if what[name] is not None}
     try:
@@ -206,11 +210,8 @@ def started(command, options, ranks=None):
     place = folder_of(command, out, what["dataset"]) if first else nullcontext(out or "runs")
     with place as folder:
         arguments = settings | how | {"out": folder, "options": {"command": command, **what}}
-        arguments["augment"] = "paper" if what["augment"] else None
-        if what["cutout"]:
-            if options["augment"] is False:
-                raise InputError("--cutout is one way to augment: leave --no-augment out")
-            arguments["augment"] = "cutout"
+        paper = "paper" if what["augment"] else None
+        arguments["augment"] = "cutout" if what["cutout"] else paper
         yield Start(net, images, folder, what, arguments)
 
 

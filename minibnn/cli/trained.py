@@ -13,7 +13,6 @@ class Trained(NamedTuple):
     """A network and what is known of it."""
 
     network: object  # a Sequential or a PackedNetwork
-    classes: tuple | None  # names of its outputs
     dataset: str | None  # what it was trained on, as ``data.load`` takes it
     config: dict  # config.json of its run; empty for a file that is not in a run folder
 
@@ -24,7 +23,9 @@ class Trained(NamedTuple):
 
         batch_size = batch_size or self.config.get("batch_size") or 100  # what fitted in training
         how = {"loss": loss} if (loss := self.config.get("loss")) in LOSSES else {}
-        return measure(self.network, images, batch_size=batch_size, classes=self.classes, **how)
+        return measure(
+            self.network, images, batch_size=batch_size, classes=self.network.classes, **how
+        )
 
 
 def load_trained(path, pretrained=False):
@@ -42,7 +43,7 @@ def load_trained(path, pretrained=False):
     elif not path.is_dir():
         network = load_network(path, (Sequential, PackedNetwork))
     if isinstance(network, PackedNetwork):
-        return Trained(network, network.classes, network.dataset, {})
+        return Trained(network, network.dataset, {})
     from minibnn.training.about import load
     from minibnn.training.run_folder import config_beside, read_config
 
@@ -52,7 +53,7 @@ def load_trained(path, pretrained=False):
         config = config_beside(path, json.loads(json.dumps(network.config())))
     name = config.get("data", {}).get("name")
     dataset = (config.get("options") or {}).get("dataset") or (name if name in PUBLIC else None)
-    return Trained(network, network.classes, dataset, config)
+    return Trained(network, dataset, config)
 
 
 def images_for(trained, where, load, dataset=None, data_dir=None, image_size=None):
@@ -76,7 +77,8 @@ def images_for(trained, where, load, dataset=None, data_dir=None, image_size=Non
         words = f"those of {images.name} are {found!r}"
         raise InputError(f"the network takes {takes!r} images, {words}")
     if images.name == "image-folder":  # whose classes have names; others may only have numbers
-        for k, (own, other) in enumerate(zip(trained.classes or (), images.classes, strict=False)):
+        own_classes = trained.network.classes or ()
+        for k, (own, other) in enumerate(zip(own_classes, images.classes, strict=False)):
             if own != other:
                 raise InputError(f"class {k} of the network is {own}, that of the images {other}")
     if known and not (named or options) and known != describe_data(images):

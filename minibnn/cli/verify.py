@@ -69,7 +69,7 @@ def verify(ctx, ids, examples, seed, backend, as_json, explain):
 def tell_measured(ids):
     """Print what E12 and E14 state, as measured on the optimizers themselves."""
     from minibnn.equivalences.second_order import flip_storm, storage_table
-    from minibnn.tables import text_table
+    from minibnn.tables import Table
 
     wanted = {id.upper() for id in ids} or {"E12", "E14"}
     if "E12" in wanted:
@@ -78,8 +78,8 @@ def tell_measured(ids):
             [name, f"{size:g}", str(reals), "1 bit" if bit else "-"]
             for name, size, reals, bit in storage_table()
         ]
-        click.echo(f"\n{text_table(head, lines)}")
+        click.echo(f"\n{Table(head, lines)}")
     if "E14" in wanted:
         head = ["E14: size of gradients", "Bop2ndOrder flips at step 1", "Bop flips at step 1"]
         lines = [[f"{size:g}", *(f"{100 * x:.1f} %" for x in two)] for size, *two in flip_storm()]
-        click.echo(f"\n{text_table(head, lines)}")
+        click.echo(f"\n{Table(head, lines)}")

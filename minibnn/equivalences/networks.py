@@ -15,7 +15,7 @@ import numpy as np
 from minibnn import optim
 from minibnn.data import Batches
 from minibnn.equivalences.bayes import GUARD, bayes_step
-from minibnn.errors import one_of
+from minibnn.errors import InputError, one_of
 from minibnn.nn import softmax_cross_entropy
 from minibnn.training.run import Run
 
@@ -297,8 +297,11 @@ def compare_sides(name, net, data, *, steps, batch_size=50, seed=0, augment=None
 
     Every batch of the Dataset ``data`` is seen by all three networks before the next, ``steps``
     times; then ``after_step(step, differing)`` is called, with the Comparison's counts so far.
-    InputError for a preset that does not exist.
+    InputError for a preset that does not exist, and for a network with layers that are not binary:
+    not every claim is about those.
     """
+    if real := net.machine_dependent():
+        raise InputError(f"presets take networks of binary layers alone, found {real[0]}")
     sides = tuple(PRESETS[one_of(name, "preset", PRESETS)].sides(net))
     runs = [Run(side.name, side.copy_of(net), side.optimizer, side.loss) for side in sides]
     parameters = [run.net.parameters() for run in runs]

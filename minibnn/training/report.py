@@ -11,7 +11,6 @@ from html import escape
 
 from minibnn._version import __version__
 from minibnn.files.atomic import write_atomic
-from minibnn.files.paths import check_file
 from minibnn.nn import Sequential
 from minibnn.tables import Table, html_of
 from minibnn.training.about import describing_a_run, digest_of, settings_of
@@ -67,11 +66,6 @@ class Subject:
     record: Record
     config: dict
     confusion: Measured | str
-
-
-def check_report_path(path):
-    """``path`` as a Path; InputError unless it can be the file of a page."""
-    return check_file(path, "a report", (".html", ".htm"))
 
 
 def write_report(path, title, subjects, sweeps=(), commands=()):

@@ -218,6 +218,11 @@ ROWS = {
             ("twins", "--preset must be one of sgd-decay-is-bop, ..., found 'twins'"),
             ("inertia --recipe cema", "--preset has its own settings: leave --recipe out"),
             ("inertia --tensorboard", "--preset has its own settings: leave --tensorboard out"),
+            (
+                "mirror --model birealnet",
+                "presets take networks of binary layers alone, found conv1",
+            ),
+            ("inertia --checkpoint-every 2", "--preset ...: leave --checkpoint-every out"),
         ],
         "--steps": [
             ("5", "--steps belongs to --preset; without one, choose --epochs"),
@@ -262,6 +267,7 @@ ROWS = {
             ("width=0", "width must be a number in (0, 16], such as 0.25, found 0"),
             ("width=0.5,1 --filters 8", "--width scales --filters: give one of them"),
             ("augment=maybe", "augment must be yes or no, found 'maybe'"),
+            ("cutout=1", "cutout must be yes or no, found 1"),
             ("bn-momentum=1", "momentum must be in [0, 1), found 1"),
             ("bn-momentum=no", "momentum must be in [0, 1), found 'no'"),
             ("optimizer=rop", OPTIMIZERS + "'rop'"),

@@ -81,7 +81,9 @@ def test_every_part_can_be_changed(works, fails):
     assert found["optimizer"]["real"]["kind"] == "sgd"
     assert found["augment"] == "none"
     works("train", *DIGITS, "--cutout", "--out", "c")
+    works("train", "--resume", "--out", "c", "--epochs", 3)
     assert config("c")["augment"] == "cutout"
+    fails("augment was cutout, now none", "train", "--resume", "--out", "c", "--no-augment")
     fails("leave --no-augment out", "train", *DIGITS, "--cutout", "--no-augment")
 
 

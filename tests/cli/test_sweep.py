@@ -86,18 +86,16 @@ def test_a_second_start_and_a_resume(works, fails, here_and_now):
     works(*start)
     assert {p.name for p in Path("s").iterdir() if p.is_dir()} == TRAINED
     works(*start)
-    works("sweep", "--resume", "--out", "s")
+    resume = ("sweep", "--resume", "--out", "s")
+    works(*resume)
     assert len(here_and_now) == 1  # nothing was missing
-    fails(
-        "s holds another sweep: .*was 2, now 3", "sweep", "--resume", "--out", "s", "--filters", 3
-    )
-    works("sweep", "--resume", "--out", "s", "--epochs", 2)
+    fails("s holds another sweep: .*was 2, now 3", *resume, "--filters", 3)
+    works(*resume, "--epochs", 2)
     assert [row["epochs"] for row in summary("s")] == ["2", "2"]
     job, _ = here_and_now[1].jobs
     train_cell(job | {"out": "alone", "resume": False})
-    assert (
-        Path("alone/checkpoint.npz").read_bytes() == Path(job["out"], "checkpoint.npz").read_bytes()
-    )
+    alone, whole = (Path(out, "checkpoint.npz").read_bytes() for out in ("alone", job["out"]))
+    assert alone == whole
 
 
 def test_a_scan_around_a_recipe_with_seeds(works):

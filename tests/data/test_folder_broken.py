@@ -83,10 +83,8 @@ def test_a_folder_that_begins_with_a_broken_image_is_opened(tmp_path, capsys):
     root = write_tree(tmp_path, GOOD | {"train/a/0.JPEG": b"no"})
     data = open_folder(root, progress=None)
     assert data.unreadable == {"train/a/0.JPEG": "not an image of a known format"}
-    assert (
-        capsys.readouterr().err
-        == f"minibnn: {root}/train/a/0.JPEG: not an image of a known format; left out\n"
-    )
+    line = f"minibnn: {root}/train/a/0.JPEG: not an image of a known format; left out\n"
+    assert capsys.readouterr().err == line
 
 
 def test_no_readable_image_at_all_is_refused(tmp_path, capsys):

@@ -109,6 +109,8 @@ def test_presets_keep_to_their_folder(run):
     arguments = ("compare", "--preset", "inertia", *SMALL, "--out", "here")
     assert run(*arguments)[0] == 0
     fails(run(*arguments), "already holds a run")
+    fails(run(*arguments, "--force", "--batch-size", "5000"), "batch_size must be")
+    assert Path("here/compare.png").exists()
     assert run(*arguments, "--force")[0] == 0
 
 

@@ -39,7 +39,7 @@ def test_configs(fuzz, reads, folder):
         reads(lambda: find_runs([folder]), size + 10**5)
         trained = reads(lambda: load_trained(folder), size + 10**5)
         if trained is not None:
-            assert trained.classes is None or all(type(name) is str for name in trained.classes)
+            assert all(type(name) is str for name in trained.network.classes or ())
             assert trained.dataset is None or type(trained.dataset) is str
         reads(lambda: RunFolder(folder, resume=True).check(), size)
 

@@ -46,10 +46,8 @@ def test_costs_by_hand():
 def test_the_table():
     net = nn.Sequential([nn.BinaryConv2D(4, 3), nn.BatchNorm()], (4, 4, 1))
     lines = str(net.summary()).splitlines()
-    assert (
-        lines[1].split()
-        == "layer kind output 1-bit 32-bit packed float32 1-bit MACs 32-bit MACs".split()
-    )
+    head = "layer kind output 1-bit 32-bit packed float32 1-bit MACs 32-bit MACs"
+    assert lines[1].split() == head.split()
     assert lines[3].split() == "conv1 BinaryConv2D 4x4x4 36 - 5 144 - 576".split()
     assert lines[6].split() == "total 36 12 53 192 - 576".split()
     assert lines[-1].startswith("40 of 48 parameters are trained.")

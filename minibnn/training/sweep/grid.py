@@ -29,8 +29,8 @@ OPTIMIZERS = {"": "optimizer", "real.": "real-optimizer"}  # prefix of a key -> 
 LEAST = {"batch-size": 1, "dense-units": 1, "epochs": 1, "filters": 1, "validation": 0}
 OPTIONS = (
     *LEAST,
-    *("augment", "bn-momentum", "dataset", "gradients", "model", "optimizer", "real-optimizer"),
-    *("recipe", "width"),
+    *("augment", "bn-momentum", "cutout", "dataset", "gradients", "model", "optimizer"),
+    *("real-optimizer", "recipe", "width"),
 )
 _LONGEST = 120  # of a folder's name; file systems allow 255 bytes
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
@@ -118,9 +118,9 @@ def _checked(key, value):
         scaled({}, value)  # complains of it
     elif key == "bn-momentum":
         BatchNorm(momentum=text_of(value) if isinstance(value, bool) else value)  # complains
-    elif key == "augment":
+    elif key in ("augment", "cutout"):
         if not isinstance(value, bool):
-            raise InputError(f"augment must be yes or no, found {value!r}")
+            raise InputError(f"{key} must be yes or no, found {value!r}")
     else:
         value = text_of(value)
         if key in OPTIMIZERS.values():

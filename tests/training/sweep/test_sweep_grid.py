@@ -138,7 +138,7 @@ def test_a_value_is_read_once_and_written_exactly(given, value, text):
 
 
 def test_settings_reach_the_options(small):
-    before, plain = dict(small), {"batch-size": 7, "augment": True, "width": 0.5}
+    before, plain = dict(small), {"batch-size": 7, "cutout": True, "width": 0.5}
     settings = {"gamma": "step:1e-3:0.1:50%", "real.lr": 0.1, **plain}
     specs = {
         "optimizer": "bop:gamma=step:1e-3:0.1:50%,threshold=1e-6",
