@@ -132,7 +132,6 @@ def apart(x, gradients, bits, run, spacing, first=0):
 
 def drawn_spacing(x):
     """Constants of Bop, exact in float32 too; tau / G; the least n of flips apart, of the first."""
-    x.arithmetic()
     gamma, threshold, how = x.one("gamma", (0.25, 0.5, 0.125)), x.one("tau", TAUS), dialect(x)
     ratio = Fraction(threshold) / G
     run = {"gamma": x.number(gamma), "threshold": x.number(threshold)} | how
@@ -143,7 +142,7 @@ def drawn_spacing(x):
 TAUS = (0.75, 1.5, 0.375, 0, 2.25)
 
 
-@E11.claim
+@E11.claim(BOTH)
 def flips_apart(x):
     run, _, spacing, _ = drawn_spacing(x)
     g, m = x.gradients(BOUNDED, most=16 if x.exact else 8), x.weights("m", QUARTERS[:9])
@@ -151,14 +150,14 @@ def flips_apart(x):
     apart(x, g, bits, x.bop(g, bits, m, **run), spacing)
 
 
-@E11.claim
+@E11.claim(BOTH)
 def first_flip(x, m=0):
     run, _, *waits = drawn_spacing(x)
     g, bits = x.gradients(BOUNDED, most=16 if x.exact else 8), x.start_bits()
     apart(x, g, bits, x.bop(g, bits, 0 * g[0] + x.number(m), **run), *waits)
 
 
-@E11.claim
+@E11.claim(BOTH)
 def attained(x):
     """Just above the threshold, then the largest gradient the other way: exactly ``n`` steps."""
     run, ratio, n, _ = drawn_spacing(x)
@@ -217,14 +216,13 @@ def penalised(x, w, steps, lam, threshold, gamma, wait=None, **how):
 
 def drawn_penalty(x, ratios, steps):
     """Bits, a number of steps, lambda, tau, gamma and the dialect."""
-    x.arithmetic()
     bits, how = np.ravel(x.many("bits", (1, -1), x.one("size", (1, 2, 3)))), dialect(x)
     tau, gamma = x.one("tau", (1.0, 0.5, 2.0)), x.one("gamma", (0.5, 1.0, 0.25))
     lam = tau * x.one("ratio", ratios(how["rule"]))
     return (bits.tolist(), x.one("steps", steps), lam, tau, gamma), how
 
 
-@E19.claim
+@E19.claim(BOTH)
 def peace(x):
     def ratios(rule):
         return (0.5, 1.0, 0.75) if rule == "strict" else (0.5, 0.75)  # lambda = tau can tie
@@ -233,7 +231,7 @@ def peace(x):
     penalised(x, *run, **how)
 
 
-@E19.claim
+@E19.claim(BOTH)
 def endless(x, wait=None):
     run, how = drawn_penalty(x, lambda rule: (2, 4, 1.5), range(9, 17))
     wait = wait or least_spacing(Fraction(run[-1]), 1 / Fraction(x.given["ratio"]))  # from -tau

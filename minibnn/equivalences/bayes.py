@@ -61,7 +61,7 @@ E25 = Entry(
     average of g from -lambda (w0 - c), read out as b = +1 iff m <= lambda c. A weight that starts
     on its prior's side never flips while |g| <= G < lambda |c|: that protects old tasks.
 
-    if: lambda constant; for freezing the right start
+    if: lambda constant; for freezing the right start and lr lambda <= 1
     class: Q
     why: lambda (w - c) + g = lambda w + (g - lambda c).
     source: Meng et al. 2020, whose continual learning sets the prior to the last lambda; derived"""
@@ -126,9 +126,9 @@ E26 = Entry(
 
     rho = log(u / (1 - u)) / 2 + lambda, w = tanh(rho / T), mu = tanh(lambda),
     s = (1 - w^2 + 1e-10) / T / (1 - mu^2 + 1e-10),
-    lambda <- lambda - a (N s g + rho_KL (lambda - lambda0)). While every |lambda| is above about
-    10, in float32: w = sign(lambda), s = 1e-10 / T / 1e-10 is constant, so the step is coupled
-    latent SGD.
+    lambda <- lambda - a (N s g + rho_KL (lambda - lambda0)), lambda0 = 0. While every |lambda| is
+    above about 10, in float32: w = sign(lambda), s = 1e-10 / T / 1e-10 is constant, so the step is
+    coupled latent SGD.
 
     if: |lambda| > 10 (the defaults start at ±10); u not 0
     class: B
@@ -138,13 +138,13 @@ E26 = Entry(
 GUARD = np.float32(1e-10)
 
 
-def bayes_step(lam, g, u, temperature, rate, n=1, kl=1.0, prior=0):
+def bayes_step(lam, g, u, temperature, rate, n=1, kl=1.0):
     """One step of the code, in float32: (lambda, sampled w)."""
     one, half, temperature = np.float32(1), np.float32(0.5), np.float32(temperature)
     w = np.tanh((half * np.log(u / (one - u)) + lam) / temperature)
     mu = np.tanh(lam)
     s = (one - w * w + GUARD) / temperature / (one - mu * mu + GUARD)
-    return lam - np.float32(rate) * (np.float32(n) * s * g + np.float32(kl) * (lam - prior)), w
+    return lam - np.float32(rate) * (np.float32(n) * s * g + np.float32(kl) * lam), w
 
 
 @E26.claim
@@ -156,12 +156,14 @@ def published(x):
     noise = np.broadcast_to(np.float32(noise), gradients.shape)
     s, rate = GUARD / temperature / GUARD, np.float32(x.one("a", (2.0**-7, 0.01, 2.0**-10)))
     x.tie(np.abs(lam) == 10)
+    n, kl = x.one("N", (1, 3)), x.one("rho_KL", (1.0, 0.5))
+    hyper = {"lr": rate, "weight_decay": kl, "decay": "coupled"}
     for g, u in x.beside(gradients * temperature, noise):  # s is 1 / temperature
         if (np.abs(lam) < 10).any() and len(x.rows) > 1:
             return
         bits = x.sign(latent)
-        lam, w = bayes_step(lam, g, u, temperature, rate)
-        latent = latent - rate * (np.float32(1) * s * g + (latent - 0))
+        lam, w = bayes_step(lam, g, u, temperature, rate, n, kl)
+        latent, _ = x.steps.latent_sgd_step(latent, np.float32(n) * s * g, None, **hyper)
         x.same_bits(sample=w, sign=bits)
         x.same(bayes=lam, latent=latent)
 

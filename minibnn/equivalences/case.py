@@ -77,16 +77,15 @@ class Case:
 
     def arithmetic(self, *numbers):
         """Compute in one of these: "float32", "float64", "fraction"."""
-        numbers = numbers or ("float32", "fraction")
         self.numbers = self.one("numbers", numbers if self.steps.exact else ("float32",))
 
     @property
     def exact(self):
         return self.numbers == "fraction"
 
-    def weights(self, name, *palettes, most=3):
-        """An array of one to ``most`` numbers, the same count whatever the name."""
-        size = self.one("size", range(1, most + 1))
+    def weights(self, name, *palettes):
+        """An array of one to three numbers, the same count whatever the name."""
+        size = self.one("size", range(1, 4))
         return np.atleast_1d(self.array(self.many(name, self.palette(name, *palettes), size)))
 
     def gradients(self, *palettes, most=8, name="g"):

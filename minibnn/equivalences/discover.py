@@ -220,11 +220,11 @@ def discover(a, b, given=(), seed=0):
     return Discovery(a.name, b.name, count, tuple(found), parted, tuple(traces), seconds)
 
 
-def smallest_parting(a, candidates, known, longest=3):
-    """Sequences of the least length that leave no candidate, chosen greedily."""
+def smallest_parting(a, candidates, known):
+    """Sequences of the least length, up to 3, that leave no candidate, chosen greedily."""
     random = np.random.default_rng(0)
     constants = [drawn_constants(known, random) for _ in range(4)]
-    for length in range(1, longest + 1):
+    for length in (1, 2, 3):
         for each in constants:
             killed = {}
             for gradients in product(SMALLEST, repeat=length):

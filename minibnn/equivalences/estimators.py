@@ -20,7 +20,7 @@ E9 = Entry(
     c / (lr G) steps to flip, a +1 more.
 
     if: (i) an inclusive mask and |w0| <= 1; (iv) the next flip from one state, not the number of
-        flips; (v) exact steps
+        flips; (iii) and (v) exact steps
     class: B
     why: (iv) Until -c is reached the clipped path lies on or below the free one, as each operation
         is monotone. The others are bounds on |w|.
@@ -187,10 +187,10 @@ E32 = Entry(
 
 @E32.claim
 def adam(x, epsilon=0.0):
-    """Latent Adam on gradients of size 1 and of size c, and on the mean of signs."""
+    """Latent Adam on gradients of size 1 and of size c, and a step along the mean of signs."""
     signs, c = x.gradients((1, -1)), np.float32(x.one("c", (0.5, 0.25, 2.0**-6)))
     hyper, zero = {"lr": 0.25, "epsilon": epsilon}, 0 * signs[0]
-    start = zero, LatentAdamState(zero, zero)
+    start, before = (zero, LatentAdamState(zero, zero)), zero
     runs = (x.run(x.steps.latent_adam_step, s * signs, *start, **hyper) for s in (c / c, c))
     for _, (a, state), (b, _) in x.beside(signs, *runs):
         x.tie(a == 0)
@@ -198,6 +198,9 @@ def adam(x, epsilon=0.0):
         if not epsilon:
             corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
             x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
+            momentum = before - np.float32(0.25) * state.m / np.float32(1 - 0.9 ** len(x.rows))
+            x.require(np.abs(momentum - a) < 2.0**-9, "not the step of momentum SGD")
+        before = a
 
 
 @E32.claim
@@ -207,7 +210,10 @@ def counter(x, clip=1.0):
     for _, latent in x.beside(signs, x.sgd(signs, start, lr, clip=clip)):
         place = (latent + x.number(clip)) / x.number(lr)
         x.show(latent=latent)
-        x.require((place == np.rint(place)) & (place < values), f"{latent[0]} is off the lattice")
+        x.require(
+            (place == np.rint(place)) & (place >= 0) & (place < values),
+            f"{latent[0]} is off the lattice",
+        )
 
 
 E32.shows(adam, g=(1, -1, 1))
@@ -222,7 +228,7 @@ E33 = Entry(
 
     MD-softmax on the labels -1 and +1 is MD-tanh: u+/u- gains exp(-2 lr beta g). With a hard
     forward pass the primal form (x stored) at annealed beta_t has the bits of latent SGD at rate
-    lr beta_t, the stable form (its image stored) those at rate lr.
+    lr beta_t; the stable form, which stores the image, is latent SGD at rate lr.
 
     if: S (their forward is tanh: the late phase only); exact numbers
     class: Q

@@ -110,10 +110,10 @@ def drawn_integer(x):
     return q, x.start_bits(), shift, theta, rounding, most
 
 
-def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16):
+def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16, start=0):
     """(bits, a) of Bop in integers."""
     hyper = {"shift": shift, "threshold": theta, "rounding": rounding}
-    start = IntegerBopState(np.zeros(len(bits), dtype))
+    start = IntegerBopState(np.full(len(bits), start, dtype))
     for w, state in x.run(x.steps.integer_bop_step, q, bits, start, **hyper):
         x.tie(np.abs(state.a.astype(int)) == theta)
         yield w, state.a
@@ -123,26 +123,23 @@ def integers(x, q, bits, shift, theta, rounding="zero", dtype=np.int16):
 def bounded_and_near(x):
     q, bits, shift, theta, rounding, most = drawn_integer(x)
     off = 2 ** (shift - 1) if rounding == "nearest" else 2**shift - 1
-    exact = 0 * q[0] * Fraction(1)
-    for g, (w, a) in x.beside(q, integers(x, q, bits, shift, theta, rounding)):
+    start = x.one("a0", (0, 5, -300, 32_000))
+    exact, most = 0 * q[0] + Fraction(start), max(abs(start), 2**shift * most)
+    for g, (w, a) in x.beside(q, integers(x, q, bits, shift, theta, rounding, start=start)):
         exact = exact - exact / 2**shift + g
         x.show(a=a, exact=exact, bits=w)
-        x.require(np.abs(a.astype(int)) <= 2**shift * most, "|a| is above 2^j Q")
+        x.require(np.abs(a.astype(int)) <= most, "|a| is above |a0| and 2^j Q")
         x.require(np.abs(a - exact) <= off, f"a is further than {off} from the exact one")
 
 
 @E27.claim
 def mirror(x):
     q, bits, *how, _ = drawn_integer(x)
-    for _, (w, a), (v, b) in x.beside(q, *(integers(x, s * q, s * bits, *how) for s in (1, -1))):
+    a0 = x.one("a0", (0, 5, -300, 32_000))
+    runs = (integers(x, s * q, s * bits, *how, start=s * a0) for s in (1, -1))
+    for _, (w, a), (v, b) in x.beside(q, *runs):
         x.same_bits(negated=-w, mirrored=v)
         x.same(minus_a=-a, mirrored_a=b)
-
-
-@E27.claim
-def in_every_order(x):
-    q, *_ = drawn_integer(x)
-    x.same_bits(forwards=np.cumsum(q, 0)[-1], backwards=np.cumsum(q[::-1], 0)[-1])
 
 
 @E27.breaks("int16 at j = 9 overflows: 2^9 * 127 is beyond 16 bits")
@@ -196,8 +193,9 @@ def votes(x):
     total = np.sign(m)[::-1].sum(0)
     ((w, _),) = x.bop([total], bits, 0 * total, 1, tau)
     x.same_bits(vote=new, bop=w)
-    equal = np.sign(m) * x.number(x.one("size", (1, 2, 3)))
-    x.same_bits(vote_sign=np.sign(total), sum_sign=np.sign(equal.sum(0)))
+    if not tau:
+        ((w, _),) = x.bop([total * x.number(x.one("size", (1, 2, 3)))], bits, 0 * total, 1)
+        x.same_bits(vote=new, on_batch=w)
 
 
 E28.breaks("the sign of an average taken for an average of signs")(

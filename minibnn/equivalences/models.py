@@ -121,10 +121,10 @@ def model_of(named):
         try:
             return model_of(getattr(importlib.import_module(module), name))
         except Exception as error:  # a module may raise anything
-            raise InputError(f"{named} is no Python function: {error}") from None
+            raise InputError(f"{named} is no step function: {error}") from None
     if callable(named):
         return of_function(named)
-    if named not in MODELS:
+    if not isinstance(named, str) or named not in MODELS:
         known = f"{', '.join(MODELS)} and MODULE:FUNCTION"
         raise InputError(f"step functions are {known}; found {named!r}")
     return MODELS[named]
@@ -136,9 +136,13 @@ def of_function(step):
     Its keywords are constants, those with threshold, tau or theta in their names thresholds; the
     state, an array, starts at the constant ``start``.
     """
-    taken = inspect.signature(step)
-    names = [p.name for p in taken.parameters.values() if p.kind is p.KEYWORD_ONLY]
-    taken.bind(*"wgs", **dict.fromkeys(names))  # TypeError unless it can be called so
+    try:
+        taken = inspect.signature(step)
+        names = [p.name for p in taken.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        taken.bind(*"wgs", **dict.fromkeys(names))
+    except (TypeError, ValueError) as error:
+        words = f"must take (w, g, state, *, constants): {error}"
+        raise InputError(f"{step!r:.60} {words}") from None
 
     def run(w, g, state, c, choice):
         try:
@@ -146,7 +150,7 @@ def of_function(step):
             if {w.shape, new.shape} != {g.shape}:
                 raise ValueError(f"found shapes {w.shape} and {new.shape} for {g.shape}")
         except Exception as error:
-            raise InputError(f"{step.__name__} must return (w, state): {error!r}") from None
+            raise InputError(f"{step!r:.60} must return (w, state): {error!r}") from None
         return w, (new,)
 
-    return Model(step.__name__, " ".join([*names, "start"]), run)
+    return Model(getattr(step, "__name__", repr(step)), " ".join([*names, "start"]), run)

@@ -107,6 +107,6 @@ def explanation(entry):
     return "\n".join(lines)
 
 
-def wrapped(name, words, width=96):
+def wrapped(name, words):
     indent = " " * 11 if not name.startswith(" ") else " " * 4
-    return wrap(words, width, initial_indent=f"{name:<{len(indent)}}", subsequent_indent=indent)
+    return wrap(words, 96, initial_indent=f"{name:<{len(indent)}}", subsequent_indent=indent)

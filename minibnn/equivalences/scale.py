@@ -253,7 +253,7 @@ def accumulator(x, rates=None, rescaled=True):
     """a <- (1 - gamma) a + g with threshold tau / gamma is Bop with m = gamma a."""
     gradients, v, m, _, threshold = drawn_bop(x, SMALL, QUARTERS, ANY)
     powers = Options((0.5, 1.0, 0.25, 0.125, 2.0**-7), RATES.fractions)
-    rates = rates or [x.number(x.one("power", powers))] * len(gradients)
+    rates = rates or x.each_step("power", powers, gradients)
     rule, a, before = x.one("rule", x.steps.rules), m / rates[0], rates[0]
     run = x.bop(gradients, v, m, rates, threshold, rule=rule, average="convex")
     for g, gamma, (w, m) in x.beside(gradients, rates, run):

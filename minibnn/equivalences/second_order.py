@@ -12,18 +12,19 @@ from minibnn.nn import Parameter
 from minibnn.optim import Bop2ndState, CEMAState
 
 
-def flip_storm(deviations=(1e-3, 1e-5, 1e-7), size=4096, seed=0):
+def flip_storm():
     """Rows of (deviation of gradients, shares that Bop2ndOrder and Bop flip at the first step)."""
-    random = np.random.default_rng(seed)
-    signs = 1 - 2 * random.integers(0, 2, size, dtype=np.int8)
-    draws = random.standard_normal(size)
+    random = np.random.default_rng(0)
+    signs = 1 - 2 * random.integers(0, 2, 4096, dtype=np.int8)
+    draws = random.standard_normal(4096)
 
     def share(optimizer, deviation):
         p = Parameter("kernel", signs, binary=True)
         p.grad = np.float32(deviation * draws)
-        return optimizer.step([p])["kernel"] / size
+        return optimizer.step([p])["kernel"] / 4096
 
-    return [(d, share(optim.Bop2ndOrder(), d), share(optim.Bop(), d)) for d in deviations]
+    sizes = 1e-3, 1e-5, 1e-7
+    return [(d, share(optim.Bop2ndOrder(), d), share(optim.Bop(), d)) for d in sizes]
 
 
 SIGMAS, TAUS, STRICT = (0.25, 1.0, 2.0**-4, 2.0**-6), (0.5, 0.25, 0.125, 0.0), ("strict",)
@@ -120,14 +121,14 @@ E12 = Entry(
 
     Latent SGD 1 real, with momentum 2, Adam 3; Bop 1 and the bit, Bop2ndOrder 2 and the bit, the
     cascade 2. At tau = 0 Bop's bit is -sgn(m) wherever m is not 0, so it is redundant there; the
-    cascade has no tau, so its bit always is.
+    cascade has no tau, so its bit is wherever its inertia is not 0.
 
     if: counted on the optimizers' own state; redundant only at tau = 0
     class: B
     why: b m > 0 flips, so after a step b m <= 0.
     source: Helwegen et al. 2019, section 4; their code keeps b as float32, so 2 reals"""
 )
-# Reals of state per weight, and whether the bit itself has to be kept beside them.
+# Reals of state per weight, and whether the bit has to be kept beside them where they are not 0.
 STORED = {
     "LatentSGD": (1, False, optim.LatentSGD),
     "LatentSGD with momentum": (2, False, lambda: optim.LatentSGD(momentum=0.9)),

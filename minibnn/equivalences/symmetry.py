@@ -142,8 +142,8 @@ E30 = Entry(
     """E30 Every optimizer has the symmetries of the network
 
     Negate hidden units (bits in and out, beta) and carry |w0| and m0 along: each optimizer of this
-    library, with SGD or Adam for the real parameters, trains the mirror image, bit for bit.
-    Likewise an input feature and its row.
+    library but Diode, with SGD or Adam for the real parameters, trains the mirror image, bit for
+    bit. Likewise an input feature and its row.
 
     if: E17's, for every optimizer; no latent weight exactly 0; masks, clips and roundings odd; no
         max pooling or ReLU between
@@ -184,7 +184,7 @@ E30.breaks("max pooling between: max(-z) is not -max(z)")(
     equal, negated=-np.max([1, 3]), of_negated=np.max([-1, -3])
 )
 E30.shows(by_any_optimizer, **NET)
-E30.breaks("Larq's rule at tau = 0")(negated_units, **DEAD)
+E30.breaks("Diode: an inertia of 0 reads +1")(negated_units, **DEAD | {"binary": "diode:lr=1"})
 
 
 E31 = Entry(
@@ -202,12 +202,11 @@ E31 = Entry(
 
 
 def drawn_pair(x):
-    x.arithmetic()
     gradients, low = x.gradients(SMALL, ANY), x.weights("low", STARTS)
     return gradients, (low, low + np.abs(x.weights("above", STARTS)))
 
 
-@E31.claim
+@E31.claim(BOTH)
 def latent_order(x, ste_clip=None):
     gradients, pair = drawn_pair(x)
     hyper = {"lr": x.one("lr", RATES), "clip": x.one("clip", (None, 1.0)), "ste_clip": ste_clip}
@@ -217,7 +216,7 @@ def latent_order(x, ste_clip=None):
         x.require(low <= high, "the order has changed")
 
 
-@E31.claim
+@E31.claim(BOTH)
 def bop_order(x, average="convex"):
     gradients, pair = drawn_pair(x)
     bits, hyper = x.signs([1] * len(pair[0])), {"threshold": 0.5, "average": average}

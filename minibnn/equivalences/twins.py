@@ -34,7 +34,8 @@ E22 = Entry(
     gradient alpha g), gains 2 theta b (Bop, E8) or falls to theta b (BOLD: theta = 1, W = b - a,
     lr lambda_t = 1 - beta_t, a flip also at W = 0). A flip needs b g > lambda theta (BOLD: >=).
 
-    if: the same tie (hold with strict); Bop: b0 m0 <= tau; BOLD: a0 = 0, one beta per tensor
+    if: the same tie (hold with strict); Bop: b0 m0 <= tau; BOLD: a0 = 0, one beta per tensor; a
+        flip's gradient: lr lambda <= 1
     class: Q
     why: Multiply the update by -lambda; b (W - theta b) is what has been gathered against the bit.
     source: Xu et al. 2023 (ReBNN); BOLD's equations 9 to 11; derived"""

@@ -30,7 +30,8 @@ def verify(
     """Run the catalogue, or hold a port of Bop or of latent SGD against it; returns a Report.
 
     ``ids`` such as ["E1", "E4"] choose statements, all if left out; ``examples`` cases are tried
-    for each, drawn by ``seed``, on the library's ``backend``, "reference" or "numba".
+    for each, drawn by ``seed``, on the library's ``backend``, "reference" or "numba";
+    counterexamples, and what stands beside a port, are computed on the reference.
     ``progress(row)`` is called after each row.
 
     ``bop_step`` and ``latent_sgd_step`` are somebody else's step functions, of one or both. They
@@ -118,7 +119,9 @@ def paste(entry, case, steps):
     lines = ["from fractions import Fraction"] * ("Fraction(" in repr(case))
     lines.append("from minibnn.equivalences import CATALOGUE")
     if not steps.foreign:
-        return "\n".join([*lines, "", f'CATALOGUE["{entry.id}"].check({case!r})'])
+        own = "" if steps.backend == "reference" else f", library_steps({steps.backend!r})"
+        lines += ["from minibnn.equivalences.steps import library_steps"] * bool(own)
+        return "\n".join([*lines, "", f'CATALOGUE["{entry.id}"].check({case!r}{own})'])
     names = ", ".join(f"{name}={name}" for name in steps.foreign)
     dialects = f"rules={steps.rules!r}, averages={steps.averages!r}, decays={steps.decays!r}"
     lines += [

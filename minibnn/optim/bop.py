@@ -168,8 +168,10 @@ class IntegerBop(StepOptimizer):
 
     def load_state_dict(self, arrays):
         for key, value in arrays.items():
-            if "/" in key and (np.abs(finite_array(value, key)) > 2**15 - 1).any():
-                raise InputError(f"{self.kind}: state {key} must fit into 16 bits")
+            if "/" in key:
+                array = finite_array(value, f"{self.kind}: state {key}")
+                if (array != np.rint(array)).any() or (np.abs(array) > 2**15 - 1).any():
+                    raise InputError(f"{self.kind}: state {key} must be integers of 16 bits")
         super().load_state_dict(arrays)
 
     def _move(self, p, g, hyper, kernels):

@@ -122,7 +122,8 @@ class _Hysteresis(StepOptimizer):
         return super().state_dict() | used  # where the bands stand
 
     def load_state_dict(self, arrays):
-        band = {k: finite_array(x, k).item() for k, x in arrays.items() if k == "deadband"}
+        band = {k: finite_array(x, k).tolist() for k, x in arrays.items() if k == "deadband"}
+        band = {k: self.arguments[k].check(f"{self.kind}: {k}", x) for k, x in band.items()}
         super().load_state_dict({k: x for k, x in arrays.items() if k not in band})
         self._used = band or None
 

@@ -429,9 +429,9 @@ ROWS = {
             ("rop bop", "step functions are sgd, ... and MODULE:FUNCTION; found 'rop'"),
         ],
         "B": [
-            ("bop none:x", "none:x is no Python function: No module named 'none'"),
-            ("bop sys:path", "sys:path is no Python function: ..."),
-            ("bop os:getcwd", "os:getcwd is no Python function: ..."),
+            ("bop none:x", "none:x is no step function: No module named 'none'"),
+            ("bop sys:path", "sys:path is no step function: ..."),
+            ("bop os:getcwd", "os:getcwd is no step function: ..."),
             ("bop numpy:add", "add has 38,795,193 candidates, and more than ..."),
         ],
         "--given": [("''", "--given must be the name of a constant, found ''")],

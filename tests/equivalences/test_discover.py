@@ -120,7 +120,7 @@ def test_the_command(capsys):
 
 @pytest.mark.parametrize("name", ["bob", "no.module:f", "minibnn.optim:bob", 3])
 def test_unknown_step_functions(name):
-    with pytest.raises(InputError, match=r"step functions are sgd|no Python function"):
+    with pytest.raises(InputError, match=r"step functions are sgd|no step function"):
         model_of(name)
 
 
