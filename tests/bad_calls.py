@@ -107,6 +107,7 @@ CALLS = [
     ),
     ("nn.Sequential([nn.BinaryConv2D(2, 3)], (8,))", "BinaryConv2D takes images (height, ..."),
     ("nn.Sequential([nn.Flatten()], (8,), seed=-1)", "seed must be an integer from 0 on, found -1"),
+    ("nn.Sequential([nn.Flatten()], (8,), frozen='x')", "frozen must be a list of ..., found 'x'"),
     ("nn.Sequential(net.layers, (8, 8, 1))", "conv1 already belongs to a network: make a ..."),
     ("net.forward(images[:, :4])", "inputs must have shape (N, 8, 8, 1), found (4, 4, 8, 1)"),
     ("net.forward(images[:0])", "inputs must have shape (N, 8, 8, 1), found (0, 8, 8, 1)"),

@@ -14,7 +14,7 @@ import numpy as np
 from minibnn.errors import InputError
 from minibnn.nn.layers.activations import Sign
 from minibnn.nn.layers.batch_norm import BatchNorm
-from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats, ours
+from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats, floats, ours
 from minibnn.nn.layers.pooling import MaxPool2D
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.layers.threshold import Threshold
@@ -83,6 +83,7 @@ class Chain:
                 return None
             if step in self.own:
                 check_given(step, dy, "backward", (len(given), *self.own[step]))
+                dy = floats(dy)
         return dy
 
     def machine_dependent(self, exact):
@@ -232,7 +233,6 @@ class Residual(Layer):
     """
 
     prefix = "residual"
-    arguments = ()
 
     def __init__(self, body, shortcut=None):
         self.body, self.shortcut = Chain(body), Chain([] if shortcut is None else shortcut)
@@ -300,9 +300,9 @@ def layers_from_config(layers):
 def _from_config(config):
     options = dict(config)
     kind = options.pop("kind", None)
-    if not isinstance(kind, str) or kind.startswith("_") or kind not in KINDS:
-        known = ", ".join(name for name in KINDS if name[0] != "_")
+    if not isinstance(kind, str) or kind not in KINDS:
         hint = "(of one of your own, import the module that defines it)"
+        known = ", ".join(KINDS)
         raise InputError(f"a layer's kind must be one of {known}, found {kind!r:.60} {hint}")
     try:
         return KINDS[kind](**options)

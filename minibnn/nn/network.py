@@ -12,6 +12,7 @@ arrays        other floats, which no image file can tell
 
 import copy
 from collections import Counter
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from math import isfinite, prod
@@ -24,7 +25,7 @@ from minibnn.files import checkpoint
 from minibnn.files.archive import machine_memory
 from minibnn.files.atomic import save
 from minibnn.nn.chain import BINARY, Chain
-from minibnn.nn.layers.layer import as_array
+from minibnn.nn.layers.layer import as_array, floats
 from minibnn.nn.own import check_own
 from minibnn.nn.summary import summarize
 from minibnn.ops.backend import ops
@@ -79,6 +80,8 @@ class Sequential:
                 raise InputError(f"dataset must be a name, found {dataset!r:.60}")
             self.dataset = dataset
             own = {p.name: p for p in self._parameters}
+            if isinstance(frozen, str) or not isinstance(frozen, Collection):
+                raise InputError(f"frozen must be a list of parameter names, found {frozen!r:.60}")
             for parameter in frozen:
                 own[one_of(parameter, "frozen", own)].trainable = False
         except InputError:
@@ -174,7 +177,7 @@ class Sequential:
         check_shape(np.shape(dy), (self._given, *self.output_shape), "dy")
         for p in self._parameters:
             p.grad = None  # its memory, which the kernels take again, serves the new one
-        dx = self.chain.backward(dy, need_dx)
+        dx = self.chain.backward(floats(dy), need_dx)
         return dx if dx is None else as_array(dx)
 
     def penalty(self):
@@ -205,6 +208,8 @@ class Sequential:
     def load_state_dict(self, arrays):
         """Put back the ``arrays`` of ``state_dict``; InputError, and no change, if they misfit."""
         mine = self.state_dict()
+        if not isinstance(arrays, Mapping):
+            raise InputError(f"arrays must be a dict, as of state_dict, found {arrays!r:.60}")
         for name in mine.keys() ^ arrays.keys():
             where = "is missing" if name in mine else "is not part of this network"
             raise InputError(f"array {name} {where}")

@@ -46,12 +46,13 @@ def use_backend(name):
 
 def _choose():
     """The backend that nobody chose."""
-    name = os.environ.get("MINIBNN_BACKEND")
-    if not name and (why := _no_kernels()):
+    asked = os.environ.get("MINIBNN_BACKEND")
+    name = one_of(asked, "MINIBNN_BACKEND", BACKENDS) if asked else "numba"
+    if not asked and (why := _no_kernels()):
         warnings.warn(f"NumPy computes, slowly: {why}", RuntimeWarning, stacklevel=3)
         name = "reference"
-    use_backend(name or "numba")
-    ops.by_default = not name
+    use_backend(name)
+    ops.by_default = not asked
 
 
 @contextmanager
@@ -64,11 +65,6 @@ def using(name):
         yield
     finally:
         ops.__dict__ = before
-
-
-def by_default():
-    """The name of the active backend if nobody asked for it, or None."""
-    return ops.backend if ops.by_default else None
 
 
 def describe():

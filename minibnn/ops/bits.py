@@ -18,7 +18,7 @@ class Signs:
 
     ``words`` is uint32, like ``shape`` but ceil(n / 32) long on ``axis``, where n = shape[axis];
     ValueError if it is not. Bit j of the k-th word along it is element 32 k + j; bit 1 means -1,
-    unused high bits are 0. 0 <= axis < len(shape).
+    unused high bits are 0. A negative axis counts from the last, and is kept as it counts from 0.
     """
 
     words: np.ndarray
@@ -26,7 +26,9 @@ class Signs:
     axis: int
 
     def __post_init__(self):
-        expected = packed_shape(tuple(self.shape), range(len(self.shape))[self.axis])
+        object.__setattr__(self, "shape", tuple(self.shape))
+        object.__setattr__(self, "axis", range(len(self.shape))[self.axis])
+        expected = packed_shape(self.shape, self.axis)
         if self.words.dtype != np.uint32 or self.words.shape != expected:
             raise ValueError(
                 f"words of signs {self.shape} packed along axis {self.axis} must be uint32 "

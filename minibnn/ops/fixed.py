@@ -14,8 +14,8 @@ import numpy as np
 from minibnn.errors import InputError
 
 # No accumulator can overflow: a kernel's gradient adds up in 32 bits, an input's stays below 2^24,
-# where float32 holds it exactly, and the sums of batch normalisation fit 64 bits. ``check_sum``
-# refuses sizes beyond.
+# where float32 holds it exactly (127 such, of pools that overlap, still fit 32 bits), and the sums
+# of batch normalisation fit 64 bits. ``check_sum`` refuses sizes beyond.
 WIDTHS = range(2, 11)  # bits; tables of 16-bit integers hold signed sums of four such numbers
 LOSS_WIDTH = 20  # bits of a gradient that is only summed and normalised, not multiplied
 INPUT_WIDTH = 20  # bits of real inputs of batch normalisation, for their statistics
@@ -91,6 +91,13 @@ def check_sum(count, largest, what, bits=31):
             f"{what}: a sum of {count:,} integers of up to {largest:,} needs more than {bits} "
             f"bits; at most {(2**bits - 1) // largest:,} fit: take float32 gradients, or less"
         )
+
+
+def check_input_sum(dy, w_t):
+    """InputError unless the gradient of a binary layer's input, of Fixed dy, fits 24 bits."""
+    if isinstance(dy, Fixed):
+        terms = math.prod(w_t.shape[:-1])
+        check_sum(terms, width_of(dy), "the gradient of a binary layer's input", bits=24)
 
 
 def largest_of(x):

@@ -71,9 +71,8 @@ def test_a_grid(works):
     assert f"curves:   {folder}/curves.png" in out
     assert "heat map" not in out
     rows = summary(folder)
-    assert [(row["gamma"], row["real.lr"], row["status"]) for row in rows] == [
-        ("0.1", "0.1", "done"), ("0.01", "0.1", "done"),
-    ]  # fmt: skip
+    found = [(row["gamma"], row["real.lr"], row["status"]) for row in rows]
+    assert found == [("0.1", "0.1", "done"), ("0.01", "0.1", "done")]
     config = json.loads((folder / rows[0]["cell"] / "config.json").read_text())
     assert config["optimizer"]["binary"]["gamma"] == 0.1
     assert config["optimizer"]["binary"]["threshold"] == 1e-6  # as train's own default

@@ -103,6 +103,16 @@ def test_a_gradient_of_another_batch_is_refused(shape):
     assert all(p.grad is None for p in net.parameters())
 
 
+def test_a_gradient_of_integers_counts_as_floats():
+    net, (x, _), dy = small(), batch(), np.arange(24).reshape(6, 4) % 7
+    grads = []
+    for given in (dy.astype(np.float32), dy, dy.tolist()):
+        net.forward(x, training=True)
+        net.backward(given)
+        grads.append(np.concatenate([p.grad.ravel() for p in net.parameters()]))
+    assert_array_equal(grads[1:], grads[:1] * 2)
+
+
 def test_gradients_of_a_network_by_hand():
     """sign(x w1) w2, no normalisation: dw1 = x^T (dy w2^T where |x w1| <= 1)."""
     net = nn.Sequential([nn.BinaryDense(3), nn.Sign(), nn.BinaryDense(2)], (2,))

@@ -9,6 +9,9 @@ from minibnn.ops import backend, reference
 
 def test_the_environment_sets_the_start_value(monkeypatch, use_backend):
     monkeypatch.setattr(backend.ops, "__dict__", {})
+    monkeypatch.setenv("MINIBNN_BACKEND", "gpu")
+    with pytest.raises(InputError, match="MINIBNN_BACKEND must be one of reference"):
+        backend.ops.dense  # noqa: B018
     monkeypatch.setenv("MINIBNN_BACKEND", "reference")
     assert backend.ops.dense is reference.dense
     with pytest.raises(AttributeError, match="there is no operation dens"):
@@ -32,6 +35,7 @@ def test_where_kernels_cannot_run_numpy_computes_unless_they_are_asked_for(monke
         with pytest.warns(RuntimeWarning, match=f"^NumPy computes, slowly: .*{told}"):
             assert backend.ops.dense is reference.dense
         assert backend.describe() == {"backend": "reference", "simd": None}
+        assert backend.ops.by_default
         with pytest.raises(InputError, match=f"^the backend numba cannot be used: .*{told}"):
             backend.use_backend("numba")
         monkeypatch.setattr(backend.ops, "__dict__", {})

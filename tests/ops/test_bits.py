@@ -66,4 +66,5 @@ def test_words_that_do_not_fit_the_shape_are_refused():
         Signs(np.zeros((3, 1), np.uint32), (3, 33), 1)
     with pytest.raises(ValueError, match="found int32"):
         Signs(np.zeros((3, 2), np.int32), (3, 33), 1)
-    assert Signs(np.zeros((3, 2), np.uint32), [3, 33], -1).unpack().shape == (3, 33)
+    signs = Signs(np.zeros((3, 2), np.uint32), [3, 33], -1)
+    assert (signs.shape, signs.axis, signs.unpack().shape) == ((3, 33), 1, (3, 33))

@@ -238,7 +238,7 @@ def test_a_step_allocates_nothing_large_once_it_runs(use_backend):
 
 
 def test_memory_comes_back_only_when_nobody_holds_it():
-    scratch.release()
+    scratch._pool.clear()
     first = scratch.empty((100, 1000), np.float32)
     view, address = first[3:].reshape(-1), first.ctypes.data
     del first

@@ -62,7 +62,6 @@ EXACT = {
     "binary_dense_threshold",
     "max_pool2d",
     "pack_signs",
-    "sign",
     "threshold_sign",
 }
 
@@ -322,16 +321,12 @@ def _(rng):
     yield real(rng, 4), np.float32([np.nan, 0.5, 2, -np.inf])
 
 
-@cases("sign")
-def _(rng):
-    for shape in (*SHAPES, *((3, n) for n in LENGTHS)):
-        yield from ((zeros_and_clips(x),) for x in preactivations(rng, *shape))
-    yield (real(rng, 65, 3).T,)
-    yield (real(rng, 0, 65),)
-
-
 @cases("pack_signs")
 def _(rng):
+    for shape in (*SHAPES, *((3, n) for n in LENGTHS)):
+        yield from ((zeros_and_clips(x), -1) for x in preactivations(rng, *shape))
+    yield real(rng, 65, 3).T, -1
+    yield real(rng, 0, 65), -1
     for n in LENGTHS:
         x = zeros_and_clips(real(rng, 3, n, 2))
         for dtype in (np.float32, np.int8, np.int16, np.int32):

@@ -72,7 +72,7 @@ def test_training_changes_over_once_the_child_is_done(children, digest):
     assert Path(children.folder).parent == Path(kernels._CACHE)  # /tmp may be read-only
     assert net.digest() == digest
     assert lines(said) == ["kernels are compiled and go on from here, with the same bits"]
-    assert backend.by_default() == "numba"
+    assert (backend.ops.backend, backend.ops.by_default) == ("numba", True)
 
 
 def test_what_the_child_is_given_trains(children, monkeypatch, tmp_path):

@@ -44,7 +44,7 @@ class Layer:
         cls.kind = cls.__name__
         if ours(cls) and "__init__" in vars(cls) and "arguments" not in vars(cls):
             cls.arguments = tuple(signature(cls).parameters)
-        if ours(cls) or cls.kind not in KINDS or not ours(KINDS[cls.kind]):
+        if cls.kind[0] != "_" if ours(cls) else not ours(KINDS.get(cls.kind)):
             KINDS[cls.kind] = cls
 
     def forward(self, x, training=False):
@@ -237,7 +237,12 @@ def as_array(x):
 
 def as_floats(x):
     """Like ``as_array``, and integers as float32."""
-    x = np.asarray(as_array(x))
+    return floats(as_array(x))
+
+
+def floats(x):
+    """An array as it is if its numbers are floats, else as float32."""
+    x = np.asarray(x)
     return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float32)
 
 

@@ -14,7 +14,7 @@ from minibnn.ops.kernels.inference import (
 )
 from minibnn.ops.kernels.norm_grad import batch_norm_grad, batch_norm_sign_grad
 from minibnn.ops.kernels.normalisation import batch_norm, batch_norm_sign, batch_statistics
-from minibnn.ops.kernels.packing import pack_signs, sign
+from minibnn.ops.kernels.packing import pack_signs
 from minibnn.ops.kernels.pooling import max_pool2d, max_pool2d_grad
 from minibnn.ops.kernels.products import (
     binary_conv2d,

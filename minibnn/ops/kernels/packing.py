@@ -35,10 +35,6 @@ def pack_signs(x, axis):
     return Signs(words, shape, axis)
 
 
-def sign(x):
-    return pack_signs(x, -1)
-
-
 @kernel(parallel=True)
 def _pack_rows(simd, x, zeros, words, pitch):
     """Of each ``pitch`` rows the first words stand together, then the second ones, ..."""

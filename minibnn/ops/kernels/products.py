@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import Fixed, check_sum, width_of
+from minibnn.ops.fixed import Fixed, check_input_sum, check_sum, width_of
 from minibnn.ops.kernels import real
 from minibnn.ops.kernels.forward import signs_conv2d, signs_dense
 from minibnn.ops.kernels.gathered import ROW, gathered_grad_input, gathered_grad_kernel
@@ -27,8 +27,7 @@ def binary_dense(x, w, fixed=False):
 
 
 def binary_dense_grad_input(dy, w_t):
-    if isinstance(dy, Fixed):
-        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
+    check_input_sum(dy, w_t)
     way = _way(dy)
     if way == "matrix":
         w = Signs(w_t.words[None, None], (1, 1, *w_t.shape), 2)
@@ -62,7 +61,7 @@ def binary_conv2d(x, w, strides=(1, 1), padding="same", pad_value=0, fixed=False
 
 
 def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same"):
-    _check_input_sum(dy, w_t)
+    check_input_sum(dy, w_t)
     way = _way(dy, strides)
     if way == "matrix":
         return matrix_grad_input(dy, w_t, input_shape, padding)
@@ -72,12 +71,6 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
         return grad_input_conv2d(dy, w_t, input_shape, strides, padding)
     w = w_t.unpack(dy.dtype).swapaxes(2, 3)
     return real.conv2d_grad_input(dy, w, input_shape, strides, padding)
-
-
-def _check_input_sum(dy, w_t):
-    if isinstance(dy, Fixed):
-        terms = w_t.shape[0] * w_t.shape[1] * w_t.shape[2]
-        check_sum(terms, width_of(dy), "the gradient of a convolution's input", bits=24)
 
 
 def _grad_input_whole(dy, w_t):
@@ -121,7 +114,7 @@ def binary_conv2d_pool(x, w, strides=(1, 1), padding="same", pad_value=0):
 
 
 def binary_conv2d_pool_grad_input(dy, where, w_t, input_shape, strides=(1, 1), padding="same"):
-    _check_input_sum(dy, w_t)
+    check_input_sum(dy, w_t)
     way = _way(dy, strides)
     if way == "matrix":
         by = gathered_grad_input if _by_lists(w_t.shape[3]) else matrix_grad_input

@@ -70,10 +70,3 @@ def empty(shape, dtype):
             _pool.append(np.empty(size, np.uint8))
         block = _pool[-1]
         return block[-block.ctypes.data % _LINE :][:used].view(dtype).reshape(shape)
-
-
-def release():
-    """Give all memory that nobody uses back; of the buffers, those of this thread."""
-    vars(_buffers).clear()
-    with _lock:
-        _pool[:] = [_pool[k] for k in range(len(_pool)) if sys.getrefcount(_pool[k]) > _UNUSED]

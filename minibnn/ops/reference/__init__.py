@@ -44,6 +44,6 @@ from minibnn.ops.reference.products import (
     max_pool2d,
     max_pool2d_grad,
 )
-from minibnn.ops.reference.signs import approx_sign_grad, sign, ste_sign_grad, swish_sign_grad
+from minibnn.ops.reference.signs import approx_sign_grad, ste_sign_grad, swish_sign_grad
 
 __all__ = sorted(name for name, thing in globals().items() if inspect.isfunction(thing))

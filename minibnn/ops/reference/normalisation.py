@@ -62,9 +62,10 @@ def batch_norm_grad(dy, x, mean, variance, epsilon, gamma=None, across=None, bit
     """
     axes = tuple(range(dy.ndim - 1))
     n = dy.size // dy.shape[-1]
+    dtype = np.dtype(np.float32) if isinstance(dy, Fixed) else dy.dtype
+    mean, variance = mean.astype(dtype, copy=False), variance.astype(dtype, copy=False)
     inverse = bn_factor(variance, epsilon)
     factor = inverse if gamma is None else bn_factor(variance, epsilon, gamma)
-    dtype = mean.dtype if isinstance(dy, Fixed) else dy.dtype
     floats = x.floats(dtype.type) if isinstance(x, Fixed) else x.astype(dtype)
     xhat = (floats - mean) * inverse
     if isinstance(dy, Fixed):

@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from minibnn.ops.bits import Signs
-from minibnn.ops.fixed import Fixed, check_sum, width_of
+from minibnn.ops.fixed import Fixed, check_input_sum, check_sum, width_of
 from minibnn.ops.rounding import BYTE_SCALE, EXACT, byte_sum_dtype, sum_dtype
 from minibnn.ops.shapes import windows
 from minibnn.ops.threads import one_blas_thread
@@ -82,7 +82,7 @@ def binary_dense_grad_input(dy, w_t):
     dx has dy's float type; of Fixed dy it is the exact sums, int32 with dy's unit.
     """
     if isinstance(dy, Fixed):
-        check_sum(w_t.shape[0], width_of(dy), "the gradient of a dense layer's input", bits=24)
+        check_input_sum(dy, w_t)
         return dy.like(_exactly(binary_dense_grad_input, dy.integers, w_t))
     return dy @ w_t.unpack(dy.dtype)
 
@@ -94,7 +94,6 @@ def binary_dense_grad_kernel(x, dy, fixed=False):
     themselves, int32, of bytes int64.
     """
     if isinstance(dy, Fixed):
-        check_sum(len(dy), width_of(dy), "the gradient of a binary kernel")
         return _grad_kernel(dense_grad_kernel, x, dy, fixed)
     return dense_grad_kernel(x, dy)
 
@@ -166,9 +165,7 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
     ``padding`` are those of ``conv2d``. Of Fixed dy the exact sums, int32 with dy's unit.
     """
     if isinstance(dy, Fixed):
-        check_sum(
-            math.prod(w_t.shape[:3]), width_of(dy), "the gradient of a convolution's input", bits=24
-        )
+        check_input_sum(dy, w_t)
         geometry = input_shape, strides, padding
         return dy.like(_exactly(binary_conv2d_grad_input, dy.integers, w_t, *geometry))
     return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
@@ -184,7 +181,6 @@ def binary_conv2d_grad_kernel(
     """
     geometry = kernel_size, strides, padding
     if isinstance(dy, Fixed):
-        check_sum(math.prod(dy.shape[:3]), width_of(dy), "the gradient of a binary kernel")
         bytes_ = isinstance(x, np.ndarray) and x.dtype == np.uint8
         pad_value = 255 * pad_value if bytes_ else pad_value
         return _grad_kernel(conv2d_grad_kernel, x, dy, fixed, *geometry, pad_value)
@@ -323,7 +319,9 @@ def _grad_kernel(product, x, dy, fixed, *geometry):
     """x's integers times dy's, summed over the batch; of real x in floats."""
     if not isinstance(x, Signs) and x.dtype != np.uint8:
         return product(x, dy.floats(x.dtype.type), *geometry)
-    largest = (1 if isinstance(x, Signs) else 255) * width_of(dy) * math.prod(dy.shape[:-1])
+    count = math.prod(dy.shape[:-1])
+    check_sum(count, width_of(dy), "the gradient of a binary kernel")
+    largest = (1 if isinstance(x, Signs) else 255) * width_of(dy) * count
     dtype = np.float32 if largest <= EXACT else np.float64
     integers, unit = _array_and_unit(x, dtype)
     sums = product(integers, dy.integers.astype(dtype), *geometry)

@@ -1,4 +1,4 @@
-"""The sign and its pseudo-gradients, as Larq defines them.
+"""Pseudo-gradients of the sign, as Larq defines them.
 
 x, floats or integers, is the input of the sign, dy the gradient of its output, floats like x. A
 pseudo-gradient returns dx like dy.
@@ -6,17 +6,7 @@ pseudo-gradient returns dx like dy.
 
 import numpy as np
 
-from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
-
-
-def sign(x):
-    """The Signs of an array x, packed along its last axis; zeros are +1.
-
-    >>> sign(np.float32([[-0.5, 0.0, 2.0]])).unpack()
-    array([[-1,  1,  1]], dtype=int8)
-    """
-    return pack_signs(x, -1)
 
 
 def ste_sign_grad(dy, x, clip_value=1.0):
