@@ -42,6 +42,7 @@ COMMANDS = {
     "quick-1": "train --recipe cifar10-quick --seed 1",
     "hour": "train --recipe cifar10-hour --seed 0",
     "packaged": "train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97 --seed 0",
+    "cutout": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0",
     "bits-bop": f"{SHORT['bop']} {BITS}",
     "bits-latent-sgd": f"{SHORT['latent-sgd']} {BITS}",
     "schedules-bop": f"{SHORT['bop']} --seeds 0 --grid threshold=1e-8,1e-7 "
@@ -261,7 +262,16 @@ def table():
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     cells = sorted(p.parent.relative_to(KEPT).as_posix() for p in KEPT.glob("scans/*/metrics.csv"))
-    for folder in ("quick", "quick-1", "hour", "packaged", *LONG.values(), *cells, "full"):
+    for folder in (
+        "quick",
+        "quick-1",
+        "hour",
+        "packaged",
+        "cutout",
+        *LONG.values(),
+        *cells,
+        "full",
+    ):
         if (KEPT / folder / "metrics.csv").exists():
             lines.append(f"| {' | '.join(row(folder))} |")
     lines += [
