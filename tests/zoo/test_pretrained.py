@@ -84,7 +84,7 @@ def test_predict_without_images(capsys):
 def test_a_wrong_backend_is_no_fault_of_the_file(monkeypatch):
     monkeypatch.setenv("MINIBNN_BACKEND", "x")
     monkeypatch.setattr(backend.ops, "__dict__", {})
-    with pytest.raises(InputError, match=r"^backend must be one of"):
+    with pytest.raises(InputError, match=r"^MINIBNN_BACKEND must be one of"):
         bnn.zoo.pretrained("digits")
 
 
