@@ -136,13 +136,13 @@ def of_function(step):
     Its keywords are constants, those with threshold, tau or theta in their names thresholds; the
     state, an array, starts at the constant ``start``.
     """
+    name = getattr(step, "__name__", repr(step))
     try:
         taken = inspect.signature(step)
         names = [p.name for p in taken.parameters.values() if p.kind is p.KEYWORD_ONLY]
         taken.bind(*"wgs", **dict.fromkeys(names))
     except (TypeError, ValueError) as error:
-        words = f"must take (w, g, state, *, constants): {error}"
-        raise InputError(f"{step!r:.60} {words}") from None
+        raise InputError(f"{name} must take (w, g, state, *, constants): {error}") from None
 
     def run(w, g, state, c, choice):
         try:
@@ -150,7 +150,7 @@ def of_function(step):
             if {w.shape, new.shape} != {g.shape}:
                 raise ValueError(f"found shapes {w.shape} and {new.shape} for {g.shape}")
         except Exception as error:
-            raise InputError(f"{step!r:.60} must return (w, state): {error!r}") from None
+            raise InputError(f"{name} must return (w, state): {error!r}") from None
         return w, (new,)
 
-    return Model(getattr(step, "__name__", repr(step)), " ".join([*names, "start"]), run)
+    return Model(name, " ".join([*names, "start"]), run)
