@@ -23,9 +23,8 @@ class Trained(NamedTuple):
 
         batch_size = batch_size or self.config.get("batch_size") or 100  # what fitted in training
         how = {"loss": loss} if (loss := self.config.get("loss")) in LOSSES else {}
-        return measure(
-            self.network, images, batch_size=batch_size, classes=self.network.classes, **how
-        )
+        how["classes"] = self.network.classes
+        return measure(self.network, images, batch_size=batch_size, **how)
 
 
 def load_trained(path, pretrained=False):

@@ -123,10 +123,8 @@ def descent(x, taus=(), rule="strict", beyond=False):
     q, c, b = drawn_quadratic(x)
     tau = np.diag(q) + np.abs(q).sum(1) - np.abs(np.diag(q))
     if not taus and x.one("any semidefinite", (False, True)):
-        r, tau = (
-            x.array(x.many("R", SMALL, *q.shape)),
-            x.array(x.many("tau", (0, 0.5, 1, 2), len(b))),
-        )
+        r = x.array(x.many("R", SMALL, *q.shape))
+        tau = x.array(x.many("tau", (0, 0.5, 1, 2), len(b)))
         q = np.diag(tau) - r.T @ r
     tau = np.maximum(tau, Fraction(0)) + x.array(x.many("slack", (0, 0.5, 1), len(b)))
     taus, m = [0 * tau + each for each in taus] or [tau], x.weights("m", QUARTERS)

@@ -210,10 +210,8 @@ def counter(x, clip=1.0):
     for _, latent in x.beside(signs, x.sgd(signs, start, lr, clip=clip)):
         place = (latent + x.number(clip)) / x.number(lr)
         x.show(latent=latent)
-        x.require(
-            (place == np.rint(place)) & (place >= 0) & (place < values),
-            f"{latent[0]} is off the lattice",
-        )
+        there = (place == np.rint(place)) & (place >= 0) & (place < values)
+        x.require(there, f"{latent[0]} is off the lattice")
 
 
 E32.shows(adam, g=(1, -1, 1))
