@@ -94,12 +94,7 @@ def test_evaluation_and_confusion():
     ]
     assert found.to_dict()["confusion"] == [[0, 1], [2, 3]]
     assert html(found.evaluation).rows == [head, line]
-    assert found.evaluation.to_dict() == {
-        "loss": 0.25,
-        "accuracy": 0.5,
-        "count": 8,
-        "top5": None,
-    }
+    assert found.evaluation.to_dict() == {"loss": 0.25, "accuracy": 0.5, "count": 8, "top5": None}
 
 
 def test_a_class_without_images_has_no_share():

@@ -105,10 +105,7 @@ def test_reports_are_taken_over(tmp_path, monkeypatch):
     kept = {"networks": {"binarynet": {"points": [{"batch": 25}, {"batch": 50}]}}}
     scaling.take({"machine": {"cpu": "c"}, "cases": [case]}, kept)
     points = kept["networks"]["binarynet"]["points"]
-    assert points == [
-        {"batch": 25, "threads": 2, "seconds": 0.5, "peak_bytes": 7},
-        {"batch": 50},
-    ]
+    assert points == [{"batch": 25, "threads": 2, "seconds": 0.5, "peak_bytes": 7}, {"batch": 50}]
     ranks = {"buffer_bytes": 100, "batches": [{"exchange_seconds": s} for s in (1.0, 3.0)]}
     scaling.take(ranks, kept)
     assert kept["ranks"]["seconds_per_byte"] == 0.02

@@ -154,7 +154,7 @@ _TRAINING = (
         "--resume",
         is_flag=True,
         help="Go on with the run in --out, exactly as if it had not stopped, by the options it "
-        "was started with; --epochs may be raised.",
+        "was started with; --epochs may be raised, and schedules changed with them.",
     ),
     click.option("--force", is_flag=True, help="Replace the run in --out."),
 )

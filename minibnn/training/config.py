@@ -12,7 +12,7 @@ from minibnn.ops import backend
 from minibnn.optim import schedules
 
 # Recorded, but no reason to refuse a resume.
-_ASIDE = ("options", "epochs", "checkpoint_every", "checkpoint_minutes", "machine_dependent")
+_ASIDE = "options epochs earlier checkpoint_every checkpoint_minutes machine_dependent".split()
 
 
 def describe(runs, data, settings, run_options=None):
@@ -82,21 +82,25 @@ def describe_data(data):
 def adopted(found, asked, folder):
     """(the config.json to write, lines about what changed) where ``found`` is there already.
 
-    ``found`` is None for a new run. More epochs, another version, backend or number of ranks do not
-    make another run; the first other setting that differs is an InputError.
+    ``found`` is None for a new run. More epochs, with them other hyperparameters of its optimizers,
+    another version, backend or number of ranks do not make another run; the first other setting
+    that differs is an InputError. ``earlier`` keeps the epochs and optimizers it had before.
     """
     if found is None:
         return asked, []
     was, now = _start_of(found), _start_of(asked)
     aside = {*_ASIDE, *now}
-    own = ({k: v for k, v in config.items() if k not in aside} for config in (found, asked))
-    for key, *values in differences(*own):
-        raise InputError(f"{folder} holds another run: {key} was {values[0]}, now {values[1]}")
+    kept = ({k: v for k, v in config.items() if k not in aside} for config in (found, asked))
     before, epochs = found.get("epochs") or 0, asked["epochs"]
+    notes = []
+    for key, *values in differences(*kept):
+        own = key.startswith("optimizer") and not key.endswith("kind") and "absent" not in values
+        if not (own and epochs > before):
+            raise InputError(f"{folder} holds another run: {key} was {values[0]}, now {values[1]}")
+        notes.append(f"with {key} {values[0]}, now {values[1]}")
     if before > epochs:
         words = f"{folder} was started for {before}, now {epochs}"
         raise InputError(f"epochs may only be raised: {words}")
-    notes = []
     if before != epochs and _has_schedule(asked):
         words = f"schedules over the whole run go on as those of {epochs} epochs"
         notes.append(f"for {before} epochs, now {epochs}: {words}")
@@ -107,7 +111,10 @@ def adopted(found, asked, folder):
     for key in now:
         if was[key] != now[key] and not same.get(key):
             notes.append(f"{was[key]}, now {now[key]}: last bits may differ from one long run")
-    new = asked | {key: found[key] for key in now if key in found}
+    new = asked | {key: found[key] for key in (*now, "earlier") if key in found}
+    if before != epochs:
+        had = {key: found[key] for key in found if key in ("epochs", "optimizer", "optimizers")}
+        new["earlier"] = [*found.get("earlier", ()), had]
     new["options"] = (found.get("options") or {}) | (asked["options"] or {}) or None
     if "mpi" not in found:
         new.pop("mpi", None)

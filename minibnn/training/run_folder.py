@@ -186,6 +186,7 @@ _TYPES = {  # of what a config.json holds, for those who read it
     **dict.fromkeys(("computed_by", "mpi", "options"), (dict, type(None))),
     **dict.fromkeys(("epochs", "batch_size", "seed", "steps"), (int,)),
     **dict.fromkeys(("loss", "augment"), (str,)),
+    "earlier": (list,),
 }
 
 

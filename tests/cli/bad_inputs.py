@@ -356,10 +356,7 @@ ROWS = {
         "RUN|FILE": [*TRAINED, ("", "Missing argument 'RUN|FILE'. (see minibnn ... --help)")],
         "--dataset": [
             *SHARED["--dataset"],
-            (
-                "npz:cats.npz",
-                "the network takes (8, 8, 1), and the images of cats are (9, 9, 1)",
-            ),
+            ("npz:cats.npz", "the network takes (8, 8, 1), and the images of cats are (9, 9, 1)"),
         ],
         "--data-dir": SHARED["--data-dir"],
         "--image-size": SHARED["--image-size"],
@@ -405,9 +402,7 @@ ROWS = {
             ("bits.npz text.txt", "text.txt: not an image of a known format"),
             ("bits.npz cut.png", "cut.png: damaged: ..."),
         ],
-        "--top": [
-            ("0", "Invalid value for '--top': 0 is not in the range x>=1. (...)"),
-        ],
+        "--top": [("0", "Invalid value for '--top': 0 is not in the range x>=1. (...)")],
         "--threads": THREADS[:1],
     },
     "recipes": {"[name]": [("bop", RECIPES + "'bop'"), ("''", RECIPES + "''")]},
@@ -451,10 +446,10 @@ ROWS = {
         ],
         "--only": [("disk", "Invalid value for '--only': 'disk' is not one of 'products', ...")],
         "--filters": [
-            ("5000", "Invalid value for '--filters': 5000 is not in the range 1<=x<=4096. (...)"),
+            ("5000", "Invalid value for '--filters': 5000 is not in the range 1<=x<=4096. (...)")
         ],
         "--batch-size": [
-            ("65537", "Invalid value for '--batch-size': 65537 is not in the range 1<=x... (...)"),
+            ("65537", "Invalid value for '--batch-size': 65537 is not in the range 1<=x... (...)")
         ],
         "--threads": THREADS[:1],
     },

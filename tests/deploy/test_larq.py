@@ -235,10 +235,7 @@ def without(name):
             without("batch_normalization_1/beta"),
             "batch_normalization_1/beta is missing (for the network's batch_norm2)",
         ),
-        (
-            without("quant_dense/kernel"),
-            "expected 2 dense layers, found 1: quant_dense_1",
-        ),
+        (without("quant_dense/kernel"), "expected 2 dense layers, found 1: quant_dense_1"),
         (
             weights() | {"quant_conv2d_1/kernel": np.ones((3, 3, 5, 4))},
             "quant_conv2d_1/kernel has shape (3, 3, 5, 4), but the network's conv2 needs "

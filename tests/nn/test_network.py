@@ -193,8 +193,7 @@ def test_inputs_stay_untouched_and_results_are_the_callers():
 
 
 @pytest.mark.parametrize(
-    "duplicate",
-    [nn.Sequential.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))],
+    "duplicate", [nn.Sequential.copy, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))]
 )
 def test_a_copy_is_equal_and_independent(duplicate):
     net = trained_a_little(small())

@@ -45,8 +45,7 @@ def test_one_step_with_ties(step, rule, expected, average, dtype):
 
 @STEPS
 @pytest.mark.parametrize(
-    "rule, expected",
-    [("strict", [1, -1]), ("inclusive", [1, -1]), ("larq", [1, 1])],
+    "rule, expected", [("strict", [1, -1]), ("inclusive", [1, -1]), ("larq", [1, 1])]
 )
 def test_dead_weights_at_threshold_zero(step, rule, expected):
     """m = 0 has no sign: Eq. 6 holds too, though |m| >= 0; only Larq's formula moves."""

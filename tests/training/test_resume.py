@@ -125,7 +125,7 @@ def test_what_lies_beyond_the_checkpoint_of_a_finished_run_is_cut(tmp_path, fini
         ({"augment": "paper"}, "augment was none, now paper"),
         ({"validation": 10}, "validation was 0, now 10"),
         ({"loss": "squared_hinge"}, "loss was softmax_cross_entropy, now squared_hinge"),
-        ({"spec": "bop:gamma=1e-3,threshold=1e-6"}, "optimizer.binary.gamma was 0.01, now 0.001"),
+        ({"spec": "bop:gamma=0.1", "epochs": 3}, "optimizer.binary.gamma was 0.01, now 0.1"),
         ({"name": "other"}, "name was bop, now other"),
         ({"net": small_net(filters=5)}, "network.layers.0.filters was 4, now 5"),
         ({"net": small_net(gradients="int9")}, "network.gradients was absent, now int9"),
@@ -145,6 +145,16 @@ def test_a_schedule_over_the_whole_run_is_told_to_stretch(tmp_path):
     fit(tmp_path / "run", spec=spec, epochs=2)
     with pytest.warns(UserWarning, match="started for 2 epochs, now 3: schedules over the whole"):
         fit(tmp_path / "run", spec=spec, epochs=3, resume=True)
+
+
+def test_later_epochs_may_have_another_schedule_that_counts_from_the_start(tmp_path):
+    parts, fixed = tmp_path / "parts", "bop:gamma=1e-2,threshold=1e-6"
+    later = fixed.replace("1e-2", "step:1e-2:0.5:2ep")
+    fit(tmp_path / "whole", spec=later, epochs=3)
+    fit(parts, spec=fixed, epochs=2)
+    with pytest.warns(UserWarning, match="optimizer.binary.gamma 0.01, now step:0.01:0.5:2ep"):
+        fit(parts, spec=later, epochs=3, resume=True)
+    assert bnn.load(parts).digest() == bnn.load(tmp_path / "whole").digest()
 
 
 @pytest.mark.parametrize(
