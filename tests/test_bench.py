@@ -4,11 +4,10 @@ import json
 import math
 import time
 
-import numpy as np
 import pytest
 
 from minibnn import zoo
-from minibnn.bench import SECTIONS, clock, machine, networks, run, scaling
+from minibnn.bench import SECTIONS, clock, networks, run, scaling
 from minibnn.bench.clock import GRADIENTS
 from minibnn.bench.run import SCHEMA
 from minibnn.cli import main
@@ -199,15 +198,7 @@ def test_compiling_counts_compilation_and_nothing_else():
     assert spent["seconds"] == 0
 
 
-def test_peak_memory_of_this_very_process():
-    before = machine.peak_memory()
-    if before is None:
-        pytest.skip("this system does not say")
-    array = np.ones(1 << 27, np.uint8)
-    assert machine.peak_memory() >= min(before, array.nbytes) > 0
-
-
-# -- the roofline --------------------------------------------------------------------------------
+# -- scaling --------------------------------------------------------------------------------------
 
 
 def test_scaling_counts_threads_up_to_all(report):

@@ -109,18 +109,11 @@ def test_ours_on_an_imagenet_network():
     assert ready["counts"] == {"trained": kernels + 2 * sum(norms), "logits": 1000}
 
 
-def test_ours():
-    ready, out = first_steps("minibnn_bop.py")
-    assert len(ready["losses"]) == step.WARM
-    assert np.isfinite(ready["losses"]).all()
-    assert len(ready["flips"]) == 9
-    assert min(ready["flips"]) > 0
-    for line in ("training: ", "inference: ", "peak memory: "):
-        assert f"\n{line}" in out
-
-
-def test_ours_with_integer_gradients():
-    integers, floats = (first_steps(name)[0] for name in ("minibnn_int8.py", "minibnn_bop.py"))
+def test_ours_with_integer_gradients_and_without():
+    (integers, _), (floats, out) = map(first_steps, ("minibnn_int8.py", "minibnn_bop.py"))
+    assert len(floats["losses"]) == step.WARM and np.isfinite(floats["losses"]).all()
+    assert len(floats["flips"]) == 9 and min(floats["flips"]) > 0
+    assert all(f"\n{line}: " in out for line in ("training", "inference", "peak memory"))
     assert integers["losses"][0] == pytest.approx(floats["losses"][0], rel=1e-6)
     # Gradients are rounded: near, and not the same.
     np.testing.assert_allclose(integers["flips"][0], floats["flips"][0], rtol=0.1)

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 from scripts import EXAMPLES, load
 
+import minibnn as bnn
 from minibnn.cli import main
 from minibnn.errors import InputError
+from minibnn.nn.losses import softmax_cross_entropy
 
 FIGURES = ("quick", "hour", "packaged", "minutes", "bits", "settling", "long", "scans", "full")
 FOLDER = EXAMPLES / "results"
@@ -49,6 +52,21 @@ def test_a_run_that_has_begun_is_resumed(tmp_path, monkeypatch, capsys, name):
     (command,) = commands
     assert main(command[3:]) == 2
     assert "/no/such/folder" in capsys.readouterr().err
+
+
+def test_rounding_is_measured_by_what_halves_have_in_common():
+    """Of two batches: by the inner product of their gradients, in units of the mean square."""
+    data, net = bnn.data.load("digits"), bnn.zoo.digits_net(filters=8, dense_units=16)
+    batches = [(data.train_images[i::4], data.train_labels[i::4]) for i in (0, 1)]
+    rows = load("results/rounding.py").measure(net, batches, ["int3", "int10"])
+    net.gradients, found = "float32", []
+    for images, labels in batches:
+        net.backward(softmax_cross_entropy(net.forward(images, training=True), labels)[1])
+        found.append([p.grad.astype(np.float64) for p in net.parameters() if p.binary])
+    for row, a, b in zip(rows, *found, strict=True):
+        share = 2 * max(0, np.vdot(a, b)) / (np.vdot(a, a) + np.vdot(b, b))
+        assert float(row["signal"]) == pytest.approx(share**0.5, abs=1e-4)
+        assert float(row["int10"]) < 0.05 < 0.2 < float(row["int3"])
 
 
 @pytest.mark.slow

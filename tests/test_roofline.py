@@ -74,16 +74,11 @@ def test_roofline_has_every_product_and_pass(passes):
     layers = run(SETTING, ("products",))["products"]["layers"]
     expected = {(r["layer"], r["product"]): r["macs"] for r in layers}
     assert found == expected
-    assert sum(r["operation"] == "optimizer_steps" for r in rows) == 1
-    assert {"batch_norm_sign", "batch_norm_sign_grad", "batch_statistics"} <= {
-        r["operation"] for r in rows
-    }
-    limits = {
-        (r["layer"], r["product"]): roofline.limit_of(r, passes["gradients"])
-        for r in rows
-        if r["product"]
-    }
-    integers = passes["gradients"] == "int8"
+    operations, kind = [r["operation"] for r in rows], passes["gradients"]
+    assert operations.count("optimizer_steps") == 1
+    assert {"batch_norm_sign", "batch_norm_sign_grad", "batch_statistics"} <= {*operations}
+    limits = {(r["layer"], r["product"]): roofline.limit_of(r, kind) for r in rows if r["product"]}
+    integers = kind == "int8"
     assert limits["conv1", "kernel gradient"] == ("bytes" if integers else "sgemm")
     assert limits["conv2", "forward"] == "popcount"
     assert limits["conv2", "kernel gradient"] == "select windows"

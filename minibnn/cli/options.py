@@ -153,8 +153,8 @@ _TRAINING = (
     click.option(
         "--resume",
         is_flag=True,
-        help="Go on with the run in --out, exactly as if it had not stopped, by the options it "
-        "was started with; --epochs may be raised, and schedules changed with them.",
+        help="Go on with the run in --out, exactly as if it had not stopped, by the options it was "
+        "started with; --epochs may be raised, and schedules and --gradients changed with them.",
     ),
     click.option("--force", is_flag=True, help="Replace the run in --out."),
 )

@@ -82,9 +82,9 @@ def describe_data(data):
 def adopted(found, asked, folder):
     """(the config.json to write, lines about what changed) where ``found`` is there already.
 
-    ``found`` is None for a new run. More epochs, with them other hyperparameters of its optimizers,
-    another version, backend or number of ranks do not make another run; the first other setting
-    that differs is an InputError. ``earlier`` keeps the epochs and optimizers it had before.
+    ``found`` is None for a new run. More epochs, with them other hyperparameters of its optimizers
+    or another width of gradients, another version, backend or number of ranks do not make another
+    run; the first other setting that differs is an InputError. ``earlier`` keeps what it had.
     """
     if found is None:
         return asked, []
@@ -94,8 +94,9 @@ def adopted(found, asked, folder):
     before, epochs = found.get("epochs") or 0, asked["epochs"]
     notes = []
     for key, *values in differences(*kept):
-        own = key.startswith("optimizer") and not key.endswith("kind") and "absent" not in values
-        if not (own and epochs > before):
+        number = not key.endswith("kind") and "absent" not in values
+        free = key == "network.gradients" or (key.startswith("optimizer") and number)
+        if not (free and epochs > before):
             raise InputError(f"{folder} holds another run: {key} was {values[0]}, now {values[1]}")
         notes.append(f"with {key} {values[0]}, now {values[1]}")
     if before > epochs:
@@ -114,10 +115,11 @@ def adopted(found, asked, folder):
     new = asked | {key: found[key] for key in (*now, "earlier") if key in found}
     if before != epochs:
         had = {key: found[key] for key in found if key in ("epochs", "optimizer", "optimizers")}
+        had["gradients"] = found["network"].get("gradients", "float32")
         new["earlier"] = [*found.get("earlier", ()), had]
     new["options"] = (found.get("options") or {}) | (asked["options"] or {}) or None
-    if "mpi" not in found:
-        new.pop("mpi", None)
+    for key in {"mpi", "machine_dependent"} - found.keys():  # of all its epochs
+        new.pop(key, None)
     return new, [one_line(f"{folder} was started {note}") for note in notes]
 
 

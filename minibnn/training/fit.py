@@ -64,8 +64,8 @@ def fit(
         which one is saved within an epoch. The last epoch and an interruption always save.
     tensorboard: Whether to write event files into the run folder (the extra ``tensorboard``).
     resume: Go on with the run in ``out``, bit for bit as if it had not been interrupted. All
-        settings must be those of the run; only ``epochs`` may be raised, and with them the
-        optimizers' numbers and schedules be changed, which count from the start of the run.
+        settings must be those of the run; only ``epochs`` may be raised, and with them the width
+        of gradients changed, and the optimizers' numbers and schedules, which count from the start.
     force: Replace the run in ``out``.
     progress: None for a live bar or plain lines, False for silence, or a reporter of your own.
     threads: How many compute, by default MINIBNN_NUM_THREADS or all; results are the same.

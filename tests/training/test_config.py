@@ -9,7 +9,7 @@ STARTED = {"minibnn": "1", "computed_by": {"backend": "numba", "simd": "avx2"}}
 
 
 def config(**changes):
-    return {"kind": "fit", "epochs": 2, "options": None} | STARTED | changes
+    return {"kind": "fit", "epochs": 2, "options": None, "network": {}} | STARTED | changes
 
 
 def ranks(count, sync=False):
@@ -21,7 +21,7 @@ def test_where_a_run_was_started_stays_on_record(before, now):
     elsewhere = {"minibnn": "2", "computed_by": {"backend": "reference"}}
     before, now = config(**ranks(before)), config(**ranks(now), epochs=3, **elsewhere)
     new, notes = adopted(before, now, "a")
-    assert new == before | {"epochs": 3, "earlier": [{"epochs": 2}]}
+    assert new == before | {"epochs": 3, "earlier": [{"epochs": 2, "gradients": "float32"}]}
     version, backend, count = notes
     assert version.startswith("a was started with minibnn 1, now with minibnn 2: last bits may")
     assert backend.startswith("a was started on numba avx2, now on reference: last bits may")
@@ -51,9 +51,10 @@ def test_another_setting_is_another_run():
         adopted(config(), config(seed=1), "a")
 
 
-def test_a_longer_run_keeps_the_schedules_it_had_on_record():
-    stages = [config(epochs=k, optimizer={"kind": "a", "gamma": 9 - k}) for k in (2, 3, 4)]
+def test_a_longer_run_keeps_what_it_had_on_record():
+    own = {k: {"epochs": k, "optimizer": {"kind": "a", "gamma": 9 - k}} for k in (2, 3, 4)}
+    stages = [config(**own[k], network={"gradients": f"int{k + 5}"}) for k in own]
     found, _ = adopted(adopted(*stages[:2], "a")[0], stages[2], "a")
-    assert found["earlier"] == [{k: one[k] for k in ("epochs", "optimizer")} for one in stages[:2]]
+    assert found["earlier"] == [own[k] | {"gradients": f"int{k + 5}"} for k in (2, 3)]
     with pytest.raises(InputError, match=r"a holds another run: optimizer.kind was a, now b"):
         adopted(stages[0], config(epochs=3, optimizer={"kind": "b", "gamma": 6}), "a")
