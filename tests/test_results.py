@@ -32,8 +32,10 @@ def test_the_table_is_that_of_the_kept_files():
 def test_every_command_kept_is_one_that_the_program_takes(capsys):
     """Their options exist: each stops at a data folder that is none, after they were read."""
     for name, command in load("results/make.py").COMMANDS.items():
-        assert main([*command.split(), "--data-dir", "/no/such/folder"]) == 2, name
-        assert "/no/such/folder" in capsys.readouterr().err, name
+        for words in map(str.split, command.split(" && ")):
+            words += ["--out", str(FOLDER / "kept" / name)] * ("--resume" in words)
+            assert main([*words, "--data-dir", "/no/such/folder"]) == 2, name
+            assert "/no/such/folder" in capsys.readouterr().err, name
 
 
 @pytest.mark.parametrize("name", ["quick", "scans"])

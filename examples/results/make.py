@@ -41,8 +41,11 @@ COMMANDS = {
     "quick": "train --recipe cifar10-quick --seed 0",
     "quick-1": "train --recipe cifar10-quick --seed 1",
     "hour": "train --recipe cifar10-hour --seed 0",
-    "packaged": "train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97 --seed 0",
+    "longer": "train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97 --seed 0",
     "cutout": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0",
+    "packaged": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0"
+    " && train --resume --epochs 104 --gradients int10"
+    " --set gamma=poly:3.3e-4:3e-6:1.5 --set real.lr=poly:3.3e-3:1e-4:1.5",
     "bits-bop": f"{SHORT['bop']} {BITS}",
     "bits-latent-sgd": f"{SHORT['latent-sgd']} {BITS}",
     "schedules-bop": f"{SHORT['bop']} --seeds 0 --grid threshold=1e-8,1e-7 "
@@ -73,14 +76,16 @@ BEGIN, END = "<!-- make.py draw: begin -->", "<!-- make.py draw: end -->"
 def run(names, data_dir):
     """Start each run, or go on with it; a finished one says so."""
     for name in names:
-        out, words = RUNS / name, shlex.split(COMMANDS[name])
-        if any((out / file).exists() for file in ("config.json", "sweep.json")):
-            words = [words[0], "--resume"]  # its folder knows the rest
-        command = [sys.executable, "-m", "minibnn", *words, "--out", str(out)]
-        command += ["--data-dir", data_dir] if data_dir else []
-        print(f"{name}: {shlex.join(command)}", flush=True)
-        if code := subprocess.call(command):
-            return code
+        out = RUNS / name
+        for words in map(shlex.split, COMMANDS[name].split(" && ")):
+            begun = any((out / file).exists() for file in ("config.json", "sweep.json"))
+            if begun and "--resume" not in words:
+                words = [words[0], "--resume"]  # its folder knows the rest
+            command = [sys.executable, "-m", "minibnn", *words, "--out", str(out)]
+            command += ["--data-dir", data_dir] if data_dir else []
+            print(f"{name}: {shlex.join(command)}", flush=True)
+            if code := subprocess.call(command):
+                return code
     return 0
 
 
@@ -202,6 +207,14 @@ def bits_table():
     return lines
 
 
+def rounding_table():
+    """What ``rounding.py`` measured, in Markdown."""
+    with open(KEPT / "rounding.csv", newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    lines = [f"| {' | '.join(header)} |", "| --- |" + " ---: |" * (len(header) - 1)]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
 def course(run):
     """Test accuracies of a run, epoch by epoch."""
     with open(KEPT / run / "metrics.csv", newline="", encoding="utf-8") as file:
@@ -266,8 +279,9 @@ def table():
         "quick",
         "quick-1",
         "hour",
-        "packaged",
+        "longer",
         "cutout",
+        "packaged",
         *LONG.values(),
         *cells,
         "full",
@@ -281,8 +295,13 @@ def table():
         *minutes_table(),
     ]
     lines += ["", "Width of gradients, each seed's test accuracy:", "", *bits_table()]
+    words = "The mean gradient at the end of `cutout`, by one batch's, and what rounding adds:"
+    lines += ["", words, "", *rounding_table()]
     lines += ["", "Schedules, tried and repeated:", "", *schedules_table()]
-    lines += ["", *(f"- `{name}`: `minibnn {command}`" for name, command in COMMANDS.items())]
+    lines.append("")
+    for name, command in COMMANDS.items():
+        text = command.replace("&& ", "&& minibnn ")
+        lines.append(f"- `{name}`: `minibnn {text}`")
     return "\n".join(lines)
 
 

@@ -1,15 +1,15 @@
 """What rounding does to the gradient that Bop follows: the mean over many batches.
 
 The gradient of one batch is mostly noise, which inertia averages away, and with it what rounding
-adds at random. What rounding adds to every batch alike is a bias. Both are seen below the noise by
-dealing the batches into two halves: their means a and a' are independent, each the true mean plus
-noise, so the inner product <a, a'> has the square of the true one as its expectation. ``signal`` is
-the root of that for gradients in float32, and under a width that for what rounding to it adds; both
-in units of one batch's gradient (root mean square over the batches).
+adds at random. What rounding adds to every batch alike stays. Both are seen below the noise by the
+inner products of different batches' gradients: of g and g', each the true mean plus its own noise,
+the expectation of <g, g'> is the square of the true one. ``signal`` is the root of the mean of that
+over all pairs, for gradients in float32, and under a width that for what rounding to it adds; both
+in units of one batch's gradient (root mean square over the batches). A negative mean counts as 0.
 
     python examples/results/rounding.py FILE --data-dir FOLDER   ends in kept/rounding.csv
 
-FILE is a trained network, such as runs/results/packaged/checkpoint.npz; make.py draws the table.
+FILE is a trained network, such as runs/results/cutout/checkpoint.npz; make.py draws the table.
 """
 
 import argparse
@@ -27,27 +27,36 @@ KEPT = Path(__file__).resolve().parent / "kept" / "rounding.csv"
 WIDTHS, BATCHES = ("int8", "int10"), 300
 
 
+def gradients(net, kind, images, labels):
+    """Of the binary kernels, with that width of gradients."""
+    net.gradients = kind
+    net.backward(softmax_cross_entropy(net.forward(images, training=True), labels)[1])
+    return [p.grad.astype(np.float64) for p in net.parameters() if p.binary]
+
+
 def measure(net, batches, widths=WIDTHS):
-    """A dict per binary layer: its name, the signal, and the bias of each width."""
-    kinds, kernels = ("float32", *widths), [p for p in net.parameters() if p.binary]
-    sums = {(kind, p.name): np.zeros((2, *p.shape)) for kind in kinds for p in kernels}
-    power, count = dict.fromkeys((p.name for p in kernels), 0.0), 0
-    for count, (images, labels) in enumerate(batches, 1):
-        for kind in kinds:
-            net.gradients = kind
-            _, dlogits = softmax_cross_entropy(net.forward(images, training=True), labels)
-            net.backward(dlogits)
-            for p in kernels:
-                sums[kind, p.name][count % 2] += p.grad
-                if kind == "float32":
-                    power[p.name] += np.square(p.grad, dtype=np.float64).sum()
+    """A dict per binary layer: its name, the signal, and what each width adds."""
+    kernels = [p for p in net.parameters() if p.binary]
+    sums = {name: [np.zeros(p.shape) for p in kernels] for name in ("signal", *widths)}
+    squares, count = {name: np.zeros(len(kernels)) for name in sums}, 0
+    for images, labels in batches:
+        exact = gradients(net, "float32", images, labels)
+        parts = {"signal": exact}
+        for kind in widths:
+            rounded = gradients(net, kind, images, labels)
+            parts[kind] = [g - e for g, e in zip(rounded, exact, strict=True)]
+        for name, own in parts.items():
+            for k, part in enumerate(own):
+                sums[name][k] += part
+                squares[name][k] += np.vdot(part, part)
+        count += 1
     rows = []
-    for p in kernels:
-        exact = sums["float32", p.name]
-        unit = power[p.name] * count / 4  # of products of sums over half of the batches
-        parts = {"signal": exact} | {kind: sums[kind, p.name] - exact for kind in widths}
-        shares = {name: max(0, np.vdot(*halves)) / unit for name, halves in parts.items()}
-        rows.append({"layer": p.name} | {name: f"{x**0.5:.4f}" for name, x in shares.items()})
+    for k, p in enumerate(kernels):
+        row, unit = {"layer": p.name}, (count - 1) * squares["signal"][k]
+        for name, own in sums.items():
+            pairs = np.vdot(own[k], own[k]) - squares[name][k]  # products of different batches
+            row[name] = f"{max(0, pairs / unit) ** 0.5:.4f}"
+        rows.append(row)
     return rows
 
 
@@ -57,7 +66,7 @@ def main():
     parser.add_argument("--data-dir", metavar="FOLDER", help="where the files of CIFAR-10 are")
     asked = parser.parse_args()
     data = bnn.data.load("cifar10", asked.data_dir)
-    batches = Batches(data.train_images, data.train_labels, 100, seed=0, augment="paper")
+    batches = Batches(data.train_images, data.train_labels, 100, seed=0, augment="cutout")
     rows = measure(bnn.load(asked.file), islice(batches.epoch(1), BATCHES))
     with open(KEPT, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")

@@ -26,10 +26,12 @@ PRETRAINED = {
         "ec2ba543f159",
     ),
     "binarynet-cifar10": Pretrained(
-        "368d6a39e8bd6bfed2b36866fddb8e92add79e14f03f2d7c8f4d8e260e521bf9",
-        0.859,
-        "minibnn train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97",
-        "53cd50a38c33",
+        "f6a096621da785d1813c71462d96b8bd31374bbb1057add210413127e9659d4c",
+        0.8712,
+        "minibnn train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --out RUN"
+        " && minibnn train --resume --out RUN --epochs 104 --gradients int10"
+        " --set gamma=poly:3.3e-4:3e-6:1.5 --set real.lr=poly:3.3e-3:1e-4:1.5",
+        "d0367f2e5a7a",
     ),
 }
 

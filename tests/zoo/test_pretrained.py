@@ -27,7 +27,7 @@ def test_the_cifar10_network_on_its_first_test_images(shared_cifar):
     data, net = bnn.data.load("cifar10", shared_cifar), bnn.zoo.pretrained("binarynet-cifar10")
     assert net.classes == tuple(data.classes)
     answers = net.predict(data.test_images[:50]).argmax(axis=1)
-    assert np.count_nonzero(answers == data.test_labels[:50]) == 43
+    assert np.count_nonzero(answers == data.test_labels[:50]) == 45
 
 
 @pytest.mark.slow
@@ -44,8 +44,8 @@ def test_the_record_of_the_cifar10_network_is_in_the_results():
     assert f"`{record.digest}`" in (results / "README.md").read_text(encoding="utf-8")
     *_, last = csv.DictReader((results / "kept/packaged/metrics.csv").read_text().splitlines())
     assert float(last["test_accuracy"]) == record.accuracy
-    made = load("results/make.py").COMMANDS["packaged"]
-    assert f"{record.command} --seed 0" == f"minibnn {made}"
+    made = load("results/make.py").COMMANDS["packaged"].replace("&& ", "&& minibnn ")
+    assert record.command.replace(" --out RUN", "") == f"minibnn {made}".replace(" --seed 0", "")
 
 
 def test_the_record_is_that_of_the_first_command():
