@@ -79,7 +79,33 @@ def _done(epochs):
 
 
 def command_of(config):
-    """The command that does the same again, all spelled out; None of a run started in Python."""
+    """The command that does the same again, all spelled out; None of a run started in Python.
+
+    A run that went on for more epochs takes one for each time, in a folder RUN.
+    """
+    from minibnn.training.about import optimizer_words
+
+    earlier, command = config.get("earlier"), _command_of(config)
+    if not earlier or command is None:
+        return command
+    options, commands, stages = config["options"], [], [*earlier, config]
+    if any(stage.get("optimizers") != config.get("optimizers") for stage in stages):
+        return None  # a comparison, whose options tell the last ones only
+    for stage in stages:
+        width = stage.get("gradients", options.get("gradients", "float32"))
+        own = {"epochs": stage["epochs"], "gradients": width}
+        found = optimizer_words(stage.get("optimizer") or {}, "optimizer")
+        own |= {label.replace(" ", "_"): words for label, words in found.items()}
+        command = _command_of({"options": options | own})
+        if commands:
+            words = [x for name in own for x in (f"--{name.replace('_', '-')}", str(own[name]))]
+            command = shlex.join(["minibnn", options["command"], "--resume", *words])
+        commands.append(f"{command} --out RUN")
+    return " && ".join(commands)
+
+
+def _command_of(config):
+    """That of one start."""
     from minibnn.cli import commands
 
     options, words = config.get("options"), []

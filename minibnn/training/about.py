@@ -179,9 +179,9 @@ def settings_of(config):
     if config.get("preset"):
         found["preset"] = f"{config['preset']}, {config.get('steps')} steps"
     if isinstance(optimizer := config.get("optimizer"), dict):
-        found |= _optimizer_words(optimizer, "optimizer")
+        found |= optimizer_words(optimizer, "optimizer")
     for name, one in (config.get("optimizers") or {}).items():
-        found |= _optimizer_words(one, f"optimizer {name}")
+        found |= optimizer_words(one, f"optimizer {name}")
     if data:
         shape = "x".join(map(str, data.get("shape", ())))
         counts = " + ".join(f"{data[k]:,}" for k in ("train", "test") if k in data)
@@ -194,7 +194,7 @@ def settings_of(config):
     return {label: _text(value) for label, value in found.items() if value not in (None, "", [])}
 
 
-def _optimizer_words(config, label):
+def optimizer_words(config, label):
     """The optimizer of the binary weights as ``label``, that of the others as "real ..."."""
     if config.get("kind") != "split":
         return {label: spec(config)}

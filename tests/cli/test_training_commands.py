@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -85,6 +86,17 @@ def test_resume_needs_only_the_folder_and_more_epochs(works):
     assert "finished: all 4 epochs are done" in works("train", "--resume", "--out", "parts")
 
 
+def test_a_run_that_went_on_is_repeated_by_its_commands(works):
+    more = ("--epochs", 3, "--gradients", "int10", "--set", "gamma=1e-3", "--set", "real.lr=0.1")
+    works("train", *SMALL, "--seed", 3, "--gradients", "int8", "--out", "a")
+    works("train", "--resume", "--out", "a", *more)
+    works("train", "--resume", "--out", "a", "--epochs", 4)
+    commands = json.loads(works("info", "a", "--json"))["command"].replace("RUN", "b").split(" && ")
+    for words in map(shlex.split, commands):
+        works(*words[1:])
+    assert (len(commands), bnn.load("b").digest()) == (3, bnn.load("a").digest())
+
+
 def test_resume_of_a_finished_run_without_its_metrics(works):
     works("train", *SMALL, "--out", "a")
     path = Path("a/metrics.csv")
@@ -162,15 +174,8 @@ def test_bad_folders(works, fails):
     fails(go_on.format("train", "compare", "'a b'"), "compare", *resume[1:])
     works("compare", *SMALL[:-1], 1, "--out", "both")
     fails(go_on.format("compare", "train", "both"), "train", "--resume", "--out", "both")
-    recipe = "--recipe", "bop-sec51", "--dataset", "digits"
-    fails(
-        "both holds another run: its recipe was none",
-        "compare",
-        *recipe,
-        "--resume",
-        "--out",
-        "both",
-    )
+    other = ("--recipe", "bop-sec51", "--dataset", "digits", "--resume", "--out", "both")
+    fails("both holds another run: its recipe was none", "compare", *other)
     whole = Path("a b/checkpoint.npz").read_bytes()
     Path("a b/checkpoint.npz").write_bytes(whole[:1000])
     fails("checkpoint.npz is cut off", *resume, "--epochs", 3)
@@ -199,13 +204,8 @@ def test_a_signal_saves_says_how_to_go_on_and_exits(works, here, signum, code):
         "import signal, sys\nsignal.signal(2, signal.default_int_handler)\n"
         "from minibnn.cli import main\nsys.exit(main(sys.argv[1:]))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, "train", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=here,
-    )
+    command, pipe = [sys.executable, "-c", program, "train", *options], subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=here)
     for line in process.stdout:
         if line.startswith("epoch"):
             break

@@ -46,11 +46,6 @@ def test_what_a_config_says_is_told_in_one_line():
     assert note.isprintable()
 
 
-def test_another_setting_is_another_run():
-    with pytest.raises(InputError, match="a holds another run: seed was absent, now 1"):
-        adopted(config(), config(seed=1), "a")
-
-
 def test_a_longer_run_keeps_what_it_had_on_record():
     own = {k: {"epochs": k, "optimizer": {"kind": "a", "gamma": 9 - k}} for k in (2, 3, 4)}
     stages = [config(**own[k], network={"gradients": f"int{k + 5}"}) for k in own]
@@ -58,3 +53,5 @@ def test_a_longer_run_keeps_what_it_had_on_record():
     assert found["earlier"] == [own[k] | {"gradients": f"int{k + 5}"} for k in (2, 3)]
     with pytest.raises(InputError, match=r"a holds another run: optimizer.kind was a, now b"):
         adopted(stages[0], config(epochs=3, optimizer={"kind": "b", "gamma": 6}), "a")
+    with pytest.raises(InputError, match="a holds another run: seed was absent, now 1"):
+        adopted(config(), config(seed=1), "a")
