@@ -24,6 +24,7 @@ def test_the_list():
     assert list(RECIPES) == [
         "bop-sec51", "bop-sec52", "latent-adam", "latent-adam-default", "latent-sgd", "bop2nd",
         "cema", "cifar10-quick", "cifar10-hour", "cifar10-night", "cifar10-quick-latent",
+        "cifar10-hour-latent", "cifar10-night-latent",
         "bop-sec53-alexnet", "bop-sec53-xnornet", "bop-sec53-birealnet",
         "latent-adam-birealnet",
     ]  # fmt: skip
@@ -108,6 +109,13 @@ def test_recipes_for_a_budget_end_with_next_to_no_flips_and_integers_only():
     assert net.gradients == "int8"
     assert {layer.momentum for layer in net.layers if isinstance(layer, bnn.nn.BatchNorm)} == {0.9}
     assert recipe.build(width=0.02, gradients="float32")[0].gradients == "float32"
+
+
+@pytest.mark.parametrize("name", ["cifar10-quick", "cifar10-hour", "cifar10-night"])
+def test_the_latent_counterpart_differs_in_the_optimizer_alone(name):
+    one, other = vars(RECIPES[name]), vars(RECIPES[f"{name}-latent"])
+    told = {"name", "summary", "reported", "differences"}
+    assert {key for key in one if one[key] != other[key]} - told == {"optimizer"}
 
 
 @pytest.mark.parametrize("name", CIFAR10)
