@@ -95,7 +95,9 @@ def adopted(found, asked, folder):
     notes = []
     for key, *values in differences(*kept):
         number = not key.endswith("kind") and "absent" not in values
-        free = key == "network.gradients" or (key.startswith("optimizer") and number)
+        free = key.startswith("optimizer") and number
+        if key == "network.gradients":  # which leaves float32 out
+            free, values = True, ["float32" if x == "absent" else x for x in values]
         if not (free and epochs > before):
             raise InputError(f"{folder} holds another run: {key} was {values[0]}, now {values[1]}")
         notes.append(f"with {key} {values[0]}, now {values[1]}")
