@@ -40,6 +40,7 @@ COMMANDS = {
     "full": "train --recipe bop-sec52 --epochs 15 --seed 0",
     "quick": "train --recipe cifar10-quick --seed 0",
     "quick-1": "train --recipe cifar10-quick --seed 1",
+    "quick-latent": "train --recipe cifar10-quick-latent --seed 0",
     "hour": "train --recipe cifar10-hour --seed 0",
     "longer": "train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97 --seed 0",
     "cutout": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0",
@@ -120,7 +121,7 @@ def draw():
     description = json.loads((scans / "sweep.json").read_text("utf-8"))
     draw_sweep(scans, description, read_summary(scans / "summary.csv"))
     (scans / "curves.png").replace(HERE / "scans.png")
-    plot("quick.png", [KEPT / "quick"])
+    plot("quick.png", [KEPT / "quick", KEPT / "quick-latent"])
     plot("hour.png", [KEPT / "hour"])
     plot("packaged.png", [KEPT / "packaged"])
     draw_bits()
@@ -278,6 +279,7 @@ def table():
     for folder in (
         "quick",
         "quick-1",
+        "quick-latent",
         "hour",
         "longer",
         "cutout",

@@ -81,31 +81,34 @@ def _done(epochs):
 def command_of(config):
     """The command that does the same again, all spelled out; None of a run started in Python.
 
-    A run that went on for more epochs takes one for each time, in a folder RUN.
+    A run that went on for more epochs takes one for each time, in a folder RUN; where that was
+    a comparison or sweep, or a run that had not come to its end, there is none.
     """
     from minibnn.training.about import optimizer_words
 
-    earlier, command = config.get("earlier"), _command_of(config)
-    if not earlier or command is None:
-        return command
-    options, commands, stages = config["options"], [], [*earlier, config]
-    if any(stage.get("optimizers") != config.get("optimizers") for stage in stages):
-        return None  # a comparison, whose options tell the last ones only
-    for stage in stages:
+    earlier, words = config.get("earlier"), _words_of(config)
+    mpi = config.get("mpi") or {}
+    ranks = ["mpiexec", "-n", str(mpi.get("ranks"))] * bool(mpi)
+    if not earlier or words is None:
+        return words and shlex.join([*ranks, *words])
+    options, commands = config["options"], []
+    for stage in (*earlier, config):
+        if "optimizer" not in stage or "left" in stage:
+            return None
         width = stage.get("gradients", options.get("gradients", "float32"))
         own = {"epochs": stage["epochs"], "gradients": width}
-        found = optimizer_words(stage.get("optimizer") or {}, "optimizer")
+        found = optimizer_words(stage["optimizer"], "optimizer")
         own |= {label.replace(" ", "_"): words for label, words in found.items()}
-        command = _command_of({"options": options | own})
+        words = _words_of({"options": options | own})
         if commands:
-            words = [x for name in own for x in (f"--{name.replace('_', '-')}", str(own[name]))]
-            command = shlex.join(["minibnn", options["command"], "--resume", *words])
-        commands.append(f"{command} --out RUN")
+            words = ["minibnn", options["command"], "--resume"]
+            words += [x for name in own for x in (f"--{name.replace('_', '-')}", str(own[name]))]
+        commands.append(shlex.join([*ranks, *words, "--out", "RUN"]))
     return " && ".join(commands)
 
 
-def _command_of(config):
-    """That of one start."""
+def _words_of(config):
+    """The command of one start, as a list."""
     from minibnn.cli import commands
 
     options, words = config.get("options"), []
@@ -140,4 +143,4 @@ def _command_of(config):
                 words += [parameter.opts[0], str(one)]
         elif value or default is None:  # only where None is the default does no count
             words += (parameter.opts if value else parameter.secondary_opts)[:1]
-    return shlex.join(["minibnn", name, *words])
+    return ["minibnn", name, *words]

@@ -126,8 +126,10 @@ def _plan(ctx, grid, scan, random, seeds, changes, options):
             word = name.replace("changes", "set")
             raise InputError(f"--resume goes on with the sweep as it is: leave --{word} out")
         found = read_sweep(ctx.params["out"])
+        given = {name.replace("_", "-"): x for name, x in options.items() if name in ctx.obj}
+        for word in given.keys() & {*found["grid"], *found["scan"]}:
+            raise InputError(f"--resume goes on with the sweep as it is: leave --{word} out")
         seed, random, seeds = found["seed"] or 0, found["random"], found["seeds"]
-        given = {name: x for name, x in options.items() if name in ctx.obj}
         return Plan(found["grid"], found["scan"], random, seed, seeds, found["options"] | given)
     grid, scan = read_texts(grid, "--grid"), read_texts(scan, "--scan")
     options |= change_settings(options, changes)

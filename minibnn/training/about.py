@@ -208,7 +208,8 @@ def spec(config):
     >>> spec({"kind": "bop", "gamma": 0.001, "threshold": 1e-06})
     'bop:gamma=0.001,threshold=1e-06'
     """
-    values = {k: v for k, v in config.items() if k not in ("kind", "layers") and v is not None}
+    told = {k: v for k, v in config.items() if v is not None or k == "clip"}  # None clips nothing
+    values = {k: v for k, v in told.items() if k not in ("kind", "layers")}
     words = ",".join(f"{key}={_text(value)}" for key, value in values.items())
     return f"{config.get('kind', '?')}:{words}".rstrip(":")
 

@@ -79,12 +79,13 @@ def describe_data(data):
     }
 
 
-def adopted(found, asked, folder):
+def adopted(found, asked, folder, stands=None):
     """(the config.json to write, lines about what changed) where ``found`` is there already.
 
     ``found`` is None for a new run. More epochs, with them other hyperparameters of its optimizers
     or another width of gradients, another version, backend or number of ranks do not make another
-    run; the first other setting that differs is an InputError. ``earlier`` keeps what it had.
+    run; the first other setting that differs is an InputError. ``earlier`` keeps what it had,
+    with ``left`` where that did not come to its end but ``stands`` at this (epoch, step).
     """
     if found is None:
         return asked, []
@@ -118,8 +119,11 @@ def adopted(found, asked, folder):
     if before != epochs:
         had = {key: found[key] for key in found if key in ("epochs", "optimizer", "optimizers")}
         had["gradients"] = found["network"].get("gradients", "float32")
+        if stands not in (None, (before, 0)):
+            had["left"] = stands
         new["earlier"] = [*found.get("earlier", ()), had]
-    new["options"] = (found.get("options") or {}) | (asked["options"] or {}) or None
+    if asked["options"]:  # else it goes on in Python
+        new["options"] = (found.get("options") or {}) | asked["options"]
     for key in {"mpi", "machine_dependent"} - found.keys():  # of all its epochs
         new.pop(key, None)
     return new, [one_line(f"{folder} was started {note}") for note in notes]

@@ -44,7 +44,8 @@ class Keeper:
         self._finish()
         self._take_up()
         for folder, config in asked:
-            config, notes = adopted(folder.read_config(), config, folder.path)
+            stands = self.runs[0].epoch, self.runs[0].step
+            config, notes = adopted(folder.read_config(), config, folder.path, stands)
             folder.write_config(config)
             for note in notes if folder.path == self.path else ():
                 self.report.note(note)

@@ -153,10 +153,10 @@ def read_config(folder, missing_ok=False):
 
 
 def config_beside(file, network):
-    """config.json in the folder of ``file``, if it describes ``network``, as in JSON; else {}."""
+    """config.json beside ``file`` if it has ``network``, as JSON has it, of any width; else {}."""
     with contextlib.suppress(InputError):  # it may be another program's
         found = read_config(file.parent, missing_ok=True) or {}
-        if found.get("network") == network:
+        if (found.get("network") or {}) | {"gradients": 0} == network | {"gradients": 0}:
             return found
     return {}
 

@@ -173,8 +173,17 @@ def test_a_sweep_is_repeated_by_what_it_says():
     assert "--epochs 15" in command_of(recipes | {"options": {"epochs": 15}})
 
 
+ONCE, TWICE = {"epochs": 1}, {"epochs": 2, "options": {"command": "train"}, "optimizer": {}}
+
+
 @pytest.mark.parametrize(
-    "config", [{}, {"options": None}, {"options": {"command": "fly"}}, {"options": {"seed": 1}}]
+    "config",
+    [
+        *({}, {"options": None}, {"options": {"command": "fly"}}, {"options": {"seed": 1}}),
+        TWICE | {"earlier": [ONCE]},  # a comparison, or the cells of a sweep
+        TWICE | {"earlier": [ONCE | {"optimizer": {}, "left": [0, 5]}]},
+    ],
 )
-def test_a_run_of_python_has_no_command(config):
+def test_what_no_command_repeats(config):
     assert command_of(config) is None
+    assert command_of(TWICE | {"mpi": {"ranks": 3}}) == "mpiexec -n 3 minibnn train"

@@ -90,6 +90,7 @@ def test_a_second_start_and_a_resume(works, fails, here_and_now):
     assert len(here_and_now) == 1  # nothing was missing
     fails("s holds another sweep: .*was 2, now 3", *resume, "--filters", 3)
     works(*resume, "--epochs", 2)
+    assert "to repeat it" not in works("info", "s")  # where each cell stood is not on record
     assert [row["epochs"] for row in summary("s")] == ["2", "2"]
     job, _ = here_and_now[1].jobs
     train_cell(job | {"out": "alone", "resume": False})

@@ -87,14 +87,16 @@ def test_resume_needs_only_the_folder_and_more_epochs(works):
 
 
 def test_a_run_that_went_on_is_repeated_by_its_commands(works):
-    more = ("--epochs", 3, "--gradients", "int10", "--set", "gamma=1e-3", "--set", "real.lr=0.1")
-    works("train", *SMALL, "--seed", 3, "--gradients", "int8", "--out", "a")
+    more = ("--epochs", 3, "--gradients", "int10", "--set", "lr=1e4", "--set", "real.lr=0.1")
+    latent = ("--optimizer", "latent-sgd:lr=10,clip=None")
+    works("train", *SMALL, *latent, "--gradients", "int8", "--out", "a")
     works("train", "--resume", "--out", "a", *more)
     works("train", "--resume", "--out", "a", "--epochs", 4)
     commands = json.loads(works("info", "a", "--json"))["command"].replace("RUN", "b").split(" && ")
     for words in map(shlex.split, commands):
         works(*words[1:])
     assert (len(commands), bnn.load("b").digest()) == (3, bnn.load("a").digest())
+    assert "epochs:               2 of 4" in works("info", "a/best.npz")  # of another width
 
 
 def test_resume_of_a_finished_run_without_its_metrics(works):

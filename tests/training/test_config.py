@@ -51,6 +51,8 @@ def test_a_longer_run_keeps_what_it_had_on_record():
     stages = [config(**own[k], network={"gradients": f"int{k + 5}"}) for k in own]
     found, _ = adopted(adopted(*stages[:2], "a")[0], stages[2], "a")
     assert found["earlier"] == [own[k] | {"gradients": f"int{k + 5}"} for k in (2, 3)]
+    for stands, left in (((2, 0), None), ((1, 5), (1, 5))):
+        assert adopted(*stages[:2], "a", stands)[0]["earlier"][0].get("left") == left
     with pytest.raises(InputError, match=r"a holds another run: optimizer.kind was a, now b"):
         adopted(stages[0], config(epochs=3, optimizer={"kind": "b", "gamma": 6}), "a")
     with pytest.raises(InputError, match="a holds another run: seed was absent, now 1"):

@@ -40,6 +40,9 @@ def test_a_comparison(tmp_path, figures):
 
 def test_a_single_run_has_no_agreement(tmp_path, figures):
     history = fit(tmp_path / "run", validation=20)
+    draw_curves(tmp_path / "both.png", {"a": history, "b": fit(epochs=1)})
+    assert figures[1].legends[1].get_texts()[0].get_text() == "test or validation images"
+    assert all(len(line.get_ydata()) for line in figures[1].axes[0].lines)
     assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
     assert len(figures[0].axes) == 3
     assert figures[0].legends[1].get_texts()[0].get_text() == "validation images"

@@ -111,13 +111,6 @@ def test_recipes_for_a_budget_end_with_next_to_no_flips_and_integers_only():
     assert recipe.build(width=0.02, gradients="float32")[0].gradients == "float32"
 
 
-@pytest.mark.parametrize("name", ["cifar10-quick", "cifar10-hour", "cifar10-night"])
-def test_the_latent_counterpart_differs_in_the_optimizer_alone(name):
-    one, other = vars(RECIPES[name]), vars(RECIPES[f"{name}-latent"])
-    told = {"name", "summary", "reported", "differences"}
-    assert {key for key in one if one[key] != other[key]} - told == {"optimizer"}
-
-
 @pytest.mark.parametrize("name", CIFAR10)
 def test_every_recipe_trains(name, use_backend):
     use_backend("reference")

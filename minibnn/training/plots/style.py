@@ -93,8 +93,8 @@ def label(axes, title, unit, x="epoch"):
 def draw_metrics(figure, axes, histories, threshold=False):
     """Accuracy, loss (training dotted), flips and any agreement; the figure gets legends."""
     accuracy, loss, flips, *agreement = axes
-    part = measured_on(row for history in histories.values() for row in history)
-    for k, history in enumerate(histories.values()):
+    parts = [measured_on(history) for history in histories.values()]
+    for k, (history, part) in enumerate(zip(histories.values(), parts, strict=True)):
         how = style(k)
         thin = {"color": how["color"], "linestyle": ":", "linewidth": 1.2}
         for one, column, scale in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
@@ -113,4 +113,4 @@ def draw_metrics(figure, axes, histories, threshold=False):
     for one in agreement:
         label(one, "Agreement", "binary weights that are equal (%)")
         one.legend(frameon=False)
-    legends(figure, histories, part, threshold)
+    legends(figure, histories, " or ".join(sorted({*parts})), threshold)

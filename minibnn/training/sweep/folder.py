@@ -64,6 +64,10 @@ class SweepFolder(RunFolder):
                 if inside and cell.path.is_dir():
                     cell.remove(LOG)
             self._unlink(SWEEP, SUMMARY, *FIGURES)
+        elif found is not None:
+            was, now = (one["options"].get("epochs") for one in (found, self.description))
+            if earlier := [*found.get("earlier", ()), *[{"epochs": was}] * (was != now)]:
+                self.description["earlier"] = earlier
         if self.force or found != self.description:
             self.write_config(self.description)
 
@@ -83,16 +87,16 @@ def read_sweep(folder, missing_ok=False):
     return found
 
 
-def _check_parts(grid, scan, seeds, options, cells, random, seed):
+def _check_parts(grid, scan, seeds, options, cells, random, seed, earlier=()):
     """ValueError unless the parts of a description are of the kinds they are written as."""
     lists = [*grid.values(), *scan.values(), seeds, cells]
     plain = [random, seed, *options.values(), *(value for values in lists for value in values)]
     kinds = [(lists, list), (plain, str | int | float | None), (cells, str)]
-    kinds.append(([options.get("epochs")], int | None))
+    kinds.append(([one.get("epochs") for one in (options, *earlier)], int | None))
     if not all(isinstance(one, kind) for several, kind in kinds for one in several):
         raise ValueError
 
 
 def _identity(description):
     options = {k: v for k, v in description["options"].items() if k not in _FREE}
-    return {**description, "options": options, "cells": None}
+    return {**description, "options": options, "cells": None, "earlier": None}
