@@ -87,8 +87,7 @@ def command_of(config):
     from minibnn.training.about import optimizer_words
 
     earlier, words = config.get("earlier"), _words_of(config)
-    mpi = config.get("mpi") or {}
-    ranks = ["mpiexec", "-n", str(mpi.get("ranks"))] * bool(mpi)
+    ranks = ["mpiexec", "-n", str(mpi.get("ranks"))] if (mpi := config.get("mpi")) else []
     if not earlier or words is None:
         return words and shlex.join([*ranks, *words])
     options, commands = config["options"], []

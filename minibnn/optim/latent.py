@@ -78,7 +78,7 @@ def latent_sgd_step(
     g = masked(g, latent, ste_clip)
     if decay == "coupled":
         g = g + lam * latent  # gradient of L + lambda/2 |w|^2
-    if np.any(momentum):
+    if state is not None and state.velocity is not None:
         g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
     if decay == "decoupled":
@@ -225,7 +225,7 @@ class InertiaSGDState(NamedTuple):
     """What the inertia form keeps of a weight."""
 
     inertia: np.ndarray  # like w, >= 0: the magnitude of the latent weight
-    velocity: np.ndarray | None = None  # like w; unused without momentum
+    velocity: np.ndarray | None = None  # like w; None without momentum
 
 
 def inertia_sgd_step(
@@ -243,11 +243,11 @@ def inertia_sgd_step(
     >>> state.inertia  # the weights are -1 and -1 now
     array([0.5, 1.5], dtype=float32)
     """
-    along = LatentSGDState(w * state.velocity if np.any(momentum) else None)
+    along = LatentSGDState(None if state.velocity is None else w * state.velocity)
     hyper = {"momentum": momentum, "weight_decay": weight_decay, "decay": decay}
     s, along = latent_sgd_step(state.inertia, w * g, along, lr=lr, ste_clip=ste_clip, **hyper)
     flip = (s < 0) | ((s == 0) & (w < 0))
-    velocity = w * along.velocity if np.any(momentum) else state.velocity
+    velocity = None if along.velocity is None else w * along.velocity
     return np.where(flip, -w, w), InertiaSGDState(clipped(np.abs(s), clip), velocity)
 
 

@@ -14,7 +14,7 @@ from minibnn.optim.optimizer import StepOptimizer
 class SGDState(NamedTuple):
     """What gradient descent keeps beside a real parameter or a latent weight."""
 
-    velocity: np.ndarray | None  # like the value; unused without momentum
+    velocity: np.ndarray | None  # like the value; None without momentum
 
 
 def sgd_step(value, g, state, *, lr, momentum=0.0):
@@ -26,7 +26,7 @@ def sgd_step(value, g, state, *, lr, momentum=0.0):
     array([0.5], dtype=float32)
     """
     lr, mu = constants(value.dtype, lr, momentum)
-    if np.any(momentum):
+    if state.velocity is not None:
         g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
     return value - lr * g, state

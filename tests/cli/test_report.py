@@ -25,6 +25,11 @@ def quick(here, trained, monkeypatch):
     monkeypatch.setattr("minibnn.training.report.encoded", lambda *_: b"")
 
 
+def configure(changes):
+    config = json.loads(Path("a/config.json").read_text())
+    Path("a/config.json").write_text(json.dumps(config | changes))
+
+
 def test_a_run(works):
     assert works("report", "a") == "report: a/report.html\n"
     text = Path("a/report.html").read_text()
@@ -55,10 +60,8 @@ def test_a_sweep(works):
 
 
 def test_images_that_are_not_here_are_told_of(run, monkeypatch):
-    config = json.loads(Path("a/config.json").read_text())
-    config["options"] |= {"dataset": "cifar10", "data_dir": "away"}
-    config["data"]["name"] = "cifar10"
-    Path("a/config.json").write_text(json.dumps(config))
+    options = {"command": "train", "dataset": "cifar10", "data_dir": "away"}
+    configure({"options": options, "data": {"name": "cifar10"}})
     code, out, _ = run("report", "a")
     line = out.splitlines()[1]
     why = line.removeprefix("a: no confusion, ")
@@ -74,9 +77,7 @@ def test_nothing_is_downloaded(run, monkeypatch):
     pooch = pytest.importorskip("pooch")
     monkeypatch.setattr(pooch, "retrieve", lambda *_, **__: pytest.fail("a download"))
     monkeypatch.setattr(pooch, "os_cache", lambda name: Path("cache").absolute())
-    config = json.loads(Path("a/config.json").read_text())
-    config["options"]["dataset"] = "cifar10"
-    Path("a/config.json").write_text(json.dumps(config))
+    configure({"options": {"command": "train", "dataset": "cifar10"}})
     code, out, _ = run("report", "a")
     assert code == 0
     assert "not in the cache" in out
@@ -91,17 +92,12 @@ def test_a_run_without_telemetry(works):
 @pytest.mark.parametrize(
     "change",
     [
-        {"network": 3},
-        {"network": {"kind": "Sequential", "layers": [{}]}},
-        {"data": [1]},
-        {"options": [1]},
-        {"optimizer": {"kind": "split", "binary": 3}},
-        {"computed_by": 3},
+        *({"network": 3}, {"network": {"kind": "Sequential", "layers": [{}]}}, {"data": [1]}),
+        *({"options": [1]}, {"optimizer": {"kind": "split", "binary": 3}}, {"computed_by": 3}),
     ],
 )
 def test_a_damaged_config(fails, change):
-    config = json.loads(Path("a/config.json").read_text())
-    Path("a/config.json").write_text(json.dumps(config | change))
+    configure(change)
     fails("", "report", "a", "--no-confusion")
     assert not Path("a/report.html").exists()
 

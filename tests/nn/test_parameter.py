@@ -103,6 +103,8 @@ def test_a_real_parameter_takes_any_number():
     assert_array_equal(p.value, np.float32([0.1, -2, 3e5]))
     with pytest.raises(InputError, match="must have shape"):
         p.assign(0.0)
+    with pytest.raises(InputError, match="beta is binary"):
+        Parameter("beta", p.value, binary=True)
 
 
 def test_packing_holds_no_lock(kernel, monkeypatch):

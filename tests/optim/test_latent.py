@@ -88,10 +88,10 @@ def test_mask_is_inclusive_and_stops_the_gradient_but_not_the_velocity(step):
 
 
 @SGD
-def test_velocity_is_left_alone_without_momentum(step):
+def test_a_momentum_that_is_0_now_keeps_the_gradient_for_later(step):
     velocity = np.float32([7])
     latent, state = step(np.float32([1]), np.float32([2]), LatentSGDState(velocity), lr=0.5)
-    assert latent == 0 and state.velocity == 7
+    assert latent == 0 and state.velocity == 2
 
 
 @ADAM

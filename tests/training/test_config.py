@@ -26,6 +26,7 @@ def test_where_a_run_was_started_stays_on_record(before, now):
     assert version.startswith("a was started with minibnn 1, now with minibnn 2: last bits may")
     assert backend.startswith("a was started on numba avx2, now on reference: last bits may")
     assert "1 rank" in count and "2 ranks with batch normalisation per rank" in count
+    assert adopted(config(minibnn="1\x1b[2J\n"), config(), "a")[1][0].isprintable()
 
 
 def test_another_number_of_ranks_is_noted():
@@ -39,11 +40,6 @@ def test_another_number_of_ranks_is_noted():
     exact = {"machine_dependent": []}  # integer gradients: statistics of ranks make a difference
     assert notes(ranks(2, True) | exact, ranks(4, True) | exact) == []
     assert len(notes(ranks(2) | exact, ranks(4) | exact)) == 1
-
-
-def test_what_a_config_says_is_told_in_one_line():
-    _, (note,) = adopted(config(minibnn="1\x1b[2J\n"), config(), "a")
-    assert note.isprintable()
 
 
 def test_a_longer_run_keeps_what_it_had_on_record():

@@ -149,8 +149,9 @@ class _Windowed(Layer):
 class Parameter:
     """A named array of a layer with its gradient.
 
-    ``name`` is "layer/what", unique in a network; ``value`` is copied, as int8 ±1 if ``binary``,
-    else as float32. ``magnitude``, a function of latent weights, gives a binary kernel a scale.
+    ``name`` is "layer/what", unique in a network; ``value`` is copied, as int8 if ``binary``, when
+    others than ±1 are an InputError, else as float32. ``magnitude``, a function of latent weights,
+    gives a binary kernel a scale.
 
     ``grad`` is dL/dvalue, overwritten by each backward pass, or None. ``trainable`` says whether
     optimizers change it. ``scale`` (outputs,) float32, or None, are factors of a binary kernel's
@@ -165,9 +166,8 @@ class Parameter:
         self._magnitude = magnitude
         self.grad = None
         self.trainable = True
-        self.version = object()
-        self._signs = self._signs_t = None
-        self._array = np.array(value, np.int8 if binary else np.float32, order="C")
+        self._array = np.empty(np.shape(value), np.int8 if binary else np.float32)
+        self.assign(value)
         self.scale = None if magnitude is None else np.ones(self.shape[-1], np.float32)
 
     shape = property(attrgetter("_array.shape"), doc="Shape of the value.")

@@ -99,7 +99,7 @@ def latent_sgd_update(
     latent, g, state, *, w=None, lr, momentum=0.0, weight_decay=0.0, decay="shrink", clip=None,
     ste_clip=None,
 ):  # fmt: skip
-    w, g, latent, velocity = _flat(w, g, latent, state.velocity if momentum else None)
+    w, g, latent, velocity = _flat(w, g, latent, getattr(state, "velocity", None))
     code = _code(decay, "decay", "shrink", "coupled", "decoupled")
     code = code if weight_decay else SHRINK  # by a factor of 1, which is exact
     lr, mu, lam = constants(g.dtype, lr, momentum, weight_decay)
