@@ -2,9 +2,9 @@
 
 ``CATALOGUE`` has the statements as objects (``CATALOGUE["E4"].check(case)``), ``verify`` runs them
 all or holds somebody else's step functions against them, ``networks`` proves nine of them on whole
-networks. Classes: B bit for bit in float32; B2 likewise for constants that are powers of two; Q
-exactly, in Fractions; T within a stated bound. The docstring of each module says which statements
-it has, E1 to E37.
+networks. Classes: B bit for bit in float32, where nothing under- or overflows; B2 likewise for
+constants that are powers of two; Q exactly, in Fractions; T within a stated bound. The docstring of
+each module says which statements it has, E1 to E37.
 
 Every one of them is a check. Facts that are not: that the authors' code keeps its bits as float32
 (E12), SGDAT's counter (E12: not in this library), statements on ratios over random runs (E1, E5,

@@ -18,7 +18,7 @@ E5 = Entry(
     tau >= max(|m0|, G): never a flip.
 
     if: the inclusive and Larq's rule never flip only for tau > max(|m0|, G): at equality they do;
-        float32 follows within 2^-22 G per step
+        float32 follows within 2^-22 max(|m0|, G) per step
     class: Q, T
     why: Unroll the recursion; its weights are >= 0 and sum to 1.
     source: Helwegen et al. 2019, equation 5 (whose sum needs m0 = 0)""",
@@ -99,7 +99,7 @@ E11 = Entry(
     (1 - gamma)^n (G + tau) < G - tau, about 2 tau / (gamma G); the worst case attains it. The first
     flip from m0 = 0: least n with 1 - (1 - gamma)^n > tau / G.
 
-    if: |g| <= G; with the inclusive and Larq's rule < and > become <= and >=
+    if: |g| <= G; the inclusive rule has <= and >= for < and >, Larq's the >= of the first flip
     class: Q
     why: Between two flips m falls from above tau to below -tau, and falls fastest under g = -G:
         m_n = (1 - gamma)^n (m + G) - G.
@@ -113,7 +113,8 @@ BOUNDED = (3, -3, 2, -2, 1, -1, 0)
 def least_spacing(gamma, ratio, rule="strict", start=None):
     """Least number of steps between two flips, for tau / G = ratio; or from |m| / G = start."""
     n, rest = 1, (1 - gamma) * (1 + (ratio if start is None else start))
-    while not (rest < 1 - ratio or (rule != "strict" and rest == 1 - ratio)):
+    tie = rule == "inclusive" or (rule == "larq" and start is not None)
+    while not (rest < 1 - ratio or (tie and rest == 1 - ratio)):
         n, rest = n + 1, rest * (1 - gamma)
     return n
 
@@ -139,7 +140,7 @@ def drawn_spacing(x):
     return run, ratio, *waits
 
 
-TAUS = (0.75, 1.5, 0.375, 0, 2.25)
+TAUS = (0.75, 1.5, 0.375, 0, 2.25, 1)
 
 
 @E11.claim(BOTH)
@@ -166,8 +167,6 @@ def attained(x):
     above = Fraction(2) ** (floor(log2(slack)) - 1) if slack else 0  # float32 sums stay exact
     g = x.column(G * (ratio + above), *[-G] * n)
     for t, (_, (w, _)) in enumerate(x.beside(g, x.bop(g, x.signs([1]), g[0], **run))):
-        if t == 0 and w[0] > 0:
-            return  # at the tie itself Larq's rule keeps a +1
         x.require((w[0] > 0) == (t == n), f"the weight is {w[0]}; it flips back at step {n}")
 
 

@@ -130,7 +130,7 @@ E26 = Entry(
     above about 10, in float32: w = sign(lambda), s = 1e-10 / T / 1e-10 is constant, so the step is
     coupled latent SGD.
 
-    if: |lambda| > 10 (the defaults start at ±10); u not 0
+    if: |lambda| > 10 (the defaults start at ±10); T <= 0.18 (the default is 1e-10); u not 0
     class: B
     why: tanh(lambda) = ±1 from 9.02 on, and the noise is at most 8.32: both ratios are 1e-10.
     source: Meng et al. 2020, their code; derived"""

@@ -18,7 +18,7 @@ E20 = Entry(
     beta m + tau |beta - b|: follow the average, pay 2 tau per flip. So Bop is hard projected
     gradient descent of step 1 / tau, where BinaryConnect is dual averaging (E18).
 
-    if: tau >= 0; tau b - m or b - m / tau, not m times a rounded 1 / tau; gradual underflow
+    if: tau >= 0; tau b - m or (tau > 0) b - m / tau, not m times 1 / tau; gradual underflow
     class: B
     why: tau b - m has the sign of b (tau - b m), and IEEE subtraction has the right sign.
     source: derived; ProxQuant (Bai et al. 2019) has it for gamma = 1""",
@@ -85,7 +85,7 @@ E21 = Entry(
     -2 sum_F b_i g_i + 2 sum_FF b_i b_j Q_ij, so one flip lowers L iff b_i g_i > Q_ii. All at once:
     if diag(tau) - Q is positive semidefinite, as with tau_i >= Q_ii + sum |Q_ij|, L never rises
     under Bop with any gamma_t in (0, 1], a step with a flip lowers it, and at rest b_i g_i <=
-    tau_i.
+    tau_i if the gamma_t sum to infinity.
 
     if: g is L's gradient, not a surrogate's; the strict rule; b0 m0 <= tau; tau constant or rising
     class: Q

@@ -20,7 +20,7 @@ E9 = Entry(
     c / (lr G) steps to flip, a +1 more.
 
     if: (i) an inclusive mask and |w0| <= 1; (iv) the next flip from one state, not the number of
-        flips; (iii) and (v) exact steps
+        flips; (iii) and (v) exact steps; (v) no decay; from (ii) on no momentum
     class: B
     why: (iv) Until -c is reached the clipped path lies on or below the free one, as each operation
         is monotone. The others are bounds on |w|.
@@ -175,8 +175,8 @@ E32 = Entry(
     """E32 Sign gradients
 
     g = ±c: with epsilon 0 Adam's v is c^2 to bias correction, so Adam is momentum SGD and c is
-    invisible (bit for bit for c = 2^-k). Latent SGD is a saturating counter: from a lattice of step
-    lr the weight takes 2 clip / lr + 1 values.
+    invisible (bit for bit for c = 2^-k). On ±1 latent SGD is a saturating counter: from a lattice
+    of step lr the weight takes 2 clip / lr + 1 values.
 
     if: no zero gradient; a start on the lattice; lr = 2^-k that divides the clip
     class: B2, T

@@ -216,7 +216,7 @@ E29 = Entry(
     k micro-batches at frozen bits: sum of g_i / k = (sum of g_i) / k, bit for bit for k = 2^j. Leak
     once, then add all, threshold k tau / gamma: Bop on the mean. k averages at gamma' equal one at
     1 - (1 - gamma')^k iff the k gradients enter with weights gamma' (1 - gamma')^(k - i).
-    Latent SGD without decay: k steps are one on the sum.
+    Latent SGD without decay, clip, mask and momentum: k steps are one on the sum.
 
     if: frozen bits; k a power of two in float32
     class: B, Q

@@ -121,7 +121,7 @@ E2 = Entry(
     the same bits (S_t the summed gradient, over entries with S_t != 0 and sign(w0) != -sign(S_t)).
     Adam from w0 = 0: likewise; gradients times C need epsilon times C.
 
-    if: no clip, no decay (or lambda proportional to 1 / lr), the schedule of the same shape
+    if: no clip or mask, no decay (or lambda proportional to 1 / lr), the schedule of the same shape
     class: B2, Q
     why: w_t = w0 - lr S_t: with w0 = 0 the rate scales w_t; above the bound S_t wins.
     source: Helwegen et al. 2019, section 3 (which says it more broadly)""",

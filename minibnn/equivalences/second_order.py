@@ -196,13 +196,13 @@ E12.breaks('"Adam stores the two averages": and the latent weight')(
 E14 = Entry(
     """E14 When Bop2ndOrder is Bop, and its zero start
 
-    b m / (sqrt(v) + epsilon) > tau flips. It is Bop of threshold tau G from v0 = G^2 if sigma = 0
-    or |g| = G, and for any v > 0 if tau = 0. epsilon = 0: g -> C g, m0 -> C m0, v0 -> C^2 v0
-    changes nothing at fixed tau. From m = v = 0 step one flips every weight that agrees with its
+    b m / (sqrt(v) + epsilon) > tau flips. From v0 = G^2 it is Bop of threshold tau (G + epsilon) if
+    sigma = 0 or |g| = G, and for any v > 0 if tau = 0. g -> C g, m0 -> C m0, v0 -> C^2 v0 changes
+    nothing at fixed tau. From m = v = 0 step one flips every weight that agrees with its
     gradient if gamma / sqrt(sigma) > tau, and at gamma = sigma = 1 every step does: sign descent.
     m / gamma and v / sigma, the published "unbiased" form: the threshold tau gamma / sqrt(sigma).
 
-    if: as stated; epsilon = 0 for the scale and the "unbiased" form
+    if: as stated; epsilon = 0 for the scale, the zero start and the "unbiased" form
     class: B, B2
     why: sqrt(v) is 1, positive or G; a common factor cancels in m / sqrt(v).
     source: Suarez-Ramirez et al. 2021 and their code"""

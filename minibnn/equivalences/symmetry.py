@@ -95,8 +95,8 @@ E17 = Entry(
     Negating the bits into a hidden unit, the bits out of it and its beta changes nothing, through
     training by Bop. Nor does an exchange of hidden units.
 
-    if: no pre-activation of exactly 0 (sign(0) = +1); not Larq's rule at threshold 0, which sets
-        dead weights to +1; exchange: sums of fixed order (the compiled kernels), else to rounding
+    if: no pre-activation of 0 (sign(0) = +1); no tie of Larq's rule (at threshold 0 it sets dead
+        weights to +1); exchange: sums of fixed order (the compiled kernels), else to rounding
     class: B, T
     why: Negation commutes with rounding, and the gradients negate too.
     source: derived"""
@@ -194,7 +194,7 @@ E31 = Entry(
     bit: m <= m' and b >= b'. A step that ends at or below the free one from the same positive w
     (clip; decay, also switched on and off) flips no later.
 
-    if: open loop; no mask; 0 <= 1 - gamma; in float32 plain, shrink, convex and clip
+    if: open loop; no mask, no momentum; 0 <= 1 - gamma; in float32 plain, shrink, convex and clip
     class: B, Q
     why: Rounding is monotone, so shrink, convex and clip are; induct.
     source: derived; extends E9 (iv)"""

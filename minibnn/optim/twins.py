@@ -200,7 +200,7 @@ LatentAndDirection = namedtuple("LatentAndDirection", "latent first second t")
 def direction_of(g, state, direction, beta_1, beta_2, epsilon):
     """The direction A of a step, and the state; constants are of g's number type.
 
-    AdamW's is its bias-corrected m / (sqrt(v) + epsilon); Lion's sgn(beta_1 m + (1 - beta_1) g)
+    AdamW's is that of ``adam_step`` at a rate of 1; Lion's sgn(beta_1 m + (1 - beta_1) g)
     with an average m of rate 1 - beta_2; Signum's sgn(m) with one of rate 1 - beta_1; Nesterov's
     g + beta_1 v with v <- beta_1 v + g.
     """
