@@ -21,22 +21,11 @@ def network():
     """Every kind of layer, padding, and outputs that fill no vector."""
     body = [nn.Sign(), nn.BinaryConv2D(6, 3), nn.BatchNorm()]
     layers = [
-        nn.Conv2D(6, 3, padding="same"),
-        nn.BatchNorm(),
-        nn.ReLU(),
-        nn.Residual(body, [nn.AvgPool2D(1)]),
-        nn.Sign("approx_sign"),
-        nn.BinaryConv2D(33, 3, pad_value=1),
-        nn.MaxPool2D(),
-        nn.BatchNorm(),
-        nn.Sign(),
-        nn.BinaryConv2D(5, 3),
-        nn.BatchNorm(),
-        nn.Sign(),
-        nn.Flatten(),
-        nn.BinaryDense(7),
-        nn.BatchNorm(),
-        nn.Dense(3),
+        *(nn.Conv2D(6, 3, padding="same"), nn.BatchNorm(), nn.ReLU()),
+        *(nn.Residual(body, [nn.AvgPool2D(1)]), nn.Sign("approx_sign")),
+        *(nn.BinaryConv2D(33, 3, pad_value=1), nn.MaxPool2D(), nn.BatchNorm(), nn.Sign()),
+        *(nn.BinaryConv2D(5, 3), nn.BatchNorm(), nn.Sign(), nn.Flatten()),
+        *(nn.BinaryDense(7), nn.BatchNorm(), nn.Dense(3)),
     ]
     return nn.Sequential(layers, (8, 8, 1))
 

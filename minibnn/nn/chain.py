@@ -71,7 +71,7 @@ class Chain:
             else:
                 shape = len(x), *step.output_shape(self.own[step])
                 x = step.forward(as_floats(x), training)
-                check_given(step, x, "forward", shape)
+                x = check_given(step, x, "forward", shape)
         return x
 
     def backward(self, dy, need_dx=True):
@@ -82,8 +82,7 @@ class Chain:
             if not wanted:
                 return None
             if step in self.own:
-                check_given(step, dy, "backward", (len(given), *self.own[step]))
-                dy = floats(dy)
+                dy = floats(check_given(step, dy, "backward", (len(given), *self.own[step])))
         return dy
 
     def machine_dependent(self, exact):
@@ -112,14 +111,14 @@ class Chain:
 
 
 def check_given(layer, y, method, shape):
-    """InputError unless what a layer of one's own gives is finite and of this shape."""
+    """What an own layer gives; bytes, as no image's, as floats. InputError if it misfits."""
     found = getattr(y, "shape", None)
     if found != shape:
         raise InputError(f"{layer.name}: {method} must return an array {shape}, found {found}")
     if isinstance(y, np.ndarray) and not np.isfinite(y).all():
-        raise InputError(
-            f"{layer.name}: {method} must return finite numbers, found NaN or infinity"
-        )
+        words = "must return finite numbers, found NaN or infinity"
+        raise InputError(f"{layer.name}: {method} {words}")
+    return floats(y) if getattr(y, "dtype", None) in (np.uint8, np.float16) else y
 
 
 def fuse(layers):

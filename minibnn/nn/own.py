@@ -56,26 +56,27 @@ def register(name):
 
 
 def check_own(network):
-    """InputError for a layer of one's own that could not be made again from its configuration."""
+    """InputError for a class of one's own that could not be made again from its configuration."""
+    if not ours(type(network)):
+        words = "and only a Sequential itself can be saved: have a function make it"
+        raise InputError(f"{network.name} is of a class {type(network).__name__}, {words}")
     layers = [layer for layer in network.chain.walk() if not ours(type(layer))]
     for layer in layers:
+        what = f"{layer.name} ({layer.kind})"
         if KINDS.get(layer.kind) is not type(layer):
             words = f"is of a class {type(layer).__name__}, and another has this name"
             raise InputError(f"{layer.name} {words}: give it one of its own by nn.register")
         try:
             (twin,) = layers_from_config([json.loads(json.dumps(layer.config()))])
         except (TypeError, ValueError) as error:
-            raise InputError(
-                f"{layer.name} ({layer.kind}) cannot be made again from its configuration: list "
-                f"what its __init__ takes in `arguments` ({error})"
-            ) from None
+            words = f"list what its __init__ takes in `arguments` ({error})"
+            why = f"{what} cannot be made again from its configuration: {words}"
+            raise InputError(why) from None
         for name in inspect.signature(type(layer).__init__).parameters:
             was, now = (vars(one).get(name) for one in (layer, twin))
             if isinstance(was, str | int | float) and was != now:
-                raise InputError(
-                    f"{layer.name} ({layer.kind}) would be made again with {name} {now!r} in "
-                    f"place of {was!r}: list it in `arguments`"
-                )
+                words = f"with {name} {now!r} in place of {was!r}: list it in `arguments`"
+                raise InputError(f"{what} would be made again {words}")
     if layers:
         told = {name: shape for name, (_, shape) in network.arrays().items()}
         there = {name: array.shape for name, array in network.state_dict().items()}

@@ -95,5 +95,6 @@ def get_quantizer(which):
 
 def quantizer_config(quantizer):
     """Plain dict from which ``get_quantizer`` makes an equal quantizer."""
-    options = asdict(quantizer) if is_dataclass(quantizer) else {}
-    return {"name": quantizer.name, **options}
+    own = asdict(quantizer).items() if is_dataclass(quantizer) else ()
+    plain = {key: x.item() if isinstance(x, np.generic) else x for key, x in own}  # JSON holds it
+    return {"name": quantizer.name, **plain}

@@ -49,10 +49,8 @@ def thread_count(threads=None):
     with contextlib.suppress(ValueError, TypeError):
         if 1 <= int(str(threads)) <= most:
             return int(threads)
-    raise InputError(
-        f"{asked_by} must be an integer from 1 to {most} (what this machine offers), "
-        f"found {threads!r}"
-    )
+    words = f"an integer from 1 to {most} (what this machine offers)"
+    raise InputError(f"{asked_by} must be {words}, found {threads!r}")
 
 
 def use_threads(threads=None):

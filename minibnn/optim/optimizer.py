@@ -113,7 +113,8 @@ class StepOptimizer(Optimizer):
         if cls.step_function:
             named = inspect.signature(cls.step_function).parameters
             cls.handed = [name for name in cls.arguments if name in named]
-            cls.update = cls.step_function.__name__.replace("_step", "_update")
+            own = cls.step_function.__module__.partition(".")[0] != "minibnn"
+            cls.update = "" if own else cls.step_function.__name__.replace("_step", "_update")
 
     def __post_init__(self):
         self.iterations = 0

@@ -126,7 +126,7 @@ def _checked(loss):
     """A loss of one's own, given floats; InputError unless it returns what it should."""
 
     def checked(logits, labels):
-        logits = as_floats(logits)
+        logits = as_floats(logits).copy()  # which the loss may write over
         answer = loss(logits, labels)
         if not isinstance(answer, tuple) or len(answer) != 2 or np.ndim(answer[0]):
             raise InputError(f"the loss must return (loss, dlogits), found {answer!r:.60}")

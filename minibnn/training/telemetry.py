@@ -64,7 +64,7 @@ class Telemetry:
         self.weights = np.array([p.size for p in parameters], np.int64)
         self.symbol = ""
         self.rows = []
-        shapes = (packed_shape(p.shape, len(p.shape) - 2) for p in parameters)
+        shapes = (packed_shape(p.shape, max(0, len(p.shape) - 2)) for p in parameters)
         self._flipped = [np.zeros(shape, np.uint32) for shape in shapes]
         self._before = None  # the last step; words, if there was one
 

@@ -30,19 +30,10 @@ def reference_backend(use_backend):
 def network(**norm):
     return nn.Sequential(
         [
-            nn.BinaryConv2D(4, 3, padding="valid"),
-            nn.BatchNorm(**norm),
-            nn.Sign(),
-            nn.BinaryConv2D(5, 3),
-            nn.MaxPool2D(2),
-            nn.BatchNorm(**norm),
-            nn.Sign(),
-            nn.Flatten(),
-            nn.BinaryDense(6),
-            nn.BatchNorm(**norm),
-            nn.Sign(),
-            nn.BinaryDense(3),
-            nn.BatchNorm(**norm),
+            *(nn.BinaryConv2D(4, 3, padding="valid"), nn.BatchNorm(**norm), nn.Sign()),
+            *(nn.BinaryConv2D(5, 3), nn.MaxPool2D(2), nn.BatchNorm(**norm), nn.Sign()),
+            *(nn.Flatten(), nn.BinaryDense(6), nn.BatchNorm(**norm), nn.Sign()),
+            *(nn.BinaryDense(3), nn.BatchNorm(**norm)),
         ],
         (6, 6, 2),
     )

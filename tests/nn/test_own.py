@@ -37,6 +37,14 @@ def half(**members):
     return type("Half", (nn.Layer,), own | members)
 
 
+def forward(f):
+    return {"forward": lambda self, x, training=False: f(x)}
+
+
+def backward(f):
+    return {"backward": lambda self, dy, need_dx=True: f(dy)}
+
+
 def net_with(layer):
     layers = [nn.Flatten(), nn.BinaryDense(16), nn.BatchNorm(), layer, nn.Sign()]
     return nn.Sequential([*layers, nn.BinaryDense(10), nn.BatchNorm()], (8, 8, 1))
@@ -94,7 +102,7 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path, members, said):
 
 
 def test_a_name_that_is_taken_needs_another(tmp_path):
-    flatten = type("ReLU", (nn.Layer,), {"forward": lambda self, x, training=False: -x})
+    flatten = type("ReLU", (nn.Layer,), forward(lambda x: -x))
     net = net_with(flatten())
     with pytest.raises(InputError, match="layer1 is of a class ReLU, and another has this name"):
         net.save(tmp_path / "net.npz")
@@ -105,6 +113,8 @@ def test_a_name_that_is_taken_needs_another(tmp_path):
     with pytest.raises(InputError, match="minibnn has a 'ReLU' of its own"):
         nn.register("ReLU")(flatten)
     net.save(tmp_path / "net.npz")  # its name is what it was
+    with pytest.raises(InputError, match="class Mine, and only a Sequential itself can be saved"):
+        type("Mine", (nn.Sequential,), {})([nn.ReLU()], (2,)).save(tmp_path / "mine.npz")
 
 
 def test_a_class_that_is_defined_anew_takes_over():
@@ -137,7 +147,7 @@ def test_a_quantizer_of_ones_own(tmp_path):
         def gradient(self, dy, x):
             return dy * np.float32(self.beta) / np.cosh(np.float32(self.beta) * x) ** 2
 
-    net = nn.Sequential([nn.Sign(TanhSign(beta=3.0)), nn.BinaryDense(2)], (4,))
+    net = nn.Sequential([nn.Sign(TanhSign(np.float32(3))), nn.BinaryDense(2)], (4,))
     net.save(tmp_path / "net.npz")
     again = bnn.load(tmp_path / "net.npz")
     assert again.layers[0].quantizer == TanhSign(beta=3.0)
@@ -177,19 +187,10 @@ def test_a_layer_of_ones_own_gets_floats_where_sums_of_bytes_are_fixed():
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        (
-            {"forward": lambda self, x, training=False: x[:, 1:]},
-            r"forward .* \(20, 16\), found \(20, 15\)",
-        ),
-        (
-            {"forward": lambda self, x, training=False: x * np.nan},
-            "forward .* found NaN or infinity",
-        ),
-        (
-            {"backward": lambda self, dy, need_dx=True: dy[:3]},
-            r"backward .* \(20, 16\), found \(3, 16\)",
-        ),
-        ({"backward": lambda self, dy, need_dx=True: None}, r"backward .* \(20, 16\), found None"),
+        (forward(lambda x: x[:, 1:]), r"forward .* \(20, 16\), found \(20, 15\)"),
+        (forward(lambda x: x * np.nan), "forward .* found NaN or infinity"),
+        (backward(lambda dy: dy[:3]), r"backward .* \(20, 16\), found \(3, 16\)"),
+        (backward(lambda dy: None), r"backward .* \(20, 16\), found None"),
     ],
 )
 def test_what_a_layer_of_ones_own_gives_is_checked(tmp_path, members, said):
@@ -199,8 +200,7 @@ def test_what_a_layer_of_ones_own_gives_is_checked(tmp_path, members, said):
 
 def test_a_layer_of_ones_own_gets_floats_of_bytes_signs_and_sums():
     seen = []
-    keep = {"forward": lambda self, x, training=False: seen.append(x) or x}
-    one, two, three = (half(**keep)() for _ in range(3))
+    one, two, three = (half(**forward(lambda x: seen.append(x) or x))() for _ in range(3))
     layers = [nn.Flatten(), one, nn.Sign(), two, nn.Sign(), nn.BinaryDense(3), three]
     nn.Sequential(layers, (8, 8, 1)).forward(DATA.test_images)
     assert [x.dtype for x in seen] == [np.float32] * 3
@@ -208,3 +208,5 @@ def test_a_layer_of_ones_own_gets_floats_of_bytes_signs_and_sums():
     assert_array_equal(seen[0], (2 * pixels - 255) * np.float32(1 / 255))
     assert_array_equal(seen[1], np.where(seen[0] < 0, -1, 1))
     assert_array_equal(seen[2], seen[1] @ layers[5].kernel.value)
+    numbers = half(**forward(lambda x: np.full(x.shape, 200, np.uint8)))()  # no image's
+    assert nn.Sequential([numbers, nn.ReLU()], (1,)).predict(np.float32([[0]])) == 200

@@ -38,6 +38,13 @@ TEXTS = [
 every_optimizer = pytest.mark.parametrize("text", TEXTS)
 
 
+def test_a_step_of_ones_own_is_never_taken_for_the_kernel_of_its_name():
+    def bop_step(w, g, state, *, gamma, threshold):
+        return w, state
+
+    assert type("Mine", (optim.Bop,), {"step_function": bop_step}).update == ""
+
+
 def parameters(binary=True, seed=0):
     random = np.random.default_rng(seed)
     shapes = {"conv1/kernel": (3, 3, 4, 5), "dense2/kernel": (7, 3)}

@@ -120,6 +120,8 @@ def test_a_flip_by_old_evidence_alone_is_counted():
     assert bop.step([p]) == {"kernel": 4}
     assert telemetry.flips_against(bop.inertia(p), p, before) == 2
     assert telemetry.flips_against(bop.inertia(p), p, None) == -1  # resumed behind the last step
+    line = bnn.nn.Parameter("signs", [1, -1, -1], binary=True)  # a layer's of one's own
+    assert telemetry.Telemetry([line]).signs()[0].tolist() == [6]
 
 
 def test_values_somebody_assigns_are_no_flips():

@@ -92,6 +92,8 @@ def test_a_loss_of_ones_own(tmp_path):
     expected = mean_square(net.predict(data.test_images), data.test_labels)[0]
     assert_allclose(history["test_loss"][-1], expected, rtol=1e-5)
     assert history["train_loss"][-1] < history["train_loss"][0]
+    over = fit(loss=lambda logits, labels: (mean_square(logits, labels), logits.fill(0))[0])
+    assert over["train_accuracy"] == history["train_accuracy"]  # it may write over the logits
     config = json.loads((tmp_path / "run/config.json").read_text())
     assert config["loss"] == "test_wishes.mean_square"
     fit(tmp_path / "run", loss=mean_square, epochs=4, resume=True)

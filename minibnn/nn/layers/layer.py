@@ -209,7 +209,7 @@ class Parameter:
     def signs(self):
         """A binary kernel packed for the forward product, along its inputs (axis -2)."""
         if self._signs is None:  # cached_property has a lock in Python 3.11: a fork would keep it
-            self._signs = ops.pack_signs(self._array, -2)
+            self._signs = ops.pack_signs(self._array, -min(2, len(self.shape)))
         return self._signs
 
     @property
@@ -241,9 +241,9 @@ def as_floats(x):
 
 
 def floats(x):
-    """An array as it is if its numbers are floats, else as float32."""
+    """An array as it is if it is of float32 or float64, else as float32."""
     x = np.asarray(x)
-    return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float32)
+    return x if x.dtype in (np.float32, np.float64) else x.astype(np.float32)
 
 
 def operand(x, signs=True):

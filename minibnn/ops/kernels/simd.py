@@ -47,10 +47,8 @@ def vector_path():
     """
     name = os.environ.get("MINIBNN_SIMD") or vector_paths()[0]
     if name not in vector_paths():
-        raise InputError(
-            f"MINIBNN_SIMD must be one of the vector paths of this CPU, "
-            f"{', '.join(vector_paths())}; found {name!r}"
-        )
+        words = f"one of the vector paths of this CPU, {', '.join(vector_paths())}"
+        raise InputError(f"MINIBNN_SIMD must be {words}; found {name!r}")
     return name
 
 

@@ -52,7 +52,10 @@ class Plan:
     """A sweep that has been checked: its cells, and what sweep.json says of it."""
 
     def __init__(self, grid_values, scan, random, seed, seeds, options):
-        options = {name.replace("_", "-"): value for name, value in options.items()}
+        plain = {
+            k: x if isinstance(x, str | None) else grid.value_of(x) for k, x in options.items()
+        }
+        options = {name.replace("_", "-"): value for name, value in plain.items()}
         if "seed" in options:
             raise InputError("options cannot hold seed: seeds are given by seeds")
         seeds, (seed,) = _seeds(seeds), _seeds([seed])

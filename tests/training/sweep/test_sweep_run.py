@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minibnn import InputError
@@ -80,7 +81,8 @@ def test_tasks_are_those_of_train(tmp_path, small, at_once, monkeypatch, trained
     assert (task.cwd, task.threads) == (str(tmp_path), 3)
     assert task.environment["MINIBNN_DATA"] == "there"
     assert executor.tasks[0].threads == 3
-    assert sweep(GRID, "t", options=small, executor=executor, progress=False)
+    options = small | {"epochs": np.int64(1)}  # which JSON does not hold
+    assert sweep(GRID, "t", options=options, executor=executor, progress=False)
     assert executor.tasks[-1].threads == 1  # an executor given shares nothing out by itself
 
 
