@@ -191,8 +191,8 @@ def _again(subjects, commands):
     parts = [f'<pre class="command">{escape(command)}</pre>' for command in commands]
     if parts:
         text = (
-            "The same seed gives the same weights, bit for bit: anywhere where machine_dependent "
-            "is [] in config.json, else if backend, vector path and BLAS are the same."
+            "The same seed gives the same weights, bit for bit: on any machine if config.json "
+            "has machine_dependent [], else where backend, vector path and BLAS are the same."
         )
     else:
         text = "From Python, or another version of minibnn: config.json says how."
