@@ -23,11 +23,12 @@ def info(path, as_json):
     minibnn info digits.bnn.npz
     minibnn info runs/train-digits-1 --json
     """
-    from minibnn.training.about import about
+    from minibnn.training.about import about, describing_a_run
 
     found = about(path)
     if "config" in found:
-        found["command"] = command_of(found["config"])
+        with describing_a_run(path):
+            found["command"] = command_of(found["config"])
     click.echo(json.dumps(found, indent=2) if as_json else text(found))
 
 
@@ -79,10 +80,11 @@ def _done(epochs):
 
 
 def command_of(config):
-    """The command that does the same again, all spelled out; None of a run started in Python.
+    """The command that does the same again, all spelled out; None where there is none.
 
-    A run that went on for more epochs takes one for each time, in a folder RUN; where that was
-    a comparison or sweep, or a run that had not come to its end, there is none.
+    A run that went on for more epochs takes one for each time, in a folder RUN. What was started or
+    went on in Python has none, nor has a comparison or sweep that went on, or a run that did so on
+    other ranks or before it had come to its end.
     """
     from minibnn.training.about import optimizer_words
 
@@ -92,7 +94,7 @@ def command_of(config):
         return words and shlex.join([*ranks, *words])
     options, commands = config["options"], []
     for stage in (*earlier, config):
-        if "optimizer" not in stage or "left" in stage:
+        if "optimizer" not in stage or not stage.get("repeatable", True):
             return None
         width = stage.get("gradients", options.get("gradients", "float32"))
         own = {"epochs": stage["epochs"], "gradients": width}

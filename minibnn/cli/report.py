@@ -84,19 +84,22 @@ def _confusion(folder, data_dir, load):
 def _sweeps_and_commands(runs, subjects):
     """(sweep.json, rows of summary.csv) of the sweeps, and commands that repeat all runs."""
     from minibnn.cli.info import command_of
+    from minibnn.training.about import describing_a_run
     from minibnn.training.run_folder import read_config
     from minibnn.training.sweep.folder import SUMMARY, read_sweep
     from minibnn.training.sweep.table import read_summary
 
-    sweeps, configs = [], []
+    sweeps, commands = [], []
     for run in map(Path, runs):
         if (sweep := read_sweep(run, missing_ok=True)) is not None:
-            configs.append(sweep)
+            configs = [sweep]
             if rows := read_summary(run / SUMMARY):
                 sweeps.append((sweep, rows))
         elif (config := read_config(run, missing_ok=True)) is not None:
-            configs.append(config)
+            configs = [config]
         else:
             below = [s for s in subjects if run.resolve() in s.record.folder.resolve().parents]
-            configs += [subject.config for subject in below]
-    return sweeps, [*filter(None, dict.fromkeys(map(command_of, configs)))]
+            configs = [subject.config for subject in below]
+        with describing_a_run(run):
+            commands += map(command_of, configs)
+    return sweeps, [*filter(None, dict.fromkeys(commands))]

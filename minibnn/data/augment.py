@@ -38,10 +38,8 @@ def pad_crop_flip(images, offsets, flips, pad=PAD):
     offsets = np.asarray(offsets)
     flips = np.asarray(flips, np.bool_)
     if offsets.shape != (len(images), 2) or flips.shape != images.shape[:1]:
-        raise InputError(
-            f"offsets and flips must be ({len(images)}, 2) and ({len(images)},), "
-            f"found {offsets.shape} and {flips.shape}"
-        )
+        n, found = len(images), f"{offsets.shape} and {flips.shape}"
+        raise InputError(f"offsets and flips must be ({n}, 2) and ({n},), found {found}")
     if not np.isin(offsets, np.arange(2 * pad + 1)).all():
         raise InputError(f"offsets must be from 0 to {2 * pad}")
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))

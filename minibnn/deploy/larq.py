@@ -232,6 +232,5 @@ def _norm_behind(chain, layer, weights):
             return following
         if not isinstance(following, nn.MaxPool2D):
             break
-    raise InputError(
-        f"{weights.name}/bias is not 0, and no batch normalisation behind {layer.name} can take it"
-    )
+    words = f"and no batch normalisation behind {layer.name} can take it"
+    raise InputError(f"{weights.name}/bias is not 0, {words}")

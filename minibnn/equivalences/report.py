@@ -44,6 +44,12 @@ class Report(Shown):
         """Whether nothing fails and everything ran."""
         return all(row.verdict in (PASSED, NOTE) for row in self.rows)
 
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        return iter(self.rows)
+
     def __getitem__(self, id):
         return {row.id: row for row in self.rows}[id]
 

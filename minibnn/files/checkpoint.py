@@ -46,10 +46,8 @@ def read(path):
         if type(meta["version"]) is not int or meta["version"] < 1:
             raise archive.Damaged("it has no version")
         if meta["version"] > VERSION:
-            raise InputError(
-                f"written by a newer minibnn (format version {meta['version']}, "
-                f"this one reads up to {VERSION}); upgrade minibnn to use it"
-            )
+            words = f"(format version {meta['version']}, this one reads up to {VERSION})"
+            raise InputError(f"written by a newer minibnn {words}; upgrade minibnn to use it")
         for name, shape in meta["signs"].items():
             packed, count = arrays[name], math.prod(shape)
             if len(packed) != -(-count // 8):

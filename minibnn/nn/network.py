@@ -321,10 +321,8 @@ def checked(x, shape, image_form):
             raise InputError(f"signs must be packed along their last axis, found {x.axis}")
         return x
     if x.dtype == np.uint8 and image_form != "bytes":
-        raise InputError(
-            "inputs must be floats, as those it was trained on, found bytes"
-            + " (divide them by 255)" * (image_form == "unit")
-        )
+        words = " (divide them by 255)" * (image_form == "unit")
+        raise InputError(f"inputs must be floats, as those it was trained on, found bytes{words}")
     if x.dtype not in (np.uint8, np.float32, np.float64):
         raise InputError(f"inputs must be uint8 bytes or float32, found {x.dtype}")
     # A sign would hide NaN; vdot is the quickest sum that tells.

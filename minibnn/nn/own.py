@@ -58,8 +58,8 @@ def register(name):
 def check_own(network):
     """InputError for a class of one's own that could not be made again from its configuration."""
     if not ours(type(network)):
-        words = "and only a Sequential itself can be saved: have a function make it"
-        raise InputError(f"{network.name} is of a class {type(network).__name__}, {words}")
+        words = "only a Sequential itself is copied and saved: have a function make it"
+        raise InputError(f"{network.name} is of a class {type(network).__name__}, and {words}")
     layers = [layer for layer in network.chain.walk() if not ours(type(layer))]
     for layer in layers:
         what = f"{layer.name} ({layer.kind})"

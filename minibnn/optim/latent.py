@@ -78,7 +78,7 @@ def latent_sgd_step(
     g = masked(g, latent, ste_clip)
     if decay == "coupled":
         g = g + lam * latent  # gradient of L + lambda/2 |w|^2
-    if state is not None and state.velocity is not None:
+    if np.any(momentum) or (state is not None and state.velocity is not None):
         g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
     if decay == "decoupled":

@@ -113,8 +113,9 @@ class StepOptimizer(Optimizer):
         if cls.step_function:
             named = inspect.signature(cls.step_function).parameters
             cls.handed = [name for name in cls.arguments if name in named]
-            own = cls.step_function.__module__.partition(".")[0] != "minibnn"
-            cls.update = "" if own else cls.step_function.__name__.replace("_step", "_update")
+            step = cls.step_function
+            own = step.__module__.partition(".")[0] != "minibnn" or hasattr(step, "__wrapped__")
+            cls.update = "" if own else step.__name__.replace("_step", "_update")
 
     def __post_init__(self):
         self.iterations = 0

@@ -26,7 +26,7 @@ def sgd_step(value, g, state, *, lr, momentum=0.0):
     array([0.5], dtype=float32)
     """
     lr, mu = constants(value.dtype, lr, momentum)
-    if state.velocity is not None:
+    if np.any(momentum) or state.velocity is not None:
         g = mu * state.velocity + g  # v = mu v + g
         state = state._replace(velocity=g)
     return value - lr * g, state

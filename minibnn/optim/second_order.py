@@ -80,8 +80,8 @@ def cema_step(w, g, state, *, gamma, alpha):
 class Bop2ndOrder(StepOptimizer):
     """Bop2ndOrder for binary parameters; see ``bop2nd_step``.
 
-    Its averages start at 0: for |g| well above epsilon the first step compares gamma / sqrt(sigma),
-    or 1 if "unbiased", with the threshold. Small ones flip every weight that agrees with its g.
+    Its averages start at 0: the first step compares gamma / sqrt(sigma), or 1 if "unbiased", with
+    the threshold (epsilon aside), so small ones flip every weight that agrees with its gradient.
     """
 
     gamma: RateDivisor = 1e-6  # by form="unbiased"

@@ -151,7 +151,7 @@ def _file(path):
         best = {"measured_on": part, "best_accuracy": accuracy, "best_epoch": meta["epoch"]}
         found |= {"kind": "best network of a run", "results": best}
     if config := config_beside(path, meta["network"]):
-        found["settings"] = settings_of(config)
+        found["settings"] = settings_of(config | {"network": meta["network"]})
         found["epochs"]["of"] = config.get("epochs")
     return found
 

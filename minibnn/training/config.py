@@ -85,7 +85,7 @@ def adopted(found, asked, folder, stands=None):
     ``found`` is None for a new run. More epochs, with them other hyperparameters of its optimizers
     or another width of gradients, another version, backend or number of ranks do not make another
     run; the first other setting that differs is an InputError. ``earlier`` keeps what it had,
-    with ``left`` where that did not come to its end but ``stands`` at this (epoch, step).
+    ``repeatable`` false if no commands do that again, as where it ``stands`` at no end of an epoch.
     """
     if found is None:
         return asked, []
@@ -119,11 +119,11 @@ def adopted(found, asked, folder, stands=None):
     if before != epochs:
         had = {key: found[key] for key in found if key in ("epochs", "optimizer", "optimizers")}
         had["gradients"] = found["network"].get("gradients", "float32")
-        if stands not in (None, (before, 0)):
-            had["left"] = stands
+        at_end = stands in (None, (before, 0)) and was["mpi"] == now["mpi"]
+        if not (at_end and found.get("options") and asked["options"]):
+            had["repeatable"] = False
         new["earlier"] = [*found.get("earlier", ()), had]
-    if asked["options"]:  # else it goes on in Python
-        new["options"] = (found.get("options") or {}) | asked["options"]
+    new["options"] = (found.get("options") or {}) | (asked["options"] or {}) or None
     for key in {"mpi", "machine_dependent"} - found.keys():  # of all its epochs
         new.pop(key, None)
     return new, [one_line(f"{folder} was started {note}") for note in notes]

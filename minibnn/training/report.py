@@ -195,7 +195,7 @@ def _again(subjects, commands):
             "has machine_dependent [], else where backend, vector path and BLAS are the same."
         )
     else:
-        text = "From Python, or another version of minibnn: config.json says how."
+        text = "No command does this again as it was: config.json says how it was done."
     parts.append(_paragraph(text))
     return parts + [
         f"<details><summary>config.json of {escape(subject.record.label)}</summary>"

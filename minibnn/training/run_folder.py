@@ -199,14 +199,7 @@ def _describes_a_run(config):
         return False
     options = config.get("options") or {}
     texts = all(isinstance(options.get(x), str | None) for x in ("command", "dataset", "data_dir"))
-    earlier, optimizers = config.get("earlier", []), config.get("optimizers", {}).values()
-    if not all(isinstance(one, dict) for one in (*optimizers, *earlier)):
-        return False
-    had = all(
-        type(one.get("epochs")) is int and isinstance(one.get("optimizer", {}), dict)
-        for one in earlier
-    )
-    return texts and had
+    return texts and all(isinstance(one, dict) for one in config.get("optimizers", {}).values())
 
 
 def _command(number):

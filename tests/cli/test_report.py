@@ -94,6 +94,7 @@ def test_a_run_without_telemetry(works):
     [
         *({"network": 3}, {"network": {"kind": "Sequential", "layers": [{}]}}, {"data": [1]}),
         *({"options": [1]}, {"optimizer": {"kind": "split", "binary": 3}}, {"computed_by": 3}),
+        *({"earlier": [3]}, {"earlier": [{"epochs": 1, "optimizer": {"kind": 3}}], "epochs": None}),
     ],
 )
 def test_a_damaged_config(fails, change):
@@ -177,7 +178,7 @@ ONCE, TWICE = {"epochs": 1}, {"epochs": 2, "options": {"command": "train"}, "opt
     [
         *({}, {"options": None}, {"options": {"command": "fly"}}, {"options": {"seed": 1}}),
         TWICE | {"earlier": [ONCE]},  # a comparison, or the cells of a sweep
-        TWICE | {"earlier": [ONCE | {"optimizer": {}, "left": [0, 5]}]},
+        TWICE | {"earlier": [ONCE | {"optimizer": {}, "repeatable": False}]},
     ],
 )
 def test_what_no_command_repeats(config):

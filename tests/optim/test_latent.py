@@ -92,6 +92,10 @@ def test_a_momentum_that_is_0_now_keeps_the_gradient_for_later(step):
     velocity = np.float32([7])
     latent, state = step(np.float32([1]), np.float32([2]), LatentSGDState(velocity), lr=0.5)
     assert latent == 0 and state.velocity == 2
+    value, g, w = np.float32([1]), np.float32([2]), np.int8([1])
+    assert sgd_step(value, g, SGDState(velocity), lr=0.5)[1].velocity == 2
+    along = InertiaSGDState(value, velocity)
+    assert inertia_sgd_step(w, g, along, lr=0.25)[1].velocity == 2
 
 
 @ADAM

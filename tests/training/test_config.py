@@ -9,7 +9,8 @@ STARTED = {"minibnn": "1", "computed_by": {"backend": "numba", "simd": "avx2"}}
 
 
 def config(**changes):
-    return {"kind": "fit", "epochs": 2, "options": None, "network": {}} | STARTED | changes
+    own = {"kind": "fit", "epochs": 2, "options": {"command": "train"}, "network": {}}
+    return own | STARTED | changes
 
 
 def ranks(count, sync=False):
@@ -21,7 +22,8 @@ def test_where_a_run_was_started_stays_on_record(before, now):
     elsewhere = {"minibnn": "2", "computed_by": {"backend": "reference"}}
     before, now = config(**ranks(before)), config(**ranks(now), epochs=3, **elsewhere)
     new, notes = adopted(before, now, "a")
-    assert new == before | {"epochs": 3, "earlier": [{"epochs": 2, "gradients": "float32"}]}
+    had = {"epochs": 2, "gradients": "float32", "repeatable": False}  # on other ranks
+    assert new == before | {"epochs": 3, "earlier": [had]}
     version, backend, count = notes
     assert version.startswith("a was started with minibnn 1, now with minibnn 2: last bits may")
     assert backend.startswith("a was started on numba avx2, now on reference: last bits may")
@@ -47,8 +49,9 @@ def test_a_longer_run_keeps_what_it_had_on_record():
     stages = [config(**own[k], network={"gradients": f"int{k + 5}"}) for k in own]
     found, _ = adopted(adopted(*stages[:2], "a")[0], stages[2], "a")
     assert found["earlier"] == [own[k] | {"gradients": f"int{k + 5}"} for k in (2, 3)]
-    for stands, left in (((2, 0), None), ((1, 5), (1, 5))):
-        assert adopted(*stages[:2], "a", stands)[0]["earlier"][0].get("left") == left
+    for stands, changes in ((1, 5), {}), ((2, 0), {"options": None}):
+        (had,) = adopted(stages[0], stages[1] | changes, "a", stands)[0]["earlier"]
+        assert had["repeatable"] is False
     with pytest.raises(InputError, match=r"a holds another run: optimizer.kind was a, now b"):
         adopted(stages[0], config(epochs=3, optimizer={"kind": "b", "gamma": 6}), "a")
     with pytest.raises(InputError, match="a holds another run: seed was absent, now 1"):

@@ -47,9 +47,8 @@ def translate(network, image_form):
     value = walk.images("images", network.input_shape, image_form)
     value = walk.real(walk.chain(network.chain, value))
     if len(value.shape) != 1 or not walk.nodes:
-        raise InputError(
-            f"{network.name} gives {value.shape}: let it end with Flatten or GlobalAvgPool2D"
-        )
+        words = "let it end with Flatten or GlobalAvgPool2D"
+        raise InputError(f"{network.name} gives {value.shape}: {words}")
     last = walk.nodes[-1]
     last.name = last.output[0] = "logits"
     return walk.proto(

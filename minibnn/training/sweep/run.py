@@ -52,10 +52,9 @@ class Plan:
     """A sweep that has been checked: its cells, and what sweep.json says of it."""
 
     def __init__(self, grid_values, scan, random, seed, seeds, options):
-        plain = {
-            k: x if isinstance(x, str | None) else grid.value_of(x) for k, x in options.items()
-        }
-        options = {name.replace("_", "-"): value for name, value in plain.items()}
+        own = {k: str(x) if isinstance(x, Path) else x for k, x in options.items()}
+        own = {k: x if isinstance(x, str | None) else grid.value_of(x) for k, x in own.items()}
+        options = {name.replace("_", "-"): value for name, value in own.items()}
         if "seed" in options:
             raise InputError("options cannot hold seed: seeds are given by seeds")
         seeds, (seed,) = _seeds(seeds), _seeds([seed])
