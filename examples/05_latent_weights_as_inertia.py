@@ -1,8 +1,8 @@
 """Latent weights as inertia: how hard a bit is to flip, and no more (section 3, Eq. 4).
 
 Sends the same gradients through latent SGD and through a bit and its inertia: they stay equal, bit
-for bit. Then trains a network on latent weights, notes every |latent|, and counts which bits flip
-in one more epoch: those with little inertia.
+for bit. Then trains a network on latent weights, notes every |latent|, and counts which bits are
+others after one more epoch: those with little inertia.
 
     python examples/05_latent_weights_as_inertia.py --dataset cifar10 --data-dir FOLDER --epochs 1
 """
@@ -31,7 +31,7 @@ def one_weight(steps=200, lr=0.1, seed=0):
 
 
 def flipped_by_inertia(data, epochs):
-    """Weights of the largest layer in tenths by |latent|: its mean, and the share that flips."""
+    """Weights of the largest layer in tenths by |latent|: its mean, and the share of other bits."""
     net = bnn.zoo.digits_net(data.input_shape, filters=32, dense_units=128)
     latent = bnn.optim.LatentSGD(lr=1.0, clip=None, initial=0.0)  # so lr is but a unit (Theorem 1)
     optimizer = bnn.optim.Split(binary=latent, real=bnn.optim.Adam(lr=0.01))
@@ -50,7 +50,7 @@ def main(out="inertia.png", dataset="digits", data_dir=None, epochs=3):
     print(f"latent weight = bit * inertia after each of {len(w)} steps, bit for bit: {equal}")
     groups = flipped_by_inertia(bnn.data.load(dataset, data_dir), epochs)
     lines = [[f"{k}", f"{m:.1e}", f"{100 * share:.2f} %"] for k, (m, share) in enumerate(groups, 1)]
-    print(f"\n{Table(['tenth', 'mean |latent|', 'flipped in the next epoch'], lines)}")
+    print(f"\n{Table(['tenth', 'mean |latent|', 'other bit an epoch later'], lines)}")
     draw(out, latent, w, inertia, groups)
     print(f"\nfigure: {out}")
     return equal, groups
@@ -65,7 +65,7 @@ def draw(path, latent, w, inertia, groups):
     label(left, "One weight: latent = bit * inertia", "", x="step")
     left.legend(frameon=False)
     right.bar(range(1, 11), [100 * share for _, share in groups], color=COLOURS[0])
-    label(right, "Largest layer, in the next epoch", "flipped (%)", x="tenth, by |latent|")
+    label(right, "Largest layer, an epoch later", "other bit (%)", x="tenth, by |latent|")
     right.set_xticks(range(1, 11))
     save(figure, path)
 

@@ -21,9 +21,11 @@ class Minibnn:
         import numpy
         from numba.core import event
 
+        from minibnn.ops.threads import use_threads
+
         self.compiling = event.TimingListener()
         event.register("numba:compile", self.compiling)
-        numba.set_num_threads(threads)
+        use_threads(threads)
         self.versions = {
             "minibnn": bnn.__version__, "NumPy": numpy.__version__, "Numba": numba.__version__
         }  # fmt: skip

@@ -99,7 +99,7 @@ def draw():
         for epoch, dash in zip(LATE, ("-", "--", ":"), strict=True):
             counts = kept[f"{name}:inertia"][epoch - 1]
             share = 100 * counts / counts.sum()
-            inertia.step(EDGES[1:-1], share[1:], color=look["color"], linestyle=dash)
+            inertia.stairs(share[1:-1], EDGES[1:-1], color=look["color"], linestyle=dash)
     loss.set(
         xlabel="epoch", title="training loss; gradient norm / that of epoch 1", ylim=(0.9, 2.1)
     )

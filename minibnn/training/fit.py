@@ -53,7 +53,7 @@ def fit(
     loss: "softmax_cross_entropy", "squared_hinge", or a function of your own: loss(logits, labels)
         returns (loss, dlogits), the mean over the batch and its gradient like logits (B, C).
     class_weight: How much an image of each class counts in training, as in Keras: a list, or a
-        dict by the class's number, 1 for those left out. What is measured is not weighted.
+        dict by the class's number, 1 for those left out. Of losses only train_loss is weighted.
     augment: None, or "paper": pad with 4 pixels, crop and mirror at random. Of images in folders a
         part of random area, shape and place, at random mirrored; with None the middle. "cutout"
         hides a square too, a quarter as wide as the image; not of images in folders.

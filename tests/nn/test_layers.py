@@ -1,5 +1,7 @@
 """Each layer: its output against naive loops, its gradients against central differences."""
 
+from types import SimpleNamespace
+
 import naive
 import numpy as np
 import pytest
@@ -202,6 +204,14 @@ def test_a_penalty_is_that_of_keras_l2():
 
 
 # -- batch normalisation ----------------------------------------------------------------------
+
+
+def test_of_two_ranks_each_has_half_a_penalty_where_they_add_up():
+    net = nn.Sequential([nn.Dense(2, l2=0.5), nn.BinaryDense(2)], (3,), gradients="int8")
+    layer, dw = net.layers[0], np.zeros((3, 2), np.float32)
+    layer.across = SimpleNamespace(size=2)
+    layer.keep_gradients(dw, dw)
+    assert_array_equal(2 * layer.kernel.grad, layer.kernel.value)
 
 
 def test_moving_statistics_by_hand():

@@ -19,18 +19,11 @@ def small(seed=0):
     return nn.Sequential(
         [
             nn.BinaryConv2D(5, 3, padding="valid"),
-            nn.BatchNorm(),
-            nn.Sign(),
-            nn.BinaryConv2D(33, 3),
-            nn.MaxPool2D(2),
-            nn.BatchNorm(),
+            *(nn.BatchNorm(), nn.Sign()),
+            *(nn.BinaryConv2D(33, 3), nn.MaxPool2D(2), nn.BatchNorm()),
             nn.Residual([nn.Sign("approx_sign"), nn.BinaryConv2D(33, 3), nn.BatchNorm(scale=True)]),
-            nn.Sign(),
-            nn.Flatten(),
-            nn.BinaryDense(7),
-            nn.BatchNorm(),
-            nn.ReLU(),
-            nn.Dense(4),
+            *(nn.Sign(), nn.Flatten()),
+            *(nn.BinaryDense(7), nn.BatchNorm(), nn.ReLU(), nn.Dense(4)),
         ],
         (8, 8, 3),
         seed=seed,
@@ -56,17 +49,9 @@ def trained_a_little(net):
 
 def test_names_are_unique_and_in_layer_order():
     assert [p.name for p in small().parameters()] == [
-        "conv1/kernel",
-        "batch_norm1/beta",
-        "conv2/kernel",
-        "batch_norm2/beta",
-        "conv3/kernel",
-        "batch_norm3/gamma",
-        "batch_norm3/beta",
-        "dense1/kernel",
-        "batch_norm4/beta",
-        "dense2/kernel",
-        "dense2/bias",
+        *("conv1/kernel", "batch_norm1/beta", "conv2/kernel", "batch_norm2/beta", "conv3/kernel"),
+        *("batch_norm3/gamma", "batch_norm3/beta", "dense1/kernel", "batch_norm4/beta"),
+        *("dense2/kernel", "dense2/bias"),
     ]
 
 

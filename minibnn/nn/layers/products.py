@@ -195,9 +195,10 @@ class _Real:
         return self.l2 * float(np.square(self.kernel.value, dtype=np.float64).sum())
 
     def keep_gradients(self, dw, dy):
-        """Those of the loss, and of the penalty: 2 l2 w."""
+        """Those of the loss, and of the penalty: 2 l2 w; of ranks that add theirs up, a share."""
+        ranks = self.across.size if self.gradient_bits and self.across else 1
         if self.l2:
-            dw += dw.dtype.type(2 * self.l2) * self.kernel.value
+            dw += dw.dtype.type(2 * self.l2 / ranks) * self.kernel.value
         self.kernel.grad = dw
         self.bias.grad = dy.sum(axis=tuple(range(dy.ndim - 1))) if self.use_bias else None
 
