@@ -27,7 +27,7 @@ from minibnn.errors import InputError, one_line, say
 @THREADS
 @JSON
 def predict(network, images, model, top, threads, as_json):
-    """Tell the class of each IMAGE: a JPEG, PNG, BMP, GIF, WebP, TIFF or PNM file of any size.
+    """Tell the class of each IMAGE: a JPEG, PNG, BMP, GIF, WebP, TIFF or PNM up to 67 megapixels.
 
     The network is one that "minibnn export --to packed" wrote, a run folder, or with --model one
     that comes with minibnn. Images are made grey or RGB as it needs them, laid on white where they

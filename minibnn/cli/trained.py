@@ -75,11 +75,10 @@ def images_for(trained, where, load, dataset=None, data_dir=None, image_size=Non
     if takes != found and "arrays" not in (takes, found):
         words = f"those of {images.name} are {found!r}"
         raise InputError(f"the network takes {takes!r} images, {words}")
-    if images.name == "image-folder":  # whose classes have names; others may only have numbers
-        own_classes = trained.network.classes or ()
-        for k, (own, other) in enumerate(zip(own_classes, images.classes, strict=False)):
-            if own != other:
-                raise InputError(f"class {k} of the network is {own}, that of the images {other}")
+    folder, own_classes = images.name == "image-folder", trained.network.classes or ()
+    for k, (own, other) in enumerate(zip(own_classes, images.classes, strict=False)):
+        if own != other and (folder or str(k) not in (own, other)):  # some only have numbers
+            raise InputError(f"class {k} of the network is {own}, that of the images {other}")
     if known and not (named or options) and known != describe_data(images):
         words = "trained on other images of that name: name those to measure by --dataset"
         raise InputError(f"{where} was {words}")

@@ -15,8 +15,8 @@ class Dataset:
     """Training and test data, perhaps validation data: images or vectors, and their labels.
 
     Images are (N, H, W, C) uint8, or float32 in [-1, 1], and stay bytes until the first layer;
-    those of an image-folder are FolderImages, which stay in their files. Vectors are (N, F)
-    float32. Labels are (N,) int64, each in range(len(classes)). The validation part is what
+    those of an image-folder are FolderImages, which stay in their files. Vectors are (N, F), uint8
+    or float32. Labels are (N,) int64, each in range(len(classes)). The validation part is what
     ``split_validation`` held out, else None.
     """
 

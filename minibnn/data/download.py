@@ -28,15 +28,15 @@ def fetch(url, sha256, name, download=True, progress=None):
     logger.setLevel(logging.WARNING)
     try:
         pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader)
-    except ValueError as error:
-        text = f"{url}: expected SHA-256 {sha256[:16]}..., found another (checksum mismatch)"
-        raise InputError(f"{text}; the download was thrown away; {advice}") from error
-    except OSError as error:  # requests' errors are OSErrors, and so is a full disk
+    except OSError as error:  # requests' errors are OSErrors, some ValueErrors too
         reason = error.strerror or f"no network? {type(error).__name__}"
         if (response := getattr(error, "response", None)) is not None:
             response.close()
             reason = f"the server says {response.status_code} {response.reason}"
         raise InputError(f"{url}: could not be downloaded ({reason}); {advice}") from error
+    except ValueError as error:
+        text = f"{url}: expected SHA-256 {sha256[:16]}..., found another (checksum mismatch)"
+        raise InputError(f"{text}; the download was thrown away; {advice}") from error
     finally:
         logger.setLevel(level)
         bar.close()

@@ -1,5 +1,7 @@
 """Image files as a trained network takes them, for ``predict``."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from minibnn.data.folder import decode
@@ -18,7 +20,7 @@ def check_channels(shape):
 
 
 def read_image(path, shape, kind="bytes", square=False):
-    """One image file, of any kind, mode and size that Pillow reads, as an input of a network.
+    """One image file, as ``decode.open_image`` takes it, as an input of a network.
 
     ``shape`` is (height, width, channels): with 1 channel the image becomes grey, with 3 RGB. The
     whole image, or with ``square`` the largest square in its middle, turned upright as its EXIF
@@ -48,7 +50,9 @@ def _whole(image, shape, square):
     height, width, channels = shape
     mode = MODES[channels]
     image.draft(mode, (2 * width, 2 * height))  # a large JPEG is decoded smaller
-    image = ImageOps.exif_transpose(image)
+    image.load()
+    with suppress(Exception):  # odd EXIF data are no damage
+        ImageOps.exif_transpose(image, in_place=True)
     if image.has_transparency_data and not image.mode.startswith("I"):
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))

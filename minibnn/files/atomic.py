@@ -5,6 +5,7 @@ The bytes are written beside the file (``NAME.new``), synced to the disk, and re
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from minibnn.errors import InputError
@@ -18,9 +19,9 @@ def staged(path):
     return Path(f"{path}.new")
 
 
-def stage(path, data):
+def stage(path, data, new=None):
     """Write and sync ``data`` beside ``path``; on failure nothing is left behind."""
-    new = staged(path)
+    new = new or staged(path)
     try:
         if os.path.exists(path) and not os.path.isfile(path):  # a folder, or a device
             code = errno.EISDIR if os.path.isdir(path) else errno.EEXIST
@@ -36,10 +37,10 @@ def stage(path, data):
         raise
 
 
-def commit(path):
+def commit(path, new=None):
     """Rename the staged bytes over ``path``, and sync the folder that holds the name."""
-    os.replace(staged(path), path)
-    if hasattr(os, "O_DIRECTORY"):  # else a folder cannot be opened, as on Windows
+    os.replace(new or staged(path), path)
+    with suppress(PermissionError):  # as on Windows, or where nobody may list the folder
         folder = os.open(Path(path).parent, os.O_RDONLY)
         try:
             sync(folder)
@@ -56,15 +57,16 @@ def sync(descriptor):
             raise
 
 
-def write_atomic(path, data):
-    """Replace ``path`` by ``data`` (bytes) in one step."""
-    stage(path, data)
-    commit(path)
+def write_atomic(path, data, new=None):
+    """Replace ``path`` by ``data`` (bytes) in one step, in a locked folder or by way of ``new``."""
+    stage(path, data, new)
+    commit(path, new)
 
 
 def save(path, data):
     """``write_atomic``, with an InputError where that fails."""
     try:
-        write_atomic(Path(path), data)  # not beside "", which is this folder
+        new = Path(f"{path}.{os.urandom(4).hex()}.new")  # nobody else's
+        write_atomic(Path(path), data, new)  # not beside "", which is this folder
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None

@@ -121,10 +121,8 @@ class Sequential:
         sizes = [np.dtype(d).itemsize * prod(s) for d, s in self.arrays().values()]
         if sum(sizes) + 2 * max(sizes, default=0) > machine_memory():  # kernels are drawn in parts
             most, there = min(sum(sizes), 10**24) / 1e9, machine_memory() / 1e9
-            raise InputError(
-                f"{self.name}: its arrays take {most:,.1f} GB, and while they are made more memory "
-                f"than the {there:,.1f} GB there are"
-            )
+            words = f"and while they are made more memory than the {there:,.1f} GB there are"
+            raise InputError(f"{self.name}: its arrays take {most:,.1f} GB, {words}")
         self.output_shape = self.chain.build(self.input_shape, np.random.default_rng(self.seed))
         self._parameters = self.chain.parameters()
 

@@ -82,6 +82,5 @@ def check_own(network):
         there = {name: array.shape for name, array in network.state_dict().items()}
         if differing := sorted(told.items() ^ there.items()):
             name = differing[0][0]
-            raise InputError(
-                f"`arrays` must tell the shape {there.get(name)} of {name}, found {told.get(name)}"
-            )
+            words = f"the shape {there.get(name)} of {name}, found {told.get(name)}"
+            raise InputError(f"`arrays` must tell {words}")

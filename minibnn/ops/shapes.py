@@ -50,10 +50,8 @@ def windows(image, kernel, strides, padding):
     sizes = [_along(*axis, padding) for axis in zip(image, kernel, strides, strict=True)]
     (rows, top, bottom), (columns, left, right) = sizes
     if rows < 1 or columns < 1:
-        raise InputError(
-            f"a window of {kernel[0]}x{kernel[1]} without padding needs an image of at least "
-            f"that size, found {image[0]}x{image[1]}"
-        )
+        words = f"an image of at least that size, found {image[0]}x{image[1]}"
+        raise InputError(f"a window of {kernel[0]}x{kernel[1]} without padding needs {words}")
     return Windows(
         image, kernel, strides, (rows, columns), top, bottom, left, right,
         padded=(image[0] + top + bottom, image[1] + left + right),

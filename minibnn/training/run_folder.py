@@ -212,7 +212,8 @@ def _command(number):
 
 def _locked(folder):
     """The open lock file of ``folder``, holding the process's number while locked."""
-    file = open(folder / ".lock", "a+b", buffering=0)
+    no_link = getattr(os, "O_NOFOLLOW", 0)  # it may lead to any file
+    file = open(folder / ".lock", "a+b", 0, opener=lambda p, how: os.open(p, how | no_link, 0o666))
     if not try_lock(file):
         number = b""
         with file, contextlib.suppress(OSError):  # Windows shows nobody else what is locked

@@ -39,14 +39,26 @@ def test_a_name_that_is_no_text(works, fails, net):
 
 
 @pytest.mark.parametrize("form", ["packed", "larq"])
-def test_a_full_disk_leaves_no_half_file(fails, net, here, form):
+def test_a_full_disk_leaves_no_half_file(fails, net, here, form, monkeypatch):
     """The bytes are written beside the file first: here that is a device that is always full."""
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    staged(here / "out.npz").symlink_to("/dev/full")
-    before = {path.name for path in here.iterdir()} - {"out.npz.new"}
+    staged(here / "out.npz").write_text("somebody's")
+    before = {path.name for path in here.iterdir()}
+    monkeypatch.setattr("os.urandom", bytes)  # zeros
+    (here / "out.npz.00000000.new").symlink_to("/dev/full")
     fails(r"out\.npz: No space left on device", "export", "net.npz", "out.npz", "--to", form)
     assert {path.name for path in here.iterdir()} == before
+
+
+def test_links_out_of_a_run_folder_are_not_followed(fails, here):
+    (here / "run").mkdir()
+    (here / "thesis").write_text("months of work")
+    (here / "run/.lock").symlink_to(here / "thesis")
+    fails("", "train", "--out", "run", "--epochs", 1)
+    assert (here / "thesis").read_text() == "months of work"
+    (here / "run/config.json").symlink_to("/dev/zero")
+    fails("config.json is damaged: it has more than 64 MiB", "info", "run")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "config.json", "/dev/null", "."])

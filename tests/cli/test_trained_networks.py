@@ -76,9 +76,8 @@ def test_images_that_only_have_the_name_of_known_ones(tmp_path, works, fails):
     both = bnn.optim.Split(bnn.optim.Bop(1e-2, 1e-6), bnn.optim.Adam(0.01))
     net = bnn.zoo.digits_net(filters=4, dense_units=8)
     bnn.fit(net, both, data, epochs=1, batch_size=50, out=tmp_path / "part", progress=False)
-    fails(
-        "part was trained on other images of that name: .*--dataset", "evaluate", tmp_path / "part"
-    )
+    other = "part was trained on other images of that name: .*--dataset"
+    fails(other, "evaluate", tmp_path / "part")
     assert " 360\n" in works("evaluate", tmp_path / "part", "--dataset", "digits")
 
 
@@ -116,7 +115,7 @@ def test_images_must_be_named(fails):
     fails("does not tell its images: .*--dataset", "evaluate", "net.npz")
 
 
-def test_more_outputs_than_classes(works, tmp_path):
+def test_more_outputs_than_classes(works, fails, tmp_path):
     digits = bnn.data.load("digits").subset(train=200, test=50)
     arrays = {}
     for part in ("train", "test"):
@@ -136,6 +135,9 @@ def test_more_outputs_than_classes(works, tmp_path):
     assert {one["index"]: one["class"] for one in found["top"]} == dict(enumerate(names))
     works("export", folder, tmp_path / "b.npz", "--to", "packed")
     assert bnn.load(tmp_path / "b.npz").classes == tuple(names)
+    np.savez(tmp_path / "c.npz", classes=["one", "zero", "two"], **arrays)
+    swapped = "class 0 of the network is zero, that of the images one"
+    fails(swapped, "evaluate", tmp_path / "b.npz", "--dataset", f"npz:{tmp_path}/c.npz")
 
 
 # -- predict -------------------------------------------------------------------------------------

@@ -105,6 +105,8 @@ def test_photographs_stand_upright(tmp_path):
     x = read_image(write(tmp_path / "a.jpg", Image.fromarray(pixels), "JPEG", exif=exif), (8, 8, 1))
     assert (x[:3] < 10).all()
     assert (x[5:] > 245).all()
+    odd = write(tmp_path / "b.png", Image.fromarray(pixels), "PNG", exif=b"garbage")
+    assert read_image(odd, (8, 8, 1))[0, 0] == 255  # odd EXIF data are no damage
 
 
 def test_for_networks_on_image_folders(tmp_path):

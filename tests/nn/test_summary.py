@@ -9,11 +9,7 @@ def test_costs_by_hand():
             nn.BinaryConv2D(8, 3, padding="valid"),  # on real input: 32-bit multiply-adds
             nn.BatchNorm(scale=True),
             nn.Residual([nn.Sign(), nn.BinaryConv2D(8, 3), nn.BatchNorm()]),
-            nn.Sign(),
-            nn.MaxPool2D(2),
-            nn.Flatten(),
-            nn.BinaryDense(5),
-            nn.Dense(2),
+            *(nn.Sign(), nn.MaxPool2D(2), nn.Flatten(), nn.BinaryDense(5), nn.Dense(2)),
         ],
         (8, 8, 1),
     )

@@ -106,7 +106,7 @@ def _take(image, crop):
 
 
 def to_rgb(image):
-    """The image in mode RGB, decoded; it is not turned by EXIF data, as elsewhere with ImageNet.
+    """The image in mode RGB, decoded; EXIF data turn TIFF only (Pillow does), as elsewhere.
 
     Grey is repeated, of 16 bits the upper 8 are kept, CMYK is converted without a profile,
     transparency is dropped (the colours below it stay), of several frames the first is taken.
