@@ -42,6 +42,7 @@ COMMANDS = {
     "quick-1": "train --recipe cifar10-quick --seed 1",
     "quick-latent": "train --recipe cifar10-quick-latent --seed 0",
     "hour": "train --recipe cifar10-hour --seed 0",
+    "hour-latent": "train --recipe cifar10-hour-latent --seed 0",
     "longer": "train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97 --seed 0",
     "cutout": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0",
     "packaged": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0"
@@ -122,7 +123,7 @@ def draw():
     draw_sweep(scans, description, read_summary(scans / "summary.csv"))
     (scans / "curves.png").replace(HERE / "scans.png")
     plot("quick.png", [KEPT / "quick", KEPT / "quick-latent"])
-    plot("hour.png", [KEPT / "hour"])
+    plot("hour.png", [KEPT / "hour", KEPT / "hour-latent"])
     plot("packaged.png", [KEPT / "packaged"])
     draw_bits()
     draw_minutes()
@@ -281,6 +282,7 @@ def table():
         "quick-1",
         "quick-latent",
         "hour",
+        "hour-latent",
         "longer",
         "cutout",
         "packaged",

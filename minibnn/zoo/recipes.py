@@ -236,7 +236,7 @@ _BOPS = (
         **_BUDGET_LONG | {"gradients": "int10"},
     ),
 )
-_LATENT = {"cifar10-quick": "79.4 %"}  # reached
+_LATENT = {"cifar10-quick": "79.4 %", "cifar10-hour": "84.8 %"}  # reached
 BUDGET = _BOPS + tuple(
     replace(
         bop,
