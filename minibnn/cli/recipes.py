@@ -40,11 +40,11 @@ def explain(recipe):
         network.append(f"batch normalisation of momentum {recipe.bn_momentum}")
     in_files = recipe.dataset == "image-folder"
     size = "x".join(map(str, recipe.input_shape[:2]))
-    augmentation = "augmented" if recipe.augment else "as they are"
+    words = {"paper": "augmented", "cutout": "augmented with cutout", None: "as they are"}
     rows = {
         "source": recipe.source,
         "reported": f"{recipe.reported} test accuracy" if recipe.reported else "nothing",
-        "images": f"{recipe.dataset}, {recipe.classes} classes, {size}, {augmentation}",
+        "images": f"{recipe.dataset}, {recipe.classes} classes, {size}, {words[recipe.augment]}",
         "network": ", ".join(network),
         "gradients": recipe.gradients,
         "binary weights": recipe.optimizer,

@@ -128,9 +128,10 @@ def network_options(options, input_shape):
     # BinaryNet's first dense layer grows with the image.
     usual = "digits" if small else "binarynet" if side < LARGE else "birealnet"
     model = options["model"] or (recipe.model if recipe else usual)
-    augment = options["augment"]
+    augment, cutout = options["augment"], options.get("cutout")
     if augment is None:
         augment = recipe.augment if recipe else options["dataset"] in ("cifar10", "image-folder")
+        cutout = augment == "cutout" if cutout is None else cutout
     arguments = inspect.signature(MODELS[model]).parameters
     recipe = recipe if recipe and recipe.model == model else None
     own = {name: arguments[name].default for name in SIZES if name in arguments}
@@ -144,7 +145,8 @@ def network_options(options, input_shape):
     for name in given:
         if name not in own:
             raise InputError(f"--{name.replace('_', '-')}: {model} has no such setting")
-    return {"model": model, "augment": augment, **dict.fromkeys(NETWORK), **own, **given}
+    what = {"model": model, "augment": bool(augment or cutout), "cutout": bool(cutout)}
+    return {**what, **dict.fromkeys(NETWORK), **own, **given}
 
 
 class Start(NamedTuple):
@@ -198,7 +200,6 @@ def started(command, options, ranks=None):
     how = {name: options[name] for name in HOW}
     what = {name: value for name, value in options.items() if name not in HOW}
     what |= network_options(options, images.input_shape)
-    what["augment"] |= bool(what["cutout"])
     shape, names = images.input_shape, ("seed", "gradients", *NETWORK)
     own = {name: what[name] for name in names if what[name] is not None}
     try:

@@ -61,6 +61,10 @@ def test_a_recipe_sets_everything(works, cifar):
         "real_optimizer": "adam:lr=0.01",
     }
     assert {key: found["options"][key] for key in settled} == settled
+    small = ("--recipe", "cifar10-night", "--gradients", "float32", *small)
+    for given, augment in (((), "cutout"), (("--augment",), "paper")):
+        works("train", *small, *given, "--out", augment)
+        assert config(augment)["augment"] == augment
 
 
 def test_every_part_can_be_changed(works, fails):
