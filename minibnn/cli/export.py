@@ -24,7 +24,7 @@ def export(run, file, form, force):
     """Write the network of RUN, a run folder, a file in one or a saved network, to FILE.
 
     Packed, it computes the same outputs, bit for bit. In ONNX every sign between binary
-    layers is the same, and the outputs are but for rounding.
+    layers of signs and bytes is the same, and the outputs are but for rounding.
 
     \b
     minibnn export runs/train-digits-1 --to packed digits.bnn.npz

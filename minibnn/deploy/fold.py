@@ -48,8 +48,9 @@ def fold(layers, channels, most, scale=None, unit=None):
             return None
     else:
         return None
-    if not all(_run(program, np.full(channels, end), unit)[1] for end in (-most, most)):
-        return None  # a number on the way is not finite, and so not monotone
+    ends = -most, most
+    if most >= 2**31 - 1 or not all(_run(program, np.full(channels, end), unit)[1] for end in ends):
+        return None  # a level has 32 bits; and what is not finite on the way is not monotone
     level = where_sign_changes(lambda z: ~(_run(program, z, unit)[0] < 0), rising, -most, most)
     threshold, direction = Threshold(), np.where(rising, 1, -1).astype(np.int8)
     threshold.load_state({"level": level.astype(np.int32), "direction": direction})

@@ -57,7 +57,7 @@ class Reading:
     layers: dict  # layer of the network -> layer of the file
     signed: dict  # binary kernel without a scale -> how many entries were not ±1, and were signed
     folded: tuple  # biases of binary layers that went into the moving mean behind them
-    left_out: tuple  # arrays of the file that are of no kind known here
+    left_out: tuple  # arrays of the file that no layer here has a use for
 
     def __str__(self):
         width = max(map(len, self.layers), default=0)
@@ -90,14 +90,14 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     kinds = (*_CONVOLUTIONS, *_DENSE, nn.BatchNorm)
     layers = [layer for layer in network.chain.walk() if isinstance(layer, kinds)]
     names = _by_name(layers, theirs, _in_order(layers, theirs) if names is None else names)
+    others = [name for name in theirs if name not in names.values()]
+    left_out += [f"{layer}/{what}" for layer in others for what in theirs[layer]]
     values, signed, folded, options = {}, {}, [], {}
     for layer in sorted(layers, key=lambda layer: not isinstance(layer, nn.BatchNorm)):
         weights, prefix = _Weights(layer, names[layer.name], theirs[names[layer.name]]), layer.name
         held = {key: a.shape for key, a in layer.held().items() if key != "scale"}
         values |= {f"{prefix}/{key}": weights.take(key, shape) for key, shape in held.items()}
         if isinstance(layer, nn.BatchNorm):
-            if (values[f"{prefix}/moving_variance"] < 0).any():
-                raise InputError(f"{weights.name}/moving_variance has entries below 0")
             options[layer] = weights.options({"epsilon": epsilon, "momentum": momentum})
         if not isinstance(layer, _BINARY):
             weights.check_left_out(held)

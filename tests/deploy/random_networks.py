@@ -124,27 +124,11 @@ def extreme_statistics(net, rng):
     for layer in net.chain.walk():
         if isinstance(layer, nn.BatchNorm):
             n = len(layer.moving_mean)
-            layer.load_state(
-                {
-                    "moving_mean": np.float32(
-                        _mixed(
-                            rng,
-                            np.round(rng.normal(0, 5, n)),  # ties, where beta is 0
-                            rng.normal(0, 5, n),
-                            rng.normal(0, 1e4, n),  # beyond what the sums reach
-                            np.round(rng.normal(0, 3, n)) + 0.5,
-                        )
-                    ),
-                    "moving_variance": np.float32(
-                        _mixed(
-                            rng,
-                            10 ** rng.uniform(-3, 3, n),
-                            10 ** rng.uniform(-12, 12, n),
-                            np.zeros(n),
-                        )
-                    ),
-                }
-            )
+            ties, halves = np.round(rng.normal(0, 5, n)), np.round(rng.normal(0, 3, n)) + 0.5
+            beyond = rng.normal(0, 1e4, n)  # what the sums reach
+            mean = _mixed(rng, ties, rng.normal(0, 5, n), beyond, halves)  # ties, where beta is 0
+            sizes = 10 ** rng.uniform(-3, 3, n), 10 ** rng.uniform(-12, 12, n), np.zeros(n)
+            layer.moving_mean[:], layer.moving_variance[:] = mean, _mixed(rng, *sizes)
             if layer.scale:
                 zeros = rng.choice([0.0, -0.0], n)
                 scales = 10 ** rng.uniform(-12, 6, n) * rng.choice([-1, 1], n)

@@ -46,3 +46,4 @@ def test_thresholds_of_sums_as_large_as_they_get():
     channels = random.normal(0, 20, (64, 4))
     channels[:, 1] = np.square(channels[:, 1])
     holds(channels, 1e-3, 4608)
+    assert fold([nn.Sign()], 1, 2**31 - 2) and fold([nn.Sign()], 1, 2**31 - 1) is None

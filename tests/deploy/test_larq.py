@@ -202,7 +202,9 @@ def test_names_settle_any_order():
     net = network()
     products = zip(["conv1", "conv2", "dense1", "dense2"], KERNELS, strict=True)
     names = dict(products) | {f"batch_norm{k + 1}": name for k, name in enumerate(NORMS)}
-    larq.read(dict(reversed(arrays.items())), net, names=names)
+    more = arrays | {"conv9/kernel": np.zeros(2)}
+    reading = larq.read(dict(reversed(more.items())), net, names=names)
+    assert reading.left_out == ("conv9/kernel",)
     assert_allclose(net.forward(x), keras(arrays, x), rtol=1e-5, atol=1e-5)
     assert unchanged(net, lambda: larq.read(arrays, net, names={"conv9": "a"})).startswith(
         "names: the network has no layer conv9; it has conv1, batch_norm1"
@@ -246,7 +248,7 @@ def without(name):
         ),
         (
             weights() | {"batch_normalization/moving_variance": np.float32([0, 1, -1, 2])},
-            "batch_normalization/moving_variance has entries below 0",
+            "batch_norm1/moving_variance must not be below 0",
         ),
         (
             dict(reversed(weights().items())),

@@ -226,7 +226,9 @@ def test_pooled_bytes_and_sums_that_nothing_normalises():
 
 
 def test_signs_of_images_themselves():
-    agrees(network([nn.Sign(), nn.BinaryConv2D(8, 3), nn.Flatten(), nn.BinaryDense(4)], (5, 5, 3)))
+    net = network([nn.Sign(), nn.BinaryConv2D(8, 3), nn.Flatten(), nn.BinaryDense(4)], (5, 5, 3))
+    net.name = ""
+    agrees(net)
 
 
 def test_scales_of_outputs_go_along():
@@ -249,6 +251,18 @@ def test_scales_of_outputs_go_along():
     for p in net.parameters():
         if p.binary:
             p.scale[:] = rng.uniform(0.01, 2, len(p.scale))
+    agrees(net)
+
+
+def test_scales_that_runtimes_like_to_multiply_into_kernels():
+    scaled = nn.BinaryConv2D(8, 3, kernel_quantizer="magnitude_aware_sign")
+    first, last = [nn.BinaryConv2D(8, 3), nn.Sign(), scaled], [nn.Sign(), nn.BinaryDense(10)]
+    net = nn.Sequential([*first, nn.Flatten(), nn.BatchNorm(), *last], (8, 8, 3), seed=0)
+    scaled.scale[:] = np.linspace(0.01, 1, 8)
+    x = some_images(net)
+    for layer in net.layers[:4]:
+        x = layer.forward(x)
+    net.layers[4].moving_mean[:] = x[0]
     agrees(net)
 
 

@@ -1,14 +1,14 @@
 """A network as an ONNX model of standard operators, for onnxruntime and whatever else reads it.
 
 ``images``, uint8 [batch, height, width, channels], goes in and ``logits``, float32 [batch,
-classes], comes out. Every sum of a binary layer is an integer below 2^24, exact in float32 in
-whatever order a runtime adds. Batch normalisation and sign behind it are a comparison with a
-number halfway between two integers. So every hidden sign equals that of the network here, and
-only the last batch normalisation rounds: in the order this package rounds, subtract, multiply,
+classes], comes out. A binary layer's sums of signs or bytes are integers below 2^24, exact in
+float32 in whatever order a runtime adds. Batch normalisation and sign behind it are a comparison
+with a number halfway between two integers. So every hidden sign equals that of the network here,
+and only the last batch normalisation rounds: in the order this package rounds, subtract, multiply,
 add. Operators are those of opset 13, from 2020 (ONNX 1.8).
 
-Real layers (``Dense``, ``Conv2D``, average pooling, ``Residual``) are written too; sums in float32
-depend on the order they are added in, so behind one of them equality ends and rounding begins.
+What sums floats is written too (``Dense``, ``Conv2D``, average pooling, ``Residual``, binary layers
+that are given floats), in the runtime's order: behind it equality ends and rounding begins.
 """
 
 import json

@@ -52,7 +52,7 @@ def translate(network, image_form):
     last = walk.nodes[-1]
     last.name = last.output[0] = "logits"
     return walk.proto(
-        network.name,
+        network.name or "network",
         ("images", np.float32 if image_form == "arrays" else np.uint8, network.input_shape),
         ("logits", np.float32, value.shape),
     )
@@ -227,8 +227,7 @@ class _Walk(Graph):
         if value.dtype is np.float64:
             x = self.cast(x, np.float32, f"{value.name}/float32")
         if value.unit is not None:
-            unit = self.constant("byte_scale", value.unit)
-            x = self.node("Mul", [x, unit], f"{value.name}/real")
+            x = self.node("Mul", [self.constant("byte_scale", value.unit), x], f"{value.name}/real")
         real = Value(x, value.shape)
         if value.scale is None:
             return real
@@ -237,8 +236,10 @@ class _Walk(Graph):
     def _with(self, kind, value, constant, array, name):
         """An operator with a number per channel, (C,), beside NCHW or (B, C)."""
         array = array[:, None, None] if len(value.shape) == 3 else array
-        constant = self.constant(constant, array)
-        return replace(value, name=self.node(kind, [value.name, constant], name))
+        inputs = [value.name, self.constant(constant, array)]
+        if kind == "Mul":  # else onnxruntime puts the factor into a kernel: sums are not integers
+            inputs.reverse()
+        return replace(value, name=self.node(kind, inputs, name))
 
 
 _KINDS = {
