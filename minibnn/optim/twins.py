@@ -122,7 +122,7 @@ class _Hysteresis(StepOptimizer):
         return super().state_dict() | used  # where the bands stand
 
     def load_state_dict(self, arrays):
-        band = {k: finite_array(x, k) for k, x in arrays.items() if k == "deadband"}
+        band = {k: finite_array(x, k, np.float64) for k, x in arrays.items() if k == "deadband"}
         for k, x in band.items():  # an archive has no arrays without axes
             found = x.item() if x.size == 1 else x.tolist()
             band[k] = self.arguments[k].check(f"{self.kind}: {k}", found)
