@@ -1,6 +1,7 @@
 """What training commands do before they train: settle options, get data, network and folder."""
 
 import inspect
+import os
 import re
 import shlex
 from contextlib import contextmanager, nullcontext
@@ -87,14 +88,14 @@ def _options_before(ctx, given):
 
     config = read_config(out, missing_ok=True) or {}
     before = config.get("options") or {}
-    if config and not before and given <= set(HOW):
-        words = "go on with it there (resume=True), or spell out all the options"
-        raise InputError(f"{out} was started from Python: {words}")
+    if not before and given <= set(HOW) and os.path.exists(out):
+        words = "was started from Python: go on with it there (resume=True), or" if config else None
+        raise InputError(f"{out} {words or 'holds no run yet:'} spell out all the options")
     command = before.get("command", ctx.info_name)
     if command != ctx.info_name:
         words = f"go on with: minibnn {command} --resume --out {shlex.quote(str(out))}"
         raise InputError(f"{out} is a run of minibnn {command}, not of {ctx.info_name}; {words}")
-    return before
+    return before and before | {"epochs": config.get("epochs")}  # or more since, from Python
 
 
 def recipes_of(names):

@@ -90,8 +90,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
     kinds = (*_CONVOLUTIONS, *_DENSE, nn.BatchNorm)
     layers = [layer for layer in network.chain.walk() if isinstance(layer, kinds)]
     names = _by_name(layers, theirs, _in_order(layers, theirs) if names is None else names)
-    others = [name for name in theirs if name not in names.values()]
-    left_out += [f"{layer}/{what}" for layer in others for what in theirs[layer]]
+    left_out += [f"{x}/{what}" for x in theirs if x not in names.values() for what in theirs[x]]
     values, signed, folded, options = {}, {}, [], {}
     for layer in sorted(layers, key=lambda layer: not isinstance(layer, nn.BatchNorm)):
         weights, prefix = _Weights(layer, names[layer.name], theirs[names[layer.name]]), layer.name

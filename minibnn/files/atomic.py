@@ -31,7 +31,8 @@ def stage(path, data, new=None):
             file.flush()
             sync(file.fileno())
     except BaseException as error:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink()
         if isinstance(error, OSError):  # it knows no name, or that of the passing file
             error.filename = str(path)
         raise

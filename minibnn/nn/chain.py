@@ -1,9 +1,9 @@
 """How layers stand together: the loops that Sequential and Residual share, and Flatten.
 
 ``fuse`` turns layers into steps: a step is a layer, or neighbours that the backend computes in one
-pass, so that between them only integers and bits move. Layers run one by one give the same bits.
-It also tells a batch normalisation which binary layer stands before it (``rounds_for``): for that
-layer it rounds integer gradients in its own pass.
+pass, so that between them only integers and bits move. Layers run one by one give the same outputs,
+and gradients but for roundings. It also tells a batch normalisation which binary layer stands
+before it (``rounds_for``): for that layer it rounds integer gradients in its own pass.
 """
 
 from itertools import pairwise
@@ -83,7 +83,7 @@ class Chain:
                 return None
             if step in self.own:
                 dy = floats(check_given(step, dy, "backward", (len(given), *self.own[step])))
-        return dy
+        return dy if need_dx else None
 
     def machine_dependent(self, exact):
         """Names of the layers that are not ``same_everywhere`` on signs or bytes, if ``exact``."""
@@ -111,14 +111,14 @@ class Chain:
 
 
 def check_given(layer, y, method, shape):
-    """What an own layer gives; bytes, as no image's, as floats. InputError if it misfits."""
+    """What an own layer gives, as floats if none here gives its type; InputError if it misfits."""
     found = getattr(y, "shape", None)
     if found != shape:
         raise InputError(f"{layer.name}: {method} must return an array {shape}, found {found}")
     if isinstance(y, np.ndarray) and not np.isfinite(y).all():
         words = "must return finite numbers, found NaN or infinity"
         raise InputError(f"{layer.name}: {method} {words}")
-    return floats(y) if getattr(y, "dtype", None) in (np.uint8, np.float16) else y
+    return y if isinstance(y, Signs) or y.dtype in (np.int16, np.int32) else floats(y)
 
 
 def fuse(layers):
@@ -187,8 +187,6 @@ class NormaliseAndSign(_Fused):
         return 2 if type(first) is BatchNorm and sign else 0
 
     def forward(self, x, training=False):
-        if isinstance(x, np.ndarray) and x.dtype == np.float64:
-            return self.one_by_one(x, training)
         normalisation = self.first.normalisation(x, training)
         signs, self.kept = ops.batch_norm_sign(*normalisation, self.last.quantizer.clip_value)
         return signs

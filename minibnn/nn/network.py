@@ -84,7 +84,7 @@ class Sequential:
                 raise InputError(f"frozen must be a list of parameter names, found {frozen!r:.60}")
             for parameter in frozen:
                 own[one_of(parameter, "frozen", own)].trainable = False
-        except InputError:
+        except Exception:  # one of an own layer's too
             for layer in self._named:  # nobody's again: they may be put together differently
                 layer.name = None
             raise

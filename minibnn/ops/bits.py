@@ -47,8 +47,6 @@ class Signs:
         """The ±1 array, of ``shape`` and ``dtype``."""
         words = np.ascontiguousarray(np.moveaxis(self.words, self.axis, -1)).astype("<u4")
         n = self.shape[self.axis]
-        if n == 0:
-            return np.ones(self.shape, dtype)
         bits = np.unpackbits(words.view(np.uint8), axis=-1, count=n, bitorder="little")
         return np.moveaxis(1 - 2 * bits.astype(np.int8), -1, self.axis).astype(dtype)
 

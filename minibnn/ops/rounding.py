@@ -68,7 +68,10 @@ def fixed_sums(sums, dy, x, mean, inverse, count, across=None):
     """
     if across:
         sums, count = across.sum(sums), count * across.size
-    check_sum(count, 2**24 * largest_of(x), "batch normalisation's gradient", bits=63)
+    most_x = largest_of(x)
+    quick = count * 2**24 * most_x < 2**63  # else it is worth a look
+    most_dy = 2**24 if quick else int(np.abs(dy.integers).max(initial=0))
+    check_sum(count, most_dy * most_x, "batch normalisation's gradient", bits=63)
     unit = x.unit if isinstance(x, Fixed) else 1.0
     dbeta = sums[0] * dy.unit
     dgamma = (sums[1] * (dy.unit * unit) - mean * dbeta) * inverse

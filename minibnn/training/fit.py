@@ -9,6 +9,7 @@ from minibnn.ops.threads import compute_threads
 from minibnn.training import plots
 from minibnn.training.config import describe
 from minibnn.training.distributed import ALONE, Ranks
+from minibnn.training.errors import writing
 from minibnn.training.keeper import Keeper
 from minibnn.training.loop import Loop
 from minibnn.training.measure import loss_function, output_names
@@ -147,7 +148,7 @@ def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_option
         for run in runs:
             run.share()
         loop = Loop(runs, batches, parts, settings, report, keeper)
-        if finished := loop.over:
+        if loop.over:
             how = f"is finished: all {runs[0].epoch} epochs are done"
             if runs[0].stopped:
                 how = f"was stopped by a callback in epoch {runs[0].epoch}"
@@ -160,7 +161,7 @@ def _train(pairs, data, settings, ranks=ALONE, sync_batch_norm=False, run_option
             loop.run()
         if keeper:
             figure = keeper.path / ("compare.png" if comparing else "curves.png")
-            if not finished or not figure.exists():
+            with writing(figure):
                 plots.draw_curves(figure, {run.name: run.history for run in runs})
     return runs
 

@@ -1,5 +1,6 @@
 """What a person sees while a run is on: a live bar in a terminal, plain lines elsewhere."""
 
+import os
 import sys
 import time
 import warnings
@@ -24,8 +25,9 @@ def reporter(progress=None, ranks=ALONE):
     if not ranks.first:
         return Mute()
     if progress is None or progress is True:
-        alone = ranks.size == 1  # Open MPI gives rank 0 a terminal though nobody may see it
-        return Live() if alone and sys.stdout and sys.stdout.isatty() else Lines()
+        live = ranks.size == 1  # Open MPI gives rank 0 a terminal though nobody may see it
+        live = live and os.environ.get("TERM") not in ("dumb", "unknown")  # on which rich is silent
+        return Live() if live and sys.stdout and sys.stdout.isatty() else Lines()
     if progress is False:
         return Silent()
     methods = [name for name in vars(Silent) if not name.startswith("_")]

@@ -158,8 +158,8 @@ class Run:
         sums, layers = meta["sums"], self.telemetry.layers
         flips = {name: integer(sums["flips"][name], name, 0) for name in layers}
         counts = {name: integer(sums[name], name, 0) for name in ("correct", "seen")}
-        spent = float(sums.get("seconds", 0.0))  # absent in files of 0.1.0
-        sums = {"loss": float(sums["loss"]), **counts, "seconds": spent, "flips": flips}
+        floats = {name: float(sums[name]) for name in ("loss", "seconds")}
+        sums = floats | counts | {"flips": flips}
         epoch, step = (integer(meta[name], name, 0) for name in ("epoch", "step"))
         parts = {"network": {}, "optimizer": {}, "flipped": {}}
         for name, array in arrays.items():

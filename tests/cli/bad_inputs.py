@@ -146,11 +146,7 @@ TRAINING = {  # options of train, compare and sweep
         ("text.txt/run", "text.txt/run: Not a directory"),
         ("swept", "swept holds a sweep, not a run: name another folder"),
         ("swept --force", "swept holds a sweep, not a run: name another folder"),
-        (
-            "run",
-            "run already holds a run; go on with it (resume), replace it (force) or name another "
-            "folder",
-        ),
+        ("run", "run already holds a run; go on with it (resume), replace it (force) or name ..."),
     ],
     "--checkpoint-every": [("0", "checkpoint_every must be an integer from 1 on, found 0")],
     "--checkpoint-minutes": [
@@ -180,6 +176,7 @@ ROWS = {
         "--resume": [
             ("", "--resume needs --out FOLDER, the run to go on with"),
             ("--out none", "there is no run to resume: the folder none does not exist"),
+            ("--out empty", "empty holds no run yet: spell out all the options"),
             ("--force --out none", "resume goes on with a run, force discards it: choose one"),
             (
                 "--out run",

@@ -1,6 +1,7 @@
 """The command line, as a person meets it: what it prints, keeps and refuses."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -83,7 +84,12 @@ def test_resume_needs_only_the_folder_and_more_epochs(works):
     works("train", *SMALL[:-1], 4, *options, "--out", "whole")
     parts, whole = (Path(n, "checkpoint.npz").read_bytes() for n in ("parts", "whole"))
     assert parts == whole
+    os.utime("parts/curves.png", (0, 0))
     assert "finished: all 4 epochs are done" in works("train", "--resume", "--out", "parts")
+    assert Path("parts/curves.png").stat().st_mtime > 0  # drawn again: it may be of fewer epochs
+    path = Path("parts/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"epochs": 5}))  # as fit does
+    assert "epoch 5/5" in works("train", "--resume", "--out", "parts")
 
 
 def test_a_run_that_went_on_is_repeated_by_its_commands(works):

@@ -12,35 +12,13 @@ GOOD = names("train", "ab", 2) | names("val", "ab", 1)
 
 
 def test_folders_are_classes_and_names_are_sorted(tmp_path):
-    files = dict.fromkeys(
-        (
-            "train/n02/b.JPEG",
-            "train/n02/a.jpeg",
-            "train/n01/x.PnG",
-            "train/n01/more/deeper/y.jpg",
-            "val/n02/1.jpg",
-            "val/n01/1.jpg",
-        )
-    )
-    left_alone = dict.fromkeys(
-        (
-            "train/n01/notes.txt",
-            "train/n01/.hidden.jpg",
-            "train/n01/.deeper/y.jpg",
-            "train/.DS_Store/z.jpg",
-            "train/README.md",
-            "other/n01/1.jpg",
-        ),
-        b"?",
-    )
-    train, val = list_images(write_tree(tmp_path, files | left_alone))
+    found = "n01/more/deeper/y.jpg n01/x.PnG n02/a.jpeg n02/b.JPEG".split()
+    files = [f"train/{name}" for name in reversed(found)] + ["val/n02/1.jpg", "val/n01/1.jpg"]
+    other = "n01/notes.txt n01/.hidden.jpg n01/.deeper/y.jpg .DS_Store/z.jpg README.md".split()
+    left_alone = dict.fromkeys([f"train/{name}" for name in other] + ["other/n01/1.jpg"], b"?")
+    train, val = list_images(write_tree(tmp_path, dict.fromkeys(files) | left_alone))
     assert train.classes == val.classes == ("n01", "n02")
-    assert train.names == [
-        "train/n01/more/deeper/y.jpg",
-        "train/n01/x.PnG",
-        "train/n02/a.jpeg",
-        "train/n02/b.JPEG",
-    ]
+    assert train.names == [f"train/{name}" for name in found]
     assert_array_equal(train.labels, [0, 0, 1, 1])
     assert_array_equal(val.labels, [0, 1])
     assert train.sizes.tolist() == [(tmp_path / name).stat().st_size for name in train.names]

@@ -28,15 +28,10 @@ def reference_backend(use_backend):
 
 
 def network(**norm):
-    return nn.Sequential(
-        [
-            *(nn.BinaryConv2D(4, 3, padding="valid"), nn.BatchNorm(**norm), nn.Sign()),
-            *(nn.BinaryConv2D(5, 3), nn.MaxPool2D(2), nn.BatchNorm(**norm), nn.Sign()),
-            *(nn.Flatten(), nn.BinaryDense(6), nn.BatchNorm(**norm), nn.Sign()),
-            *(nn.BinaryDense(3), nn.BatchNorm(**norm)),
-        ],
-        (6, 6, 2),
-    )
+    layers = [nn.BinaryConv2D(4, 3, padding="valid"), nn.BatchNorm(**norm), nn.Sign()]
+    layers += [nn.BinaryConv2D(5, 3), nn.MaxPool2D(2), nn.BatchNorm(**norm), nn.Sign()]
+    layers += [nn.Flatten(), nn.BinaryDense(6), nn.BatchNorm(**norm), nn.Sign()]
+    return nn.Sequential([*layers, nn.BinaryDense(3), nn.BatchNorm(**norm)], (6, 6, 2))
 
 
 def weights(seed=0):
@@ -221,43 +216,32 @@ def without(name):
     return {key: array for key, array in weights().items() if key != name}
 
 
-@pytest.mark.parametrize(
-    "arrays, message",
-    [
-        (
-            without("batch_normalization_1/beta"),
-            "batch_normalization_1/beta is missing (for the network's batch_norm2)",
-        ),
-        (without("quant_dense/kernel"), "expected 2 dense layers, found 1: quant_dense_1"),
-        (
-            weights() | {"quant_conv2d_1/kernel": np.ones((3, 3, 5, 4))},
-            "quant_conv2d_1/kernel has shape (3, 3, 5, 4), but the network's conv2 needs "
-            "(3, 3, 4, 5)",
-        ),
-        (
-            weights() | {"batch_normalization/beta": np.float32([0, 1, np.nan, 2])},
-            "batch_normalization/beta holds NaN or infinity, as float32",
-        ),
-        (
-            weights() | {"batch_normalization/beta": np.full(4, 1e300)},
-            "batch_normalization/beta holds NaN or infinity, as float32",
-        ),
-        (
-            weights() | {"quant_dense/kernel": np.full((20, 6), "a")},
-            "quant_dense/kernel must be real numbers, found <U1",
-        ),
-        (
-            weights() | {"batch_normalization/moving_variance": np.float32([0, 1, -1, 2])},
-            "batch_norm1/moving_variance must not be below 0",
-        ),
-        (
-            dict(reversed(weights().items())),
-            "the convolutions stand in the order quant_conv2d_1, quant_conv2d, not in that of "
-            "their numbers; say which is which by names={...}",
-        ),
-        ({}, "expected 2 convolutions, found 0: none"),
-    ],
+def having(key, array):
+    return weights() | {key: array}
+
+
+NORM, NOT_FINITE = (
+    "batch_normalization",
+    "batch_normalization/beta holds NaN or infinity, as float32",
 )
+SHAPES = "has shape (3, 3, 5, 4), but the network's conv2 needs (3, 3, 4, 5)"
+ORDER = "the convolutions stand in the order quant_conv2d_1, quant_conv2d, not in that of their "
+REFUSED = [
+    (without(f"{NORM}_1/beta"), f"{NORM}_1/beta is missing (for the network's batch_norm2)"),
+    (without("quant_dense/kernel"), "expected 2 dense layers, found 1: quant_dense_1"),
+    (having("quant_conv2d_1/kernel", np.ones((3, 3, 5, 4))), f"quant_conv2d_1/kernel {SHAPES}"),
+    (having(f"{NORM}/beta", np.float32([0, 1, np.nan, 2])), NOT_FINITE),
+    (having(f"{NORM}/beta", np.full(4, 1e300)), NOT_FINITE),
+    (having("quant_dense/kernel", np.full((20, 6), "a")),
+     "quant_dense/kernel must be real numbers, found <U1"),
+    (having(f"{NORM}/moving_variance", np.float32([0, 1, -1, 2])),
+     "batch_norm1/moving_variance must not be below 0"),
+    (dict(reversed(weights().items())), f"{ORDER}numbers; say which is which by names={{...}}"),
+    ({}, "expected 2 convolutions, found 0: none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arrays, message", REFUSED)
 def test_refused(arrays, message, tmp_path):
     net = network()
     assert unchanged(net, lambda: larq.read(arrays, net)) == message

@@ -357,10 +357,6 @@ DIALECTS = {
     "lerp for convex": (larq_bop, {"rule": "larq"}, "bop.average E4"),
     "larq and lerp for the defaults": (larq_bop, {}, "bop.average bop.ties"),
     "dead weights flip": (BOP["inclusive for strict"], {"rule": "inclusive"}, "bop.ties"),
-    "size alone": (
-        _bop(flips=lambda w, m, t, s, g: abs(m) >= t),
-        {"rule": "inclusive"},
-        "bop.rule",
-    ),
+    "size alone": (_bop(flips=lambda w, m, t, *_: abs(m) >= t), {"rule": "inclusive"}, "bop.rule"),
     "larq, ties to -1": (larq_to_minus, {"rule": "larq", "average": "lerp"}, "bop.ties"),
 }

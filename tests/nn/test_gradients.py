@@ -101,6 +101,18 @@ def test_every_kind_of_layer_takes_them(use_backend):
         np.testing.assert_allclose(found[0][name], found[-1][name], rtol=1e-4, atol=1e-6)
 
 
+def test_a_pool_rounds_nothing_where_the_convolution_before_it_will():
+    found = []
+    for padding in ("valid", "same"):  # the same windows, but only the first are fused
+        pooled = nn.BinaryConv2D(64, 3), nn.MaxPool2D(2, padding=padding), nn.BatchNorm(), nn.Sign()
+        layers = [nn.BinaryConv2D(8, 3), nn.BatchNorm(), nn.Sign(), *pooled]
+        layers += [nn.Flatten(), nn.BinaryDense(4), nn.BatchNorm()]
+        net = nn.Sequential(layers, (16, 16, 3), gradients="int8")
+        found.append(gradients_of(net, *batch(net)))
+    for name, g in found[0].items():
+        np.testing.assert_array_equal(g, found[1][name], name)
+
+
 def test_float_images_and_real_layers_are_named():
     net = digits()
     assert net.machine_dependent() == []

@@ -129,6 +129,8 @@ def test_nothing_is_computed_before_the_first_parameter():
     net.forward(np.zeros((3, 2, 2, 1), np.float32), training=True)
     assert net.backward(dy) is None
     assert watched.asked == 0
+    nothing = nn.Sequential([], (2,))
+    assert nothing.backward(nothing.forward(dy)) is None
     assert net.backward(dy, need_dx=True).shape == (3, 2, 2, 1)
     assert watched.asked == 1
 
@@ -144,6 +146,9 @@ def test_predict_is_evaluation_whatever_the_batch_size():
     for name, value in net.state_dict().items():
         assert_array_equal(value, state[name])
     assert (net.forward(x, training=True) != whole).any()
+    net = nn.Sequential([nn.BinaryConv2D(65, (1, 2), (2, 2), "valid")], (13, 2, 32))
+    f = np.random.default_rng(0).normal(size=(31, 13, 2, 32)).astype(np.float32, order="F")
+    assert_array_equal(net.predict(f, batch_size=1), net.predict(f, batch_size=31))
 
 
 def test_a_last_layer_gives_floats_in_evaluation_whatever_the_gradients():
@@ -279,7 +284,14 @@ def test_layers_that_did_not_fit_may_be_tried_again():
     layers = [nn.BinaryDense(3), nn.BatchNorm()]
     with pytest.raises(InputError, match="Flatten"):
         nn.Sequential(layers, (2, 2, 1))
-    assert nn.Sequential(layers, (4,)).output_shape == (3,)
+    with pytest.raises(InputError, match="classes"):
+        nn.Sequential(layers, (4,), classes=["one"])
+    own = type("Own", (nn.Layer,), {"build": lambda self, *_: 1 / 0})
+    with pytest.raises(ZeroDivisionError):
+        nn.Sequential([*layers, own()], (4,))
+    assert nn.Sequential([nn.Dense(3), layers[1]], (4,)).output_shape == (3,)
+    assert layers[1].rounds_for is None  # the binary layer is no longer before it
+    assert nn.Sequential(layers[:1], (4,)).output_shape == (3,)
 
 
 @pytest.mark.parametrize(

@@ -208,5 +208,7 @@ def test_a_layer_of_ones_own_gets_floats_of_bytes_signs_and_sums():
     assert_array_equal(seen[0], (2 * pixels - 255) * np.float32(1 / 255))
     assert_array_equal(seen[1], np.where(seen[0] < 0, -1, 1))
     assert_array_equal(seen[2], seen[1] @ layers[5].kernel.value)
-    numbers = half(**forward(lambda x: np.full(x.shape, 200, np.uint8)))()  # no image's
-    assert nn.Sequential([numbers, nn.ReLU()], (1,)).predict(np.float32([[0]])) == 200
+    for dtype in (np.uint8, np.uint16, np.int64, np.longdouble):  # no image's, nor any layer's here
+        numbers = half(**forward(lambda x, dtype=dtype: np.full(x.shape, 200, dtype)))()
+        found = nn.Sequential([numbers, nn.Flatten()], (1,)).predict(np.float32([[0]]))
+        assert (found, found.dtype) == (200, np.float32)

@@ -1,6 +1,7 @@
 """Fixed-point numbers: their exponent, their rounding, and sums that would need more bits."""
 
 import math
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,7 @@ from minibnn.ops import reference
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import WIDTHS, Fixed, check_sum, fixed_exponent, most
+from minibnn.ops.rounding import fixed_sums
 
 bits_of = st.sampled_from([*WIDTHS, 16, 20])
 
@@ -93,6 +95,13 @@ def test_sums_past_32_bits_are_refused_in_one_line():
     ) as e:
         check_sum((2**31 - 1) // 127 + 1, 127, "a sum")
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("largest, fits", [(9 * 127, True), (2**24, False)])
+def test_sums_of_batch_normalisation_count_what_is_there(largest, fits):
+    dy, x = Fixed(np.int32([[largest, -1]])), Fixed(np.int32([[1, 2]]))
+    with nullcontext() if fits else pytest.raises(InputError, match="at most 1,048,578 fit"):
+        fixed_sums(np.zeros((2, 2), np.int64), dy, x, np.zeros(2), np.ones(2), 2**21)
 
 
 @pytest.mark.parametrize("dtype, count", [(np.int8, 16_909_321), (np.int16, 4_202_513)])

@@ -6,7 +6,7 @@ import re
 import pytest
 from small_runs import compare, fit
 
-from minibnn.training.progress import Live, Pace, Silent, reporter
+from minibnn.training.progress import Lines, Live, Pace, Silent, reporter
 
 
 class Clock:
@@ -98,6 +98,8 @@ def test_notes_are_not_lost_in_silence():
         Silent().note("look here")
 
 
-def test_a_terminal_gets_the_bar(monkeypatch):
+@pytest.mark.parametrize("term, kind", [("xterm", Live), ("dumb", Lines), ("unknown", Lines)])
+def test_a_terminal_gets_the_bar_if_it_can_show_one(term, kind, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    assert isinstance(reporter(), Live)
+    monkeypatch.setenv("TERM", term)
+    assert type(reporter()) is kind

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from small_runs import assert_same_run, compare, fit, small_data
@@ -213,6 +214,15 @@ print(len(minibnn.load("run").predict(small_data().test_images)))
 def test_nothing_that_windows_lacks_is_needed(tmp_path, run_python):
     code, out, err = run_python(f"import os; os.chdir({str(tmp_path)!r})\n{WINDOWS}")
     assert (code, out) == (0, "53\n"), err
+
+
+def test_a_file_on_a_read_only_system_is_named(tmp_path, monkeypatch):
+    refuse = Mock(side_effect=OSError(30, "Read-only file system"))
+    monkeypatch.setattr(atomic, "open", refuse, raising=False)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OSError, match="Read-only") as caught:
+        atomic.write_atomic(tmp_path / "file", b"")
+    assert caught.value.filename == str(tmp_path / "file")
 
 
 @pytest.mark.parametrize(("syncs", "content"), [(0, b"one"), (1, b"two")])  # a file's, its folder's

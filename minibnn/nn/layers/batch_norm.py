@@ -42,7 +42,7 @@ class BatchNorm(Layer):
         return dict.fromkeys(own, (np.float32, input_shape[-1:]))
 
     def build(self, input_shape, rng):
-        channels = input_shape[-1]
+        channels, self.rounds_for = input_shape[-1], None  # until ``fuse`` knows it
         self.places = math.prod(input_shape[:-1])  # of a sample, that a statistic goes over
         self.gamma = Parameter(f"{self.name}/gamma", np.ones(channels))
         self.beta = Parameter(f"{self.name}/beta", np.zeros(channels))

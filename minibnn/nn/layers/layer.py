@@ -27,8 +27,8 @@ class Layer:
 
     A layer takes and gives Signs, integers or floats; a first layer also takes bytes. With integer
     gradients Fixed goes both ways: sums of bytes forward, gradients backward. In place of all these
-    a layer of one's own gets floats, unless it ``takes_fixed``. Shapes are without the batch. The
-    defaults are those of a layer without parameters that keeps its input's shape.
+    a layer of one's own gets floats, unless it ``takes_fixed`` as heirs of some here do. Shapes are
+    without the batch. The defaults are a layer's without parameters that keeps its input's shape.
     """
 
     prefix = "layer"  # of the name a network gives: prefix1, prefix2, ...

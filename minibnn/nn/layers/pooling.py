@@ -52,7 +52,7 @@ class MaxPool2D(_Pooling):
             return None
         if self.signs is not None:
             _, self.where = ops.max_pool2d(self.signs.unpack(), *self.geometry)
-        if self.gradient_bits:  # windows may overlap: their sums are to be exact
+        if self.gradient_bits and self.strides != self.pool_size:  # sums, which are to be exact
             dy = dy if isinstance(dy, Fixed) else ops.to_fixed(dy, LOSS_WIDTH, self.across)
         return ops.max_pool2d_grad(dy, self.where, self.input_shape, *self.geometry)
 

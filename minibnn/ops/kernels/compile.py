@@ -147,8 +147,6 @@ def kernel(function=None, counts=False, inner=False, **options):
     options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True, "nogil": True}
     options |= {"_nrt": counts or options.get("parallel", False), "pipeline_class": _Compiler}
     compiled = numba.njit(**options)(function)
-    if numba.config.DISABLE_JIT:
-        return compiled
     if _CACHE and not inner:
         settings, own = vars(numba.config), {"CACHE_DIR": _CACHE, "CACHE_LOCATOR_CLASSES": ""}
         before = {name: settings.get(name, "") for name in own}

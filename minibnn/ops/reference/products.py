@@ -291,8 +291,8 @@ def _pixels(seen, dtype):
 def _correlate(x, w, strides, padding, pad_value):
     """Per tap, the pixels it meets times its matrix (I, O); one product per sample."""
     seen = windows(x.shape[1:3], w.shape[:2], strides, padding)
-    x, pixels = np.pad(x, seen.borders, constant_values=pad_value), math.prod(seen.output)
-    y = 0
+    x = np.ascontiguousarray(np.pad(x, seen.borders, constant_values=pad_value))
+    y, pixels = 0, math.prod(seen.output)
     for tap, (rows, columns) in seen.taps:
         y += x[:, rows, columns].reshape(len(x), pixels, x.shape[3]) @ w[tap]
     return y.reshape(len(x), *seen.output, w.shape[3])
