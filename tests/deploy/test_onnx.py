@@ -108,24 +108,12 @@ def agrees(net):
     return model
 
 
-norms = st.builds(
-    nn.BatchNorm,
-    scale=st.booleans(),
-    center=st.booleans(),
-    epsilon=st.sampled_from([1e-30, 1e-3, 1.0]),
-)
-sides = st.tuples(st.integers(1, 3), st.integers(1, 3))
-convolutions = st.builds(
-    nn.BinaryConv2D,
-    st.sampled_from([1, 3, 8, 33]),
-    sides,
-    st.tuples(st.integers(1, 2), st.integers(1, 2)),
-    st.sampled_from(["same", "valid"]),
-    st.integers(0, 1),
-)
-pools = st.builds(
-    nn.MaxPool2D, sides, st.sampled_from([None, 1, 2]), st.sampled_from(["same", "valid"])
-)
+epsilons, paddings = st.sampled_from([1e-30, 1e-3, 1.0]), st.sampled_from(["same", "valid"])
+norms = st.builds(nn.BatchNorm, scale=st.booleans(), center=st.booleans(), epsilon=epsilons)
+sides, strides = (st.tuples(*[st.integers(1, most)] * 2) for most in (3, 2))
+filters = st.sampled_from([1, 3, 8, 33])
+convolutions = st.builds(nn.BinaryConv2D, filters, sides, strides, paddings, st.integers(0, 1))
+pools = st.builds(nn.MaxPool2D, sides, st.sampled_from([None, 1, 2]), paddings)
 
 
 @st.composite
@@ -167,16 +155,9 @@ def test_convolutions(strides, padding, pad_value, pool):
     if pool:
         behind.insert(pool - 1, nn.MaxPool2D(2, 1, "same"))
     options = {"strides": strides, "padding": padding, "pad_value": pad_value}
-    layers = [
-        nn.BinaryConv2D(33, (3, 2), **options),
-        nn.BatchNorm(scale=True),
-        nn.Sign(),
-        nn.BinaryConv2D(9, (2, 3), **options),
-        *behind,
-        nn.Flatten(),
-        nn.BinaryDense(10),
-        nn.BatchNorm(),
-    ]
+    layers = [nn.BinaryConv2D(33, (3, 2), **options), nn.BatchNorm(scale=True), nn.Sign()]
+    layers += [nn.BinaryConv2D(9, (2, 3), **options), *behind]
+    layers += [nn.Flatten(), nn.BinaryDense(10), nn.BatchNorm()]
     net = network(layers, (7, 8, 3), seed=pool)
     falling = [(layer.gamma.value < 0).sum() for layer in net.layers[:6] if hasattr(layer, "gamma")]
     assert min(falling) > 0
