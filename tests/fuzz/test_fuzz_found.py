@@ -120,7 +120,7 @@ def test_layers_that_cannot_be(layer):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("tensorboard", 5), ("augment", "x"), ("epochs", []), ("seed", {}), ("filters", "a")],
+    [("tensorboard", 5), ("augment", "x"), ("batch_size", []), ("seed", {}), ("filters", "a")],
 )
 def test_options_of_a_run_that_are_none(tmp_path, capsys, option, value):
     """A number where click expects a text or a flag was an AttributeError."""
