@@ -229,8 +229,8 @@ _BOPS = (
         differences=(
             "Not run to its end yet. Gradients of 10 bits and cutout as for the network of the "
             "package; there 8 bits cost about a point. Momentum 0.97 as in a run of 64 epochs.",
-            "gamma falls by the same factor in every epoch: runs of 43 and 64 epochs by a cosine "
-            "are equally far until it is 2e-4. Below that time helps, and here are 140 epochs.",
+            "gamma falls by a factor: runs of 43 and 64 epochs by a cosine are half a point apart "
+            "(training) at 2e-4, one at the end. Time helps below that, where 140 epochs are here.",
         ),
         **_BUDGET | {"gradients": "int10", "bn_momentum": 0.97, "optimizer": _SLOW},
     ),
