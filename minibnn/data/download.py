@@ -29,7 +29,8 @@ def fetch(url, sha256, name, download=True, progress=None):
     try:
         pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader)
     except OSError as error:  # requests' errors are OSErrors, some ValueErrors too
-        reason = error.strerror or f"no network? {type(error).__name__}"
+        why = error.strerror or getattr(error.__cause__, "strerror", None)  # pooch says some anew
+        reason = f"{folder}: {why}" if why else f"no network? {type(error).__name__}"
         if (response := getattr(error, "response", None)) is not None:
             response.close()
             reason = f"the server says {response.status_code} {response.reason}"

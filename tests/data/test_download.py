@@ -4,6 +4,8 @@ import hashlib
 import http.server
 import socket
 import threading
+from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from cifar_files import binary_contents, random_images, write_archive
@@ -29,10 +31,7 @@ def server(tmp_path):
     """A running server of the folder ``served``; ``.asked`` lists what was asked for."""
     folder = tmp_path / "served"
     folder.mkdir()
-
-    def handler(*arguments):
-        return Handler(*arguments, directory=folder)
-
+    handler = partial(Handler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         running.asked, running.folder = [], folder
         thread = threading.Thread(target=running.serve_forever, args=(0.02,))
@@ -62,8 +61,7 @@ def offered(server, cache, monkeypatch):
     path = write_archive(
         server.folder / ARCHIVE, "cifar-10-batches-bin", binary_contents(*random_images())
     )
-    port = server.server_address[1]
-    monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{port}/{ARCHIVE}")
+    monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{server.server_port}/{ARCHIVE}")
     official = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setitem(cifar10.SHA256, ARCHIVE, official)
     return path
@@ -114,11 +112,16 @@ def test_a_missing_page_is_named(offered, cache):
 
 
 def test_no_network_is_one_clear_line(offered, cache, monkeypatch):
-    with socket.socket() as nobody:  # a port on which nothing listens
-        nobody.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as nobody:  # then nothing listens
         port = nobody.getsockname()[1]
     monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{port}/{ARCHIVE}")
     refused("could not be downloaded .no network.*--data-dir or MINIBNN_DATA", progress=False)
+
+
+def test_a_cache_that_may_not_be_written_is_named(cache, monkeypatch):
+    denied = PermissionError(13, "Permission denied")
+    monkeypatch.setattr("pooch.utils.os.makedirs", Mock(side_effect=denied))
+    refused(f"could not be downloaded .{cache}: Permission denied", progress=False)
 
 
 def test_a_connection_that_breaks_off_leaves_nothing(offered, server, cache, monkeypatch):

@@ -40,10 +40,8 @@ def test_cut_off_and_foreign_files_are_named(tmp_path):
     for length in range(0, len(whole), 37):
         path.write_bytes(whole[:length])
         refused(path, "cut off or damaged")
-    npy = io.BytesIO()
-    np.save(npy, GOOD["train_images"])
-    path.write_bytes(npy.getvalue())
-    refused(path, "no file of numpy.savez")
+    np.save(tmp_path / "own.npy", GOOD["train_images"])
+    refused(tmp_path / "own.npy", "no file of numpy.savez")
 
 
 def test_any_flipped_byte_in_the_pixels_is_noticed(tmp_path):
@@ -88,17 +86,14 @@ def test_more_than_there_is_memory_is_refused_before_reading(tmp_path, monkeypat
 
 
 def test_a_directory_that_promises_more_than_can_be_packed_is_refused(tmp_path):
-    npy = io.BytesIO()
+    path, npy = tmp_path / "own.npz", io.BytesIO()
     declared = {"descr": "|u1", "fortran_order": False, "shape": (5000, 2000)}
     np.lib.format.write_array_header_1_0(npy, declared)
     size = len(npy.getvalue()) + 100
-    write_raw(
-        tmp_path / "own.npz", "train_images", npy.getvalue() + bytes(100), zipfile.ZIP_DEFLATED
-    )
-    content = (tmp_path / "own.npz").read_bytes()
+    write_raw(path, "train_images", npy.getvalue() + bytes(100), zipfile.ZIP_DEFLATED)
     lie = (size - 100 + 5000 * 2000).to_bytes(4, "little")
-    (tmp_path / "own.npz").write_bytes(content.replace(size.to_bytes(4, "little"), lie))
-    refused(tmp_path / "own.npz", "train_images declares 10000128 bytes in .*more than is possible")
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), lie))
+    refused(path, "train_images declares 10000128 bytes in .*more than is possible")
 
 
 def test_packing_nobody_needs_is_refused(tmp_path):
