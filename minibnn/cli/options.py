@@ -42,7 +42,9 @@ DATA_DIR = click.option(
     "variable MINIBNN_DATA, else a download), or the folder that holds train/ and val/.",
 )
 IMAGE_SIZE = click.option(
-    "--image-size", type=int, help="Cut the images of an image-folder to N x N. Default: 224."
+    "--image-size",
+    type=int,
+    help="Cut the images of an image-folder to N x N. Default: 224, or what the network takes.",
 )
 
 

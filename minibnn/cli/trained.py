@@ -66,7 +66,8 @@ def images_for(trained, where, load, dataset=None, data_dir=None, image_size=Non
         raise InputError(f"{where} does not tell its images: name them by --dataset")
     own = options if dataset == options.get("dataset") else {}
     data_dir = data_dir or own.get("data_dir")
-    image_size = own.get("image_size") if image_size is None else image_size
+    if image_size is None and dataset == "image-folder":
+        image_size = trained.network.input_shape[0]
     images = load(dataset, data_dir, image_size=image_size, test_share=own.get("test_share"))
     takes, found = tuple(trained.network.input_shape), tuple(images.input_shape)
     if takes != found:

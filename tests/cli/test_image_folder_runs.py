@@ -66,7 +66,9 @@ def test_a_broken_image_is_left_out_of_what_is_measured(run, here, monkeypatch):
 def test_a_folder_of_other_classes_is_not_measured(run, works, fails, here):
     run("train", *OPTIONS, "--epochs", 1, "--out", "run")
     write_tree(here / "two", names("train", "ab", 2) | names("val", "ab", 2))
-    works("evaluate", "run", "--data-dir", "two")  # the first ones, which have the same numbers
+    works("export", "run", "packed.npz", "--to", "packed")
+    for network in ("run", "packed.npz"):  # the first ones, which have the same numbers
+        works("evaluate", network, "--data-dir", "two")
     write_tree(here / "others", names("train", "ac", 2) | names("val", "ac", 2))
     words = "class 1 of the network is b, that of the images c"
     fails(words, "evaluate", "run", "--data-dir", "others")

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 import minibnn as bnn
+from minibnn.cli.predict import probabilities
+from minibnn.training.measure import Evaluation, Measured
 
 
 @pytest.fixture(autouse=True)
@@ -98,8 +100,6 @@ def test_evaluate_json_and_image(works):
 
 
 def test_many_classes_are_told_by_their_mistakes():
-    from minibnn.training.measure import Evaluation, Measured
-
     matrix = np.eye(30, dtype=np.int64) * 5
     matrix[3, 4], matrix[7, 0] = 5, 2
     classes = tuple(f"c{k}" for k in range(30))
@@ -170,8 +170,6 @@ def test_predict_json(works):
 
 
 def test_probabilities_do_not_overflow():
-    from minibnn.cli.predict import probabilities
-
     found = probabilities(np.float32([[1e4, -1e4], [3, 3]]))
     np.testing.assert_array_equal(found, [[1, 0], [0.5, 0.5]])
 
