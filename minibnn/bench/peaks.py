@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from minibnn.bench.clock import FULL, measure
+from minibnn.bench.clock import measure
 from minibnn.bench.products import blas_seconds
 from minibnn.ops.bits import WORD
 from minibnn.ops.kernels.compile import kernel
@@ -39,7 +39,7 @@ COPIED = 1 << 27  # bytes of a copy that no cache holds
 SEEN = {4: 1, 2: 2, 1: 1}
 
 
-def peak_rates(threads, gradients, effort=FULL):
+def peak_rates(threads, gradients, effort):
     """Multiply-adds per second of BLAS and of the tiles, on ``threads`` threads, as a dict.
 
     "sgemm" is float32 BLAS on large square matrices. "popcount" and "table" do one multiply-add for
@@ -80,7 +80,7 @@ def limits(peaks):
     }
 
 
-def copy_rate(effort=FULL):
+def copy_rate(effort):
     """Bytes per second, read and written, of a copy of COPIED bytes over all threads."""
     source = np.ones(COPIED // 2, np.uint8)
     target = np.zeros_like(source)

@@ -3,7 +3,7 @@
 import click
 
 from minibnn.bench import clock
-from minibnn.bench.run import SECTIONS, USUAL
+from minibnn.bench.run import SECTIONS, USUAL, run
 from minibnn.cli.options import JSON, THREADS
 from minibnn.errors import InputError
 
@@ -75,8 +75,6 @@ def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, t
         if "scaling" not in only:
             raise InputError("--figure belongs to --only scaling")
         check_figure_path(figure)
-    from minibnn.bench import run
-
     report = run(setting, only or USUAL, (lambda text: None) if as_json else click.echo)
     if as_json:
         click.echo(json.dumps(report, indent=2))

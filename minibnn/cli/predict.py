@@ -59,7 +59,7 @@ def predict(network, images, model, top, threads, as_json):
     if net.image_form == "arrays":
         raise InputError(f"{network} was trained on floats: give its predict() such arrays")
     use_threads(threads)
-    classes = trained.network.classes or tuple(map(str, range(net.output_shape[0])))
+    classes = net.classes or tuple(map(str, range(net.output_shape[0])))
     found, bad = [], False
     for path in images:
         try:

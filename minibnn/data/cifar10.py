@@ -37,7 +37,7 @@ BINARY = Layout(
 PYTHON = Layout("cifar-10-batches-py", "cifar-10-python.tar.gz", _FILES)
 
 
-def load_cifar10(data_dir=None, download=True, progress=None):
+def load_cifar10(data_dir, download, progress):
     """CIFAR-10 as a Dataset; see ``minibnn.data.load``."""
     data_dir = data_dir or os.environ.get(ENVIRONMENT)
     try:

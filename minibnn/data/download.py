@@ -6,7 +6,7 @@ import sys
 from minibnn.errors import InputError
 
 
-def fetch(url, sha256, name, download=True, progress=None):
+def fetch(url, sha256, name, download, progress):
     """Path of the file ``name`` in the user's cache, downloaded from ``url`` if it isn't there.
 
     InputError if that fails, or its checksum is wrong (the file is not kept). For ``progress`` and

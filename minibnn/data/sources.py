@@ -63,7 +63,7 @@ def load(
     raise InputError(f"data set must be one of {', '.join(DATASETS)}, found {name!r}")
 
 
-def load_image_folder(data_dir, image_size=None, workers=None, progress=None, test_share=None):
+def load_image_folder(data_dir, image_size, workers, progress, test_share):
     """The image-folder of ``load``; read are names and sizes, and images until one is whole."""
     if not data_dir:
         raise InputError("image-folder needs a folder with train/ and val/: name it by --data-dir")

@@ -119,7 +119,7 @@ class Archive:
     ``declared`` has the (dtype, shape) of each array by name; they agree with the members' lengths.
     """
 
-    def __init__(self, archive, length, packed=()):
+    def __init__(self, archive, length, packed):
         self._archive, self._members = archive, {}
         methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) if packed else (zipfile.ZIP_STORED,)
         left = machine_memory() if packed else length

@@ -170,7 +170,7 @@ class Problems:
     consumer's. ``tell``, if not None, is called with a line for each.
     """
 
-    def __init__(self, root, tell=None):
+    def __init__(self, root, tell):
         self.root, self.tell = root, tell
         self.found, self.told = {}, {}
 
