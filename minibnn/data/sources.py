@@ -16,7 +16,7 @@ from minibnn.ops.threads import cores
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 SIZE = 224  # as the published ImageNet networks take them
-MOST_WORKERS = 256
+MOST_WORKERS = 4096
 DATASETS = ("digits", "cifar10", "image-folder", "npz:FILE")
 
 
