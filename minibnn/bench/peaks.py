@@ -1,5 +1,7 @@
 """What the machine could do: each tile on operands in the first-level cache, BLAS, a plain copy."""
 
+from functools import partial
+
 import numpy as np
 from numba import prange
 
@@ -84,7 +86,7 @@ def copy_rate(effort):
     """Bytes per second, read and written, of a copy of COPIED bytes over all threads."""
     source = np.ones(COPIED // 2, np.uint8)
     target = np.zeros_like(source)
-    return 2 * source.nbytes / measure(lambda: _copy(source, target), effort)["seconds"]
+    return 2 * source.nbytes / measure(partial(_copy, source, target), effort)["seconds"]
 
 
 def _popcount(threads, effort):
@@ -98,7 +100,8 @@ def _popcount(threads, effort):
         Lines(np.zeros(threads * rows * LANES, np.int16), steps(rows, LANES)),
     )
     rounds = 10 * CALLS // tiles
-    seconds = measure(lambda: _run_popcount(simd(), *operands, threads, rounds), effort)["seconds"]
+    run = partial(_run_popcount, simd(), *operands, threads, rounds)
+    seconds = measure(run, effort)["seconds"]
     return threads * rounds * rows * LANES * pitch * WORD / seconds
 
 
@@ -106,14 +109,14 @@ def _multiplied(threads, effort):
     taps, steps = 2, 4  # 28 kB of operands and sums
     a, b = (scratch(f"peak {k}", (2 * TILE * n,), np.int8, fill=1) for k, n in (("a", 4), ("b", 8)))
     sums, starts = scratch("peak sums", (threads, BLOCK), np.int32), np.zeros(taps, np.int64)
-    run = lambda: _run_multiply(simd(), SETUP, a, starts, b, steps, sums, threads, CALLS)  # noqa: E731
+    run = partial(_run_multiply, simd(), SETUP, a, starts, b, steps, sums, threads, CALLS)
     return threads * CALLS * taps * BLOCK * steps * STEP / measure(run, effort)["seconds"]
 
 
 def _gathered(threads, effort):
     lists = Lists(np.ones(LIST + 2, np.int8), np.arange(LIST + 2, dtype=np.int32))
     rows, sums = np.ones((LIST + 2) * ROW, np.uint8), np.zeros(threads * TAPS * ROW, np.int32)
-    run = lambda: _run_gather(simd(), rows, np.zeros(TAPS, np.int64), lists, sums, threads, CALLS)  # noqa: E731
+    run = partial(_run_gather, simd(), rows, np.zeros(TAPS, np.int64), lists, sums, threads, CALLS)
     return threads * CALLS * LIST * TAPS * ROW / measure(run, effort)["seconds"]
 
 
@@ -127,13 +130,9 @@ def _looked_up(own, places, threads, effort):
     w = _columns(rng, 1 if places else taps, taps, DEPTH)
     out = Lines(np.zeros(threads * HEIGHT * LANES, own.sum), steps(HEIGHT, LANES))
     masks = Stretches(_words(rng, HEIGHT * taps * DEPTH), steps(HEIGHT, taps * DEPTH), stretches)
-
-    def run():
-        if places:
-            _run_select(own.path, places, x, masks, own.limit, w, out, threads, rounds)
-        else:
-            _run_table(own.path, x, own.limit, w, out, threads, rounds)
-
+    run = partial(_run_table, own.path, x, own.limit, w, out, threads, rounds)
+    if places:
+        run = partial(_run_select, own.path, places, x, masks, own.limit, w, out, threads, rounds)
     seconds = measure(run, effort)["seconds"]
     return threads * rounds * HEIGHT * LANES * taps * DEPTH * WORD / seconds
 
