@@ -63,6 +63,5 @@ def _whole(image, shape, square):
         side = min(image.size)
         left, top = ((size - side) // 2 for size in image.size)
         image = image.crop((left, top, left + side, top + side))
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.array(image, np.uint8).reshape(shape)

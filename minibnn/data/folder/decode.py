@@ -120,5 +120,4 @@ def to_rgb(image):
         raise Unreadable("pixels are floating-point numbers")
     elif image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    image.load()
     return image.convert("RGB")
