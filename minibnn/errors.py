@@ -44,6 +44,11 @@ def check_shape(found, wanted, name):
         raise InputError(f"{name} must have shape {wanted}, found {found}")
 
 
+def ours(it):
+    """Whether a class or function is minibnn's, not one's own."""
+    return getattr(it, "__module__", "").partition(".")[0] == "minibnn"
+
+
 def one_line(text):
     """Text as one line that any terminal shows as it is.
 

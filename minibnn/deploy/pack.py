@@ -10,9 +10,8 @@ import numpy as np
 
 from minibnn import nn
 from minibnn.deploy.fold import check_statistics, fold
-from minibnn.errors import InputError
+from minibnn.errors import InputError, ours
 from minibnn.nn.chain import BINARY, MultiplyAndCompare, fuse, halves
-from minibnn.nn.layers.layer import ours
 from minibnn.nn.network import load_network
 from minibnn.ops.rounding import BYTE_SCALE
 

@@ -11,10 +11,10 @@ from math import prod
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, ours
 from minibnn.nn.layers.activations import Sign
 from minibnn.nn.layers.batch_norm import BatchNorm
-from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats, floats, ours
+from minibnn.nn.layers.layer import KINDS, MOST_NUMBERS, Layer, as_array, as_floats, floats
 from minibnn.nn.layers.pooling import MaxPool2D
 from minibnn.nn.layers.products import BinaryConv2D, BinaryDense
 from minibnn.nn.layers.threshold import Threshold

@@ -4,9 +4,9 @@ import inspect
 import json
 from dataclasses import is_dataclass
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, ours
 from minibnn.nn.chain import layers_from_config
-from minibnn.nn.layers.layer import KINDS, Layer, ours
+from minibnn.nn.layers.layer import KINDS, Layer
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS, QUANTIZERS
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, NamedTuple, get_args, get_origin
 
 import numpy as np
 
-from minibnn.errors import InputError, check_shape, integer
+from minibnn.errors import InputError, check_shape, integer, ours
 from minibnn.ops.backend import ops
 from minibnn.optim.arguments import ARRAYS
 from minibnn.optim.schedules import Schedule
@@ -114,8 +114,8 @@ class StepOptimizer(Optimizer):
             named = inspect.signature(cls.step_function).parameters
             cls.handed = [name for name in cls.arguments if name in named]
             step = cls.step_function
-            own = step.__module__.partition(".")[0] != "minibnn" or hasattr(step, "__wrapped__")
-            cls.update = "" if own else step.__name__.replace("_step", "_update")
+            plain = ours(step) and not hasattr(step, "__wrapped__")
+            cls.update = step.__name__.replace("_step", "_update") if plain else ""
 
     def __post_init__(self):
         self.iterations = 0

@@ -15,9 +15,9 @@ from test_pack import same, some_images
 import minibnn as bnn
 from minibnn import nn
 from minibnn.deploy import load, pack
-from minibnn.errors import InputError
+from minibnn.errors import InputError, ours
 from minibnn.files import archive, checkpoint
-from minibnn.nn.layers.layer import KINDS, ours
+from minibnn.nn.layers.layer import KINDS
 
 SETTINGS = {"suppress_health_check": [*HealthCheck]}
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, check_shape, one_of
+from minibnn.errors import InputError, check_shape, one_of, ours
 from minibnn.ops.backend import ops
 from minibnn.ops.bits import Signs
 from minibnn.ops.fixed import Fixed
@@ -15,11 +15,6 @@ from minibnn.ops.shapes import PADDINGS, pair, windows
 
 KINDS = {}  # every layer by its kind, as configurations name it
 MOST_NUMBERS = 1 << 26  # of one sample between two layers; more is a damaged file
-
-
-def ours(it):
-    """Whether a class or function is minibnn's, not one's own."""
-    return getattr(it, "__module__", "").partition(".")[0] == "minibnn"
 
 
 class Layer:
