@@ -82,8 +82,9 @@ def binary_dense_grad_input(dy, w_t):
     dx has dy's float type; of Fixed dy it is the exact sums, int32 with dy's unit.
     """
     if isinstance(dy, Fixed):
-        check_input_sum(dy, w_t)
-        return dy.like(_exactly(binary_dense_grad_input, dy.integers, w_t))
+        check_input_sum(dy, w_t)  # then sums are exact in float32
+        dx = binary_dense_grad_input(dy.integers.astype(np.float32), w_t)
+        return dy.like(dx.astype(np.int32))
     return dy @ w_t.unpack(dy.dtype)
 
 
@@ -165,9 +166,10 @@ def binary_conv2d_grad_input(dy, w_t, input_shape, strides=(1, 1), padding="same
     ``padding`` are those of ``conv2d``. Of Fixed dy the exact sums, int32 with dy's unit.
     """
     if isinstance(dy, Fixed):
-        check_input_sum(dy, w_t)
-        geometry = input_shape, strides, padding
-        return dy.like(_exactly(binary_conv2d_grad_input, dy.integers, w_t, *geometry))
+        check_input_sum(dy, w_t)  # then sums are exact in float32
+        floats = dy.integers.astype(np.float32)
+        dx = binary_conv2d_grad_input(floats, w_t, input_shape, strides, padding)
+        return dy.like(dx.astype(np.int32))
     return _spread(dy, w_t.unpack(dy.dtype), input_shape, strides, padding)
 
 
@@ -229,8 +231,7 @@ def avg_pool2d(x, pool_size=(2, 2), strides=(2, 2), padding="valid"):
     seen = windows(x.shape[1:3], pool_size, strides, padding)
     if not np.issubdtype(x.dtype, np.floating):
         x = x.astype(np.float32)
-    padded = np.zeros((len(x), *seen.padded, x.shape[3]), x.dtype)
-    padded[:, *seen.inside] = x
+    padded = np.pad(x, seen.borders)
     total = sum(padded[:, rows, columns] for _, (rows, columns) in seen.taps)
     return total / _pixels(seen, x.dtype)
 
@@ -282,8 +283,7 @@ def binary_conv2d_pool_grad_kernel(
 
 def _pixels(seen, dtype):
     """How many pixels of each window lie in the image: (rows, columns, 1)."""
-    image = np.zeros(seen.padded, dtype)
-    image[seen.inside] = 1
+    image = np.pad(np.ones(seen.image, dtype), seen.borders[1:3])
     return sum(image[rows, columns] for _, (rows, columns) in seen.taps)[..., None]
 
 
@@ -307,12 +307,6 @@ def _spread(dy, w_t, input_shape, strides, padding):
     for tap, (rows, columns) in seen.taps:
         dx[:, rows, columns] += (flat @ w_t[tap]).reshape(*dy.shape[:3], w_t.shape[3])
     return np.ascontiguousarray(dx[:, *seen.inside])
-
-
-def _exactly(product, *operands):
-    """A product of integers, int32: sums of up to 24 bits are exact in float32."""
-    operands = [a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in operands]
-    return product(*operands).astype(np.int32)
 
 
 def _grad_kernel(product, x, dy, fixed, *geometry):
