@@ -16,6 +16,7 @@ from minibnn.errors import InputError
 from minibnn.files import archive
 from minibnn.files.atomic import save
 from minibnn.files.paths import expanded
+from minibnn.nn.chain import BINARY
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.bits import binarize
 
@@ -23,7 +24,6 @@ KINDS = ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
 OPTIONS = ("epsilon", "momentum")
 _CONVOLUTIONS = (nn.BinaryConv2D, nn.Conv2D)
 _DENSE = (nn.BinaryDense, nn.Dense)
-_BINARY = (nn.BinaryConv2D, nn.BinaryDense)
 # What a layer may do without: the option that says so, and what such an array would have to be.
 _OPTIONAL = {"bias": ("use_bias", 0), "beta": ("center", 0), "gamma": ("scale", 1)}
 
@@ -98,7 +98,7 @@ def read(source, network, names=None, epsilon=None, momentum=None):
         values |= {f"{prefix}/{key}": weights.take(key, shape) for key, shape in held.items()}
         if isinstance(layer, nn.BatchNorm):
             options[layer] = weights.options({"epsilon": epsilon, "momentum": momentum})
-        if not isinstance(layer, _BINARY):
+        if not isinstance(layer, BINARY):
             weights.check_left_out(held)
             continue
         kernel = values[f"{prefix}/kernel"]
