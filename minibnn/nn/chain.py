@@ -230,7 +230,6 @@ class Residual(Layer):
     """
 
     prefix = "residual"
-    arguments = ()
 
     def __init__(self, body, shortcut=None):
         self.body, self.shortcut = Chain(body), Chain([] if shortcut is None else shortcut)

@@ -389,7 +389,7 @@ def test_no_option_of_a_layer_is_overlooked():
         "GlobalAvgPool2D": set(),
         "MaxPool2D": pool,
         "ReLU": set(),
-        "Residual": set(),
+        "Residual": {"body", "shortcut"},
         "Sign": {"quantizer"},
         "Threshold": set(),
     }
