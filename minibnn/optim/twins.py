@@ -122,12 +122,13 @@ class _Hysteresis(StepOptimizer):
         return super().state_dict() | used  # where the bands stand
 
     def load_state_dict(self, arrays):
-        band = {k: finite_array(x, k, np.float64) for k, x in arrays.items() if k == "deadband"}
-        for k, x in band.items():  # an archive has no arrays without axes
-            found = x.item() if x.size == 1 else x.tolist()
-            band[k] = self.arguments[k].check(f"{self.kind}: {k}", found)
-        super().load_state_dict({k: x for k, x in arrays.items() if k not in band})
-        self._used = band or None
+        arrays, used = dict(arrays), None
+        if "deadband" in arrays:
+            band = finite_array(arrays.pop("deadband"), "deadband", np.float64)
+            found = band.item() if band.size == 1 else band.tolist()  # others' may have an axis
+            used = {"deadband": self.arguments["deadband"].check(f"{self.kind}: deadband", found)}
+        super().load_state_dict(arrays)
+        self._used = used
 
     def _assigned(self, p):
         latent, theta = self._states[p.name].latent, self.in_force("deadband")
