@@ -65,6 +65,16 @@ class Number:
         return above and below
 
 
+class PowerOfTwo(Number):
+    """A number like ... 1/4, 1/2, 1, 2, 4 ... in an interval, and no schedule."""
+
+    def check(self, name, value):
+        number = super().check(name, value)
+        if not isinstance(number, float) or math.frexp(number)[0] != 0.5:
+            raise InputError(f"{name} must be a power of two; found {value!r}")
+        return number
+
+
 def is_none(value):
     return str(value).lower() == "none"
 
@@ -99,12 +109,15 @@ class Choice:
         return one_of(value, name, (*self.words, "none") if self.optional else self.words)
 
 
+@dataclass(frozen=True)
 class Natural:
-    """An integer from 0 on."""
+    """An integer from 0 on, or from 0 to ``high``."""
+
+    high: int | None = None
 
     def check(self, name, value):
         text = isinstance(value, str) and value.isdecimal() and len(value) < 300
-        return integer(int(value) if text else value, name)
+        return integer(int(value) if text else value, name, high=self.high)
 
 
 ARRAYS = "arrays"  # stands in a configuration for {name: array}: the arrays are in the state

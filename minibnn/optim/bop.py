@@ -8,10 +8,10 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from minibnn.errors import InputError, one_of
+from minibnn.errors import one_of
 from minibnn.ops.rounding import constant, constants
-from minibnn.optim.arguments import Choice, Natural, NotNegative, Positive, Rate, SignedStart
-from minibnn.optim.optimizer import StepOptimizer, finite_array
+from minibnn.optim.arguments import Choice, Natural, NotNegative, PowerOfTwo, Rate, SignedStart
+from minibnn.optim.optimizer import StepOptimizer
 
 RULES = ("strict", "inclusive", "larq")
 AVERAGES = ("convex", "lerp")
@@ -146,33 +146,15 @@ class IntegerBop(StepOptimizer):
     most 8 keeps the accumulator, which starts at 0, in int16.
     """
 
-    shift: Annotated[int, Natural()] = 8
+    shift: Annotated[int, Natural(8)] = 8
     threshold: Annotated[int, Natural()] = 0
-    unit: Positive = 2.0**-20
+    unit: Annotated[float, PowerOfTwo("(0, inf)")] = 2.0**-20
     rounding: Annotated[str, Choice(ROUNDINGS)] = "zero"
 
     kind = "integer-bop"
     state_class, dtype = IntegerBopState, np.int16
     step_function = integer_bop_step
     inert = "a", "threshold", "|a|"
-
-    def __setattr__(self, name, value):
-        if name in ("shift", "unit"):
-            now = self.arguments[name].check(f"{self.kind}: {name}", value)
-            if name == "shift" and now > 8:
-                words = "shift must be an integer from 0 to 8"
-                raise InputError(f"{self.kind}: {words}; found {value!r}")
-            if name == "unit" and (type(now) is not float or np.frexp(now)[0] != 0.5):
-                raise InputError(f"{self.kind}: unit must be a power of two; found {value!r}")
-        super().__setattr__(name, value)
-
-    def load_state_dict(self, arrays):
-        for key, value in arrays.items():
-            if "/" in key:
-                array = finite_array(value, f"{self.kind}: state {key}")
-                if (array != np.rint(array)).any() or (np.abs(array) > 2**15 - 1).any():
-                    raise InputError(f"{self.kind}: state {key} must be integers of 16 bits")
-        super().load_state_dict(arrays)
 
     def _move(self, p, g, hyper, kernels):
         return super()._move(p, quanta(g, self.unit), hyper, kernels)

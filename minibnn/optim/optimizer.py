@@ -286,10 +286,14 @@ class StepOptimizer(Optimizer):
 
 
 def finite_array(value, what, dtype=np.float32):
-    """A copy in C order; InputError, calling it ``what``, unless it is finite numbers."""
+    """A copy in C order; InputError, calling it ``what``, unless ``dtype`` holds its numbers."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or not (np.abs(array) <= np.finfo(np.float32).max).all():
         raise InputError(f"{what} must be finite numbers")
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        if (array != np.clip(np.rint(array, dtype=np.float64), -limits.max, limits.max)).any():
+            raise InputError(f"{what} must be integers of {limits.bits} bits")
     return np.array(array, dtype, order="C")
 
 
