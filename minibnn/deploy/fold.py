@@ -62,11 +62,10 @@ def check_statistics(network):
     for layer in network.chain.walk():
         if layer.inner_chains():
             continue
-        if isinstance(layer, nn.BatchNorm) and (layer.moving_variance < 0).any():
-            raise InputError(f"{layer.name}/moving_variance must not be below 0")
         for key, array in layer.held().items():
             if key not in ("kernel", "bias") and not np.isfinite(array).all():
                 raise InputError(f"{layer.name}/{key} holds NaN or infinity")
+        layer.check_state(layer.state())  # no variance below 0
 
 
 def _run(program, z, unit):
