@@ -4,6 +4,7 @@ import re
 import sys
 from contextlib import suppress
 from importlib import import_module
+from numbers import Real
 from operator import index
 
 LONGEST = 1000  # characters of a message: somebody's 5,000 digits are not repeated to the last
@@ -29,6 +30,15 @@ def integer(value, name, low=0, high=None):
             return number
     span = f"from {low} on" if high is None else f"from {low} to {high}"
     raise InputError(f"{name} must be an integer {span}, found {value!r:.60}")
+
+
+def number(value, name, words, fits):
+    """``value`` as a float that ``fits``; else InputError: ``name`` must be ``words``."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with suppress(OverflowError):  # of a long int
+            if fits(found := float(value)):
+                return found
+    raise InputError(f"{name} must be {words}, found {value!r:.60}")
 
 
 def one_of(value, name, known):

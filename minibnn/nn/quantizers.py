@@ -15,11 +15,10 @@ date (``magnitude_aware_sign``, arXiv 1808.00278).
 
 import math
 from dataclasses import asdict, dataclass, is_dataclass
-from numbers import Real
 
 import numpy as np
 
-from minibnn.errors import InputError, one_of
+from minibnn.errors import InputError, number, one_of
 from minibnn.ops.backend import ops
 
 
@@ -64,9 +63,8 @@ class SwishSign:
 
 def _take_positive(quantizer, name):
     value = getattr(quantizer, name)
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
-        raise InputError(f"{name} must be a number above 0, found {value!r:.60}")
-    object.__setattr__(quantizer, name, float(value))  # of NumPy's, which JSON does not hold
+    value = number(value, name, "a number above 0", lambda x: 0 < x < math.inf)
+    object.__setattr__(quantizer, name, value)  # no longer of NumPy's, which JSON does not hold
 
 
 def mean_magnitude(latent):

@@ -1,11 +1,10 @@
 """Batch normalisation, the only real numbers in BinaryNet."""
 
 import math
-from numbers import Real
 
 import numpy as np
 
-from minibnn.errors import InputError
+from minibnn.errors import InputError, number
 from minibnn.nn.layers.layer import Layer, Parameter, as_array
 from minibnn.ops.backend import ops
 from minibnn.ops.fixed import INPUT_WIDTH, LOSS_WIDTH, Fixed
@@ -30,12 +29,10 @@ class BatchNorm(Layer):
     rounds_for = None  # the binary layer before, for which dx is rounded to integers here already
 
     def __init__(self, scale=False, center=True, momentum=0.99, epsilon=1e-3):
-        if not isinstance(momentum, Real) or not 0 <= momentum < 1:
-            raise InputError(f"momentum must be in [0, 1), found {momentum!r}")
-        if not isinstance(epsilon, Real) or not 1e-38 < epsilon < 1e38:
-            raise InputError(f"epsilon must be a float32 above 0, found {epsilon!r}")
         self.scale, self.center = bool(scale), bool(center)
-        self.momentum, self.epsilon = float(momentum), float(epsilon)
+        self.momentum = number(momentum, "momentum", "in [0, 1)", lambda x: 0 <= x < 1)
+        positive = "a float32 above 0"
+        self.epsilon = number(epsilon, "epsilon", positive, lambda x: 1e-38 < x < 1e38)
 
     def arrays(self, input_shape):
         own = ["gamma"] * self.scale + ["beta"] * self.center + [*self.kept]

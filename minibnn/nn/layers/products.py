@@ -1,12 +1,11 @@
 """Layers with a kernel: the binary ones, which hold nothing but signs, and their real twins."""
 
 import math
-from numbers import Real
 from operator import attrgetter
 
 import numpy as np
 
-from minibnn.errors import InputError, integer, one_of
+from minibnn.errors import InputError, integer, number, one_of
 from minibnn.nn.layers.layer import Layer, Parameter, _Windowed, as_array, expect_axes, operand
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
@@ -167,9 +166,7 @@ class _Real:
     def configure(self, use_bias, kernel_initializer, l2):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = one_of(kernel_initializer, "kernel_initializer", INITIALIZERS)
-        if not isinstance(l2, Real) or not 0 <= l2 < math.inf:
-            raise InputError(f"l2 must be a number from 0 on, found {l2!r}")
-        self.l2 = float(l2)
+        self.l2 = number(l2, "l2", "a number from 0 on", lambda x: 0 <= x < math.inf)
 
     def per_output(self):
         return ("bias",) if self.use_bias else ()
