@@ -155,37 +155,32 @@ def _directed(direction, lr):
     return sides
 
 
-class _BayesCode(optim.LatentSGD):
-    """BayesBiNN as published, with a fixed u = 1/2 where it draws; its sample is the weight."""
-
-    temperature, samples = 1e-10, 50_000
-    published = True
-
-    def _move(self, p, g, hyper, kernels):
-        latent, n = self._states[p.name].latent, np.float32(self.samples)
-        if self.published:
-            how = self.temperature, hyper["lr"], n, hyper["weight_decay"]
-            new, _ = bayes_step(latent, g, np.float32(0.5), *how)
-        else:
-            s = GUARD / np.float32(self.temperature) / GUARD
-            new, _ = optim.latent_sgd_step(latent, n * s * g, None, **hyper)
-        before, latent[...] = p.value.copy(), new
-        p.assign(np.where(latent < 0, -1, 1).astype(np.int8))
-        self._versions[p.name] = p.version
-        return int(np.count_nonzero(before != p.value))
-
-
 def _bayes(net):
-    # So that no lambda of these many weights comes to lie near 0: a large step, little decay for
-    # weights without a gradient.
-    hyper = {"lr": 128.0, "weight_decay": 2.0**-20, "decay": "coupled", "clip": None}
-    code, twin = _BayesCode(**hyper, initial=15.0), _BayesCode(**hyper, initial=15.0)
-    control = _BayesCode(**hyper, initial=1.0)
-    twin.published, control.temperature = False, 1e-2
+    samples = np.float32(50_000)
+
+    def code(temperature):
+        def step(latent, g, state, *, lr, weight_decay):
+            how = temperature, lr, samples, weight_decay
+            new, _ = bayes_step(latent, g, np.float32(0.5), *how)  # u = 1/2 where it draws
+            return new, state
+
+        return step
+
+    def twin(latent, g, state, *, lr, weight_decay):
+        hyper = {"lr": lr, "weight_decay": weight_decay, "decay": "coupled"}
+        s = GUARD / np.float32(1e-10) / GUARD
+        return optim.latent_sgd_step(latent, samples * s * g, state, **hyper)
+
+    def side(name, words, step, start):
+        # So that no lambda of these many weights comes to lie near 0: a large step, little decay
+        # for weights without a gradient.
+        by_step = type("BayesBiNN", (optim.LatentSGD,), {"step_function": step})
+        return _side(name, words, by_step(lr=128.0, weight_decay=2.0**-20, initial=start))
+
     return [
-        _side("bayesbinn", "BayesBiNN's code, T = 1e-10, from ±15", code),
-        _side("latent-sgd", "latent SGD with decay on N s g, s = 1e-10 / T / 1e-10", twin),
-        _side("control", "BayesBiNN's code, T = 1e-2, from ±1", control),
+        side("bayesbinn", "BayesBiNN's code, T = 1e-10, from ±15", code(1e-10), 15.0),
+        side("latent-sgd", "latent SGD with decay on N s g, s = 1e-10 / T / 1e-10", twin, 15.0),
+        side("control", "BayesBiNN's code, T = 1e-2, from ±1", code(1e-2), 1.0),
     ]
 
 
