@@ -136,9 +136,9 @@ def _inertia(net):
     ]
 
 
-def _directed(direction, lr):
+def _directed(name):
     """Latent weights along a direction under decay, and Bop on that direction."""
-    decay, name = 2.0**-3, {"adamw": "AdamW", "lion": "Lion", "signum": "Signum"}[direction]
+    direction, lr, decay = name.lower(), 0.01, 2.0**-3
 
     def sides(net):
         latent = optim.LatentDirection(direction=direction, lr=lr, weight_decay=decay)
@@ -238,9 +238,9 @@ PRESETS = {
     "loss-scale": Preset("E6", "a scale of the loss is a scale of the threshold", _loss_scale),
     "hysteresis": Preset("E8", "Bop's threshold is hysteresis", _hysteresis),
     "inertia": Preset("E3", "a latent weight is a bit and its inertia", _inertia),
-    "adamw": Preset("E24", "latent AdamW is Bop on its own direction", _directed("adamw", 0.01)),
-    "lion": Preset("E24", "latent Lion is Bop on its own direction", _directed("lion", 0.01)),
-    "signum": Preset("E24", "latent Signum is Bop on its own direction", _directed("signum", 0.01)),
+    "adamw": Preset("E24", "latent AdamW is Bop on its own direction", _directed("AdamW")),
+    "lion": Preset("E24", "latent Lion is Bop on its own direction", _directed("Lion")),
+    "signum": Preset("E24", "latent Signum is Bop on its own direction", _directed("Signum")),
     "bayesbinn": Preset("E26", "BayesBiNN's code is latent SGD with decay", _bayes),
     "mirror": Preset("E30", "a network with negated units trains in mirror image", _mirror),
     "integers": Preset("E27", "Bop in integers does not see the order of a sum", _integers),
