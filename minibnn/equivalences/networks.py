@@ -15,7 +15,7 @@ import numpy as np
 from minibnn import optim
 from minibnn.data import Batches
 from minibnn.equivalences.bayes import GUARD, bayes_step
-from minibnn.errors import InputError, one_of
+from minibnn.errors import InputError, integer, one_of
 from minibnn.nn import softmax_cross_entropy
 from minibnn.training.run import Run
 
@@ -187,9 +187,12 @@ def _bayes(net):
 def _mirror(net):
     """Units of the last hidden layer negated, at random."""
     names = [p.name for p in net.parameters()]
-    kernels = [p for p in net.parameters() if p.binary]
-    into, out = kernels[-2:]
-    beta = next(n for n in names[names.index(into.name) :] if n.endswith("/beta"))
+    into, out = [None, None, *(p for p in net.parameters() if p.binary)][-2:]
+    between = names[names.index(into.name) : names.index(out.name)] if into else []
+    beta = next((name for name in between if name.endswith("/beta")), None)
+    if beta is None or out.shape[:-1] != into.shape[-1:]:
+        words = "two binary dense layers at its end, the first of them normalised"
+        raise InputError(f"the preset mirror takes a network with {words}")
     random = np.random.default_rng(0)
     units = random.choice(np.int8([-1, 1]), into.shape[-1])
     signs = {into.name: units, beta: units, out.name: units[:, None]}
@@ -292,9 +295,11 @@ def compare_sides(name, net, data, *, steps, batch_size=50, seed=0, augment=None
 
     Every batch of the Dataset ``data`` is seen by all three networks before the next, ``steps``
     times; then ``after_step(step, differing)`` is called, with the Comparison's counts so far.
-    InputError for a preset that does not exist, and for a network with layers that are not binary:
-    not every claim is about those.
+    InputError for a preset that does not exist, a number of steps below 1, a network with layers
+    that are not binary (not every claim is about those), and for "mirror" one that does not end in
+    two dense layers.
     """
+    integer(steps, "steps", 1)
     if real := net.machine_dependent():
         raise InputError(f"presets take networks of binary layers alone, found {real[0]}")
     sides = tuple(PRESETS[one_of(name, "preset", PRESETS)].sides(net))

@@ -63,9 +63,13 @@ def test_steps_go_on_over_the_end_of_an_epoch(digits):
     assert result.ok
 
 
-def test_unknown_preset(digits):
-    with pytest.raises(InputError, match=r"preset must be one of sgd-decay-is-bop, .*, found 'x'"):
-        compare_sides("x", small_net(), digits, steps=1)
+@pytest.mark.parametrize(
+    ("name", "steps", "line"),
+    [("x", 1, "preset must be one of sgd-decay-is-bop, .*, found 'x'"), ("inertia", 0, "steps")],
+)
+def test_no_preset_and_no_steps(name, steps, line, digits):
+    with pytest.raises(InputError, match=line):
+        compare_sides(name, small_net(), digits, steps=steps)
 
 
 def test_a_twin_that_differs_is_found(digits, monkeypatch):
@@ -100,8 +104,15 @@ def test_cifar10_for_100_steps(name, shared_cifar, threads):
         assert compare_sides(name, net, data, steps=100, augment="paper").ok
 
 
-def test_mirror_where_batch_norm_has_a_scale(digits):
-    nn = bnn.nn
-    layers = [nn.Flatten(), nn.BinaryDense(16), nn.BatchNorm(scale=True), nn.Sign()]
-    layers += [nn.BinaryDense(10), nn.BatchNorm(scale=True)]
-    assert compare_sides("mirror", nn.Sequential(layers, digits.input_shape), digits, steps=5).ok
+def test_mirror_takes_two_dense_layers_the_first_normalised(digits):
+    nn, norm = bnn.nn, lambda: bnn.nn.BatchNorm(scale=True)
+
+    def net(*layers):
+        return nn.Sequential([*layers, nn.BinaryDense(10), norm()], digits.input_shape)
+
+    good = net(nn.Flatten(), nn.BinaryDense(16), norm(), nn.Sign())
+    assert compare_sides("mirror", good, digits, steps=5).ok
+    convolution = nn.BinaryConv2D(4, 3), norm(), nn.Sign(), nn.Flatten()
+    for layers in [nn.Flatten()], [nn.Flatten(), nn.BinaryDense(16), nn.Sign()], convolution:
+        with pytest.raises(InputError, match="two binary dense layers at its end"):
+            compare_sides("mirror", net(*layers), digits, steps=5)
