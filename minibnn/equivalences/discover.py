@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from minibnn.equivalences.case import text
-from minibnn.equivalences.models import START, THRESHOLD, model_of
+from minibnn.equivalences.models import RATE, START, THRESHOLD, model_of
 from minibnn.errors import InputError
 
 ROUNDS, STEPS = 24, 6  # traces in float64, and their length
@@ -135,8 +135,8 @@ class Candidates:
         }
         where = np.arange(indices.shape[1])
         w, state = self.model.begin(values, np.full(len(where), bits[0], np.int8))
-        for g, bit, step in zip((None, *gradients), bits, range(len(bits)), strict=True):
-            if step:
+        for g, bit in zip((None, *gradients), bits, strict=True):
+            if g is not None:
                 gradient = np.full(len(where), g, kind)
                 w, state = self.model.step(w, gradient, state, values, dict(choice))
             ok = np.asarray(w == bit, bool)
@@ -198,7 +198,7 @@ def discover(a, b, given=(), seed=0):
     """
     start, random = time.perf_counter(), np.random.default_rng(seed)
     a, b = model_of(a), model_of(b)
-    known = dict(sorted(a.constants.items())) | dict.fromkeys(given, "rate") | a.constants
+    known = dict(sorted(a.constants.items())) | dict.fromkeys(given, RATE) | a.constants
     candidates = Candidates(b, known)
     count, traces = len(candidates), []
     for k in range(ROUNDS + EXACT_ROUNDS):

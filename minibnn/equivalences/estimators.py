@@ -191,15 +191,14 @@ def adam(x, epsilon=0.0):
     signs, c = x.gradients((1, -1)), np.float32(x.one("c", (0.5, 0.25, 2.0**-6)))
     hyper, zero = {"lr": 0.25, "epsilon": epsilon}, 0 * signs[0]
     start, before = (zero, LatentAdamState(zero, zero)), zero
-    runs = (x.run(x.steps.latent_adam_step, s * signs, *start, **hyper) for s in (c / c, c))
+    runs = (x.run(x.steps.latent_adam_step, g, *start, **hyper) for g in (signs, c * signs))
     for _, (a, state), (b, _) in x.beside(signs, *runs):
         x.tie(a == 0)
         x.same(latent=a, of_scaled=b)
-        if not epsilon:
-            corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
-            x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
-            momentum = before - np.float32(0.25) * state.m / np.float32(1 - 0.9 ** len(x.rows))
-            x.require(np.abs(momentum - a) < 2.0**-9, "not the step of momentum SGD")
+        corrected = state.v / np.float32(1 - 0.999 ** len(x.rows))
+        x.require(np.abs(corrected - 1) < 2.0**-9, f"v is {corrected[0]}, not c^2 = 1")
+        momentum = before - np.float32(0.25) * state.m / np.float32(1 - 0.9 ** len(x.rows))
+        x.require(np.abs(momentum - a) < 2.0**-9, "not the step of momentum SGD")
         before = a
 
 

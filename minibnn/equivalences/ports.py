@@ -53,8 +53,7 @@ class Port:
         self.usable = True  # until a rule of form is broken
 
     def __call__(self, value, g, state, **hyper):
-        array = getattr(state, self.rules.field)
-        fresh = self.rules.state_type(np.zeros_like(g) if array is None else array.copy())
+        fresh = self.rules.state_type(getattr(state, self.rules.field).copy())
         return self.copied(self.raw(value.copy(), g.copy(), fresh, hyper), value, g)
 
     def raw(self, value, g, state, hyper):
@@ -238,7 +237,7 @@ def attempt(make, check, choose):
     except Broken as broken:
         broken.case = case
         raise
-    return ties if isinstance(ties, int | np.integer) else 0
+    return ties if isinstance(ties, int) else 0  # a check of form has none to tell
 
 
 def some_entries(choose):
