@@ -6,6 +6,7 @@ import numpy as np
 
 from minibnn.equivalences.case import ANY, LAMBDAS, QUARTERS, RATES, SMALL, Options
 from minibnn.equivalences.entry import BITS, BOTH, EXACT, Entry, equal
+from minibnn.equivalences.scale import library
 
 E18 = Entry(
     """E18 Dual views of latent weights
@@ -33,7 +34,7 @@ def dual_averaging(x, start=0):
         x.same_bits(sign=x.sign(latent), argmin=x.signs(best))
 
 
-@E18.claim(EXACT, when=lambda steps: not steps.foreign)
+@E18.claim(EXACT, when=library)
 def bayes(x):
     """lambda <- (1 - a rho) lambda - a N g."""
     gradients, natural = x.gradients(SMALL, ANY), x.weights("natural", (0, 1, -1, Fraction(1, 3)))

@@ -128,7 +128,7 @@ class Case:
     def signs(self, values):
         """An array of +1 and -1 as the step functions take it."""
         if self.steps.foreign:
-            return self.array(np.asarray(values).tolist())
+            return self.array(values)
         return np.array(values, np.int8)
 
     def sign(self, latent):

@@ -6,6 +6,7 @@ A network is sign(sum_k v_k sign(w_k x)) of n inputs and h hidden units, both od
 
 from functools import cache
 from itertools import combinations_with_replacement, product
+from math import comb
 
 import numpy as np
 
@@ -45,8 +46,7 @@ def least_errors(x, labels, h):
     """The least number of errors that any network makes on labels ±1 of inputs x."""
     hidden = binarize(x.astype(int) @ inputs(x.shape[1]).T).astype(int)  # one column for each w
     every = np.array(list(combinations_with_replacement(range(hidden.shape[1]), h)))
-    sums = sum(hidden[:, column] for column in every.T)
-    return int((binarize(sums) != labels[:, None]).sum(0).min())
+    return int((binarize(hidden[:, every].sum(2)) != labels[:, None]).sum(0).min())
 
 
 def bop(w, g, state):
@@ -137,7 +137,7 @@ def count(x):
     n, h = x.one("n", (3,)), x.one("h", (1, 3))
     found, networks = classes(n, h)
     x.tie(1)
-    x.same(classes=found, binomial={1: 8, 3: 120}[h])
+    x.same(classes=found, binomial=comb(2**n + h - 1, h))
     x.same(networks=networks, power=2 ** (h * (n + 1)))
 
 
