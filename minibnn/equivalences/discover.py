@@ -138,10 +138,10 @@ class Candidates:
         for g, bit in zip((None, *gradients), bits, strict=True):
             if g is not None:
                 gradient = np.full(len(where), g, kind)
-                w, state = self.model.step(w, gradient, state, values, dict(choice))
+                w, state = self.model.go_on(w, gradient, state, values, dict(choice))
             ok = np.asarray(w == bit, bool)
             if not ok.all():
-                where, w, state = where[ok], w[ok], tuple(x[ok] for x in state)
+                where, w, state = where[ok], w[ok], state[ok]
                 values = {name: x[ok] for name, x in values.items()}
             if not len(where):
                 break
@@ -168,7 +168,7 @@ def run_of(model, constants, gradients, exact=False):
     w, state = model.begin(values, np.int8([1]))
     bits, choice = [int(w[0])], dict(model.combinations()[0])
     for g in gradients:
-        w, state = model.step(w, np.array([g], kind), state, values, choice)
+        w, state = model.go_on(w, np.array([g], kind), state, values, choice)
         bits.append(int(w[0]))
     return tuple(bits)
 

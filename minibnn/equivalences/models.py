@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -16,30 +17,47 @@ RATE, THRESHOLD, START = "rate", "threshold", "start"
 
 @dataclass(frozen=True)
 class Model:
-    """A step function with the names of its constants, the start last, and choices of words.
+    """A step function ``step(w, g, state, *, constants)`` that returns the next (w, state).
 
-    ``step(w, g, state, constants, choice)`` returns the next (w, state); the state is a tuple of
-    arrays, all arrays have an entry for every candidate. ``latent``: the start has the bits' signs.
+    All arrays, the state too, have an entry for every candidate. Keywords with ``choices`` are one
+    of these words, the others constants. The state starts at the constant ``start``; ``latent``:
+    that has the bits' signs.
     """
 
     name: str
-    names: str
     step: object
+    start: str = "start"
     latent: bool = False
     choices: dict = field(default_factory=dict)
+
+    @cached_property
+    def names(self):
+        """The constants of the step function."""
+        taken = inspect.signature(self.step).parameters.values()
+        return [p.name for p in taken if p.kind is p.KEYWORD_ONLY and p.name not in self.choices]
 
     @property
     def constants(self):
         """{name: "rate", "threshold" or "start"}; a threshold by its name, tau or the like."""
-        *names, start = self.names.split()
         bounds = ("threshold", "tau", "theta")
-        kinds = {n: THRESHOLD if any(b in n for b in bounds) else RATE for n in names}
-        return kinds | {start: START}
+        kinds = {n: THRESHOLD if any(b in n for b in bounds) else RATE for n in self.names}
+        return kinds | {self.start: START}
 
     def begin(self, constants, bits):
         """The first (w, state), where ``bits`` are asked for."""
-        start = constants[self.names.split()[-1]]
-        return binarize(start) if self.latent else bits, (start,)
+        start = constants[self.start]
+        return binarize(start) if self.latent else bits, start
+
+    def go_on(self, w, g, state, constants, choice):
+        """The next (w, state); InputError if the step function gives something else."""
+        try:
+            new = self.step(w, g, state, **{n: constants[n] for n in self.names}, **choice)
+            w, state = map(np.asarray, new)
+            if {w.shape, state.shape} != {g.shape}:
+                raise ValueError(f"found shapes {w.shape} and {state.shape} for {g.shape}")
+        except Exception as error:
+            raise InputError(f"{self.name} must return (w, state): {error!r}") from None
+        return w, state
 
     def combinations(self):
         """Every choice, as a tuple of (name, word)."""
@@ -47,67 +65,70 @@ class Model:
         return [tuple(zip(self.choices, words, strict=True)) for words in every]
 
 
-def sgd(w, g, state, c, choice):
-    decay = {"weight_decay": c["lam"]} if "lam" in c else {}
-    latent, _ = optim.latent_sgd_step(state[0], g, None, lr=c["lr"], **decay)
-    return binarize(latent), (latent,)
+def sgd(w, g, latent, *, lr):
+    latent, _ = optim.latent_sgd_step(latent, g, None, lr=lr)
+    return binarize(latent), latent
 
 
-def sign_sgd(w, g, state, c, choice):
-    return sgd(w, np.sign(g), state, c, choice)
+def sgd_decay(w, g, latent, *, lr, lam):
+    latent, _ = optim.latent_sgd_step(latent, g, None, lr=lr, weight_decay=lam)
+    return binarize(latent), latent
 
 
-def bop(w, g, state, c, choice):
-    hyper = {"gamma": c["gamma"], "threshold": c["threshold"]} | choice
-    w, new = optim.bop_step(w, g, optim.BopState(*state), **hyper)
-    return w, tuple(new)
+def sign_sgd_decay(w, g, latent, *, lr, lam):
+    return sgd_decay(w, np.sign(g), latent, lr=lr, lam=lam)
 
 
-def accumulator(w, g, state, c, choice):
-    a = (1 - c["gamma"]) * state[0] + g
-    return np.where(w * a > c["theta"], -w, w), (a,)
+def bop(w, g, m, *, gamma, threshold, rule):
+    hyper = {"gamma": gamma, "threshold": threshold, "rule": rule}
+    w, state = optim.bop_step(w, g, optim.BopState(m), **hyper)
+    return w, state.m
 
 
-def inertia(w, g, state, c, choice):
-    s = state[0] - c["lr"] * (w * g)
-    at_plus = s <= 0 if choice["flip_of_plus"] == "s <= 0" else s < 0
-    at_minus = s <= 0 if choice["flip_of_minus"] == "s <= 0" else s < 0
-    new = np.abs(s) if choice["next"] == "|s|" else s
-    return np.where(np.where(w > 0, at_plus, at_minus), -w, w), (new,)
+def accumulator(w, g, a, *, gamma, theta):
+    a = (1 - gamma) * a + g
+    return np.where(w * a > theta, -w, w), a
 
 
-def schmitt(w, g, state, c, choice):
-    hyper = {"lr": c["lr"], "weight_decay": c["lam"], "deadband": c["theta"]}
-    w, new = optim.schmitt_sgd_step(w, g, optim.SchmittSGDState(*state), **hyper)
-    return w, tuple(new)
+def inertia(w, g, size, *, lr, flip_of_plus, flip_of_minus, next):
+    s = size - lr * (w * g)
+    at_plus = s <= 0 if flip_of_plus == "s <= 0" else s < 0
+    at_minus = s <= 0 if flip_of_minus == "s <= 0" else s < 0
+    flip = np.where(w > 0, at_plus, at_minus)
+    return np.where(flip, -w, w), np.abs(s) if next == "|s|" else s
 
 
-def bayes(w, g, state, c, choice):
-    natural = (1 - c["a"] * c["rho"]) * state[0] - c["a"] * c["N"] * c["s"] * g
-    return binarize(natural), (natural,)
+def schmitt_sgd(w, g, latent, *, lr, lam, theta):
+    state, hyper = optim.SchmittSGDState(latent), {"lr": lr, "weight_decay": lam, "deadband": theta}
+    w, state = optim.schmitt_sgd_step(w, g, state, **hyper)
+    return w, state.latent
 
 
-def diode(w, g, state, c, choice):
+def bayesbinn(w, g, natural, *, a, rho, N, s):
+    natural = (1 - a * rho) * natural - a * N * s * g
+    return binarize(natural), natural
+
+
+def diode(w, g, inertia, *, rate, lr):
     """Its first average is the gradient."""
-    kept = optim.DiodeState(0 * g, state[0])
-    hyper = {"lr": c["lr"], "beta_1": 0, "beta_2": 1 - c["rate"]}
-    w, new = optim.diode_step(w, g, kept, **hyper)
-    return w, (new.inertia,)
+    state, hyper = optim.DiodeState(0 * g, inertia), {"lr": lr, "beta_1": 0, "beta_2": 1 - rate}
+    w, state = optim.diode_step(w, g, state, **hyper)
+    return w, state.inertia
 
 
 RULE = {"rule": ("strict", "inclusive", "larq")}
 COMPARED = ("s < 0", "s <= 0")
 COMPARISONS = {"flip_of_plus": COMPARED, "flip_of_minus": COMPARED[::-1], "next": ("|s|", "s")}
 _ALL = (
-    Model("sgd", "lr w0", sgd, latent=True),
-    Model("sgd-decay", "lr lam w0", sgd, latent=True),
-    Model("sign-sgd-decay", "lr lam w0", sign_sgd, latent=True),
-    Model("bop", "gamma threshold m0", bop, choices=RULE),
-    Model("accumulator", "gamma theta a0", accumulator),
-    Model("inertia", "lr inertia0", inertia, choices=COMPARISONS),
-    Model("schmitt-sgd", "lr lam theta w0", schmitt),
-    Model("bayesbinn", "a rho N s lambda0", bayes, latent=True),
-    Model("diode", "rate lr s0", diode),
+    Model("sgd", sgd, "w0", latent=True),
+    Model("sgd-decay", sgd_decay, "w0", latent=True),
+    Model("sign-sgd-decay", sign_sgd_decay, "w0", latent=True),
+    Model("bop", bop, "m0", choices=RULE),
+    Model("accumulator", accumulator, "a0"),
+    Model("inertia", inertia, "inertia0", choices=COMPARISONS),
+    Model("schmitt-sgd", schmitt_sgd, "w0"),
+    Model("bayesbinn", bayesbinn, "lambda0", latent=True),
+    Model("diode", diode, "s0"),
 )
 MODELS = {model.name: model for model in _ALL}
 
@@ -136,21 +157,10 @@ def of_function(step):
     Its keywords are constants, those with threshold, tau or theta in their names thresholds; the
     state, an array, starts at the constant ``start``.
     """
-    name = getattr(step, "__name__", repr(step))
+    model = Model(getattr(step, "__name__", repr(step)), step)
     try:
-        taken = inspect.signature(step)
-        names = [p.name for p in taken.parameters.values() if p.kind is p.KEYWORD_ONLY]
-        taken.bind(*"wgs", **dict.fromkeys(names))
+        inspect.signature(step).bind(*"wgs", **dict.fromkeys(model.names))
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must take (w, g, state, *, constants): {error}") from None
-
-    def run(w, g, state, c, choice):
-        try:
-            w, new = map(np.asarray, step(w, g, state[0], **{name: c[name] for name in names}))
-            if {w.shape, new.shape} != {g.shape}:
-                raise ValueError(f"found shapes {w.shape} and {new.shape} for {g.shape}")
-        except Exception as error:
-            raise InputError(f"{name} must return (w, state): {error!r}") from None
-        return w, (new,)
-
-    return Model(name, " ".join([*names, "start"]), run)
+        words = f"{model.name} must take (w, g, state, *, constants)"
+        raise InputError(f"{words}: {error}") from None
+    return model
