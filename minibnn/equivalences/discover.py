@@ -17,7 +17,7 @@ import numpy as np
 
 from minibnn.equivalences.case import text
 from minibnn.equivalences.models import RATE, START, THRESHOLD, model_of
-from minibnn.errors import InputError
+from minibnn.errors import InputError, integer
 
 ROUNDS, STEPS = 24, 6  # traces in float64, and their length
 EXACT_ROUNDS = 40
@@ -192,11 +192,12 @@ def discover(a, b, given=(), seed=0):
     a and b are names of ``MODELS``, Models, or step functions ``f(w, g, state, *, constants)`` of
     which each keyword is a constant. ``given`` are free constants that may occur too, such as a
     scale; then what makes use of them counts, if anything does. ``seed`` is that of the traces.
+    InputError for what cannot be tried.
 
     >>> discover("sgd-decay", "bop").conjectures[0]
     {'gamma': 'lam lr', 'threshold': '0', 'm0': '-lam w0', 'rule': 'larq'}
     """
-    start, random = time.perf_counter(), np.random.default_rng(seed)
+    start, random = time.perf_counter(), np.random.default_rng(integer(seed, "seed"))
     a, b = model_of(a), model_of(b)
     known = dict(sorted(a.constants.items())) | dict.fromkeys(given, RATE) | a.constants
     candidates = Candidates(b, known)

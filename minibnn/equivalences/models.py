@@ -163,4 +163,6 @@ def of_function(step):
     except (TypeError, ValueError) as error:
         words = f"{model.name} must take (w, g, state, *, constants)"
         raise InputError(f"{words}: {error}") from None
+    if model.start in model.names:
+        raise InputError(f"{model.name}: start is where the state starts; rename that constant")
     return model

@@ -107,6 +107,8 @@ def test_same_seed_same_traces():
     assert a.traces == b.traces
     assert a.traces != c.traces
     assert a.conjectures == c.conjectures
+    with pytest.raises(InputError, match="seed must be"):
+        discover("sgd-decay", "bop", seed=-1)
 
 
 def test_the_command(capsys):
@@ -136,12 +138,17 @@ def many(w, g, state, *, a, b, c, d, e, f):
     return w, state
 
 
+def started(w, g, state, *, start):
+    return w, state - start * g
+
+
 @pytest.mark.parametrize(
     ("step", "line"),
     [
         (listed, r"listed must return \(w, state\)"),
         (lost, r"lost must .*\(1,\) and \((\d+),\) for \(\1,\)"),
         (many, "many has .* candidates, and more than 5,000,000 take too long"),
+        (started, "started: start is where the state starts"),
     ],
 )
 def test_step_functions_that_cannot_be_tried(step, line):
