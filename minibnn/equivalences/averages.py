@@ -199,7 +199,8 @@ E19 = Entry(
 
 def penalised(x, w, steps, lam, threshold, gamma, wait=None, **how):
     """No gradient but lambda b: no flip, or each weight flips again within ``wait`` steps."""
-    w, state, idle, zero = x.signs(w), BopState(x.array([0] * len(w))), 0, x.array([0] * len(w))
+    zero = x.array([0] * len(w))
+    w, state, idle = x.signs(w), BopState(zero), 0
     hyper = {"gamma": x.number(gamma), "threshold": x.number(threshold)} | how
     for g in x.over([zero] * steps):
         before, (w, state) = w, x.steps.bop_step(w, x.number(lam) * w + g, state, **hyper)

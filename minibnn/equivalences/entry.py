@@ -25,8 +25,8 @@ class Counterexample:
 class Entry:
     """A statement that can be run: ``words``, then claims and counterexamples by decorators.
 
-    ``words`` are paragraphs: "E4 Title", the statement, then one that starts with "if:", "class:",
-    "why:" and "source:" each. ``ports`` are the step functions that may be somebody else's:
+    ``words`` are three paragraphs: "E4 Title", the statement, and lines that start with "if:",
+    "class:", "why:" and "source:". ``ports`` are the step functions that may be somebody else's:
     "bop_step", "latent_sgd_step".
     """
 

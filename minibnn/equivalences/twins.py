@@ -197,7 +197,7 @@ def squared_rate(x, lr_power=2, unscaled=()):
         if not np.any(a):
             return  # alpha = 0: no kernel
         a, b = (
-            x.steps.latent_sgd_step(w, g / scale_of(w), optim.LatentSGDState(None), **how)[0]
+            x.steps.latent_sgd_step(w, g / scale_of(w), None, **how)[0]
             for w, how in ((a, hyper), (b, scaled))
         )
         x.tie(a == 0)
@@ -215,7 +215,7 @@ def kernel_is_bop(x):
             return
         alpha, evidence = scale_of(latent), lam * g / scale_of(state.m)
         hyper = {"lr": lr, "weight_decay": lam}
-        latent, _ = x.steps.latent_sgd_step(latent, g / alpha, optim.LatentSGDState(None), **hyper)
+        latent, _ = x.steps.latent_sgd_step(latent, g / alpha, None, **hyper)
         hyper = {"gamma": lr * lam, "threshold": 0, "rule": "larq"}
         w, state = x.steps.bop_step(w, evidence, state, **hyper)
         x.tie(latent == 0)
