@@ -141,8 +141,8 @@ def model_of(named):
         module, _, name = named.partition(":")
         try:
             return model_of(getattr(importlib.import_module(module), name))
-        except Exception as error:  # a module may raise anything
-            raise InputError(f"{named} is no step function: {error}") from None
+        except (Exception, SystemExit) as error:  # a module may raise anything, or be a program
+            raise InputError(f"{named} is no step function: {error!r}") from None
     if callable(named):
         return of_function(named)
     if not isinstance(named, str) or named not in MODELS:

@@ -120,8 +120,10 @@ def test_the_command(capsys):
     assert "of length 2" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["bob", "no.module:f", "minibnn.optim:bob", 3])
-def test_unknown_step_functions(name):
+@pytest.mark.parametrize("name", ["bob", "no.module:f", "minibnn.optim:bob", "program:f", 3])
+def test_unknown_step_functions(name, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "program.py").write_text("raise SystemExit(0)")
     with pytest.raises(InputError, match=r"step functions are sgd|no step function"):
         model_of(name)
 
