@@ -43,13 +43,13 @@ def digits(name, ranks):
     return net, [last["train_loss"], last["test_loss"], last["test_accuracy"]]
 
 
-def binarynet(ranks, steps=20, batch_size=10):
-    """Twenty steps of a narrow BinaryNet on made images, 9 bits of gradient."""
+def binarynet(gradients, ranks, steps=20, batch_size=10):
+    """Twenty steps of a narrow BinaryNet on made images."""
     rng = np.random.default_rng(5)
     images = rng.integers(0, 256, (steps * batch_size, 32, 32, 3), dtype=np.uint8)
     labels = rng.integers(0, 10, len(images))
     data = bnn.data.from_arrays(images, labels, images[:10], labels[:10])
-    net = bnn.zoo.binarynet(filters=8, dense_units=32, seed=0, gradients="int9")
+    net = bnn.zoo.binarynet(filters=8, dense_units=32, seed=0, gradients=gradients)
     how = {"epochs": 1, "batch_size": batch_size, "seed": 0, "progress": False}
     ranked = {"ranks": ranks, "sync_batch_norm": True}
     history = bnn.fit(net, optimizer(OPTIMIZERS["bop"]), data, **how, **ranked)
@@ -57,7 +57,8 @@ def binarynet(ranks, steps=20, batch_size=10):
 
 
 RUNS = {name: lambda ranks, name=name: digits(name, ranks) for name in OPTIMIZERS}
-RUNS["binarynet"] = binarynet
+RUNS["binarynet"] = lambda ranks: binarynet("int9", ranks)
+RUNS["centred"] = lambda ranks: binarynet("int8-centred", ranks)
 
 
 def line(name, ranks):

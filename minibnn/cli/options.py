@@ -102,7 +102,7 @@ _TRAINING = (
         default="float32",
         help="Of binary layers: float32, as in the paper, or rounded to integers, int2 to int10. "
         "int8 trains about as well, with AVX2 or better faster, and binary layers to the same bits "
-        "anywhere; after dozens of epochs int10 is better.",
+        "anywhere; after dozens of epochs int8-centred and int10 are better.",
     ),
     click.option(
         "--augment/--no-augment",

@@ -47,11 +47,13 @@ class Sequential:
 
     ``gradients`` says how they travel through binary layers: "float32", as in the paper; or "int2"
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
-    exactly. Then no weight depends on the machine, its threads or the backend. It may be set
-    between steps. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``, what
-    the network was trained on, see ``minibnn.nn.network``. ``dataset`` may name data. ``frozen``
-    names parameters that are not trained. ``check`` is called with the dict of ``arrays()`` before
-    one of them is made: it may raise an InputError where a file that is to fill them holds others.
+    exactly. Then no weight depends on the machine, its threads or the backend. "int8-centred" and
+    so on take back the mean that rounding leaves in a channel before batch normalisation: 8 bits
+    then end as 10 do. It may be set between steps. ``fit`` sets ``classes``, names of the outputs
+    or None, and ``image_form``, what the network was trained on, see ``minibnn.nn.network``.
+    ``dataset`` may name data. ``frozen`` names parameters that are not trained. ``check`` is called
+    with the dict of ``arrays()`` before one of them is made: it may raise an InputError where a
+    file that is to fill them holds others.
 
     >>> from minibnn import nn
     >>> layers = [nn.Flatten(), nn.BinaryDense(3), nn.BatchNorm()]
@@ -100,21 +102,24 @@ class Sequential:
 
     @property
     def gradients(self):
-        """How gradients travel through binary layers: "float32", or "int2" to "int10"."""
+        """How gradients travel through binary layers, see ``Sequential``."""
         return self._gradients
 
     @gradients.setter
     def gradients(self, name):
-        widths = {"float32": None} | {f"int{bits}": bits for bits in WIDTHS}
-        if not isinstance(name, str) or name not in widths:
-            kinds = f"float32 or int{WIDTHS[0]} to int{WIDTHS[-1]}"
-            raise InputError(f"gradients must be {kinds}, found {name!r:.60}")
-        bits = widths[name]
+        kinds = {"float32": (None, False)}
+        for bits in WIDTHS:
+            kinds |= {f"int{bits}": (bits, False), f"int{bits}-centred": (bits, True)}
+        if not isinstance(name, str) or name not in kinds:
+            words = "float32 or int{0} to int{1} (or int{0}-centred to int{1}-centred)"
+            words = words.format(WIDTHS[0], WIDTHS[-1])
+            raise InputError(f"gradients must be {words}, found {name!r:.60}")
+        bits, centred = kinds[name]
         if bits and not any(isinstance(layer, BINARY) for layer in self._named):
             raise InputError(f"gradients {name}: {self.name} has no binary layer to use them")
         self._gradients = name
         for layer in self._named:
-            layer.gradient_bits = bits
+            layer.gradient_bits, layer.centred = bits, centred
 
     def _build(self):
         """Make the arrays; InputError, and no array, if they are more than there is memory."""

@@ -199,6 +199,7 @@ def _describes_a_run(config):
         return False
     options = config.get("options") or {}
     texts = all(isinstance(options.get(x), str | None) for x in ("command", "dataset", "data_dir"))
+    texts = texts and isinstance(options.get("test_share"), int | float | None)
     return texts and all(isinstance(one, dict) for one in config.get("optimizers", {}).values())
 
 

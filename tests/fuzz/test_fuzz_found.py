@@ -25,6 +25,7 @@ from minibnn.training.telemetry import Telemetry, read_telemetry
     [
         *("[1]", '{"data": []}', '{"epochs": null}', '{"epochs": true}', '{"epochs": -1}'),
         *('{"optimizers": {"a": 1}}', '{"options": {"dataset": 5}}', '{"mpi": [2]}'),
+        '{"options": {"test_share": [0.2]}}',
         "[" * 3000,  # RecursionError
     ],
 )

@@ -2,13 +2,15 @@
 
 import os
 
+import naive
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import minibnn as bnn
 from minibnn import nn
 from minibnn.errors import InputError
+from minibnn.ops.bits import pack_signs
 from minibnn.ops.fixed import Fixed
 
 BACKENDS = ["reference", os.environ["MINIBNN_BACKEND"]]  # conftest sets it
@@ -32,9 +34,12 @@ def gradients_of(net, x, labels):
     return {p.name: p.grad for p in net.parameters()}
 
 
-@pytest.mark.parametrize("name", ["int11", "int1", "float16", "INT8", 8, None])
+@pytest.mark.parametrize(
+    "name",
+    ["int11", "int1", "float16", "INT8", 8, None, "int8-", "int8-centred-", "float32-centred"],
+)
 def test_another_type_is_one_line(name):
-    with pytest.raises(InputError, match=r"^gradients must be float32 or int2 to int10, found "):
+    with pytest.raises(InputError, match=r"^gradients must be float32 or int2 to int10 \(or int2-"):
         digits(name)
     net = digits()
     with pytest.raises(InputError):
@@ -56,7 +61,9 @@ def test_copy_save_and_configuration_keep_it(tmp_path):
     assert "gradients" not in digits("float32").config()  # as before there was a choice
 
 
-@pytest.mark.parametrize("gradients, share", [("int10", 0.025), ("int8", 0.1)])
+@pytest.mark.parametrize(
+    "gradients, share", [("int10", 0.025), ("int8", 0.1), ("int8-centred", 0.085)]
+)
 def test_they_are_near_those_of_floats(gradients, share):
     exact, rounded = (gradients_of(digits(g), *batch(digits())) for g in ("float32", gradients))
     for name, g in exact.items():
@@ -99,6 +106,36 @@ def test_every_kind_of_layer_takes_them(use_backend):
     assert len(kernels) == 4
     for name in found[0]:
         np.testing.assert_allclose(found[0][name], found[-1][name], rtol=1e-4, atol=1e-6)
+
+
+CENTRED = {
+    "dense": (lambda: nn.BinaryDense(5), (65,), {}),
+    "same": (lambda: nn.BinaryConv2D(5, 3), (6, 7, 33), {}),
+    "of ones": (lambda: nn.BinaryConv2D(5, (3, 2), pad_value=1), (6, 7, 3), {"pad_value": 1}),
+    "valid": (lambda: nn.BinaryConv2D(9, 3, padding="valid"), (7, 8, 64), {"padding": "valid"}),
+    "strides": (lambda: nn.BinaryConv2D(9, 3, 2), (7, 8, 32), {"strides": (2, 2)}),
+}
+
+
+@pytest.mark.parametrize("name", CENTRED)
+@pytest.mark.parametrize("bytes_", [False, True])
+def test_centred_are_those_of_a_mean_of_0(name, bytes_, each_backend):
+    make, shape, geometry = CENTRED[name]
+    layer, rng = make(), np.random.default_rng(0)
+    net = nn.Sequential([layer], shape, gradients="int8-centred")
+    x, _ = batch(net, 4)
+    numbers = (2.0 * x - 255) / 255 if bytes_ else np.where(x < 200, 1.0, -1.0)
+    layer.forward(x if bytes_ else pack_signs(numbers, numbers.ndim - 1), training=True)
+    dy = Fixed(rng.integers(-40, 128, (4, *net.output_shape)).astype(np.int8), -5)
+    layer.backward(dy, need_dx=False)
+    u, every = dy.floats(np.float64), tuple(range(dy.ndim - 1))
+    assert (u.mean(every) > 0.5).all()
+    u -= u.mean(every)
+    if u.ndim == 2:
+        expected = numbers.T @ u
+    else:
+        expected = naive.conv2d_grads(numbers, layer.kernel.value, u, **geometry)[1]
+    assert_allclose(layer.kernel.grad, expected, rtol=1e-6, atol=1e-5)
 
 
 def test_a_pool_rounds_nothing_where_the_convolution_before_it_will():

@@ -184,6 +184,19 @@ def _(rng):
     yield x, extreme(np.int8, *one_place.shape), one_place, (3, 3)
 
 
+@cases("centred")
+def _(rng):
+    for shape, bits, fixed in product(((63, 5), (3, 2, 64, 33)), (8, 10), (False, True)):
+        dy, x = integers(rng, bits, 700, shape[-1]), rng.integers(-9999, 9999, (*shape[:-1], 1))
+        for kind, divisor in ((np.int32, 1), (np.int64, 255)):
+            dw = Fixed(rng.integers(-(2**31), 2**31, shape).astype(kind), -9, divisor)
+            yield dw, dy, x, 700, fixed
+    dw, x = zeros(9, 33, dtype=np.int32), rng.integers(-9, 9, (18, 1))
+    yield dw, dy.like(dy.integers[::2]), x[::2], 350
+    yield Fixed(dw.integers, np.nan), not_finite(4, 33), x[:9], 4
+    yield dw, zeros(0, 33), x[:9], 1
+
+
 # -- pooling, normalisation -------------------------------------------------------------------
 
 

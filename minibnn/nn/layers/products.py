@@ -9,6 +9,7 @@ from minibnn.errors import InputError, integer, number, one_of
 from minibnn.nn.layers.layer import Layer, Parameter, _Windowed, as_array, expect_axes, operand
 from minibnn.nn.quantizers import KERNEL_QUANTIZERS
 from minibnn.ops.backend import ops
+from minibnn.ops.fixed import Fixed
 from minibnn.ops.initial import INITIALIZERS
 
 
@@ -60,6 +61,7 @@ class _Binary:
     """A kernel of signs, and the scale of its outputs, if any."""
 
     takes_fixed = True
+    centred = False  # of integer gradients, see Sequential.gradients
     kernel_type = np.int8
 
     def per_output(self):
@@ -89,6 +91,20 @@ class _Binary:
         dy = self.times_scale(dy)
         return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
 
+    def centre(self, dw, dy, grad_kernel, *geometry):
+        """The kernel's gradient ``dw``, Fixed, as if every channel of dy had mean 0.
+
+        Batch normalisation gives back such a dy, but rounding leaves a mean, much the same in one
+        batch after another. All that it does is to move mean pre-activations, which no gradient
+        opposes, as batch normalisation hides them from the loss.
+        """
+        shape = self.output_shape(self.x.shape[1:])
+        ones = Fixed(np.ones((len(self.x), *shape[:-1], 1), np.int8))
+        x, count = grad_kernel(self.x, ones, *geometry, True).integers.astype(np.int64), ones.size
+        if self.across:
+            x, count = self.across.sum(x), count * self.across.size
+        return ops.centred(dw, dy, x, count, bool(self.across))
+
 
 class BinaryDense(_Binary, _Dense):
     """y = x @ w [* scale] with w in {-1, +1}; no bias, batch normalisation follows.
@@ -107,9 +123,13 @@ class BinaryDense(_Binary, _Dense):
         return self.times_scale(ops.binary_dense(x, self.kernel.signs, bool(self.gradient_bits)))
 
     def backward(self, dy, need_dx=True):
+        centred = self.centred and isinstance(dy, Fixed)  # of batch normalisation
         dy = self.of_sums(dy)
         exact = bool(self.gradient_bits and self.across)  # sums, which several ranks then add up
-        self.kernel.grad = ops.binary_dense_grad_kernel(self.x, dy, exact)
+        dw = ops.binary_dense_grad_kernel(self.x, dy, exact or centred)
+        if centred and isinstance(dw, Fixed):
+            dw = self.centre(dw, dy, ops.binary_dense_grad_kernel)
+        self.kernel.grad = dw
         return ops.binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
 
@@ -145,14 +165,18 @@ class BinaryConv2D(_Binary, _Convolution):
 
     def backward(self, dy, need_dx=True, where=None):
         """``Layer.backward(dy, need_dx)``; ``where`` tells the maxima of pooling in this pass."""
+        centred = self.centred and isinstance(dy, Fixed)  # as in BinaryDense
         grad_kernel, grad_input = ops.binary_conv2d_grad_kernel, ops.binary_conv2d_grad_input
-        dys = (self.of_sums(dy),)
+        dys, geometry = (self.of_sums(dy),), (self.kernel_size, *self.geometry)
         if where is not None:
             grad_kernel = ops.binary_conv2d_pool_grad_kernel
             grad_input = ops.binary_conv2d_pool_grad_input
             dys = (*dys, where)
-        exact = bool(self.gradient_bits and self.across)  # as in BinaryDense
-        self.kernel.grad = grad_kernel(self.x, *dys, self.kernel_size, *self.geometry, exact)
+        exact = bool(self.gradient_bits and self.across)
+        dw = grad_kernel(self.x, *dys, *geometry, exact or centred)
+        if centred and isinstance(dw, Fixed):
+            dw = self.centre(dw, dys[0], ops.binary_conv2d_grad_kernel, *geometry)
+        self.kernel.grad = dw
         if not need_dx:
             return None
         return grad_input(*dys, self.kernel.signs_t, self.x.shape, self.strides, self.padding)

@@ -28,7 +28,7 @@ def batch_statistics(x, across=None):
     parts, n = -(-len(flat) // PART), len(flat) * (across.size if across else 1)
     if np.issubdtype(x.dtype, np.integer):
         sums = np.empty((parts, 2, flat.shape[1]), np.int64)
-        _integer_sums(flat, sums)
+        integer_sums(flat, sums)
         total, squares = across.sum(sums.sum(0)) if across else sums.sum(0)
         return integer_statistics(total, squares, n)
     sums = np.empty((parts, flat.shape[1]), np.float64)
@@ -68,7 +68,7 @@ def batch_norm_sign(x, mean, variance, beta, epsilon, gamma=None, clip_value=1.0
 
 
 @kernel(parallel=True)
-def _integer_sums(x, sums):
+def integer_sums(x, sums):
     for part in prange(len(sums)):
         sums[part] = 0
         for r in range(part * PART, min((part + 1) * PART, len(x))):

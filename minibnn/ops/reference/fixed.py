@@ -1,4 +1,4 @@
-"""Rounding of a gradient to fixed point."""
+"""Rounding of a gradient to fixed point, and taking away the mean that it leaves."""
 
 import numpy as np
 
@@ -26,3 +26,15 @@ def to_fixed(x, bits, across=None):
     if exponent != exponent:  # not finite: there are no integers for it
         return Fixed(np.zeros(x.shape, dtype), exponent)
     return Fixed(np.rint(x * x.dtype.type(2.0**-exponent)).astype(dtype), exponent)
+
+
+def centred(dw, dy, x, count, fixed=False):
+    """The kernel's gradient dw (..., I, O) of a Fixed dy (..., O), as if dy had channels of mean 0.
+
+    dw is Fixed; x, int64 (..., I, 1), is the same of as many ones as dy has entries in a channel
+    (before pooling), ``count``. Float32, of an exact difference; or with ``fixed`` that difference.
+    """
+    total = dy.integers.sum(axis=tuple(range(dy.ndim - 1)), dtype=np.int64)
+    difference = dw.integers * np.int64(count) - x * total
+    dw = Fixed(difference, dw.exponent, dw.divisor * count)
+    return dw if fixed else dw.floats()
