@@ -1,16 +1,19 @@
-"""The roofline: limits of products and passes, and a training step taken apart."""
+"""``examples/benchmarks/roofline.py``: limits of passes, and a training step taken apart."""
 
 import json
 
 import pytest
+from scripts import load
 
-from minibnn.bench import clock, networks, peaks, roofline, run, trace
+from minibnn.bench import clock, networks, run, trace
 from minibnn.bench import products as product_room
 from minibnn.bench.clock import GRADIENTS
 
 FILTERS, BATCH = 8, 2
 SETTING = clock.Setting(filters=FILTERS, batch_size=BATCH, effort=clock.ONCE)
 PRODUCTS = ("forward", "input gradient", "kernel gradient")
+roofline = load("benchmarks/roofline.py")
+peaks = roofline.peaks
 
 
 @pytest.fixture(scope="module", params=GRADIENTS)

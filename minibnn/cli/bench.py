@@ -24,12 +24,6 @@ from minibnn.errors import InputError
     help="With --only scaling: also draw it, to a file that ends in .png, .pdf or .svg.",
 )
 @click.option(
-    "--roofline",
-    is_flag=True,
-    help="Instead: where the milliseconds of a training step go and what each pass would take at "
-    "its limit, in Markdown.",
-)
-@click.option(
     "--filters",
     type=click.IntRange(1, 4096),
     default=128,
@@ -39,12 +33,11 @@ from minibnn.errors import InputError
 @click.option(
     "--gradients",
     type=click.Choice(clock.GRADIENTS),
-    help="Measure with gradients of this type only. Default: both; scaling, int8; the roofline, "
-    "float32.",
+    help="Measure with gradients of this type only. Default: both; scaling, int8.",
 )
 @THREADS
 @JSON
-def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, threads, as_json):
+def bench(quick, cold, only, figure, filters, batch_size, gradients, threads, as_json):
     """Measure products, training and inference, startup, and what more threads bring.
 
     \b
@@ -61,14 +54,6 @@ def bench(quick, cold, only, figure, roofline, filters, batch_size, gradients, t
     kinds = (gradients,) if gradients else clock.GRADIENTS
     effort = clock.QUICK if quick else clock.FULL
     setting = clock.Setting(threads, filters, batch_size, kinds, effort, cold)
-    if roofline and (only or cold or figure is not None):
-        raise InputError("--roofline goes without --only, --cold and --figure")
-    if roofline:
-        from minibnn.bench.roofline import measure_roofline, roofline_markdown
-
-        found = measure_roofline(setting)
-        click.echo(json.dumps(found, indent=2) if as_json else roofline_markdown(found))
-        return
     if figure is not None:
         from minibnn.training.plots import check_figure_path
 

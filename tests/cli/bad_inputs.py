@@ -439,7 +439,6 @@ ROWS = {
         "--figure": [
             ("a.png", "--figure belongs to --only scaling"),
             ("a.gif --only scaling", FIGURE + "a.gif"),
-            ("a.png --roofline", "--roofline goes without --only, --cold and --figure"),
         ],
         "--only": [("disk", "Invalid value for '--only': 'disk' is not one of 'products', ...")],
         "--filters": [

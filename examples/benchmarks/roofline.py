@@ -4,12 +4,18 @@ A product cannot be faster than its tile on operands in the first-level cache (t
 floats: than BLAS), and nothing faster than its inputs and outputs can be copied; the limit of a
 pass is the later of the two. Arrays that stay in a cache may beat the copy, which is of arrays that
 do not.
+
+    python examples/benchmarks/roofline.py --gradients int8   the tables of ops/kernels/README.md
 """
 
+import argparse
+import json
 from operator import itemgetter
 
+import peaks
+
+from minibnn.bench.clock import GRADIENTS, QUICK, Setting
 from minibnn.bench.networks import Training
-from minibnn.bench.peaks import copy_rate, limits, peak_rates
 from minibnn.bench.products import PRODUCTS
 from minibnn.bench.trace import summed, traced
 from minibnn.ops import backend
@@ -27,8 +33,8 @@ def measure_roofline(setting):
     with compute_threads(setting.threads), backend.using("numba"):
         threads = numba.get_num_threads()
         training = Training(setting.filters, setting.batch_size, gradients)
-        peaks, copied = peak_rates(threads, gradients, effort), copy_rate(effort)
-        rates = limits(peaks)
+        found, copied = peaks.peak_rates(threads, gradients, effort), peaks.copy_rate(effort)
+        rates = peaks.limits(found)
         whole, rows = traced(training, setting.steps)
     for row in rows:
         row.setdefault("macs", 0)
@@ -44,7 +50,7 @@ def measure_roofline(setting):
         "threads": threads,
         "gradients": gradients,
         "copy_gb_per_s": copied / 1e9,
-        "peaks_gmacs_per_s": {k: v and v / 1e9 for k, v in peaks.items()},
+        "peaks_gmacs_per_s": {k: v and v / 1e9 for k, v in found.items()},
         "rows": rows,
     }
 
@@ -67,13 +73,13 @@ def roofline_markdown(found):
     rows, total = found["rows"], sum(row["seconds"] for row in found["rows"])
     passes = sorted(summed(rows, ["pass"], FIELDS), key=lambda row: -row["seconds"])
     products = [row for name in PRODUCTS for row in rows if row["product"] == name]
-    peaks = ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)
+    tiles = ", ".join(f"{k} {v:.0f}" for k, v in found["peaks_gmacs_per_s"].items() if v)
     words = (
         f"BinaryNet, filters {found['filters']}, batch {found['batch']}, "
         f"threads {found['threads']}, {found['gradients']} gradients: "
         f"{1e3 * found['seconds']:.1f} ms a step, "
         f"{found['batch'] / found['seconds']:.0f} images/s; the passes below take "
-        f"{1e3 * total:.1f} ms. Peaks: {peaks} G multiply-adds/s; copy "
+        f"{1e3 * total:.1f} ms. Peaks: {tiles} G multiply-adds/s; copy "
         f"{found['copy_gb_per_s']:.1f} GB/s."
     )
     numbers = {
@@ -95,3 +101,21 @@ def _markdown(rows, columns, left):
     lines = [[text(row) for text in columns.values()] for row in rows]
     rule = ["---"] * left + ["---:"] * (len(columns) - left)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rule, *lines))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--filters", type=int, default=128, help="of the first convolution")
+    parser.add_argument("--batch-size", type=int, default=50, help="images per step")
+    parser.add_argument("--gradients", choices=GRADIENTS, default=GRADIENTS[0])
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--quick", action="store_true", help="fewer runs")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    setting = Setting(asked.threads, asked.filters, asked.batch_size, (asked.gradients,))
+    found = measure_roofline(setting._replace(effort=QUICK) if asked.quick else setting)
+    print(json.dumps(found, indent=2) if asked.json else roofline_markdown(found))
+
+
+if __name__ == "__main__":
+    main()
