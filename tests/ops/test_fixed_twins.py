@@ -184,6 +184,16 @@ def _(rng):
     yield x, extreme(np.int8, *one_place.shape), one_place, (3, 3)
 
 
+@cases("tap_sums")
+def _(rng):
+    for B, I, _ in (*DENSE, (0, 33, 0)):
+        yield (signs(rng, B, I, axis=1),)
+        yield (byte(rng, B, I),)
+    for image, kernel, strides, padding, _ in convolution_places():
+        for x, pad_value in product((signs(rng, *image, axis=3), byte(rng, *image)), (0, 1)):
+            yield x, kernel[:2], strides, padding, pad_value
+
+
 @cases("centred")
 def _(rng):
     for shape, bits, fixed in product(((63, 5), (3, 2, 64, 33)), (8, 10), (False, True)):

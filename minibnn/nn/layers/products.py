@@ -91,16 +91,15 @@ class _Binary:
         dy = self.times_scale(dy)
         return ops.to_fixed(dy, self.gradient_bits, self.across) if self.gradient_bits else dy
 
-    def centre(self, dw, dy, grad_kernel, *geometry):
+    def centre(self, dw, dy, *geometry):
         """The kernel's gradient ``dw``, Fixed, as if every channel of dy had mean 0.
 
         Batch normalisation gives back such a dy, but rounding leaves a mean, much the same in one
         batch after another. All that it does is to move mean pre-activations, which no gradient
         opposes, as batch normalisation hides them from the loss.
         """
-        shape = self.output_shape(self.x.shape[1:])
-        ones = Fixed(np.ones((len(self.x), *shape[:-1], 1), np.int8))
-        x, count = grad_kernel(self.x, ones, *geometry, True).integers.astype(np.int64), ones.size
+        x, count = ops.tap_sums(self.x, *geometry), len(self.x)
+        count *= math.prod(self.output_shape(self.x.shape[1:])[:-1])
         if self.across:
             x, count = self.across.sum(x), count * self.across.size
         return ops.centred(dw, dy, x, count, bool(self.across))
@@ -128,7 +127,7 @@ class BinaryDense(_Binary, _Dense):
         exact = bool(self.gradient_bits and self.across)  # sums, which several ranks then add up
         dw = ops.binary_dense_grad_kernel(self.x, dy, exact or centred)
         if centred and isinstance(dw, Fixed):
-            dw = self.centre(dw, dy, ops.binary_dense_grad_kernel)
+            dw = self.centre(dw, dy)
         self.kernel.grad = dw
         return ops.binary_dense_grad_input(dy, self.kernel.signs_t) if need_dx else None
 
@@ -175,7 +174,7 @@ class BinaryConv2D(_Binary, _Convolution):
         exact = bool(self.gradient_bits and self.across)
         dw = grad_kernel(self.x, *dys, *geometry, exact or centred)
         if centred and isinstance(dw, Fixed):
-            dw = self.centre(dw, dys[0], ops.binary_conv2d_grad_kernel, *geometry)
+            dw = self.centre(dw, dys[0], *geometry)
         self.kernel.grad = dw
         if not need_dx:
             return None

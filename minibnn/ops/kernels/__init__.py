@@ -6,7 +6,8 @@ products of bytes do instead. What NumPy does as well is the reference's own.
 """
 # ruff: noqa: F401  the list of names is the reference's
 
-from minibnn.ops.kernels.elementwise import add, approx_sign_grad, centred
+from minibnn.ops.kernels.centring import centred, tap_sums
+from minibnn.ops.kernels.elementwise import add, approx_sign_grad
 from minibnn.ops.kernels.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,

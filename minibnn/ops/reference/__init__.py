@@ -10,7 +10,7 @@ import inspect
 
 from minibnn.ops.bits import pack_signs
 from minibnn.ops.reference.elementwise import add, relu, relu_grad, scale_channels
-from minibnn.ops.reference.fixed import centred, to_fixed
+from minibnn.ops.reference.fixed import centred, tap_sums, to_fixed
 from minibnn.ops.reference.inference import (
     binary_conv2d_threshold,
     binary_dense_threshold,
