@@ -1,8 +1,6 @@
 """Many threads at once, and forked processes: everybody gets the answers of one alone."""
 
 import multiprocessing
-import os
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +9,7 @@ from threading import Thread
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scripts import python
 
 from minibnn import data, deploy, nn, optim, training, zoo
 from minibnn.ops import threads as ours
@@ -190,19 +189,9 @@ print(numba.threading_layer(), wrong)
 """
 
 
-def run(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
 def test_threads_wait_for_each_other_where_numba_has_a_workqueue():
     environment = {"NUMBA_THREADING_LAYER": "workqueue", "MINIBNN_BACKEND": "numba"}
-    done = run(SERVER, NUMBA_DISABLE_JIT="0", **environment)
+    done = python(SERVER, NUMBA_DISABLE_JIT="0", **environment)
     assert (done.stdout, done.returncode) == ("workqueue []\n", 0), done.stderr
 
 
@@ -240,7 +229,7 @@ if __name__ == "__main__":
 def test_a_forked_process_answers():
     for layer in ("omp", "workqueue"):
         environment = {"NUMBA_THREADING_LAYER": layer, "NUMBA_DISABLE_JIT": "0"}
-        done = run(FORK, MINIBNN_BACKEND="", **environment)
+        done = python(FORK, MINIBNN_BACKEND="", **environment)
         assert done.returncode == 0, done.stderr
         if layer == "omp" and sys.platform == "linux":
             assert 'get_context("spawn")' in done.stdout

@@ -1,8 +1,6 @@
 """Vector paths, threads, memory and the disk cache of the compiled kernels."""
 
 import os
-import subprocess
-import sys
 import warnings
 
 import numba
@@ -11,6 +9,7 @@ import plain_tiles
 import pytest
 from numba.core.codegen import JITCodeLibrary
 from numpy.testing import assert_array_equal
+from scripts import python
 
 from minibnn import nn, optim, zoo
 from minibnn.errors import InputError
@@ -20,16 +19,6 @@ from minibnn.ops.kernels import simd as simd_room
 from minibnn.ops.kernels.simd import LANES, simd, vector_path, vector_paths
 
 SMALL = dict(input_shape=(16, 16, 3), classes=3, filters=9, dense_units=33)
-
-
-def run(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_the_environment_forces_a_vector_path(use_simd):
@@ -65,7 +54,7 @@ print(*{s[0].count for s in tiled.signatures}, tiled.stats.cache_hits)
 def test_a_warm_cache_gives_a_forced_path_its_own_code(tmp_path):
     for hits in ("{}", "{("):  # first compiled, then from the cache
         for path in dict.fromkeys((vector_paths()[0], "generic")):
-            done = run(PATH_USED, MINIBNN_SIMD=path, NUMBA_CACHE_DIR=str(tmp_path))
+            done = python(PATH_USED, MINIBNN_SIMD=path, NUMBA_CACHE_DIR=str(tmp_path))
             assert done.returncode == 0, done.stderr
             used, found = done.stdout.split(maxsplit=1)
             assert used == str(LANES[path])
@@ -263,6 +252,6 @@ print(numba.threading_layer())
 
 
 def test_training_runs_on_numbas_workqueue_layer():
-    done = run(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue", MINIBNN_BACKEND="numba")
+    done = python(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue", MINIBNN_BACKEND="numba")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "workqueue"

@@ -64,7 +64,7 @@ def test_the_round_of_machines(environment):
     assert run_all(**environment) == golden_runs.golden()
 
 
-@pytest.mark.parametrize("name", ["bop", "binarynet"])
+@pytest.mark.parametrize("name", ["bop", "binarynet", "centred"])
 def test_two_ranks_equal_one_process(name):
     code, out, errors = mpi_start.run(HERE, name, ranks=2)
     assert code == 0, errors
