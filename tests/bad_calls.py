@@ -57,7 +57,7 @@ CALLS = [
     ("data.load('digits', image_size=8)", "an image size ... image-folder only, not for 'digits'"),
     ("data.load('cifar10', folder / 'none')", "...none: expected CIFAR-10 (...), found ..."),
     ("data.load('image-folder')", "image-folder needs a folder with train/ and val/: ..."),
-    ("data.load('image-folder', folder, workers=0)", "workers must be ... 1 to 256, found 0"),
+    ("data.load('image-folder', folder, workers=0)", "workers must be ... 1 to 4096, found 0"),
     (
         "arrays(train_images=labels)",
         "... images (N, H, W, C) or (N, H, W), or vectors (N, F), not empty, found shape (4,)",

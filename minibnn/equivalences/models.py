@@ -142,7 +142,8 @@ def model_of(named):
         try:
             return model_of(getattr(importlib.import_module(module), name))
         except (Exception, SystemExit) as error:  # a module may raise anything, or be a program
-            raise InputError(f"{named} is no step function: {error!r}") from None
+            why = "it ends the program" if isinstance(error, SystemExit) else error
+            raise InputError(f"{named} is no step function: {why}") from None
     if callable(named):
         return of_function(named)
     if not isinstance(named, str) or named not in MODELS:

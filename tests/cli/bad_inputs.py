@@ -118,7 +118,9 @@ TRAINING = {  # options of train, compare and sweep
         ("0.001", "width 0.001 leaves nothing of filters 64: choose more"),
         ("wide", NOT_REAL.format("wide")),
     ],
-    "--gradients": [("int11", ONE + "gradients must be float32 or int2 to int10, found 'int11'")],
+    "--gradients": [
+        ("int11", ONE + "gradients must be float32 or int2 to int10 ..., found 'int11'")
+    ],
     "--epochs": [
         ("0", "epochs must be an integer from 1 on, found 0"),
         ("1.5", NOT_WHOLE.format("1.5")),
@@ -451,7 +453,7 @@ ROWS = {
     },
     "compile": {
         "--model": [("lenet", MODELS + "'lenet'")],
-        "--gradients": [("int11", "gradients must be float32 or int2 to int10, found 'int11'")],
+        "--gradients": [("int11", "gradients must be float32 or int2 to int10 ..., found 'int11'")],
         "--optimizer": [("rop", OPTIMIZERS + "'rop'")],
     },
 }
