@@ -411,7 +411,8 @@ def test_both_backends_export_the_same_names():
     assert sorted(NAMES) == NAMES
     assert set(NAMES) <= set(dir(kernels))
     shared = {name for name in NAMES if getattr(kernels, name) is getattr(reference, name)}
-    assert set(NAMES) - shared == set(CASES)
+    of_integers = {"centred", "tap_sums"}  # cases in test_fixed_twins.py
+    assert set(NAMES) - shared - of_integers == set(CASES)
 
 
 @pytest.mark.parametrize("name", NAMES)
