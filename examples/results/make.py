@@ -32,6 +32,9 @@ BEST = {  # of the schedules that were tried
     "bop": "--grid threshold=1e-7 --grid gamma=cosine:3e-3:1e-5",
     "latent-sgd": "--grid momentum=0.9 --grid lr=cosine:10:0",
 }
+CUTOUT = "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0"
+AGAIN = f"{CUTOUT} && train --resume --epochs 104 --gradients"
+SLOWLY = "--set gamma=poly:3.3e-4:3e-6:1.5 --set real.lr=poly:3.3e-3:1e-4:1.5"
 COMMANDS = {
     "bop": f"compare --recipe bop-sec51 --recipe bop-sec52 {NARROW} --epochs 30",
     "latent": f"compare --recipe latent-adam --recipe latent-sgd {NARROW} --epochs 30",
@@ -44,10 +47,9 @@ COMMANDS = {
     "hour": "train --recipe cifar10-hour --seed 0",
     "hour-latent": "train --recipe cifar10-hour-latent --seed 0",
     "longer": "train --recipe cifar10-hour --epochs 64 --bn-momentum 0.97 --seed 0",
-    "cutout": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0",
-    "packaged": "train --recipe cifar10-hour --epochs 56 --bn-momentum 0.99 --cutout --seed 0"
-    " && train --resume --epochs 104 --gradients int10"
-    " --set gamma=poly:3.3e-4:3e-6:1.5 --set real.lr=poly:3.3e-3:1e-4:1.5",
+    "cutout": CUTOUT,
+    "packaged": f"{AGAIN} int10 {SLOWLY}",
+    "centred": f"{AGAIN} int8-centred {SLOWLY}",
     "bits-bop": f"{SHORT['bop']} {BITS}",
     "bits-latent-sgd": f"{SHORT['latent-sgd']} {BITS}",
     "schedules-bop": f"{SHORT['bop']} --seeds 0 --grid threshold=1e-8,1e-7 "
@@ -124,7 +126,7 @@ def draw():
     (scans / "curves.png").replace(HERE / "scans.png")
     plot("quick.png", [KEPT / "quick", KEPT / "quick-latent"])
     plot("hour.png", [KEPT / "hour", KEPT / "hour-latent"])
-    plot("packaged.png", [KEPT / "packaged"])
+    plot("packaged.png", [KEPT / "packaged", KEPT / "centred"])
     draw_bits()
     draw_minutes()
     subprocess.run([sys.executable, HERE / "settling.py", "draw"], check=True)
@@ -286,6 +288,7 @@ def table():
         "longer",
         "cutout",
         "packaged",
+        "centred",
         *LONG.values(),
         *cells,
         "full",
