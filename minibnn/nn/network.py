@@ -48,12 +48,12 @@ class Sequential:
     ``gradients`` says how they travel through binary layers: "float32", as in the paper; or "int2"
     to "int10", rounded at each layer to integers of so many bits with one power of two, and summed
     exactly. Then no weight depends on the machine, its threads or the backend. "int8-centred" and
-    so on take back the mean that rounding leaves in a channel before batch normalisation: 8 bits
-    then end as 10 do. It may be set between steps. ``fit`` sets ``classes``, names of the outputs
-    or None, and ``image_form``, what the network was trained on, see ``minibnn.nn.network``.
-    ``dataset`` may name data. ``frozen`` names parameters that are not trained. ``check`` is called
-    with the dict of ``arrays()`` before one of them is made: it may raise an InputError where a
-    file that is to fill them holds others.
+    so on take back the mean that rounding leaves in a channel before batch normalisation. It may be
+    set between steps. ``fit`` sets ``classes``, names of the outputs or None, and ``image_form``,
+    what the network was trained on, see ``minibnn.nn.network``. ``dataset`` may name data.
+    ``frozen`` names parameters that are not trained. ``check`` is called with the dict of
+    ``arrays()`` before one of them is made: it may raise an InputError where a file that is to fill
+    them holds others.
 
     >>> from minibnn import nn
     >>> layers = [nn.Flatten(), nn.BinaryDense(3), nn.BatchNorm()]
